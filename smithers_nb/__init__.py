@@ -1,0 +1,84 @@
+"""Agent workflows that you can see: a ``%%smithers`` cell, a frame loop, and a stepper, on one SQLite file.
+
+Everything that is public is here, and is imported when it is first used. ``%load_ext smithers_nb`` brings the magics
+and these names into a notebook.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from . import errors
+from .version import __version__
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from .agents.scripted import scripted
+    from .execution import Execution
+    from .jsx.create import jsx
+    from .nodes.control import If
+    from .nodes.effect import Effect
+    from .nodes.element import Fragment, component
+    from .nodes.runnable import Claude, Task
+    from .nodes.structure import Parallel, Phase, Sequence, Step, Text
+    from .notebook.stepper import Stepper
+    from .records import Frame, RunResult
+    from .store.store import Store
+
+__all__ = [
+    "Claude",
+    "Effect",
+    "Execution",
+    "Fragment",
+    "Frame",
+    "If",
+    "Parallel",
+    "Phase",
+    "RunResult",
+    "Sequence",
+    "Step",
+    "Stepper",
+    "Store",
+    "Task",
+    "Text",
+    "__version__",
+    "component",
+    "errors",
+    "jsx",
+    "scripted",
+]
+
+_HOMES = {
+    "smithers_nb.agents.scripted": ("scripted",),
+    "smithers_nb.execution": ("Execution",),
+    "smithers_nb.jsx.create": ("jsx",),
+    "smithers_nb.nodes.control": ("If",),
+    "smithers_nb.nodes.effect": ("Effect",),
+    "smithers_nb.nodes.element": ("Fragment", "component"),
+    "smithers_nb.nodes.runnable": ("Claude", "Task"),
+    "smithers_nb.nodes.structure": ("Parallel", "Phase", "Sequence", "Step", "Text"),
+    "smithers_nb.notebook.stepper": ("Stepper",),
+    "smithers_nb.records": ("Frame", "RunResult"),
+    "smithers_nb.store.store": ("Store",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            value = globals()[name] = getattr(import_module(home), name)
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Register ``%%smithers``, and put the public names into the notebook."""
+    from .notebook.magics import load
+
+    load(shell)

@@ -1,0 +1,59 @@
+"""``scripted``: a model that answers from a list. It ships with the library: lessons and tests need no key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Lock
+from typing import Any
+
+from pydantic import BaseModel
+
+Answer = str | dict[str, Any] | BaseModel | BaseException | Callable[[str], Any]
+
+
+class Scripted:
+    """A model for any agent node that answers each request with the next reply; the last one repeats."""
+
+    def __init__(self, replies: tuple[Answer, ...], delay_s: float) -> None:
+        self.replies = replies
+        self.delay_s = delay_s
+        """Seconds until it answers."""
+        self.calls: list[str] = []
+        """The prompts that it was asked, in order."""
+        self._lock = Lock()
+
+    def answer(self, prompt: str) -> str | dict[str, Any] | BaseModel:
+        """Return the next reply to a prompt, or raise it if it is an exception."""
+        with self._lock:
+            reply = self.replies[min(len(self.calls), len(self.replies) - 1)]
+            self.calls.append(prompt)
+        if callable(reply):
+            reply = reply(prompt)
+        if isinstance(reply, BaseException):
+            raise reply
+        if not isinstance(reply, str | dict | BaseModel):
+            raise TypeError(f"a scripted reply is text, a dict or a pydantic object, not {reply!r:.80}")
+        return reply
+
+    def __repr__(self) -> str:
+        return f"<scripted model, {len(self.replies)} replies, {len(self.calls)} calls>"
+
+
+def scripted(*replies: Answer, delay_s: float = 0.0) -> Scripted:
+    """Return a model that needs no key and no network.
+
+    A reply is text; a dict or a pydantic object for structured output; an exception, which is raised; or a function
+    of the prompt that returns one of these. ``delay_s`` is how many seconds each answer takes.
+
+    Raises:
+        ValueError: without replies, or with a negative delay.
+
+    >>> model = scripted("one", lambda prompt: prompt.upper())
+    >>> model.answer("a"), model.answer("b"), model.answer("c"), model.calls
+    ('one', 'B', 'C', ['a', 'b', 'c'])
+    """
+    if not replies:
+        raise ValueError('scripted() needs at least one reply: scripted("a text")')
+    if delay_s < 0:
+        raise ValueError(f"delay_s is in seconds from now, not {delay_s}")
+    return Scripted(replies, delay_s)

@@ -1,0 +1,145 @@
+"""The only crossing between the engine's thread and all others.
+
+One thread with one event loop owns stores, tasks, agents and HTTP clients: a client used from two loops fails now
+and then. A notebook cell, a widget's callback (which ipykernel 7 runs on a thread of its own) and a plain script
+all come in through here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+TICK_S = 0.1
+"""While a cell awaits, the kernel's loop wakes this often: it handles the Stop button only when it wakes."""
+
+ENDING_S = 5.0
+"""How long an interrupted command may take to end, and all executions at the interpreter's exit."""
+
+
+class EngineLoop(asyncio.SelectorEventLoop):
+    """A class of our own: nest-asyncio patches the class of the loop that it is applied to."""
+
+
+class Engine:
+    """The engine's thread. It starts with the first call and ends with the interpreter."""
+
+    def __init__(self) -> None:
+        self._loop: EngineLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._closers: list[Callable[[], Awaitable[object]]] = []
+
+    def call(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run ``work`` on the engine's loop and wait for it. The Stop button ends it and raises here.
+
+        Raises:
+            RuntimeError: if it is called on the engine's own thread, which would wait for itself for ever.
+        """
+        self._refuse_own_thread(work)
+        future = asyncio.run_coroutine_threadsafe(work, self.loop)
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            future.cancel()
+            with contextlib.suppress(concurrent.futures.CancelledError, concurrent.futures.TimeoutError):
+                self.call_ended(future)
+            raise
+
+    async def wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run ``work`` on the engine's loop and await it on this one. Cancelling ends it."""
+        if threading.current_thread() is self._thread:
+            return await work
+        future = asyncio.run_coroutine_threadsafe(work, self.loop)
+        wrapped = asyncio.wrap_future(future)
+        try:
+            while not wrapped.done():
+                await asyncio.wait({wrapped}, timeout=TICK_S)
+        except BaseException:
+            future.cancel()
+            raise
+        return wrapped.result()
+
+    def soon(self, work: Coroutine[Any, Any, T], done: Callable[[T | None, BaseException | None], None]) -> None:
+        """Run ``work`` on the engine's loop without waiting; ``done(result, error)`` is called there."""
+
+        async def runs() -> None:
+            try:
+                result = await work
+            except asyncio.CancelledError as cancelled:
+                done(None, cancelled)
+            except Exception as error:  # noqa: BLE001  # handed over: nobody awaits this task
+                done(None, error)
+            else:
+                done(result, None)
+
+        asyncio.run_coroutine_threadsafe(runs(), self.loop)
+
+    def do(self, work: Callable[[], object]) -> None:
+        """Call a function on the engine's loop, soon."""
+        self.loop.call_soon_threadsafe(work)
+
+    def at_exit(self, closer: Callable[[], Awaitable[object]]) -> None:
+        """Await ``closer()`` when the interpreter ends."""
+        self._closers.append(closer)
+
+    def forget(self, closer: Callable[[], Awaitable[object]]) -> None:
+        """It was closed already."""
+        if closer in self._closers:
+            self._closers.remove(closer)
+
+    @property
+    def loop(self) -> EngineLoop:
+        """The engine's loop; its thread is started if need be."""
+        with self._starting:
+            if self._loop is None:
+                self._loop = EngineLoop()
+                self._thread = threading.Thread(target=self._main, args=(self._loop,), name="smithers", daemon=True)
+                self._thread.start()
+                threading.Thread(target=self._end_with_main, name="smithers-exit", daemon=True).start()
+            return self._loop
+
+    @staticmethod
+    def _main(loop: EngineLoop) -> None:
+        asyncio.set_event_loop(loop)
+        loop.run_forever()
+
+    def _end_with_main(self) -> None:
+        """Close what is open when the main thread ends: ``atexit`` would wait for aiosqlite's threads first."""
+        threading.main_thread().join()
+        with contextlib.suppress(concurrent.futures.TimeoutError):
+            asyncio.run_coroutine_threadsafe(self._close_all(), self.loop).result(ENDING_S)
+
+    async def _close_all(self) -> None:
+        for closer in list(self._closers):
+            try:
+                await closer()
+            except Exception:
+                logger.exception("an execution could not be closed")
+
+    @staticmethod
+    def call_ended(future: concurrent.futures.Future[T]) -> None:
+        """Wait until a cancelled call has ended, but not for ever."""
+        concurrent.futures.wait({future}, timeout=ENDING_S)
+
+    def _refuse_own_thread(self, work: Coroutine[Any, Any, T]) -> None:
+        if threading.current_thread() is self._thread:
+            work.close()
+            raise RuntimeError(
+                "a blocking call (…_sync, or making an Execution) was made by a component, a handler or an effect. "
+                "They run on the engine's thread, which would wait for itself. Make it in a notebook cell, or in a "
+                "sync <Task>, which has a thread of its own."
+            )
+
+
+engine = Engine()
+"""The one of this process."""

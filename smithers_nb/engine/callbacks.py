@@ -1,0 +1,98 @@
+"""Calling the user's functions: sync or async, with the arguments that their signature asks for."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+async def call_handler(function: Callable[..., Any], result: object, ctx: object) -> None:
+    """Call ``function(result)`` or ``function(result, ctx)``, whichever it takes."""
+    if takes_two(function):
+        await _finished(_blocking_allowed(function, result, ctx))
+    else:
+        await _finished(_blocking_allowed(function, result))
+
+
+async def call_with_ctx(function: Callable[..., Any], ctx: object) -> None:
+    """Call ``function()``, or ``function(ctx)`` if its signature names ``ctx``."""
+    if names_ctx(function):
+        await _finished(_blocking_allowed(function, ctx=ctx))
+    else:
+        await _finished(_blocking_allowed(function))
+
+
+def takes_two(function: Callable[..., Any]) -> bool:
+    """Whether a handler takes (result, ctx)."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # Some builtins have no signature.
+        return False
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    needed = [p for p in positional if p.default is p.empty]
+    return len(needed) > 1 or (len(positional) > 1 and positional[1].name == "ctx")
+
+
+def names_ctx(function: Callable[..., Any]) -> bool:
+    """Whether a function's signature names ``ctx``."""
+    try:
+        return "ctx" in inspect.signature(function).parameters
+    except (TypeError, ValueError):  # Some builtins have no signature.
+        return False
+
+
+async def _finished(value: object) -> None:
+    if inspect.isawaitable(value):
+        await value
+
+
+def _blocking_allowed(function: Callable[..., Any], *args: object, **named: object) -> Any:
+    with asyncio_run_allowed():
+        return function(*args, **named)
+
+
+@contextmanager
+def asyncio_run_allowed() -> Iterator[None]:
+    """Let the user's function call ``asyncio.run()`` or ``agent.run_sync()`` although a loop is running.
+
+    nest-asyncio patches asyncio for the whole process, so it is applied only when such a call is made, and only
+    to the loop of this thread.
+    """
+    loop = asyncio.get_running_loop()
+    thread = threading.get_ident()
+    plain_run = asyncio.run
+    plain_until = loop.run_until_complete
+
+    def nested() -> None:
+        import nest_asyncio
+
+        loop.__dict__.pop("run_until_complete", None)
+        nest_asyncio.apply(loop)
+
+    def run(main: Any, **options: Any) -> Any:
+        if threading.get_ident() != thread or asyncio._get_running_loop() is not loop:
+            return plain_run(main, **options)
+        nested()
+        return loop.run_until_complete(asyncio.ensure_future(main, loop=loop))
+
+    def run_until_complete(future: Any) -> Any:
+        if not loop.is_running():
+            return plain_until(future)
+        nested()
+        return loop.run_until_complete(future)
+
+    if getattr(asyncio, "_nest_patched", False):
+        yield
+        return
+    asyncio.run = run
+    loop.run_until_complete = run_until_complete  # type: ignore[method-assign]  # undone below
+    try:
+        yield
+    finally:
+        loop.__dict__.pop("run_until_complete", None)
+        if asyncio.run is run:
+            asyncio.run = plain_run

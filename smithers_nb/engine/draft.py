@@ -1,0 +1,117 @@
+"""A frame in the making: what each phase adds for those after it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from ..errors import SmithersError
+from ..nodes.diff import Changes
+from ..nodes.tree import EMPTY, Tree
+from ..records import EffectRun, Frame, HandlerCall, Phase, Problem, Write
+from .schedule import Schedule
+from .state import Transaction
+
+if TYPE_CHECKING:
+    from .live import EffectMemory
+    from .purity import Snapshot
+    from .tasks import TaskEntry
+
+logger = logging.getLogger(__name__)
+
+SLOW_MS = 50.0
+"""SNAPSHOT and COMMIT over this are logged as a warning."""
+
+
+@dataclass(slots=True)
+class Draft:
+    """One frame, from SNAPSHOT to FLUSH."""
+
+    execution_id: str
+    number: int
+    reason: tuple[str, ...]
+    phase: Phase | None = None
+    """The last phase that is done."""
+    ms: dict[Phase, float] = field(default_factory=dict)
+    snapshot: Snapshot | None = None
+    ended: list[TaskEntry] = field(default_factory=list)
+    """The tasks that had ended, and were not settled, when the frame began."""
+    before: Tree = EMPTY
+    """The tree of the frame before."""
+    tree: Tree = EMPTY
+    """The frame's own, once RENDER is done; until then the one before."""
+    changes: Changes = field(default_factory=Changes)
+    schedule: Schedule = field(default_factory=Schedule)
+    transactions: list[Transaction] = field(default_factory=list)
+    """Of components' first values, handlers and effects, in the order in which they apply."""
+    calls: list[HandlerCall] = field(default_factory=list)
+    call_of: dict[int, int] = field(default_factory=dict)
+    """Index of a handler's call by the identity of its transaction."""
+    effects: list[EffectRun] = field(default_factory=list)
+    effect_runs: dict[str, EffectMemory] | None = None
+    """The memory of effects after this frame; None if none ran."""
+    settled: list[str] = field(default_factory=list)
+    """Task ids that FLUSH marks as dealt with."""
+    problems: list[Problem] = field(default_factory=list)
+    written: tuple[Write, ...] = ()
+    """After FLUSH: the writes with their outcome."""
+    _ids: Iterator[int] = field(default_factory=lambda: count(1))
+
+    @contextmanager
+    def timed(self, phase: Phase) -> Iterator[None]:
+        """Run a phase: its time is recorded, and it is done when the block ends without an error."""
+        started = perf_counter()
+        yield
+        self.ms[phase] = took = (perf_counter() - started) * 1000
+        self.phase = phase
+        if took > SLOW_MS and phase in (Phase.SNAPSHOT, Phase.COMMIT):
+            extra = {"execution_id": self.execution_id, "frame": self.number}
+            logger.warning("%s of frame %d took %.0f ms", phase, self.number, took, extra=extra)
+
+    def next_id(self, kind: str) -> str:
+        """Return an id that is unique in the execution: ``4h1`` for the first handler call of frame 4."""
+        return f"{self.number}{kind}{next(self._ids)}"
+
+    def next_write_id(self) -> str:
+        """Return the id of a write of this frame: ``4w2``."""
+        return self.next_id("w")
+
+    @property
+    def seen(self) -> Snapshot:
+        """The snapshot, once SNAPSHOT is done."""
+        if self.snapshot is None:
+            raise RuntimeError(f"frame {self.number} has no snapshot yet")
+        return self.snapshot
+
+    def problem(self, error: SmithersError, phase: Phase) -> None:
+        """Add an error that does not stop the frame."""
+        self.problems.append(Problem(type(error).__name__, str(error), error.node_id, phase, error.source))
+
+    @property
+    def pending(self) -> tuple[Write, ...]:
+        """The writes of this frame, in the order in which they apply."""
+        return self.written or tuple(write for transaction in self.transactions for write in transaction.writes)
+
+    def freeze(self) -> Frame:
+        """Return the record of the frame so far."""
+        return Frame(
+            number=self.number,
+            execution_id=self.execution_id,
+            reason=self.reason,
+            phase=self.phase or Phase.SNAPSHOT,
+            tree=self.tree,
+            mounted=self.changes.mounted,
+            unmounted=self.changes.unmounted,
+            updated=self.changes.updated,
+            moved=self.changes.moved,
+            handlers=tuple(self.calls),
+            effects=tuple(self.effects),
+            pending=self.pending,
+            problems=tuple(self.problems),
+            ms=dict(self.ms),
+        )

@@ -1,0 +1,231 @@
+"""When a frame runs. It knows the pipeline as something to be advanced, and where a step rests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from ..errors import ExecutionOwnedError
+from ..records import OVER, Phase, Problem, Status
+from ..store import writer
+from ..store.connection import uncancelled
+from .draft import Draft
+from .live import Live
+from .phases.flush import flush_between
+from .pipeline import frame
+
+REST = Phase.EFFECTS
+"""A step ends after this phase: the frame's writes are pending, and FLUSH is the first thing the next step does."""
+
+HEARTBEAT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a ``run`` ended."""
+
+    reason: str
+    frames: int
+    problems: tuple[Problem, ...]
+
+
+class Loop:
+    """Advances one execution. One command at a time; ``pause`` and ``stop`` come in between."""
+
+    def __init__(self, live: Live) -> None:
+        self.live = live
+        self.status: Status = "ready"
+        self.reason = ""
+        self.draft: Draft | None = None
+        """The frame under way, or the last one."""
+        self._phases: AsyncGenerator[Phase] | None = None
+        self._command = asyncio.Lock()
+        self._moving: asyncio.Task[object] | None = None
+        self._pausing = False
+        self._heart = asyncio.get_running_loop().create_task(self._heartbeat(), name="smithers heartbeat")
+
+    # ---- commands ----------------------------------------------------------------------------------------------
+
+    async def phase(self) -> bool:
+        """Do one phase; return False if there was none to do."""
+        async with self._moves():
+            return await self._advance()
+
+    async def step(self) -> bool:
+        """Go to the next rest; return False if the execution ended, or was paused, on the way."""
+        async with self._moves():
+            while await self._advance():
+                if self._at_rest:
+                    return True
+            return False
+
+    async def run(self, max_frames: int, until: Callable[[], bool] | None = None) -> Outcome:
+        """Go on until it is over, paused, ``until()`` is true at a rest, or ``max_frames`` were rendered."""
+        frames = 0
+        problems: list[Problem] = []
+        async with self._moves():
+            while await self._advance():
+                if not self._at_rest or self.draft is None:
+                    continue
+                frames += 1
+                problems += self.draft.problems
+                if until is not None and until():
+                    self.reason = "the condition of until= is true"
+                    break
+                if frames >= max_frames:
+                    self.reason = f"max_frames={max_frames} were rendered"
+                    break
+        return Outcome(self.reason, frames, tuple(problems))
+
+    def pause(self) -> None:
+        """End the command under way after the current phase, or at once if it waits; on the engine's loop."""
+        if self._moving is not None:
+            self._pausing = True
+            self.live.wake()
+
+    async def stop(self) -> None:
+        """End the command under way, and interrupt the running tasks: a later step runs them again."""
+        await self._halt()
+        await self.live.tasks.interrupt()
+        if self.status not in OVER:
+            await self._enter("stopped", "stopped by hand")
+
+    async def terminate(self) -> None:
+        """Stop for good."""
+        await self._halt()
+        await self.live.tasks.interrupt()
+        if self.status not in OVER:
+            await self._enter("terminated", "terminated by hand")
+
+    async def close(self) -> None:
+        """Stop what runs and give the lease back; the execution can be resumed from the file."""
+        await self._halt()
+        await self.live.tasks.interrupt()
+        await self._abandon()
+        self._heart.cancel()
+        live = self.live
+        await live.database.transaction(writer.release_lease, live.execution_id, live.lease)
+
+    # ---- advancing ---------------------------------------------------------------------------------------------
+
+    @property
+    def _at_rest(self) -> bool:
+        return self.draft is not None and self.draft.phase is REST and self._phases is not None
+
+    @asynccontextmanager
+    async def _moves(self) -> AsyncIterator[None]:
+        """One command: the status says that something moves, and afterwards how things stand."""
+        async with self._command:
+            self._moving = asyncio.current_task()
+            self._pausing = False
+            self.reason = ""
+            try:
+                yield
+            finally:
+                paused, self._moving, self._pausing = self._pausing, None, False
+                if self.status in ("running", "waiting"):
+                    self.status = "paused" if self.draft else "ready"
+                    self.reason = self.reason or ("paused by hand" if paused else "")
+                self.live.observers.notify()
+
+    async def _advance(self) -> bool:
+        """Do the next phase of the frame under way, or of a new one that is due."""
+        if self._pausing:
+            return False
+        if self._phases is None and not await self._due():
+            return False
+        if self._phases is None:
+            self._begin()
+        self._look("running")
+        try:
+            done = await anext(self._phases)  # type: ignore[arg-type]  # _begin set it
+        except BaseException:
+            await self._abandon()
+            raise
+        if done is Phase.FLUSH:
+            self._phases = None
+            if not self.live.outstanding:
+                await self._over()
+        self.live.observers.notify()
+        return True
+
+    async def _due(self) -> bool:
+        """Wait until a frame is due; return False when none will be, or a pause was asked for."""
+        live = self.live
+        while not live.causes:
+            if live.inbox or live.ending:
+                between = Draft(live.execution_id, live.frame, ())
+                await uncancelled(flush_between(live, between))
+            elif not live.outstanding:
+                await self._over()
+                return False
+            elif self._pausing:
+                return False
+            else:
+                self._look("waiting")
+                await live.sleep()
+        return True
+
+    def _begin(self) -> None:
+        live = self.live
+        self.draft = Draft(live.execution_id, live.frame + 1, tuple(live.causes), before=live.tree, tree=live.tree)
+        live.causes.clear()
+        self._phases = frame(live, self.draft)
+
+    async def _abandon(self) -> None:
+        """Give up the frame under way: what it had not flushed is dealt with again by a later one."""
+        if self._phases is None or self.draft is None:
+            return
+        await self._phases.aclose()
+        self._phases = None
+        committed = self.draft.phase in (Phase.COMMIT, Phase.EXECUTE, Phase.EFFECTS)
+        for cause in [f"frame {self.draft.number} was abandoned"] if committed else self.draft.reason:
+            self.live.cause(cause)
+
+    async def _over(self) -> None:
+        """Nothing is outstanding: say how it ended."""
+        failed = self.failures
+        if failed:
+            await self._enter("failed", f"{', '.join(failed[:3])} failed and has no on_error")
+        else:
+            await self._enter("finished", "nothing is left to do")
+
+    @property
+    def failures(self) -> list[str]:
+        """Ids of the nodes whose failure nothing handled."""
+        tasks = self.live.tasks
+        return [id for id, task in tasks.items() if task.status == "failed" and "on_error" not in task.node.events]
+
+    async def _enter(self, status: Status, reason: str) -> None:
+        if (self.status, self.reason) == (status, reason):
+            return
+        self.status, self.reason = status, reason
+        live = self.live
+        await uncancelled(live.database.transaction(writer.set_status, live.execution_id, status, reason))
+        live.observers.notify()
+
+    def _look(self, status: Status) -> None:
+        if self.status != status:
+            self.status = status
+            self.live.observers.notify()
+
+    async def _halt(self) -> None:
+        """End the command under way, whatever it is doing, and wait until it has."""
+        moving = self._moving
+        if moving is not None and moving is not asyncio.current_task():
+            moving.cancel()
+            await asyncio.wait({moving})
+
+    async def _heartbeat(self) -> None:
+        """Keep the lease while this process has the execution, at rest too."""
+        live = self.live
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            try:
+                await live.database.transaction(writer.renew_lease, live.execution_id, live.lease)
+            except ExecutionOwnedError as taken:
+                # The next COMMIT raises it where a person can see it.
+                self.reason = str(taken)
+                return

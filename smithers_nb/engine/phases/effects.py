@@ -1,0 +1,110 @@
+"""EFFECTS: cleanups, then the effects that are new or whose deps changed; in document order."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Any, Literal
+
+from ...errors import EffectError, EffectLoopError
+from ...nodes import source as sources
+from ...nodes.effect import Effect
+from ...nodes.tree import TreeNode
+from ...records import EffectRun, Phase
+from ...values import encode
+from ..callbacks import call_with_ctx
+from ..context import entered
+from ..draft import Draft
+from ..live import EffectMemory, Live
+from ..state import Transaction
+
+HISTORY = 10
+"""How many runs of an effect are looked at for a loop …"""
+LOOP = 4
+"""… and how many of them may have the same deps: this one is refused."""
+
+
+async def effects(live: Live, draft: Draft) -> None:
+    """Run what is due. It counts as run once FLUSH has written it: an abandoned frame's effects run again."""
+    memory = live.effect_runs
+    due = [(node, deps) for node in draft.schedule.effects if (deps := _deps_if_due(memory, node)) is not None]
+    gone = [id for id in memory if id not in draft.tree.index]
+    if not due and not gone:
+        return
+    draft.effect_runs = dict(memory)
+    for id in [*gone, *(node.id for node, _ in due)]:
+        if last := memory.get(id):
+            await _cleanup(live, draft, last)
+    for id in gone:
+        del draft.effect_runs[id]
+    for node, deps in due:
+        await _run(live, draft, node, deps)
+
+
+def _deps_if_due(memory: Mapping[str, EffectMemory], node: TreeNode) -> str | None:
+    deps = encode(_effect(node).deps).text
+    last = memory.get(node.id)
+    return None if last is not None and last.deps == deps else deps
+
+
+def _effect(node: TreeNode) -> Effect:
+    assert isinstance(node.node, Effect)  # for the type checker: the schedule lists nothing else
+    return node.node
+
+
+async def _cleanup(live: Live, draft: Draft, last: EffectMemory) -> None:
+    if last.node is not None and (cleanup := _effect(last.node).cleanup) is not None:
+        await _call(live, draft, last.node, "cleanup", cleanup, last.deps)
+
+
+async def _run(live: Live, draft: Draft, node: TreeNode, deps: str) -> None:
+    last = live.effect_runs.get(node.id)
+    history = (*last.history, deps)[-HISTORY:] if last else (deps,)
+    assert draft.effect_runs is not None  # for the type checker: effects() made it
+    draft.effect_runs[node.id] = EffectMemory(deps, history, node)
+    if history.count(deps) < LOOP:
+        await _call(live, draft, node, "run", _effect(node).run, deps)
+        return
+    draft.problem(
+        EffectLoopError(
+            f"effect {node.id} would run for the {LOOP}th time within {HISTORY} runs with the deps {deps:.80}: it "
+            "keeps causing itself. It was not run. Let it write only what its deps do not depend on.",
+            path=node.path,
+            node_id=node.id,
+            source=node.source,
+        ),
+        Phase.EFFECTS,
+    )
+
+
+async def _call(
+    live: Live, draft: Draft, node: TreeNode, kind: Literal["run", "cleanup"], function: Callable[..., Any], deps: str
+) -> None:
+    run_id = draft.next_id("e")
+    trigger = f"{node.id} {'deps changed' if kind == 'run' else 'cleaned up'}"
+    transaction = Transaction("effect", run_id, node.id, kind, trigger, draft.next_write_id, live.cells)
+    started = perf_counter()
+    error: str | None = None
+    try:
+        with entered(live.context, transaction):
+            await call_with_ctx(function, live.context)
+        transaction.state = "closed"
+    except Exception as failure:  # noqa: BLE001  # the user's effect; recorded, and none of its writes is applied
+        transaction.state = "raised"
+        error = "".join(traceback.format_exception(failure))
+        draft.problem(
+            EffectError(
+                f"{kind} of effect {node.id} raised {type(failure).__name__}: {failure}; its writes were rolled back.",
+                path=node.path,
+                node_id=node.id,
+                source=sources.of_traceback(failure.__traceback__) or node.source,
+            ),
+            Phase.EFFECTS,
+        )
+    draft.transactions.append(transaction)
+    ms = (perf_counter() - started) * 1000
+    status: Literal["ok", "raised"] = "raised" if error else "ok"
+    draft.effects.append(
+        EffectRun(run_id, draft.number, node.id, kind, status, deps, len(transaction.queued), ms, error)
+    )

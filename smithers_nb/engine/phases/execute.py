@@ -1,0 +1,118 @@
+"""EXECUTE: tasks of nodes that are gone are cancelled, those whose turn has come start, and the handlers of those
+that have ended are called: in document order, each a transaction of its own.
+"""
+
+from __future__ import annotations
+
+import traceback
+from time import perf_counter
+
+from ...errors import AgentConfigError, HandlerError
+from ...nodes import source as sources
+from ...nodes.runnable import Claude
+from ...records import HandlerCall, Phase, Problem
+from ..callbacks import call_handler
+from ..context import entered
+from ..draft import Draft
+from ..live import Live
+from ..state import Transaction
+from ..tasks import TaskEntry, agent_task, stale_call
+
+
+async def execute(live: Live, draft: Draft) -> None:
+    """Cancel, start, and call handlers."""
+    await live.tasks.cancel_leaving()
+    await _check_agents(live, draft)
+    await live.tasks.start_pending()
+    index = draft.tree.index
+    order = {id: place for place, id in enumerate(index)} if draft.ended else {}
+    for entry in sorted(draft.ended, key=lambda entry: order.get(entry.node.id, -1)):
+        if entry.settled:
+            continue
+        if not entry.unmounted and entry.node.id in index:
+            entry.node = index[entry.node.id]
+        await _deal_with(live, draft, entry)
+        draft.settled.append(entry.task_id)
+
+
+async def _check_agents(live: Live, draft: Draft) -> None:
+    """Say at once what would fail later: a missing package or key, a misspelt model."""
+    index = draft.tree.index
+    for id in draft.changes.mounted:
+        if isinstance(index[id].node, Claude):
+            try:
+                await live.runner.check(agent_task(live, index[id], ""))
+            except AgentConfigError as error:
+                draft.problem(error, Phase.EXECUTE)
+
+
+async def _deal_with(live: Live, draft: Draft, entry: TaskEntry) -> None:
+    """Call the handler of a task that has ended, or say why none is called."""
+    if entry.unmounted:
+        if call := stale_call(live, entry, entry.status, draft.next_id("h")):
+            draft.calls.append(call)
+    elif entry.event:
+        await _call(live, draft, entry, entry.event)
+    elif entry.status == "failed" and entry.result:
+        draft.problems.append(
+            Problem(
+                "TaskError",
+                f"{entry.node.type} {entry.node.id} failed and has no on_error: {entry.result.error}",
+                entry.node.id,
+                Phase.EXECUTE,
+                entry.node.source,
+            )
+        )
+
+
+async def _call(live: Live, draft: Draft, entry: TaskEntry, event: str) -> None:
+    node = entry.node.node
+    handler = getattr(node.handlers, event) if node else None
+    assert handler is not None  # for the type checker: event says that it is there
+    call_id = draft.next_id("h")
+    transaction = Transaction(
+        "handler",
+        call_id,
+        entry.node.id,
+        event,
+        f"{entry.node.id} {entry.status}",
+        draft.next_write_id,
+        live.cells,
+    )
+    started = perf_counter()
+    error: str | None = None
+    try:
+        with entered(live.context, transaction):
+            await call_handler(handler, entry.result, live.context)
+        transaction.state = "closed"
+    except Exception as failure:  # noqa: BLE001  # the user's handler; recorded, and none of its writes is applied
+        transaction.state = "raised"
+        error = "".join(traceback.format_exception(failure))
+        draft.problem(_handler_error(entry, event, failure, len(transaction.queued)), Phase.EXECUTE)
+    draft.call_of[id(transaction)] = len(draft.calls)
+    draft.transactions.append(transaction)
+    draft.calls.append(
+        HandlerCall(
+            id=call_id,
+            frame=draft.number,
+            node_id=entry.node.id,
+            task_id=entry.task_id,
+            event=event,
+            status="raised" if error else "ok",
+            writes=len(transaction.queued),
+            ms=(perf_counter() - started) * 1000,
+            error=error,
+            source=sources.of_function(handler) or entry.node.source,
+        )
+    )
+
+
+def _handler_error(entry: TaskEntry, event: str, failure: Exception, writes: int) -> HandlerError:
+    lost = f"its {writes} writes were rolled back" if writes else "it had written nothing"
+    return HandlerError(
+        f"{event} of {entry.node.id} raised {type(failure).__name__}: {failure}; {lost}. The task itself ended well "
+        "and is not run again; mend the handler for the next one.",
+        path=entry.node.path,
+        node_id=entry.node.id,
+        source=sources.of_traceback(failure.__traceback__) or entry.node.source,
+    )

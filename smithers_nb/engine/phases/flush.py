@@ -1,0 +1,108 @@
+"""FLUSH: the pending writes are resolved and applied, in one transaction with everything that made them."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping
+from dataclasses import replace
+from time import perf_counter
+
+from ...errors import HandlerError
+from ...records import Phase
+from ...store import writer
+from ...values import Stored
+from ..draft import Draft
+from ..live import Live
+from ..state import Cell, Resolved, Transaction, resolve
+
+NAMED_CAUSES = 20
+"""How many changed keys are named as causes of the next frame."""
+
+
+async def flush(live: Live, draft: Draft) -> None:
+    """Apply the frame's writes and close it."""
+    await _flush(live, draft, draft.ms)
+
+
+async def flush_between(live: Live, draft: Draft) -> None:
+    """Apply the writes that came when no frame was open; ``draft`` is made for them and has no row."""
+    await _flush(live, draft, None)
+
+
+async def _flush(live: Live, draft: Draft, ms: Mapping[Phase, float] | None) -> None:
+    arrived, ends = live.take_inbox()
+    operators = [write for write in arrived if write.origin == "operator"]
+    tasks = [write for write in arrived if write.origin != "operator"]
+    # First values come first: whoever updates a key may rely on them.
+    first = [write for write in draft.transactions if write.origin == "init"]
+    transactions = [*first, *operators, *tasks, *(write for write in draft.transactions if write.origin != "init")]
+    resolved = resolve(live.cells, transactions)
+    _roll_back(draft, transactions, resolved)
+    draft.written = tuple(write for write, _, _ in resolved.transitions)
+    try:
+        await live.database.transaction(
+            writer.flush_frame, live.execution_id, _result(live, draft, resolved, ends), ms, perf_counter()
+        )
+    except BaseException:
+        live.return_inbox(arrived, ends)
+        raise
+    _apply(live, draft, resolved, ends)
+
+
+def _roll_back(draft: Draft, transactions: list[Transaction], resolved: Resolved) -> None:
+    """Mark the handlers one of whose updates raised only now."""
+    for index, failure in resolved.failed.items():
+        transaction = transactions[index]
+        error = "".join(traceback.format_exception(failure))
+        place = draft.call_of.get(id(transaction))
+        if place is not None:
+            draft.calls[place] = replace(draft.calls[place], status="raised", error=error)
+        who = f"{transaction.handler} of {transaction.node_id}" if transaction.handler else transaction.origin
+        draft.problem(
+            HandlerError(
+                f"an update by {who} raised {type(failure).__name__}: {failure}; all of its writes were rolled back.",
+                node_id=transaction.node_id,
+            ),
+            Phase.FLUSH,
+        )
+
+
+def _result(live: Live, draft: Draft, resolved: Resolved, ends: list[writer.TaskEnd]) -> writer.FlushResult:
+    return writer.FlushResult(
+        frame=draft.number,
+        changes=[
+            writer.Change(key, cell.since if (cell := live.cells.get(key)) else None, value)
+            for key, value in resolved.values.items()
+        ],
+        transitions=[(write, _text(old), _text(new)) for write, old, new in resolved.transitions],
+        calls=draft.calls,
+        effects=draft.effects,
+        settled=draft.settled,
+        ended=ends,
+    )
+
+
+def _text(value: Stored | None) -> str | None:
+    return value.text if value else None
+
+
+def _apply(live: Live, draft: Draft, resolved: Resolved, ends: list[writer.TaskEnd]) -> None:
+    """The file has it; now memory, and the causes of the next frame."""
+    for key, value in resolved.values.items():
+        if value is None:
+            live.cells.pop(key, None)
+        else:
+            live.cells[key] = Cell(value, draft.number + 1)
+    if draft.effect_runs is not None:
+        live.effect_runs = draft.effect_runs
+    changed = list(resolved.values)
+    for key in changed[:NAMED_CAUSES]:
+        live.cause(f"state {key}")
+    if len(changed) > NAMED_CAUSES:
+        live.cause(f"state: {len(changed) - NAMED_CAUSES} more keys")
+    for task_id in draft.settled:
+        live.tasks.settle(task_id)
+    if draft.settled:
+        live.cause(f"{len(draft.settled)} tasks settled" if len(draft.settled) > 1 else f"{draft.settled[0]} settled")
+    for end in ends:
+        live.tasks.ended(end)

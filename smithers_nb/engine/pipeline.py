@@ -1,0 +1,55 @@
+"""THE SEVEN PHASES. One frame is one run of this generator; stepping is ``anext``, running is a loop over it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+from ..records import Phase
+from ..store.connection import uncancelled
+from .draft import Draft
+from .live import Live
+from .phases.commit import commit
+from .phases.effects import effects
+from .phases.execute import execute
+from .phases.flush import flush
+from .phases.reconcile import reconcile
+from .phases.render import render
+from .phases.snapshot import snapshot
+from .state import first_values
+
+
+async def frame(live: Live, draft: Draft) -> AsyncGenerator[Phase]:
+    """Take the draft of a frame through its phases, and yield after each.
+
+    A step rests after EFFECTS, with the frame's writes pending. Whoever abandons the generator leaves a frame row
+    that says ``open``; a task whose handler was called and not flushed is handled again by a later frame.
+    """
+    with draft.timed(Phase.SNAPSHOT):
+        snapshot(live, draft)
+    yield Phase.SNAPSHOT
+
+    with draft.timed(Phase.RENDER):
+        rendered = render(live.app, draft.seen, live.context)
+        draft.tree = rendered.tree
+        draft.transactions += first_values(rendered.inits, draft.next_write_id, live.cells)
+    yield Phase.RENDER
+
+    with draft.timed(Phase.RECONCILE):
+        draft.changes = reconcile(live.tree, draft.tree)
+    yield Phase.RECONCILE
+
+    with draft.timed(Phase.COMMIT):
+        await uncancelled(commit(live, draft))
+    yield Phase.COMMIT
+
+    with draft.timed(Phase.EXECUTE):
+        await execute(live, draft)
+    yield Phase.EXECUTE
+
+    with draft.timed(Phase.EFFECTS):
+        await effects(live, draft)
+    yield Phase.EFFECTS
+
+    with draft.timed(Phase.FLUSH):
+        await uncancelled(flush(live, draft))
+    yield Phase.FLUSH

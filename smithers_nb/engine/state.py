@@ -1,0 +1,255 @@
+"""The committed state in memory, and the writes that wait to be applied to it.
+
+Values are kept as the store keeps them. What a reader gets is its own: a list that someone changes in place
+changes nobody else's, and no copy of the state is made for a frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from ..errors import NotStorableError
+from ..records import Origin, Write, WriteStatus
+from ..values import IMMUTABLE, Stored, Unstorable, decode, encode
+
+
+@dataclass(slots=True)
+class Cell:
+    """One value."""
+
+    stored: Stored
+    since: int
+    """The first frame that reads it."""
+    _value: Any = None  # Any: it is what the user stored
+    _shareable: bool | None = None
+
+    def value(self) -> Any:  # Any: it is what the user stored
+        """Return the value: the same object if it can't be changed, else a fresh one."""
+        if self._shareable is None:
+            self._value = decode(self.stored)
+            self._shareable = isinstance(self._value, IMMUTABLE)
+            if not self._shareable:
+                fresh, self._value = self._value, None
+                return fresh
+        return self._value if self._shareable else decode(self.stored)
+
+
+@dataclass(slots=True)
+class Queued:
+    """A write on its way, with what the record of it does not hold."""
+
+    write: Write
+    value: Stored | None = None
+    """The new value of a set or an init."""
+    function: Callable[[Any], Any] | None = None  # Any: old value to new value
+    """Of an update."""
+
+
+@dataclass(slots=True)
+class Transaction:
+    """The writes of one handler call, effect run, task or person. They are applied together or not at all."""
+
+    origin: Origin
+    origin_id: str | None
+    node_id: str | None
+    handler: str | None
+    trigger: str
+    next_id: Callable[[], str]
+    committed: Mapping[str, Cell]
+    queued: list[Queued] = field(default_factory=list)
+    state: Literal["open", "closed", "raised"] = "open"
+    """closed: it takes no more writes; raised: and none of them is applied."""
+
+    def set(self, key: str, value: object) -> Write:
+        """Queue a new value."""
+        return self._queue("set", key, value=self.encoded(key, value))
+
+    def init(self, key: str, value: object) -> Write | None:
+        """Queue a first value, unless there is one; return None if there is."""
+        if self.lookup(key) is not None:
+            return None
+        return self._queue("init", key, value=self.encoded(key, value))
+
+    def update(self, key: str, function: Callable[[Any], Any]) -> Write:
+        """Queue a function of the value so far; FLUSH calls it."""
+        return self._queue("update", key, function=function)
+
+    def delete(self, key: str) -> Write:
+        """Queue the removal of a key."""
+        return self._queue("delete", key)
+
+    def lookup(self, key: str) -> Stored | None:
+        """Return the committed value as this transaction's own writes have changed it."""
+        cell = self.committed.get(key)
+        found = cell.stored if cell else None
+        for queued in self.queued:
+            if queued.write.key == key:
+                found = self.applied(queued, found)
+        return found
+
+    def applied(self, queued: Queued, current: Stored | None) -> Stored | None:
+        """Return the value after one write. An update's function may raise; so may what it returns."""
+        match queued.write.op:
+            case "set":
+                return queued.value
+            case "init":
+                return current or queued.value
+            case "delete":
+                return None
+            case "update":
+                assert queued.function is not None  # for the type checker: update() sets it
+                key = queued.write.key
+                return self.encoded(key, queued.function(decode(current) if current else None))
+
+    def encoded(self, key: str, value: object) -> Stored:
+        """Return the value as it will be stored.
+
+        Raises:
+            NotStorableError: naming key, type and origin.
+        """
+        try:
+            return encode(value)
+        except Unstorable as why:
+            by = f"{self.handler} of {self.node_id}" if self.handler else self.origin
+            raise NotStorableError(
+                f"state key {key!r} can't hold this {type(value).__name__}, set by {by}: {why}. Nothing was changed."
+            ) from None
+
+    def _queue(
+        self,
+        op: Literal["set", "update", "delete", "init"],
+        key: str,
+        *,
+        value: Stored | None = None,
+        function: Callable[[Any], Any] | None = None,
+    ) -> Write:
+        cell = self.committed.get(key)
+        write = Write(
+            id=self.next_id(),
+            scope="state",
+            key=key,
+            op=op,
+            old=cell.value() if cell else None,
+            new=decode(value) if value else None,
+            origin=self.origin,
+            origin_id=self.origin_id,
+            node_id=self.node_id,
+            handler=self.handler,
+            trigger=self.trigger,
+            seq=0,
+            status="queued",
+        )
+        self.queued.append(Queued(write, value, function))
+        return write
+
+    @property
+    def writes(self) -> tuple[Write, ...]:
+        """The queued writes in order."""
+        if self.state == "raised":
+            return tuple(replace(queued.write, status="rolled_back") for queued in self.queued)
+        return tuple(queued.write for queued in self.queued)
+
+
+@dataclass(slots=True)
+class Resolved:
+    """What came of the pending writes: the values to store, and every write with its outcome."""
+
+    values: dict[str, Stored | None]
+    """New value by key, None for deleted; only keys whose value changed."""
+    transitions: list[tuple[Write, Stored | None, Stored | None]]
+    """In order of application, with the stored value before and after."""
+    failed: dict[int, Exception]
+    """Index of a transaction that was rolled back because one of its updates raised, with the error."""
+
+
+def resolve(committed: Mapping[str, Cell], transactions: list[Transaction]) -> Resolved:
+    """Apply the transactions in order to a copy-on-write view of the state; ``committed`` is not changed."""
+    overlay: dict[str, Stored | None] = {}
+    transitions: list[tuple[Write, Stored | None, Stored | None]] = []
+    failed: dict[int, Exception] = {}
+
+    def current(key: str) -> Stored | None:
+        if key in overlay:
+            return overlay[key]
+        cell = committed.get(key)
+        return cell.stored if cell else None
+
+    for index, transaction in enumerate(transactions):
+        before = {queued.write.key: current(queued.write.key) for queued in transaction.queued}
+        done: list[tuple[Write, Stored | None, Stored | None]] = []
+        try:
+            for queued in transaction.queued if transaction.state != "raised" else ():
+                old = current(queued.write.key)
+                new = transaction.applied(queued, old)
+                overlay[queued.write.key] = new
+                done.append((replace(queued.write, status="noop" if new == old else "applied"), old, new))
+        except Exception as error:  # noqa: BLE001  # the user's function; recorded as the transaction's failure
+            overlay.update(before)
+            failed[index] = error
+            transaction.state = "raised"
+        if transaction.state == "raised":
+            done = [
+                (replace(queued.write, status="rolled_back"), before[queued.write.key], queued.value)
+                for queued in transaction.queued
+            ]
+        transitions.extend(done)
+    values = {key: value for key, value in overlay.items() if value != _stored(committed.get(key))}
+    return Resolved(values, _numbered(transitions), failed)
+
+
+def _stored(cell: Cell | None) -> Stored | None:
+    return cell.stored if cell else None
+
+
+def _numbered(
+    transitions: list[tuple[Write, Stored | None, Stored | None]],
+) -> list[tuple[Write, Stored | None, Stored | None]]:
+    """Give the writes their sequence and their values, and mark those that a later one replaced."""
+    replaced: set[str] = set()
+    numbered = []
+    for seq, (write, old, new) in reversed(list(enumerate(transitions, 1))):
+        status: WriteStatus = write.status
+        if status == "applied" and write.key in replaced:
+            status = "overridden"
+        if status in ("applied", "overridden"):
+            if write.op in ("set", "delete"):
+                replaced.add(write.key)
+            elif write.op == "update":
+                # It builds on the value before it, which therefore was not lost.
+                replaced.discard(write.key)
+        numbered.append((_with_values(write, seq, status, old, new), old, new))
+    return numbered[::-1]
+
+
+def _with_values(write: Write, seq: int, status: WriteStatus, old: Stored | None, new: Stored | None) -> Write:
+    return replace(write, seq=seq, status=status, old=decode(old) if old else None, new=decode(new) if new else None)
+
+
+def first_values(
+    inits: Mapping[str, tuple[Stored, str]], next_id: Callable[[], str], committed: Mapping[str, Cell]
+) -> list[Transaction]:
+    """Return the transactions for the first values that components asked for: (value, component) by key."""
+    transactions = []
+    for key, (value, component) in inits.items():
+        transaction = Transaction("init", component, None, None, f"{component} rendered", next_id, committed)
+        transaction.init(key, decode(value))
+        transactions.append(transaction)
+    return transactions
+
+
+class StateView(Mapping[str, Any]):
+    """Committed state as a read-only mapping."""
+
+    def __init__(self, cells: Mapping[str, Cell]) -> None:
+        self._cells = cells
+
+    def __getitem__(self, key: str) -> Any:
+        return self._cells[key].value()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._cells)
+
+    def __len__(self) -> int:
+        return len(self._cells)

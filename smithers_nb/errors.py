@@ -1,0 +1,248 @@
+"""Every error that smithers_nb raises.
+
+SmithersError
+├── PlanError               the tree was built wrong
+│   ├── UnknownTagError
+│   ├── PropError
+│   ├── EventPropError
+│   ├── DuplicateIdError
+│   └── DuplicateKeyError
+├── PurityError             rendering did something other than render
+│   ├── RenderWriteError
+│   ├── RenderTaskError
+│   └── RenderMutationError
+├── RunError                the user's code failed while running
+│   ├── ComponentError
+│   ├── HandlerError
+│   ├── EffectError
+│   └── EffectLoopError
+├── StoreError              the file, or what was to go into it
+│   ├── NotStorableError
+│   ├── ExecutionOwnedError
+│   ├── UnknownExecutionError
+│   ├── SchemaVersionError
+│   ├── StoreBusyError
+│   └── StoreDamagedError
+└── AgentError
+    └── AgentConfigError
+
+Errors in the JSX of a cell are Python's own ``SyntaxError``, at the line and column of the cell.
+
+A message says what happened, why that is wrong and what to do; the place is in the attributes too.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = [
+    "AgentConfigError",
+    "AgentError",
+    "ComponentError",
+    "DuplicateIdError",
+    "DuplicateKeyError",
+    "EffectError",
+    "EffectLoopError",
+    "EventPropError",
+    "ExecutionOwnedError",
+    "HandlerError",
+    "NotStorableError",
+    "PlanError",
+    "PropError",
+    "PurityError",
+    "RenderMutationError",
+    "RenderTaskError",
+    "RenderWriteError",
+    "RunError",
+    "SchemaVersionError",
+    "SmithersError",
+    "StoreBusyError",
+    "StoreDamagedError",
+    "StoreError",
+    "UnknownExecutionError",
+    "UnknownTagError",
+]
+
+PACKAGE = os.path.dirname(__file__)
+
+
+class SmithersError(Exception):
+    """The base of all of them.
+
+    Parameters are the message and, by keyword, where it happened.
+    """
+
+    path: str | None
+    """Path of the node or component, e.g. ``/Report[0]/phase[0.1]``."""
+
+    node_id: str | None
+    """Id of the node, where there is one."""
+
+    frame: int | None
+    """Number of the frame under way; None outside of one."""
+
+    source: str | None
+    """Position in the user's code as ``file:line:column``, e.g. ``report:14:9``."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str | None = None,
+        node_id: str | None = None,
+        frame: int | None = None,
+        source: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.path = path
+        self.node_id = node_id
+        self.frame = frame
+        self.source = source
+
+    def at(
+        self,
+        *,
+        path: str | None = None,
+        node_id: str | None = None,
+        frame: int | None = None,
+        source: str | None = None,
+    ) -> None:
+        """Fill in what the raiser could not know. What is known already stays."""
+        self.path = self.path or path
+        self.node_id = self.node_id or node_id
+        self.frame = self.frame if self.frame is not None else frame
+        self.source = self.source or source
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows: the user's own lines and the message, without the way through this package."""
+        lines = []
+        for error in (self.__cause__, self):
+            frames = traceback.extract_tb(error.__traceback__) if error is not None else []
+            lines += traceback.format_list([frame for frame in frames if not _inside(frame.filename)])
+            if error is not None and error is self.__cause__:
+                lines += [*traceback.format_exception_only(error), "\n"]
+        return ["".join(lines).rstrip("\n"), f"{type(self).__name__}: {self}"]
+
+    def __str__(self) -> str:
+        place = [
+            *([self.path] if self.path else []),
+            *([f"frame {self.frame}"] if self.frame is not None else []),
+            *([self.source] if self.source else []),
+        ]
+        message = super().__str__()
+        return f"{message} ({', '.join(place)})" if place else message
+
+
+class PlanError(SmithersError):
+    """The tree was built wrong; nothing of it was committed."""
+
+
+class UnknownTagError(PlanError):
+    """A tag that is neither a node nor a component."""
+
+
+class PropError(PlanError):
+    """A prop that the node does not have, or a value of the wrong type."""
+
+
+class EventPropError(PropError):
+    """An ``on…`` prop that is no handler of this node."""
+
+
+class DuplicateIdError(PlanError):
+    """Two nodes of one tree with the same id."""
+
+
+class DuplicateKeyError(PlanError):
+    """Two siblings with the same key."""
+
+
+class PurityError(SmithersError):
+    """A component did something other than compute its nodes; the frame was not committed."""
+
+
+class RenderWriteError(PurityError):
+    """State was written while rendering."""
+
+
+class RenderTaskError(PurityError):
+    """A task was started, or something awaited, while rendering."""
+
+
+class RenderMutationError(PurityError):
+    """A value read from state was changed in place while rendering."""
+
+
+class RunError(SmithersError):
+    """The user's code failed while running; the traceback is in ``__cause__``."""
+
+
+class ComponentError(RunError):
+    """A component raised; the frame was not committed."""
+
+
+class HandlerError(RunError):
+    """A handler raised; none of its writes was applied."""
+
+
+class EffectError(RunError):
+    """An effect or its cleanup raised; none of its writes was applied."""
+
+
+class EffectLoopError(RunError):
+    """An effect keeps causing itself."""
+
+
+class StoreError(SmithersError):
+    """The database file, or what was to go into it."""
+
+
+class NotStorableError(StoreError):
+    """A value that would not come back from the store as it went in."""
+
+
+class ExecutionOwnedError(StoreError):
+    """Another process is running this execution."""
+
+
+class UnknownExecutionError(StoreError):
+    """No execution of that id or name in the file."""
+
+
+class SchemaVersionError(StoreError):
+    """The file was written by a newer release."""
+
+
+class StoreBusyError(StoreError):
+    """Another process held the file's write lock for longer than we wait."""
+
+
+class StoreDamagedError(StoreError):
+    """The file is not a database, or a damaged one."""
+
+
+class AgentError(SmithersError):
+    """An agent node could not run."""
+
+
+class AgentConfigError(AgentError):
+    """A model, provider package or key that is missing or misspelt. Nothing was sent and nothing paid for."""
+
+
+def _inside(filename: str) -> bool:
+    """Whether a traceback's frame is ours or the machinery's, not the user's."""
+    parts = ("/concurrent/futures/", "/asyncio/", "/IPython/", "/ipykernel/", "/nest_asyncio")
+    return filename.startswith(PACKAGE) or any(part in filename.replace(os.sep, "/") for part in parts)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return `` Did you mean 'claude'?`` for the nearest known word, or ``""``.
+
+    >>> did_you_mean("cluade", ["claude", "phase"])
+    " Did you mean 'claude'?"
+    """
+    near = get_close_matches(word, list(known), n=1) or get_close_matches(word.lower(), list(known), n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""

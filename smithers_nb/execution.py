@@ -1,0 +1,474 @@
+"""``Execution``: one run of one app, to be stepped, run, paused and looked at, from any thread."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Self
+
+from .agents.pydantic_ai import PydanticAiRunner
+from .bridge import engine
+from .engine.context import StateDoor, refuse_while_rendering
+from .engine.draft import Draft
+from .engine.live import EffectMemory, Live
+from .engine.loop import Loop
+from .engine.phases.render import render
+from .engine.purity import Snapshot
+from .engine.state import Cell
+from .engine.tasks import TaskEntry
+from .errors import NotStorableError, PropError, UnknownExecutionError
+from .nodes.element import Component
+from .nodes.tree import Tree
+from .records import Frame, Phase, RunResult, Status, TaskResult, Write
+from .store import writer
+from .store.connection import Database, Durability
+from .store.frames import DataFrames
+from .store.history import FrameView, History
+from .store.lease import Lease
+from .store.reader import Reader
+from .store.store import Store
+from .values import Stored, Unstorable, decode, encode
+from .version import __version__
+
+_runner = PydanticAiRunner()
+
+
+class Execution:
+    """One run of one app.
+
+    Parameters
+    ----------
+    app : component, element, node or list of these
+        What is rendered.
+    name : str
+        How it is called in the store and in the stepper.
+    store : str, os.PathLike or Store
+        The SQLite file; ``":memory:"`` for one that nobody keeps.
+    props : dict, optional
+        Props for the app, if it is a component.
+    state : dict, optional
+        The first state, by key.
+    models : dict, optional
+        Models by the name that they replace in this execution: ``{"sonnet": scripted("…")}``.
+    seed : int
+        Seed of ``ctx.rand()``.
+    max_frames : int
+        How many frames one ``run()`` renders at most.
+    durability : {"normal", "full"}
+        ``"full"`` also survives a power cut, for a slower COMMIT and FLUSH.
+
+    Raises
+    ------
+    StoreError
+        If the file can't be used.
+    PropError
+        If the app does not take these props.
+    NotStorableError
+        If a value of ``state`` can't be stored.
+
+    Examples
+    --------
+    >>> from smithers_nb import Execution, Phase, Task
+    >>> with Execution(Phase(name="hello")[Task(id="greet", run=lambda: "hi")], store=":memory:") as ex:
+    ...     print(ex.run_sync())
+    ...     print(ex.frame.xml)
+    <RunResult finished: nothing is left to do; 3 frames, the last one is 3>
+    <phase name="hello">
+      <task id="greet" run="function(&lt;lambda&gt;)"/>
+    </phase>
+    """
+
+    def __init__(
+        self,
+        app: object,
+        *,
+        name: str = "execution",
+        store: str | os.PathLike[str] | Store = "smithers.db",
+        props: Mapping[str, Any] | None = None,
+        state: Mapping[str, Any] | None = None,
+        models: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        max_frames: int = 1000,
+        durability: Durability = "normal",
+    ) -> None:
+        refuse_while_rendering("an Execution was made")
+        row = writer.ExecutionRow(
+            execution_id=secrets.token_hex(6),
+            name=name,
+            app=_name_of(app),
+            code_hash=_code_hash(app),
+            engine_version=__version__,
+            seed=seed,
+        )
+        first = _first_state(state or {})
+        self._prepare(app, props, store, row, max_frames)
+        engine.call(self._create(row, first, dict(models or {}), durability))
+
+    @classmethod
+    def resume(
+        cls,
+        app: object,
+        *,
+        store: str | os.PathLike[str] | Store = "smithers.db",
+        id: str | None = None,
+        name: str | None = None,
+        props: Mapping[str, Any] | None = None,
+        models: Mapping[str, Any] | None = None,
+        max_frames: int = 1000,
+    ) -> Self:
+        """Go on with an execution of the file, after a restart or a crash.
+
+        Its frames go on where they ended. A task that had ended is not run again; if its handler's writes were not
+        flushed, the handler is called again. A task that was running is run again.
+
+        ``id`` or ``name`` says which one; by name it is the newest. Without either it is the newest of all.
+
+        Raises:
+            UnknownExecutionError: if there is none.
+            ExecutionOwnedError: if another living process has it.
+        """
+        file = store if isinstance(store, Store) else Store(store)
+        reader = file.reader
+        wanted = id or name or _newest(reader)
+        found = reader.execution(reader.execution_id(wanted))
+        row = writer.ExecutionRow(
+            found["execution_id"],
+            found["name"],
+            _name_of(app),
+            _code_hash(app),
+            found["engine_version"],
+            found["seed"],
+        )
+        ex = cls.__new__(cls)
+        ex._prepare(app, props, file, row, max_frames)
+        engine.call(ex._reopen(row, dict(models or {})))
+        return ex
+
+    # ---- moving ------------------------------------------------------------------------------------------------
+
+    async def step(self) -> Frame:
+        """Go to the next rest and return the frame there: its writes are pending.
+
+        First the writes of the frame before are applied. Waits for a running task if nothing else is to do. When the
+        execution is over, the last frame is returned.
+
+        Raises:
+            ComponentError, PlanError, PurityError: if the frame can't be rendered; the one before stands.
+        """
+        return await engine.wait(self._step())
+
+    async def step_phase(self) -> Frame:
+        """Do one phase and return the frame so far."""
+        return await engine.wait(self._step_phase())
+
+    async def run(self, until: Callable[[Frame], bool] | None = None, max_frames: int | None = None) -> RunResult:
+        """Go on until it is over, paused, ``until(frame)`` is true, or ``max_frames`` were rendered."""
+        return await engine.wait(self._run(until, max_frames))
+
+    def step_sync(self) -> Frame:
+        """Do what ``step`` does, and block until it is done; safe in a notebook cell, and Stop interrupts it."""
+        return engine.call(self._step())
+
+    def step_phase_sync(self) -> Frame:
+        """Do what ``step_phase`` does, and block until it is done."""
+        return engine.call(self._step_phase())
+
+    def run_sync(self, until: Callable[[Frame], bool] | None = None, max_frames: int | None = None) -> RunResult:
+        """Do what ``run`` does, and block until it is done; safe in a notebook cell, and Stop interrupts it."""
+        return engine.call(self._run(until, max_frames))
+
+    def pause(self) -> None:
+        """End the command under way after its current phase; from any thread. Tasks go on."""
+        engine.do(self._loop.pause)
+
+    def stop(self) -> None:
+        """End the command under way and interrupt the running tasks; a later step runs them again."""
+        engine.call(self._loop.stop())
+
+    def terminate(self) -> None:
+        """Stop for good: the execution is over."""
+        engine.call(self._loop.terminate())
+
+    def close(self) -> None:
+        """Stop what runs and give the execution back to the file; ``Execution.resume`` goes on with it."""
+        if not self._closed:
+            engine.call(self._close())
+
+    # ---- looking -----------------------------------------------------------------------------------------------
+
+    @property
+    def status(self) -> Status:
+        """ready, running, paused, waiting, finished, failed, stopped or terminated."""
+        return self._loop.status
+
+    @property
+    def reason(self) -> str:
+        """Why it has this status, in words; "" when there is nothing to say."""
+        return self._loop.reason
+
+    @property
+    def frame(self) -> Frame | None:
+        """The frame under way, or the last one; None before the first of this process."""
+        draft = self._loop.draft
+        return draft.freeze() if draft is not None and draft.phase is not None else None
+
+    @property
+    def state(self) -> StateDoor:
+        """The committed state. ``set``, ``update`` and ``delete`` queue an operator's write for the next FLUSH."""
+        return self._live.context.state
+
+    @property
+    def pending(self) -> tuple[Write, ...]:
+        """The writes that wait for FLUSH, in the order in which they will apply."""
+        draft = self._loop.draft
+        waiting = [] if draft is None or draft.phase is Phase.FLUSH else draft.transactions
+        first = [write for write in waiting if write.origin == "init"]
+        arrived = sorted(self._live.inbox, key=lambda write: write.origin != "operator")
+        rest = [write for write in waiting if write.origin != "init"]
+        return tuple(write for transaction in [*first, *arrived, *rest] for write in transaction.writes)
+
+    @property
+    def tasks(self) -> dict[str, str]:
+        """Where each runnable and phase of the plan stands, by node id: pending, running, succeeded, failed …"""
+        draft = self._loop.draft
+        standing = dict(draft.schedule.status) if draft else {}
+        return standing | {id: task.status for id, task in list(self._live.tasks.items())}
+
+    @property
+    def df(self) -> DataFrames:
+        """DataFrames of this execution: ``ex.df.frames``, ``.transitions``, ``.handlers``, ``.tasks``, ``.nodes`` …"""
+        return DataFrames(self.store.reader, self.execution_id)
+
+    def at(self, frame: int) -> FrameView:
+        """Return a recorded frame: its tree and the state that it read."""
+        return History(self.store.reader, self.execution_id).at(frame)
+
+    def preview(self) -> Tree:
+        """Return the plan as it would be rendered now. Nothing is executed or stored.
+
+        Raises:
+            ComponentError, PlanError, PurityError: as ``step`` would.
+        """
+        return engine.call(self._preview())
+
+    # ---- for the stepper ---------------------------------------------------------------------------------------
+
+    @property
+    def draft(self) -> Draft | None:
+        """The frame under way, or the last one, with all that its phases have left in it."""
+        return self._loop.draft
+
+    @property
+    def recorded(self) -> int:
+        """Number of the last frame that was committed; 0 before the first."""
+        return self._live.frame
+
+    @property
+    def running(self) -> int:
+        """How many tasks are under way."""
+        return len(self._live.tasks.running)
+
+    def cells(self) -> dict[str, tuple[Stored, int]]:
+        """Return the committed values as they are stored, each with the first frame that reads it."""
+        return {key: (cell.stored, cell.since) for key, cell in list(self._live.cells.items())}
+
+    async def stop_soon(self) -> None:
+        """Do what ``stop`` does; on the engine's loop."""
+        await self._loop.stop()
+
+    def observe(self, observer: Callable[[], None]) -> None:
+        """Call ``observer()`` on the engine's thread after each phase and task; it must return at once."""
+        self._live.observers.add(observer)
+
+    def __repr__(self) -> str:
+        reason = f" ({self.reason})" if self.reason else ""
+        return f"<Execution {self.name!r} {self.execution_id}: {self.status}{reason}, frame {self._live.frame}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # ---- on the engine's loop ----------------------------------------------------------------------------------
+
+    def _prepare(
+        self,
+        app: object,
+        props: Mapping[str, Any] | None,
+        store: str | os.PathLike[str] | Store,
+        row: writer.ExecutionRow,
+        max_frames: int,
+    ) -> None:
+        self._app = _root(app, props)
+        self._max_frames = max_frames
+        self._closed = False
+        self.name = row.name
+        """How it is called."""
+        self.execution_id = row.execution_id
+        """Its id in the store."""
+        self.store = store if isinstance(store, Store) else Store(store)
+        """The file."""
+
+    def _start(
+        self, row: writer.ExecutionRow, database: Database, lease: Lease, cells: dict[str, Cell], models: dict[str, Any]
+    ) -> Live:
+        self._live = Live(
+            execution_id=row.execution_id,
+            name=row.name,
+            app=self._app,
+            database=database,
+            runner=_runner,
+            seed=row.seed,
+            lease=lease,
+            cells=cells,
+            models=models,
+        )
+        self._loop = Loop(self._live)
+        engine.at_exit(self._close)
+        return self._live
+
+    async def _create(
+        self, row: writer.ExecutionRow, state: dict[str, Stored], models: dict[str, Any], durability: Durability
+    ) -> None:
+        database = await Database.open(self.store.path, durability)
+        lease = Lease()
+        try:
+            await database.transaction(writer.create_execution, row, lease, state)
+        except BaseException:
+            await database.close()
+            raise
+        cells = {key: Cell(value, 1) for key, value in state.items()}
+        self._start(row, database, lease, cells, models).cause("start")
+
+    async def _reopen(self, row: writer.ExecutionRow, models: dict[str, Any]) -> None:
+        database = await Database.open(self.store.path)
+        lease = Lease()
+        try:
+            await database.transaction(writer.claim_execution, row.execution_id, lease)
+            await database.transaction(writer.release_tasks, row.execution_id, "its process ended")
+        except BaseException:
+            await database.close()
+            raise
+        reader, id = self.store.reader, row.execution_id
+        last = reader.last_frame(id)
+        state = reader.state(id, last + 1)
+        live = self._start(row, database, lease, {key: Cell(*found) for key, found in state.items()}, models)
+        live.frame = last
+        live.tree, live.since = reader.tree(id, last)
+        live.effect_runs = {node: EffectMemory(deps) for node, deps in reader.effect_deps(id).items()}
+        for task in reader.tasks(id):
+            if node := live.tree.index.get(task["node_id"]):
+                live.tasks.add(_task_entry(TaskEntry(task["task_id"], node), task))
+        live.cause("resumed")
+
+    async def _step(self) -> Frame:
+        refuse_while_rendering("step() was called")
+        await self._loop.step()
+        return self._frame()
+
+    async def _step_phase(self) -> Frame:
+        refuse_while_rendering("step_phase() was called")
+        await self._loop.phase()
+        return self._frame()
+
+    async def _run(self, until: Callable[[Frame], bool] | None, max_frames: int | None) -> RunResult:
+        refuse_while_rendering("run() was called")
+        most = self._max_frames if max_frames is None else max_frames
+        outcome = await self._loop.run(most, (lambda: until(self._frame())) if until else None)
+        return RunResult(self.status, outcome.reason or self.reason, outcome.frames, self.frame, outcome.problems)
+
+    def _frame(self) -> Frame:
+        frame = self.frame
+        if frame is None:
+            raise RuntimeError(
+                f"{self!r} has no frame in this process yet: it was paused, or is over. ex.at(n) shows recorded ones."
+            )
+        return frame
+
+    async def _preview(self) -> Tree:
+        live = self._live
+        snapshot = Snapshot(live.frame + 1, live.cells, live.snapshot_time, live.seed)
+        return render(live.app, snapshot, live.context).tree
+
+    async def _close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        engine.forget(self._close)
+        await self._loop.close()
+        await self._live.database.close()
+
+
+def _root(app: object, props: Mapping[str, Any] | None) -> object:
+    if isinstance(app, Component):
+        return replace(app(**dict(props or {})), source=app.source)
+    if props:
+        raise PropError(f"props= goes with a component; this app is a {type(app).__name__} that has its own.")
+    return app
+
+
+def _name_of(app: object) -> str:
+    found = app.name if isinstance(app, Component) else getattr(getattr(app, "component", None), "name", None)
+    return str(found or getattr(app, "type", type(app).__name__))
+
+
+def _code_hash(app: object) -> str:
+    """Return 12 hex digits of the app's source; of its description where it has none."""
+    function = getattr(app, "function", None) or getattr(getattr(app, "component", None), "function", None)
+    try:
+        code = inspect.getsource(function) if function else repr(app)
+    except (OSError, TypeError):
+        code = repr(app)
+    return hashlib.sha256(code.encode("utf-8", "replace")).hexdigest()[:12]
+
+
+def _first_state(state: Mapping[str, Any]) -> dict[str, Stored]:
+    encoded = {}
+    for key, value in state.items():
+        try:
+            encoded[key] = encode(value)
+        except Unstorable as why:
+            raise NotStorableError(f"state key {key!r} can't hold this {type(value).__name__}: {why}.") from None
+    return encoded
+
+
+def _newest(reader: Reader) -> str:
+    rows = reader.query("SELECT execution_id FROM executions ORDER BY created_at DESC LIMIT 1").rows
+    if not rows:
+        raise UnknownExecutionError(f"{reader.path} has no execution yet.")
+    return str(rows[0][0])
+
+
+def _task_entry(entry: TaskEntry, row: dict[str, Any]) -> TaskEntry:
+    """Fill a task's entry from its row."""
+    entry.status = row["status"]
+    entry.attempt = row["attempt"]
+    entry.settled = row["settled_at_frame"] is not None
+    if row["ended_at"] is not None:
+        stored = Stored(row["result"], row["result_type"]) if row["result"] is not None else None
+        output = decode(stored) if stored else None
+        error = (row["error"] or "").strip().rpartition("\n")[2] or None
+        entry.result = TaskResult(
+            node_id=row["node_id"],
+            task_id=row["task_id"],
+            status=row["status"],
+            output=output,
+            text=output if isinstance(output, str) else stored.text if stored else error or "",
+            error=error,
+            attempts=row["attempt"],
+            usage={key: row[key] for key in ("input_tokens", "output_tokens", "requests") if row[key] is not None},
+            cost_usd=row["cost_usd"],
+            duration_s=_seconds(row["started_at"], row["ended_at"]),
+        )
+    return entry
+
+
+def _seconds(start: str | None, end: str | None) -> float:
+    from datetime import datetime
+
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds() if start and end else 0.0

@@ -1,0 +1,53 @@
+"""Paths and node ids: what makes a node of this frame the same as one of the frame before.
+
+A path is the parent's path, ``/`` and a segment::
+
+    claude[0]      the slot among the parent's children; None and False keep theirs
+    step[2.0]      a list (or Fragment) opens its own level: first child of the list in slot 2
+    claude["k"]    a key, in quotes, so that the key "1" is never the index 1
+    Report[0]      a component is a segment too
+
+The id is the one that the user gave, or the first 12 hex digits of the path's sha256: the same in every process
+and for every ``PYTHONHASHSEED``.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from hashlib import sha256
+from typing import NewType
+
+NodeId = NewType("NodeId", str)
+"""An id that the user gave, or 12 hex digits. Unique within a tree, stable across frames and processes."""
+
+Path = NewType("Path", str)
+"""Where a node stands, e.g. ``/Report[0]/phase[0.1]/claude[0]``."""
+
+ROOT = Path("")
+
+
+@lru_cache(maxsize=65536)
+def generated_id(path: Path) -> NodeId:
+    """Return the id of a node that was given none.
+
+    >>> generated_id(Path("/phase[0]"))
+    '6d8335db15dc'
+    """
+    return NodeId(sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:12])
+
+
+def child_path(parent: Path, name: str, slot: str, key: str | None) -> Path:
+    """Return the path of a child: by its key where it has one, by its slot otherwise.
+
+    >>> child_path(Path("/phase[0]"), "step", "2.0", None)
+    '/phase[0]/step[2.0]'
+    >>> child_path(Path("/phase[0]"), "step", "2.0", "a")
+    '/phase[0]/step["a"]'
+    """
+    return Path(f"{parent}/{name}[{slot if key is None else json.dumps(key, ensure_ascii=False)}]")
+
+
+def child_slot(slot: str, index: int) -> str:
+    """Return the slot of the ``index``-th item of the list that stands in ``slot``."""
+    return f"{slot}.{index}" if slot else str(index)

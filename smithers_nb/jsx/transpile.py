@@ -1,0 +1,742 @@
+"""JSX to Python, line for line.
+
+The source is read once, from left to right, by a stack of contexts: `_Code` (Python), `_Tag` (from `<` to `>`) and
+`_Content` (from `>` to `</`). Each context takes one token at a time and may push another one; there is no recursion,
+so depth is limited by Python's own parser alone. A context writes nothing: it collects edits, each of which replaces
+a stretch of the source. What no edit touches is copied, and every edit keeps the line breaks that it replaces, so
+each token stays on its line and a source without JSX comes back as it was. Weaving source and edits together also
+yields the segments, which lead from an offset in the output back to the source.
+
+`<` opens a tag only where Python expects an operand and a name or `>` follows; anywhere else it means "less than".
+`<Phase name="plan">Do {x}</Phase>` becomes `__smithers_jsx__(Phase, {'name': "plan", }, 'Do ', (x))`.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import sys
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar, Final, NamedTuple, NoReturn, Protocol
+
+__all__ = ["FRAGMENT", "RUNTIME", "Segment", "Transpiled", "transpile"]
+
+RUNTIME: Final = "__smithers_jsx__"
+"""The function that the output calls: `RUNTIME(tag, props, *children)`."""
+
+FRAGMENT: Final = "__smithers_fragment__"
+"""The name that stands for the tag of `<>…</>`."""
+
+
+class Segment(NamedTuple):
+    """Says that `code[start:end]` stems from `source[source_start:source_end]`."""
+
+    start: int
+    end: int
+    source_start: int
+    source_end: int
+    verbatim: bool
+    """Whether the two are the same text, so that offsets within them correspond."""
+
+
+@dataclass(frozen=True)
+class Transpiled:
+    """Python code that has its source's line numbers, and the way back to its source's columns."""
+
+    code: str
+    segments: tuple[Segment, ...]
+    """Ordered, gapless over `code`, none of them empty."""
+    source: str
+    filename: str
+
+    def source_offset(self, offset: int, *, end: bool = False) -> int:
+        """Return the offset in the source for one in the code.
+
+        In generated text a start leads to the start of what was replaced; with `end`, an exclusive end to its end.
+        """
+        if offset >= len(self.code):
+            return len(self.source)
+        index = bisect_right(self._starts, offset - 1 if end else offset) - 1
+        segment = self.segments[max(index, 0)]
+        if segment.verbatim:
+            return min(segment.source_start + offset - segment.start, segment.source_end)
+        return segment.source_end if end else segment.source_start
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [segment.start for segment in self.segments]
+
+
+def transpile(source: str, filename: str = "<smithers>") -> Transpiled:
+    """Return `source` with its JSX replaced by calls, every token on its line.
+
+    What is not JSX is left as it is, whether or not it is valid Python: IPython's `%`, `!` and `?` lines, too.
+
+    Raises:
+        SyntaxError: the JSX is malformed; line, column and text are those of `source`.
+    """
+    edits = _Scanner(source, filename).scan()
+    code, segments = _weave(source, edits)
+    return Transpiled(code, segments, source, filename)
+
+
+# Edits
+
+
+class _Edit(NamedTuple):
+    start: int
+    end: int
+    text: str
+
+
+def _weave(source: str, edits: list[_Edit]) -> tuple[str, tuple[Segment, ...]]:
+    """Return the edited source and its segments. The edits are in order and don't overlap."""
+    parts: list[str] = []
+    segments: list[Segment] = []
+    written = done = 0
+    for edit in [*edits, _Edit(len(source), len(source), "")]:
+        pieces = ((source[done : edit.start], done, edit.start, True), (edit.text, edit.start, edit.end, False))
+        for text, start, end, verbatim in pieces:
+            if text:
+                parts.append(text)
+                segments.append(Segment(written, written + len(text), start, end, verbatim))
+                written += len(text)
+        done = edit.end
+    return "".join(parts), tuple(segments)
+
+
+_LINE_BREAK = re.compile(r"\r\n?|\n")  # As Python's tokenizer reads them, a lone carriage return included.
+
+
+def _line_breaks(text: str) -> str:
+    return "".join(_LINE_BREAK.findall(text))
+
+
+# Python's tokens, as far as JSX must know them
+
+_TAG_NAME = re.compile(r"[^\W\d][\w-]*(?:\.[^\W\d]\w*)*")
+_PROP_NAME = re.compile(r"[^\W\d][\w:-]*")
+_TAG_START = re.compile(r"<(?=[^\W\d]|>)")
+
+_TOKEN = re.compile(
+    r"""
+      (?P<newline>\r\n?|\n)
+    | (?P<blank>[ \t\f\ufeff]+|\\(?:\r\n?|\n)|\#[^\r\n]*)
+    | (?P<string>(?P<prefix>[bB][rR]?|[rR][bBfFtT]?|[fFtT][rR]?|[uU])?(?P<quote>'''|\"\"\"|'|\"))
+    | (?P<name>[^\W\d]\w*)
+    | (?P<number>0[xXoObB][\da-fA-F_]+|(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d[\d_]*)?[jJ]?)
+    | (?P<open>[(\[{])
+    | (?P<close>[)\]}])
+    | (?P<shift><<=?)
+    | (?P<tag><(?=[^\W\d]|>))
+    | (?P<closing_tag></(?=[^\W\d]|>))
+    | (?P<block_comment>/\*)
+    | (?P<other>.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+_KEYWORDS_BEFORE_OPERAND = frozenset(
+    {"and", "assert", "await", "del", "elif", "else", "from", "if", "in", "is"}
+    | {"not", "or", "raise", "return", "while", "with", "yield"}
+)
+_BEFORE_OPERAND = _KEYWORDS_BEFORE_OPERAND | frozenset("([{,:;=+-*/%&|^~<>!@")
+"""The tokens after which Python expects an operand. Operators count by their last character."""
+
+_IPYTHON_ESCAPES = frozenset("%!?,;/")
+"""No Python statement begins with one of these, but a line for IPython does."""
+
+_IPYTHON_LINE = re.compile(r"(?:[^\r\n\\]|\\(?:\r\n?|\n)?)*+")
+
+_PAIRS = {")": "(", "]": "[", "}": "{"}
+
+_MAX_PARENTHESES = 199
+"""How many brackets Python's tokenizer lets one nest (MAXLEVEL in Parser/lexer/state.h), less one."""
+
+
+# String literals
+
+_FSTRINGS_NEST = sys.version_info >= (3, 12)  # Before PEP 701 an f-string ended at its first quote.
+_MAX_FSTRING_DEPTH = 100
+
+_STRING_REST = {
+    "'": re.compile(r"(?:[^'\\\r\n]|\\\r\n|\\.)*+'", re.DOTALL),
+    '"': re.compile(r'(?:[^"\\\r\n]|\\\r\n|\\.)*+"', re.DOTALL),
+    "'''": re.compile(r"(?:[^'\\]|\\.|'(?!''))*+'''", re.DOTALL),
+    '"""': re.compile(r'(?:[^"\\]|\\.|"(?!""))*+"""', re.DOTALL),
+}
+
+
+def _string_end(source: str, opening: re.Match[str], depth: int = 0) -> int | None:
+    """Return where the string ends whose prefix and quote `opening` matched; None where it never does."""
+    if _has_fields(opening):
+        return _fstring_end(source, opening.end(), opening["quote"], depth)
+    return _plain_string_end(source, opening)
+
+
+def _plain_string_end(source: str, opening: re.Match[str]) -> int | None:
+    rest = _STRING_REST[opening["quote"]].match(source, opening.end())
+    return rest.end() if rest else None
+
+
+def _has_fields(opening: re.Match[str]) -> bool:
+    return _FSTRINGS_NEST and not {"f", "t"}.isdisjoint((opening["prefix"] or "").lower())
+
+
+def _fstring_end(source: str, at: int, quote: str, depth: int) -> int | None:
+    """Return the end of the f-string whose text goes on at `at`."""
+    mark = re.compile(rf"\\N\{{[^{{}}]*\}}|\\\r\n|\\[^{{}}]|\{{\{{?|{quote}|[\r\n]", re.DOTALL)
+    while found := mark.search(source, at):
+        at = found.end()
+        if found[0] == quote:
+            return at
+        if found[0] in "\r\n" and len(quote) == 1:
+            return None
+        if found[0] == "{":
+            field_end = _field_end(source, at, quote, depth + 1)
+            if field_end is None:
+                return None
+            at = field_end
+    return None
+
+
+def _field_end(source: str, at: int, quote: str, depth: int) -> int | None:
+    """Return the end of the replacement field that `{` before `at` opened."""
+    brackets = 0
+    while depth < _MAX_FSTRING_DEPTH and (token := _TOKEN.match(source, at)):
+        at = token.end()
+        if token.lastgroup == "string":
+            string_end = _string_end(source, token, depth + 1)
+            if string_end is None:
+                return None
+            at = string_end
+        elif token.lastgroup == "open":
+            brackets += 1
+        elif token.lastgroup == "close" and brackets:
+            brackets -= 1
+        elif token.lastgroup == "close":
+            return at if token[0] == "}" else None
+        elif token[0] == ":" and not brackets:
+            return _format_end(source, at, quote, depth)
+    return None
+
+
+def _format_end(source: str, at: int, quote: str, depth: int) -> int | None:
+    """Return the end of the replacement field whose format specification starts at `at`."""
+    mark = re.compile(rf"\\[^{{}}]|[{{}}]|{quote}|[\r\n]", re.DOTALL)
+    while found := mark.search(source, at):
+        at = found.end()
+        if found[0] == "}":
+            return at
+        if found[0] == quote or (found[0] in "\r\n" and len(quote) == 1):
+            return None
+        if found[0] == "{":
+            field_end = _field_end(source, at, quote, depth + 1)
+            if field_end is None:
+                return None
+            at = field_end
+    return None
+
+
+# The scanner and its contexts
+
+
+class _Context(Protocol):
+    """One kind of text on the scanner's stack."""
+
+    def step(self) -> None:
+        """Take one token at the scanner's cursor: move on, collect edits, push a context or pop this one."""
+
+    def unclosed(self) -> None:
+        """Raise what is missing. Called where the source ends within this context."""
+
+
+class _Scanner:
+    """The cursor, the stack and the edits, which all contexts share."""
+
+    def __init__(self, source: str, filename: str) -> None:
+        self.source = source
+        self.filename = filename
+        self.at = 0
+        self.edits: list[_Edit] = []
+        self.stack: list[_Context] = [_Code(self)]
+        self._parentheses = 0
+        self._fstrings_nest = True
+
+    def scan(self) -> list[_Edit]:
+        """Return the edits that turn the source into Python."""
+        while self.at < len(self.source):
+            self.stack[-1].step()
+        self.stack[-1].unclosed()
+        return self.edits
+
+    def replace(self, end: int, text: str = "") -> None:
+        """Replace the source from the cursor to `end` by `text` and move there; line breaks stay."""
+        self.edits.append(_Edit(self.at, end, text + _line_breaks(self.source[self.at : end])))
+        self.at = end
+
+    def nest(self, levels: int) -> None:
+        """Count brackets that the output opens (or closes, if negative) at the cursor."""
+        self._parentheses += levels
+        if self._parentheses > _MAX_PARENTHESES:
+            self.fail("nested too deeply", self.at)
+
+    def open_brace(self, end: int, text: str, owner: str) -> None:
+        """Replace the source up to `end`, which opens an expression, by `text`; go on in the expression."""
+        opener = self.at
+        self.nest(1)
+        self.replace(end, text)
+        self.stack.append(_Code(self, opener, owner))
+
+    def open_element(self, separator: str = "") -> None:
+        """Replace the `<` at the cursor by the beginning of a call; go on in the tag, or in the fragment."""
+        start = self.at
+        self.nest(2)
+        name = _TAG_NAME.match(self.source, start + 1)
+        if name is None:
+            self.replace(start + 2, f"{separator}{RUNTIME}({FRAGMENT}, {{}}")
+            self.nest(-1)
+            self.stack.append(_Content(self, "", start))
+            return
+        self.replace(start + 1, f"{separator}{RUNTIME}(")
+        if _is_expression(name[0]):
+            self.at = name.end()
+            self.replace(self.at, ", {")
+        else:
+            self.replace(name.end(), f"{name[0]!r}, {{")
+        self.stack.append(_Tag(self, name[0], start))
+
+    def string_end(self, opening: re.Match[str]) -> int | None:
+        """Return where the string at the cursor ends; None where it never does."""
+        if not self._fstrings_nest:
+            return _plain_string_end(self.source, opening)
+        end = _string_end(self.source, opening)
+        if end is None and _has_fields(opening):
+            # Python will say what is wrong in it. To look for its end again and again takes time without bound.
+            self._fstrings_nest = False
+            end = _plain_string_end(self.source, opening)
+        return end
+
+    def skip_comment(self, end_mark: str) -> None:
+        """Leave out the comment at the cursor, which ends with `end_mark`."""
+        end = self.source.find(end_mark, self.at)
+        if end < 0:
+            self.fail(f"comment was never closed; '{end_mark}' is missing", self.at)
+        self.replace(end + len(end_mark))
+
+    def line_of(self, offset: int) -> int:
+        """Return the number of the line at `offset`, from 1."""
+        return len(_LINE_BREAK.findall(self.source, 0, offset)) + 1
+
+    def fail(self, message: str, start: int, end: int | None = None) -> NoReturn:
+        """Raise a SyntaxError at `source[start:end]`, by default one character."""
+        line, column = self._position(start)
+        end_line, end_column = self._position(start + 1 if end is None else end)
+        text_start = start - column + 1
+        line_break = _LINE_BREAK.search(self.source, text_start)
+        text = self.source[text_start : line_break.start() if line_break else None] + "\n"
+        raise SyntaxError(message, (self.filename, line, column, text, end_line, end_column))
+
+    def _position(self, offset: int) -> tuple[int, int]:
+        starts = [0, *(found.end() for found in _LINE_BREAK.finditer(self.source, 0, offset))]
+        return len(starts), offset - starts[-1] + 1
+
+
+def _is_expression(tag: str) -> bool:
+    """Whether the tag is a Python expression; otherwise it is passed as a string."""
+    return "-" not in tag and ("." in tag or not tag[0].islower())
+
+
+class _Code:
+    """Python: the module, or an expression in braces."""
+
+    def __init__(self, scanner: _Scanner, opener: int | None = None, owner: str = "") -> None:
+        self.scanner = scanner
+        self.opener = opener
+        """Where the brace is; None for the module."""
+        self.owner = owner
+        self.brackets: list[tuple[str, int]] = []
+        self.last = ""
+        """The token before the cursor; empty at the start of a logical line or of the expression."""
+
+    def step(self) -> None:
+        scanner = self.scanner
+        token = _TOKEN.match(scanner.source, scanner.at)
+        assert token is not None, "the pattern ends with an alternative for any character"
+        kind, text = token.lastgroup, token[0]
+        if kind in {"name", "number"}:
+            self._take(token.end(), text if kind == "name" else "0")
+        elif kind == "blank":
+            scanner.at = token.end()
+        elif kind == "newline":
+            self._newline(token.end())
+        elif kind == "string":
+            self._string(token)
+        elif kind == "open":
+            self._open(text)
+        elif kind == "close":
+            self._close(text)
+        elif kind == "tag":
+            self._less_than()
+        elif kind == "closing_tag":
+            self._closing_tag()
+        elif kind == "block_comment" and self.opener is not None:
+            scanner.skip_comment("*/")
+        else:
+            self._operator(text)
+
+    def unclosed(self) -> None:
+        if self.opener is None:
+            return
+        mark, start = self.brackets[-1] if self.brackets else ("{", self.opener)
+        self.scanner.fail(f"'{mark}' was never closed", start)
+
+    def _take(self, end: int, token: str) -> None:
+        self.scanner.at = end
+        self.last = token
+
+    def _newline(self, end: int) -> None:
+        self.scanner.at = end
+        if self.opener is None and not self.brackets:
+            self.last = ""
+
+    def _string(self, opening: re.Match[str]) -> None:
+        source, start = self.scanner.source, opening.start()
+        end = self.scanner.string_end(opening)
+        if end is None and self.opener is not None:
+            self.scanner.fail("unterminated string literal", start, opening.end())
+        if end is None:
+            line_break = _LINE_BREAK.search(source, start) if len(opening["quote"]) == 1 else None
+            end = line_break.start() if line_break else len(source)
+        self._take(end, "''")
+
+    def _open(self, bracket: str) -> None:
+        self.brackets.append((bracket, self.scanner.at))
+        if self.opener is not None:
+            self.scanner.nest(1)
+        self._take(self.scanner.at + 1, bracket)
+
+    def _close(self, bracket: str) -> None:
+        if self.opener is not None:
+            self._check_close(bracket)
+            self.scanner.nest(-1)
+            if not self.brackets:
+                self._end()
+                return
+        if self.brackets:
+            self.brackets.pop()
+        self._take(self.scanner.at + 1, bracket)
+
+    def _check_close(self, bracket: str) -> None:
+        """Raise unless `bracket` closes the innermost one. In the module that is left to Python."""
+        opened, start = self.brackets[-1] if self.brackets else ("{", self.opener or 0)
+        if opened == _PAIRS[bracket]:
+            return
+        scanner = self.scanner
+        if not self.brackets:
+            scanner.fail(f"unmatched '{bracket}'", scanner.at)
+        line = scanner.line_of(start)
+        message = f"closing parenthesis '{bracket}' does not match opening parenthesis '{opened}'"
+        scanner.fail(message if line == scanner.line_of(scanner.at) else f"{message} on line {line}", scanner.at)
+
+    def _end(self) -> None:
+        scanner = self.scanner
+        if not self.last:
+            scanner.fail(f"empty expression for {self.owner}", self.opener or 0, scanner.at + 1)
+        scanner.replace(scanner.at + 1, ")")
+        scanner.stack.pop()
+
+    def _less_than(self) -> None:
+        scanner = self.scanner
+        if not self.last or self.last in _BEFORE_OPERAND:
+            # `return<A/>` is fine; the name that replaces `<` must not join the keyword.
+            separator = " " if scanner.at and scanner.source[scanner.at - 1].isalpha() else ""
+            self.last = "</>"
+            scanner.open_element(separator)
+        elif self.last == "</>":
+            scanner.fail("two elements side by side; wrap them in <>...</>", scanner.at)
+        else:
+            self._take(scanner.at + 1, "<")
+
+    def _closing_tag(self) -> None:
+        self.unclosed()
+        scanner = self.scanner
+        closing = _CLOSING_TAG.match(scanner.source, scanner.at)
+        end = closing.end() if closing else scanner.at + 2
+        scanner.fail(f"closing tag '{scanner.source[scanner.at : end]}' has no opening tag", scanner.at, end)
+
+    def _operator(self, text: str) -> None:
+        scanner = self.scanner
+        if self.opener is None and not self.brackets and self._starts_ipython_line(text):
+            line = _IPYTHON_LINE.match(scanner.source, scanner.at)
+            scanner.at = line.end() if line else scanner.at
+            return
+        if text == ";" and self.opener is not None and not self.brackets:
+            scanner.fail("';' is not allowed inside an expression", scanner.at)
+        self._take(scanner.at + len(text), text[-1])
+
+    def _starts_ipython_line(self, text: str) -> bool:
+        return text in (_IPYTHON_ESCAPES if not self.last else "%!" if self.last == "=" else "")
+
+
+_GAP = re.compile(r"(?:[ \t\f\r\n]|\#[^\r\n]*+)++")
+_EQUALS = re.compile(r"(?:[ \t\f\r\n]|\#[^\r\n]*+)*+=")
+_SPREAD = re.compile(r"\{\s*(?:\.\.\.|\*\*)")
+_EMPTY_BRACES = re.compile(r"\{\#[^\r\n]*?\#\}|\{(?:\s|\#[^\r\n]*+(?=[\r\n])|(?>/\*.*?\*/))*+\}", re.DOTALL)
+
+
+class _Tag:
+    """An opening tag after its name. Blanks and `#` comments in it are as good in the dict that it becomes."""
+
+    def __init__(self, scanner: _Scanner, name: str, start: int) -> None:
+        self.scanner = scanner
+        self.name = name
+        self.start = start
+        self.props: set[str] = set()
+        self.prop = ""
+        """The prop whose value is due at the cursor."""
+        self.separator = ""
+
+    def step(self) -> None:
+        scanner = self.scanner
+        source = scanner.source
+        if gap := _GAP.match(source, scanner.at):
+            scanner.at = gap.end()
+        elif source.startswith("/*", scanner.at):
+            scanner.skip_comment("*/")
+        elif self.prop:
+            self._value()
+        elif source.startswith("/>", scanner.at):
+            scanner.replace(scanner.at + 2, "})")
+            scanner.nest(-2)
+            scanner.stack.pop()
+        elif source.startswith(">", scanner.at):
+            scanner.replace(scanner.at + 1, "}")
+            scanner.nest(-1)
+            scanner.stack[-1] = _Content(scanner, self.name, self.start)
+        elif source.startswith("{", scanner.at):
+            self._spread()
+        else:
+            self._prop()
+
+    def unclosed(self) -> None:
+        self.scanner.fail(f"'<{self.name}' was never closed", self.start, self.start + 1 + len(self.name))
+
+    def _prop(self) -> None:
+        scanner = self.scanner
+        name = _PROP_NAME.match(scanner.source, scanner.at)
+        if name is None:
+            scanner.fail(f"unexpected {scanner.source[scanner.at]!r} in tag '<{self.name}'", scanner.at)
+        if name[0] in self.props:
+            scanner.fail(f"duplicate prop '{name[0]}' in '<{self.name}'", scanner.at, name.end())
+        self.props.add(name[0])
+        equals = _EQUALS.match(scanner.source, name.end())
+        scanner.replace(name.end(), f"{self.separator}{name[0]!r}: {'' if equals else 'True'}")
+        self.separator = ", "
+        if equals:
+            self.prop = name[0]
+            scanner.at = equals.end() - 1
+            scanner.replace(equals.end())
+
+    def _value(self) -> None:
+        scanner, name = self.scanner, self.prop
+        self.prop = ""
+        mark = scanner.source[scanner.at]
+        if mark in "\"'":
+            self._quoted(mark, name)
+        elif mark == "{":
+            scanner.open_brace(scanner.at + 1, "(", f"prop '{name}'")
+        elif _TAG_START.match(scanner.source, scanner.at):
+            scanner.open_element()
+        else:
+            scanner.fail(f"the value of prop '{name}' must be in quotes or braces: {name}={{...}}", scanner.at)
+
+    def _quoted(self, quote: str, name: str) -> None:
+        scanner = self.scanner
+        start = scanner.at + 1
+        end = scanner.source.find(quote, start)
+        if end < 0:
+            scanner.fail(f"unterminated string for prop '{name}'", scanner.at)
+        value = _LINE_BREAK.sub("\n", scanner.source[start:end])
+        scanner.replace(end + 1, repr(html.unescape(value)))
+
+    def _spread(self) -> None:
+        scanner = self.scanner
+        if spread := _SPREAD.match(scanner.source, scanner.at):
+            scanner.open_brace(spread.end(), f"{self.separator}**(", "the spread")
+            self.separator = ", "
+        elif empty := _EMPTY_BRACES.match(scanner.source, scanner.at):
+            scanner.replace(empty.end())
+        else:
+            scanner.fail("expected {...props} or name={value} here", scanner.at)
+
+
+# What is between the tags
+
+_CLOSING_TAG = re.compile(r"</\s*([\w.-]*)\s*>")
+_TEXT = re.compile(r"(?:[^{}<]|<(?!/|>|!--|[^\W\d]))++")
+_SPREAD_CHILD = re.compile(r"\{\s*(?:\*|\.\.\.(?=\s*[^\s}]))")
+_BLANK_LINE = re.compile(r"[ \t\f]*\n")
+_BLANK_LINES = re.compile(r"(?:[ \t\f]*\n)+")
+_BLANKS = " \t\f\r\n"  # Not every white space: a no-break space is meant.
+
+
+@dataclass
+class _Text:
+    """A run of text among an element's children; comments in it are left out."""
+
+    value: str
+    slot: int
+    """The index of the edit that is to become the string literal."""
+
+    inline: ClassVar = False
+
+    def extend(self, value: str, slot: int) -> None:
+        """Append what follows a comment. A comment alone on its line takes the line with it."""
+        rest_of_line = _BLANK_LINE.match(value)
+        line_start = self.value.rfind("\n") + 1
+        if rest_of_line and not self.value[line_start:].strip(_BLANKS):
+            self.value = self.value[:line_start]
+            value = value[rest_of_line.end() :]
+        if not self.value.strip(_BLANKS):
+            self.slot = slot
+        self.value += value
+
+
+@dataclass(frozen=True)
+class _Other:
+    """A child that is not text: an element, or an expression in braces."""
+
+    inline: bool
+    """Whether it is part of the text around it, whose line breaks then count: true of expressions."""
+
+
+_Child = _Text | _Other
+
+
+class _Content:
+    """The children of an element, from the end of its opening tag to the end of its closing tag."""
+
+    def __init__(self, scanner: _Scanner, name: str, start: int) -> None:
+        self.scanner = scanner
+        self.name = name
+        self.start = start
+        self.end = scanner.at
+        """Where the opening tag ends."""
+        self.children: list[_Child] = []
+
+    def step(self) -> None:
+        scanner = self.scanner
+        source, at = scanner.source, scanner.at
+        if text := _TEXT.match(source, at):
+            self._text(text)
+        elif source[at] == "{":
+            self._brace()
+        elif source[at] == "}":
+            scanner.fail("stray '}' in text; write {'}'}", at)
+        elif source.startswith("<!--", at):
+            scanner.skip_comment("-->")
+        elif source.startswith("</", at):
+            self._close()
+        else:
+            self.children.append(_Other(inline=False))
+            scanner.open_element(", ")
+
+    def unclosed(self) -> None:
+        self.scanner.fail(f"'<{self.name}>' was never closed", self.start, self.end)
+
+    def _brace(self) -> None:
+        scanner = self.scanner
+        if empty := _EMPTY_BRACES.match(scanner.source, scanner.at):
+            scanner.replace(empty.end())
+        elif spread := _SPREAD_CHILD.match(scanner.source, scanner.at):
+            scanner.fail("a child needs no spread; use {xs}, lists are flattened", scanner.at, spread.end())
+        else:
+            self.children.append(_Other(inline=True))
+            scanner.open_brace(scanner.at + 1, ", (", "a child")
+
+    def _text(self, found: re.Match[str]) -> None:
+        """Keep the text for later and leave a slot for it, apart from the blanks around, whose lines must stay."""
+        scanner = self.scanner
+        text, start, end = found[0], found.start(), found.end()
+        begin = start + len(text) - len(text.lstrip(_BLANKS))
+        scanner.replace(begin)
+        slot = len(scanner.edits)
+        scanner.replace(max(begin, start + len(text.rstrip(_BLANKS))))
+        scanner.replace(end)
+        value = _LINE_BREAK.sub("\n", text)
+        if self.children and isinstance(run := self.children[-1], _Text):
+            run.extend(value, slot)
+        else:
+            self.children.append(_Text(value, slot))
+
+    def _close(self) -> None:
+        scanner = self.scanner
+        closing = _CLOSING_TAG.match(scanner.source, scanner.at)
+        if closing is None:
+            scanner.fail("malformed closing tag", scanner.at, scanner.at + 2)
+        if closing[1] != self.name:
+            line = scanner.line_of(self.start)
+            message = f"closing tag '</{closing[1]}>' does not match '<{self.name}>' opened on line {line}"
+            scanner.fail(message, scanner.at, closing.end())
+        self._fill_slots()
+        scanner.replace(closing.end(), ")")
+        scanner.nest(-1)
+        scanner.stack.pop()
+
+    def _fill_slots(self) -> None:
+        margin = _margin(self.children)
+        edits = self.scanner.edits
+        for left, child, right in _with_neighbours(self.children):
+            if isinstance(child, _Text):
+                value = _without_blank_edges(_dedent(child.value, margin), left, right)
+                slot = edits[child.slot]
+                literal = f", {html.unescape(value)!r}" if value else ""
+                edits[child.slot] = slot._replace(text=literal + slot.text)
+
+
+def _with_neighbours(children: list[_Child]) -> Iterator[tuple[_Child, _Child, _Child]]:
+    """Yield each child between its neighbours; to the first and the last, the parent's tag is one."""
+    tag = _Other(inline=False)
+    return zip([tag, *children], children, [*children[1:], tag], strict=False)
+
+
+def _margin(children: list[_Child]) -> str:
+    """Return the white space that all lines have in common which begin with text or with an expression."""
+    indents: list[str] = []
+    for _, child, right in _with_neighbours(children):
+        if isinstance(child, _Text) and "\n" in child.value:
+            *lines, last = child.value.split("\n")[1:]
+            begins = [line for line in lines if line.strip(_BLANKS)]
+            if last.strip(_BLANKS) or right.inline:
+                begins.append(last)
+            indents += (line[: len(line) - len(line.lstrip(" \t"))] for line in begins)
+    return _common_start(indents)
+
+
+def _common_start(texts: list[str]) -> str:
+    first, last = min(texts, default=""), max(texts, default="")
+    differing = (index for index, (a, b) in enumerate(zip(first, last, strict=False)) if a != b)
+    return first[: next(differing, len(first))]
+
+
+def _dedent(text: str, margin: str) -> str:
+    """Return the text without the margin, and without the blanks of blank lines."""
+    first, *lines = text.split("\n")
+    if not lines:
+        return text
+    *lines, last = lines
+    inner = (line.removeprefix(margin) if line.strip(_BLANKS) else "" for line in lines)
+    return "\n".join([first, *inner, last.removeprefix(margin)])
+
+
+def _without_blank_edges(text: str, left: _Child, right: _Child) -> str:
+    """Return the text without the line breaks and blank lines that separate it from a tag."""
+    end = len(text.rstrip(_BLANKS))
+    if not right.inline and "\n" in text[end:]:
+        text = text[:end]
+    blank = None if left.inline else _BLANK_LINES.match(text)
+    return text[blank.end() :] if blank else text

@@ -1,0 +1,1 @@
+"""The nodes of a plan, and the components that make them."""

@@ -1,0 +1,102 @@
+"""What all nodes share: how they are made, checked, and filled with children."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, SkipValidation, ValidationError
+
+from ..errors import PropError, did_you_mean
+from . import handlers as events
+from . import source as sources
+
+Children = tuple[Any, ...]  # Any: nodes, elements, text, numbers, None, booleans and lists of these
+
+
+class NodeBase(BaseModel):
+    """A node as the user wrote it: its props are typed fields, and nothing else is accepted.
+
+    RENDER gives it a place in the tree (``nodes.tree.TreeNode``: path, id, rendered children).
+    """
+
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+    type: str
+    key: str | None = None
+    """Makes it the same node among its siblings, wherever it stands."""
+    id: str | None = None
+    """Its id; generated from its path if it is not given."""
+    children: SkipValidation[Children] = ()
+    handlers: SkipValidation[events.Handlers] = events.NONE
+    source: SkipValidation[str | None] = None
+    """Where it was made: ``report:14:9``."""
+
+    runnable: ClassVar[bool] = False
+    """Whether it starts a task when it mounts."""
+    prompt: ClassVar[bool] = False
+    """Whether its children are text for a model: blank text between them is kept."""
+
+    def __init__(self, **props: Any) -> None:
+        source = props.pop("source", None) or sources.caller()
+        tag = type(self).model_fields["type"].default
+        handlers = props.pop("handlers", None) or events.take(tag, props, runnable=self.runnable, source=source)
+        children = flat_text(props.pop("children", ()), keep_blank=self.prompt)
+        if isinstance(props.get("key"), int):
+            props["key"] = str(props["key"])
+        try:
+            super().__init__(**props, handlers=handlers, children=children, source=source)
+        except ValidationError as error:
+            raise _prop_error(type(self), tag, error, source) from None
+
+    def __getitem__(self, children: object) -> Self:
+        """Set the children, ``Phase(name="a")[first, second]``, and return the node."""
+        given = children if isinstance(children, tuple) else (children,)
+        self.children = flat_text(given, keep_blank=self.prompt)
+        return self
+
+    def __repr__(self) -> str:
+        name = self.id or self.key
+        return f"<{self.type}{f' {name!r}' if name else ''} with {len(self.children)} children>"
+
+    __str__ = __repr__
+
+    def props(self) -> dict[str, object]:
+        """Return the declared props that differ from their default, in the order of declaration."""
+        values = self.__dict__
+        return {
+            name: value
+            for name, default in declared(type(self))
+            # Compared by type first: the user's objects may have an == of their own.
+            if (value := values[name]) is not default and not (type(value) is type(default) and value == default)
+        }
+
+
+@cache
+def declared(node: type[NodeBase]) -> tuple[tuple[str, object], ...]:
+    """Return (name, default) of the props that are this node's own."""
+    return tuple(
+        (name, field.default) for name, field in node.model_fields.items() if name not in NodeBase.model_fields
+    )
+
+
+def flat_text(children: object, *, keep_blank: bool) -> Children:
+    """Return children as a tuple, without the blank text that a container's layout leaves behind."""
+    given = children if isinstance(children, tuple) else tuple(children) if isinstance(children, list) else (children,)
+    if keep_blank:
+        return given
+    return tuple(child for child in given if not (isinstance(child, str) and not child.strip()))
+
+
+def _prop_error(node: type[NodeBase], tag: str, error: ValidationError, source: str | None) -> PropError:
+    first = error.errors(include_url=False)[0]
+    prop = str(first["loc"][0]) if first["loc"] else tag
+    known = [name for name, _ in declared(node)]
+    if first["type"] == "extra_forbidden":
+        has = f" It has: {', '.join(known)}." if known else " It has none of its own."
+        message = f"<{tag}> has no prop {prop!r}.{did_you_mean(prop, [*known, 'key', 'id']) or has}"
+    elif first["type"] == "missing":
+        message = f"<{tag}> needs the prop {prop!r}: {prop}={{…}}."
+    else:
+        message = f"prop {prop!r} of <{tag}>: {first['msg'][:1].lower()}{first['msg'][1:]}, got {first['input']!r:.80}."
+    return PropError(message, source=source)

@@ -1,0 +1,100 @@
+"""Components, and the elements that describe a call of one until RENDER makes it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..errors import PropError, did_you_mean
+from . import source as sources
+from .base import Children, flat_text
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """A component, and what it will be called with. RENDER calls it; making an element calls nothing."""
+
+    component: Component
+    props: dict[str, Any] = field(default_factory=dict)  # Any: they are the user's
+    key: str | None = None
+    children: Children = ()
+    source: str | None = None
+
+    def __getitem__(self, children: object) -> Element:
+        """Return the same element with these children."""
+        given = children if isinstance(children, tuple) else (children,)
+        return replace(self, children=flat_text(given, keep_blank=True))
+
+    def __repr__(self) -> str:
+        return f"<{self.component.name}{f' {self.key!r}' if self.key else ''} element>"
+
+
+class Fragment:
+    """Groups children and adds no node."""
+
+    __slots__ = ("children", "key", "source")
+
+    def __init__(self, *, key: str | int | None = None, children: object = ()) -> None:
+        self.key = None if key is None else str(key)
+        self.children = flat_text(children, keep_blank=False)
+        self.source = sources.caller()
+
+    def __getitem__(self, children: object) -> Fragment:
+        """Set the children and return the fragment."""
+        self.children = flat_text(children if isinstance(children, tuple) else (children,), keep_blank=False)
+        return self
+
+    def __repr__(self) -> str:
+        return f"<fragment with {len(self.children)} children>"
+
+
+class Component:
+    """A function that returns nodes. Calling it makes an element; only RENDER calls the function."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.name: str = getattr(function, "__name__", type(function).__name__)
+        self.source = sources.of_function(function)
+        parameters = inspect.signature(function).parameters.values()
+        named = [p for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+        self.wants_ctx = any(p.name == "ctx" for p in named)
+        self.wants_children = any(p.name == "children" for p in named)
+        self._known = [p.name for p in named if p.name not in ("ctx", "children")]
+        self._needed = [p.name for p in named if p.default is p.empty and p.name in self._known]
+        self._takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
+        self.__doc__ = function.__doc__
+        self.__name__ = self.name
+        self.__wrapped__ = function  # What inspect.getsource and editors follow.
+
+    def __call__(self, *, key: str | int | None = None, children: object = (), **props: Any) -> Element:
+        """Describe a call with these props.
+
+        Raises:
+            PropError: for a prop that the function does not take, or one that it needs and was not given.
+        """
+        source = sources.caller()
+        for name in props:
+            if name not in self._known and not self._takes_any:
+                takes = f" It takes: {', '.join(self._known)}." if self._known else " It takes none."
+                raise PropError(
+                    f"<{self.name}> has no prop {name!r}.{did_you_mean(name, self._known) or takes}", source=source
+                )
+        if missing := [name for name in self._needed if name not in props]:
+            raise PropError(f"<{self.name}> needs the prop {missing[0]!r}: {missing[0]}={{…}}.", source=source)
+        kept = flat_text(children, keep_blank=True)
+        return Element(self, props, None if key is None else str(key), kept, source)
+
+    def __repr__(self) -> str:
+        return f"<component {self.name}>"
+
+
+def component(function: Callable[..., Any]) -> Component:
+    """Make a component of a function.
+
+    The function takes ``ctx`` if its signature names it, its props as keywords, and ``children`` if it names
+    them. It returns a node, a list of nodes, text, a number or None, and does nothing else: it is called again
+    for every frame.
+    """
+    return Component(function)

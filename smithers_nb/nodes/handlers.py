@@ -1,0 +1,68 @@
+"""The handlers of a node: one place, two spellings, and no third that is silently never called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from ..errors import EventPropError, did_you_mean
+
+Handler = Callable[..., Any]  # Any: (result) or (result, ctx), sync or async; what it returns is ignored
+
+SPELLINGS = {"on_finished": "on_finished", "onFinished": "on_finished", "on_error": "on_error", "onError": "on_error"}
+
+
+class Handlers(BaseModel):
+    """What is called when a runnable node's task ends."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    on_finished: Handler | None = None
+    """Called with the result of a task that succeeded."""
+    on_error: Handler | None = None
+    """Called with the result of a task that failed; the failure is then settled."""
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The names of those that are set."""
+        return tuple(name for name in ("on_finished", "on_error") if getattr(self, name) is not None)
+
+
+NONE = Handlers()
+
+
+def take(tag: str, props: dict[str, Any], *, runnable: bool, source: str | None) -> Handlers:
+    """Remove the handlers from ``props`` and return them.
+
+    Raises:
+        EventPropError: for any other ``on…`` prop, for one on a node that runs nothing, and for one given twice.
+    """
+    names = [name for name in props if name.startswith("on")]
+    if not names:
+        return NONE
+    taken: dict[str, Handler] = {}
+    for name in names:
+        value = props.pop(name)
+        event = SPELLINGS.get(name)
+        if event is None:
+            raise EventPropError(
+                f"<{tag}> has no handler {name!r}: it would never be called."
+                f"{did_you_mean(name, SPELLINGS) or ' The handlers are on_finished and on_error.'}",
+                source=source,
+            )
+        if not runnable:
+            raise EventPropError(
+                f"<{tag}> runs nothing itself, so {name!r} would never be called. "
+                "Put it on the claude or task nodes inside.",
+                source=source,
+            )
+        if event in taken:
+            raise EventPropError(f"<{tag}> was given {event!r} twice, in two spellings. Keep one.", source=source)
+        if value is not None and not callable(value):
+            raise EventPropError(
+                f"{name!r} of <{tag}> must be a function of (result) or (result, ctx), not {value!r}.", source=source
+            )
+        taken[event] = value
+    return Handlers(**taken)

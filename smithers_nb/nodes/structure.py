@@ -1,0 +1,49 @@
+"""Nodes that give the plan its shape: text, order and grouping."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from .base import NodeBase
+
+
+class Text(NodeBase):
+    """Text content. Neighbouring pieces of text become one."""
+
+    type: Literal["text"] = "text"
+    text: str
+
+
+class Sequence(NodeBase):
+    """Its children run one after another: each waits until the one before has settled."""
+
+    type: Literal["sequence"] = "sequence"
+    name: str | None = None
+
+
+class Phase(NodeBase):
+    """A named part of the plan. Sibling Phases and Steps run in order.
+
+    A later one is in the tree, pending, with all that it will do, and starts nothing until the one before has
+    settled: all tasks below it have ended and their handlers have been applied.
+    """
+
+    type: Literal["phase"] = "phase"
+    name: str
+
+
+class Step(NodeBase):
+    """A part of a Phase; sibling Steps run in order like Phases."""
+
+    type: Literal["step"] = "step"
+    name: str | None = None
+
+
+class Parallel(NodeBase):
+    """Its children run together, Phases among them too."""
+
+    type: Literal["parallel"] = "parallel"
+    max_concurrency: int | None = Field(default=None, ge=1)
+    """How many tasks below it may run at once; None for all."""

@@ -1,0 +1,95 @@
+"""The rendered plan: every node in its place, as plain immutable data.
+
+The engine's trees and those that are read back from the store are the same thing; only the live ones carry the
+user's node, with its handlers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from ..identity import NodeId, Path
+from . import xml
+from .base import NodeBase
+
+
+@dataclass(frozen=True, slots=True)
+class TreeNode:
+    """A node in its place."""
+
+    id: NodeId
+    path: Path
+    type: str
+    key: str | None
+    explicit_id: bool
+    """True if the user gave the id."""
+    props: dict[str, object]
+    """The declared props that differ from their default, as JSON (``values.shown``)."""
+    text: str | None
+    """Of a text node."""
+    events: tuple[str, ...]
+    source: str | None
+    parent_id: NodeId | None
+    position: int
+    """Place among the parent's rendered children, from 0."""
+    children: tuple[TreeNode, ...] = ()
+    node: NodeBase | None = field(default=None, compare=False)
+    """What the user wrote; None in a tree that was read back."""
+
+    def walk(self) -> Iterator[TreeNode]:
+        """Yield this node and all below it in document order."""
+        stack = [self]
+        while stack:
+            node = stack.pop()
+            yield node
+            stack.extend(reversed(node.children))
+
+    def same_content(self, other: TreeNode) -> bool:
+        """Whether both look the same, wherever they stand and whatever is below them."""
+        return (
+            self.props == other.props
+            and self.text == other.text
+            and self.events == other.events
+            and self.key == other.key
+        )
+
+    @property
+    def content(self) -> str:
+        """The text of the node and all below it: the prompt of an agent node."""
+        return "".join(node.text or "" for node in self.walk())
+
+    def __repr__(self) -> str:
+        return f"<{self.type} {self.id} at {self.path}>"
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A whole plan."""
+
+    roots: tuple[TreeNode, ...] = ()
+
+    @cached_property
+    def index(self) -> dict[str, TreeNode]:
+        """Every node by its id, in document order."""
+        return {node.id: node for node in self.walk()}
+
+    def walk(self) -> Iterator[TreeNode]:
+        """Yield every node in document order, parents first."""
+        for root in self.roots:
+            yield from root.walk()
+
+    @cached_property
+    def xml(self) -> str:
+        """The plan as XML: one element a node."""
+        return xml.serialize(self.roots)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __repr__(self) -> str:
+        return f"<Tree of {len(self)} nodes>"
+
+
+EMPTY = Tree()

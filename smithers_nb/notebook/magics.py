@@ -1,0 +1,185 @@
+"""``%%smithers``: a cell defines a tree of components, and shows its stepper."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, cell_magic, magics_class
+from IPython.display import display as _display
+
+import smithers_nb
+
+from ..bridge import engine
+from ..errors import StoreError, UnknownExecutionError
+from ..execution import Execution
+from ..jsx.compile import cell_filename, parse, remember
+from ..jsx.create import jsx
+from ..jsx.transpile import FRAGMENT, RUNTIME, transpile
+from ..nodes.base import NodeBase
+from ..nodes.element import Component, Element, Fragment
+from ..records import OVER, Frame, RunResult
+from ..store.history import FrameView
+from . import static_view
+from .options import CellOptions, cell_options, usage
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+def _show(ex: Execution) -> None:
+    _display(smithers_nb.Stepper(ex))  # type: ignore[no-untyped-call]  # IPython's
+
+
+def load(shell: InteractiveShell) -> None:
+    """Register the magic and the reprs, and put the public names into the notebook."""
+    shell.register_magics(SmithersMagics)
+    _provide_names(shell)
+    formatter = shell.display_formatter
+    if formatter is None:  # A shell that displays nothing.
+        return
+    html, plain = formatter.formatters["text/html"], formatter.formatters["text/plain"]
+    html.for_type(Frame, static_view.frame_html)
+    html.for_type(FrameView, static_view.view_html)
+    html.for_type(RunResult, static_view.result_html)
+    plain.for_type(Frame, lambda frame, printer, _cycle: printer.text(static_view.frame_text(frame)))
+    formatter.ipython_display_formatter.for_type(Execution, _show)
+
+
+def _provide_names(shell: InteractiveShell) -> None:
+    """Define the public names that the notebook has not defined itself."""
+    for name in smithers_nb.__all__:
+        if name not in shell.user_ns and not name.startswith("__"):
+            shell.user_ns[name] = getattr(smithers_nb, name)
+
+
+@magics_class
+class SmithersMagics(Magics):
+    """The magics of smithers_nb."""
+
+    shell: InteractiveShell
+
+    @cell_magic
+    def smithers(self, line: str, cell: str) -> None:
+        """Define a workflow, bind its execution, and show its stepper. Nothing is executed until you step."""
+        options = cell_options(line)
+        source = f"\n{cell}"  # The %%smithers line is line 1, as in Lab's gutter.
+        if options.show == "code":
+            print(transpile(source, cell_filename(options.name, source)).code.lstrip("\n"))  # noqa: T201  # asked for
+            return
+        app = self._define(options, source)
+        self._replace_old(options.name)
+        ex = self._execution(options, app)
+        # The definition is checked before it is bound: a plan that can't be rendered fails the cell.
+        try:
+            tree = ex.preview()
+        except BaseException:
+            ex.close()
+            raise
+        self.shell.user_ns[options.name] = ex
+        _move(ex, options)
+        if options.quiet:
+            return
+        if options.show == "xml":
+            print(tree.xml)  # noqa: T201  # asked for
+        elif options.show == "tree":
+            print("\n".join(_outline(tree.roots, 0)))  # noqa: T201  # asked for
+        else:
+            _show(ex)
+
+    smithers.__doc__ = f"{smithers.__doc__}\n\n{usage()}"
+
+    def _define(self, options: CellOptions, source: str) -> object:
+        """Run the cell's code, and return the root of its tree."""
+        shell = self.shell
+        _provide_names(shell)
+        filename = cell_filename(options.name, source)
+        remember(filename, source)
+        try:
+            tree = parse(source, filename, flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, transform=shell.transform_cell)
+        except SyntaxError as error:
+            raise error.with_traceback(None)  # noqa: B904  # The way through the transpiler tells the user nothing.
+        last = tree.body[-1] if tree.body else None
+        expression = ast.Expression(last.value) if isinstance(last, ast.Expr) else None
+        if expression is not None:
+            tree.body.pop()
+        shell.user_ns[RUNTIME] = jsx
+        shell.user_ns[FRAGMENT] = Fragment
+        _execute(compile(tree, filename, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), shell.user_ns)
+        value = None
+        if expression is not None:
+            value = _execute(compile(expression, filename, "eval", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), shell.user_ns)
+        return self._root(options, tree, value)
+
+    def _root(self, options: CellOptions, tree: ast.Module, value: object) -> object:
+        """Return what to render: --root, the cell's last expression, App, or the last component defined."""
+        names = self.shell.user_ns
+        if options.root is not None:
+            return self._named(options.root)
+        if isinstance(value, Component | Element | NodeBase | Fragment | list):
+            return value
+        defined = [
+            statement.name
+            for statement in tree.body
+            if isinstance(statement, ast.FunctionDef) and isinstance(names.get(statement.name), Component)
+        ]
+        if not defined:
+            raise UsageError(
+                "%%smithers: the cell defines no component. Put @component above a function that returns nodes, end "
+                "the cell with a tag, or name the root with --root."
+            )
+        return names["App" if "App" in defined else defined[-1]]
+
+    def _named(self, name: str) -> object:
+        found = self.shell.user_ns.get(name)
+        if not isinstance(found, Component | Element | NodeBase | Fragment):
+            raise UsageError(f"%%smithers: --root {name} is no component or node of this notebook.")
+        return found
+
+    def _replace_old(self, name: str) -> None:
+        """Close the execution that the cell bound before: it is replaced by a fresh one."""
+        old = self.shell.user_ns.get(name)
+        if isinstance(old, Execution):
+            if old.status not in OVER:
+                old.terminate()
+            old.close()
+
+    def _execution(self, options: CellOptions, app: object) -> Execution:
+        props = eval(options.props, self.shell.user_ns) if options.props else None  # the user's own
+        if options.resume:
+            try:
+                return Execution.resume(
+                    app, store=options.db, name=options.name, props=props, max_frames=options.max_frames
+                )
+            except (UnknownExecutionError, StoreError) as error:
+                raise UsageError(f"%%smithers --resume: {error}") from error
+        return Execution(app, name=options.name, store=options.db, props=props, max_frames=options.max_frames)
+
+
+def _execute(code: Any, names: dict[str, Any]) -> Any:
+    """Run compiled code in the notebook's namespace; what it awaits runs on the engine's loop."""
+    __tracebackhide__ = "__ipython_bottom__"  # IPython's tracebacks begin below this frame: with the user's cell.
+    value = eval(code, names)  # it is the cell's own code
+    if code.co_flags & inspect.CO_COROUTINE:
+        return engine.call(value)
+    return value
+
+
+def _move(ex: Execution, options: CellOptions) -> None:
+    for _ in range(options.step):
+        ex.step_sync()
+    if options.run:
+        ex.run_sync()
+
+
+def _outline(nodes: Any, depth: int) -> list[str]:
+    lines = []
+    for node in nodes:
+        name = node.key or (node.id if node.explicit_id else "") or node.props.get("name", "")
+        text = re.sub(r"\s+", " ", node.text or "")[:60]
+        lines.append(f"{'  ' * depth}{node.type} {name or text}".rstrip())
+        lines += _outline(node.children, depth + 1)
+    return lines

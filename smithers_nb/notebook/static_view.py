@@ -1,0 +1,104 @@
+"""An execution as text and as plain HTML: what is there without a kernel, and in the saved notebook."""
+
+from __future__ import annotations
+
+from html import escape
+
+from ..nodes.xml import visible
+from ..records import Frame, RunResult, Write
+from ..store.history import FrameView
+from ..values import Unstorable, encode
+from .panes import View
+
+
+def as_text(view: View) -> str:
+    """Return the execution in a few lines: how it stands, the sentence, the plan, what is pending."""
+    _, tree, _, _, dry = view.tree
+    lines = [
+        repr(view.ex),
+        view.sentence(),
+        "",
+        *(["Dry render; nothing was executed:"] if dry else []),
+        visible(tree.xml),
+    ]
+    lines += [f"pending: {write_line(write)}" for write in view.ex.pending]
+    return "\n".join(lines)
+
+
+def as_html(view: View) -> str:
+    """Return the execution as static HTML: nothing in it runs, and nothing of a model's or the user's is markup."""
+    _, tree, _, _, dry = view.tree
+    ex = view.ex
+    note = "Dry render: nothing was executed." if dry else ""
+    return _section(
+        f"smithers_nb: {ex.name}, {ex.status}, frame {ex.recorded}",
+        view.sentence(),
+        note,
+        tree.xml,
+        ex.pending,
+        [f"{call.event} of {call.node_id}: {call.status}" for call in (ex.frame.handlers if ex.frame else ())],
+    )
+
+
+def frame_text(frame: Frame) -> str:
+    """Return a frame as text: reason, XML, handler calls, pending writes, problems."""
+    lines = [repr(frame), f"because of: {', '.join(frame.reason)}", "", visible(frame.xml), ""]
+    lines += [f"handler: {call.event} of {call.node_id}: {call.status}" for call in frame.handlers]
+    lines += [f"pending: {write_line(write)}" for write in frame.pending]
+    lines += [f"problem: {problem.kind}: {problem.message}" for problem in frame.problems]
+    return "\n".join(lines).rstrip()
+
+
+def frame_html(frame: Frame) -> str:
+    """Return a frame as static HTML."""
+    handlers = [f"{call.event} of {call.node_id}: {call.status}" for call in frame.handlers]
+    problems = "; ".join(f"{problem.kind}: {problem.message}" for problem in frame.problems)
+    because = f"Because of: {', '.join(frame.reason)}."
+    return _section(f"Frame {frame.number} after {frame.phase}", because, problems, frame.xml, frame.pending, handlers)
+
+
+def view_html(view: FrameView) -> str:
+    """Return a recorded frame as static HTML."""
+    state = "; ".join(f"{key} = {_json(view.state[key])}" for key in view.state)
+    return _section(f"Frame {view.number} (recorded)", f"It read: {state or 'nothing'}.", "", view.xml, (), [])
+
+
+def result_html(result: RunResult) -> str:
+    """Return how a run ended as static HTML."""
+    problems = "".join(f"<li>{_safe(f'{problem.kind}: {problem.message}')}</li>" for problem in result.problems)
+    words = f"{result.status}: {result.reason}. {result.frames} frames were rendered."
+    return f"<div><b>{_safe(words)}</b>{f'<ul>{problems}</ul>' if problems else ''}</div>"
+
+
+def write_line(write: Write) -> str:
+    """Return a write in one line: ``set notes: null → "1. tides" (on_finished of notes)``."""
+    new = "computed at flush" if write.op == "update" and write.status == "queued" else _json(write.new)
+    by = f"{write.handler} of {write.node_id}" if write.handler else write.node_id or write.origin
+    arrow = "" if write.op == "delete" else f" → {new}"
+    return f"{write.op} {write.key}: {_json(write.old)}{arrow} ({by}, {write.status})"
+
+
+def _section(title: str, sentence: str, note: str, xml: str, pending: tuple[Write, ...], handlers: list[str]) -> str:
+    writes = "".join(f"<li>{_safe(write_line(write))}</li>" for write in pending)
+    calls = "".join(f"<li>{_safe(call)}</li>" for call in handlers)
+    return (
+        f"<details open><summary><b>{_safe(title)}</b></summary>"
+        f"<p>{_safe(sentence)}</p>"
+        + (f"<p><i>{_safe(note)}</i></p>" if note else "")
+        + f"<pre>{_safe(xml)}</pre>"
+        + (f"<p>Pending writes</p><ol>{writes}</ol>" if writes else "")
+        + (f"<p>Handlers</p><ol>{calls}</ol>" if calls else "")
+        + "</details>"
+    )
+
+
+def _safe(text: str) -> str:
+    return escape(visible(text).encode("utf-8", "replace").decode(), quote=True)
+
+
+def _json(value: object) -> str:
+    try:
+        text = encode(value).text
+    except Unstorable:
+        text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}… ({len(text):,} characters)"

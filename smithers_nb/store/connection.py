@@ -1,0 +1,259 @@
+"""The one writing connection to a file: opened, migrated, and used one transaction a hop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import sqlite3
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Concatenate, Literal, ParamSpec, TypeVar
+
+import aiosqlite
+
+from ..errors import SchemaVersionError, StoreBusyError, StoreDamagedError, StoreError
+
+logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Durability = Literal["normal", "full"]
+
+BUSY_TIMEOUT_S = 10.0
+
+
+class Database:
+    """One file, one connection, one thread. All executions of this process that are in the file share it.
+
+    A transaction is one function that runs whole on the connection's thread: awaiting statement by statement
+    would cost a thread hop each, and let the statements of two tasks mix.
+    """
+
+    _open: dict[str, Database] = {}  # noqa: RUF012  # shared on purpose: one writer per file and process
+    _opening = asyncio.Lock()
+
+    def __init__(self, path: str, connection: aiosqlite.Connection) -> None:
+        self.path = path
+        self._connection = connection
+        self._users = 0
+
+    @classmethod
+    async def open(cls, path: str, durability: Durability = "normal") -> Database:
+        """Return the connection to a file, made and migrated if need be. Call ``close`` when done with it.
+
+        Raises:
+            StoreDamagedError: if it is not a SQLite database.
+            SchemaVersionError: if a newer release wrote it.
+            StoreError: if it can't be opened or written.
+        """
+        async with cls._opening:
+            database = cls._open.get(path)
+            if database is None:
+                database = cls(path, await _connect(path, durability))
+                cls._open[path] = database
+            database._users += 1
+            return database
+
+    async def transaction(
+        self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run ``work(connection, …)`` in one transaction, on the connection's thread, and return its result.
+
+        If it raises, nothing of it stays. A caller that is cancelled waits for the end all the same: the file
+        and what is in memory must not part ways.
+        """
+
+        def hop(connection: sqlite3.Connection) -> T:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                result = work(connection, *args, **kwargs)
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+            return result
+
+        return await uncancelled(self._hop(hop))
+
+    async def _hop(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        # aiosqlite's public calls are one hop per statement; this is the same queue with a function of our own.
+        with mapped(self.path):
+            result: T = await self._connection._execute(work, self._connection._conn)  # type: ignore[no-untyped-call]  # see above
+        return result
+
+    async def close(self) -> None:
+        """Close the file when its last user has gone."""
+        async with self._opening:
+            self._users -= 1
+            if self._users == 0:
+                del self._open[self.path]
+                await self._connection.close()
+
+
+async def uncancelled(work: Awaitable[T]) -> T:
+    """Await ``work`` to its end even if the awaiting task is cancelled; then let the cancellation through."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if not task.cancelled():
+            await asyncio.wait({task})
+            if error := task.exception():
+                raise error from None
+        raise
+
+
+class mapped:  # reads as a statement: with mapped(path): …
+    """Turn SQLite's errors into ours, once, at the door."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, sqlite3.Error):
+            raise store_error(self.path, error) from error
+
+
+def store_error(path: str, error: sqlite3.Error) -> StoreError:
+    """Return the error to raise for one of SQLite's."""
+    code = getattr(error, "sqlite_errorname", "") or ""
+    if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return StoreBusyError(
+            f"{path} is locked: another process has held its write lock for over {BUSY_TIMEOUT_S:g} s. Nothing was "
+            "lost; end or wait for the other writer, then go on."
+        )
+    if code in ("SQLITE_NOTADB", "SQLITE_CORRUPT") or code.startswith("SQLITE_CORRUPT"):
+        return StoreDamagedError(
+            f"{path} is not a usable SQLite database ({error}). It was not changed; name another file, or restore it."
+        )
+    if code.startswith("SQLITE_READONLY"):
+        return StoreError(f"{path} can't be written ({error}). Check the permissions of the file and its folder.")
+    if code.startswith("SQLITE_CANTOPEN"):
+        return StoreError(f"{path} can't be opened ({error}). Check that its folder exists and may be written.")
+    if code.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
+        return StoreError(f"{path} can't be written ({error}). Make room on the disk; nothing was lost, then go on.")
+    return StoreError(f"{path}: {error}")
+
+
+def now() -> str:
+    """Return the time in UTC as ISO 8601 with microseconds: it sorts as text."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+# ---- opening ---------------------------------------------------------------------------------------------------
+
+
+async def _connect(path: str, durability: Durability) -> aiosqlite.Connection:
+    def connector() -> sqlite3.Connection:
+        return _prepared(path, durability)
+
+    with mapped(path):
+        return await aiosqlite.Connection(connector, iter_chunk_size=64)
+
+
+def _prepared(path: str, durability: Durability) -> sqlite3.Connection:
+    """Open, check and migrate; on the connection's thread."""
+    if Path(path).is_dir():
+        raise StoreError(f"{path} is a folder. Name a file in it, such as {path}/smithers.db.")
+    connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {durability.upper()}")
+        migrate(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def migrations() -> list[tuple[int, str, str]]:
+    """Return (version, name, SQL) of every migration, in order."""
+    folder = files("smithers_nb.store") / "migrations"
+    return [
+        (int(named[1]), named[2], file.read_text(encoding="utf-8"))
+        for file in sorted(folder.iterdir(), key=lambda file: file.name)
+        if (named := re.fullmatch(r"(\d{4})_(\w+)\.sql", file.name))
+    ]
+
+
+def schema() -> str:
+    """Return ``schema.sql``."""
+    return (files("smithers_nb.store") / "schema.sql").read_text(encoding="utf-8")
+
+
+def migrate(connection: sqlite3.Connection, path: str) -> None:
+    """Bring a file up to this release's schema: all at once if it is empty, else one transaction a migration.
+
+    Raises:
+        SchemaVersionError: if a newer release wrote the file.
+        StoreError: if it holds other tables than ours.
+    """
+    known = migrations()
+    latest = known[-1][0]
+    current = _version(connection, path)
+    if current > latest:
+        raise SchemaVersionError(
+            f"{path} has schema version {current}, this release of smithers_nb knows up to {latest}. "
+            "Nothing was changed. Upgrade: pip install -U smithers_nb."
+        )
+    if current == 0:
+        _apply(connection, schema(), known)
+    for version, name, sql in known[current:] if current else []:
+        logger.info("migrating %s to schema version %d (%s)", path, version, name)
+        _apply(connection, sql, [(version, name, sql)])
+
+
+def _version(connection: sqlite3.Connection, path: str) -> int:
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not tables:
+        return 0
+    if "schema_migrations" not in tables:
+        raise StoreError(
+            f"{path} is a database of another program (it has {', '.join(sorted(tables)[:3])} …). "
+            "It was not changed; name another file."
+        )
+    with closing(connection.execute("SELECT max(version) FROM schema_migrations")) as cursor:
+        return int(cursor.fetchone()[0] or 0)
+
+
+def _apply(connection: sqlite3.Connection, sql: str, ledger: list[tuple[int, str, str]]) -> None:
+    rows = ", ".join(f"({version}, '{name}', '{now()}')" for version, name, _ in ledger)
+    try:
+        # Checked again inside the transaction: another process may have been faster.
+        connection.execute("BEGIN IMMEDIATE")
+        first = ledger[0][0]
+        if _version_inside(connection) < first:
+            for statement in statements(sql):
+                connection.execute(statement)
+            connection.execute(f"INSERT INTO schema_migrations VALUES {rows}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _version_inside(connection: sqlite3.Connection) -> int:
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'schema_migrations'").fetchone():
+        return 0
+    return int(connection.execute("SELECT max(version) FROM schema_migrations").fetchone()[0] or 0)
+
+
+def statements(sql: str) -> list[str]:
+    """Split a script: ``executescript`` would commit the transaction that it should run in."""
+    found, part = [], ""
+    for line in sql.splitlines(keepends=True):
+        part += line
+        if sqlite3.complete_statement(part):
+            found.append(part)
+            part = ""
+    return found

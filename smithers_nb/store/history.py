@@ -1,0 +1,93 @@
+"""What was recorded of an execution: any frame, read back from the file alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from ..errors import StoreError
+from ..nodes.diff import Changes, diff
+from ..nodes.tree import Tree
+from ..values import Stored, decode
+from .frames import DataFrames
+from .reader import Reader
+
+
+class RecordedState(Mapping[str, Any]):
+    """The values that a frame read."""
+
+    def __init__(self, stored: dict[str, Stored]) -> None:
+        self._stored = stored
+
+    def __getitem__(self, key: str) -> Any:  # Any: it is what the user stored
+        return decode(self._stored[key])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stored)
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
+@dataclass(frozen=True)
+class FrameView:
+    """A recorded frame."""
+
+    number: int
+    execution_id: str
+    tree: Tree
+    state: RecordedState
+    """What the frame read: the writes of the frame itself are in the next one."""
+
+    @cached_property
+    def xml(self) -> str:
+        """The plan as XML."""
+        return self.tree.xml
+
+    def __repr__(self) -> str:
+        return f"<FrameView {self.number}: {len(self.tree)} nodes, {len(self.state)} keys>"
+
+
+class History:
+    """A recorded execution."""
+
+    def __init__(self, reader: Reader, execution_id: str) -> None:
+        self.reader = reader
+        self.execution_id = execution_id
+
+    @property
+    def df(self) -> DataFrames:
+        """DataFrames of this execution."""
+        return DataFrames(self.reader, self.execution_id)
+
+    @property
+    def frames(self) -> int:
+        """The number of the newest frame; 0 if there is none."""
+        return self.reader.last_frame(self.execution_id)
+
+    def at(self, frame: int) -> FrameView:
+        """Return a recorded frame: its tree and the state that it read.
+
+        Raises:
+            StoreError: if there is no such frame.
+        """
+        last = self.frames
+        if not 1 <= frame <= last:
+            there = f"It has the frames 1 to {last}." if last else "It has none yet."
+            raise StoreError(f"execution {self.execution_id} has no frame {frame}. {there}")
+        tree, _ = self.reader.tree(self.execution_id, frame)
+        state = self.reader.state(self.execution_id, frame)
+        return FrameView(frame, self.execution_id, tree, RecordedState({key: row[0] for key, row in state.items()}))
+
+    def diff(self, one: int, other: int) -> Changes:
+        """Return which nodes were mounted, unmounted, updated and moved from one frame to another."""
+        return diff(self.at(one).tree, self.at(other).tree)
+
+    def __repr__(self) -> str:
+        row = self.reader.execution(self.execution_id)
+        return f"<History of {row['name']!r} ({self.execution_id}): {row['status']}, {self.frames} frames>"

@@ -1,0 +1,43 @@
+"""Who may write an execution: one process at a time, named so that a person can find it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+LEASE_S = 30.0
+"""A lease runs out this long after its last renewal."""
+
+
+def _this_process() -> str:
+    return f"pid {os.getpid()} on {socket.gethostname()} ({secrets.token_hex(3)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Our side of a lease."""
+
+    owner: str = field(default_factory=_this_process)
+    """``pid 4711 on host (a1b2c3)``; the last part tells two executions of one process apart."""
+
+
+def expiry() -> str:
+    """Return when a lease that is renewed now runs out, as ISO 8601 in UTC."""
+    return (datetime.now(UTC) + timedelta(seconds=LEASE_S)).isoformat(timespec="microseconds")
+
+
+def is_dead(owner: str) -> bool:
+    """Whether the owner was a process of this machine that is no more: its lease need not be waited for."""
+    words = owner.split()
+    if len(words) < 4 or words[3] != socket.gethostname():
+        return False
+    try:
+        os.kill(int(words[1]), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False

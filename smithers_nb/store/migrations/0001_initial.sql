@@ -1,0 +1,171 @@
+-- Types: "JSON TEXT" is decoded in DataFrames, "TIME TEXT" is ISO 8601 in UTC. (The word TEXT keeps the affinity.)
+-- Histories are intervals: a row holds from from_frame up to, not including, to_frame; an open one has no to_frame.
+
+CREATE TABLE schema_migrations (
+  version INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  applied_at TIME TEXT NOT NULL
+);
+
+CREATE TABLE executions (
+  execution_id TEXT PRIMARY KEY,
+  name TEXT NOT NULL,
+  parent_id TEXT REFERENCES executions,
+  forked_at_frame INTEGER,
+  status TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  app TEXT NOT NULL,
+  code_hash TEXT NOT NULL,
+  engine_version TEXT NOT NULL,
+  seed INTEGER NOT NULL,
+  owner TEXT,
+  lease_expires_at TIME TEXT,
+  created_at TIME TEXT NOT NULL,
+  updated_at TIME TEXT NOT NULL
+);
+
+-- COMMIT inserts a frame as 'open'; FLUSH makes it 'done'. One that stays open was abandoned.
+CREATE TABLE frames (
+  execution_id TEXT NOT NULL REFERENCES executions ON DELETE CASCADE,
+  frame INTEGER NOT NULL,
+  reason JSON TEXT NOT NULL,
+  status TEXT NOT NULL,
+  created_at TIME TEXT NOT NULL,
+  mounted INTEGER NOT NULL,
+  unmounted INTEGER NOT NULL,
+  updated INTEGER NOT NULL,
+  moved INTEGER NOT NULL,
+  handlers INTEGER NOT NULL DEFAULT 0,
+  writes INTEGER NOT NULL DEFAULT 0,
+  snapshot_ms REAL,
+  render_ms REAL,
+  reconcile_ms REAL,
+  commit_ms REAL,
+  execute_ms REAL,
+  effects_ms REAL,
+  flush_ms REAL,
+  PRIMARY KEY (execution_id, frame)
+) WITHOUT ROWID;
+
+CREATE TABLE nodes (
+  execution_id TEXT NOT NULL REFERENCES executions ON DELETE CASCADE,
+  node_id TEXT NOT NULL,
+  path TEXT NOT NULL,
+  type TEXT NOT NULL,
+  key TEXT,
+  explicit_id INTEGER NOT NULL,
+  parent_id TEXT,
+  position INTEGER NOT NULL,
+  props JSON TEXT NOT NULL,
+  events JSON TEXT NOT NULL,
+  text TEXT,
+  source TEXT,
+  from_frame INTEGER NOT NULL,
+  to_frame INTEGER,
+  PRIMARY KEY (execution_id, node_id, from_frame)
+);
+
+-- A value that frame n reads is the one whose interval holds n; a write of frame n is read from n + 1 on.
+CREATE TABLE state (
+  execution_id TEXT NOT NULL REFERENCES executions ON DELETE CASCADE,
+  key TEXT NOT NULL,
+  value JSON TEXT NOT NULL,
+  type TEXT NOT NULL,
+  from_frame INTEGER NOT NULL,
+  to_frame INTEGER,
+  PRIMARY KEY (execution_id, key, from_frame)
+);
+
+-- Every write that FLUSH resolved, the losers and the rolled back ones too.
+CREATE TABLE transitions (
+  execution_id TEXT NOT NULL REFERENCES executions ON DELETE CASCADE,
+  id TEXT NOT NULL,
+  frame INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  scope TEXT NOT NULL,
+  key TEXT NOT NULL,
+  op TEXT NOT NULL,
+  old JSON TEXT,
+  new JSON TEXT,
+  status TEXT NOT NULL,
+  "trigger" TEXT NOT NULL,
+  origin TEXT NOT NULL,
+  origin_id TEXT,
+  node_id TEXT,
+  handler TEXT,
+  PRIMARY KEY (execution_id, frame, seq)
+);
+
+CREATE TABLE handlers (
+  execution_id TEXT NOT NULL REFERENCES executions ON DELETE CASCADE,
+  id TEXT NOT NULL,
+  frame INTEGER NOT NULL,
+  node_id TEXT NOT NULL,
+  task_id TEXT NOT NULL,
+  event TEXT NOT NULL,
+  status TEXT NOT NULL,
+  writes INTEGER NOT NULL,
+  ms REAL NOT NULL,
+  error TEXT,
+  source TEXT,
+  PRIMARY KEY (execution_id, id)
+);
+
+CREATE TABLE effects (
+  execution_id TEXT NOT NULL REFERENCES executions ON DELETE CASCADE,
+  id TEXT NOT NULL,
+  frame INTEGER NOT NULL,
+  node_id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  status TEXT NOT NULL,
+  deps JSON TEXT NOT NULL,
+  writes INTEGER NOT NULL,
+  ms REAL NOT NULL,
+  error TEXT,
+  PRIMARY KEY (execution_id, id)
+);
+
+-- settled_at_frame is the frame whose FLUSH applied the handler's writes: set in that same transaction.
+CREATE TABLE tasks (
+  execution_id TEXT NOT NULL REFERENCES executions ON DELETE CASCADE,
+  task_id TEXT NOT NULL,
+  node_id TEXT NOT NULL,
+  mounted_at_frame INTEGER NOT NULL,
+  status TEXT NOT NULL,
+  reason TEXT,
+  attempt INTEGER NOT NULL,
+  max_attempts INTEGER NOT NULL,
+  next_retry_at TIME TEXT,
+  lease_owner TEXT,
+  lease_expires_at TIME TEXT,
+  started_at TIME TEXT,
+  ended_at TIME TEXT,
+  settled_at_frame INTEGER,
+  result JSON TEXT,
+  result_type TEXT,
+  error TEXT,
+  input_tokens INTEGER,
+  output_tokens INTEGER,
+  requests INTEGER,
+  cost_usd REAL,
+  PRIMARY KEY (execution_id, task_id)
+);
+
+CREATE TABLE model_calls (
+  id INTEGER PRIMARY KEY,
+  execution_id TEXT NOT NULL,
+  task_id TEXT NOT NULL,
+  turn INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  model TEXT NOT NULL,
+  request JSON TEXT NOT NULL,
+  response JSON TEXT,
+  input_tokens INTEGER,
+  output_tokens INTEGER,
+  cost_usd REAL,
+  ms REAL NOT NULL,
+  error TEXT,
+  FOREIGN KEY (execution_id, task_id) REFERENCES tasks ON DELETE CASCADE
+);
+
+CREATE INDEX model_calls_of_task ON model_calls (execution_id, task_id);

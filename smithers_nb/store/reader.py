@@ -1,0 +1,169 @@
+"""Reading a file: read-only connections, from any thread, never in the way of the writer."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from ..errors import StoreError, UnknownExecutionError
+from ..identity import NodeId
+from ..identity import Path as NodePath
+from ..nodes.tree import Tree, TreeNode
+from ..values import Stored
+from .connection import BUSY_TIMEOUT_S, mapped
+
+Parameters = Sequence[object] | Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The result of a query."""
+
+    columns: list[str]
+    rows: list[tuple[Any, ...]]  # Any: SQLite's values
+
+
+class Reader:
+    """Reads one file. Each call opens and closes a connection of its own: no lock outlives it."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def query(self, sql: str, parameters: Parameters = ()) -> Rows:
+        """Return what a query gives.
+
+        Raises:
+            StoreError: if the SQL is wrong, or writes.
+        """
+        with mapped(self.path), closing(self._connect()) as connection:
+            cursor = connection.execute(sql, parameters)
+            return Rows([column[0] for column in cursor.description or ()], cursor.fetchall())
+
+    def kinds(self, table: str) -> dict[str, str]:
+        """Return the declared type of each column, in order: ``{"frame": "INTEGER", …}``."""
+        return {row[1]: row[2] for row in self.query(f"PRAGMA table_info({table})").rows}
+
+    def execution_id(self, id_or_name: str) -> str:
+        """Return the id of an execution, or of the newest with that name.
+
+        Raises:
+            UnknownExecutionError: naming those that there are.
+        """
+        found = self.query(
+            "SELECT execution_id FROM executions WHERE execution_id = ?1 OR name = ?1"
+            " ORDER BY execution_id = ?1 DESC, created_at DESC LIMIT 1",
+            (id_or_name,),
+        ).rows
+        if not found:
+            names = [f"{name} ({id})" for id, name in self.query("SELECT execution_id, name FROM executions").rows]
+            there = f"It has {', '.join(names[-5:])}." if names else "It has none."
+            raise UnknownExecutionError(f"{self.path} has no execution {id_or_name!r}. {there}")
+        return str(found[0][0])
+
+    def execution(self, execution_id: str) -> dict[str, Any]:
+        """Return the row of an execution as a dict."""
+        found = self.query("SELECT * FROM executions WHERE execution_id = ?", (execution_id,))
+        if not found.rows:
+            raise UnknownExecutionError(f"{self.path} has no execution {execution_id!r}.")
+        return dict(zip(found.columns, found.rows[0], strict=True))
+
+    def last_frame(self, execution_id: str) -> int:
+        """Return the number of the newest frame; 0 if there is none."""
+        rows = self.query("SELECT max(frame) FROM frames WHERE execution_id = ?", (execution_id,)).rows
+        return int(rows[0][0] or 0)
+
+    def state(self, execution_id: str, frame: int) -> dict[str, tuple[Stored, int]]:
+        """Return what frame ``frame`` read, by key: the value, and the first frame that read it."""
+        rows = self.query(
+            "SELECT key, value, type, from_frame FROM state WHERE execution_id = ? AND from_frame <= ?"
+            " AND (to_frame IS NULL OR to_frame > ?) ORDER BY key",
+            (execution_id, frame, frame),
+        ).rows
+        return {key: (Stored(value, kind), since) for key, value, kind, since in rows}
+
+    def tree(self, execution_id: str, frame: int) -> tuple[Tree, dict[str, int]]:
+        """Return the plan of a frame, and the first frame of each node's version."""
+        rows = self.query(
+            "SELECT node_id, path, type, key, explicit_id, parent_id, position, props, events, text, source, from_frame"
+            " FROM nodes WHERE execution_id = ? AND from_frame <= ? AND (to_frame IS NULL OR to_frame > ?)"
+            " ORDER BY position",
+            (execution_id, frame, frame),
+        ).rows
+        below: dict[str | None, list[tuple[Any, ...]]] = {}
+        for row in rows:
+            below.setdefault(row[5], []).append(row)
+        return Tree(_nodes(below, None)), {row[0]: row[11] for row in rows}
+
+    def tasks(self, execution_id: str) -> list[dict[str, Any]]:
+        """Return the rows of all tasks as dicts, oldest first."""
+        found = self.query("SELECT * FROM tasks WHERE execution_id = ? ORDER BY mounted_at_frame", (execution_id,))
+        return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+
+    def handlers(self, execution_id: str, most: int) -> list[dict[str, Any]]:
+        """Return the newest handler calls as dicts: newest frame first, within a frame in the order of firing."""
+        found = self.query(
+            "SELECT * FROM (SELECT rowid AS place, * FROM handlers WHERE execution_id = ?"
+            " ORDER BY frame DESC, rowid DESC LIMIT ?) ORDER BY frame DESC, place",
+            (execution_id, most),
+        )
+        return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+
+    def writer(self, execution_id: str, key: str, since: int) -> str | None:
+        """Return who wrote the version of a value that begins with frame ``since``, in words."""
+        rows = self.query(
+            "SELECT origin, handler, node_id FROM transitions WHERE execution_id = ? AND frame = ? AND key = ?"
+            " AND status = 'applied' ORDER BY seq DESC LIMIT 1",
+            (execution_id, since - 1, key),
+        ).rows
+        if not rows:
+            return None
+        origin, handler, node_id = rows[0]
+        return f"{handler} of {node_id}" if handler else f"{origin} {node_id}" if node_id else str(origin)
+
+    def totals(self, execution_id: str) -> tuple[int, float | None]:
+        """Return what all tasks have used: tokens, and cost in USD (None where no price is known)."""
+        rows = self.query(
+            "SELECT coalesce(sum(input_tokens + output_tokens), 0), sum(cost_usd) FROM tasks WHERE execution_id = ?",
+            (execution_id,),
+        ).rows
+        return int(rows[0][0]), rows[0][1]
+
+    def effect_deps(self, execution_id: str) -> dict[str, str]:
+        """Return the deps, as JSON, with which each effect ran last."""
+        rows = self.query(
+            "SELECT node_id, deps FROM effects WHERE execution_id = ? AND kind = 'run' ORDER BY rowid",
+            (execution_id,),
+        ).rows
+        return dict(rows)
+
+    def _connect(self) -> sqlite3.Connection:
+        if not Path(self.path).exists():
+            raise StoreError(f"there is no file {self.path}. An Execution makes it; check the name and the folder.")
+        uri = f"file:{quote(self.path)}?mode=ro"
+        return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+
+
+def _nodes(below: dict[str | None, list[tuple[Any, ...]]], parent: str | None) -> tuple[TreeNode, ...]:
+    return tuple(
+        TreeNode(
+            id=NodeId(id),
+            path=NodePath(path),
+            type=kind,
+            key=key,
+            explicit_id=bool(explicit),
+            props=json.loads(props),
+            text=text,
+            events=tuple(json.loads(events)),
+            source=source,
+            parent_id=parent_id,
+            position=position,
+            children=_nodes(below, id),
+        )
+        for id, path, kind, key, explicit, parent_id, position, props, events, text, source, _ in below.get(parent, ())
+    )

@@ -1,0 +1,431 @@
+"""The only SQL that writes. Each function runs inside one transaction, on the connection's thread."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from ..errors import ExecutionOwnedError, UnknownExecutionError
+from ..nodes.tree import TreeNode
+from ..records import EffectRun, HandlerCall, Phase, Write
+from ..values import Stored
+from .connection import now
+from .lease import Lease, expiry, is_dead
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionRow:
+    """What is known of an execution when it is made."""
+
+    execution_id: str
+    name: str
+    app: str
+    code_hash: str
+    engine_version: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStart:
+    """A task that COMMIT puts down before EXECUTE starts it."""
+
+    task_id: str
+    node_id: str
+    max_attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEnd:
+    """How a task ended."""
+
+    task_id: str
+    status: str
+    attempt: int
+    result: Stored | None = None
+    error: str | None = None
+    reason: str | None = None
+    usage: Mapping[str, int] = field(default_factory=dict)
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCall:
+    """One request to a model."""
+
+    task_id: str
+    turn: int
+    attempt: int
+    model: str
+    request: str
+    """The messages, as JSON."""
+    response: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_usd: float | None
+    ms: float
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FrameCommit:
+    """What COMMIT writes of a frame."""
+
+    frame: int
+    reason: tuple[str, ...]
+    counts: tuple[int, int, int, int]
+    """mounted, unmounted, updated, moved."""
+    closed: list[tuple[str, int]]
+    """(node id, from_frame) of the node versions that end with this frame."""
+    opened: list[TreeNode]
+    """The nodes that get a new version."""
+    tasks: list[TaskStart]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A key's value after a flush. ``since`` is the from_frame of the version that it replaces."""
+
+    key: str
+    since: int | None
+    value: Stored | None
+    """None where the key was deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlushResult:
+    """What FLUSH writes: everything that a frame's handlers and effects did, and what came of it."""
+
+    frame: int
+    changes: list[Change]
+    transitions: list[tuple[Write, str | None, str | None]]
+    """Each write in order of application, with its old and new value as JSON."""
+    calls: list[HandlerCall]
+    effects: list[EffectRun]
+    settled: list[str]
+    """Ids of the tasks that are dealt with: handled, or without a handler to call."""
+    ended: list[TaskEnd] = field(default_factory=list)
+    """Tasks whose end had to wait for their writes."""
+
+
+# ---- executions and leases -------------------------------------------------------------------------------------
+
+
+def create_execution(db: sqlite3.Connection, row: ExecutionRow, lease: Lease, state: Mapping[str, Stored]) -> None:
+    """Add an execution with its first state, owned by us."""
+    at = now()
+    db.execute(
+        "INSERT INTO executions (execution_id, name, status, reason, app, code_hash, engine_version, seed, owner,"
+        " lease_expires_at, created_at, updated_at) VALUES (?, ?, 'ready', '', ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            row.execution_id,
+            row.name,
+            row.app,
+            row.code_hash,
+            row.engine_version,
+            row.seed,
+            lease.owner,
+            expiry(),
+            at,
+            at,
+        ),
+    )
+    db.executemany(
+        "INSERT INTO state VALUES (?, ?, ?, ?, 1, NULL)",
+        [(row.execution_id, key, value.text, value.type) for key, value in state.items()],
+    )
+    db.executemany(
+        "INSERT INTO transitions VALUES (?, ?, 0, ?, 'state', ?, 'init', NULL, ?, 'applied', 'Execution(state=…)',"
+        " 'init', NULL, NULL, NULL)",
+        [(row.execution_id, f"0w{n}", n, key, value.text) for n, (key, value) in enumerate(state.items(), 1)],
+    )
+
+
+def claim_execution(db: sqlite3.Connection, execution_id: str, lease: Lease) -> None:
+    """Take the lease of an execution that is free, expired, or whose owner is dead.
+
+    Raises:
+        ExecutionOwnedError: if another living process has it.
+        UnknownExecutionError: if there is no such execution.
+    """
+    row = db.execute(
+        "SELECT owner, lease_expires_at, updated_at, name FROM executions WHERE execution_id = ?", (execution_id,)
+    ).fetchone()
+    if row is None:
+        raise UnknownExecutionError(f"there is no execution {execution_id!r} in this file.")
+    owner, until, since, name = row
+    if owner is not None and owner != lease.owner and until > now() and not is_dead(owner):
+        raise ExecutionOwnedError(
+            f"execution {name!r} ({execution_id}) is being run by {owner}, last active {since}, until {until}. "
+            "It can be read here; to go on with it, close it there or wait until the lease has run out."
+        )
+    db.execute(
+        "UPDATE executions SET owner = ?, lease_expires_at = ? WHERE execution_id = ?",
+        (lease.owner, expiry(), execution_id),
+    )
+
+
+def renew_lease(db: sqlite3.Connection, execution_id: str, lease: Lease) -> None:
+    """Extend our lease.
+
+    Raises:
+        ExecutionOwnedError: if another process has taken it over meanwhile.
+    """
+    cursor = db.execute(
+        "UPDATE executions SET lease_expires_at = ?, updated_at = ? WHERE execution_id = ? AND owner = ?",
+        (expiry(), now(), execution_id, lease.owner),
+    )
+    if cursor.rowcount == 0:
+        row = db.execute(
+            "SELECT owner, lease_expires_at FROM executions WHERE execution_id = ?", (execution_id,)
+        ).fetchone()
+        owner, until = row or ("nobody: the execution was deleted", "–")
+        raise ExecutionOwnedError(
+            f"execution {execution_id} was taken over by {owner} (until {until}). Nothing more is written from here; "
+            "what was committed is safe."
+        )
+
+
+def release_lease(db: sqlite3.Connection, execution_id: str, lease: Lease) -> None:
+    """Give our lease back, if we still have it."""
+    db.execute(
+        "UPDATE executions SET owner = NULL, lease_expires_at = NULL WHERE execution_id = ? AND owner = ?",
+        (execution_id, lease.owner),
+    )
+
+
+def set_status(db: sqlite3.Connection, execution_id: str, status: str, reason: str) -> None:
+    """Record how the execution stands."""
+    db.execute(
+        "UPDATE executions SET status = ?, reason = ?, updated_at = ? WHERE execution_id = ?",
+        (status, reason, now(), execution_id),
+    )
+
+
+# ---- a frame ---------------------------------------------------------------------------------------------------
+
+
+def commit_frame(
+    db: sqlite3.Connection,
+    execution_id: str,
+    lease: Lease,
+    commit: FrameCommit,
+    ms: Mapping[Phase, float],
+    started: float,
+) -> None:
+    """COMMIT: the frame's row, the node versions that begin and end with it, the tasks to start."""
+    renew_lease(db, execution_id, lease)
+    frame = commit.frame
+    db.executemany(
+        "UPDATE nodes SET to_frame = ? WHERE execution_id = ? AND node_id = ? AND from_frame = ?",
+        [(frame, execution_id, node_id, since) for node_id, since in commit.closed],
+    )
+    db.executemany(
+        "INSERT INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+        [_node_row(execution_id, node, frame) for node in commit.opened],
+    )
+    db.executemany(
+        "INSERT INTO tasks (execution_id, task_id, node_id, mounted_at_frame, status, attempt, max_attempts)"
+        " VALUES (?, ?, ?, ?, 'pending', 0, ?)",
+        [(execution_id, task.task_id, task.node_id, frame, task.max_attempts) for task in commit.tasks],
+    )
+    if frame == 1:
+        db.execute("UPDATE executions SET status = 'running' WHERE execution_id = ?", (execution_id,))
+    db.execute(
+        "INSERT INTO frames (execution_id, frame, reason, status, created_at, mounted, unmounted, updated, moved,"
+        " snapshot_ms, render_ms, reconcile_ms, commit_ms) VALUES (?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            execution_id,
+            frame,
+            json.dumps(commit.reason, ensure_ascii=False),
+            now(),
+            *commit.counts,
+            ms[Phase.SNAPSHOT],
+            ms[Phase.RENDER],
+            ms[Phase.RECONCILE],
+            _elapsed_ms(started),
+        ),
+    )
+
+
+def flush_frame(
+    db: sqlite3.Connection, execution_id: str, flush: FlushResult, ms: Mapping[Phase, float] | None, started: float
+) -> None:
+    """FLUSH: new values, transitions, handler calls and effect runs, settled tasks, and the end of the frame.
+
+    ``ms`` is None for writes that are applied between two frames.
+    """
+    following = flush.frame + 1
+    db.executemany(
+        "UPDATE state SET to_frame = ? WHERE execution_id = ? AND key = ? AND from_frame = ?",
+        [(following, execution_id, change.key, change.since) for change in flush.changes if change.since is not None],
+    )
+    db.executemany(
+        # A key that is written twice between two frames has one version for the frame to come.
+        "INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?, ?, NULL)",
+        [
+            (execution_id, change.key, change.value.text, change.value.type, following)
+            for change in flush.changes
+            if change.value is not None
+        ],
+    )
+    db.executemany(
+        "INSERT INTO transitions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [_transition_row(execution_id, flush.frame, *row) for row in flush.transitions],
+    )
+    db.executemany(
+        "INSERT INTO handlers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (execution_id, c.id, c.frame, c.node_id, c.task_id, c.event, c.status, c.writes, c.ms, c.error, c.source)
+            for c in flush.calls
+        ],
+    )
+    db.executemany(
+        "INSERT INTO effects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (execution_id, e.id, e.frame, e.node_id, e.kind, e.status, e.deps, e.writes, e.ms, e.error)
+            for e in flush.effects
+        ],
+    )
+    for end in flush.ended:
+        end_task(db, execution_id, end)
+    db.executemany(
+        "UPDATE tasks SET settled_at_frame = ? WHERE execution_id = ? AND task_id = ?",
+        [(flush.frame, execution_id, task_id) for task_id in flush.settled],
+    )
+    if ms is not None:
+        db.execute(
+            "UPDATE frames SET status = 'done', handlers = ?, writes = ?, execute_ms = ?, effects_ms = ?, flush_ms = ?"
+            " WHERE execution_id = ? AND frame = ?",
+            (
+                len(flush.calls),
+                len(flush.transitions),
+                ms[Phase.EXECUTE],
+                ms[Phase.EFFECTS],
+                _elapsed_ms(started),
+                execution_id,
+                flush.frame,
+            ),
+        )
+
+
+def _node_row(execution_id: str, node: TreeNode, frame: int) -> tuple[object, ...]:
+    return (
+        execution_id,
+        node.id,
+        node.path,
+        node.type,
+        node.key,
+        node.explicit_id,
+        node.parent_id,
+        node.position,
+        json.dumps(node.props, ensure_ascii=True),
+        json.dumps(node.events),
+        node.text if node.text is None else node.text.encode("utf-8", "replace").decode(),
+        node.source,
+        frame,
+    )
+
+
+def _transition_row(execution_id: str, frame: int, w: Write, old: str | None, new: str | None) -> tuple[object, ...]:
+    return (
+        execution_id, w.id, frame, w.seq, w.scope, w.key, w.op, old, new, w.status, w.trigger, w.origin, w.origin_id,
+        w.node_id, w.handler,
+    )  # fmt: skip
+
+
+def _elapsed_ms(started: float) -> float:
+    return (perf_counter() - started) * 1000
+
+
+# ---- tasks -----------------------------------------------------------------------------------------------------
+
+
+def start_tasks(db: sqlite3.Connection, execution_id: str, task_ids: Iterable[str], lease: Lease) -> set[str]:
+    """Acquire tasks that wait to be run; return the ids of those that are ours now."""
+    acquired = set()
+    for task_id in task_ids:
+        cursor = db.execute(
+            "UPDATE tasks SET status = 'running', attempt = attempt + 1, lease_owner = ?, lease_expires_at = ?,"
+            " started_at = coalesce(started_at, ?) WHERE execution_id = ? AND task_id = ? AND status = 'pending'",
+            (lease.owner, expiry(), now(), execution_id, task_id),
+        )
+        if cursor.rowcount:
+            acquired.add(task_id)
+    return acquired
+
+
+def next_attempt(db: sqlite3.Connection, execution_id: str, task_id: str, attempt: int, error: str) -> None:
+    """Record that an attempt failed and another begins."""
+    db.execute(
+        "UPDATE tasks SET attempt = ?, error = ? WHERE execution_id = ? AND task_id = ?",
+        (attempt, error, execution_id, task_id),
+    )
+
+
+def end_task(db: sqlite3.Connection, execution_id: str, end: TaskEnd, stale: HandlerCall | None = None) -> None:
+    """Record how a task ended and release it. ``stale`` is the call that its handler will not get."""
+    value = end.result
+    db.execute(
+        "UPDATE tasks SET status = ?, reason = ?, attempt = ?, ended_at = ?, result = ?, result_type = ?, error = ?,"
+        " input_tokens = ?, output_tokens = ?, requests = ?, cost_usd = ?, lease_owner = NULL, lease_expires_at = NULL"
+        " WHERE execution_id = ? AND task_id = ?",
+        (
+            end.status,
+            end.reason,
+            end.attempt,
+            now(),
+            value.text if value else None,
+            value.type if value else None,
+            end.error,
+            end.usage.get("input_tokens"),
+            end.usage.get("output_tokens"),
+            end.usage.get("requests"),
+            end.cost_usd,
+            execution_id,
+            end.task_id,
+        ),
+    )
+    if stale is not None:
+        c = stale
+        db.execute(
+            "INSERT INTO handlers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (execution_id, c.id, c.frame, c.node_id, c.task_id, c.event, c.status, c.writes, c.ms, c.error, c.source),
+        )
+        db.execute(
+            "UPDATE tasks SET settled_at_frame = ? WHERE execution_id = ? AND task_id = ?",
+            (c.frame, execution_id, end.task_id),
+        )
+
+
+def release_tasks(db: sqlite3.Connection, execution_id: str, reason: str) -> None:
+    """Make tasks that were running when their process ended, or was stopped, wait to be run again."""
+    db.execute(
+        "UPDATE tasks SET status = 'pending', reason = ?, lease_owner = NULL, lease_expires_at = NULL"
+        " WHERE execution_id = ? AND status = 'running'",
+        (reason, execution_id),
+    )
+
+
+def add_model_call(db: sqlite3.Connection, execution_id: str, call: ModelCall) -> None:
+    """Record one request to a model."""
+    db.execute(
+        "INSERT INTO model_calls (execution_id, task_id, turn, attempt, model, request, response, input_tokens,"
+        " output_tokens, cost_usd, ms, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            execution_id,
+            call.task_id,
+            call.turn,
+            call.attempt,
+            call.model,
+            call.request,
+            call.response,
+            call.input_tokens,
+            call.output_tokens,
+            call.cost_usd,
+            call.ms,
+            call.error,
+        ),
+    )

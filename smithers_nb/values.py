@@ -1,0 +1,122 @@
+"""What can be stored, and how it is written: JSON text beside a type name.
+
+A value is storable when it comes back equal: None, bool, int, finite float, str, lists and dicts (with str keys)
+of these, and pydantic models. Anything else is refused when it is set, not when it is missed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ValidationError
+
+logger = logging.getLogger(__name__)
+
+IMMUTABLE = (str, int, float, bool, type(None))
+
+
+class Stored(NamedTuple):
+    """A value as the store keeps it."""
+
+    text: str
+    """JSON."""
+    type: str
+    """``str``, ``int``, ``float``, ``bool``, ``NoneType``, ``list``, ``dict``, or ``module:Class`` of a model."""
+
+
+class Unstorable(ValueError):
+    """Why a value can't be stored, in words. The caller adds which one it was and who set it."""
+
+
+def encode(value: object) -> Stored:
+    """Return the value as JSON text and type name.
+
+    Raises:
+        Unstorable: if it would not come back equal.
+
+    >>> encode({"a": [1, 2.5, None]})
+    Stored(text='{"a":[1,2.5,null]}', type='dict')
+    """
+    try:
+        if isinstance(value, BaseModel):
+            return _checked(value, value.model_dump_json(), f"{type(value).__module__}:{type(value).__qualname__}")
+        kind = type(value)
+        if kind not in (str, int, float, bool, type(None), list, dict):
+            raise Unstorable(f"a {kind.__module__}.{kind.__qualname__} is not JSON{_advice(value)}")
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return _checked(value, text, kind.__name__)
+    except RecursionError:
+        raise Unstorable("it is nested too deeply, or contains itself") from None
+    except UnicodeEncodeError:
+        raise Unstorable("it contains a lone surrogate, which is no valid text") from None
+    except (TypeError, ValueError) as error:
+        if isinstance(error, Unstorable):
+            raise
+        raise Unstorable(f"{error}") from None
+
+
+def _checked(value: object, text: str, kind: str) -> Stored:
+    text.encode()  # A lone surrogate passes json.dumps and fails in SQLite.
+    if not isinstance(value, IMMUTABLE) and decode(Stored(text, kind), strict=value) != value:
+        raise Unstorable("it would come back different: tuples, sets and keys that are not str are not JSON")
+    return Stored(text, kind)
+
+
+def _advice(value: object) -> str:
+    if isinstance(value, tuple | set | frozenset):
+        return ": use a list"
+    if hasattr(value, "to_dict"):
+        return ": store its .to_dict(), or a file name"
+    return ": store its fields as a dict, or use a pydantic model"
+
+
+def decode(stored: Stored, strict: object = None) -> Any:  # Any: it is what the user stored
+    """Return a fresh value; changing it in place changes nothing else.
+
+    A pydantic model whose class can't be found in this process comes back as a dict, with a warning.
+    ``strict`` is a model to take the class from.
+    """
+    if ":" not in stored.type:
+        return json.loads(stored.text)
+    model = type(strict) if isinstance(strict, BaseModel) else _model(stored.type)
+    if model is None:
+        logger.warning("%s is not defined in this process: its value is read as a dict", stored.type)
+        return json.loads(stored.text)
+    try:
+        return model.model_validate_json(stored.text)
+    except ValidationError as error:
+        raise Unstorable(f"{stored.type} does not accept its own JSON: {error}") from None
+
+
+def _model(name: str) -> type[BaseModel] | None:
+    module, _, qualname = name.partition(":")
+    try:
+        found: Any = importlib.import_module(module)
+        for part in qualname.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError):
+        return None
+    return found if isinstance(found, type) and issubclass(found, BaseModel) else None
+
+
+def shown(value: object) -> object:
+    """Return the value with everything that is not JSON replaced by ``TypeName(…)``, never a memory address.
+
+    This is how props appear in the XML and in the store.
+
+    >>> shown({"f": len, "n": 1, "t": (1, object())})
+    {'f': 'builtin_function_or_method(len)', 'n': 1, 't': [1, 'object(…)']}
+    """
+    if value is None or isinstance(value, bool | str):
+        return str(value) if isinstance(value, str) else value
+    if isinstance(value, int | float):
+        return value if value == value and abs(value) != float("inf") else str(value)
+    if isinstance(value, dict):
+        return {str(key): shown(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [shown(item) for item in value]
+    name = getattr(value, "__name__", None)
+    return f"{type(value).__name__}({name if isinstance(name, str) else '…'})"

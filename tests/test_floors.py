@@ -1,0 +1,132 @@
+"""Who may import whom (CONTRIBUTING.md, "The house"). An import in a function counts; one for typing only doesn't."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ENTRANCES = ["smithers_nb", "smithers_nb.notebook.magics"]
+
+FLOORS = {
+    **dict.fromkeys(["errors"], 0),
+    **dict.fromkeys(["identity", "records", "values", "nodes", "jsx"], 1),
+    **dict.fromkeys(["store", "agents"], 2),
+    **dict.fromkeys(["engine"], 3),
+    **dict.fromkeys(["execution", "bridge"], 4),
+    **dict.fromkeys(["notebook"], 5),
+    **dict.fromkeys([""], 6),  # smithers_nb/__init__.py
+}
+
+# (who, must not import, but may import, why): patterns of names without the leading "smithers_nb.".
+PURITY = ["engine.context", "engine.purity"]
+KEPT_APART = [
+    ("store*", "agents*", [], "the doors to the outside don't import each other"),
+    ("agents*", "store*", [], "the doors to the outside don't import each other"),
+    ("engine.phases.?*", "engine.phases.?*", [], "phase files never import one another"),
+    *(
+        (f"engine.phases.{phase}", above, PURITY, f"{phase} is pure: floors 0 and 1, {' and '.join(PURITY)} only")
+        for phase in ("render", "reconcile")
+        for above in ("store*", "agents*", "engine*")
+    ),
+]
+
+# (outside packages, the only place that imports them, at most so many modules of it)
+DOORS = [
+    (["pandas"], "store.frames", 1),
+    (["pydantic_ai"], "agents.pydantic_ai", 1),
+    (["IPython"], "notebook.*", 1),
+    (["ipywidgets", "anywidget"], "notebook.*", 1),
+    (["sqlite3", "aiosqlite"], "store*", 99),
+]
+
+FILES = {
+    ".".join(file.with_suffix("").parts).removesuffix(".__init__"): file
+    for file in (path.relative_to(ROOT) for path in sorted((ROOT / "smithers_nb").rglob("*.py")))
+}
+TREES = {module: ast.parse((ROOT / file).read_text()) for module, file in FILES.items()}
+
+
+def short(module: str) -> str:
+    return module.removeprefix("smithers_nb").removeprefix(".")
+
+
+def floor(name: str) -> int:
+    return FLOORS.get(name.split(".")[0], -1)
+
+
+def running(node: ast.AST) -> Iterator[ast.AST]:
+    """Every node but those below `if TYPE_CHECKING:`."""
+    yield node
+    typing_only = isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+    for child in node.orelse if isinstance(node, ast.If) and typing_only else ast.iter_child_nodes(node):
+        yield from running(child)
+
+
+def imported(module: str, node: ast.AST) -> list[str]:
+    """The modules that one node imports; `from package import submodule` means the submodule."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        inside = module.split(".") + ["__init__"] * (FILES[module].name == "__init__.py")
+        base = ".".join([*(inside[: -node.level] if node.level else []), *filter(None, [node.module])])
+        return [full if (full := f"{base}.{alias.name}") in FILES else base for alias in node.names]
+    if isinstance(node, ast.Constant) and node.value in FILES and node.value != "smithers_nb":
+        return [str(node.value)]  # A lazy import by name: `import_module("smithers_nb.execution")`, or a table of them.
+    return []
+
+
+IMPORTS = [
+    (module, target, f"{FILES[module]}:{getattr(node, 'lineno', 1)}")
+    for module, tree in TREES.items()
+    for node in running(tree)
+    for target in imported(module, node)
+]
+INNER = [(short(module), short(target), at) for module, target, at in IMPORTS if target in FILES and target != module]
+
+
+def none(broken: Iterable[str]) -> None:
+    assert not (lines := sorted(set(broken))), "\n" + "\n".join(lines)
+
+
+def test_every_module_has_a_floor() -> None:
+    none(f"{FILES[module]}:1: {module} has no floor in FLOORS" for module in FILES if floor(short(module)) < 0)
+
+
+def test_imports_run_downward_only() -> None:
+    broken = [(a, b, at) for a, b, at in INNER if floor(a) < floor(b)]
+    none(f"{at}: {a} (floor {floor(a)}) imports {b or 'smithers_nb'} (floor {floor(b)})" for a, b, at in broken)
+
+
+@pytest.mark.parametrize(("who", "what", "but", "why"), KEPT_APART)
+def test_modules_are_kept_apart(who: str, what: str, but: list[str], why: str) -> None:
+    broken = [(a, b, at) for a, b, at in INNER if fnmatch(a, who) and fnmatch(b, what) and b not in but]
+    none(f"{at}: {a} imports {b}; {why}" for a, b, at in broken)
+
+
+@pytest.mark.parametrize(("packages", "place", "most"), DOORS)
+def test_an_outside_package_has_one_door(packages: list[str], place: str, most: int) -> None:
+    found = [(short(module), target, at) for module, target, at in IMPORTS if target.split(".")[0] in packages]
+    none(f"{at}: {a} imports {target}; only {place} may" for a, target, at in found if not fnmatch(a, place))
+    if len({a for a, _, _ in found}) > most:
+        none(f"{at}: {a} imports {target}; at most {most} module may" for a, target, at in found)
+
+
+def test_every_module_is_reached() -> None:
+    reached: set[str] = set()
+    waiting = list(ENTRANCES)
+    while waiting:
+        if (module := waiting.pop()) in FILES and module not in reached:
+            reached.add(module)
+            waiting += [target for source, target, _ in IMPORTS if source == module]
+            waiting.append(module.rpartition(".")[0])  # Its package's __init__ runs first.
+    none(f"{FILES[module]}:1: {module} is not reached from {ENTRANCES}" for module in FILES if module not in reached)
+
+
+def test_nothing_prints() -> None:
+    nodes = [(module, node) for module, tree in TREES.items() for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    none(f"{FILES[m]}:{node.lineno}: print; use logging" for m, node in nodes if node.id == "print")

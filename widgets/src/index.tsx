@@ -1,0 +1,22 @@
+import { render } from "preact";
+import { type Channel, Client } from "./model/client";
+import { Stepper } from "./views/stepper";
+import "./stepper.css";
+
+interface View {
+  readonly model: Channel;
+  readonly el: HTMLElement;
+}
+
+/** The anywidget entry: shows the stepper in `el` and returns what takes it away again. */
+function show({ model, el }: View): () => void {
+  const client = new Client(model);
+  client.start();
+  render(<Stepper client={client} />, el);
+  return () => {
+    client.stop();
+    render(null, el);
+  };
+}
+
+export default { render: show };

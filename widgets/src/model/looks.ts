@@ -1,0 +1,115 @@
+/** How a status, a change or a phase looks: a glyph, a word and a tone, never a colour alone. */
+
+import type { Change, ExecutionStatus, PhaseChip } from "./protocol";
+import { milliseconds } from "./text";
+
+export type Tone = "good" | "live" | "warn" | "bad" | "idle";
+
+export interface Look {
+  readonly glyph: string;
+  readonly word: string;
+  readonly tone: Tone;
+}
+
+const look = (glyph: string, word: string, tone: Tone): Look => ({ glyph, word, tone });
+
+const EXECUTION: Readonly<Record<ExecutionStatus, Look>> = {
+  ready: look("○", "ready", "idle"),
+  running: look("▶", "running", "live"),
+  paused: look("‖", "paused", "warn"),
+  waiting: look("◔", "waiting", "live"),
+  finished: look("✓", "finished", "good"),
+  failed: look("✗", "failed", "bad"),
+  stopped: look("■", "stopped", "warn"),
+  stalled: look("∞", "stalled", "warn"),
+  terminated: look("■", "terminated", "bad"),
+};
+
+const NODE = new Map<string, Look>([
+  ["pending", look("○", "pending", "idle")],
+  ["running", look("▶", "running", "live")],
+  ["active", look("▶", "active", "live")],
+  ["blocked", look("‖", "blocked", "warn")],
+  ["succeeded", look("✓", "succeeded", "good")],
+  ["settled", look("✓", "settled", "good")],
+  ["finished", look("✓", "finished", "good")],
+  ["failed", look("✗", "failed", "bad")],
+  ["cancelled", look("⊘", "cancelled", "warn")],
+  ["abandoned", look("⊘", "abandoned", "bad")],
+]);
+
+const WRITE = new Map<string, Look>([
+  ["queued", look("○", "queued", "live")],
+  ["applied", look("✓", "applied", "good")],
+  ["noop", look("≡", "no-op", "idle")],
+  ["overridden", look("⊘", "overridden", "warn")],
+  ["rolled_back", look("↶", "rolled back", "bad")],
+  ["edited", look("✎", "edited by you", "warn")],
+  ["dropped", look("✗", "dropped", "warn")],
+]);
+
+const CALL = new Map<string, Look>([
+  ["ok", look("✓", "ok", "good")],
+  ["raised", look("✗", "raised: writes rolled back", "bad")],
+  ["stale", look("⊘", "stale: suppressed", "warn")],
+]);
+
+const unknown = (word: string): Look => look("•", word, "idle");
+
+export const executionLook = (status: ExecutionStatus): Look =>
+  EXECUTION[status] ?? unknown(status);
+export const nodeLook = (status: string): Look => NODE.get(status) ?? unknown(status);
+export const writeLook = (status: string): Look => WRITE.get(status) ?? unknown(status);
+export const callLook = (status: string): Look => CALL.get(status) ?? unknown(status);
+
+export const CHANGE_MARKS: Readonly<Record<Exclude<Change, "">, string>> = {
+  added: "+",
+  removed: "−",
+  changed: "~",
+  moved: "↕",
+};
+
+const TYPE_GLYPHS = new Map<string, string>([
+  ["phase", "▣"],
+  ["step", "▢"],
+  ["claude", "✦"],
+  ["agent", "✦"],
+  ["smithers", "✦"],
+  ["task", "◆"],
+  ["approval", "◆"],
+  ["if", "◇"],
+  ["while", "↻"],
+  ["ralph", "↻"],
+  ["each", "≡"],
+  ["effect", "ϟ"],
+  ["text", "¶"],
+  ["stop", "■"],
+  ["end", "■"],
+]);
+
+export const typeGlyph = (type: string): string => TYPE_GLYPHS.get(type) ?? "•";
+
+/** A phase slower than this is pointed out. */
+export const SLOW_MS = 50;
+
+export interface PhaseLook {
+  readonly glyph: string;
+  readonly ms: string;
+  readonly slow: boolean;
+  readonly title: string;
+}
+
+const PHASE_GLYPHS = { done: "✓", current: "▶", todo: "○" } as const;
+const PHASE_WORDS = { done: "done", current: "current", todo: "to come" } as const;
+
+export function phaseLook(chip: PhaseChip): PhaseLook {
+  const slow = chip.ms !== null && chip.ms > SLOW_MS;
+  const ms = chip.ms === null ? "" : milliseconds(chip.ms);
+  const words = [PHASE_WORDS[chip.state], ms, slow ? `slow: over ${SLOW_MS} ms` : ""];
+  return {
+    glyph: PHASE_GLYPHS[chip.state],
+    ms,
+    slow,
+    title: `${chip.name}: ${words.filter(Boolean).join(", ")}`,
+  };
+}

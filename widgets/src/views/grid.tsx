@@ -1,0 +1,110 @@
+import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
+
+export interface Column<Row> {
+  readonly name: string;
+  readonly cell: (row: Row) => ComponentChildren;
+  readonly align?: "end";
+  /** Takes the room that is left. */
+  readonly wide?: boolean;
+}
+
+interface GridProps<Row> {
+  readonly name: string;
+  readonly columns: readonly Column<Row>[];
+  readonly rows: readonly Row[];
+  readonly keyOf: (row: Row) => string | number;
+  readonly empty: string;
+  readonly toneOf?: (row: Row) => string | undefined;
+  /** What folds out below a row, over its whole width. */
+  readonly below?: (row: Row) => ComponentChildren;
+}
+
+interface Place {
+  readonly row: number;
+  readonly cell: number;
+}
+
+const STEPS: Readonly<Record<string, Place>> = {
+  ArrowUp: { row: -1, cell: 0 },
+  ArrowDown: { row: 1, cell: 0 },
+  ArrowLeft: { row: 0, cell: -1 },
+  ArrowRight: { row: 0, cell: 1 },
+  Home: { row: 0, cell: Number.NEGATIVE_INFINITY },
+  End: { row: 0, cell: Number.POSITIVE_INFINITY },
+};
+
+const CELLS = "td, th";
+
+/** The cell that a key leads to from the one that has the focus. */
+function cellAt(table: HTMLTableElement, from: HTMLTableCellElement, by: Place) {
+  const rows = [...table.rows];
+  const at = rows.findIndex((row) => row.contains(from));
+  const cells = rows[Math.min(Math.max(at + by.row, 0), rows.length - 1)]?.cells;
+  if (cells === undefined) return undefined;
+  return cells[Math.min(Math.max(from.cellIndex + by.cell, 0), cells.length - 1)];
+}
+
+/** A table that the arrow keys walk; one cell is in the tab order at a time. */
+export function Grid<Row>(props: GridProps<Row>) {
+  const { name, columns, rows, keyOf, empty, toneOf, below } = props;
+  const [home, setHome] = useState<Place>({ row: 0, cell: 0 });
+  const tabIndex = (row: number, cell: number) =>
+    Math.min(home.row, rows.length) === row && home.cell === cell ? 0 : -1;
+
+  const onKeyDown = (event: KeyboardEvent & { currentTarget: HTMLTableElement }) => {
+    const by = STEPS[event.key];
+    const from = event.target as HTMLTableCellElement;
+    if (by === undefined || !from.matches(CELLS)) return;
+    event.preventDefault();
+    cellAt(event.currentTarget, from, by)?.focus();
+  };
+
+  return (
+    <>
+      <table class="ss-grid" role="grid" aria-label={name} onKeyDown={onKeyDown}>
+        <thead>
+          <tr>
+            {columns.map((column, cell) => (
+              <th
+                key={column.name}
+                scope="col"
+                data-align={column.align}
+                data-wide={column.wide}
+                tabIndex={tabIndex(0, cell)}
+                onFocus={() => setHome({ row: 0, cell })}
+              >
+                {column.name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        {rows.map((row, index) => (
+          <tbody key={keyOf(row)} data-tone={toneOf?.(row)}>
+            <tr>
+              {columns.map((column, cell) => (
+                <td
+                  key={column.name}
+                  role="gridcell"
+                  data-align={column.align}
+                  tabIndex={tabIndex(index + 1, cell)}
+                  onFocus={() => setHome({ row: index + 1, cell })}
+                >
+                  {column.cell(row)}
+                </td>
+              ))}
+            </tr>
+            {below?.(row) && (
+              <tr class="ss-below">
+                <td role="gridcell" colSpan={columns.length} tabIndex={-1}>
+                  {below(row)}
+                </td>
+              </tr>
+            )}
+          </tbody>
+        ))}
+      </table>
+      {rows.length === 0 && <p class="ss-empty">{empty}</p>}
+    </>
+  );
+}

@@ -1,0 +1,50 @@
+import type { Tab } from "../model/layout";
+import { grouped } from "../model/text";
+import { rove } from "./roving";
+
+export interface TabsProps<T extends Tab> {
+  readonly name: string;
+  readonly tabs: readonly T[];
+  readonly chosen: T;
+  readonly choose: (tab: T) => void;
+  readonly counts: Partial<Readonly<Record<Tab, number>>>;
+  readonly ids: string;
+}
+
+export const tabId = (ids: string, tab: Tab): string => `${ids}-tab-${tab.replace(" ", "-")}`;
+export const panelId = (ids: string, tab: Tab): string => `${ids}-panel-${tab.replace(" ", "-")}`;
+
+export function Tabs<T extends Tab>({ name, tabs, chosen, choose, counts, ids }: TabsProps<T>) {
+  const onKeyDown = (event: KeyboardEvent & { currentTarget: HTMLElement }) => {
+    const tab = tabs[rove(event) ?? -1];
+    if (tab !== undefined) choose(tab);
+  };
+  return (
+    <div class="ss-tabs" role="tablist" aria-label={name} onKeyDown={onKeyDown}>
+      {tabs.map((tab) => (
+        <button
+          key={tab}
+          type="button"
+          role="tab"
+          class="ss-tab"
+          id={tabId(ids, tab)}
+          aria-label={tab}
+          aria-selected={tab === chosen}
+          aria-controls={tab === chosen ? panelId(ids, tab) : undefined}
+          tabIndex={tab === chosen ? 0 : -1}
+          onClick={() => choose(tab)}
+        >
+          {tab}
+          <Badge tab={tab} count={counts[tab]} />
+        </button>
+      ))}
+    </div>
+  );
+}
+
+function Badge({ tab, count }: { readonly tab: Tab; readonly count: number | undefined }) {
+  if (!count) return null;
+  return (
+    <span class="ss-badge" data-bad={tab === "Problems" || undefined} data-count={grouped(count)} />
+  );
+}
