@@ -15,6 +15,8 @@ export default defineConfig({
     target: "es2022",
     cssTarget: ["chrome123", "firefox121", "safari17.5"],
     minify: true,
+    // In lib mode vite keeps the whitespace of ES modules: nobody bundles this one any further.
+    rolldownOptions: { output: { minify: true } },
     sourcemap: false,
     reportCompressedSize: true,
   },

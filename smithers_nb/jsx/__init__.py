@@ -1,4 +1,4 @@
-"""JSX in Python: `transpile` rewrites it line for line; `compile` makes it an `ast` with the user's own positions."""
+"""JSX in Python: ``transpile`` rewrites it line for line; ``compile`` makes it an ``ast`` with the user's positions."""
 
 from .compile import cell_filename, parse, remap, remember
 from .transpile import FRAGMENT, RUNTIME, Segment, Transpiled, transpile

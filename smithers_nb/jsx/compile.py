@@ -1,8 +1,8 @@
-"""From a cell's source to an `ast` whose positions are the user's own.
+"""From a cell's source to an ``ast`` whose positions are the user's own.
 
-`parse` transpiles, lets the caller transform the Python that results (IPython's magics), and parses it. Every position
-then goes back the same way: from the transformed text to the transpiled line, from there through the segments to the
-source. Carets in tracebacks and syntax errors thus point into the JSX. `remember` makes the source readable for them.
+``parse`` transpiles, lets the caller transform the Python that results (IPython's magics), and parses it. Every
+position then goes back the same way: from the transformed text to the transpiled line, from there through the segments
+to the source. Carets in tracebacks and syntax errors thus point into the JSX. ``remember`` lets them read the source.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ def parse(
     flags: int = 0,
     transform: Callable[[str], str] = str,
 ) -> ast.Module:
-    """Return the syntax tree of `source`, positions as in `source`, ready for `compile`.
+    """Return the syntax tree of ``source``, positions as in ``source``, ready for ``compile``.
 
-    `transform` is applied to the transpiled code. On a line that it changes, other than by taking indentation away,
+    ``transform`` is applied to the transpiled code. On a line that it changes, other than by taking indentation away,
     columns can't be told, so a position there covers the whole line.
 
     Raises:
@@ -50,9 +50,9 @@ def parse(
 
 
 def remap(tree: ast.Module, transpiled: Transpiled, text: str | None = None) -> ast.Module:
-    """Return `tree`, its positions moved from the transpiled code to the source.
+    """Return ``tree``, its positions moved from the transpiled code to the source.
 
-    `text` is what was parsed, where that is the transpiled code in a transformed version.
+    ``text`` is what was parsed, where that is the transpiled code in a transformed version.
     """
     positions = _Positions(transpiled, transpiled.code if text is None else text)
     for node in ast.walk(tree):
@@ -65,26 +65,26 @@ def remap(tree: ast.Module, transpiled: Transpiled, text: str | None = None) -> 
 
 
 def cell_filename(name: str, source: str) -> str:
-    """Return the file name under which a cell's code is compiled: `<smithers:NAME:sha8>`."""
+    """Return the file name under which a cell's code is compiled: ``<smithers:NAME:sha8>``."""
     digest = hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
     return f"<smithers:{name}:{digest[:8]}>"
 
 
 def remember(filename: str, source: str) -> None:
-    """Make `source` what tracebacks and `inspect.getsource` show for code compiled under `filename`.
+    """Make ``source`` what tracebacks and ``inspect.getsource`` show for code compiled under ``filename``.
 
-    `inspect` believes in a file that doesn't exist once it is in `linecache`; None for its time of change keeps
-    `linecache.checkcache` from dropping it. This serves functions and methods; a class has no file name of its own,
-    `inspect` takes its module's.
+    ``inspect`` believes in a file that doesn't exist once it is in ``linecache``; None for its time of change keeps
+    ``linecache.checkcache`` from dropping it. This serves functions and methods; a class has no file name of its own,
+    ``inspect`` takes its module's.
     """
     linecache.cache[filename] = (len(source), None, _SourceLines(source), filename)
 
 
 class _SourceLines(list[str]):
-    """A source's lines, of which `inspect.getsource` can find the end of a function.
+    """A source's lines, of which ``inspect.getsource`` can find the end of a function.
 
-    For that, `inspect.getblock` reads the tokens of `lines[start:]`, and stumbles over JSX text such as `Don't`. Such a
-    rest is therefore read as the transpiled lines, which have the same numbers; indexed, it is still the source.
+    For that, ``inspect.getblock`` reads the tokens of ``lines[start:]``, and stumbles over JSX text such as ``Don't``.
+    Such a rest is therefore read as the transpiled lines, which have the same numbers; indexed, it is still the source.
     """
 
     def __init__(self, source: str) -> None:
@@ -101,7 +101,7 @@ class _SourceLines(list[str]):
 
 
 class _Rest(list[str]):
-    """`lines[start:]`, which iterates over Python."""
+    """``lines[start:]``, which iterates over Python."""
 
     def __init__(self, lines: _SourceLines, start: int) -> None:
         super().__init__(list(lines)[start:])
@@ -129,7 +129,7 @@ _POSITIONED = (
 )
 
 _Position = tuple[int, int]
-"""Line, from 1, and column in UTF-8 bytes, from 0: as in `ast`."""
+"""Line, from 1, and column in UTF-8 bytes, from 0: as in ``ast``."""
 
 
 class _Lines:
@@ -203,7 +203,7 @@ class _Positions:
 
 
 def _origins(code: list[str], text: list[str]) -> list[_Origin]:
-    """Return for each line of `text`, which was made from `code`, where it comes from."""
+    """Return for each line of ``text``, which was made from ``code``, where it comes from."""
     if text[-1] == "" != code[-1]:
         code = [*code, ""]
     if len(code) == len(text):
@@ -221,13 +221,13 @@ def _origins(code: list[str], text: list[str]) -> list[_Origin]:
 
 
 def _shift(line: str, transformed: str) -> int | None:
-    """Return how much indentation `transformed` lacks, or None where more than that was changed."""
+    """Return how much indentation ``transformed`` lacks, or None where more than that was changed."""
     shift = len(line) - len(transformed)
     return shift if shift >= 0 and line.endswith(transformed) and not line[:shift].strip() else None
 
 
 def _restore_leading_lines(text: str, code: str) -> str:
-    """Return `text` with the blank lines at its head that IPython drops."""
+    """Return ``text`` with the blank lines at its head that IPython drops."""
     return "\n" * (_count_leading_lines(code) - _count_leading_lines(text)) + text
 
 
@@ -255,7 +255,7 @@ def _unplaced_error(message: str, filename: str) -> SyntaxError:
 
 
 def _byte_column(lines: _Lines, number: int, offset: int | None) -> int:
-    """Return the column in bytes for a `SyntaxError`'s offset, which counts characters from 1."""
+    """Return the column in bytes for a ``SyntaxError``'s offset, which counts characters from 1."""
     line = lines.line(min(number, len(lines)))
     return _count_bytes(line[: max(0, (offset or 1) - 1)])
 
@@ -270,7 +270,7 @@ def _count_bytes(text: str) -> int:
 
 
 def _count_characters(text: str, byte_count: int) -> int:
-    """Return how many characters the first bytes of `text` are."""
+    """Return how many characters the first bytes of ``text`` are."""
     if text.isascii():
         return min(byte_count, len(text))
     return len(text.encode("utf-8", "replace")[:byte_count].decode("utf-8", "ignore"))

@@ -1,14 +1,14 @@
 """JSX to Python, line for line.
 
-The source is read once, from left to right, by a stack of contexts: `_Code` (Python), `_Tag` (from `<` to `>`) and
-`_Content` (from `>` to `</`). Each context takes one token at a time and may push another one; there is no recursion,
-so depth is limited by Python's own parser alone. A context writes nothing: it collects edits, each of which replaces
-a stretch of the source. What no edit touches is copied, and every edit keeps the line breaks that it replaces, so
-each token stays on its line and a source without JSX comes back as it was. Weaving source and edits together also
+The source is read once, from left to right, by a stack of contexts: ``_Code`` (Python), ``_Tag`` (from ``<`` to
+``>``) and ``_Content`` (from ``>`` to ``</``). Each takes one token at a time and may push another one; there is no
+recursion, so depth is limited by Python's own parser alone. A context writes nothing: it collects edits, each of which
+replaces a stretch of the source. What no edit touches is copied, and every edit keeps the line breaks that it replaces,
+so each token stays on its line and a source without JSX comes back as it was. Weaving source and edits together also
 yields the segments, which lead from an offset in the output back to the source.
 
-`<` opens a tag only where Python expects an operand and a name or `>` follows; anywhere else it means "less than".
-`<Phase name="plan">Do {x}</Phase>` becomes `__smithers_jsx__(Phase, {'name': "plan", }, 'Do ', (x))`.
+``<`` opens a tag only where Python expects an operand and a name or ``>`` follows; anywhere else it means "less than".
+``<Phase name="plan">Do {x}</Phase>`` becomes ``__smithers_jsx__(Phase, {'name': "plan", }, 'Do ', (x))``.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from typing import ClassVar, Final, NamedTuple, NoReturn, Protocol
 __all__ = ["FRAGMENT", "RUNTIME", "Segment", "Transpiled", "transpile"]
 
 RUNTIME: Final = "__smithers_jsx__"
-"""The function that the output calls: `RUNTIME(tag, props, *children)`."""
+"""The function that the output calls: ``RUNTIME(tag, props, *children)``."""
 
 FRAGMENT: Final = "__smithers_fragment__"
-"""The name that stands for the tag of `<>…</>`."""
+"""The name that stands for the tag of ``<>…</>``."""
 
 
 class Segment(NamedTuple):
-    """Says that `code[start:end]` stems from `source[source_start:source_end]`."""
+    """Says that ``code[start:end]`` stems from ``source[source_start:source_end]``."""
 
     start: int
     end: int
@@ -48,14 +48,14 @@ class Transpiled:
 
     code: str
     segments: tuple[Segment, ...]
-    """Ordered, gapless over `code`, none of them empty."""
+    """Ordered, gapless over ``code``, none of them empty."""
     source: str
     filename: str
 
     def source_offset(self, offset: int, *, end: bool = False) -> int:
         """Return the offset in the source for one in the code.
 
-        In generated text a start leads to the start of what was replaced; with `end`, an exclusive end to its end.
+        In generated text a start leads to the start of what was replaced; with ``end``, an exclusive end to its end.
         """
         if offset >= len(self.code):
             return len(self.source)
@@ -71,12 +71,12 @@ class Transpiled:
 
 
 def transpile(source: str, filename: str = "<smithers>") -> Transpiled:
-    """Return `source` with its JSX replaced by calls, every token on its line.
+    """Return ``source`` with its JSX replaced by calls, every token on its line.
 
-    What is not JSX is left as it is, whether or not it is valid Python: IPython's `%`, `!` and `?` lines, too.
+    What is not JSX is left as it is, whether or not it is valid Python: IPython's ``%``, ``!`` and ``?`` lines, too.
 
     Raises:
-        SyntaxError: the JSX is malformed; line, column and text are those of `source`.
+        SyntaxError: the JSX is malformed; line, column and text are those of ``source``.
     """
     edits = _Scanner(source, filename).scan()
     code, segments = _weave(source, edits)
@@ -171,7 +171,7 @@ _STRING_REST = {
 
 
 def _string_end(source: str, opening: re.Match[str], depth: int = 0) -> int | None:
-    """Return where the string ends whose prefix and quote `opening` matched; None where it never does."""
+    """Return where the string ends whose prefix and quote ``opening`` matched; None where it never does."""
     if _has_fields(opening):
         return _fstring_end(source, opening.end(), opening["quote"], depth)
     return _plain_string_end(source, opening)
@@ -187,7 +187,7 @@ def _has_fields(opening: re.Match[str]) -> bool:
 
 
 def _fstring_end(source: str, at: int, quote: str, depth: int) -> int | None:
-    """Return the end of the f-string whose text goes on at `at`."""
+    """Return the end of the f-string whose text goes on at ``at``."""
     mark = re.compile(rf"\\N\{{[^{{}}]*\}}|\\\r\n|\\[^{{}}]|\{{\{{?|{quote}|[\r\n]", re.DOTALL)
     while found := mark.search(source, at):
         at = found.end()
@@ -204,7 +204,7 @@ def _fstring_end(source: str, at: int, quote: str, depth: int) -> int | None:
 
 
 def _field_end(source: str, at: int, quote: str, depth: int) -> int | None:
-    """Return the end of the replacement field that `{` before `at` opened."""
+    """Return the end of the replacement field that ``{`` before ``at`` opened."""
     brackets = 0
     while depth < _MAX_FSTRING_DEPTH and (token := _TOKEN.match(source, at)):
         at = token.end()
@@ -225,7 +225,7 @@ def _field_end(source: str, at: int, quote: str, depth: int) -> int | None:
 
 
 def _format_end(source: str, at: int, quote: str, depth: int) -> int | None:
-    """Return the end of the replacement field whose format specification starts at `at`."""
+    """Return the end of the replacement field whose format specification starts at ``at``."""
     mark = re.compile(rf"\\[^{{}}]|[{{}}]|{quote}|[\r\n]", re.DOTALL)
     while found := mark.search(source, at):
         at = found.end()
@@ -274,7 +274,7 @@ class _Scanner:
         return self.edits
 
     def replace(self, end: int, text: str = "") -> None:
-        """Replace the source from the cursor to `end` by `text` and move there; line breaks stay."""
+        """Replace the source from the cursor to ``end`` by ``text`` and move there; line breaks stay."""
         self.edits.append(_Edit(self.at, end, text + _line_breaks(self.source[self.at : end])))
         self.at = end
 
@@ -285,14 +285,14 @@ class _Scanner:
             self.fail("nested too deeply", self.at)
 
     def open_brace(self, end: int, text: str, owner: str) -> None:
-        """Replace the source up to `end`, which opens an expression, by `text`; go on in the expression."""
+        """Replace the source up to ``end``, which opens an expression, by ``text``; go on in the expression."""
         opener = self.at
         self.nest(1)
         self.replace(end, text)
         self.stack.append(_Code(self, opener, owner))
 
     def open_element(self, separator: str = "") -> None:
-        """Replace the `<` at the cursor by the beginning of a call; go on in the tag, or in the fragment."""
+        """Replace the ``<`` at the cursor by the beginning of a call; go on in the tag, or in the fragment."""
         start = self.at
         self.nest(2)
         name = _TAG_NAME.match(self.source, start + 1)
@@ -321,18 +321,18 @@ class _Scanner:
         return end
 
     def skip_comment(self, end_mark: str) -> None:
-        """Leave out the comment at the cursor, which ends with `end_mark`."""
+        """Leave out the comment at the cursor, which ends with ``end_mark``."""
         end = self.source.find(end_mark, self.at)
         if end < 0:
             self.fail(f"comment was never closed; '{end_mark}' is missing", self.at)
         self.replace(end + len(end_mark))
 
     def line_of(self, offset: int) -> int:
-        """Return the number of the line at `offset`, from 1."""
+        """Return the number of the line at ``offset``, from 1."""
         return len(_LINE_BREAK.findall(self.source, 0, offset)) + 1
 
     def fail(self, message: str, start: int, end: int | None = None) -> NoReturn:
-        """Raise a SyntaxError at `source[start:end]`, by default one character."""
+        """Raise a SyntaxError at ``source[start:end]``, by default one character."""
         line, column = self._position(start)
         end_line, end_column = self._position(start + 1 if end is None else end)
         text_start = start - column + 1
@@ -431,7 +431,7 @@ class _Code:
         self._take(self.scanner.at + 1, bracket)
 
     def _check_close(self, bracket: str) -> None:
-        """Raise unless `bracket` closes the innermost one. In the module that is left to Python."""
+        """Raise unless ``bracket`` closes the innermost one. In the module that is left to Python."""
         opened, start = self.brackets[-1] if self.brackets else ("{", self.opener or 0)
         if opened == _PAIRS[bracket]:
             return
@@ -452,7 +452,7 @@ class _Code:
     def _less_than(self) -> None:
         scanner = self.scanner
         if not self.last or self.last in _BEFORE_OPERAND:
-            # `return<A/>` is fine; the name that replaces `<` must not join the keyword.
+            # ``return<A/>`` is fine; the name that replaces ``<`` must not join the keyword.
             separator = " " if scanner.at and scanner.source[scanner.at - 1].isalpha() else ""
             self.last = "</>"
             scanner.open_element(separator)
@@ -489,7 +489,7 @@ _EMPTY_BRACES = re.compile(r"\{\#[^\r\n]*?\#\}|\{(?:\s|\#[^\r\n]*+(?=[\r\n])|(?>
 
 
 class _Tag:
-    """An opening tag after its name. Blanks and `#` comments in it are as good in the dict that it becomes."""
+    """An opening tag after its name. Blanks and ``#`` comments in it are as good in the dict that it becomes."""
 
     def __init__(self, scanner: _Scanner, name: str, start: int) -> None:
         self.scanner = scanner

@@ -23,8 +23,8 @@ FIRST_NODES = 500
 VALUE_CHARS = 2048
 """Characters of one value that are sent before "load all"."""
 
-type_command = Literal["step_phase", "step_frame", "until_idle", "pause", "stop"]
-type_pane = Literal["plan", "xml", "pending", "handlers", "state"]
+CommandName = Literal["step_phase", "step_frame", "until_idle", "pause", "stop"]
+PaneName = Literal["plan", "xml", "pending", "handlers", "state"]
 
 
 # ---- kernel to browser -----------------------------------------------------------------------------------------
@@ -267,13 +267,13 @@ class Hello(_Message):
 class Command(_Message):
     type: Literal["command"]
     id: str
-    name: type_command
+    name: CommandName
 
 
 class Get(_Message):
     type: Literal["get"]
     id: str
-    pane: type_pane
+    pane: PaneName
     full: bool = False
     """Everything, uncut: "load all", and copying the XML."""
 

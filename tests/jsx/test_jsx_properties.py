@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -199,3 +200,10 @@ def test_repetition_neither_hangs_nor_overflows(first: str, second: str, count: 
             transpile(source)
         except SyntaxError:
             continue
+
+
+def test_broken_fstrings_in_one_another_take_no_time_to_speak_of() -> None:
+    source = "f'{" * 5000
+    assert transpile(source).code == source
+    with pytest.raises(SyntaxError):
+        transpile("x = <A>{" + source)

@@ -17,7 +17,6 @@ interface TreeRowProps {
 export function TreeRow(props: TreeRowProps) {
   const { row, selected, inTabOrder, select, toggle } = props;
   const { node, expandable, expanded, position, siblings } = row;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: these are all that a row shows of its props.
   return useMemo(
     () => drawn(props),
     [node, expandable, expanded, position, siblings, selected, inTabOrder, select, toggle],
