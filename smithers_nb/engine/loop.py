@@ -40,6 +40,8 @@ class Loop:
         self.reason = ""
         self.draft: Draft | None = None
         """The frame under way, or the last one."""
+        self._before: Draft | None = None
+        """The one before it: it stands again if the one under way can't be rendered."""
         self._phases: AsyncGenerator[Phase] | None = None
         self._command = asyncio.Lock()
         self._moving: asyncio.Task[object] | None = None
@@ -170,6 +172,7 @@ class Loop:
 
     def _begin(self) -> None:
         live = self.live
+        self._before = self.draft
         self.draft = Draft(live.execution_id, live.frame + 1, tuple(live.causes), before=live.tree, tree=live.tree)
         live.causes.clear()
         self._phases = frame(live, self.draft)
@@ -183,6 +186,8 @@ class Loop:
         committed = self.draft.phase in (Phase.COMMIT, Phase.EXECUTE, Phase.EFFECTS)
         for cause in [f"frame {self.draft.number} was abandoned"] if committed else self.draft.reason:
             self.live.cause(cause)
+        if not committed:
+            self.draft = self._before
 
     async def _over(self) -> None:
         """Nothing is outstanding: say how it ended."""

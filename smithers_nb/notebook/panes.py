@@ -41,6 +41,7 @@ class View:
             "execution_id": ex.execution_id,
             "status": ex.status,
             "reason": ex.reason,
+            "over": ex.status in OVER and not ex.pending,
             "frame": draft.number if draft else self._recorded,
             "phase": str(draft.phase) if draft and draft.phase else None,
             "phases": self._chips(draft),

@@ -10,9 +10,10 @@ Python tests and read by the TypeScript ones, keeps the two from drifting apart.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from typing_extensions import TypedDict
 
 PROTOCOL = 1
 """Raised when a message changes its meaning; the browser says so when it meets another number."""
@@ -74,6 +75,8 @@ class Summary(TypedDict):
     status: Literal["ready", "running", "paused", "waiting", "finished", "failed", "stopped", "stalled", "terminated"]
     reason: str
     """Why it has this status, in words; "" when there is nothing to say."""
+    over: bool
+    """It has ended, and nothing is left that a step could do."""
     frame: int
     """The number of the newest frame; 0 before the first."""
     phase: str | None

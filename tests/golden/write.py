@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from smithers_nb import Claude, Execution, Fragment, Phase, Task, component, scripted
 from smithers_nb.notebook import protocol as p
@@ -22,10 +22,10 @@ def Report(ctx):
     notes = ctx.state.get("notes")
     return Fragment()[
         Phase(name="research")[
-            Claude(id="notes", model=scripted("1. <b>tides</b>"), on_finished=lambda r: _note(ctx, r))["On ", "tides."],
-            Task(key="a", run=_broken, on_error=lambda r: ctx.state.missing),
+            Claude(id="notes", model=scripted("1. <b>tides</b>"), on_finished=lambda r: _note(ctx, r))["On ", "tides."]
         ],
-        Phase(name="write")[Task(run=_nothing)["Write up: ", notes]],
+        Phase(name="check")[Task(key="a", run=_broken, on_error=lambda r: _lose(ctx))],
+        Phase(name="write")[notes and Task(id="more", run=_broken)],
     ]
 
 
@@ -39,8 +39,9 @@ def _broken() -> None:
     raise ValueError("no luck")
 
 
-def _nothing() -> None:
-    return None
+def _lose(ctx: Any) -> None:
+    ctx.state.set("lost", True)
+    raise RuntimeError("the handler, too")
 
 
 def messages() -> dict[str, Any]:
@@ -49,12 +50,12 @@ def messages() -> dict[str, Any]:
         with Execution(Report, name="report", store=Path(folder) / "golden.db", state={"old": [1]}) as ex:
             view = View(ex, ex.preview())
             dry = _reply(view, "plan", 1)
-            ex.run_sync(until=lambda frame: len(frame.handlers) > 0 and not ex.running)
-            summary = view.summary(7, None, None)
+            ex.run_sync(until=lambda frame: bool(frame.handlers))
             replies = [dry, *(_reply(view, pane, n) for n, pane in enumerate(("plan", "xml", "pending", "handlers"), 2))]
-            ex.step_sync()
-            replies += [_reply(view, "pending", 6), _reply(view, "state", 7), _reply(view, "handlers", 8)]
-        replies.append({"type": "reply", "id": "r9", "pane": "xml", "seq": 8, "data": None, "error": "StoreError: gone"})
+            ex.run_sync(until=lambda frame: bool(frame.handlers))
+            summary = view.summary(7, None, None)
+            replies += [_reply(view, pane, n) for n, pane in enumerate(("plan", "pending", "state", "handlers"), 6)]
+        replies.append({"type": "reply", "id": "r10", "pane": "xml", "seq": 8, "data": None, "error": "StoreError: gone"})
     return _fixed(
         {
             "summary": summary,
@@ -65,8 +66,8 @@ def messages() -> dict[str, Any]:
             ],
             "messages": [
                 {"type": "hello", "protocol": p.PROTOCOL},
-                *({"type": "command", "id": "c1", "name": name} for name in p.type_command.__args__),
-                *({"type": "get", "id": "r1", "pane": pane, "full": False} for pane in p.type_pane.__args__),
+                *({"type": "command", "id": "c1", "name": name} for name in get_args(p.CommandName)),
+                *({"type": "get", "id": "r1", "pane": pane, "full": False} for pane in get_args(p.PaneName)),
             ],
         }
     )

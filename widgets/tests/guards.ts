@@ -115,6 +115,7 @@ export const summaryGuard = object<P.Summary>({
     "terminated",
   ),
   reason: text,
+  over: flag,
   frame: whole,
   phase: nullable(text),
   phases: sevenChips,
@@ -216,15 +217,28 @@ export const outgoingGuard = by("type", {
   get: object<P.Get>({ type: oneOf("get"), id: text, pane: oneOf(...PANES), full: flag }),
 });
 
+const answerGuard = by("type", {
+  ack: object<P.Ack>({ type: oneOf("ack"), id: text, name: text, accepted: flag, why: text }),
+  done: object<P.Done>({
+    type: oneOf("done"),
+    id: text,
+    name: text,
+    ok: flag,
+    error: nullable(text),
+  }),
+});
+
 /** What the Python tests write. */
 export interface Golden {
   readonly summary: P.Summary;
   readonly replies: readonly P.Reply[];
+  readonly answers: readonly (P.Ack | P.Done)[];
   readonly messages: readonly P.Outgoing[];
 }
 
 export const goldenGuard = object<Golden>({
   summary: summaryGuard,
   replies: list(replyGuard),
+  answers: list(answerGuard),
   messages: list(outgoingGuard),
 });

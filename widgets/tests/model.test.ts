@@ -86,13 +86,9 @@ describe("controls", () => {
     ["pause", { status: "running" }, null],
     ["pause", { counts: { ...counts, running: 2 } }, null],
     ["stop", {}, null],
-    ["step_frame", { status: "stopped" }, "The execution was stopped."],
-    [
-      "stop",
-      { status: "finished", counts: { ...counts, pending: 0 } },
-      "The execution has finished.",
-    ],
-    ["step_frame", { status: "finished", counts: { ...counts, pending: 1 } }, null],
+    ["step_frame", { status: "stopped" }, null],
+    ["stop", { status: "finished", over: true }, "The execution is finished."],
+    ["step_frame", { status: "finished", over: false }, null],
     ["until_idle", { status: "stalled" }, null],
   ] as const)("%s with %j: %s", (name, change, why) => {
     expect(whyOff(name, summary(change), {})).toBe(why);

@@ -13,9 +13,10 @@ describe("the golden file that the Python tests write", () => {
     expect(golden().summary.protocol).toBe(PROTOCOL);
   });
 
-  it("has a reply for each pane and a message of each type", () => {
+  it("has a reply for each pane, both answers and a message of each type", () => {
     const replied = golden().replies.map(({ pane }) => pane);
     expect(new Set(replied)).toEqual(new Set(PANES));
+    expect(golden().answers.map(({ type }) => type)).toEqual(["ack", "done"]);
     const types = golden().messages.map(({ type }) => type);
     expect(new Set(types)).toEqual(new Set(["hello", "command", "get"]));
   });

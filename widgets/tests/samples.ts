@@ -20,6 +20,7 @@ export function summary(change: Partial<Summary> = {}): Summary {
     execution_id: "e1",
     status: "paused",
     reason: "",
+    over: false,
     frame: 4,
     phase: "EFFECTS",
     phases: PHASES.map((name, at) => ({

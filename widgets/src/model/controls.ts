@@ -1,6 +1,6 @@
 /** The five controls: their names and keys, and why one is off. */
 
-import type { CommandName, ExecutionStatus, Summary } from "./protocol";
+import type { CommandName, Summary } from "./protocol";
 import { PROTOCOL } from "./protocol";
 
 export interface Control {
@@ -78,18 +78,8 @@ function whyNotPause(summary: Summary, busy: string | null): string | null {
   return runs ? null : "Nothing is running.";
 }
 
-const ENDED: Partial<Record<ExecutionStatus, string>> = {
-  finished: "The execution has finished.",
-  failed: "The execution has failed.",
-  stopped: "The execution was stopped.",
-  terminated: "The execution was terminated.",
-};
-
-function whyEnded({ status, counts }: Summary): string | null {
-  // An operator's write after the end asks for another frame.
-  const reopened = (status === "finished" || status === "failed") && counts.pending > 0;
-  return reopened ? null : (ENDED[status] ?? null);
-}
+const whyEnded = ({ over, status }: Summary): string | null =>
+  over ? `The execution is ${status}.` : null;
 
 export interface KeyPress {
   readonly key: string;

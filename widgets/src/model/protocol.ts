@@ -54,6 +54,8 @@ export interface Summary {
   readonly execution_id: string;
   readonly status: ExecutionStatus;
   readonly reason: string;
+  /** It has ended, and nothing is left that a step could do. */
+  readonly over: boolean;
   /** The number of the newest frame; 0 before the first. */
   readonly frame: number;
   readonly phase: string | null;

@@ -1,0 +1,273 @@
+"""The stepper in a real JupyterLab: what the screen says, the frame objects and the DataFrames agree."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.lab import Lab
+
+REPORT = '''%%smithers report
+topic = "tidal energy"
+
+@component
+def Report(ctx):
+    notes = ctx.state.get("notes")
+    return (
+        <Fragment>
+            <Phase name="research">
+                <Claude id="notes" model={scripted("1. tides 2. turbines")}
+                        on_finished={lambda r: ctx.state.set("notes", r.output)}>
+                    Give two notes on {topic}.
+                </Claude>
+            </Phase>
+            <Phase name="write">
+                <Claude id="draft" model={scripted("A short draft.")}
+                        on_finished={lambda r: ctx.state.set("draft", r.output)}>
+                    Write it up: {notes}
+                </Claude>
+            </Phase>
+        </Fragment>
+    )'''
+
+LOOK = """import json
+print(json.dumps({
+    "status": report.status, "frame": report.frame.number, "xml": report.frame.xml,
+    "pending": [[w.key, w.new] for w in report.pending],
+    "handlers": report.df.handlers[["frame", "node_id", "status"]].values.tolist(),
+    "transitions": report.df.transitions[["key", "new", "status"]].values.tolist(),
+    "frames": report.df.frames["frame"].tolist(), "tasks": report.df.tasks["node_id"].tolist(),
+    "nodes": sorted(report.df.nodes["node_id"].unique().tolist()),
+}))"""
+
+HOSTILE = "<img src=x onerror=alert(1)></script><b>bold</b> & \"q\" {{7*7}} [x](http://x.invalid/y)"
+
+
+class Stepper:
+    """The stepper on the page, by its accessible names."""
+
+    def __init__(self, page: Page, name: str) -> None:
+        self.page = page
+        self.region = page.get_by_role("region", name=f"Stepper {name}", exact=True)
+
+    def button(self, name: str) -> Locator:
+        return self.region.get_by_role("button", name=name, exact=True)
+
+    def tab(self, name: str) -> None:
+        self.region.get_by_role("tab", name=name).click()
+
+    def wait(self, **data: object) -> None:
+        """Wait until the region's data attributes have these values."""
+        for name, value in data.items():
+            expect(self.region).to_have_attribute(f"data-{name}", str(value), timeout=20_000)
+
+    @property
+    def sentence(self) -> str:
+        return self.region.get_by_role("status", name="Stepper status").inner_text()
+
+    def step(self, frame: int) -> None:
+        self.button("Step frame").click()
+        self.wait(frame=frame, phase="EFFECTS", status="paused")
+
+    def xml(self) -> str:
+        self.tab("XML")
+        return self.region.get_by_label("Plan XML").inner_text()
+
+
+def looked(lab: Lab, cell: int) -> dict:
+    lab.run_cell(cell)
+    return json.loads(lab.text(cell))
+
+
+def test_the_report_is_stepped_to_its_end_and_screen_objects_and_dataframes_agree(lab):
+    notebook = lab(["%load_ext smithers_nb", REPORT, LOOK])
+    notebook.run_cell(0)
+    notebook.run_cell(1)
+    stepper = Stepper(notebook.page, "report")
+    expect(stepper.region).to_contain_text("nothing has been executed", ignore_case=True)
+    stepper.wait(frame=0, status="ready")
+
+    stepper.step(1)
+    assert looked(notebook, 2)["tasks"] == ["notes"]
+    stepper.step(2)
+    assert 'Step applies notes = "1. tides 2. turbines"' in stepper.sentence
+    stepper.tab("Pending writes")
+    grid = stepper.region.get_by_role("grid", name="Pending writes")
+    expect(grid).to_contain_text("notes")
+    expect(grid).to_contain_text("handler")
+    stepper.tab("Handlers")
+    expect(stepper.region.get_by_role("grid", name="Handlers")).to_contain_text("on_finished")
+    found = looked(notebook, 2)
+    assert found["pending"] == [["notes", "1. tides 2. turbines"]]
+    assert found["handlers"] == []  # FLUSH has not written the call yet.
+    assert found["xml"].split() == stepper.xml().split()
+
+    stepper.step(3)
+    stepper.tab("State")
+    expect(stepper.region.get_by_role("grid", name="State")).to_contain_text("1. tides 2. turbines")
+    found = looked(notebook, 2)
+    assert found["transitions"] == [["notes", "1. tides 2. turbines", "applied"]]
+    assert found["handlers"] == [[2, "notes", "ok"]]
+    assert "Write it up: 1. tides 2. turbines" in found["xml"]
+
+    stepper.button("Until idle").click()
+    stepper.wait(frame=5, status="finished")
+    assert "finished" in stepper.sentence
+    found = looked(notebook, 2)
+    assert found["frames"] == [1, 2, 3, 4, 5]
+    assert found["xml"].split() == stepper.xml().split()
+    stepper.tab("Tree")
+    on_screen = stepper.region.get_by_role("treeitem").evaluate_all("rows => rows.map(r => r.dataset.nodeId)")
+    assert sorted(on_screen) == found["nodes"]
+    notebook.shot("report.png")
+
+
+def test_all_seven_phases_are_stepped_singly(lab):
+    notebook = lab(["%load_ext smithers_nb", REPORT])
+    notebook.run_all()
+    stepper = Stepper(notebook.page, "report")
+    phases = stepper.region.get_by_role("list", name="Phases").get_by_role("listitem")
+    expect(phases).to_have_count(7)
+    for phase in ("SNAPSHOT", "RENDER", "RECONCILE", "COMMIT", "EXECUTE", "EFFECTS", "FLUSH"):
+        stepper.button("Step phase").click()
+        stepper.wait(frame=1, phase=phase)
+    stepper.button("Step phase").click()
+    stepper.wait(frame=2, phase="SNAPSHOT")
+    assert phases.nth(1).get_attribute("aria-current") == "step"
+
+
+def test_a_double_click_steps_once(lab):
+    notebook = lab(["%load_ext smithers_nb", REPORT, "print(len(report.df.frames), report.frame.number)"])
+    notebook.run_cell(0)
+    notebook.run_cell(1)
+    stepper = Stepper(notebook.page, "report")
+    stepper.button("Step frame").dblclick()
+    stepper.wait(frame=1, phase="EFFECTS", status="paused")
+    notebook.page.wait_for_timeout(700)  # Time for a second step, if there were one.
+    notebook.run_cell(2)
+    assert notebook.text(2).split() == ["1", "1"]
+
+
+def test_python_and_the_widget_move_the_same_execution(lab):
+    notebook = lab(["%load_ext smithers_nb", REPORT, "report.step_sync()", "await report.step()", "report"])
+    notebook.run_all()
+    first = Stepper(notebook.page, "report").region.first
+    both = notebook.page.get_by_role("region", name="Stepper report")
+    expect(both).to_have_count(2)
+    for index in range(2):
+        expect(both.nth(index)).to_have_attribute("data-frame", "2", timeout=10_000)
+    first.get_by_role("button", name="Until idle").click()
+    for index in range(2):
+        expect(both.nth(index)).to_have_attribute("data-status", "finished", timeout=10_000)
+
+
+def test_hostile_text_is_inert_and_literal(lab):
+    app = f'''%%smithers hostile
+bad = {HOSTILE!r}
+
+@component
+def Hostile(ctx):
+    return (
+        <Phase name={{bad}}>
+            <Claude id="say" model={{scripted(bad)}} on_finished={{lambda r: ctx.state.set(bad, r.output)}}>{{bad}}</Claude>
+        </Phase>
+    )'''
+    notebook = lab(["%load_ext smithers_nb", app])
+    dialogs: list[str] = []
+    notebook.page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    notebook.run_all()
+    stepper = Stepper(notebook.page, "hostile")
+    stepper.step(1)
+    stepper.step(2)
+    for tab in ("Pending writes", "State", "Handlers", "Problems", "XML", "Tree"):
+        stepper.tab(tab)
+        assert stepper.region.locator("img, script, b, a").count() == 0, tab
+    assert HOSTILE[:60] in stepper.region.get_by_role("tree", name="Plan").inner_text()
+    stepper.tab("Pending writes")
+    assert "onerror=alert(1)" in stepper.region.get_by_role("grid", name="Pending writes").inner_text()
+    assert dialogs == []
+    saved = json.dumps(notebook.save())
+    html = [o["data"]["text/html"] for o in notebook.outputs(1) if "text/html" in o.get("data", {})]
+    assert html and all("<img" not in "".join(part) for part in html)
+    assert "onerror" in saved
+
+
+def test_keys_step_and_reach_neither_lab_nor_the_cell(lab):
+    notebook = lab(["%load_ext smithers_nb", REPORT, "1"])
+    notebook.run_all()
+    stepper = Stepper(notebook.page, "report")
+    stepper.button("Step frame").focus()
+    notebook.page.keyboard.press("n")
+    stepper.wait(frame=1, phase="EFFECTS")
+    notebook.page.keyboard.press("s")
+    stepper.wait(phase="FLUSH")
+    notebook.page.keyboard.press("d")
+    notebook.page.keyboard.press("d")
+    assert notebook.page.evaluate("() => window.jupyterapp.shell.currentWidget.content.widgets.length") == 3
+
+
+def test_pause_works_while_a_cell_blocks(lab):
+    app = '''%%smithers slow
+@component
+def Slow(ctx):
+    return <Task id="sleep" run={asyncio.Event().wait}/>'''
+    notebook = lab(["%load_ext smithers_nb\nimport asyncio", app, "slow.run_sync()", "slow.status"])
+    notebook.run_cell(0)
+    notebook.run_cell(1)
+    stepper = Stepper(notebook.page, "slow")
+    notebook.start_cell(2)
+    stepper.wait(status="waiting")
+    stepper.button("Pause").click()
+    stepper.wait(status="paused")
+    notebook.run_cell(3)
+    assert "paused" in notebook.text(3)
+
+
+@pytest.mark.parametrize("call", ["slow.run_sync()", "await slow.run()"])
+def test_the_stop_button_ends_a_running_cell_and_the_execution_goes_on_later(lab, call):
+    app = '''%%smithers slow
+gate = asyncio.Event()
+@component
+def Slow(ctx):
+    return <Task id="sleep" run={lambda: time.sleep(0.5)} on_finished={lambda r: ctx.state.set("done", True)}/>'''
+    notebook = lab(
+        [
+            "%load_ext smithers_nb\nimport asyncio, time",
+            app.replace("lambda: time.sleep(0.5)", "gate.wait"),
+            call,
+            "slow.status",
+            "from smithers_nb.bridge import engine\nengine.do(gate.set)\nr = await slow.run()\nprint(r.status, dict(slow.state))",
+        ]
+    )
+    for cell in (0, 1):
+        notebook.run_cell(cell)
+    stepper = Stepper(notebook.page, "slow")
+    notebook.start_cell(2)
+    stepper.wait(status="waiting")
+    notebook.interrupt()
+    stepper.wait(status="paused")
+    notebook.wait_idle()  # After an error Lab drops what was queued.
+    notebook.run_cell(3)
+    assert "paused" in notebook.text(3)
+    notebook.run_cell(4)
+    assert "finished {'done': True}" in notebook.text(4)
+
+
+def test_an_error_while_rendering_is_shown_in_the_widget_and_the_frame_before_stands(lab):
+    app = '''%%smithers broken
+@component
+def Broken(ctx):
+    if ctx.state.get("n") == 2:
+        raise ValueError("no <b>luck</b>")
+    return <Task id="one" run={lambda: 1} on_finished={lambda r: ctx.state.set("n", 2)}/>'''
+    notebook = lab(["%load_ext smithers_nb", app])
+    notebook.run_all()
+    stepper = Stepper(notebook.page, "broken")
+    stepper.step(1)
+    stepper.step(2)
+    stepper.button("Step frame").click()
+    expect(stepper.region.get_by_role("alert")).to_contain_text("no <b>luck</b>")
+    expect(stepper.region.get_by_role("alert")).to_contain_text("broken:5")
+    expect(stepper.region).to_have_attribute("data-frame", "2")

@@ -1,0 +1,288 @@
+"""Props: typed, named, checked where they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from smithers_nb import Claude, Effect, Fragment, If, Parallel, Phase, Sequence, Step, Task, Text, component
+from smithers_nb.errors import EventPropError, PlanError, PropError, UnknownTagError
+from smithers_nb.jsx.create import jsx
+from smithers_nb.nodes.union import TAGS
+
+
+def nothing() -> None:
+    pass
+
+
+@component
+def Card(title: str, ctx: Any, size: int = 1, children: Any = ()) -> Any:
+    return Phase(name=title)[children]
+
+
+@component
+def CallFrame(children: Any) -> Any:
+    return Phase(name="f")[children]
+
+
+@component
+def TagFrame(children: Any) -> Any:
+    return jsx("phase", {"name": "f"}, children)
+
+
+REFUSED: dict[str, tuple[Callable[[], object], type[Exception], list[str]]] = {
+    "unknown prop, near": (lambda: Phase(nmae="a", name="b"), PropError, ["<phase>", "'nmae'", "'name'"]),
+    "unknown prop, far": (lambda: Phase(name="a", zzz=1), PropError, ["<phase>", "'zzz'", "It has: name"]),
+    "missing prop": (lambda: Phase(), PropError, ["<phase>", "'name'", "name={"]),
+    "wrong type": (lambda: Phase(name=5), PropError, ["<phase>", "'name'", "5"]),
+    "no condition": (lambda: If(), PropError, ["<if>", "'condition'"]),
+    "condition is text": (lambda: If(condition="perhaps"), PropError, ["<if>", "'condition'", "perhaps"]),
+    "no function": (lambda: Task(id="t"), PropError, ["<task>", "'run'"]),
+    "function is text": (lambda: Task(run="f"), PropError, ["<task>", "'run'", "callable"]),
+    "negative retries": (lambda: Task(run=nothing, retries=-1), PropError, ["'retries'", "-1"]),
+    "no time at all": (lambda: Task(run=nothing, timeout_s=0), PropError, ["'timeout_s'", "0"]),
+    "no turns": (lambda: Claude(max_turns=0), PropError, ["<claude>", "'max_turns'"]),
+    "no concurrency": (lambda: Parallel(max_concurrency=0), PropError, ["<parallel>", "'max_concurrency'"]),
+    "deps that can't be compared": (lambda: Effect(run=nothing, deps=[{1}]), PropError, ["<effect>", "'deps'", "JSON"]),
+    "id is a number": (lambda: Phase(name="a", id=5), PropError, ["<phase>", "'id'"]),
+    "misspelt handler": (
+        lambda: Claude(on_finish=nothing),
+        EventPropError,
+        ["<claude>", "'on_finish'", "Did you mean 'on_finished'"],
+    ),
+    "misspelt camel handler": (
+        lambda: Task(run=nothing, onFinish=nothing),
+        EventPropError,
+        ["'onFinish'", "Did you mean 'onFinished'"],
+    ),
+    "handler of another world": (
+        lambda: Claude(onClick=nothing),
+        EventPropError,
+        ["'onClick'", "would never be called"],
+    ),
+    "handler on a phase": (
+        lambda: Phase(name="a", on_finished=nothing),
+        EventPropError,
+        ["<phase>", "'on_finished'", "claude or task"],
+    ),
+    "handler twice": (
+        lambda: Task(run=nothing, on_finished=nothing, onFinished=nothing),
+        EventPropError,
+        ["'on_finished'", "twice"],
+    ),
+    "handler is text": (lambda: Task(run=nothing, on_error="stop"), EventPropError, ["'on_error'", "'stop'"]),
+    "component: unknown prop": (lambda: Card(titel="a"), PropError, ["<Card>", "'titel'", "'title'"]),
+    "component: missing prop": (lambda: Card(), PropError, ["<Card>", "'title'"]),
+    "fragment with a prop": (lambda: jsx(Fragment, {"name": "a"}), PropError, ["<Fragment>", "key and children"]),
+    "children twice": (lambda: jsx("phase", {"name": "a", "children": "x"}, "y"), PropError, ["children", "twice"]),
+    "unknown tag, near": (lambda: jsx("cluade", {}), UnknownTagError, ["<cluade>", "Did you mean 'claude'"]),
+    "unknown tag, far": (lambda: jsx("marquee", {}), UnknownTagError, ["<marquee>", "claude", "fragment", "task"]),
+    "plain function as a tag": (lambda: jsx(nothing, {}), UnknownTagError, ["<nothing>", "@component"]),
+    "number as a tag": (lambda: jsx(5, {}), UnknownTagError, ["5"]),
+}
+
+
+@pytest.mark.parametrize(("make", "error", "words"), REFUSED.values(), ids=REFUSED)
+def test_a_wrong_prop_is_refused_with_what_to_do(
+    make: Callable[[], object], error: type[Exception], words: list[str]
+) -> None:
+    with pytest.raises(error) as caught:
+        make()
+    assert type(caught.value) is error
+    message = str(caught.value)
+    assert [word for word in words if word not in message] == [], message
+    assert "object at 0x" not in message
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda: Phase(nmae="a"), id="call"),
+        pytest.param(lambda: jsx("phase", {"nmae": "a"}), id="jsx"),
+        pytest.param(lambda: Claude(on_finish=nothing), id="event"),
+        pytest.param(lambda: Card(titel="a"), id="component"),
+        pytest.param(lambda: jsx("cluade", {}), id="tag"),
+    ],
+)
+def test_the_error_says_in_which_line_the_node_was_written(make: Callable[[], object]) -> None:
+    line = make.__code__.co_firstlineno
+    with pytest.raises(PlanError) as caught:
+        make()
+    assert caught.value.source is not None
+    name, at, column = caught.value.source.split(":")
+    assert (name, int(at)) == ("test_node_props.py", line)
+    assert int(column) > 1
+    assert caught.value.source in str(caught.value)
+
+
+@pytest.mark.parametrize("event", ["on_finished", "on_error"])
+@pytest.mark.parametrize("camel", [False, True], ids=["snake", "camel"])
+@pytest.mark.parametrize("form", ["call", "jsx"])
+def test_both_spellings_of_a_handler_end_up_in_one_place(event: str, camel: bool, form: str) -> None:
+    def handler(_: object) -> None: ...
+
+    spelling = {"on_finished": "onFinished", "on_error": "onError"}[event] if camel else event
+    node = Claude(**{spelling: handler}) if form == "call" else jsx("claude", {spelling: handler})
+    assert isinstance(node, Claude)
+    assert getattr(node.handlers, event) is handler
+    assert node.handlers.events == (event,)
+
+
+def test_a_handler_that_is_none_is_no_handler() -> None:
+    assert Task(run=nothing, on_finished=None).handlers.events == ()
+
+
+def test_a_node_keeps_its_defaults_to_itself() -> None:
+    """A list as a default must not be shared between nodes."""
+    one, other = Claude(), Claude()
+    one.tools.append(nothing)
+    assert other.tools == []
+    assert Claude().tools == []
+
+
+@pytest.mark.parametrize("tag", sorted(TAGS))
+def test_a_tag_is_the_type_of_its_node(tag: str) -> None:
+    assert TAGS[tag].model_fields["type"].default == tag
+
+
+SAME: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
+    "text": (lambda: Text(text="hi"), lambda: jsx("text", {}, "hi")),
+    "phase": (lambda: Phase(name="a", id="p"), lambda: jsx("phase", {"name": "a", "id": "p"})),
+    "children": (
+        lambda: Phase(name="a")[Step()["x"], None, [Task(run=nothing)]],
+        lambda: jsx("phase", {"name": "a"}, jsx("step", {}, "x"), None, [jsx("task", {"run": nothing})]),
+    ),
+    "constructor as tag": (lambda: Sequence(key="k"), lambda: jsx(Sequence, {"key": "k"})),
+    "number as key": (lambda: Phase(name="a", key=1), lambda: jsx("phase", {"name": "a", "key": "1"})),
+    "component": (lambda: Card(title="a")[Step()], lambda: jsx(Card, {"title": "a"}, jsx("step", {}))),
+    "fragment": (
+        lambda: Fragment(key="f")[Step(), Step()],
+        lambda: jsx(Fragment, {"key": "f"}, jsx("step", {}), jsx("step", {})),
+    ),
+    "lower-case fragment": (lambda: Fragment()[Step()], lambda: jsx("fragment", {}, jsx("step", {}))),
+    "prompt": (
+        lambda: Claude(id="c", model="haiku")["Write ", 3, " notes on ", None, "tides."],
+        lambda: jsx("claude", {"id": "c", "model": "haiku"}, "Write ", 3, " notes on ", None, "tides."),
+    ),
+    "layout of a container": (
+        lambda: Phase(name="a")["\n   ", Step(), "\n"],
+        lambda: jsx("phase", {"name": "a"}, jsx("step", {})),
+    ),
+    "if": (lambda: If(condition=True)[Step()], lambda: jsx("if", {"condition": True}, jsx("step", {}))),
+    "parallel": (lambda: Parallel(max_concurrency=2)[Step()], lambda: jsx("parallel", {"max_concurrency": 2}, Step())),
+    "effect": (lambda: Effect(run=nothing, deps=[1]), lambda: jsx("effect", {"run": nothing, "deps": [1]})),
+}
+
+
+@pytest.mark.parametrize(("call", "tag"), SAME.values(), ids=SAME)
+def test_call_form_and_jsx_form_give_the_same_plan(call: Any, tag: Any, plan: Any) -> None:
+    one, other = plan(call()), plan(tag())
+    assert one.xml == other.xml
+    assert [(n.id, n.path, n.props, n.text) for n in one.walk()] == [
+        (n.id, n.path, n.props, n.text) for n in other.walk()
+    ]
+    assert len(one) > 0
+
+
+def test_a_components_children_have_the_same_ids_in_both_forms(plan: Any) -> None:
+    """``Phase(name="f")[children]`` and ``<Phase name="f">{children}</Phase>``."""
+    paths = [[node.path for node in plan(frame()[Step(), Step()]).walk()] for frame in (CallFrame, TagFrame)]
+    assert [path.replace("Call", "Tag") for path in paths[0]] == paths[1]
+
+
+def test_making_an_element_calls_nothing() -> None:
+    called = []
+
+    @component
+    def Loud() -> None:
+        called.append(1)
+
+    Loud()
+    jsx(Loud, {})
+    assert called == []
+
+
+def test_a_component_is_given_what_its_signature_names(plan: Any) -> None:
+    seen: dict[str, Any] = {}
+
+    @component
+    def Asks(ctx: Any, a: int, children: Any, b: int = 2) -> None:
+        seen.update(ctx=ctx, a=a, children=children, b=b)
+
+    @component
+    def AsksNothing() -> None:
+        seen["nothing"] = True
+
+    @component
+    def TakesAny(**props: Any) -> None:
+        seen["props"] = props
+
+    plan([Asks(a=1)["x", "y"], AsksNothing()["ignored"], TakesAny(z=1)])
+    assert hasattr(seen.pop("ctx"), "state")
+    assert seen == {"a": 1, "children": ("x", "y"), "b": 2, "nothing": True, "props": {"z": 1}}
+
+
+RETURNS = {
+    "node": (lambda: Step(), 1, "step"),
+    "list": (lambda: [Step(), Step()], 2, "step"),
+    "text": (lambda: "hello", 1, "text"),
+    "number": (lambda: 4.5, 1, "text"),
+    "none": (lambda: None, 0, ""),
+    "false": (lambda: False, 0, ""),
+    "true": (lambda: True, 0, ""),
+    "fragment": (lambda: Fragment()[Step(), Step()], 2, "step"),
+    "nested lists": (lambda: [[Step()], [[Step()]]], 2, "step"),
+}
+
+
+@pytest.mark.parametrize(("function", "count", "kind"), RETURNS.values(), ids=RETURNS)
+def test_a_component_may_return(function: Any, count: int, kind: str, plan: Any) -> None:
+    @component
+    def App() -> Any:
+        return function()
+
+    tree = plan(App())
+    assert len(tree) == count
+    assert {node.type for node in tree.walk()} <= {kind}
+
+
+@pytest.mark.parametrize(
+    ("child", "words"),
+    [
+        pytest.param({"a": 1}, ["dict"], id="dict"),
+        pytest.param(object(), ["object"], id="object"),
+        pytest.param(nothing, ["function", "<nothing />", "@component"], id="function"),
+        pytest.param(Card, ["<Card />"], id="component that was not called"),
+        pytest.param(b"x", ["bytes"], id="bytes"),
+    ],
+)
+def test_what_is_no_child_is_refused(child: object, words: list[str], plan: Any) -> None:
+    with pytest.raises(PlanError) as caught:
+        plan(Phase(name="a")[child])
+    assert [word for word in words if word not in str(caught.value)] == [], str(caught.value)
+    assert caught.value.path == "/phase[0]"
+
+
+def test_a_generator_component_is_refused(plan: Any) -> None:
+    @component
+    def App() -> Any:
+        yield Step()
+
+    with pytest.raises(PlanError, match="App is a generator"):
+        plan(App())
+
+
+def test_a_node_inside_a_prompt_is_refused(plan: Any) -> None:
+    with pytest.raises(PropError, match="<step> stands inside <claude>"):
+        plan(Claude()["x", Step()])
+
+
+def test_a_component_that_contains_itself_is_refused(plan: Any) -> None:
+    @component
+    def Loop() -> Any:
+        return Phase(name="a")[Loop()]
+
+    with pytest.raises(PlanError, match="contains itself"):
+        plan(Loop())
