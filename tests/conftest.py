@@ -47,6 +47,8 @@ def no_logged_errors(request: pytest.FixtureRequest) -> Iterator[None]:
     handler = _Errors()
     logging.getLogger().addHandler(handler)
     yield
+    import os, gc
+    if os.environ.get("GCT"): gc.collect()
     logging.getLogger().removeHandler(handler)
     if handler.messages and not request.node.get_closest_marker("logs_errors"):
         pytest.fail("logged as errors:\n" + "\n".join(handler.messages))

@@ -196,7 +196,9 @@ def test_the_same_seed_gives_the_same_numbers(run_of: Any) -> None:
 
     for seed in (1, 1, 2):
         run_of(App(), seed=seed).run_sync()
-    one, other, third = (numbers[start : start + len(numbers) // 3] for start in range(0, len(numbers), len(numbers) // 3))
+    one, other, third = (
+        numbers[start : start + len(numbers) // 3] for start in range(0, len(numbers), len(numbers) // 3)
+    )
     assert one == other
     assert len(set(one)) == len(one)
     assert set(one).isdisjoint(third)
