@@ -81,4 +81,4 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     """Register ``%%smithers``, and put the public names into the notebook."""
     from .notebook.magics import load
 
-    load(shell)
+    load(shell, {name: __getattr__(name) for names in _HOMES.values() for name in names} | {"errors": errors})

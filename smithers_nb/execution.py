@@ -272,6 +272,11 @@ class Execution:
         """How many tasks are under way."""
         return len(self._live.tasks.running)
 
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """Why another frame is due already; empty if none is."""
+        return tuple(self._live.causes)
+
     def cells(self) -> dict[str, tuple[Stored, int]]:
         """Return the committed values as they are stored, each with the first frame that reads it."""
         return {key: (cell.stored, cell.since) for key, cell in list(self._live.cells.items())}

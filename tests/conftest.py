@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import subprocess
 import sys
 import textwrap
@@ -47,8 +48,6 @@ def no_logged_errors(request: pytest.FixtureRequest) -> Iterator[None]:
     handler = _Errors()
     logging.getLogger().addHandler(handler)
     yield
-    import os, gc
-    if os.environ.get("GCT"): gc.collect()
     logging.getLogger().removeHandler(handler)
     if handler.messages and not request.node.get_closest_marker("logs_errors"):
         pytest.fail("logged as errors:\n" + "\n".join(handler.messages))
@@ -141,8 +140,6 @@ def python(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run a script in a process of its own, in the test's folder."""
 
     def run(script: str, *args: object, **environment: str) -> subprocess.CompletedProcess[str]:
-        import os
-
         return subprocess.run(
             [sys.executable, "-c", textwrap.dedent(script), *map(str, args)],
             cwd=tmp_path,

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 ENTRANCES = ["smithers_nb", "smithers_nb.notebook.magics"]
 
 FLOORS = {
-    **dict.fromkeys(["errors"], 0),
+    **dict.fromkeys(["errors", "version"], 0),
     **dict.fromkeys(["identity", "records", "values", "nodes", "jsx"], 1),
     **dict.fromkeys(["store", "agents"], 2),
     **dict.fromkeys(["engine"], 3),

@@ -89,7 +89,9 @@ def flat_text(children: object, *, keep_blank: bool) -> Children:
 
 
 def _prop_error(node: type[NodeBase], tag: str, error: ValidationError, source: str | None) -> PropError:
-    first = error.errors(include_url=False)[0]
+    found = error.errors(include_url=False)
+    # A misspelt prop also makes the right one missing; the misspelling is the cause.
+    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
     prop = str(first["loc"][0]) if first["loc"] else tag
     known = [name for name, _ in declared(node)]
     if first["type"] == "extra_forbidden":

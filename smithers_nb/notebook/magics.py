@@ -11,8 +11,6 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, magics_class
 from IPython.display import display as _display
 
-import smithers_nb
-
 from ..bridge import engine
 from ..errors import StoreError, UnknownExecutionError
 from ..execution import Execution
@@ -24,20 +22,26 @@ from ..nodes.element import Component, Element, Fragment
 from ..records import OVER, Frame, RunResult
 from ..store.history import FrameView
 from . import static_view
-from .options import CellOptions, cell_options, usage
+from .options import CellOptions, OptionError, cell_options, usage
+from .stepper import Stepper
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 
 def _show(ex: Execution) -> None:
-    _display(smithers_nb.Stepper(ex))  # type: ignore[no-untyped-call]  # IPython's
+    _display(Stepper(ex))  # type: ignore[no-untyped-call]  # IPython's
 
 
-def load(shell: InteractiveShell) -> None:
+def _show_text(text: str) -> None:
+    _display({"text/plain": text}, raw=True)  # type: ignore[no-untyped-call]  # IPython's
+
+
+def load(shell: InteractiveShell, names: dict[str, Any]) -> None:
     """Register the magic and the reprs, and put the public names into the notebook."""
-    shell.register_magics(SmithersMagics)
-    _provide_names(shell)
+    magics = SmithersMagics(shell, names)
+    shell.register_magics(magics)
+    magics.provide_names()
     formatter = shell.display_formatter
     if formatter is None:  # A shell that displays nothing.
         return
@@ -49,26 +53,31 @@ def load(shell: InteractiveShell) -> None:
     formatter.ipython_display_formatter.for_type(Execution, _show)
 
 
-def _provide_names(shell: InteractiveShell) -> None:
-    """Define the public names that the notebook has not defined itself."""
-    for name in smithers_nb.__all__:
-        if name not in shell.user_ns and not name.startswith("__"):
-            shell.user_ns[name] = getattr(smithers_nb, name)
-
-
 @magics_class
 class SmithersMagics(Magics):
     """The magics of smithers_nb."""
 
     shell: InteractiveShell
 
+    def __init__(self, shell: InteractiveShell, names: dict[str, Any]) -> None:
+        super().__init__(shell)
+        self._names = names
+
+    def provide_names(self) -> None:
+        """Define the public names that the notebook has not defined itself."""
+        for name, value in self._names.items():
+            self.shell.user_ns.setdefault(name, value)
+
     @cell_magic
     def smithers(self, line: str, cell: str) -> None:
         """Define a workflow, bind its execution, and show its stepper. Nothing is executed until you step."""
-        options = cell_options(line)
+        try:
+            options = cell_options(line)
+        except OptionError as error:
+            raise UsageError(str(error)) from None
         source = f"\n{cell}"  # The %%smithers line is line 1, as in Lab's gutter.
         if options.show == "code":
-            print(transpile(source, cell_filename(options.name, source)).code.lstrip("\n"))  # noqa: T201  # asked for
+            _show_text(transpile(source, cell_filename(options.name, source)).code.strip("\n"))
             return
         app = self._define(options, source)
         self._replace_old(options.name)
@@ -84,9 +93,9 @@ class SmithersMagics(Magics):
         if options.quiet:
             return
         if options.show == "xml":
-            print(tree.xml)  # noqa: T201  # asked for
+            _show_text(tree.xml)
         elif options.show == "tree":
-            print("\n".join(_outline(tree.roots, 0)))  # noqa: T201  # asked for
+            _show_text("\n".join(_outline(tree.roots, 0)))
         else:
             _show(ex)
 
@@ -95,7 +104,7 @@ class SmithersMagics(Magics):
     def _define(self, options: CellOptions, source: str) -> object:
         """Run the cell's code, and return the root of its tree."""
         shell = self.shell
-        _provide_names(shell)
+        self.provide_names()
         filename = cell_filename(options.name, source)
         remember(filename, source)
         try:

@@ -7,7 +7,9 @@ import shlex
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
-from IPython.core.error import UsageError
+
+class OptionError(ValueError):
+    """Something on the ``%%smithers`` line that is no option of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +33,10 @@ class _Parser(argparse.ArgumentParser):
     """argparse that raises instead of ending the kernel."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"%%smithers: {message}. See %%smithers?")
+        raise OptionError(f"%%smithers: {message}. See %%smithers?")
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        raise UsageError(message or self.format_help())
+        raise OptionError(message or self.format_help())
 
 
 def _parser() -> _Parser:
@@ -59,17 +61,17 @@ def cell_options(line: str) -> CellOptions:
     """Return the options of a ``%%smithers`` line.
 
     Raises:
-        UsageError: for anything that is not one of them.
+        OptionError: for anything that is not one of them.
     """
     try:
         words = shlex.split(line)
     except ValueError as error:
-        raise UsageError(f"%%smithers: {error} in {line!r}") from None
+        raise OptionError(f"%%smithers: {error} in {line!r}") from None
     found = _parser().parse_args(words)
     if not found.name.isidentifier():
-        raise UsageError(f"%%smithers: {found.name!r} can't be the name of a variable. Write %%smithers report, say.")
+        raise OptionError(f"%%smithers: {found.name!r} can't be the name of a variable. Write %%smithers report, say.")
     if found.max_frames < 1 or found.step < 0:
-        raise UsageError("%%smithers: --max-frames and --step take a number from 1")
+        raise OptionError("%%smithers: --max-frames and --step take a number from 1")
     return CellOptions(**vars(found))
 
 

@@ -107,17 +107,20 @@ class View:
         if draft.phase is not Phase.EFFECTS:
             following = list(Phase)[list(Phase).index(draft.phase) + 1]
             return f"{draft.phase} of frame {number} is done: {_done(draft)}. Next is {following}."
-        return f"Frame {number} is at rest: {_rest(ex.pending)}. {self._next(number, ex.pending, ex.running)}"
+        return f"Frame {number} is at rest: {_rest(ex.pending)}. {self._next(number)}"
 
-    def _next(self, number: int, pending: tuple[Write, ...], running: int) -> str:
-        applies = [write for write in pending if write.status == "queued"]
-        draft = self._draft
+    def _next(self, number: int) -> str:
+        ex, draft = self.ex, self._draft
+        running = ex.running
+        applies = [write for write in ex.pending if write.status == "queued"]
         if applies:
             first = f"{applies[0].key}{_value(applies[0])}"
             more = f" and {_count(len(applies) - 1, 'more write')}" if len(applies) > 1 else ""
             return f"Step applies {first}{more}, and renders frame {number + 1}."
         if draft and draft.settled:
             return f"Step settles {_count(len(draft.settled), 'task')} and renders frame {number + 1}."
+        if ex.causes:
+            return f"Step renders frame {number + 1}, because of: {', '.join(ex.causes[:3])}."
         if running:
             return f"Step waits for {_count(running, 'task')} under way and renders frame {number + 1}."
         return "Step closes the frame: nothing is left to do."

@@ -65,9 +65,14 @@ class Hand:
     def _commit(self, frame: int) -> None:
         db = self.db
         db.execute("BEGIN IMMEDIATE")
-        db.execute("UPDATE executions SET lease_expires_at = ?, updated_at = ? WHERE execution_id = 'hand'", (now(), now()))
+        db.execute(
+            "UPDATE executions SET lease_expires_at = ?, updated_at = ? WHERE execution_id = 'hand'", (now(), now())
+        )
         if frame > 1:
-            db.execute("UPDATE nodes SET to_frame = ? WHERE execution_id = 'hand' AND node_id = 'p' AND from_frame = ?", (frame, frame - 1))
+            db.execute(
+                "UPDATE nodes SET to_frame = ? WHERE execution_id = 'hand' AND node_id = 'p' AND from_frame = ?",
+                (frame, frame - 1),
+            )
             db.execute(
                 "INSERT INTO nodes VALUES ('hand', 'p', '/Counter[0]/phase[0]', 'phase', NULL, 0, NULL, 0, ?, '[]', NULL, 'x', ?, NULL)",
                 (f'{{"name": "count {frame}"}}', frame),
@@ -82,7 +87,10 @@ class Hand:
     def _flush(self, frame: int) -> None:
         db = self.db
         db.execute("BEGIN IMMEDIATE")
-        db.execute("UPDATE state SET to_frame = ? WHERE execution_id = 'hand' AND key = 'n' AND from_frame = ?", (frame + 1, frame))
+        db.execute(
+            "UPDATE state SET to_frame = ? WHERE execution_id = 'hand' AND key = 'n' AND from_frame = ?",
+            (frame + 1, frame),
+        )
         db.execute("INSERT INTO state VALUES ('hand', 'n', ?, 'int', ?, NULL)", (f"{frame}", frame + 1))
         db.execute(
             "INSERT INTO transitions VALUES ('hand', ?, ?, 1, 'state', 'n', 'set', ?, ?, 'applied', 'by hand', 'operator', NULL, NULL, NULL)",

@@ -22,5 +22,7 @@ def measure() -> list[Row]:
     pandas = median(found["pandas"])
     return [
         Row("import smithers_nb", median(found["smithers_nb"]), "import pandas", pandas, 0.5),
-        Row("import smithers_nb, and its Execution", median(found["smithers_nb.execution"]), "import pandas", pandas, 1),
+        Row(
+            "import smithers_nb, and its Execution", median(found["smithers_nb.execution"]), "import pandas", pandas, 1
+        ),
     ]

@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.lab import Lab
 
-REPORT = '''%%smithers report
+REPORT = """%%smithers report
 topic = "tidal energy"
 
 @component
@@ -30,7 +30,7 @@ def Report(ctx):
                 </Claude>
             </Phase>
         </Fragment>
-    )'''
+    )"""
 
 LOOK = """import json
 print(json.dumps({
@@ -42,7 +42,7 @@ print(json.dumps({
     "nodes": sorted(report.df.nodes["node_id"].unique().tolist()),
 }))"""
 
-HOSTILE = "<img src=x onerror=alert(1)></script><b>bold</b> & \"q\" {{7*7}} [x](http://x.invalid/y)"
+HOSTILE = '<img src=x onerror=alert(1)></script><b>bold</b> & "q" {{7*7}} [x](http://x.invalid/y)'
 
 
 class Stepper:
@@ -164,7 +164,7 @@ def test_python_and_the_widget_move_the_same_execution(lab):
 
 
 def test_hostile_text_is_inert_and_literal(lab):
-    app = f'''%%smithers hostile
+    app = f"""%%smithers hostile
 bad = {HOSTILE!r}
 
 @component
@@ -173,7 +173,7 @@ def Hostile(ctx):
         <Phase name={{bad}}>
             <Claude id="say" model={{scripted(bad)}} on_finished={{lambda r: ctx.state.set(bad, r.output)}}>{{bad}}</Claude>
         </Phase>
-    )'''
+    )"""
     notebook = lab(["%load_ext smithers_nb", app])
     dialogs: list[str] = []
     notebook.page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
@@ -209,10 +209,10 @@ def test_keys_step_and_reach_neither_lab_nor_the_cell(lab):
 
 
 def test_pause_works_while_a_cell_blocks(lab):
-    app = '''%%smithers slow
+    app = """%%smithers slow
 @component
 def Slow(ctx):
-    return <Task id="sleep" run={asyncio.Event().wait}/>'''
+    return <Task id="sleep" run={asyncio.Event().wait}/>"""
     notebook = lab(["%load_ext smithers_nb\nimport asyncio", app, "slow.run_sync()", "slow.status"])
     notebook.run_cell(0)
     notebook.run_cell(1)
@@ -227,11 +227,11 @@ def Slow(ctx):
 
 @pytest.mark.parametrize("call", ["slow.run_sync()", "await slow.run()"])
 def test_the_stop_button_ends_a_running_cell_and_the_execution_goes_on_later(lab, call):
-    app = '''%%smithers slow
+    app = """%%smithers slow
 gate = asyncio.Event()
 @component
 def Slow(ctx):
-    return <Task id="sleep" run={lambda: time.sleep(0.5)} on_finished={lambda r: ctx.state.set("done", True)}/>'''
+    return <Task id="sleep" run={lambda: time.sleep(0.5)} on_finished={lambda r: ctx.state.set("done", True)}/>"""
     notebook = lab(
         [
             "%load_ext smithers_nb\nimport asyncio, time",
@@ -256,12 +256,12 @@ def Slow(ctx):
 
 
 def test_an_error_while_rendering_is_shown_in_the_widget_and_the_frame_before_stands(lab):
-    app = '''%%smithers broken
+    app = """%%smithers broken
 @component
 def Broken(ctx):
     if ctx.state.get("n") == 2:
         raise ValueError("no <b>luck</b>")
-    return <Task id="one" run={lambda: 1} on_finished={lambda r: ctx.state.set("n", 2)}/>'''
+    return <Task id="one" run={lambda: 1} on_finished={lambda r: ctx.state.set("n", 2)}/>"""
     notebook = lab(["%load_ext smithers_nb", app])
     notebook.run_all()
     stepper = Stepper(notebook.page, "broken")

@@ -121,7 +121,7 @@ def test_frames_are_numbered_without_holes(run_of: Any) -> None:
 
 
 def test_a_frame_says_why_it_was_rendered(run_of: Any) -> None:
-    ex = run_of(Phase(name="a")[Claude(id="notes", model=scripted("x"))])
+    ex = run_of(Phase(name="a")[Claude(id="notes", model=scripted("x"))["hi"]])
     reasons = [ex.step_sync().reason for _ in range(3)]
     assert reasons == [("start",), ("notes succeeded",), ("notes@1 settled",)]
 

@@ -51,11 +51,16 @@ def messages() -> dict[str, Any]:
             view = View(ex, ex.preview())
             dry = _reply(view, "plan", 1)
             ex.run_sync(until=lambda frame: bool(frame.handlers))
-            replies = [dry, *(_reply(view, pane, n) for n, pane in enumerate(("plan", "xml", "pending", "handlers"), 2))]
+            replies = [
+                dry,
+                *(_reply(view, pane, n) for n, pane in enumerate(("plan", "xml", "pending", "handlers"), 2)),
+            ]
             ex.run_sync(until=lambda frame: bool(frame.handlers))
             summary = view.summary(7, None, None)
             replies += [_reply(view, pane, n) for n, pane in enumerate(("plan", "pending", "state", "handlers"), 6)]
-        replies.append({"type": "reply", "id": "r10", "pane": "xml", "seq": 8, "data": None, "error": "StoreError: gone"})
+        replies.append(
+            {"type": "reply", "id": "r10", "pane": "xml", "seq": 8, "data": None, "error": "StoreError: gone"}
+        )
     return _fixed(
         {
             "summary": summary,

@@ -1,5 +1,7 @@
 """The plan as XML: the whole text, as it stands in the stepper."""
 
+# a golden stands beside what it is made of
+
 from __future__ import annotations
 
 import textwrap

@@ -1,0 +1,255 @@
+"""Pause, stop, terminate, cancel: from other threads, at any time, and what is left after them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from smithers_nb import Task, component
+
+
+@pytest.fixture
+def aside() -> Any:
+    """Run something in another thread; the result is waited for, but not for ever."""
+    with ThreadPoolExecutor() as pool:
+        yield lambda work: pool.submit(work)
+
+
+@component
+def Endless(ctx: Any) -> Any:
+    n = ctx.state.get("n", 0)
+    return Task(key=str(n), run=lambda: 1, on_finished=lambda r: ctx.state.set("n", n + 1))
+
+
+@component
+def Waits(ctx: Any, run: Any) -> Any:
+    return Task(id="t", run=run, on_finished=lambda r: ctx.state.set("done", r.output))
+
+
+def observed(ex: Any, condition: Any) -> threading.Event:
+    found = threading.Event()
+    ex.observe(lambda: found.set() if condition() else None)
+    return found
+
+
+def test_pause_ends_a_run_and_a_step_goes_on(run_of: Any, aside: Any) -> None:
+    ex = run_of(Endless(), max_frames=100_000)
+    moving = observed(ex, lambda: ex.recorded > 5)
+    run = aside(ex.run_sync)
+    assert moving.wait(10)
+    ex.pause()
+    result = run.result(10)
+    assert (result.status, result.reason) == ("paused", "paused by hand")
+    number = ex.frame.number
+    assert ex.step_sync().number in (number, number + 1)
+    ex.run_sync(max_frames=3)
+    assert list(ex.df.frames.frame) == list(range(1, ex.frame.number + 1))
+    assert list(ex.df.transitions.new) == list(range(1, len(ex.df.transitions) + 1))
+
+
+def test_pause_ends_a_run_that_waits_and_the_task_goes_on(run_of: Any, aside: Any, gate: Any) -> None:
+    one = gate()
+    ex = run_of(Waits(run=one.passed))
+    waiting = observed(ex, lambda: ex.status == "waiting")
+    run = aside(ex.run_sync)
+    assert waiting.wait(10)
+    ex.pause()
+    assert run.result(10).status == "paused"
+    assert ex.tasks["t"] == "running"
+    one.open()
+    assert ex.run_sync().status == "finished"
+    assert ex.df.tasks.attempt[0] == 1
+
+
+def test_pause_of_what_does_not_move_is_forgotten(run_of: Any) -> None:
+    ex = run_of(Endless())
+    ex.pause()
+    assert ex.run_sync(max_frames=2).frames == 2
+
+
+class Counting:
+    """A task that waits the first time, and returns the second time."""
+
+    def __init__(self, gate: Any) -> None:
+        self.gate = gate
+        self.runs = 0
+
+    async def __call__(self) -> str:
+        self.runs += 1
+        if self.runs == 1:
+            await self.gate.passed()
+        return f"run {self.runs}"
+
+
+def goes_on(ex: Any, task: Counting, aside: Any) -> None:
+    result = aside(ex.run_sync).result(10)
+    assert (result.status, task.runs, ex.state["done"]) == ("finished", 2, "run 2")
+    assert list(ex.df.tasks.attempt) == [2]
+    assert list(ex.df.frames.frame) == list(range(1, len(ex.df.frames) + 1))
+
+
+def test_a_task_that_was_stopped_at_rest_runs_again(run_of: Any, aside: Any, gate: Any) -> None:
+    task = Counting(gate())
+    ex = run_of(Waits(run=task))
+    ex.step_sync()
+    task.gate.reached()
+    ex.stop()
+    assert (ex.status, ex.tasks["t"], list(ex.df.executions.status)) == ("stopped", "pending", ["stopped"])
+    goes_on(ex, task, aside)
+
+
+def test_stop_ends_a_run_that_waits_and_its_task_runs_again(run_of: Any, aside: Any, gate: Any) -> None:
+    task = Counting(gate())
+    ex = run_of(Waits(run=task))
+    run = aside(ex.run_sync)
+    task.gate.reached()
+    ex.stop()
+    assert run.result(10).status == "stopped"
+    assert (ex.status, ex.tasks["t"]) == ("stopped", "pending")
+    goes_on(ex, task, aside)
+
+
+def test_stop_ends_an_awaited_run_too(run_of: Any, aside: Any, gate: Any) -> None:
+    one = gate()
+    ex = run_of(Waits(run=one.passed))
+
+    async def main() -> Any:
+        run = asyncio.ensure_future(ex.run())
+        await asyncio.to_thread(one.reached)
+        await asyncio.to_thread(ex.stop)
+        return await asyncio.wait_for(run, 10)
+
+    assert asyncio.run(main()).status == "stopped"
+
+
+def test_a_sync_task_that_was_stopped_may_not_write_any_more(run_of: Any, gate: Any) -> None:
+    one, ended = gate(), threading.Event()
+
+    def run(ctx: Any) -> None:
+        one.passed_in_thread()
+        try:
+            ctx.state.set("late", 1)
+        finally:
+            ended.set()
+
+    ex = run_of(Task(id="t", run=run))
+    ex.step_sync()
+    one.reached()
+    ex.stop()
+    one.open()
+    assert ended.wait(10)
+    assert ex.pending == ()
+
+
+def test_terminate_is_for_good(run_of: Any, aside: Any, gate: Any) -> None:
+    task = Counting(gate())
+    ex = run_of(Waits(run=task))
+    run = aside(ex.run_sync)
+    task.gate.reached()
+    ex.terminate()
+    assert run.result(10).status == "terminated"
+    assert (ex.status, list(ex.df.executions.status)) == ("terminated", ["terminated"])
+    frames = len(ex.df.frames)
+    assert aside(ex.run_sync).result(10).status == "terminated"
+    assert (task.runs, len(ex.df.frames)) == (1, frames)
+
+
+def test_terminate_at_rest_is_for_good(run_of: Any, aside: Any, gate: Any) -> None:
+    task = Counting(gate())
+    ex = run_of(Waits(run=task))
+    ex.step_sync()
+    task.gate.reached()
+    ex.terminate()
+    assert ex.status == "terminated"
+    assert aside(ex.run_sync).result(10).status == "terminated"
+    assert task.runs == 1
+
+
+@pytest.mark.parametrize("command", ["step", "run", "step_phase"])
+def test_cancelling_an_awaited_command_leaves_the_execution_usable(command: str, run_of: Any, gate: Any) -> None:
+    one = gate()
+    ex = run_of(Waits(run=one.passed))
+    ex.step_sync()
+    ex.step_phase_sync()
+
+    async def main() -> None:
+        waiting = observed(ex, lambda: ex.status == "waiting")
+        moves = asyncio.ensure_future(getattr(ex, command)())
+        assert await asyncio.to_thread(waiting.wait, 10)
+        moves.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await moves
+
+    asyncio.run(main())
+    one.open()
+    assert ex.run_sync().status == "finished"
+    assert ex.df.tasks.attempt[0] == 1
+
+
+@pytest.mark.parametrize("place", ["handler", "effect"])
+def test_cancelling_a_step_inside_a_handler_deals_with_the_task_again(place: str, run_of: Any, gate: Any) -> None:
+    from smithers_nb import Effect
+
+    one = gate()
+    calls: list[int] = []
+
+    async def slow(*_: Any) -> None:
+        calls.append(1)
+        holder[0].state.set("x", len(calls))
+        if len(calls) == 1:
+            await one.passed()
+
+    holder: list[Any] = []
+    ex = run_of(Task(run=lambda: 1, on_finished=slow) if place == "handler" else Effect(run=slow))
+    holder.append(ex)
+
+    async def main() -> None:
+        moves = asyncio.ensure_future(ex.run())
+        await asyncio.to_thread(one.reached)
+        moves.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await moves
+
+    asyncio.run(main())
+    assert ex.run_sync().status == "finished"
+    assert (len(calls), ex.state["x"]) == (2, 2)
+    assert list(ex.df.transitions.status) == ["applied"]
+    frames = ex.df.frames
+    assert list(frames.frame) == list(range(1, len(frames) + 1))
+    assert list(frames.status).count("open") == 1
+
+
+def test_two_commands_at_once_take_turns(run_of: Any, aside: Any) -> None:
+    ex = run_of(Endless())
+    runs = [aside(lambda: ex.run_sync(max_frames=10)) for _ in range(3)]
+    assert [run.result(10).frames for run in runs] == [10, 10, 10]
+    assert list(ex.df.frames.frame) == list(range(1, 31))
+
+
+@pytest.mark.logs_errors
+def test_an_observer_that_raises_is_removed_and_disturbs_nobody(run_of: Any) -> None:
+    calls: list[int] = []
+
+    def bad() -> None:
+        calls.append(1)
+        raise ValueError("bad observer")
+
+    ex = run_of(Endless())
+    ex.observe(bad)
+    assert ex.run_sync(max_frames=3).frames == 3
+    assert len(calls) == 1
+
+
+def test_close_can_be_called_twice_and_during_a_run(run_of: Any, aside: Any, gate: Any) -> None:
+    one = gate()
+    ex = run_of(Waits(run=one.passed))
+    run = aside(ex.run_sync)
+    one.reached()
+    ex.close()
+    ex.close()
+    run.exception(10)
+    assert ex.df.executions.owner.isna().all()

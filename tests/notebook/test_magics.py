@@ -1,0 +1,170 @@
+"""``%%smithers`` in a real ipykernel."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.notebook.kernel import run_cells
+
+ONE = """%%smithers one
+@component
+def One(ctx):
+    return (
+        <Phase name="only">
+            <Task id="t" run={lambda: 1} on_finished={lambda r: ctx.state.set("t", r.output)} />
+        </Phase>
+    )"""
+
+MISTAKES = {
+    "an unknown tag": ('return <Phase name="x"><Cluade id="q">hi</Cluade></Phase>', "Did you mean 'Claude'?", "bad:4:"),
+    "a lower-case unknown tag": ("return <phaze />", "Did you mean 'phase'?", "bad:4:"),
+    "an unknown prop": ('return <Phase nam="x" />', "Did you mean 'name'?", "bad:4:"),
+    "a prop of the wrong type": ('return <Claude max_turns="many">hi</Claude>', "valid integer", "bad:4:"),
+    "a handler on a Phase": ('return <Phase name="x" on_finished={print} />', "runs nothing itself", "bad:4:"),
+    "a misspelt handler": ("return <Task run={print} on_finish={print} />", "Did you mean 'on_finished'?", "bad:4:"),
+    "an id twice": (
+        'return [<Task id="a" run={print}/>, <Task id="a" run={print}/>]',
+        "two nodes have the id 'a'",
+        "bad:4:",
+    ),
+    "a key twice": ('return [<Task key="a" run={print}/>, <Task key="a" run={print}/>]', "have the key 'a'", "bad:4:"),
+    "a component that raises": ("return 1 / 0", "ZeroDivisionError", "bad:4:"),
+    "a write while rendering": ('ctx.state.set("x", 1)', "Move the write into on_finished", "bad:4:"),
+    "a task while rendering": ("asyncio.ensure_future(asyncio.sleep(1))", "was started while rendering", "/Bad[0]"),
+    "a child that is none": ("return {'a': 1}", "can't be a child", "/Bad[0]"),
+}
+
+
+@pytest.fixture(scope="module")
+def mistakes(tmp_path_factory):
+    cells = [f"%%smithers bad\n@component\ndef Bad(ctx):\n    {code}" for code, _, _ in MISTAKES.values()]
+    return run_cells(tmp_path_factory.mktemp("mistakes"), "import asyncio", *cells, ONE, "one.run_sync().status")
+
+
+@pytest.mark.parametrize("number, name", list(enumerate(MISTAKES, 1)), ids=list(MISTAKES))
+def test_a_mistake_fails_the_cell_with_what_and_where(mistakes, number, name):
+    _, message, place = MISTAKES[name]
+    text = mistakes.text(number)
+    assert mistakes.failed(number)
+    assert message in text
+    assert place in text
+    assert "run_cell_magic" not in text.splitlines()[-1]
+    assert "/engine/phases/" not in text, "the way through this package is no help"
+
+
+def test_after_all_these_mistakes_the_notebook_goes_on(mistakes):
+    assert "finished" in mistakes.text(len(MISTAKES) + 2)
+
+
+def test_nothing_is_executed_until_a_step(tmp_path):
+    out = run_cells(tmp_path, ONE, "print(len(one.df.tasks), len(one.df.frames), one.status)")
+    assert "nothing was executed" in out.text(0)
+    assert out.text(1).split() == ["0", "0", "ready"]
+
+
+def test_the_same_cell_again_makes_a_fresh_execution_and_closes_the_old_one(tmp_path):
+    out = run_cells(
+        tmp_path, ONE, "one.step_sync(); first = one", ONE, "one.run_sync()", "Store('smithers.db').df.executions"
+    )
+    assert "RunResult finished" in out.text(3)
+    assert out.text(4).count("terminated") >= 1
+
+
+@pytest.mark.parametrize(
+    "line, expected",
+    [
+        ("%%smithers one --run --quiet", ""),
+        ("%%smithers one --show xml", '<task id="t"'),
+        ("%%smithers one --show tree", "phase only"),
+        ("%%smithers one --show code", "__smithers_jsx__(Phase"),
+        ("%%smithers one --step 2", "1 write pending"),
+        ("%%smithers one --db other.db", "ready"),
+    ],
+)
+def test_options_of_the_magic(tmp_path, line, expected):
+    out = run_cells(tmp_path, ONE.replace("%%smithers one", line))
+    assert expected in out.text(0)
+    assert not out.failed(0)
+    assert (tmp_path / "other.db").exists() == ("other" in line)
+
+
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("%%smithers one --fast", "unrecognized arguments: --fast"),
+        ("%%smithers 1x", "can't be the name of a variable"),
+        ("%%smithers one --root Nope", "no component"),
+        ("%%smithers one --step x", "invalid int value"),
+        ("%%smithers one --resume", "has no execution 'one'"),
+        ('%%smithers one --db "', "No closing quotation"),
+    ],
+)
+def test_a_wrong_option_fails_the_cell_in_one_line(tmp_path, line, message):
+    out = run_cells(
+        tmp_path, ONE.replace("%%smithers one", "%%smithers other --quiet"), ONE.replace("%%smithers one", line)
+    )
+    assert out.failed(1)
+    assert message in out.text(1)
+    assert "Traceback" not in out.text(1)
+
+
+def test_a_syntax_error_is_at_the_line_and_column_of_the_cell(tmp_path):
+    out = run_cells(tmp_path, '%%smithers x\ny = 1\nx = <Phase name="a"><b></Phase>')
+    assert out.failed(0)
+    assert "line 3" in out.text(0) or ":3" in out.text(0)
+    assert "closing tag '</Phase>' does not match '<b>' opened on line 3" in out.text(0)
+
+
+def test_magics_shell_lines_and_await_work_in_the_cell_and_other_cells_are_untouched(tmp_path):
+    cell = """%%smithers w --run --quiet
+import asyncio
+await asyncio.sleep(0)
+%env SMITHERS_WORD=tides
+files = !echo one two
+<Task id="t" run={lambda: files[0]} />"""
+    out = run_cells(
+        tmp_path,
+        cell,
+        "import os\nprint(w.df.tasks['result'][0], os.environ['SMITHERS_WORD'], 1<2)",
+        "%%html\n<b>x</b>",
+    )
+    assert "one two tides True" in out.text(1)
+    assert "<b>x</b>" in out.html(2)
+
+
+def test_a_traceback_of_a_component_shows_the_cells_own_lines(tmp_path):
+    cell = """%%smithers t
+def broken(x):
+    raise KeyError(x)
+
+@component
+def T(ctx):
+    return (
+        <Phase name="p">
+            <Claude>{broken("k")}</Claude>
+        </Phase>
+    )"""
+    out = run_cells(tmp_path, cell)
+    assert '<Claude>{broken("k")}</Claude>' in out.text(0)
+    assert "ComponentError" in out.text(0)
+
+
+def test_the_source_of_a_component_can_be_read(tmp_path):
+    out = run_cells(tmp_path, ONE, "import inspect\nprint(inspect.getsource(One))")
+    assert '<Phase name="only">' in out.text(1)
+
+
+def test_everything_shows_itself(tmp_path):
+    out = run_cells(tmp_path, ONE, "await one.step()", "await one.run()", "one", "one.at(1)")
+    for index, words in ((1, "Frame 1"), (2, "finished"), (3, "finished"), (4, "FrameView 1")):
+        assert words in out.text(index)
+    assert all("<script" not in out.html(index) for index in range(5))
+    assert "Frame 1 after EFFECTS" in out.html(1)
+
+
+def test_an_execution_is_resumed_by_its_name(tmp_path):
+    run_cells(tmp_path, ONE, "one.step_sync()")
+    out = run_cells(
+        tmp_path, ONE.replace("one", "one --resume", 1), "one.run_sync(), one.frame.number, dict(one.state)"
+    )
+    assert "{'t': 1}" in out.text(1)
