@@ -271,3 +271,44 @@ def Broken(ctx):
     expect(stepper.region.get_by_role("alert")).to_contain_text("no <b>luck</b>")
     expect(stepper.region.get_by_role("alert")).to_contain_text("broken:5")
     expect(stepper.region).to_have_attribute("data-frame", "2")
+
+
+def test_after_a_restart_of_the_kernel_every_frame_is_still_there(lab):
+    notebook = lab(
+        [
+            "%load_ext smithers_nb",
+            REPORT + "\n",
+            "report.run_sync()",
+            "from smithers_nb import Store\nstore = Store('smithers.db')\nprint(store.df.executions['name'].tolist(), store.open('report').df.frames['frame'].tolist())\nprint(store.open('report').at(3).xml)",
+        ]
+    )
+    for cell in (0, 1, 2):
+        notebook.run_cell(cell)
+    notebook.restart_kernel()
+    notebook.run_cell(3)
+    assert "['report'] [1, 2, 3, 4, 5]" in notebook.text(3)
+    assert "Write it up: 1. tides 2. turbines" in notebook.text(3)
+
+
+def test_a_kernel_that_is_killed_leaves_an_execution_that_goes_on(lab):
+    notebook = lab(
+        [
+            "%load_ext smithers_nb",
+            REPORT + "\n",
+            "report.step_sync(); report.step_sync().pending",
+            "await Execution.resume(Report, name='report').run()",
+        ]
+    )
+    for cell in (0, 1, 2):
+        notebook.run_cell(cell)
+    notebook.kill_kernel()
+    notebook.restart_kernel()
+    notebook.run_cell(0)
+    notebook.page.evaluate(
+        "() => { window.jupyterapp.shell.currentWidget.content.widgets[1].model.sharedModel.setSource("
+        "window.jupyterapp.shell.currentWidget.content.widgets[1].model.sharedModel.getSource()"
+        ".replace('%%smithers report', '%%smithers again --quiet')) }"
+    )
+    notebook.run_cell(1)
+    notebook.run_cell(3)
+    assert "finished" in notebook.text(3)

@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
 
-from smithers_nb import Task, component
+from smithers_nb import Effect, Task, component
+
+PATIENCE_S = 4.0
 
 
 @pytest.fixture
 def aside() -> Any:
-    """Run something in another thread; the result is waited for, but not for ever."""
-    with ThreadPoolExecutor() as pool:
-        yield lambda work: pool.submit(work)
+    """Run something in another thread; its result can be waited for, but not for ever."""
+
+    def start(work: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+
+        def runs() -> None:
+            try:
+                future.set_result(work())
+            except BaseException as error:
+                future.set_exception(error)
+
+        threading.Thread(target=runs, daemon=True).start()
+        return future
+
+    return start
 
 
 @component
@@ -42,7 +56,7 @@ def test_pause_ends_a_run_and_a_step_goes_on(run_of: Any, aside: Any) -> None:
     run = aside(ex.run_sync)
     assert moving.wait(10)
     ex.pause()
-    result = run.result(10)
+    result = run.result(PATIENCE_S)
     assert (result.status, result.reason) == ("paused", "paused by hand")
     number = ex.frame.number
     assert ex.step_sync().number in (number, number + 1)
@@ -58,7 +72,7 @@ def test_pause_ends_a_run_that_waits_and_the_task_goes_on(run_of: Any, aside: An
     run = aside(ex.run_sync)
     assert waiting.wait(10)
     ex.pause()
-    assert run.result(10).status == "paused"
+    assert run.result(PATIENCE_S).status == "paused"
     assert ex.tasks["t"] == "running"
     one.open()
     assert ex.run_sync().status == "finished"
@@ -86,7 +100,7 @@ class Counting:
 
 
 def goes_on(ex: Any, task: Counting, aside: Any) -> None:
-    result = aside(ex.run_sync).result(10)
+    result = aside(ex.run_sync).result(PATIENCE_S)
     assert (result.status, task.runs, ex.state["done"]) == ("finished", 2, "run 2")
     assert list(ex.df.tasks.attempt) == [2]
     assert list(ex.df.frames.frame) == list(range(1, len(ex.df.frames) + 1))
@@ -108,7 +122,7 @@ def test_stop_ends_a_run_that_waits_and_its_task_runs_again(run_of: Any, aside: 
     run = aside(ex.run_sync)
     task.gate.reached()
     ex.stop()
-    assert run.result(10).status == "stopped"
+    assert run.result(PATIENCE_S).status == "stopped"
     assert (ex.status, ex.tasks["t"]) == ("stopped", "pending")
     goes_on(ex, task, aside)
 
@@ -151,10 +165,10 @@ def test_terminate_is_for_good(run_of: Any, aside: Any, gate: Any) -> None:
     run = aside(ex.run_sync)
     task.gate.reached()
     ex.terminate()
-    assert run.result(10).status == "terminated"
+    assert run.result(PATIENCE_S).status == "terminated"
     assert (ex.status, list(ex.df.executions.status)) == ("terminated", ["terminated"])
     frames = len(ex.df.frames)
-    assert aside(ex.run_sync).result(10).status == "terminated"
+    assert aside(ex.run_sync).result(PATIENCE_S).status == "terminated"
     assert (task.runs, len(ex.df.frames)) == (1, frames)
 
 
@@ -165,7 +179,7 @@ def test_terminate_at_rest_is_for_good(run_of: Any, aside: Any, gate: Any) -> No
     task.gate.reached()
     ex.terminate()
     assert ex.status == "terminated"
-    assert aside(ex.run_sync).result(10).status == "terminated"
+    assert aside(ex.run_sync).result(PATIENCE_S).status == "terminated"
     assert task.runs == 1
 
 
@@ -192,8 +206,6 @@ def test_cancelling_an_awaited_command_leaves_the_execution_usable(command: str,
 
 @pytest.mark.parametrize("place", ["handler", "effect"])
 def test_cancelling_a_step_inside_a_handler_deals_with_the_task_again(place: str, run_of: Any, gate: Any) -> None:
-    from smithers_nb import Effect
-
     one = gate()
     calls: list[int] = []
 
@@ -226,7 +238,7 @@ def test_cancelling_a_step_inside_a_handler_deals_with_the_task_again(place: str
 def test_two_commands_at_once_take_turns(run_of: Any, aside: Any) -> None:
     ex = run_of(Endless())
     runs = [aside(lambda: ex.run_sync(max_frames=10)) for _ in range(3)]
-    assert [run.result(10).frames for run in runs] == [10, 10, 10]
+    assert [run.result(PATIENCE_S).frames for run in runs] == [10, 10, 10]
     assert list(ex.df.frames.frame) == list(range(1, 31))
 
 
@@ -251,5 +263,5 @@ def test_close_can_be_called_twice_and_during_a_run(run_of: Any, aside: Any, gat
     one.reached()
     ex.close()
     ex.close()
-    run.exception(10)
+    run.exception(PATIENCE_S)
     assert ex.df.executions.owner.isna().all()

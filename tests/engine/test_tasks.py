@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from smithers_nb import Phase, Task, component
+from smithers_nb import Task, component
 from smithers_nb.errors import RunError
 
 
@@ -218,17 +218,46 @@ def test_a_write_of_a_task_that_has_ended_is_refused(run_of: Any) -> None:
         doors[0]()
 
 
-def test_base_exceptions_of_a_task_do_not_hang_the_run(run_of: Any) -> None:
-    def leaves() -> None:
-        raise SystemExit(3)
+EXITS = """
+import sys, threading
+from smithers_nb import *
 
-    ex = run_of(Phase(name="a")[Task(id="t", run=leaves)])
-    done = threading.Event()
+def leaves(*_):
+    sys.exit(3)
 
-    def run() -> None:
+async def leaves_on_loop():
+    sys.exit(3)
+
+@component
+def App():
+    leaves()
+
+app = {
+    "thread": Task(run=leaves),
+    "coroutine": Task(run=leaves_on_loop),
+    "handler": Task(run=lambda: 1, on_finished=leaves),
+    "effect": Effect(run=leaves),
+    "component": App(),
+}[sys.argv[1]]
+
+def run(app):
+    ex = Execution(app, store="t.db")
+    try:
         ex.run_sync()
-        done.set()
+    except BaseException as error:
+        print(type(error).__name__, flush=True)
 
-    threading.Thread(target=run, daemon=True).start()
-    assert done.wait(5)
-    assert (ex.status, ex.tasks["t"]) == ("failed", "failed")
+for app in (app, Task(run=lambda: 1)):
+    thread = threading.Thread(target=run, args=[app], daemon=True)
+    thread.start()
+    thread.join(4)
+    print("hangs" if thread.is_alive() else "ends", flush=True)
+import os; os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("place", ["thread", "coroutine", "handler", "effect", "component"])
+def test_sys_exit_in_the_users_code_does_not_take_the_engine_with_it(place: str, python: Any) -> None:
+    """People write exit() in a cell; all executions of the process live on the engine's thread."""
+    done = python(EXITS, place)
+    assert "hangs" not in done.stdout and done.stdout.count("ends") == 2, done.stdout + done.stderr[-1500:]

@@ -1,0 +1,96 @@
+"""The error tree, and what every error says."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+
+from smithers_nb import errors
+
+TREE = {
+    "SmithersError": "Exception",
+    "PlanError": "SmithersError",
+    "UnknownTagError": "PlanError",
+    "PropError": "PlanError",
+    "EventPropError": "PropError",
+    "DuplicateIdError": "PlanError",
+    "DuplicateKeyError": "PlanError",
+    "PurityError": "SmithersError",
+    "RenderWriteError": "PurityError",
+    "RenderTaskError": "PurityError",
+    "RenderMutationError": "PurityError",
+    "RunError": "SmithersError",
+    "ComponentError": "RunError",
+    "HandlerError": "RunError",
+    "EffectError": "RunError",
+    "EffectLoopError": "RunError",
+    "StoreError": "SmithersError",
+    "NotStorableError": "StoreError",
+    "ExecutionOwnedError": "StoreError",
+    "UnknownExecutionError": "StoreError",
+    "SchemaVersionError": "StoreError",
+    "StoreBusyError": "StoreError",
+    "StoreDamagedError": "StoreError",
+    "AgentError": "SmithersError",
+    "AgentConfigError": "AgentError",
+}
+
+
+def test_the_tree_of_errors_is_this() -> None:
+    found = {
+        name: error.__bases__[0].__name__
+        for name, error in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(error, BaseException)
+    }
+    assert found == TREE
+    assert sorted(errors.__all__) == sorted(TREE)
+
+
+@pytest.mark.parametrize("name", TREE)
+def test_every_error_is_in_the_drawing_and_has_a_docstring(name: str) -> None:
+    assert f" {name}" in f" {errors.__doc__}".replace("─", " ").replace("\n", " ")
+    assert getattr(errors, name).__doc__
+
+
+PLACES: dict[str, tuple[dict[str, Any], str]] = {
+    "nowhere": ({}, "what"),
+    "frame 0 counts": ({"frame": 0}, "what (frame 0)"),
+    "all": ({"path": "/a[0]", "frame": 3, "source": "cell:1:2", "node_id": "x"}, "what (/a[0], frame 3, cell:1:2)"),
+}
+
+
+@pytest.mark.parametrize(("place", "text"), PLACES.values(), ids=PLACES)
+def test_the_place_is_in_the_message_and_in_the_attributes(place: dict[str, Any], text: str) -> None:
+    error = errors.PlanError("what", **place)
+    assert str(error) == text
+    assert {name: getattr(error, name) for name in place} == place
+
+
+def test_what_is_known_of_the_place_stays() -> None:
+    error = errors.PlanError("what", frame=0, path="/a[0]")
+    error.at(frame=1, path="/b[0]", source="s")
+    assert (error.frame, error.path, error.source) == (0, "/a[0]", "s")
+
+
+@pytest.mark.parametrize(
+    ("word", "near"),
+    [("cluade", " Did you mean 'claude'?"), ("Phase", " Did you mean 'phase'?"), ("zzzz", "")],
+)
+def test_the_nearest_word_is_suggested(word: str, near: str) -> None:
+    assert errors.did_you_mean(word, ["claude", "phase"]) == near
+
+
+def test_ipython_is_shown_the_users_lines_only(run_of: Any) -> None:
+    from smithers_nb import component
+
+    @component
+    def App() -> Any:
+        return 1 / 0
+
+    with pytest.raises(errors.ComponentError) as caught:
+        run_of(App()).step_sync()
+    shown = "\n".join(caught.value._render_traceback_())
+    assert "return 1 / 0" in shown and "ZeroDivisionError" in shown
+    assert "smithers_nb/" not in shown
