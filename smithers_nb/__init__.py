@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from .agents.scripted import scripted
     from .execution import Execution
-    from .jsx.create import jsx
     from .nodes.control import If
     from .nodes.effect import Effect
     from .nodes.element import Fragment, component
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from .notebook.stepper import Stepper
     from .records import Frame, RunResult
     from .store.store import Store
+    from .syntax.create import jsx
 
 __all__ = [
     "Claude",
@@ -53,7 +53,7 @@ __all__ = [
 _HOMES = {
     "smithers_nb.agents.scripted": ("scripted",),
     "smithers_nb.execution": ("Execution",),
-    "smithers_nb.jsx.create": ("jsx",),
+    "smithers_nb.syntax.create": ("jsx",),
     "smithers_nb.nodes.control": ("If",),
     "smithers_nb.nodes.effect": ("Effect",),
     "smithers_nb.nodes.element": ("Fragment", "component"),

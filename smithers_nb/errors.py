@@ -6,7 +6,8 @@ SmithersError
 │   ├── PropError
 │   ├── EventPropError
 │   ├── DuplicateIdError
-│   └── DuplicateKeyError
+│   ├── DuplicateKeyError
+│   └── MissingKeyError
 ├── PurityError             rendering did something other than render
 │   ├── RenderWriteError
 │   ├── RenderTaskError
@@ -24,7 +25,8 @@ SmithersError
 │   ├── StoreBusyError
 │   └── StoreDamagedError
 └── AgentError
-    └── AgentConfigError
+    ├── AgentConfigError
+    └── ApprovalError
 
 Errors in the JSX of a cell are Python's own ``SyntaxError``, at the line and column of the cell.
 
@@ -41,6 +43,7 @@ from difflib import get_close_matches
 __all__ = [
     "AgentConfigError",
     "AgentError",
+    "ApprovalError",
     "ComponentError",
     "DuplicateIdError",
     "DuplicateKeyError",
@@ -49,6 +52,7 @@ __all__ = [
     "EventPropError",
     "ExecutionOwnedError",
     "HandlerError",
+    "MissingKeyError",
     "NotStorableError",
     "PlanError",
     "PropError",
@@ -160,6 +164,10 @@ class DuplicateKeyError(PlanError):
     """Two siblings with the same key."""
 
 
+class MissingKeyError(PlanError):
+    """An item of an Each without a key."""
+
+
 class PurityError(SmithersError):
     """A component did something other than compute its nodes; the frame was not committed."""
 
@@ -230,6 +238,10 @@ class AgentError(SmithersError):
 
 class AgentConfigError(AgentError):
     """A model, provider package or key that is missing or misspelt. Nothing was sent and nothing paid for."""
+
+
+class ApprovalError(AgentError):
+    """An answer to an approval that does not wait, or a choice that it does not offer."""
 
 
 def _inside(filename: str) -> bool:

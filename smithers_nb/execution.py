@@ -6,35 +6,36 @@ import hashlib
 import inspect
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, Self
 
 from .agents.pydantic_ai import PydanticAiRunner
+from .artifacts import Artifact
 from .bridge import engine
-from .engine.context import StateDoor, refuse_while_rendering
+from .engine.context import Context, StateDoor
 from .engine.draft import Draft
-from .engine.live import EffectMemory, Live
 from .engine.loop import Loop
+from .engine.opening import Opening, create, reopen
 from .engine.phases.render import render
+from .engine.place import refuse_while_rendering
 from .engine.purity import Snapshot
-from .engine.state import Cell
-from .engine.tasks import TaskEntry
 from .errors import NotStorableError, PropError, UnknownExecutionError
 from .nodes.element import Component
 from .nodes.tree import Tree
-from .records import Frame, Phase, RunResult, Status, TaskResult, Write
+from .records import Frame, Phase, RunResult, Status, Write
 from .store import writer
 from .store.connection import Database, Durability
 from .store.frames import DataFrames
 from .store.history import FrameView, History
-from .store.lease import Lease
 from .store.reader import Reader
 from .store.store import Store
 from .values import Stored, Unstorable, decode, encode
 from .version import __version__
 
 _runner = PydanticAiRunner()
+
+Until = Callable[[Frame], bool] | str | None
 
 
 class Execution:
@@ -165,8 +166,15 @@ class Execution:
         """Do one phase and return the frame so far."""
         return await engine.wait(self._step_phase())
 
-    async def run(self, until: Callable[[Frame], bool] | None = None, max_frames: int | None = None) -> RunResult:
-        """Go on until it is over, paused, ``until(frame)`` is true, or ``max_frames`` were rendered."""
+    async def run(self, until: Until = None, max_frames: int | None = None) -> RunResult:
+        """Go on until it is over, is paused, waits only for people, or ``max_frames`` were rendered.
+
+        ``until`` stops it at a rest, too: a function of the frame; a state key, which then holds something true; or an
+        expression over ``state`` and ``frame``, such as ``"state['n'] > 3"``.
+
+        Raises:
+            ValueError: if ``until`` is a text that is no expression.
+        """
         return await engine.wait(self._run(until, max_frames))
 
     def step_sync(self) -> Frame:
@@ -177,7 +185,7 @@ class Execution:
         """Do what ``step_phase`` does, and block until it is done."""
         return engine.call(self._step_phase())
 
-    def run_sync(self, until: Callable[[Frame], bool] | None = None, max_frames: int | None = None) -> RunResult:
+    def run_sync(self, until: Until = None, max_frames: int | None = None) -> RunResult:
         """Do what ``run`` does, and block until it is done; safe in a notebook cell, and Stop interrupts it."""
         return engine.call(self._run(until, max_frames))
 
@@ -198,6 +206,58 @@ class Execution:
         if not self._closed:
             engine.call(self._close())
 
+    # ---- steering ----------------------------------------------------------------------------------------------
+
+    def answer(self, approval_id: str, choice: str, comment: str | None = None) -> None:
+        """Answer an approval, by its id or its node's; one of a child execution as well.
+
+        Raises:
+            ApprovalError: if none of that id waits, or it does not offer the choice.
+        """
+        engine.call(self._live.answer(approval_id, choice, comment))
+
+    def cancel(self, node_id: str) -> None:
+        """Cancel the task of a node; its ``on_error`` gets the result, if it has one.
+
+        Raises:
+            RunError: if nothing of that node is under way.
+        """
+        engine.call(self._live.tasks.cancel(node_id))
+
+    def retry(self, node_id: str) -> None:
+        """Run the task of a node again, as a new task.
+
+        Raises:
+            RunError: if the node has no task that has ended.
+        """
+        engine.call(self._live.tasks.retry(node_id))
+
+    def swap(self, app: object, props: Mapping[str, Any] | None = None) -> None:
+        """Put new code under the running state: nodes that keep their identity keep their tasks.
+
+        Raises:
+            ComponentError, PlanError, PurityError: if the new app can't be rendered; then the old one stays.
+        """
+        root = _root(app, props)
+        engine.call(self._swap(root, _name_of(app), _code_hash(app)))
+
+    def edit_pending(self, id: str, value: object) -> None:
+        """Change the value of a pending write while its frame is at rest; recorded as an operator's.
+
+        Raises:
+            RunError: if no write of that id is pending.
+            NotStorableError: if the store can't give the value back equal.
+        """
+        engine.call(self._live.edit_pending(self._loop.draft, id, value))
+
+    def drop_pending(self, id: str) -> None:
+        """Let a pending write fall while its frame is at rest; recorded as an operator's.
+
+        Raises:
+            RunError: if no write of that id is pending.
+        """
+        engine.call(self._live.drop_pending(self._loop.draft, id))
+
     # ---- looking -----------------------------------------------------------------------------------------------
 
     @property
@@ -211,6 +271,16 @@ class Execution:
         return self._loop.reason
 
     @property
+    def over(self) -> bool:
+        """Whether it has ended, and nothing is left to do; an operator's write makes it go on."""
+        return self._loop.over
+
+    @property
+    def result(self) -> Any:  # Any: it is what the user stored
+        """The value of the ``End`` that was reached; None without one."""
+        return decode(self._loop.result) if self._loop.result else None
+
+    @property
     def frame(self) -> Frame | None:
         """The frame under way, or the last one; None before the first of this process."""
         draft = self._loop.draft
@@ -220,6 +290,16 @@ class Execution:
     def state(self) -> StateDoor:
         """The committed state. ``set``, ``update`` and ``delete`` queue an operator's write for the next FLUSH."""
         return self._live.context.state
+
+    @property
+    def ctx(self) -> Context:
+        """What components are given as ``ctx``, to be used here: ``ex.ctx.vol``, ``.db``, ``.fs``, ``.artifact`` …"""
+        return self._live.context
+
+    @property
+    def artifacts(self) -> list[Artifact]:
+        """What the run has made to be shown, oldest first. Each draws itself in a notebook; observers hear of it."""
+        return self.store.reader.artifacts(self.execution_id)
 
     @property
     def pending(self) -> tuple[Write, ...]:
@@ -319,57 +399,24 @@ class Execution:
         self.store = store if isinstance(store, Store) else Store(store)
         """The file."""
 
-    def _start(
-        self, row: writer.ExecutionRow, database: Database, lease: Lease, cells: dict[str, Cell], models: dict[str, Any]
-    ) -> Live:
-        self._live = Live(
-            execution_id=row.execution_id,
-            name=row.name,
-            app=self._app,
-            database=database,
-            runner=_runner,
-            seed=row.seed,
-            lease=lease,
-            cells=cells,
-            models=models,
-        )
-        self._loop = Loop(self._live)
-        engine.at_exit(self._close)
-        return self._live
-
     async def _create(
         self, row: writer.ExecutionRow, state: dict[str, Stored], models: dict[str, Any], durability: Durability
     ) -> None:
         database = await Database.open(self.store.path, durability)
-        lease = Lease()
-        try:
-            await database.transaction(writer.create_execution, row, lease, state)
-        except BaseException:
-            await database.close()
-            raise
-        cells = {key: Cell(value, 1) for key, value in state.items()}
-        self._start(row, database, lease, cells, models).cause("start")
+        await self._started(database, create(row, Opening(self._app, database, _runner, models), state))
 
     async def _reopen(self, row: writer.ExecutionRow, models: dict[str, Any]) -> None:
         database = await Database.open(self.store.path)
-        lease = Lease()
+        await self._started(database, reopen(row, Opening(self._app, database, _runner, models)))
+
+    async def _started(self, database: Database, opening: Awaitable[Loop]) -> None:
         try:
-            await database.transaction(writer.claim_execution, row.execution_id, lease)
-            await database.transaction(writer.release_tasks, row.execution_id, "its process ended")
+            self._loop = await opening
         except BaseException:
             await database.close()
             raise
-        reader, id = self.store.reader, row.execution_id
-        last = reader.last_frame(id)
-        state = reader.state(id, last + 1)
-        live = self._start(row, database, lease, {key: Cell(*found) for key, found in state.items()}, models)
-        live.frame = last
-        live.tree, live.since = reader.tree(id, last)
-        live.effect_runs = {node: EffectMemory(deps) for node, deps in reader.effect_deps(id).items()}
-        for task in reader.tasks(id):
-            if node := live.tree.index.get(task["node_id"]):
-                live.tasks.add(_task_entry(TaskEntry(task["task_id"], node), task))
-        live.cause("resumed")
+        self._live = self._loop.live
+        engine.at_exit(self._close)
 
     async def _step(self) -> Frame:
         refuse_while_rendering("step() was called")
@@ -381,11 +428,25 @@ class Execution:
         await self._loop.phase()
         return self._frame()
 
-    async def _run(self, until: Callable[[Frame], bool] | None, max_frames: int | None) -> RunResult:
+    async def _run(self, until: Until, max_frames: int | None) -> RunResult:
         refuse_while_rendering("run() was called")
         most = self._max_frames if max_frames is None else max_frames
-        outcome = await self._loop.run(most, (lambda: until(self._frame())) if until else None)
+        outcome = await self._loop.run(most, self._condition(until) if until is not None else None)
         return RunResult(self.status, outcome.reason or self.reason, outcome.frames, self.frame, outcome.problems)
+
+    def _condition(self, until: Callable[[Frame], bool] | str) -> Callable[[], str | None]:
+        """Return a function that says why to stop, if so."""
+        if callable(until):
+            test, words = until, "the condition of until="
+        elif until.isidentifier():
+            test, words = (lambda _frame: bool(self.state.get(until))), f"state key {until!r}"
+        else:
+            try:
+                code = compile(until, "<until>", "eval")
+            except SyntaxError as error:
+                raise ValueError(f"until={until!r} is no expression over state and frame: {error.msg}.") from None
+            test, words = (lambda frame: bool(eval(code, {"state": self.state, "frame": frame}))), until
+        return lambda: f"{words} is true" if test(self._frame()) else None
 
     def _frame(self) -> Frame:
         frame = self.frame
@@ -395,9 +456,22 @@ class Execution:
             )
         return frame
 
+    async def _swap(self, app: object, name: str, code_hash: str) -> None:
+        live = self._live
+        before, live.app = live.app, app
+        try:
+            await self._preview()
+        except BaseException:
+            live.app = before
+            raise
+        self._app = app
+        live.changed = None
+        await live.database.transaction(writer.swap_app, live.execution_id, live.frame, name, code_hash)
+        live.cause("the app was swapped")
+
     async def _preview(self) -> Tree:
         live = self._live
-        snapshot = Snapshot(live.frame + 1, live.cells, live.snapshot_time, live.seed)
+        snapshot = Snapshot(live.frame + 1, live.cells, live.snapshot_time, live.seed, live.loops, None, live.vol)
         return render(live.app, snapshot, live.context).tree
 
     async def _close(self) -> None:
@@ -447,33 +521,3 @@ def _newest(reader: Reader) -> str:
     if not rows:
         raise UnknownExecutionError(f"{reader.path} has no execution yet.")
     return str(rows[0][0])
-
-
-def _task_entry(entry: TaskEntry, row: dict[str, Any]) -> TaskEntry:
-    """Fill a task's entry from its row."""
-    entry.status = row["status"]
-    entry.attempt = row["attempt"]
-    entry.settled = row["settled_at_frame"] is not None
-    if row["ended_at"] is not None:
-        stored = Stored(row["result"], row["result_type"]) if row["result"] is not None else None
-        output = decode(stored) if stored else None
-        error = (row["error"] or "").strip().rpartition("\n")[2] or None
-        entry.result = TaskResult(
-            node_id=row["node_id"],
-            task_id=row["task_id"],
-            status=row["status"],
-            output=output,
-            text=output if isinstance(output, str) else stored.text if stored else error or "",
-            error=error,
-            attempts=row["attempt"],
-            usage={key: row[key] for key in ("input_tokens", "output_tokens", "requests") if row[key] is not None},
-            cost_usd=row["cost_usd"],
-            duration_s=_seconds(row["started_at"], row["ended_at"]),
-        )
-    return entry
-
-
-def _seconds(start: str | None, end: str | None) -> float:
-    from datetime import datetime
-
-    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds() if start and end else 0.0

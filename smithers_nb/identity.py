@@ -6,6 +6,7 @@ A path is the parent's path, ``/`` and a segment::
     step[2.0]      a list (or Fragment) opens its own level: first child of the list in slot 2
     claude["k"]    a key, in quotes, so that the key "1" is never the index 1
     Report[0]      a component is a segment too
+    @3             the third iteration of a loop, so that each one mounts anew
 
 The id is the one that the user gave, or the first 12 hex digits of the path's sha256: the same in every process
 and for every ``PYTHONHASHSEED``.
@@ -14,6 +15,7 @@ and for every ``PYTHONHASHSEED``.
 from __future__ import annotations
 
 import json
+import re
 from functools import lru_cache
 from hashlib import sha256
 from typing import NewType
@@ -46,6 +48,28 @@ def child_path(parent: Path, name: str, slot: str, key: str | None) -> Path:
     '/phase[0]/step["a"]'
     """
     return Path(f"{parent}/{name}[{slot if key is None else json.dumps(key, ensure_ascii=False)}]")
+
+
+def iteration_path(loop: Path, iteration: int) -> Path:
+    """Return the path below which everything of one iteration stands.
+
+    >>> iteration_path(Path("/while[0]"), 3)
+    '/while[0]/@3'
+    """
+    return Path(f"{loop}/@{iteration}")
+
+
+def loop_of(path: str) -> str:
+    """Return the path of the innermost iteration that a node stands in; "" outside of loops.
+
+    >>> loop_of("/while[0]/@2/phase[0]"), loop_of('/step["/@3/"]')
+    ('/while[0]/@2', '')
+    """
+    if "/@" not in path:
+        return ""
+    unquoted = re.sub(r'"(?:[^"\\]|\\.)*"', lambda key: "_" * len(key[0]), path)
+    found = list(re.finditer(r"/@\d+(?=/)", unquoted))
+    return path[: found[-1].end()] if found else ""
 
 
 def child_slot(slot: str, index: int) -> str:

@@ -25,14 +25,27 @@ class Phase(StrEnum):
 
 
 Origin = Literal["handler", "effect", "operator", "task", "init"]
+Scope = Literal["state", "vol"]
+"""Stored state, and volatile state in memory."""
 Op = Literal["set", "update", "delete", "init"]
 WriteStatus = Literal["queued", "applied", "noop", "overridden", "rolled_back", "edited", "dropped"]
 TaskStatus = Literal["pending", "running", "blocked", "succeeded", "failed", "cancelled", "abandoned"]
-Status = Literal["ready", "running", "paused", "waiting", "finished", "failed", "stopped", "terminated"]
-"""Of an execution. ready: no frame yet; paused: at rest, a step goes on; waiting: tasks are under way;
-stopped: its tasks were interrupted, a step goes on; finished, failed, terminated: over."""
+Status = Literal["ready", "running", "paused", "waiting", "finished", "failed", "stopped", "stalled", "terminated"]
+"""Of an execution. ready: no frame yet; paused: at rest, a step goes on; waiting: for tasks or people; stopped: by a
+Stop, or by hand, and then a step goes on; finished, failed, stalled, terminated: over."""
 
-OVER: frozenset[Status] = frozenset({"finished", "failed", "terminated"})
+
+LoopKey = tuple[str, str]
+"""The iteration that a loop stands in itself ("" outside of loops), and its id."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoopState:
+    """How far a loop has come."""
+
+    iteration: int
+    """From 1."""
+    status: Literal["running", "done", "max_reached"] = "running"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +54,7 @@ class Write:
 
     id: str
     """``4w2``: the second write queued during frame 4."""
-    scope: Literal["state", "vol"]
+    scope: Scope
     key: str
     op: Op
     old: Any  # Any: it is what the user stored
@@ -93,6 +106,17 @@ class EffectRun:
     writes: int
     ms: float
     error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What is neither a write nor a call, such as a file that was written."""
+
+    frame: int
+    kind: str
+    node_id: str | None
+    payload: str
+    """As JSON."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,29 @@ class Stored(NamedTuple):
     """``str``, ``int``, ``float``, ``bool``, ``NoneType``, ``list``, ``dict``, or ``module:Class`` of a model."""
 
 
+class Held(Stored):
+    """A volatile value: the object itself, beside what is shown of it. It equals one that holds the same object, or an
+    equal one of the same type.
+    """
+
+    value: Any  # Any: it is what the user set
+
+    @classmethod
+    def of(cls, value: object) -> Held:
+        """Return any value, held; nothing is refused."""
+        held = cls(_shown_text(value), type(value).__qualname__)
+        held.value = value
+        return held
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Held) and _same(self.value, other.value)
+
+    def __ne__(self, other: object) -> bool:  # A tuple has its own.
+        return not self == other
+
+    __hash__ = None  # type: ignore[assignment]  # what it holds may have none
+
+
 class Unstorable(ValueError):
     """Why a value can't be stored, in words. The caller adds which one it was and who set it."""
 
@@ -74,11 +97,13 @@ def _advice(value: object) -> str:
 
 
 def decode(stored: Stored, strict: object = None) -> Any:  # Any: it is what the user stored
-    """Return a fresh value; changing it in place changes nothing else.
+    """Return a fresh value; changing it in place changes nothing else. One that is held is the object itself.
 
     A pydantic model whose class can't be found in this process comes back as a dict, with a warning.
     ``strict`` is a model to take the class from.
     """
+    if isinstance(stored, Held):
+        return stored.value
     if ":" not in stored.type:
         return json.loads(stored.text)
     model = type(strict) if isinstance(strict, BaseModel) else _model(stored.type)
@@ -120,3 +145,33 @@ def shown(value: object) -> object:
         return [shown(item) for item in value]
     name = getattr(value, "__name__", None)
     return f"{type(value).__name__}({name if isinstance(name, str) else '…'})"
+
+
+def readable(value: object) -> Stored:
+    """Return the value as it is stored; of one that can't be, what is shown of it.
+
+    >>> readable({1, 2})
+    Held(text='"set(…)"', type='set')
+    """
+    try:
+        return encode(value)
+    except Unstorable:
+        return Held.of(value)
+
+
+def _shown_text(value: object) -> str:
+    try:
+        text = json.dumps(shown(value), ensure_ascii=False)
+        return text if text.isprintable() else json.dumps(json.loads(text))
+    except Exception:  # noqa: BLE001  # the user's object: it may contain itself, or fail to say what it is
+        return json.dumps(f"{type(value).__name__}(…)")
+
+
+def _same(one: object, other: object) -> bool:
+    if one is other:
+        return True
+    try:
+        # An array's == gives an array, which is neither true nor false.
+        return type(one) is type(other) and (one == other) is True
+    except Exception:  # noqa: BLE001  # the user's __eq__; what can't be compared counts as another value
+        return False

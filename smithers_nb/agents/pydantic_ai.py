@@ -44,6 +44,12 @@ class PydanticAiRunner:
             AgentConfigError: with what to install or set.
         """
         await self._model(task)
+        if not task.prompt.strip():
+            raise AgentConfigError(
+                f"{task.node_id} has no prompt: its children are what the model is asked. Write it between the tags.",
+                node_id=task.node_id,
+                source=task.source,
+            )
 
     async def run(self, task: AgentTask, record: Recorder) -> AgentReply:
         """Run the agent to its end; every request is recorded before the next one."""
@@ -51,16 +57,7 @@ class PydanticAiRunner:
         from pydantic_ai.usage import UsageLimits
 
         result = await agent.run(task.prompt or None, usage_limits=UsageLimits(request_limit=task.max_turns))
-        usage = result.usage
-        return AgentReply(
-            output=result.output,
-            usage={
-                "input_tokens": usage.input_tokens,
-                "output_tokens": usage.output_tokens,
-                "requests": usage.requests,
-            },
-            cost_usd=_total([_cost(message) for message in result.new_messages() if message.kind == "response"]),
-        )
+        return AgentReply(result.output)
 
     async def _agent(self, task: AgentTask, record: Recorder) -> Agent[None, Any]:
         model = await self._model(task)
@@ -233,8 +230,3 @@ def _cost(response: ModelResponse) -> float | None:
         return float(response.cost().total_price)
     except (LookupError, ValueError, AssertionError):
         return None
-
-
-def _total(costs: list[float | None]) -> float | None:
-    known = [cost for cost in costs if cost is not None]
-    return sum(known) if len(known) == len(costs) else None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 
@@ -47,9 +47,6 @@ class AgentReply:
     """How an agent ended, when it did not raise."""
 
     output: Any  # Any: text, or what output_type says
-    usage: Mapping[str, int] = field(default_factory=dict)
-    """``input_tokens``, ``output_tokens``, ``requests``; each request counted once."""
-    cost_usd: float | None = None
 
 
 Recorder = Callable[[Request], Awaitable[None]]

@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from ..errors import SmithersError
+from ..nodes.base import NodeBase
 from ..nodes.diff import Changes
 from ..nodes.tree import EMPTY, Tree
 from ..records import EffectRun, Frame, HandlerCall, Phase, Problem, Write
@@ -19,6 +20,7 @@ from .state import Transaction
 
 if TYPE_CHECKING:
     from .live import EffectMemory
+    from .phases.render import Rendered
     from .purity import Snapshot
     from .tasks import TaskEntry
 
@@ -45,6 +47,10 @@ class Draft:
     """The tree of the frame before."""
     tree: Tree = EMPTY
     """The frame's own, once RENDER is done; until then the one before."""
+    rendered: Rendered | None = None
+    """What RENDER remembers for the next frame."""
+    generation: int = 0
+    """Of ``purity.generation``, when the frame began."""
     changes: Changes = field(default_factory=Changes)
     schedule: Schedule = field(default_factory=Schedule)
     transactions: list[Transaction] = field(default_factory=list)
@@ -55,6 +61,10 @@ class Draft:
     effects: list[EffectRun] = field(default_factory=list)
     effect_runs: dict[str, EffectMemory] | None = None
     """The memory of effects after this frame; None if none ran."""
+    ending: NodeBase | None = None
+    """The Stop or End that ends the execution after this frame."""
+    operated: bool = False
+    """Whether FLUSH applied writes of a person's or a task's."""
     settled: list[str] = field(default_factory=list)
     """Task ids that FLUSH marks as dealt with."""
     problems: list[Problem] = field(default_factory=list)
@@ -87,6 +97,13 @@ class Draft:
         if self.snapshot is None:
             raise RuntimeError(f"frame {self.number} has no snapshot yet")
         return self.snapshot
+
+    @property
+    def memory(self) -> dict[str, EffectMemory]:
+        """The memory of effects that this frame is changing."""
+        if self.effect_runs is None:
+            self.effect_runs = {}
+        return self.effect_runs
 
     def problem(self, error: SmithersError, phase: Phase) -> None:
         """Add an error that does not stop the frame."""

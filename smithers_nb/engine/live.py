@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from itertools import count
 from time import time
 from typing import Any, Literal
 
 from ..agents.runner import Runner
+from ..errors import RunError
+from ..nodes.runnable import Smithers
 from ..nodes.tree import EMPTY, Tree, TreeNode
+from ..records import LoopKey, LoopState, Phase, Scope, Write
 from ..store.connection import Database
 from ..store.lease import Lease
-from ..store.writer import TaskEnd
+from ..store.writer import TaskEnd, Work, add_event
+from ..values import decode
 from .context import Context
+from .draft import Draft
+from .files import Watch
 from .observe import Observers
+from .phases.render import Rendered
+from .purity import generation
+from .schedule import Schedule
+from .signals import ComputedValues
 from .state import Cell, Transaction
-from .tasks import Tasks
+from .tasks import TaskEntry, Tasks
+
+logger = logging.getLogger(__name__)
 
 
 class Live:
@@ -48,17 +62,33 @@ class Live:
         self.models = models
         self.seed = seed
         self.lease = lease
+        self.closed = False
+        """Nothing more is written."""
         self.frame = 0
         """Number of the last frame that was committed."""
         self.snapshot_time = time()
         self.cells = cells
+        self.vol: dict[str, Cell] = {}
+        """Volatile values; like the cells, but in memory only."""
         self.tree: Tree = EMPTY
         """The last one that was committed."""
+        self.loops: dict[LoopKey, LoopState] = {}
+        """Loops that have begun."""
+        self.rendered: Rendered | None = None
+        """What RENDER remembers of the last committed frame."""
+        self.changed: set[str] | None = None
+        """What changed since then, as in ``Snapshot.changed``; None if anything may have."""
+        self.generation = generation()
+        self.schedule = Schedule()
+        self.schedule_of = -1
+        """``tasks.version`` for which the schedule holds."""
         self.since: dict[str, int] = {}
         """from_frame of every node's open version."""
         self.tasks = Tasks(self)
         self.effect_runs: dict[str, EffectMemory] = {}
         self.context = Context(self)
+        self.computed = ComputedValues()
+        self.watch = Watch(self._file_changed)
         self.observers = Observers()
         self.causes: list[str] = []
         """Why a frame is due."""
@@ -70,6 +100,7 @@ class Live:
         self._lock = threading.Lock()
         self._loop = asyncio.get_running_loop()
         self._awake = asyncio.Event()
+        self._recording: set[asyncio.Task[None]] = set()
 
     # ---- causes ------------------------------------------------------------------------------------------------
 
@@ -78,6 +109,15 @@ class Live:
         if why not in self.causes:
             self.causes.append(why)
         self._awake.set()
+
+    def note(self, changed: str) -> None:
+        """Something that components may have read is another now: ``Snapshot.changed``."""
+        if self.changed is not None:
+            self.changed.add(changed)
+
+    def _file_changed(self, why: str) -> None:
+        self.cause(why)
+        self.observers.notify()
 
     def wake(self) -> None:
         """Let the loop look again whether there is something to do; from any thread."""
@@ -92,6 +132,58 @@ class Live:
     def outstanding(self) -> bool:
         """Whether something is still to come without anybody's doing."""
         return bool(self.causes or self.inbox or self.ending or self.tasks.outstanding)
+
+    # ---- steering ----------------------------------------------------------------------------------------------
+
+    async def answer(self, id: str, choice: str, comment: str | None) -> None:
+        """Answer an approval of this execution, or of a child's."""
+        for child in self.tasks.children.values():
+            if any(id in (entry.task_id, entry.node.id) for entry in child.live.tasks.blocked):
+                await child.live.answer(id, choice, comment)
+                return
+        await self.tasks.answer(id, choice, comment)
+
+    async def edit_pending(self, draft: Draft | None, id: str, value: object) -> None:
+        """Change a pending write's value."""
+        transaction, place = self._pending(draft, id)
+        queued = transaction.queued[place]
+        stored = transaction.encoded(queued.write.key, value, queued.write.scope)
+        write = replace(queued.write, op="set", new=decode(stored), status="edited")
+        transaction.queued[place] = replace(queued, write=write, value=stored, function=None)
+        await self._operated("edit", queued.write, stored.text)
+
+    async def drop_pending(self, draft: Draft | None, id: str) -> None:
+        """Let a pending write fall."""
+        transaction, place = self._pending(draft, id)
+        queued = transaction.queued[place]
+        transaction.queued[place] = replace(queued, write=replace(queued.write, status="dropped"))
+        await self._operated("drop", queued.write, None)
+
+    def _pending(self, draft: Draft | None, id: str) -> tuple[Transaction, int]:
+        waiting = [] if draft is None or draft.phase is Phase.FLUSH else draft.transactions
+        for transaction in [*waiting, *self.inbox]:
+            for place, queued in enumerate(transaction.queued):
+                if queued.write.id == id and transaction.state != "raised":
+                    return transaction, place
+        raise RunError(f"no write {id!r} is pending. ex.pending lists those that are.")
+
+    async def _operated(self, kind: str, write: Write, value: str | None) -> None:
+        payload = json.dumps({"write": write.id, "key": write.key, "value": value}, ensure_ascii=False)
+        await self.database.transaction(
+            add_event, self.execution_id, self.frame, f"{kind}_pending", write.node_id, payload
+        )
+        self.observers.notify()
+
+    def signature(self) -> tuple[int, int]:
+        """Return a number for the plan and one for the state: the same again means the same again."""
+        values = [(key, cell.stored.text) for cells in (self.cells, self.vol) for key, cell in cells.items()]
+        return hash(self.tree.xml), hash(frozenset(values))
+
+    async def run_child(self, entry: TaskEntry, node: Smithers) -> Any:  # Any: the value of its End
+        """Run the child execution of a Smithers node to its end, and return the value of its End."""
+        from .children import run_child
+
+        return await run_child(self, entry, node)
 
     # ---- writes from outside of a frame ------------------------------------------------------------------------
 
@@ -109,11 +201,42 @@ class Live:
     ) -> None:
         """Queue a write of a person or a task; from any thread. FLUSH applies it before the next frame."""
         trigger = f"{node_id} is running" if node_id else "by hand"
-        transaction = Transaction(origin, origin_id, node_id, None, trigger, self.next_id, self.cells)
+        transaction = Transaction(origin, origin_id, node_id, None, trigger, self.next_id, self.cells, self.vol)
         queue(transaction)
         with self._lock:
             self.inbox.append(transaction)
         self.wake()
+
+    def values(self, scope: Scope) -> Mapping[str, Cell]:
+        """Return the committed values of a scope."""
+        return self.vol if scope == "vol" else self.cells
+
+    def soon(self, work: Callable[[], object]) -> None:
+        """Call a function on the engine's loop; from any thread."""
+        self._loop.call_soon_threadsafe(work)
+
+    def record(self, work: Work) -> None:
+        """Write something at once; from any thread. On the engine's own it can't be waited for: ``recorded`` does."""
+        if asyncio._get_running_loop() is not self._loop:
+            asyncio.run_coroutine_threadsafe(self._record(work), self._loop).result()
+            return
+        task = self._loop.create_task(self._record(work))
+        self._recording.add(task)
+        task.add_done_callback(self._recorded)
+
+    async def recorded(self) -> None:
+        """Wait until all that was to be written at once has been."""
+        if self._recording:
+            await asyncio.wait(self._recording)
+
+    async def _record(self, work: Work) -> None:
+        await self.database.transaction(work)
+        self.observers.notify()
+
+    def _recorded(self, task: asyncio.Task[None]) -> None:
+        self._recording.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            logger.error("an artifact or event could not be stored: %s", error)
 
     def take_inbox(self) -> tuple[list[Transaction], list[TaskEnd]]:
         """Return the writes that have arrived, with the ends of the tasks that made them, and empty the box."""

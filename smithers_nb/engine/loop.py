@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from ..errors import ExecutionOwnedError
-from ..records import OVER, Phase, Problem, Status
+from ..errors import ExecutionOwnedError, StoreError
+from ..nodes.base import NodeBase
+from ..nodes.control import End
+from ..records import Phase, Problem, Status
 from ..store import writer
 from ..store.connection import uncancelled
+from ..values import Stored, encode
 from .draft import Draft
 from .live import Live
 from .phases.flush import flush_between
 from .pipeline import frame
+
+logger = logging.getLogger(__name__)
 
 REST = Phase.EFFECTS
 """A step ends after this phase: the frame's writes are pending, and FLUSH is the first thing the next step does."""
@@ -38,14 +44,23 @@ class Loop:
         self.live = live
         self.status: Status = "ready"
         self.reason = ""
+        self.result: Stored | None = None
+        """The value of the End that was reached."""
+        self.patient = False
+        """Whether ``run`` waits for people's answers, too; a child's does."""
         self.draft: Draft | None = None
         """The frame under way, or the last one."""
         self._before: Draft | None = None
         """The one before it: it stands again if the one under way can't be rendered."""
+        self.over = False
+        """It has ended, and nothing is outstanding."""
+        self._seen: set[tuple[int, int]] = set()
+        """Signatures of plan and state since something last came from outside."""
         self._phases: AsyncGenerator[Phase] | None = None
         self._command = asyncio.Lock()
         self._moving: asyncio.Task[object] | None = None
         self._pausing = False
+        self._halting = False
         self._heart = asyncio.get_running_loop().create_task(self._heartbeat(), name="smithers heartbeat")
 
     # ---- commands ----------------------------------------------------------------------------------------------
@@ -54,6 +69,7 @@ class Loop:
         """Do one phase; return False if there was none to do."""
         async with self._moves():
             return await self._advance()
+        return False
 
     async def step(self) -> bool:
         """Go to the next rest; return False if the execution ended, or was paused, on the way."""
@@ -61,10 +77,12 @@ class Loop:
             while await self._advance():
                 if self._at_rest:
                     return True
-            return False
+        return False
 
-    async def run(self, max_frames: int, until: Callable[[], bool] | None = None) -> Outcome:
-        """Go on until it is over, paused, ``until()`` is true at a rest, or ``max_frames`` were rendered."""
+    async def run(self, max_frames: int, until: Callable[[], str | None] | None = None) -> Outcome:
+        """Go on until it is over, is paused, waits only for people, ``until()`` gives a reason at a rest, or
+        ``max_frames`` were rendered.
+        """
         frames = 0
         problems: list[Problem] = []
         async with self._moves():
@@ -73,8 +91,8 @@ class Loop:
                     continue
                 frames += 1
                 problems += self.draft.problems
-                if until is not None and until():
-                    self.reason = "the condition of until= is true"
+                if until is not None and (why := until()):
+                    self.reason = why
                     break
                 if frames >= max_frames:
                     self.reason = f"max_frames={max_frames} were rendered"
@@ -91,15 +109,18 @@ class Loop:
         """End the command under way, and interrupt the running tasks: a later step runs them again."""
         await self._halt()
         await self.live.tasks.interrupt()
-        if self.status not in OVER:
+        if not self.over:
+            if self.live.tasks.outstanding:
+                self.live.cause("stopped by hand")
             await self._enter("stopped", "stopped by hand")
 
     async def terminate(self) -> None:
         """Stop for good."""
         await self._halt()
         await self.live.tasks.interrupt()
-        if self.status not in OVER:
+        if not self.over:
             await self._enter("terminated", "terminated by hand")
+            self.over = True
 
     async def close(self) -> None:
         """Stop what runs and give the lease back; the execution can be resumed from the file."""
@@ -108,6 +129,9 @@ class Loop:
         await self._abandon()
         self._heart.cancel()
         live = self.live
+        live.closed = True
+        await live.watch.stopped()
+        await live.recorded()
         await live.database.transaction(writer.release_lease, live.execution_id, live.lease)
 
     # ---- advancing ---------------------------------------------------------------------------------------------
@@ -116,6 +140,11 @@ class Loop:
     def _at_rest(self) -> bool:
         return self.draft is not None and self.draft.phase is REST and self._phases is not None
 
+    @property
+    def _reopened(self) -> bool:
+        """Whether there is something to do after the end: an operator's write, a retry, a swap."""
+        return bool(self.live.causes or self.live.inbox or self.live.ending)
+
     @asynccontextmanager
     async def _moves(self) -> AsyncIterator[None]:
         """One command: the status says that something moves, and afterwards how things stand."""
@@ -123,23 +152,33 @@ class Loop:
             self._moving = asyncio.current_task()
             self._pausing = False
             self.reason = ""
+            self.live.watch.look()
             try:
                 yield
+            except asyncio.CancelledError:
+                # stop() ends the command, it does not fail it.
+                if not self._halting or self._moving is None:
+                    raise
+                self._moving.uncancel()
             finally:
                 paused, self._moving, self._pausing = self._pausing, None, False
+                if self.over:
+                    self.live.watch.stop()
                 if self.status in ("running", "waiting"):
-                    self.status = "paused" if self.draft else "ready"
+                    waits = self.live.tasks.waits_for_people and not self.live.causes
+                    self.status = "waiting" if waits else "paused" if self.draft else "ready"
                     self.reason = self.reason or ("paused by hand" if paused else "")
                 self.live.observers.notify()
 
     async def _advance(self) -> bool:
         """Do the next phase of the frame under way, or of a new one that is due."""
-        if self._pausing:
+        if self._pausing or self.status == "terminated" or (self.over and not self._reopened):
             return False
         if self._phases is None and not await self._due():
             return False
         if self._phases is None:
             self._begin()
+        self.over = False
         self._look("running")
         try:
             done = await anext(self._phases)  # type: ignore[arg-type]  # _begin set it
@@ -148,15 +187,14 @@ class Loop:
             raise
         if done is Phase.FLUSH:
             self._phases = None
-            if not self.live.outstanding:
-                await self._over()
+            await self._after_flush()
         self.live.observers.notify()
         return True
 
     async def _due(self) -> bool:
         """Wait until a frame is due; return False when none will be, or a pause was asked for."""
         live = self.live
-        while not live.causes:
+        while live.inbox or live.ending or not live.causes:
             if live.inbox or live.ending:
                 between = Draft(live.execution_id, live.frame, ())
                 await uncancelled(flush_between(live, between))
@@ -164,6 +202,9 @@ class Loop:
                 await self._over()
                 return False
             elif self._pausing:
+                return False
+            elif live.tasks.waits_for_people and not self.patient:
+                self.reason = f"approval {', '.join(entry.node.id for entry in live.tasks.blocked)} waits for an answer"
                 return False
             else:
                 self._look("waiting")
@@ -189,8 +230,49 @@ class Loop:
         if not committed:
             self.draft = self._before
 
+    async def _after_flush(self) -> None:
+        """The frame is closed: perhaps it was the last."""
+        draft, live = self.draft, self.live
+        if draft is not None and draft.ending is not None:
+            await self._end(draft.ending)
+        elif not live.outstanding:
+            await self._over()
+        elif self._repeats():
+            await self._enter("stalled", f"the same plan over the same state came again: {', '.join(live.causes[:3])}")
+            live.causes.clear()
+            self.over = True
+
+    def _repeats(self) -> bool:
+        """Whether this frame's plan and state were there before, with nothing from outside in between."""
+        draft, live = self.draft, self.live
+        if draft is None or draft.ended or draft.operated or live.tasks.outstanding or live.inbox or live.ending:
+            self._seen.clear()
+            return False
+        signature = live.signature()
+        if signature in self._seen:
+            return True
+        self._seen.add(signature)
+        return False
+
+    async def _end(self, node: NodeBase) -> None:
+        """A Stop or an End was reached: cancel what runs, and say how it ended."""
+        live = self.live
+        await live.tasks.cancel_all()
+        live.causes.clear()
+        self.over = True
+        if isinstance(node, End):
+            self.result = encode(node.value)
+            self.status, self.reason = "finished", node.message
+        else:
+            self.status, self.reason = "stopped", getattr(node, "reason", "")
+        await uncancelled(
+            live.database.transaction(writer.set_result, live.execution_id, self.status, self.reason, self.result)
+        )
+        live.observers.notify()
+
     async def _over(self) -> None:
         """Nothing is outstanding: say how it ended."""
+        self.over = True
         failed = self.failures
         if failed:
             await self._enter("failed", f"{', '.join(failed[:3])} failed and has no on_error")
@@ -201,7 +283,11 @@ class Loop:
     def failures(self) -> list[str]:
         """Ids of the nodes whose failure nothing handled."""
         tasks = self.live.tasks
-        return [id for id, task in tasks.items() if task.status == "failed" and "on_error" not in task.node.events]
+        return [
+            id
+            for id, task in tasks.items()
+            if task.status in ("failed", "cancelled") and "on_error" not in task.node.events
+        ]
 
     async def _enter(self, status: Status, reason: str) -> None:
         if (self.status, self.reason) == (status, reason):
@@ -220,8 +306,10 @@ class Loop:
         """End the command under way, whatever it is doing, and wait until it has."""
         moving = self._moving
         if moving is not None and moving is not asyncio.current_task():
+            self._halting = True
             moving.cancel()
             await asyncio.wait({moving})
+            self._halting = False
 
     async def _heartbeat(self) -> None:
         """Keep the lease while this process has the execution, at rest too."""
@@ -234,3 +322,5 @@ class Loop:
                 # The next COMMIT raises it where a person can see it.
                 self.reason = str(taken)
                 return
+            except StoreError as error:
+                logger.warning("the lease of %s was not renewed: %s", live.execution_id, error)

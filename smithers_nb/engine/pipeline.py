@@ -29,9 +29,9 @@ async def frame(live: Live, draft: Draft) -> AsyncGenerator[Phase]:
     yield Phase.SNAPSHOT
 
     with draft.timed(Phase.RENDER):
-        rendered = render(live.app, draft.seen, live.context)
+        rendered = draft.rendered = render(live.app, draft.seen, live.context, live.rendered)
         draft.tree = rendered.tree
-        draft.transactions += first_values(rendered.inits, draft.next_write_id, live.cells)
+        draft.transactions += first_values(rendered.inits, draft.next_write_id, live.cells, live.vol)
     yield Phase.RENDER
 
     with draft.timed(Phase.RECONCILE):

@@ -6,13 +6,23 @@ import asyncio
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from random import Random
+from typing import Any, Literal, NamedTuple, NoReturn
 
 from ..errors import NotStorableError, RenderMutationError, RenderTaskError, RenderWriteError
 from ..nodes import source as sources
 from ..nodes.effect import Effect
-from ..values import IMMUTABLE, Stored, Unstorable, encode
-from .state import Cell
+from ..records import LoopKey, LoopState, Scope
+from ..values import IMMUTABLE, Held, Stored, Unstorable, encode, readable
+from .state import Cell, check_key, read_name
+
+
+class Look(NamedTuple):
+    """One way in which a component looked at files."""
+
+    kind: Literal["read", "exists", "glob"]
+    path: str
+    """As it was given; of a glob, the pattern."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +34,40 @@ class Snapshot:
     now: float
     """Seconds since 1970, the same for the whole frame."""
     seed: int
+    loops: Mapping[LoopKey, LoopState] = field(default_factory=dict)
+    changed: frozenset[str] | None = None
+    """What changed since the last frame: state keys, and ``loop_read`` and ``KEYS``; None if anything may have."""
+    vol: Mapping[str, Cell] = field(default_factory=dict)
+    """Volatile values."""
+    looks: dict[Look, str | None] = field(default_factory=dict)
+    """What components looked at in this frame, with its fingerprint; RENDER fills it."""
+
+    def of(self, scope: Scope) -> Mapping[str, Cell]:
+        """Return the values of a scope."""
+        return self.vol if scope == "vol" else self.cells
+
+
+KEYS = "\0keys"
+"""Read by who looks at which keys there are."""
+
+
+def loop_read(id: str) -> str:
+    """Return the name under which a read of a loop's iteration is recorded."""
+    return f"\0loop {id}"
+
+
+_generation = 0
+
+
+def anything_may_have_changed() -> None:
+    """A notebook cell has run: the next frame of every execution calls every component."""
+    global _generation
+    _generation += 1
+
+
+def generation() -> int:
+    """Return how often that was said."""
+    return _generation
 
 
 @dataclass(slots=True)
@@ -38,34 +82,78 @@ class RenderScope:
     """First values that components ask for in this frame, with the component's name."""
     reads: dict[str, Stored | None] = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)
-    _handed_out: list[tuple[str, Any, Stored]] = field(default_factory=list)
+    untracked: bool = False
+    """It read what no key stands for, such as the time: it is called in every frame."""
+    random: Random | None = None
+    computed: bool = False
+    """It is the inside of a computed value of this component."""
+    _computed_so_far: int = 0
+    _handed_out: list[tuple[str, Any, str]] = field(default_factory=list)
+    """(what, value, its text when it was handed out) of what can be changed in place."""
 
-    def read(self, key: str, default: Any = None) -> Any:  # Any: it is what the user stored
+    def read(self, key: str, default: Any = None, scope: Scope = "state") -> Any:  # Any: it is what the user stored
         """Return the snapshot's value and remember that it was read."""
-        cell = self.snapshot.cells.get(key)
-        self.reads[key] = cell.stored if cell else None
+        cell = self.snapshot.of(scope).get(key)
+        self.reads[read_name(scope, key)] = cell.stored if cell else None
         if cell is None:
             return default
         value = cell.value()
-        if not isinstance(value, IMMUTABLE):
-            self._handed_out.append((key, value, cell.stored))
+        if scope == "state" and not isinstance(value, IMMUTABLE):
+            self._handed_out.append((f"state key {key!r}", value, cell.stored.text))
+        elif scope == "vol":
+            self.hand_out(f"vol key {key!r}", value)
         return value
 
-    def init(self, key: str, value: object) -> None:
+    def read_keys(self, scope: Scope) -> list[str]:
+        """Return the snapshot's keys, sorted, and remember that they were looked at."""
+        self.reads[KEYS] = None
+        return sorted(self.snapshot.of(scope))
+
+    def look(self, look: Look, seen: str | None) -> None:
+        """Remember that files were looked at. They have no key: the component is called in every frame."""
+        self.snapshot.looks[look] = seen
+        self.untracked = True
+
+    def hand_out(self, what: str, value: object) -> None:
+        """Remember what a list or dict looked like, to see later whether it was changed in place."""
+        if isinstance(value, list | dict):
+            self._handed_out.append((what, value, readable(value).text))
+
+    def holds(self, reads: Mapping[str, Stored | None]) -> bool:
+        """Whether all that was read is still as it was."""
+        return all(_stored(self.snapshot, name) == stored for name, stored in reads.items())
+
+    def inside(self) -> RenderScope:
+        """Return a scope that tells what a computed value reads, for itself."""
+        return RenderScope(self.snapshot, self.name, self.path, self.source, self.inits, computed=True)
+
+    def include(self, inner: RenderScope) -> None:
+        """Count as this component's own what a computed value of it did."""
+        self.untracked = self.untracked or inner.untracked
+        self._handed_out += inner._handed_out
+
+    def next_computed(self) -> int:
+        """Return how many computed values this call has made before."""
+        self._computed_so_far += 1
+        return self._computed_so_far - 1
+
+    def init(self, key: str, value: object, scope: Scope = "state") -> None:
         """Ask for a first value; FLUSH applies it if the key is still missing then."""
-        if key in self.snapshot.cells or key in self.inits:
+        check_key(key)
+        name = read_name(scope, key)
+        if key in self.snapshot.of(scope) or name in self.inits:
             return
         try:
-            self.inits[key] = (encode(value), self.name)
+            self.inits[name] = (Held.of(value) if scope == "vol" else encode(value), self.name)
         except Unstorable as why:
             raise NotStorableError(
                 f"state key {key!r} can't hold this {type(value).__name__}, set by init in {self.name}: {why}."
             ) from None
 
-    def refuse_write(self, key: str) -> NoReturn:
+    def refuse_write(self, key: str, scope: Scope = "state") -> NoReturn:
         """Say why state can't be written here."""
         raise RenderWriteError(
-            f"state key {key!r} was written while {self.name} was rendering. Rendering must be pure, because it may "
+            f"{scope} key {key!r} was written while {self.name} was rendering. Rendering must be pure, because it may "
             "run again for the same state. Move the write into on_finished or an Effect.",
             path=self.path,
             frame=self.snapshot.frame,
@@ -78,20 +166,22 @@ class RenderScope:
         Raises:
             RenderMutationError: naming key and component.
         """
-        for key, value, stored in self._handed_out:
-            try:
-                unchanged = encode(value) == stored
-            except Unstorable:
-                unchanged = False
-            if not unchanged:
+        for what, value, text in self._handed_out:
+            if readable(value).text != text:
                 raise RenderMutationError(
-                    f"the {type(value).__name__} in state key {key!r} was changed in place while {self.name} was "
+                    f"the {type(value).__name__} in {what} was changed in place while {self.name} was "
                     "rendering; the state itself did not change. Make a new value, and set it in a handler or an "
                     "Effect.",
                     path=self.path,
                     frame=self.snapshot.frame,
                     source=self.source,
                 )
+
+
+def _stored(snapshot: Snapshot, name: str) -> Stored | None:
+    vol = name.removeprefix(read_name("vol", ""))
+    cell = snapshot.cells.get(name) if vol == name else snapshot.vol.get(vol)
+    return cell.stored if cell else None
 
 
 @contextmanager

@@ -6,12 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ..nodes.control import LoopNode
+from ..nodes.diff import Changes
 from ..nodes.tree import Tree, TreeNode
+from ..records import LoopKey, LoopState
 
-RUNNABLE = frozenset({"claude", "task"})
-ORDERED = frozenset({"phase", "step"})
-TRANSPARENT = frozenset({"if"})
+RUNNABLE = frozenset({"claude", "task", "approval", "smithers"})
+ORDERED = frozenset({"phase", "step", "stop", "end"})
+TRANSPARENT = frozenset({"if", "switch", "case", "default", "each"})
 """What stands inside of these takes part in the order outside."""
+LOOPS = frozenset({"while", "ralph"})
+DECIDING = LOOPS | TRANSPARENT | {"effect", "stop", "end", "parallel"}
+"""Other props of these change whose turn it is."""
 
 
 class TaskView(Protocol):
@@ -19,7 +25,7 @@ class TaskView(Protocol):
 
     @property
     def status(self) -> str:
-        """pending, running, succeeded, failed, cancelled …"""
+        """pending, running, blocked, succeeded, failed, cancelled …"""
 
     @property
     def settled(self) -> bool:
@@ -34,9 +40,31 @@ class Schedule:
     """Runnables whose turn it is and that have no task yet, in document order."""
     effects: list[TreeNode] = field(default_factory=list)
     """Effects whose turn it is, in document order."""
+    enders: list[TreeNode] = field(default_factory=list)
+    """Stop and End nodes whose turn it is, in document order."""
+    loops: dict[LoopKey, LoopState] = field(default_factory=dict)
+    """Loops that begin, go on to their next iteration, or end."""
     status: dict[str, str] = field(default_factory=dict)
-    """By node id: of runnables their task's status, of phases, steps and sequences pending, running, succeeded or
-    failed."""
+    """By node id: of runnables their task's status, of phases, steps and sequences pending, running, succeeded, failed
+    or skipped, of loops running, done or max_reached."""
+
+
+def still_valid(changes: Changes, before: Tree, after: Tree) -> bool:
+    """Whether a tree's schedule is that of the tree before, as long as no task has changed."""
+    if changes.mounted or changes.unmounted or changes.moved:
+        return False
+    return not any(after.index[id].type in DECIDING or _skips(before, after, id) for id in changes.updated)
+
+
+def _skips(before: Tree, after: Tree, id: str) -> bool:
+    return before.index[id].props.get("skip_if") != after.index[id].props.get("skip_if")
+
+
+def schedule(tree: Tree, tasks: Mapping[str, TaskView], loops: Mapping[LoopKey, LoopState] | None = None) -> Schedule:
+    """Return how the tree stands. A pure function of the plan, the tasks, and how far the loops have come."""
+    result = Schedule()
+    _Walk(tasks, loops or {}, result).children(tree.roots, "root", True, _Gate())
+    return result
 
 
 @dataclass(slots=True)
@@ -46,16 +74,10 @@ class _Gate:
     open: bool = True
 
 
-def schedule(tree: Tree, tasks: Mapping[str, TaskView]) -> Schedule:
-    """Return how the tree stands. A pure function of the plan and the tasks."""
-    result = Schedule()
-    _Walk(tasks, result).children(tree.roots, "root", True, _Gate())
-    return result
-
-
 @dataclass(slots=True)
 class _Walk:
     tasks: Mapping[str, TaskView]
+    loops: Mapping[LoopKey, LoopState]
     result: Schedule
 
     def children(self, nodes: tuple[TreeNode, ...], parent: str, active: bool, gate: _Gate) -> tuple[bool, bool]:
@@ -72,18 +94,22 @@ class _Walk:
     def node(self, node: TreeNode, parent: str, active: bool, gate: _Gate) -> tuple[bool, bool]:
         if node.type in RUNNABLE:
             return self.runnable(node, active)
-        if node.type == "effect":
+        if node.type == "text":
+            return True, False
+        if node.type in ("effect", "stop", "end"):
             if active:
-                self.result.effects.append(node)
+                (self.result.effects if node.type == "effect" else self.result.enders).append(node)
             return True, False
         if node.type in TRANSPARENT:
             return self.children(node.children, parent, active, gate)
         already = len(self.result.start)
         settled, failed = self.children(node.children, node.type, active, _Gate())
+        if node.type in LOOPS:
+            return self.loop(node, active, settled, failed)
         if node.type == "parallel":
             self.limit(node, already)
-        else:
-            self.result.status[node.id] = self.standing(active, settled, failed)
+        elif node.type != "claude":
+            self.result.status[node.id] = self.standing(node, active, settled, failed)
         return settled, failed
 
     def runnable(self, node: TreeNode, active: bool) -> tuple[bool, bool]:
@@ -96,6 +122,34 @@ class _Walk:
         failed = task.status in ("failed", "cancelled") and "on_error" not in node.events
         return task.settled and not failed, task.settled and failed
 
+    def loop(self, node: TreeNode, active: bool, settled: bool, failed: bool) -> tuple[bool, bool]:
+        """A loop goes on when all below it has settled; it has settled when it does not go on."""
+        key = (node.loop, node.id)
+        state = self.loops.get(key)
+        if active:
+            state = self.turn(key, node, state, settled)
+        self.result.status[node.id] = "failed" if failed else state.status if state else "pending"
+        over = state is None or state.status != "running" if node.props["iteration"] else True
+        return settled and over, failed
+
+    def turn(self, key: LoopKey, node: TreeNode, state: LoopState | None, settled: bool) -> LoopState | None:
+        """Return where the loop stands after this frame, and put down what changed."""
+        loop = node.node
+        iteration = node.props["iteration"]
+        if not isinstance(loop, LoopNode) or not isinstance(iteration, int) or not iteration:
+            return state
+        found = state or LoopState(iteration)
+        if found.status == "running" and found.iteration == iteration and settled:
+            if not loop.goes_on:
+                found = LoopState(iteration, "done")
+            elif iteration >= loop.max_iterations:
+                found = LoopState(iteration, "max_reached")
+            else:
+                found = LoopState(iteration + 1)
+        if found != state:
+            self.result.loops[key] = found
+        return found
+
     def limit(self, node: TreeNode, already: int) -> None:
         most = node.props.get("max_concurrency")
         if isinstance(most, int):
@@ -107,9 +161,11 @@ class _Walk:
             del self.result.start[already + max(0, most - running) :]
 
     @staticmethod
-    def standing(active: bool, settled: bool, failed: bool) -> str:
+    def standing(node: TreeNode, active: bool, settled: bool, failed: bool) -> str:
         if failed:
             return "failed"
         if not active:
             return "pending"
+        if node.props.get("skip_if"):
+            return "skipped"
         return "succeeded" if settled else "running"

@@ -1,18 +1,23 @@
 """The committed state in memory, and the writes that wait to be applied to it.
 
 Values are kept as the store keeps them. What a reader gets is its own: a list that someone changes in place
-changes nobody else's, and no copy of the state is made for a frame.
+changes nobody else's, and no copy of the state is made for a frame. Volatile values are the objects themselves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from random import Random
 from typing import Any, Literal
 
+from ..artifacts import Artifact
 from ..errors import NotStorableError
-from ..records import Origin, Write, WriteStatus
-from ..values import IMMUTABLE, Stored, Unstorable, decode, encode
+from ..records import Event, Origin, Scope, Write, WriteStatus
+from ..values import IMMUTABLE, Held, Stored, Unstorable, decode, encode
+
+NONE: Mapping[str, Cell] = {}
+"""No volatile values."""
 
 
 @dataclass(slots=True)
@@ -58,36 +63,51 @@ class Transaction:
     trigger: str
     next_id: Callable[[], str]
     committed: Mapping[str, Cell]
+    vol: Mapping[str, Cell] = field(default_factory=dict)
+    """The committed volatile values."""
     queued: list[Queued] = field(default_factory=list)
     state: Literal["open", "closed", "raised"] = "open"
     """closed: it takes no more writes; raised: and none of them is applied."""
+    artifacts: list[Artifact] = field(default_factory=list)
+    """They are stored with its writes, or not at all."""
+    events: list[Event] = field(default_factory=list)
+    """What it has done outside; recorded even if it raised, for it is done."""
+    random: Random | None = None
 
-    def set(self, key: str, value: object) -> Write:
+    def set(self, key: str, value: object, scope: Scope = "state") -> Write:
         """Queue a new value."""
-        return self._queue("set", key, value=self.encoded(key, value))
+        return self._queue("set", key, scope, value=self.encoded(key, value, scope))
 
-    def init(self, key: str, value: object) -> Write | None:
+    def init(self, key: str, value: object, scope: Scope = "state") -> Write | None:
         """Queue a first value, unless there is one; return None if there is."""
-        if self.lookup(key) is not None:
+        if self.lookup(key, scope) is not None:
             return None
-        return self._queue("init", key, value=self.encoded(key, value))
+        return self._queue("init", key, scope, value=self.encoded(key, value, scope))
 
-    def update(self, key: str, function: Callable[[Any], Any]) -> Write:
+    def update(self, key: str, function: Callable[[Any], Any], scope: Scope = "state") -> Write:
         """Queue a function of the value so far; FLUSH calls it."""
-        return self._queue("update", key, function=function)
+        return self._queue("update", key, scope, function=function)
 
-    def delete(self, key: str) -> Write:
+    def delete(self, key: str, scope: Scope = "state") -> Write:
         """Queue the removal of a key."""
-        return self._queue("delete", key)
+        return self._queue("delete", key, scope)
 
-    def lookup(self, key: str) -> Stored | None:
+    def lookup(self, key: str, scope: Scope = "state") -> Stored | None:
         """Return the committed value as this transaction's own writes have changed it."""
-        cell = self.committed.get(key)
-        found = cell.stored if cell else None
+        found = _stored(self.cells(scope).get(key))
         for queued in self.queued:
-            if queued.write.key == key:
+            if (queued.write.scope, queued.write.key) == (scope, key):
                 found = self.applied(queued, found)
         return found
+
+    def keys(self, scope: Scope) -> list[str]:
+        """Return the keys that there are after this transaction's own writes, sorted."""
+        written = {queued.write.key for queued in self.queued if queued.write.scope == scope}
+        return sorted(key for key in {*self.cells(scope), *written} if self.lookup(key, scope) is not None)
+
+    def cells(self, scope: Scope) -> Mapping[str, Cell]:
+        """Return the committed values."""
+        return self.vol if scope == "vol" else self.committed
 
     def applied(self, queued: Queued, current: Stored | None) -> Stored | None:
         """Return the value after one write. An update's function may raise; so may what it returns."""
@@ -100,15 +120,17 @@ class Transaction:
                 return None
             case "update":
                 assert queued.function is not None  # for the type checker: update() sets it
-                key = queued.write.key
-                return self.encoded(key, queued.function(decode(current) if current else None))
+                key, scope = queued.write.key, queued.write.scope
+                return self.encoded(key, queued.function(decode(current) if current else None), scope)
 
-    def encoded(self, key: str, value: object) -> Stored:
-        """Return the value as it will be stored.
+    def encoded(self, key: str, value: object, scope: Scope = "state") -> Stored:
+        """Return the value as it will be stored, or held.
 
         Raises:
             NotStorableError: naming key, type and origin.
         """
+        if scope == "vol":
+            return Held.of(value)
         try:
             return encode(value)
         except Unstorable as why:
@@ -121,14 +143,16 @@ class Transaction:
         self,
         op: Literal["set", "update", "delete", "init"],
         key: str,
+        scope: Scope,
         *,
         value: Stored | None = None,
         function: Callable[[Any], Any] | None = None,
     ) -> Write:
-        cell = self.committed.get(key)
+        check_key(key)
+        cell = self.cells(scope).get(key)
         write = Write(
             id=self.next_id(),
-            scope="state",
+            scope=scope,
             key=key,
             op=op,
             old=cell.value() if cell else None,
@@ -158,32 +182,32 @@ class Resolved:
 
     values: dict[str, Stored | None]
     """New value by key, None for deleted; only keys whose value changed."""
+    vol: dict[str, Stored | None]
+    """The same of volatile values."""
     transitions: list[tuple[Write, Stored | None, Stored | None]]
     """In order of application, with the stored value before and after."""
     failed: dict[int, Exception]
     """Index of a transaction that was rolled back because one of its updates raised, with the error."""
 
 
-def resolve(committed: Mapping[str, Cell], transactions: list[Transaction]) -> Resolved:
-    """Apply the transactions in order to a copy-on-write view of the state; ``committed`` is not changed."""
-    overlay: dict[str, Stored | None] = {}
+def resolve(committed: Mapping[str, Cell], transactions: list[Transaction], vol: Mapping[str, Cell] = NONE) -> Resolved:
+    """Apply the transactions in order to copy-on-write views of the state, which itself is not changed."""
+    cells = {"state": committed, "vol": vol}
+    overlay: dict[tuple[Scope, str], Stored | None] = {}
     transitions: list[tuple[Write, Stored | None, Stored | None]] = []
     failed: dict[int, Exception] = {}
 
-    def current(key: str) -> Stored | None:
-        if key in overlay:
-            return overlay[key]
-        cell = committed.get(key)
-        return cell.stored if cell else None
+    def current(place: tuple[Scope, str]) -> Stored | None:
+        return overlay[place] if place in overlay else _stored(cells[place[0]].get(place[1]))
 
     for index, transaction in enumerate(transactions):
-        before = {queued.write.key: current(queued.write.key) for queued in transaction.queued}
+        before = {_place(queued): current(_place(queued)) for queued in transaction.queued}
         done: list[tuple[Write, Stored | None, Stored | None]] = []
         try:
             for queued in transaction.queued if transaction.state != "raised" else ():
-                old = current(queued.write.key)
+                old = current(_place(queued))
                 new = transaction.applied(queued, old)
-                overlay[queued.write.key] = new
+                overlay[_place(queued)] = new
                 done.append((replace(queued.write, status="noop" if new == old else "applied"), old, new))
         except Exception as error:  # noqa: BLE001  # the user's function; recorded as the transaction's failure
             overlay.update(before)
@@ -191,12 +215,34 @@ def resolve(committed: Mapping[str, Cell], transactions: list[Transaction]) -> R
             transaction.state = "raised"
         if transaction.state == "raised":
             done = [
-                (replace(queued.write, status="rolled_back"), before[queued.write.key], queued.value)
+                (replace(queued.write, status="rolled_back"), before[_place(queued)], queued.value)
                 for queued in transaction.queued
             ]
         transitions.extend(done)
-    values = {key: value for key, value in overlay.items() if value != _stored(committed.get(key))}
-    return Resolved(values, _numbered(transitions), failed)
+    changed: dict[Scope, dict[str, Stored | None]] = {"state": {}, "vol": {}}
+    for (scope, key), value in overlay.items():
+        if value != _stored(cells[scope].get(key)):
+            changed[scope][key] = value
+    return Resolved(changed["state"], changed["vol"], _numbered(transitions), failed)
+
+
+def _place(queued: Queued) -> tuple[Scope, str]:
+    return queued.write.scope, queued.write.key
+
+
+def check_key(key: object) -> None:
+    """Refuse a key that would come back as another one, or not at all.
+
+    Raises:
+        NotStorableError: naming it.
+    """
+    try:
+        if isinstance(key, str) and key.encode() is not None:
+            return
+        why = f"it is a {type(key).__name__}; use a str"
+    except UnicodeEncodeError:
+        why = "it contains a lone surrogate, which is no valid text"
+    raise NotStorableError(f"{key!r} can't be a key of the state: {why}. Nothing was changed.")
 
 
 def _stored(cell: Cell | None) -> Stored | None:
@@ -207,18 +253,19 @@ def _numbered(
     transitions: list[tuple[Write, Stored | None, Stored | None]],
 ) -> list[tuple[Write, Stored | None, Stored | None]]:
     """Give the writes their sequence and their values, and mark those that a later one replaced."""
-    replaced: set[str] = set()
+    replaced: set[tuple[Scope, str]] = set()
     numbered = []
     for seq, (write, old, new) in reversed(list(enumerate(transitions, 1))):
         status: WriteStatus = write.status
-        if status == "applied" and write.key in replaced:
+        place = (write.scope, write.key)
+        if status == "applied" and place in replaced:
             status = "overridden"
         if status in ("applied", "overridden"):
             if write.op in ("set", "delete"):
-                replaced.add(write.key)
+                replaced.add(place)
             elif write.op == "update":
                 # It builds on the value before it, which therefore was not lost.
-                replaced.discard(write.key)
+                replaced.discard(place)
         numbered.append((_with_values(write, seq, status, old, new), old, new))
     return numbered[::-1]
 
@@ -227,14 +274,23 @@ def _with_values(write: Write, seq: int, status: WriteStatus, old: Stored | None
     return replace(write, seq=seq, status=status, old=decode(old) if old else None, new=decode(new) if new else None)
 
 
+def read_name(scope: Scope, key: str) -> str:
+    """Return how RENDER calls a key that was read, or is to get a first value."""
+    return key if scope == "state" else f"\0vol {key}"
+
+
 def first_values(
-    inits: Mapping[str, tuple[Stored, str]], next_id: Callable[[], str], committed: Mapping[str, Cell]
+    inits: Mapping[str, tuple[Stored, str]],
+    next_id: Callable[[], str],
+    committed: Mapping[str, Cell],
+    vol: Mapping[str, Cell] = NONE,
 ) -> list[Transaction]:
-    """Return the transactions for the first values that components asked for: (value, component) by key."""
+    """Return the transactions for the first values that components asked for: (value, component) by name."""
     transactions = []
-    for key, (value, component) in inits.items():
-        transaction = Transaction("init", component, None, None, f"{component} rendered", next_id, committed)
-        transaction.init(key, decode(value))
+    for name, (value, component) in inits.items():
+        scope: Scope = "vol" if isinstance(value, Held) else "state"
+        transaction = Transaction("init", component, None, None, f"{component} rendered", next_id, committed, vol)
+        transaction.init(name.removeprefix(read_name(scope, "")), decode(value), scope)
         transactions.append(transaction)
     return transactions
 

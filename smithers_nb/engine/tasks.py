@@ -7,25 +7,29 @@ import inspect
 import logging
 import traceback
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from ..agents.runner import AgentReply, AgentTask, Request
-from ..errors import NotStorableError, StoreError
-from ..nodes.runnable import Claude, Task
+from ..errors import ApprovalError, NotStorableError, RunError, StoreError
+from ..nodes.runnable import Approval, Claude, Smithers, Task
 from ..nodes.tree import TreeNode
 from ..records import HandlerCall, TaskResult, TaskStatus
 from ..store import writer
 from ..values import Stored, Unstorable, encode
 from .callbacks import names_ctx
-from .context import TaskScope, entered
+from .place import TaskScope, entered
 
 if TYPE_CHECKING:
     from .live import Live
+    from .loop import Loop
 
 logger = logging.getLogger(__name__)
 
+CANCELLED = "it was cancelled by hand"
 ENDED = frozenset({"succeeded", "failed", "cancelled", "abandoned"})
 
 
@@ -44,16 +48,33 @@ class TaskEntry:
     interrupted: bool = False
     """It was stopped by a person and will be run again."""
     handle: asyncio.Task[None] | None = None
+    requests: list[Request] = field(default_factory=list)
+    """What an agent has asked of its model."""
+    late: list[writer.ModelCall] = field(default_factory=list)
+    """Requests that are recorded with the task's end."""
     scope: TaskScope = field(init=False)
 
     def __post_init__(self) -> None:
         self.scope = TaskScope(self.node.id, self.task_id)
 
+    def spent(self) -> tuple[dict[str, int], float | None]:
+        """Return usage and cost in USD, each request counted once; nothing for a plain task."""
+        asked = self.requests
+        if not asked:
+            return {}, None
+        costs = [request.cost_usd for request in asked if request.response is not None]
+        usage = {
+            "input_tokens": sum(request.input_tokens or 0 for request in asked),
+            "output_tokens": sum(request.output_tokens or 0 for request in asked),
+            "requests": len(asked),
+        }
+        return usage, sum(cost for cost in costs if cost is not None) if None not in costs else None
+
     @property
     def event(self) -> str | None:
         """The handler that its end calls, if the node has one for it."""
         wanted = "on_finished" if self.status == "succeeded" else "on_error"
-        return wanted if self.status in ("succeeded", "failed") and wanted in self.node.events else None
+        return wanted if self.status in ("succeeded", "failed", "cancelled") and wanted in self.node.events else None
 
     @property
     def max_attempts(self) -> int:
@@ -68,6 +89,11 @@ class Tasks(Mapping[str, TaskEntry]):
         self._mounted: dict[str, TaskEntry] = {}
         self._open: dict[str, TaskEntry] = {}
         """By task id: all that are not settled, of mounted nodes and of those that are gone."""
+        self.children: dict[str, Loop] = {}
+        """Child executions under way, by node id."""
+        self._retries = count(1)
+        self.version = 0
+        """Grows with each change that can make it another node's turn."""
 
     def __getitem__(self, node_id: str) -> TaskEntry:
         return self._mounted[node_id]
@@ -79,18 +105,21 @@ class Tasks(Mapping[str, TaskEntry]):
         return len(self._mounted)
 
     def add(self, entry: TaskEntry) -> None:
-        """Add the task of a node that has none."""
+        """Add the task of a node that has none, or replace a settled one."""
+        self.version += 1
         self._mounted[entry.node.id] = entry
         if not entry.settled:
             self._open[entry.task_id] = entry
 
     def unmount(self, node_id: str) -> None:
         """The node is gone: EXECUTE cancels its task, and what it still returns is stale."""
+        self.version += 1
         if entry := self._mounted.pop(node_id, None):
             entry.unmounted = True
 
     def settle(self, task_id: str) -> None:
         """The task is dealt with."""
+        self.version += 1
         if entry := self._open.pop(task_id, None):
             entry.settled = True
 
@@ -103,6 +132,17 @@ class Tasks(Mapping[str, TaskEntry]):
     def running(self) -> list[TaskEntry]:
         """Tasks of mounted nodes that are under way."""
         return [entry for entry in self._open.values() if entry.status == "running" and not entry.unmounted]
+
+    @property
+    def blocked(self) -> list[TaskEntry]:
+        """Tasks of mounted nodes that wait for a person."""
+        return [entry for entry in self._open.values() if entry.status == "blocked" and not entry.unmounted]
+
+    @property
+    def waits_for_people(self) -> bool:
+        """Whether nothing but a person's answer can bring this on."""
+        left = [entry for entry in self._open.values() if not entry.unmounted or entry.status in ENDED]
+        return bool(left) and all(entry.status == "blocked" for entry in left)
 
     @property
     def outstanding(self) -> bool:
@@ -119,21 +159,113 @@ class Tasks(Mapping[str, TaskEntry]):
             return
         ours = await live.database.transaction(writer.start_tasks, live.execution_id, list(waiting), live.lease)
         for task_id, entry in waiting.items():
+            # With the props of the frame in which it starts; after a restart, with the node itself.
+            entry.node = live.tree.index.get(entry.node.id, entry.node)
             if task_id not in ours:
                 logger.warning("task %s is not ours to run: its row says who has it", task_id)
                 continue
-            entry.status = "running"
+            self.version += 1
             entry.attempt += 1
+            if isinstance(entry.node.node, Approval):
+                await self._ask(entry, entry.node.node)
+                continue
+            entry.status = "running"
             entry.handle = asyncio.get_running_loop().create_task(self._run(entry), name=f"smithers {task_id}")
+        # A task that is cancelled before its first step would end without a record.
+        await asyncio.sleep(0)
 
     async def cancel_leaving(self) -> None:
         """Cancel the tasks whose node is gone. A sync function in its thread can't be; its result will be stale."""
         for entry in [entry for entry in self._open.values() if entry.unmounted]:
-            if entry.handle is None and entry.status == "pending":
+            if entry.handle is None and entry.status in ("pending", "blocked"):
                 entry.status = "cancelled"
                 await self._record(entry, writer.TaskEnd(entry.task_id, "cancelled", 0, reason="its node is gone"))
             elif entry.handle is not None and not _in_thread(entry.node.node):
                 entry.handle.cancel()
+
+    async def _ask(self, entry: TaskEntry, approval: Approval) -> None:
+        """Put the question where a person finds it; the task waits for the answer."""
+        live = self._live
+        question = writer.Question(
+            entry.task_id,
+            entry.node.id,
+            approval.kind,
+            approval.prompt,
+            _stored(entry, approval.payload),
+            approval.options,
+        )
+        await live.database.transaction(writer.ask, live.execution_id, question)
+        entry.status = "blocked"
+
+    async def answer(self, id: str, choice: str, comment: str | None) -> None:
+        """Answer an approval by its id or its node's; its task ends with the choice.
+
+        Raises:
+            ApprovalError: if none of that id waits, or it does not offer the choice.
+        """
+        entry = next((entry for entry in self.blocked if id in (entry.task_id, entry.node.id)), None)
+        if entry is None:
+            waiting = ", ".join(entry.node.id for entry in self.blocked) or "none"
+            raise ApprovalError(f"no approval {id!r} waits for an answer. Waiting: {waiting}.", node_id=id)
+        options = entry.node.props.get("options", ["approve", "deny"])
+        if choice not in options if isinstance(options, list) else True:
+            raise ApprovalError(
+                f"{choice!r} is no choice of {entry.node.id}: it offers {options}.", node_id=entry.node.id
+            )
+        live = self._live
+        end = writer.TaskEnd(entry.task_id, "succeeded", 1, encode(choice))
+        await live.database.transaction(writer.answer, live.execution_id, end, choice, comment)
+        entry.result = TaskResult(
+            entry.node.id, entry.task_id, "succeeded", choice, comment or choice, None, 1, {}, None, 0.0
+        )
+        self.ended(end)
+
+    async def cancel(self, node_id: str) -> None:
+        """End the task of a node by hand; its ``on_error`` gets the result, if it has one.
+
+        Raises:
+            RunError: if nothing of that node is under way.
+        """
+        entry = self._mounted.get(node_id)
+        if entry is None or entry.status not in ("pending", "running", "blocked"):
+            raise RunError(f"nothing of node {node_id!r} is under way that could be cancelled.", node_id=node_id)
+        if entry.handle is not None and not _in_thread(entry.node.node):
+            entry.handle.cancel()
+            await asyncio.wait({entry.handle})
+            return
+        entry.scope.closed = True
+        entry.result = TaskResult(
+            node_id, entry.task_id, "cancelled", None, CANCELLED, CANCELLED, entry.attempt, {}, None, 0.0
+        )
+        await self._record(entry, writer.TaskEnd(entry.task_id, "cancelled", entry.attempt, error=CANCELLED))
+
+    async def retry(self, node_id: str) -> None:
+        """Run the task of a node again, as a new task with the node's present props.
+
+        Raises:
+            RunError: if the node has no task that has ended and was dealt with.
+        """
+        entry = self._mounted.get(node_id)
+        if entry is None or not entry.settled:
+            raise RunError(f"node {node_id!r} has no task that has ended: there is nothing to retry.", node_id=node_id)
+        live = self._live
+        node = live.tree.index[node_id]
+        again = TaskEntry(f"{node_id}@{live.frame}r{next(self._retries)}", node)
+        start = writer.TaskStart(again.task_id, node_id, again.max_attempts)
+        await live.database.transaction(writer.add_tasks, live.execution_id, [start], live.frame)
+        self.add(again)
+        live.cause(f"{node_id} is run again by hand")
+
+    async def cancel_all(self) -> None:
+        """Cancel everything that has not ended: the execution is over."""
+        for entry in [entry for entry in self._open.values() if entry.status not in ENDED]:
+            if entry.handle is not None:
+                entry.handle.cancel()
+                await asyncio.wait({entry.handle})
+            else:
+                await self.cancel(entry.node.id)
+        for entry in self.unsettled:
+            self.settle(entry.task_id)
 
     async def interrupt(self) -> None:
         """End everything that is running, to be run again later; their rows go back to pending."""
@@ -146,7 +278,8 @@ class Tasks(Mapping[str, TaskEntry]):
         await asyncio.gather(*(entry.handle for entry in running if entry.handle), return_exceptions=True)
         if running:
             live = self._live
-            await live.database.transaction(writer.release_tasks, live.execution_id, "interrupted")
+            ids = [entry.task_id for entry in running]
+            await live.database.transaction(writer.release_tasks, live.execution_id, ids, "interrupted")
         for entry in running:
             if entry.status == "running":
                 entry.status, entry.interrupted, entry.handle = "pending", False, None
@@ -166,11 +299,15 @@ class Tasks(Mapping[str, TaskEntry]):
         except asyncio.CancelledError:
             if entry.interrupted:
                 return
-            status, message = "cancelled", "it was cancelled: its node is no longer in the plan"
-        except Exception as error:  # noqa: BLE001  # the user's or a model's failure; recorded, and handed to on_error
+            status, message = "cancelled", "its node is no longer in the plan" if entry.unmounted else CANCELLED
+        except (Exception, SystemExit, KeyboardInterrupt) as error:  # the user's or a model's; handed to on_error
+            # asyncio would let an exit() in a task end the engine's thread.
             status, message = "failed", f"{type(error).__name__}: {error}"
             trace = "".join(traceback.format_exception(error))
         entry.scope.closed = True
+        if self._live.closed:
+            return
+        usage, cost_usd = entry.spent()
         entry.result = TaskResult(
             node_id=entry.node.id,
             task_id=entry.task_id,
@@ -179,12 +316,12 @@ class Tasks(Mapping[str, TaskEntry]):
             text=_text(reply.output, value) if value else message or "",
             error=message,
             attempts=entry.attempt,
-            usage=reply.usage,
-            cost_usd=reply.cost_usd,
+            usage=usage,
+            cost_usd=cost_usd,
             duration_s=perf_counter() - started,
         )
         end = writer.TaskEnd(
-            entry.task_id, status, entry.attempt, value, trace or message, None, reply.usage, reply.cost_usd
+            entry.task_id, status, entry.attempt, value, trace or message, None, usage, cost_usd, tuple(entry.late)
         )
         if not self._live.ends_with_flush(end):
             try:
@@ -204,6 +341,7 @@ class Tasks(Mapping[str, TaskEntry]):
     def ended(self, end: writer.TaskEnd) -> None:
         """A task's end is in the store: the next frame deals with it."""
         if (entry := self._open.get(end.task_id)) and entry.result:
+            self.version += 1
             entry.status = entry.result.status
             self._live.cause(f"{entry.node.id} {end.status}")
         self._live.observers.notify()
@@ -219,15 +357,18 @@ class Tasks(Mapping[str, TaskEntry]):
                 logger.info("attempt %d of %s failed: %s", entry.attempt, entry.task_id, error)
                 entry.attempt += 1
                 live = self._live
-                await live.database.transaction(
-                    writer.next_attempt, live.execution_id, entry.task_id, entry.attempt, f"{error}"
-                )
+                with suppress(StoreError):  # The task's end says it again.
+                    await live.database.transaction(
+                        writer.next_attempt, live.execution_id, entry.task_id, entry.attempt, f"{error}"
+                    )
 
     async def _once(self, entry: TaskEntry) -> AgentReply:
         node = entry.node.node
         with entered(self._live.context, entry.scope):
             if isinstance(node, Task):
                 return AgentReply(await _timed(_call(node, self._live.context), node.timeout_s))
+            if isinstance(node, Smithers):
+                return AgentReply(await self._live.run_child(entry, node))
             task = agent_task(self._live, entry.node, entry.task_id)
             reply: AgentReply = await _timed(self._live.runner.run(task, self._recorder(entry)), task.timeout_s)
             return reply
@@ -248,7 +389,13 @@ class Tasks(Mapping[str, TaskEntry]):
                 ms=request.ms,
                 error=request.error,
             )
-            await live.database.transaction(writer.add_model_call, live.execution_id, call)
+            entry.requests.append(request)
+            try:
+                await live.database.transaction(writer.add_model_call, live.execution_id, call)
+            except StoreError as error:
+                # It is paid for: it goes in with the task's end.
+                logger.warning("a request of %s could not be recorded yet: %s", entry.task_id, error)
+                entry.late.append(call)
 
         return record
 

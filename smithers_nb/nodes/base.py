@@ -34,14 +34,14 @@ class NodeBase(BaseModel):
 
     runnable: ClassVar[bool] = False
     """Whether it starts a task when it mounts."""
-    prompt: ClassVar[bool] = False
+    takes_text: ClassVar[bool] = False
     """Whether its children are text for a model: blank text between them is kept."""
 
     def __init__(self, **props: Any) -> None:
         source = props.pop("source", None) or sources.caller()
         tag = type(self).model_fields["type"].default
         handlers = props.pop("handlers", None) or events.take(tag, props, runnable=self.runnable, source=source)
-        children = flat_text(props.pop("children", ()), keep_blank=self.prompt)
+        children = flat_text(props.pop("children", ()), keep_blank=self.takes_text)
         if isinstance(props.get("key"), int):
             props["key"] = str(props["key"])
         try:
@@ -52,7 +52,7 @@ class NodeBase(BaseModel):
     def __getitem__(self, children: object) -> Self:
         """Set the children, ``Phase(name="a")[first, second]``, and return the node."""
         given = children if isinstance(children, tuple) else (children,)
-        self.children = flat_text(given, keep_blank=self.prompt)
+        self.children = flat_text(given, keep_blank=self.takes_text)
         return self
 
     def __repr__(self) -> str:
@@ -60,6 +60,10 @@ class NodeBase(BaseModel):
         return f"<{self.type}{f' {name!r}' if name else ''} with {len(self.children)} children>"
 
     __str__ = __repr__
+
+    def below(self) -> Children:
+        """Return the children that exist."""
+        return self.children
 
     def props(self) -> dict[str, object]:
         """Return the declared props that differ from their default, in the order of declaration."""

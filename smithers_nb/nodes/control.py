@@ -1,10 +1,16 @@
-"""Nodes that decide what exists."""
+"""Nodes that decide what exists, how often, and when it ends."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
-from .base import NodeBase
+from pydantic import Field
+
+from ..errors import MissingKeyError, PlanError
+from . import source as sources
+from .base import Children, NodeBase
+from .element import Element, Fragment
 
 
 class If(NodeBase):
@@ -12,3 +18,152 @@ class If(NodeBase):
 
     type: Literal["if"] = "if"
     condition: bool
+
+    def below(self) -> Children:
+        return self.children if self.condition else ()
+
+
+class Case(NodeBase):
+    """Its children exist where it is the first of its Switch that equals the value."""
+
+    type: Literal["case"] = "case"
+    equals: Any  # Any: compared with the Switch's value
+
+
+class Default(NodeBase):
+    """Its children exist where no Case of its Switch equals the value."""
+
+    type: Literal["default"] = "default"
+
+
+class Switch(NodeBase):
+    """Renders the first Case that equals the value, or else the Default."""
+
+    type: Literal["switch"] = "switch"
+    value: Any  # Any: compared with each Case
+
+    def below(self) -> Children:
+        """Return the one child that exists, in its own slot.
+
+        Raises:
+            PlanError: for a child that is neither Case nor Default.
+        """
+        cases = [child for child in self.children if child is not None and not isinstance(child, bool)]
+        for child in cases:
+            if not isinstance(child, Case | Default):
+                raise PlanError(
+                    f"a {getattr(child, 'type', type(child).__name__)} stands directly in a <switch>, which takes only "
+                    "<case equals={…}> and <default>. Put it into one of them.",
+                    source=self.source,
+                )
+        equal = (case for case in cases if isinstance(case, Case) and case.equals == self.value)
+        chosen = next(equal, None) or next((case for case in cases if isinstance(case, Default)), None)
+        return tuple(child if child is chosen else None for child in self.children)
+
+
+class Each(NodeBase):
+    """One child per item; an item that keeps its key stays the same node, wherever it moves."""
+
+    type: Literal["each"] = "each"
+    items: list[Any]
+    by: str | Callable[[Any], Any]
+    """The prop ``key``: the name of an item's field, or a function of the item. Each key once."""
+    render: Callable[[Any], Any]
+    """Returns what is rendered for an item."""
+
+    def __init__(self, **props: Any) -> None:
+        if props.get("key") is None:
+            raise MissingKeyError(
+                'an <each> needs key=: the name of the items\' field that tells them apart, key="id", or a function '
+                "of the item.",
+                source=sources.caller(),
+            )
+        # Its key is not its own, but says how to get the items'.
+        super().__init__(by=props.pop("key"), **props)
+
+    def props(self) -> dict[str, object]:
+        return {"count": len(self.items)}
+
+    def below(self) -> Children:
+        """Return the rendered items, each with its key.
+
+        Raises:
+            MissingKeyError: if an item has none.
+        """
+        return tuple(self._keyed(item, place) for place, item in enumerate(self.items))
+
+    def _keyed(self, item: Any, place: int) -> object:
+        key = self._key(item, place)
+        child = self.render(item)
+        if isinstance(child, Element):
+            return child if child.key is not None else child.with_key(key)
+        if isinstance(child, NodeBase):
+            return child if child.key is not None else child.model_copy(update={"key": key})
+        return Fragment(key=key, children=(child,))
+
+    def _key(self, item: Any, place: int) -> str:
+        by = self.by
+        try:
+            key = by(item) if callable(by) else item[by] if isinstance(item, dict) else getattr(item, by)
+        except (KeyError, AttributeError, TypeError, IndexError):
+            key = None
+        if key is None:
+            raise MissingKeyError(
+                f"item {place} of <each> ({item!r:.60}) has no key by {by if isinstance(by, str) else 'key='}. Each "
+                'item needs one that stays the same while it moves: key="id", or key={lambda item: …}.',
+                source=self.source,
+            )
+        return str(key)
+
+
+class LoopNode(NodeBase):
+    """What loops share: an id, and a bound."""
+
+    id: str
+    max_iterations: int = Field(default=100, ge=0)
+    """How often it runs at most; reached, its status is ``max_reached``."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether another iteration is wanted."""
+        raise NotImplementedError
+
+
+class While(LoopNode):
+    """Runs its children again and again while the condition holds: the next iteration begins when all tasks of the
+    one before have settled. Each iteration mounts anew.
+    """
+
+    type: Literal["while"] = "while"
+    condition: bool
+
+    @property
+    def goes_on(self) -> bool:
+        return self.condition
+
+
+class Ralph(LoopNode):
+    """Runs its children again and again until ``until`` is true."""
+
+    type: Literal["ralph"] = "ralph"
+    until: bool = False
+    max_iterations: int = Field(default=10, ge=0)
+
+    @property
+    def goes_on(self) -> bool:
+        return not self.until
+
+
+class Stop(NodeBase):
+    """Ends the execution as ``stopped`` when its turn comes; running tasks are cancelled."""
+
+    type: Literal["stop"] = "stop"
+    reason: str = "a Stop was reached"
+
+
+class End(NodeBase):
+    """Ends the execution as ``finished`` when its turn comes; running tasks are cancelled."""
+
+    type: Literal["end"] = "end"
+    message: str = "an End was reached"
+    value: Any = None  # Any: anything storable; the execution's result

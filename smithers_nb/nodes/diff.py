@@ -1,10 +1,11 @@
-"""What is different between two trees, by node id."""
+"""What is different between two trees, by node id. Subtrees that are one object in both are not looked into."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import compress, pairwise
+from operator import is_not
 
 from .tree import Tree, TreeNode
 
@@ -27,35 +28,82 @@ class Changes:
 
 
 def diff(old: Tree, new: Tree) -> Changes:
-    """Return what changed. A node that keeps its id and changes its type was unmounted and mounted."""
-    before, after = old.index, new.index
-    stayed = [node for node in new.walk() if _same(before.get(node.id), node)]
-    moved = _moved(before, stayed)
+    """Return what changed.
+
+    A node that keeps its id was unmounted and mounted all the same if its type, or the iteration of the loop that it
+    stands in, is another.
+    """
+    before: dict[str, TreeNode] = {}
+    after: dict[str, TreeNode] = {}
+    _collect(old.roots, new.roots, before, after)
+    stayed = [node for id, node in after.items() if _same(before.get(id), node)]
+    moved = _moved(before, stayed, old, new)
     return Changes(
-        mounted=tuple(id for id, node in after.items() if not _same(before.get(id), node)),
-        unmounted=tuple(id for id, node in before.items() if not _same(after.get(id), node)),
-        updated=tuple(node.id for node in stayed if not node.same_content(before[node.id])),
-        moved=tuple(node.id for node in stayed if node.id in moved),
-        shifted=tuple(node.id for node in stayed if node.id not in moved and node.position != before[node.id].position),
+        mounted=_ordered(new, [id for id, node in after.items() if not _same(before.get(id), node)]),
+        unmounted=_ordered(old, [id for id, node in before.items() if not _same(after.get(id), node)]),
+        updated=_ordered(new, [node.id for node in stayed if not node.same_content(before[node.id])]),
+        moved=_ordered(new, [node.id for node in stayed if node.id in moved]),
+        shifted=_ordered(
+            new,
+            [node.id for node in stayed if node.id not in moved and node.position != before[node.id].position],
+        ),
     )
 
 
-def _same(one: TreeNode | None, other: TreeNode) -> bool:
-    return one is not None and one.type == other.type
-
-
-def _moved(before: dict[str, TreeNode], stayed: list[TreeNode]) -> set[str]:
-    """Return the fewest ids whose moving explains the new order."""
-    moved: set[str] = set()
-    families: dict[str | None, list[TreeNode]] = {}
-    for node in stayed:
-        if before[node.id].parent_id != node.parent_id:
-            moved.add(node.id)
+def _collect(
+    old: tuple[TreeNode, ...], new: tuple[TreeNode, ...], before: dict[str, TreeNode], after: dict[str, TreeNode]
+) -> None:
+    """Collect the nodes of both sides that are not one object in both."""
+    stack = [(old, new)]
+    while stack:
+        one, other = stack.pop()
+        if one is other:
+            continue
+        if len(one) == len(other):
+            # In C: of 10,000 siblings perhaps one has changed.
+            places = list(compress(range(len(one)), map(is_not, one, other)))
+            left, right = [one[place] for place in places], [other[place] for place in places]
         else:
-            families.setdefault(node.parent_id, []).append(node)
-    for family in families.values():
-        old_places = [before[node.id].position for node in family]
-        kept = _longest_increasing(old_places)
+            kept = {id(node) for node in one} & {id(node) for node in other}
+            left = [node for node in one if id(node) not in kept]
+            right = [node for node in other if id(node) not in kept]
+        by_id = {node.id: node for node in left}
+        for node in right:
+            after[node.id] = node
+            match = by_id.pop(node.id, None)
+            if match is not None:
+                before[node.id] = match
+            stack.append((match.children if match is not None else (), node.children))
+        for node in by_id.values():
+            before[node.id] = node
+            stack.append((node.children, ()))
+
+
+def _same(one: TreeNode | None, other: TreeNode) -> bool:
+    return one is not None and one.type == other.type and one.loop == other.loop
+
+
+def _ordered(tree: Tree, ids: list[str]) -> tuple[str, ...]:
+    if len(ids) < 2:
+        return tuple(ids)
+    if len(ids) * 8 > len(tree):
+        wanted = set(ids)
+        return tuple(node.id for node in tree.walk() if node.id in wanted)
+    return tuple(sorted(ids, key=tree.order))
+
+
+def _moved(before: dict[str, TreeNode], stayed: list[TreeNode], old: Tree, new: Tree) -> set[str]:
+    """Return the fewest ids whose moving explains the new order."""
+    moved: set[str] = {node.id for node in stayed if before[node.id].parent_id != node.parent_id}
+    parents = {node.parent_id for node in stayed if node.id not in moved and before[node.id].position != node.position}
+    for parent in parents:
+        siblings = new.roots if parent is None else new.index[parent].children
+        family = [
+            node
+            for node in siblings
+            if (was := old.index.get(node.id)) is not None and was.parent_id == parent and _same(was, node)
+        ]
+        kept = _longest_increasing([old.index[node.id].position for node in family])
         moved.update(node.id for place, node in enumerate(family) if place not in kept)
     return moved
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, overload
 
 from ..errors import PropError, did_you_mean
 from . import source as sources
@@ -21,6 +21,10 @@ class Element:
     key: str | None = None
     children: Children = ()
     source: str | None = None
+
+    def with_key(self, key: str) -> Element:
+        """Return the same element with this key."""
+        return replace(self, key=key)
 
     def __getitem__(self, children: object) -> Element:
         """Return the same element with these children."""
@@ -53,8 +57,10 @@ class Fragment:
 class Component:
     """A function that returns nodes. Calling it makes an element; only RENDER calls the function."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], *, always: bool = False) -> None:
         self.function = function
+        self.always = always
+        """Called in every frame, whether what it reads has changed or not."""
         self.name: str = getattr(function, "__name__", type(function).__name__)
         self.source = sources.of_function(function)
         parameters = inspect.signature(function).parameters.values()
@@ -90,11 +96,20 @@ class Component:
         return f"<component {self.name}>"
 
 
-def component(function: Callable[..., Any]) -> Component:
+@overload
+def component(function: Callable[..., Any]) -> Component: ...
+@overload
+def component(*, always: bool) -> Callable[[Callable[..., Any]], Component]: ...
+def component(
+    function: Callable[..., Any] | None = None, *, always: bool = False
+) -> Component | Callable[[Callable[..., Any]], Component]:
     """Make a component of a function.
 
-    The function takes ``ctx`` if its signature names it, its props as keywords, and ``children`` if it names
-    them. It returns a node, a list of nodes, text, a number or None, and does nothing else: it is called again
-    for every frame.
+    The function takes ``ctx`` if its signature names it, its props as keywords, and ``children`` if it names them. It
+    returns a node, a list of nodes, text, a number or None, and does nothing else: it is called again in any frame in
+    which its props, a state key or a global that it reads may have changed. ``@component(always=True)`` is called in
+    every frame.
     """
-    return Component(function)
+    if function is None:
+        return lambda function: Component(function, always=always)
+    return Component(function, always=always)

@@ -29,7 +29,7 @@ class Claude(NodeBase):
     """Seconds until it fails; None for as long as it takes."""
 
     runnable: ClassVar[bool] = True
-    prompt: ClassVar[bool] = True
+    takes_text: ClassVar[bool] = True
 
 
 class Task(NodeBase):
@@ -47,5 +47,36 @@ class Task(NodeBase):
     """How many times it is tried again after it raised."""
     timeout_s: float | None = Field(default=None, gt=0)
     """Seconds that one attempt may take; None for as long as it takes."""
+
+    runnable: ClassVar[bool] = True
+
+
+class Approval(NodeBase):
+    """Waits for a person, who answers in the stepper or by ``ex.answer(id, choice)``. It survives a restart.
+
+    The result's ``output`` is the choice, its ``text`` the comment, or the choice if there is none.
+    """
+
+    type: Literal["approval"] = "approval"
+    prompt: str
+    options: list[str] = Field(default=["approve", "deny"], min_length=1)
+    kind: str = "approval"
+    """What sort of decision it is, in a word, for whoever filters them."""
+    payload: Any = None  # Any: anything storable; what is to be decided on
+
+    runnable: ClassVar[bool] = True
+
+
+class Smithers(NodeBase):
+    """A child execution of a component, with frames of its own, linked to this one by its parent_id.
+
+    The result's ``output`` is the value of the child's ``End``. It is cancelled with its parent.
+    """
+
+    type: Literal["smithers"] = "smithers"
+    component: Any  # Any: a component; nodes must not import the renderer to check it
+    args: dict[str, Any] = Field(default={})
+    """The component's props."""
+    max_frames: int = Field(default=1000, ge=1)
 
     runnable: ClassVar[bool] = True

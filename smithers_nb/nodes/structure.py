@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from .base import NodeBase
+from .base import Children, NodeBase
 
 
 class Text(NodeBase):
@@ -21,6 +21,11 @@ class Sequence(NodeBase):
 
     type: Literal["sequence"] = "sequence"
     name: str | None = None
+    skip_if: bool = False
+    """Where true, nothing below it exists, and it has settled at once."""
+
+    def below(self) -> Children:
+        return () if self.skip_if else self.children
 
 
 class Phase(NodeBase):
@@ -32,6 +37,11 @@ class Phase(NodeBase):
 
     type: Literal["phase"] = "phase"
     name: str
+    skip_if: bool = False
+    """Where true, nothing below it exists, and it has settled at once."""
+
+    def below(self) -> Children:
+        return () if self.skip_if else self.children
 
 
 class Step(NodeBase):
@@ -39,6 +49,11 @@ class Step(NodeBase):
 
     type: Literal["step"] = "step"
     name: str | None = None
+    skip_if: bool = False
+    """Where true, nothing below it exists, and it has settled at once."""
+
+    def below(self) -> Children:
+        return () if self.skip_if else self.children
 
 
 class Parallel(NodeBase):

@@ -35,6 +35,8 @@ class TreeNode:
     position: int
     """Place among the parent's rendered children, from 0."""
     children: tuple[TreeNode, ...] = ()
+    loop: str = ""
+    """Path of the innermost loop iteration that it stands in: another one is another mount."""
     node: NodeBase | None = field(default=None, compare=False)
     """What the user wrote; None in a tree that was read back."""
 
@@ -69,11 +71,22 @@ class Tree:
     """A whole plan."""
 
     roots: tuple[TreeNode, ...] = ()
+    known: dict[str, TreeNode] | None = field(default=None, compare=False, repr=False)
+    """The index, where who made the tree has it already."""
 
     @cached_property
     def index(self) -> dict[str, TreeNode]:
-        """Every node by its id, in document order."""
-        return {node.id: node for node in self.walk()}
+        """Every node by its id, in no order."""
+        return {node.id: node for node in self.walk()} if self.known is None else self.known
+
+    def order(self, id: str) -> tuple[int, ...]:
+        """Return a sort key that puts ids in document order: the positions from the root down."""
+        positions: list[int] = []
+        node = self.index.get(id)
+        while node is not None:
+            positions.append(node.position)
+            node = self.index.get(node.parent_id) if node.parent_id is not None else None
+        return tuple(reversed(positions))
 
     def walk(self) -> Iterator[TreeNode]:
         """Yield every node in document order, parents first."""

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, get_args
 
 from pydantic import Field
 
 from .base import NodeBase
-from .control import If
+from .control import Case, Default, Each, End, If, Ralph, Stop, Switch, While
 from .effect import Effect
-from .runnable import Claude, Task
+from .runnable import Approval, Claude, Smithers, Task
 from .structure import Parallel, Phase, Sequence, Step, Text
 
 Node = Annotated[
-    Text | If | Sequence | Phase | Step | Parallel | Claude | Task | Effect,
+    Text
+    | Sequence
+    | Phase
+    | Step
+    | Parallel
+    | If
+    | Switch
+    | Case
+    | Default
+    | Each
+    | While
+    | Ralph
+    | Stop
+    | End
+    | Claude
+    | Task
+    | Approval
+    | Smithers
+    | Effect,
     Field(discriminator="type"),
 ]
 
-TAGS: dict[str, type[NodeBase]] = {
-    node.model_fields["type"].default: node
-    for node in (Text, If, Sequence, Phase, Step, Parallel, Claude, Task, Effect)
-}
+TAGS: dict[str, type[NodeBase]] = {node.model_fields["type"].default: node for node in get_args(get_args(Node)[0])}
 """Node class by its lower-case tag."""

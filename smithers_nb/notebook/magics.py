@@ -14,13 +14,13 @@ from IPython.display import display as _display
 from ..bridge import engine
 from ..errors import StoreError, UnknownExecutionError
 from ..execution import Execution
-from ..jsx.compile import cell_filename, parse, remember
-from ..jsx.create import jsx
-from ..jsx.transpile import FRAGMENT, RUNTIME, transpile
 from ..nodes.base import NodeBase
 from ..nodes.element import Component, Element, Fragment
-from ..records import OVER, Frame, RunResult
+from ..records import Frame, RunResult
 from ..store.history import FrameView
+from ..syntax.compile import cell_filename, parse, remember
+from ..syntax.create import jsx
+from ..syntax.transpile import FRAGMENT, RUNTIME, transpile
 from . import static_view
 from .options import CellOptions, OptionError, cell_options, usage
 from .stepper import Stepper
@@ -152,7 +152,7 @@ class SmithersMagics(Magics):
         """Close the execution that the cell bound before: it is replaced by a fresh one."""
         old = self.shell.user_ns.get(name)
         if isinstance(old, Execution):
-            if old.status not in OVER:
+            if not old.over:
                 old.terminate()
             old.close()
 

@@ -9,8 +9,8 @@ from ..execution import Execution
 from ..nodes import xml
 from ..nodes.diff import Changes
 from ..nodes.tree import EMPTY, Tree, TreeNode
-from ..records import OVER, HandlerCall, Phase, Write
-from ..values import Stored, Unstorable, encode
+from ..records import HandlerCall, Phase, Write
+from ..values import Stored, readable
 from . import protocol as p
 
 CALLS = 200
@@ -41,7 +41,7 @@ class View:
             "execution_id": ex.execution_id,
             "status": ex.status,
             "reason": ex.reason,
-            "over": ex.status in OVER and not ex.pending,
+            "over": ex.over and not ex.pending,
             "frame": draft.number if draft else self._recorded,
             "phase": str(draft.phase) if draft and draft.phase else None,
             "phases": self._chips(draft),
@@ -73,7 +73,7 @@ class View:
     def _chips(self, draft: Draft | None) -> list[p.PhaseChip]:
         done = draft.ms if draft else {}
         # After FLUSH the next phase is the next frame's first.
-        fresh = draft is None or (draft.phase is Phase.FLUSH and self.ex.status not in OVER)
+        fresh = draft is None or (draft.phase is Phase.FLUSH and not self.ex.over)
         chips: list[p.PhaseChip] = []
         current = True
         for phase in Phase:
@@ -87,7 +87,7 @@ class View:
     def sentence(self) -> str:
         """Return what just happened, and what the next step will do."""
         ex, draft = self.ex, self._draft
-        if ex.status in OVER:
+        if ex.over:
             return f"Frame {self._recorded} was the last: the execution is {ex.status} ({ex.reason})."
         running = _count(ex.running, "task")
         if ex.status == "waiting":
@@ -322,10 +322,8 @@ def _call(call: HandlerCall) -> p.Call:
 
 
 def _value_of(value: object, full: bool) -> p.Value:
-    try:
-        return _text(encode(value), full)
-    except Unstorable as why:  # A rolled back update may have returned anything.
-        return _text(Stored(f"{type(value).__name__}: {why}", type(value).__name__), full)
+    # A volatile value may be anything; so may what a rolled back update returned.
+    return _text(readable(value), full)
 
 
 def _text(stored: Stored, full: bool) -> p.Value:
@@ -390,5 +388,5 @@ def _value(write: Write) -> str:
         case "update":
             return " = computed at flush"
         case _:
-            text = encode(write.new).text
+            text = readable(write.new).text
             return f" = {text if len(text) <= 60 else text[:60] + '…'}"

@@ -7,7 +7,7 @@ from html import escape
 from ..nodes.xml import visible
 from ..records import Frame, RunResult, Write
 from ..store.history import FrameView
-from ..values import Unstorable, encode
+from ..values import readable
 from .panes import View
 
 
@@ -97,8 +97,5 @@ def _safe(text: str) -> str:
 
 
 def _json(value: object) -> str:
-    try:
-        text = encode(value).text
-    except Unstorable:
-        text = repr(value)
+    text = readable(value).text
     return text if len(text) <= 200 else f"{text[:200]}… ({len(text):,} characters)"

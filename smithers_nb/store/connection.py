@@ -166,6 +166,7 @@ def _prepared(path: str, durability: Durability) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
     try:
         connection.execute("PRAGMA foreign_keys = ON")
+        _version(connection, path)  # Looked at before anything is changed: it may be another program's.
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {durability.upper()}")
         migrate(connection, path)
@@ -216,7 +217,7 @@ def _version(connection: sqlite3.Connection, path: str) -> int:
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if not tables:
         return 0
-    if "schema_migrations" not in tables:
+    if not {"schema_migrations", "executions"} <= tables:
         raise StoreError(
             f"{path} is a database of another program (it has {', '.join(sorted(tables)[:3])} …). "
             "It was not changed; name another file."

@@ -11,7 +11,19 @@ from .reader import Parameters, Reader
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLES = ("executions", "frames", "nodes", "state", "transitions", "handlers", "effects", "tasks", "model_calls")
+TABLES = (
+    "executions",
+    "frames",
+    "nodes",
+    "state",
+    "transitions",
+    "handlers",
+    "effects",
+    "tasks",
+    "model_calls",
+    "artifacts",
+    "events",
+)
 ORDER = {
     "executions": "created_at",
     "frames": "frame",
@@ -22,6 +34,8 @@ ORDER = {
     "effects": "frame, rowid",
     "tasks": "mounted_at_frame, rowid",
     "model_calls": "id",
+    "artifacts": "created_at, rowid",
+    "events": "id",
 }
 
 
@@ -81,6 +95,16 @@ class DataFrames:
         """One row per request to a model: task_id, turn, model, request, response, tokens, cost_usd, ms, error."""
         return self._table("model_calls")
 
+    @property
+    def artifacts(self) -> pd.DataFrame:
+        """One row per thing to show: artifact_id, kind, title, content, node_id, frame, created_at, updated_at."""
+        return self._table("artifacts")
+
+    @property
+    def events(self) -> pd.DataFrame:
+        """One row per event that is no write and no call: frame, kind, node_id, payload, created_at."""
+        return self._table("events")
+
     def state_at(self, frame: int) -> pd.DataFrame:
         """Return what frame ``frame`` read, one row per key: key, value, type, from_frame."""
         import pandas as pd
@@ -94,9 +118,10 @@ class DataFrames:
         return _typed(found, {"key": "TEXT", "value": "JSON TEXT", "type": "TEXT", "from_frame": "INTEGER"})
 
     def tree_at(self, frame: int) -> pd.DataFrame:
-        """Return the plan of a frame, one row per node in document order: depth, type, node_id, path, key, text, xml.
+        """Return the plan of a frame, one row per node in document order: depth, type, node_id, path, key, text,
+        attributes.
 
-        ``xml`` holds the attributes as they appear in the XML, as a dict.
+        ``attributes`` holds the attributes as they appear in the XML, as a dict.
         """
         import pandas as pd
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from ..artifacts import Artifact
 from ..errors import StoreError
 from ..nodes.diff import Changes, diff
 from ..nodes.tree import Tree
@@ -64,6 +65,11 @@ class History:
     def df(self) -> DataFrames:
         """DataFrames of this execution."""
         return DataFrames(self.reader, self.execution_id)
+
+    @property
+    def artifacts(self) -> list[Artifact]:
+        """What was made to be shown, oldest first."""
+        return self.reader.artifacts(self.execution_id)
 
     @property
     def frames(self) -> int:

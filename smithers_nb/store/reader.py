@@ -11,14 +11,35 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ..artifacts import Artifact
 from ..errors import StoreError, UnknownExecutionError
-from ..identity import NodeId
+from ..identity import NodeId, loop_of
 from ..identity import Path as NodePath
 from ..nodes.tree import Tree, TreeNode
 from ..values import Stored
 from .connection import BUSY_TIMEOUT_S, mapped
 
 Parameters = Sequence[object] | Mapping[str, object]
+
+_DENIED = frozenset(
+    {
+        # They would not touch this file, and so a read-only connection allows them.
+        sqlite3.SQLITE_ATTACH,
+        sqlite3.SQLITE_DETACH,
+        sqlite3.SQLITE_CREATE_TEMP_TABLE,
+        sqlite3.SQLITE_CREATE_TEMP_VIEW,
+        sqlite3.SQLITE_CREATE_TEMP_INDEX,
+        sqlite3.SQLITE_CREATE_TEMP_TRIGGER,
+        sqlite3.SQLITE_TRANSACTION,
+        sqlite3.SQLITE_SAVEPOINT,
+    }
+)
+_ASKING = frozenset({"table_info", "table_xinfo", "table_list", "index_list", "index_info", "foreign_key_list"})
+"""Pragmas that only tell something, whatever they are given."""
+
+
+class ReadOnlyError(StoreError):
+    """A query that writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +62,19 @@ class Reader:
         Raises:
             StoreError: if the SQL is wrong, or writes.
         """
+        guard = _Guard()
         with mapped(self.path), closing(self._connect()) as connection:
-            cursor = connection.execute(sql, parameters)
-            return Rows([column[0] for column in cursor.description or ()], cursor.fetchall())
+            connection.set_authorizer(guard)
+            try:
+                cursor = connection.execute(sql, parameters)
+                return Rows([column[0] for column in cursor.description or ()], cursor.fetchall())
+            except sqlite3.Error as error:
+                if guard.denied or getattr(error, "sqlite_errorname", "") == "SQLITE_READONLY":
+                    raise ReadOnlyError(
+                        f"a query writes ({sql.strip():.60}), and {self.path} is open for reading only. Nothing was "
+                        "changed. State is written with ctx.state.set, or ex.state.set in the notebook."
+                    ) from error
+                raise
 
     def kinds(self, table: str) -> dict[str, str]:
         """Return the declared type of each column, in order: ``{"frame": "INTEGER", …}``."""
@@ -105,6 +136,24 @@ class Reader:
         found = self.query("SELECT * FROM tasks WHERE execution_id = ? ORDER BY mounted_at_frame", (execution_id,))
         return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
 
+    def loops(self, execution_id: str) -> list[tuple[str, int, Any]]:
+        """Return (node id, iteration, status) of every loop."""
+        return self.query("SELECT node_id, iteration, status FROM loops WHERE execution_id = ?", (execution_id,)).rows
+
+    def mounted_at(self, execution_id: str, node_id: str, frame: int) -> int:
+        """Return the frame in which a node of frame ``frame`` was mounted: the start of its unbroken versions."""
+        rows = self.query(
+            "SELECT from_frame, to_frame, type, path FROM nodes WHERE execution_id = ? AND node_id = ?"
+            " AND from_frame <= ? ORDER BY from_frame DESC",
+            (execution_id, node_id, frame),
+        ).rows
+        mounted = rows[0][0] if rows else 0
+        for from_frame, to_frame, kind, path in rows[1:]:
+            if to_frame != mounted or kind != rows[0][2] or loop_of(path) != loop_of(rows[0][3]):
+                break
+            mounted = from_frame
+        return int(mounted)
+
     def handlers(self, execution_id: str, most: int) -> list[dict[str, Any]]:
         """Return the newest handler calls as dicts: newest frame first, within a frame in the order of firing."""
         found = self.query(
@@ -118,6 +167,7 @@ class Reader:
         """Return who wrote the version of a value that begins with frame ``since``, in words."""
         rows = self.query(
             "SELECT origin, handler, node_id FROM transitions WHERE execution_id = ? AND frame = ? AND key = ?"
+            " AND scope = 'state'"
             " AND status = 'applied' ORDER BY seq DESC LIMIT 1",
             (execution_id, since - 1, key),
         ).rows
@@ -125,6 +175,18 @@ class Reader:
             return None
         origin, handler, node_id = rows[0]
         return f"{handler} of {node_id}" if handler else f"{origin} {node_id}" if node_id else str(origin)
+
+    def artifacts(self, execution_id: str) -> list[Artifact]:
+        """Return what was made to be shown, oldest first."""
+        rows = self.query(
+            "SELECT artifact_id, kind, title, content, node_id, frame FROM artifacts WHERE execution_id = ?"
+            " ORDER BY created_at, rowid",
+            (execution_id,),
+        ).rows
+        return [
+            Artifact(id, kind, title, json.loads(content), node_id, frame)
+            for id, kind, title, content, node_id, frame in rows
+        ]
 
     def totals(self, execution_id: str) -> tuple[int, float | None]:
         """Return what all tasks have used: tokens, and cost in USD (None where no price is known)."""
@@ -149,6 +211,20 @@ class Reader:
         return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
 
 
+class _Guard:
+    """Tells SQLite what a query may do, and remembers that something was denied."""
+
+    def __init__(self) -> None:
+        self.denied = False
+
+    def __call__(self, action: int, name: str | None, argument: str | None, *_: object) -> int:
+        setting = action == sqlite3.SQLITE_PRAGMA and argument is not None and name not in _ASKING
+        if setting or action in _DENIED:
+            self.denied = True
+            return sqlite3.SQLITE_DENY
+        return sqlite3.SQLITE_OK
+
+
 def _nodes(below: dict[str | None, list[tuple[Any, ...]]], parent: str | None) -> tuple[TreeNode, ...]:
     return tuple(
         TreeNode(
@@ -164,6 +240,7 @@ def _nodes(below: dict[str | None, list[tuple[Any, ...]]], parent: str | None) -
             parent_id=parent_id,
             position=position,
             children=_nodes(below, id),
+            loop=loop_of(path),
         )
         for id, path, kind, key, explicit, parent_id, position, props, events, text, source, _ in below.get(parent, ())
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
+import weakref
 from typing import TYPE_CHECKING
 
 from .frames import DataFrames, frame_of
@@ -12,6 +14,13 @@ from .reader import Parameters, Reader
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def _temporary(owner: object) -> str:
+    """Return a folder that goes with its owner."""
+    folder = tempfile.mkdtemp(prefix="smithers-")
+    weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 class Store:
@@ -25,8 +34,7 @@ class Store:
     """
 
     def __init__(self, path: str | os.PathLike[str] = "smithers.db") -> None:
-        self._kept = tempfile.TemporaryDirectory(prefix="smithers-") if path == ":memory:" else None
-        name = os.path.join(self._kept.name, "memory.db") if self._kept else os.fspath(path)
+        name = os.path.join(_temporary(self), "memory.db") if path == ":memory:" else os.fspath(path)
         self.path: str = os.path.abspath(os.path.expanduser(name))
         """The file, as an absolute path."""
         self.reader = Reader(self.path)

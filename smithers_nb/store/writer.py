@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 
+from ..artifacts import Artifact
 from ..errors import ExecutionOwnedError, UnknownExecutionError
 from ..nodes.tree import TreeNode
-from ..records import EffectRun, HandlerCall, Phase, Write
+from ..records import EffectRun, Event, HandlerCall, LoopState, Phase, Write
 from ..values import Stored
 from .connection import now
 from .lease import Lease, expiry, is_dead
+
+Work = Callable[[sqlite3.Connection], None]
+"""One transaction: a function of this module with all but the connection given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,8 @@ class ExecutionRow:
     code_hash: str
     engine_version: str
     seed: int
+    parent_id: str | None = None
+    """Of the execution whose Smithers node it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,18 @@ class TaskStart:
     task_id: str
     node_id: str
     max_attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a person is asked."""
+
+    task_id: str
+    node_id: str
+    kind: str
+    prompt: str
+    payload: Stored
+    options: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +67,8 @@ class TaskEnd:
     reason: str | None = None
     usage: Mapping[str, int] = field(default_factory=dict)
     cost_usd: float | None = None
+    calls: tuple[ModelCall, ...] = ()
+    """Requests that could not be recorded when they were made: the file was locked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +102,8 @@ class FrameCommit:
     opened: list[TreeNode]
     """The nodes that get a new version."""
     tasks: list[TaskStart]
+    loops: list[tuple[str, LoopState]]
+    """Loops that begin, go on or end, by node id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +130,9 @@ class FlushResult:
     """Ids of the tasks that are dealt with: handled, or without a handler to call."""
     ended: list[TaskEnd] = field(default_factory=list)
     """Tasks whose end had to wait for their writes."""
+    artifacts: list[Artifact] = field(default_factory=list)
+    """In the order in which they were made; a later one of the same id replaces an earlier one."""
+    events: list[Event] = field(default_factory=list)
 
 
 # ---- executions and leases -------------------------------------------------------------------------------------
@@ -117,11 +142,12 @@ def create_execution(db: sqlite3.Connection, row: ExecutionRow, lease: Lease, st
     """Add an execution with its first state, owned by us."""
     at = now()
     db.execute(
-        "INSERT INTO executions (execution_id, name, status, reason, app, code_hash, engine_version, seed, owner,"
-        " lease_expires_at, created_at, updated_at) VALUES (?, ?, 'ready', '', ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO executions (execution_id, name, parent_id, status, reason, app, code_hash, engine_version, seed,"
+        " owner, lease_expires_at, created_at, updated_at) VALUES (?, ?, ?, 'ready', '', ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             row.execution_id,
             row.name,
+            row.parent_id,
             row.app,
             row.code_hash,
             row.engine_version,
@@ -188,6 +214,34 @@ def renew_lease(db: sqlite3.Connection, execution_id: str, lease: Lease) -> None
         )
 
 
+def set_result(db: sqlite3.Connection, execution_id: str, status: str, reason: str, result: Stored | None) -> None:
+    """Record how the execution ended, with the value of its End."""
+    set_status(db, execution_id, status, reason)
+    db.execute(
+        "UPDATE executions SET result = ?, result_type = ? WHERE execution_id = ?",
+        (result.text if result else None, result.type if result else None, execution_id),
+    )
+
+
+def add_event(
+    db: sqlite3.Connection, execution_id: str, frame: int, kind: str, node_id: str | None, payload: str
+) -> None:
+    """Record something that is neither a write nor a call; ``payload`` is JSON."""
+    db.execute(
+        "INSERT INTO events (execution_id, frame, kind, node_id, payload, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+        (execution_id, frame, kind, node_id, payload, now()),
+    )
+
+
+def swap_app(db: sqlite3.Connection, execution_id: str, frame: int, app: str, code_hash: str) -> None:
+    """Record that an operator put other code under the execution."""
+    db.execute(
+        "UPDATE executions SET app = ?, code_hash = ?, updated_at = ? WHERE execution_id = ?",
+        (app, code_hash, now(), execution_id),
+    )
+    add_event(db, execution_id, frame, "swap", None, json.dumps({"app": app, "code_hash": code_hash}))
+
+
 def release_lease(db: sqlite3.Connection, execution_id: str, lease: Lease) -> None:
     """Give our lease back, if we still have it."""
     db.execute(
@@ -226,10 +280,10 @@ def commit_frame(
         "INSERT INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
         [_node_row(execution_id, node, frame) for node in commit.opened],
     )
+    add_tasks(db, execution_id, commit.tasks, frame)
     db.executemany(
-        "INSERT INTO tasks (execution_id, task_id, node_id, mounted_at_frame, status, attempt, max_attempts)"
-        " VALUES (?, ?, ?, ?, 'pending', 0, ?)",
-        [(execution_id, task.task_id, task.node_id, frame, task.max_attempts) for task in commit.tasks],
+        "INSERT OR REPLACE INTO loops VALUES (?, ?, ?, ?)",
+        [(execution_id, id, state.iteration, state.status) for id, state in commit.loops],
     )
     if frame == 1:
         db.execute("UPDATE executions SET status = 'running' WHERE execution_id = ?", (execution_id,))
@@ -273,7 +327,7 @@ def flush_frame(
     )
     db.executemany(
         "INSERT INTO transitions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [_transition_row(execution_id, flush.frame, *row) for row in flush.transitions],
+        [_transition_row(execution_id, flush.frame, *row) for row in _numbered_on(db, execution_id, flush)],
     )
     db.executemany(
         "INSERT INTO handlers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -289,6 +343,10 @@ def flush_frame(
             for e in flush.effects
         ],
     )
+    for artifact in flush.artifacts:
+        put_artifact(db, execution_id, artifact)
+    for event in flush.events:
+        add_event(db, execution_id, event.frame, event.kind, event.node_id, event.payload)
     for end in flush.ended:
         end_task(db, execution_id, end)
     db.executemany(
@@ -329,6 +387,21 @@ def _node_row(execution_id: str, node: TreeNode, frame: int) -> tuple[object, ..
     )
 
 
+def _numbered_on(
+    db: sqlite3.Connection, execution_id: str, flush: FlushResult
+) -> list[tuple[Write, str | None, str | None]]:
+    """Return the transitions with their seq after that of the frame's earlier ones: those between two frames, too."""
+    if not flush.transitions:
+        return []
+    (last,) = db.execute(
+        "SELECT coalesce(max(seq), 0) FROM transitions WHERE execution_id = ? AND frame = ?",
+        (execution_id, flush.frame),
+    ).fetchone()
+    if not last:
+        return flush.transitions
+    return [(replace(write, seq=last + write.seq), old, new) for write, old, new in flush.transitions]
+
+
 def _transition_row(execution_id: str, frame: int, w: Write, old: str | None, new: str | None) -> tuple[object, ...]:
     return (
         execution_id, w.id, frame, w.seq, w.scope, w.key, w.op, old, new, w.status, w.trigger, w.origin, w.origin_id,
@@ -340,7 +413,72 @@ def _elapsed_ms(started: float) -> float:
     return (perf_counter() - started) * 1000
 
 
+# ---- artifacts --------------------------------------------------------------------------------------
+
+
+def put_artifact(db: sqlite3.Connection, execution_id: str, artifact: Artifact) -> None:
+    """Add something to show, or replace what has the same id."""
+    at = now()
+    db.execute(
+        "INSERT INTO artifacts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET kind = excluded.kind,"
+        " title = excluded.title, content = excluded.content, node_id = excluded.node_id, frame = excluded.frame,"
+        " updated_at = excluded.updated_at",
+        (
+            execution_id,
+            artifact.id,
+            artifact.kind,
+            artifact.title,
+            json.dumps(artifact.content, ensure_ascii=False),
+            artifact.node_id,
+            artifact.frame,
+            at,
+            at,
+        ),
+    )
+
+
 # ---- tasks -----------------------------------------------------------------------------------------------------
+
+
+def add_tasks(db: sqlite3.Connection, execution_id: str, tasks: list[TaskStart], frame: int) -> None:
+    """Add tasks that wait to be run."""
+    db.executemany(
+        "INSERT INTO tasks (execution_id, task_id, node_id, mounted_at_frame, status, attempt, max_attempts)"
+        " VALUES (?, ?, ?, ?, 'pending', 0, ?)",
+        [(execution_id, task.task_id, task.node_id, frame, task.max_attempts) for task in tasks],
+    )
+
+
+def ask(db: sqlite3.Connection, execution_id: str, question: Question) -> None:
+    """Put down a question to a person; its task is blocked."""
+    db.execute(
+        "INSERT OR IGNORE INTO approvals (execution_id, approval_id, node_id, kind, prompt, payload, options, status,"
+        " asked_at) VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', ?)",
+        (
+            execution_id,
+            question.task_id,
+            question.node_id,
+            question.kind,
+            question.prompt,
+            question.payload.text,
+            json.dumps(question.options, ensure_ascii=False),
+            now(),
+        ),
+    )
+    db.execute(
+        "UPDATE tasks SET status = 'blocked', reason = 'approval' WHERE execution_id = ? AND task_id = ?",
+        (execution_id, question.task_id),
+    )
+
+
+def answer(db: sqlite3.Connection, execution_id: str, end: TaskEnd, choice: str, comment: str | None) -> None:
+    """Put down a person's answer, and with it the end of the task."""
+    db.execute(
+        "UPDATE approvals SET status = 'answered', choice = ?, comment = ?, answered_at = ?"
+        " WHERE execution_id = ? AND approval_id = ?",
+        (choice, comment, now(), execution_id, end.task_id),
+    )
+    end_task(db, execution_id, end)
 
 
 def start_tasks(db: sqlite3.Connection, execution_id: str, task_ids: Iterable[str], lease: Lease) -> set[str]:
@@ -368,6 +506,8 @@ def next_attempt(db: sqlite3.Connection, execution_id: str, task_id: str, attemp
 def end_task(db: sqlite3.Connection, execution_id: str, end: TaskEnd, stale: HandlerCall | None = None) -> None:
     """Record how a task ended and release it. ``stale`` is the call that its handler will not get."""
     value = end.result
+    for call in end.calls:
+        add_model_call(db, execution_id, call)
     db.execute(
         "UPDATE tasks SET status = ?, reason = ?, attempt = ?, ended_at = ?, result = ?, result_type = ?, error = ?,"
         " input_tokens = ?, output_tokens = ?, requests = ?, cost_usd = ?, lease_owner = NULL, lease_expires_at = NULL"
@@ -400,12 +540,21 @@ def end_task(db: sqlite3.Connection, execution_id: str, end: TaskEnd, stale: Han
         )
 
 
-def release_tasks(db: sqlite3.Connection, execution_id: str, reason: str) -> None:
+def release_tasks(db: sqlite3.Connection, execution_id: str, task_ids: Iterable[str], reason: str) -> None:
     """Make tasks that were running when their process ended, or was stopped, wait to be run again."""
-    db.execute(
+    db.executemany(
         "UPDATE tasks SET status = 'pending', reason = ?, lease_owner = NULL, lease_expires_at = NULL"
-        " WHERE execution_id = ? AND status = 'running'",
-        (reason, execution_id),
+        " WHERE execution_id = ? AND task_id = ? AND status = 'running'",
+        [(reason, execution_id, task_id) for task_id in task_ids],
+    )
+
+
+def abandon_tasks(db: sqlite3.Connection, execution_id: str, task_ids: Iterable[str], frame: int) -> None:
+    """Give up tasks whose node was gone when their process ended: nobody waits for them."""
+    db.executemany(
+        "UPDATE tasks SET settled_at_frame = ?, lease_owner = NULL, lease_expires_at = NULL, reason = 'its node is gone',"
+        " status = CASE WHEN ended_at IS NULL THEN 'abandoned' ELSE status END WHERE execution_id = ? AND task_id = ?",
+        [(frame, execution_id, task_id) for task_id in task_ids],
     )
 
 

@@ -24,7 +24,7 @@ def aside() -> Any:
         def runs() -> None:
             try:
                 future.set_result(work())
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001  # handed to who waits
                 future.set_exception(error)
 
         threading.Thread(target=runs, daemon=True).start()

@@ -31,7 +31,6 @@ plain = asyncio.run
 @component
 def App(ctx):
     def handler(result):
-        assert "nest_asyncio" not in sys.modules or result.node_id == "b"
         ctx.state.set(result.node_id, call())
     return [
         Phase(name="1")[Task(id="a", run=lambda: 1, on_finished=handler)],

@@ -159,12 +159,12 @@ def test_writes_of_a_waiting_task_that_change_nothing_disturb_nobody(run_of: Any
 
     ex = run_of(Task(id="t", run=run), state={"x": 1})
     ex.step_sync()
-    ended = threading.Thread(target=ex.run_sync)
-    ended.start()
-    for one in gates:
-        one.reached()
-        one.open()
-    ended.join(10)
+    gates[0].reached()
+    assert ex.step_phase_sync().phase == "FLUSH"
+    gates[0].open()
+    gates[1].reached()
+    gates[1].open()
+    ex.run_sync()
     assert ex.status == "finished"
     assert list(ex.df.transitions.status) == ["applied", "noop", "noop"]
 
@@ -250,7 +250,7 @@ def run(app):
 for app in (app, Task(run=lambda: 1)):
     thread = threading.Thread(target=run, args=[app], daemon=True)
     thread.start()
-    thread.join(4)
+    thread.join(2)
     print("hangs" if thread.is_alive() else "ends", flush=True)
 import os; os._exit(0)
 """

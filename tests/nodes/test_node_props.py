@@ -9,8 +9,8 @@ import pytest
 
 from smithers_nb import Claude, Effect, Fragment, If, Parallel, Phase, Sequence, Step, Task, Text, component
 from smithers_nb.errors import EventPropError, PlanError, PropError, UnknownTagError
-from smithers_nb.jsx.create import jsx
 from smithers_nb.nodes.union import TAGS
+from smithers_nb.syntax.create import jsx
 
 
 def nothing() -> None:

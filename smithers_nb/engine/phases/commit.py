@@ -1,4 +1,4 @@
-"""COMMIT: the frame, its changed nodes and the tasks to start, in one transaction."""
+"""COMMIT: the frame, its changed nodes, the loops and the tasks to start, in one transaction."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from ...nodes.tree import Tree, TreeNode
 from ...store import writer
 from ..draft import Draft
 from ..live import Live
-from ..schedule import schedule
+from ..purity import loop_read
+from ..schedule import Schedule, schedule, still_valid
 from ..tasks import TaskEntry
 
 
 async def commit(live: Live, draft: Draft) -> None:
     """Write the frame; only then does it count in memory, too."""
-    gone = set(draft.changes.unmounted)
-    tasks = {id: task for id, task in live.tasks.items() if id not in gone} if gone else live.tasks
-    draft.schedule = schedule(draft.tree, tasks)
+    draft.schedule = _scheduled(live, draft)
     starting = [TaskEntry(f"{node.id}@{draft.number}", node) for node in draft.schedule.start]
     opened = _versions(draft.tree, draft.changes)
     await live.database.transaction(
@@ -36,6 +35,7 @@ async def commit(live: Live, draft: Draft) -> None:
             closed=_closed(live, draft.changes, opened),
             opened=opened,
             tasks=[writer.TaskStart(entry.task_id, entry.node.id, entry.max_attempts) for entry in starting],
+            loops=[(id, state) for (_, id), state in draft.schedule.loops.items()],
         ),
         draft.ms,
         perf_counter(),
@@ -43,10 +43,19 @@ async def commit(live: Live, draft: Draft) -> None:
     _remember(live, draft, opened, starting)
 
 
+def _scheduled(live: Live, draft: Draft) -> Schedule:
+    """Return how the tree stands; as before, where neither the plan nor a task has changed."""
+    if live.schedule_of == live.tasks.version and still_valid(draft.changes, draft.before, draft.tree):
+        return Schedule(effects=live.schedule.effects, enders=live.schedule.enders, status=live.schedule.status)
+    gone = set(draft.changes.unmounted)
+    tasks = {id: task for id, task in live.tasks.items() if id not in gone} if gone else live.tasks
+    return schedule(draft.tree, tasks, live.loops)
+
+
 def _versions(tree: Tree, changes: Changes) -> list[TreeNode]:
     """Return the nodes that get a new version."""
-    changed = {*changes.mounted, *changes.updated, *changes.moved, *changes.shifted}
-    return [node for id, node in tree.index.items() if id in changed] if changed else []
+    changed = dict.fromkeys([*changes.mounted, *changes.updated, *changes.moved, *changes.shifted])
+    return [tree.index[id] for id in changed]
 
 
 def _closed(live: Live, changes: Changes, opened: list[TreeNode]) -> list[tuple[str, int]]:
@@ -57,10 +66,22 @@ def _closed(live: Live, changes: Changes, opened: list[TreeNode]) -> list[tuple[
 def _remember(live: Live, draft: Draft, opened: list[TreeNode], starting: list[TaskEntry]) -> None:
     live.frame = draft.number
     live.tree = draft.tree
+    live.rendered = draft.rendered
+    live.watch.on(draft.seen.looks)
+    live.changed = set()
+    live.generation = draft.generation
     for id in draft.changes.unmounted:
         del live.since[id]
         live.tasks.unmount(id)
+        live.loops.pop((draft.before.index[id].loop, id), None)
     for node in opened:
         live.since[node.id] = draft.number
     for entry in starting:
         live.tasks.add(entry)
+    for (loop, id), state in draft.schedule.loops.items():
+        live.loops[loop, id] = state
+        live.note(loop_read(id))
+        if state.iteration > 1 or state.status != "running":
+            live.cause(f"loop {id}: {f'iteration {state.iteration}' if state.status == 'running' else state.status}")
+    live.schedule = draft.schedule
+    live.schedule_of = live.tasks.version

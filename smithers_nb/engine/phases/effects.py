@@ -14,9 +14,9 @@ from ...nodes.tree import TreeNode
 from ...records import EffectRun, Phase
 from ...values import encode
 from ..callbacks import call_with_ctx
-from ..context import entered
 from ..draft import Draft
 from ..live import EffectMemory, Live
+from ..place import entered
 from ..state import Transaction
 
 HISTORY = 10
@@ -28,8 +28,9 @@ LOOP = 4
 async def effects(live: Live, draft: Draft) -> None:
     """Run what is due. It counts as run once FLUSH has written it: an abandoned frame's effects run again."""
     memory = live.effect_runs
-    due = [(node, deps) for node in draft.schedule.effects if (deps := _deps_if_due(memory, node)) is not None]
-    gone = [id for id in memory if id not in draft.tree.index]
+    gone = [id for id in draft.changes.unmounted if id in memory]
+    kept = {id: last for id, last in memory.items() if id not in gone} if gone else memory
+    due = [(node, deps) for node in draft.schedule.effects if (deps := _deps_if_due(kept, node)) is not None]
     if not due and not gone:
         return
     draft.effect_runs = dict(memory)
@@ -37,14 +38,16 @@ async def effects(live: Live, draft: Draft) -> None:
         if last := memory.get(id):
             await _cleanup(live, draft, last)
     for id in gone:
-        del draft.effect_runs[id]
+        del draft.memory[id]
     for node, deps in due:
         await _run(live, draft, node, deps)
 
 
 def _deps_if_due(memory: Mapping[str, EffectMemory], node: TreeNode) -> str | None:
-    deps = encode(_effect(node).deps).text
     last = memory.get(node.id)
+    if last is not None and last.node is node:
+        return None
+    deps = encode(_effect(node).deps).text
     return None if last is not None and last.deps == deps else deps
 
 
@@ -59,7 +62,7 @@ async def _cleanup(live: Live, draft: Draft, last: EffectMemory) -> None:
 
 
 async def _run(live: Live, draft: Draft, node: TreeNode, deps: str) -> None:
-    last = live.effect_runs.get(node.id)
+    last = draft.memory.get(node.id)
     history = (*last.history, deps)[-HISTORY:] if last else (deps,)
     assert draft.effect_runs is not None  # for the type checker: effects() made it
     draft.effect_runs[node.id] = EffectMemory(deps, history, node)
@@ -83,14 +86,14 @@ async def _call(
 ) -> None:
     run_id = draft.next_id("e")
     trigger = f"{node.id} {'deps changed' if kind == 'run' else 'cleaned up'}"
-    transaction = Transaction("effect", run_id, node.id, kind, trigger, draft.next_write_id, live.cells)
+    transaction = Transaction("effect", run_id, node.id, kind, trigger, draft.next_write_id, live.cells, live.vol)
     started = perf_counter()
     error: str | None = None
     try:
         with entered(live.context, transaction):
             await call_with_ctx(function, live.context)
         transaction.state = "closed"
-    except Exception as failure:  # noqa: BLE001  # the user's effect; recorded, and none of its writes is applied
+    except (Exception, SystemExit, KeyboardInterrupt) as failure:  # the user's; none of its writes is applied
         transaction.state = "raised"
         error = "".join(traceback.format_exception(failure))
         draft.problem(

@@ -12,9 +12,9 @@ from ...nodes import source as sources
 from ...nodes.runnable import Claude
 from ...records import HandlerCall, Phase, Problem
 from ..callbacks import call_handler
-from ..context import entered
 from ..draft import Draft
 from ..live import Live
+from ..place import entered
 from ..state import Transaction
 from ..tasks import TaskEntry, agent_task, stale_call
 
@@ -25,14 +25,15 @@ async def execute(live: Live, draft: Draft) -> None:
     await _check_agents(live, draft)
     await live.tasks.start_pending()
     index = draft.tree.index
-    order = {id: place for place, id in enumerate(index)} if draft.ended else {}
-    for entry in sorted(draft.ended, key=lambda entry: order.get(entry.node.id, -1)):
+    for entry in sorted(draft.ended, key=lambda entry: draft.tree.order(entry.node.id)):
         if entry.settled:
             continue
         if not entry.unmounted and entry.node.id in index:
             entry.node = index[entry.node.id]
         await _deal_with(live, draft, entry)
         draft.settled.append(entry.task_id)
+    if draft.schedule.enders:
+        draft.ending = draft.schedule.enders[0].node
 
 
 async def _check_agents(live: Live, draft: Draft) -> None:
@@ -78,6 +79,7 @@ async def _call(live: Live, draft: Draft, entry: TaskEntry, event: str) -> None:
         f"{entry.node.id} {entry.status}",
         draft.next_write_id,
         live.cells,
+        live.vol,
     )
     started = perf_counter()
     error: str | None = None
@@ -85,7 +87,7 @@ async def _call(live: Live, draft: Draft, entry: TaskEntry, event: str) -> None:
         with entered(live.context, transaction):
             await call_handler(handler, entry.result, live.context)
         transaction.state = "closed"
-    except Exception as failure:  # noqa: BLE001  # the user's handler; recorded, and none of its writes is applied
+    except (Exception, SystemExit, KeyboardInterrupt) as failure:  # the user's; none of its writes is applied
         transaction.state = "raised"
         error = "".join(traceback.format_exception(failure))
         draft.problem(_handler_error(entry, event, failure, len(transaction.queued)), Phase.EXECUTE)
@@ -107,11 +109,11 @@ async def _call(live: Live, draft: Draft, entry: TaskEntry, event: str) -> None:
     )
 
 
-def _handler_error(entry: TaskEntry, event: str, failure: Exception, writes: int) -> HandlerError:
+def _handler_error(entry: TaskEntry, event: str, failure: BaseException, writes: int) -> HandlerError:
     lost = f"its {writes} writes were rolled back" if writes else "it had written nothing"
     return HandlerError(
-        f"{event} of {entry.node.id} raised {type(failure).__name__}: {failure}; {lost}. The task itself ended well "
-        "and is not run again; mend the handler for the next one.",
+        f"{event} of {entry.node.id} raised {type(failure).__name__}: {failure}; {lost}. The task has ended and "
+        f"counts as handled; ex.retry({entry.node.id!r}) runs it again when the handler is mended.",
         path=entry.node.path,
         node_id=entry.node.id,
         source=sources.of_traceback(failure.__traceback__) or entry.node.source,

@@ -8,12 +8,13 @@ from dataclasses import replace
 from time import perf_counter
 
 from ...errors import HandlerError
-from ...records import Phase
+from ...records import Phase, Scope
 from ...store import writer
 from ...values import Stored
 from ..draft import Draft
 from ..live import Live
-from ..state import Cell, Resolved, Transaction, resolve
+from ..purity import KEYS
+from ..state import Cell, Resolved, Transaction, read_name, resolve
 
 NAMED_CAUSES = 20
 """How many changed keys are named as causes of the next frame."""
@@ -31,17 +32,22 @@ async def flush_between(live: Live, draft: Draft) -> None:
 
 async def _flush(live: Live, draft: Draft, ms: Mapping[Phase, float] | None) -> None:
     arrived, ends = live.take_inbox()
+    draft.operated = bool(arrived or ends)
     operators = [write for write in arrived if write.origin == "operator"]
     tasks = [write for write in arrived if write.origin != "operator"]
     # First values come first: whoever updates a key may rely on them.
     first = [write for write in draft.transactions if write.origin == "init"]
     transactions = [*first, *operators, *tasks, *(write for write in draft.transactions if write.origin != "init")]
-    resolved = resolve(live.cells, transactions)
+    resolved = resolve(live.cells, transactions, live.vol)
     _roll_back(draft, transactions, resolved)
     draft.written = tuple(write for write, _, _ in resolved.transitions)
     try:
         await live.database.transaction(
-            writer.flush_frame, live.execution_id, _result(live, draft, resolved, ends), ms, perf_counter()
+            writer.flush_frame,
+            live.execution_id,
+            _result(live, draft, transactions, resolved, ends),
+            ms,
+            perf_counter(),
         )
     except BaseException:
         live.return_inbox(arrived, ends)
@@ -67,7 +73,9 @@ def _roll_back(draft: Draft, transactions: list[Transaction], resolved: Resolved
         )
 
 
-def _result(live: Live, draft: Draft, resolved: Resolved, ends: list[writer.TaskEnd]) -> writer.FlushResult:
+def _result(
+    live: Live, draft: Draft, transactions: list[Transaction], resolved: Resolved, ends: list[writer.TaskEnd]
+) -> writer.FlushResult:
     return writer.FlushResult(
         frame=draft.number,
         changes=[
@@ -79,6 +87,8 @@ def _result(live: Live, draft: Draft, resolved: Resolved, ends: list[writer.Task
         effects=draft.effects,
         settled=draft.settled,
         ended=ends,
+        artifacts=[made for one in transactions if one.state != "raised" for made in one.artifacts],
+        events=[event for one in transactions for event in one.events],
     )
 
 
@@ -89,20 +99,36 @@ def _text(value: Stored | None) -> str | None:
 def _apply(live: Live, draft: Draft, resolved: Resolved, ends: list[writer.TaskEnd]) -> None:
     """The file has it; now memory, and the causes of the next frame."""
     for key, value in resolved.values.items():
+        live.note(key)
+        if value is None or key not in live.cells:
+            live.note(KEYS)
         if value is None:
             live.cells.pop(key, None)
         else:
             live.cells[key] = Cell(value, draft.number + 1)
+    for key, value in resolved.vol.items():
+        live.note(read_name("vol", key))
+        live.note(KEYS)
+        if value is None:
+            live.vol.pop(key, None)
+        else:
+            live.vol[key] = Cell(value, draft.number + 1)
     if draft.effect_runs is not None:
         live.effect_runs = draft.effect_runs
-    changed = list(resolved.values)
-    for key in changed[:NAMED_CAUSES]:
-        live.cause(f"state {key}")
-    if len(changed) > NAMED_CAUSES:
-        live.cause(f"state: {len(changed) - NAMED_CAUSES} more keys")
+    _name_causes(live, "state", list(resolved.values))
+    _name_causes(live, "vol", list(resolved.vol))
+    if any(transaction.events for transaction in draft.transactions):
+        live.watch.look()
     for task_id in draft.settled:
         live.tasks.settle(task_id)
     if draft.settled:
         live.cause(f"{len(draft.settled)} tasks settled" if len(draft.settled) > 1 else f"{draft.settled[0]} settled")
     for end in ends:
         live.tasks.ended(end)
+
+
+def _name_causes(live: Live, scope: Scope, changed: list[str]) -> None:
+    for key in changed[:NAMED_CAUSES]:
+        live.cause(f"{scope} {key}")
+    if len(changed) > NAMED_CAUSES:
+        live.cause(f"{scope}: {len(changed) - NAMED_CAUSES} more keys")

@@ -1,10 +1,15 @@
-"""RENDER: components are called, and their nodes get a place. Pure: it is handed no store and no task table."""
+"""RENDER: components are called, and their nodes get a place. Pure: it is handed no store and no task table.
+
+A component whose props, read keys and read globals are what they were is not called again: its nodes are taken over as
+they are. What was rendered is remembered in a ``Rendered``, which is never changed: the next frame makes a new one.
+"""
 
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass, field
-from types import GeneratorType
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from types import CodeType, GeneratorType
 from typing import Any
 
 from ...errors import (
@@ -16,43 +21,78 @@ from ...errors import (
     RenderTaskError,
     SmithersError,
 )
-from ...identity import ROOT, NodeId, Path, child_path, child_slot, generated_id
-from ...jsx.create import misspelt_tag
+from ...identity import ROOT, NodeId, Path, child_path, child_slot, generated_id, iteration_path
 from ...nodes import source as sources
 from ...nodes.base import NodeBase
-from ...nodes.control import If
-from ...nodes.element import Element, Fragment
+from ...nodes.control import LoopNode
+from ...nodes.element import Component, Element, Fragment
 from ...nodes.structure import Text
 from ...nodes.tree import Tree, TreeNode
 from ...nodes.union import TAGS
+from ...syntax.create import misspelt_tag
 from ...values import Stored, shown
-from ..context import Context, entered
-from ..purity import RenderScope, Snapshot, no_tasks
+from ..context import Context
+from ..place import entered
+from ..purity import RenderScope, Snapshot, loop_read, no_tasks
+
+MANY = 8
+"""If more than one in so many components is to be called again, everything is placed anew: splicing costs more."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A component in its place, as it was last called."""
+
+    element: Element
+    path: Path
+    inside: Path | None
+    """The path of the component that it stands in."""
+    place: _Place
+    ids: tuple[NodeId, ...]
+    """Of the nodes that it rendered, among the children of its place's parent."""
+    whole: bool
+    """Whether its nodes are its own: text at its edges would be one piece with its neighbours'."""
+    reads: frozenset[str]
+    always: bool
+    """It is called in every frame: it asked for that, or it read what is not tracked."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rendered:
-    """The outcome of RENDER."""
+    """The outcome of RENDER, and what the next one needs to do less."""
 
-    tree: Tree
+    tree: Tree = field(default_factory=Tree)
     inits: dict[str, tuple[Stored, str]] = field(default_factory=dict)
     """First values that components asked for, with the component's name."""
-    reads: dict[str, dict[str, Stored | None]] = field(default_factory=dict)
-    """By component path: the keys that it read, with what it saw."""
+    instances: dict[Path, Instance] = field(default_factory=dict)
+    below: dict[Path, tuple[Path, ...]] = field(default_factory=dict)
+    """By component path: the components that stand directly in it."""
+    readers: dict[str, frozenset[Path]] = field(default_factory=dict)
+    """By key: the components that read it."""
+    always: frozenset[Path] = frozenset()
+    globals: dict[Component, tuple[object, ...]] = field(default_factory=dict)
+    """By component: the values of the globals and closed-over names that its function reads."""
 
 
-def render(app: object, snapshot: Snapshot, ctx: Context) -> Rendered:
-    """Return the plan for this snapshot.
+def render(app: object, snapshot: Snapshot, ctx: Context, before: Rendered | None = None) -> Rendered:
+    """Return the plan for this snapshot; with ``before``, only what may have changed since is called.
 
     Raises:
         PlanError: if the nodes are put together wrongly.
         PurityError: if a component does more than return nodes.
         ComponentError: if one raises.
     """
-    renderer = _Renderer(snapshot, ctx)
+    renderer = _Renderer(snapshot, ctx, before or Rendered())
+    # An app that is no component has nothing that could be called alone.
+    dirty = _dirty(before, snapshot) if before is not None and isinstance(app, Element) else None
     try:
         with no_tasks():
-            roots = renderer.children((app,), ROOT, None)
+            if before is not None and dirty is not None:
+                patched = renderer.patched(dirty) if dirty else replace(before, inits={})
+                if patched is not None:
+                    return patched
+                renderer = _Renderer(snapshot, ctx, before)
+            return renderer.everything(app)
     except SmithersError as error:
         error.at(frame=snapshot.frame)
         raise
@@ -62,36 +102,234 @@ def render(app: object, snapshot: Snapshot, ctx: Context) -> Rendered:
             path=str(renderer.deepest),
             frame=snapshot.frame,
         ) from None
-    renderer.rendered.tree = Tree(roots)
-    return renderer.rendered
+
+
+def _dirty(before: Rendered, snapshot: Snapshot) -> list[Path] | None:
+    """Return the components to call again, outermost first and none below another; None for all."""
+    if snapshot.changed is None:
+        return None
+    found = set(before.always)
+    for key in snapshot.changed:
+        found |= before.readers.get(key, frozenset())
+    stale = {component for component, values in before.globals.items() if not _same_globals(component, values)}
+    if stale:
+        found |= {path for path, instance in before.instances.items() if instance.element.component in stale}
+    outermost = {_outermost(path, before, found) for path in found}
+    if len(outermost) * MANY > len(before.instances) and len(outermost) > MANY:
+        return None
+    return sorted(outermost)
+
+
+def _outermost(path: Path, before: Rendered, found: set[Path]) -> Path:
+    """Return the component whose call also places this one anew: itself, or one around it."""
+    best, at = path, before.instances[path]
+    whole = at.whole
+    while at.inside is not None:
+        if not whole or at.inside in found:
+            best, whole = at.inside, before.instances[at.inside].whole
+        at = before.instances[at.inside]
+    return best
+
+
+def _global_values(component: Component) -> tuple[object, ...]:
+    function = inspect.unwrap(component.function)
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return ()
+    names = getattr(function, "__globals__", {})
+    cells = getattr(function, "__closure__", None) or ()
+    return (*(names.get(name) for name in _names(code)), *(_content(cell) for cell in cells))
+
+
+def _names(code: CodeType) -> Iterable[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
+
+
+def _content(cell: Any) -> object:
+    try:
+        return cell.cell_contents
+    except ValueError:  # Not filled yet.
+        return None
+
+
+def _same_globals(component: Component, values: tuple[object, ...]) -> bool:
+    now = _global_values(component)
+    return len(now) == len(values) and all(one is other for one, other in zip(now, values, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where children are put."""
+
+    parent_id: NodeId | None
+    loop: str
+    """Path of the innermost loop iteration around."""
+    prompt_of: str | None
+    """Type of the node whose prompt they are; it takes only text."""
+
+
+@dataclass(slots=True)
+class _Call:
+    """A component while its nodes are placed."""
+
+    path: Path
+    found: list[Path] = field(default_factory=list)
+    """The components that stand directly in it."""
+    loops: set[str] = field(default_factory=set)
+    """The loops that it places."""
 
 
 @dataclass(slots=True)
 class _Siblings:
     """The rendered children of one node, as they are found."""
 
-    parent_id: NodeId | None
-    text_only: TreeNode | NodeBase | None = None
+    place: _Place
+    first: int = 0
+    """Position of the first one."""
     nodes: list[TreeNode] = field(default_factory=list)
     keys: dict[tuple[str, str], str | None] = field(default_factory=dict)
     """Where each key was used, by (level, key)."""
     text: str = ""
     text_path: Path = ROOT
 
+    @property
+    def position(self) -> int:
+        return self.first + len(self.nodes)
+
 
 class _Renderer:
-    def __init__(self, snapshot: Snapshot, ctx: Context) -> None:
+    """One RENDER. It works on copies of what the last one remembered."""
+
+    def __init__(self, snapshot: Snapshot, ctx: Context, before: Rendered) -> None:
         self.snapshot = snapshot
         self.ctx = ctx
-        self.rendered = Rendered(Tree())
-        self.where: dict[str, str | None] = {}
-        """Source of each node id so far."""
+        self.before = before
+        self.index: dict[str, TreeNode] = {}
+        self.sources: dict[str, str | None] = {}
+        """Of the nodes that are placed in this frame, by id."""
+        self.inits: dict[str, tuple[Stored, str]] = {}
+        self.instances: dict[Path, Instance] = {}
+        self.below: dict[Path, tuple[Path, ...]] = {}
+        self.readers: dict[str, frozenset[Path]] = {}
+        self.always: set[Path] = set()
+        self.called: set[Component] = set()
+        self.inside: list[_Call] = []
+        """The components being called, innermost last."""
+        self.reusable: dict[Path, Instance] = {}
         self.deepest: Path = ROOT
 
-    def children(
-        self, raw: tuple[Any, ...], base: Path, parent: NodeBase | None, parent_id: NodeId | None = None
+    # ---- all, or what changed ----------------------------------------------------------------------------------
+
+    def everything(self, app: object) -> Rendered:
+        """Call every component."""
+        return self.remembered(self.children((app,), ROOT, _Place(None, "", None)))
+
+    def patched(self, dirty: list[Path]) -> Rendered | None:
+        """Call these components, and take the rest of the plan over as it is.
+
+        Return None if one of them now has text at its edges, or nothing: its neighbours have to be placed with it.
+        """
+        before = self.before
+        self.index = before.tree.index.copy()
+        self.instances = before.instances.copy()
+        self.below = before.below.copy()
+        self.readers = before.readers.copy()
+        self.always = set(before.always)
+        roots = before.tree.roots
+        for path in dirty:
+            roots = self.again(before.instances[path], set(dirty), roots)
+        return self.remembered(roots) if all(self.is_alone(path) for path in dirty) else None
+
+    def is_alone(self, path: Path) -> bool:
+        instance = self.instances[path]
+        return instance.whole or instance.inside is None
+
+    def again(self, old: Instance, dirty: set[Path], roots: tuple[TreeNode, ...]) -> tuple[TreeNode, ...]:
+        """Call one component, put its nodes where the old ones were, and return the new roots."""
+        gone = [self.index[id] for id in old.ids]
+        first = gone[0].position if gone else 0
+        self.reusable = self.forget(old, dirty)
+        for node in gone:
+            for below in node.walk():
+                del self.index[below.id]
+        siblings = _Siblings(old.place, first)
+        self.inside = [_Call(old.inside)] if old.inside is not None else []
+        self.expand(old.element, old.path, siblings)
+        self.end_text(siblings)
+        self.rename(old, self.instances[old.path].ids)
+        return self.spliced(old, first, siblings.nodes, roots)
+
+    def forget(self, old: Instance, dirty: set[Path]) -> dict[Path, Instance]:
+        """Remove a component and all in it; return those of them that need not be called again."""
+        reusable: dict[Path, Instance] = {}
+        stack = [old.path]
+        while stack:
+            path = stack.pop()
+            instance = self.instances.pop(path)
+            for key in instance.reads:
+                self.readers[key] = self.readers[key] - {path}
+            self.always.discard(path)
+            stack.extend(self.below.pop(path, ()))
+            if path != old.path and path not in dirty and instance.whole and not self.changes_below(path):
+                reusable[path] = instance
+        return reusable
+
+    def changes_below(self, path: Path) -> bool:
+        """Whether a component, or one in it, has to be called in every frame."""
+        return any(below == path or below.startswith(f"{path}/") for below in self.before.always)
+
+    def rename(self, old: Instance, ids: tuple[NodeId, ...]) -> None:
+        """Tell the components around, whose nodes these are too, what they are called now."""
+        around = old.inside
+        while around is not None and ids != old.ids:
+            outer = self.instances[around]
+            if outer.place != old.place or not old.ids:
+                return
+            at = outer.ids.index(old.ids[0])
+            renamed = (*outer.ids[:at], *ids, *outer.ids[at + len(old.ids) :])
+            self.instances[around] = replace(outer, ids=renamed)
+            around = outer.inside
+
+    def spliced(
+        self, old: Instance, first: int, new: list[TreeNode], roots: tuple[TreeNode, ...]
     ) -> tuple[TreeNode, ...]:
-        siblings = _Siblings(parent_id, parent if parent is not None and parent.prompt else None)
+        """Return the roots with the children of one parent changed, and every node above it made anew."""
+        parent_id = old.place.parent_id
+        siblings = roots if parent_id is None else self.index[parent_id].children
+        after = siblings[first + len(old.ids) :]
+        if shift := len(new) - len(old.ids):
+            after = tuple(self.put(replace(node, position=node.position + shift)) for node in after)
+        children = (*siblings[:first], *new, *after)
+        while parent_id is not None:
+            parent = self.put(replace(self.index[parent_id], children=children))
+            parent_id = parent.parent_id
+            siblings = roots if parent_id is None else self.index[parent_id].children
+            children = (*siblings[: parent.position], parent, *siblings[parent.position + 1 :])
+        return children
+
+    def put(self, node: TreeNode) -> TreeNode:
+        self.index[node.id] = node
+        return node
+
+    def remembered(self, roots: tuple[TreeNode, ...]) -> Rendered:
+        kept = self.before.globals if self.snapshot.changed is not None else {}
+        return Rendered(
+            tree=Tree(roots, self.index),
+            inits=self.inits,
+            instances=self.instances,
+            below=self.below,
+            readers=self.readers,
+            always=frozenset(self.always),
+            globals={**kept, **{component: _global_values(component) for component in self.called}},
+        )
+
+    # ---- placing children --------------------------------------------------------------------------------------
+
+    def children(self, raw: tuple[Any, ...], base: Path, place: _Place) -> tuple[TreeNode, ...]:
+        siblings = _Siblings(place)
         self.level(raw, base, "", siblings)
         self.end_text(siblings)
         return tuple(siblings.nodes)
@@ -116,8 +354,7 @@ class _Renderer:
             self.claim_key(item, base, level, siblings)
             self.expand(item, child_path(base, item.component.name, slot, item.key), siblings)
         elif isinstance(item, Fragment):
-            if item.key is not None:
-                self.claim_key(item, base, level, siblings)
+            self.claim_key(item, base, level, siblings)
             self.level(item.children, base, slot if item.key is None else f'"{item.key}"', siblings)
         elif isinstance(item, list | tuple):
             self.level(item, base, slot, siblings)
@@ -132,20 +369,36 @@ class _Renderer:
     def end_text(self, siblings: _Siblings) -> None:
         """Make one node of the neighbouring pieces of text."""
         text, siblings.text = siblings.text, ""
-        if not text or (siblings.text_only is None and not text.strip()):
+        if not text or (siblings.place.prompt_of is None and not text.strip()):
             return
         path = siblings.text_path
         id = generated_id(path)
         self.claim_id(id, None, path)
         siblings.nodes.append(
-            TreeNode(id, path, "text", None, False, {}, text, (), None, siblings.parent_id, len(siblings.nodes))
+            self.put(
+                TreeNode(
+                    id=id,
+                    path=path,
+                    type="text",
+                    key=None,
+                    explicit_id=False,
+                    props={},
+                    text=text,
+                    events=(),
+                    source=None,
+                    parent_id=siblings.place.parent_id,
+                    position=siblings.position,
+                    loop=siblings.place.loop,
+                )
+            )
         )
 
     def add_node(self, node: NodeBase, base: Path, slot: str, level: str, siblings: _Siblings) -> None:
-        if siblings.text_only is not None:
+        place = siblings.place
+        if place.prompt_of is not None:
             raise PropError(
-                f"<{node.type}> stands inside <{siblings.text_only.type}>, whose children are its prompt: text, "
-                "numbers and components that return text.",
+                f"<{node.type}> stands inside <{place.prompt_of}>, whose children are its prompt: text, numbers and "
+                "components that return text.",
                 path=base,
                 source=node.source,
             )
@@ -153,37 +406,54 @@ class _Renderer:
         self.claim_key(node, base, level, siblings)
         id = NodeId(node.id) if node.id is not None else generated_id(path)
         self.claim_id(id, node.source, path)
-        exists = not (isinstance(node, If) and not node.condition)
-        position = len(siblings.nodes)
-        children = self.children(node.children, path, node, id) if exists and node.children else ()
+        props = {name: shown(value) for name, value in node.props().items()}
+        inner, raw, below = path, node.below(), _Place(id, place.loop, node.type if node.takes_text else None)
+        if isinstance(node, LoopNode):
+            iteration = self.iteration(node, place.loop)
+            props = {"iteration": iteration, **props}
+            inner = iteration_path(path, iteration)
+            raw, below = raw if iteration else (), replace(below, loop=inner)
+        children = self.children(raw, inner, below) if raw else ()
         siblings.nodes.append(
-            TreeNode(
-                id=id,
-                path=path,
-                type=node.type,
-                key=node.key,
-                explicit_id=node.id is not None,
-                props={name: shown(value) for name, value in node.props().items()},
-                text=None,
-                events=node.handlers.events,
-                source=node.source,
-                parent_id=siblings.parent_id,
-                position=position,
-                children=children,
-                node=node,
+            self.put(
+                TreeNode(
+                    id=id,
+                    path=path,
+                    type=node.type,
+                    key=node.key,
+                    explicit_id=node.id is not None,
+                    props=props,
+                    text=None,
+                    events=node.handlers.events,
+                    source=node.source,
+                    parent_id=place.parent_id,
+                    position=siblings.position,
+                    children=children,
+                    loop=place.loop,
+                    node=node,
+                )
             )
         )
 
+    def iteration(self, node: LoopNode, loop: str) -> int:
+        """Return the iteration that a loop is in; 0 for one that has not begun, and does not."""
+        if self.inside:
+            self.inside[-1].loops.add(loop_read(node.id))
+        if state := self.snapshot.loops.get((loop, node.id)):
+            return state.iteration
+        return 1 if node.goes_on and node.max_iterations else 0
+
     def claim_id(self, id: NodeId, source: str | None, path: Path) -> None:
-        if id in self.where:
+        if id in self.sources or id in self.index:
+            other = self.sources[id] if id in self.sources else self.index[id].source
             raise DuplicateIdError(
-                f"two nodes have the id {id!r}: at {self.where[id] or '?'} and at {source or '?'}. An id is unique in "
-                "the whole plan; for the items of a list, give each a key instead, or put the key into the id.",
+                f"two nodes have the id {id!r}: at {other or '?'} and at {source or '?'}. An id is unique in the whole "
+                "plan; for the items of a list, give each a key instead, or put the key into the id.",
                 path=path,
                 node_id=id,
                 source=source,
             )
-        self.where[id] = source
+        self.sources[id] = source
 
     def claim_key(self, item: NodeBase | Element | Fragment, base: Path, level: str, siblings: _Siblings) -> None:
         if item.key is None:
@@ -201,23 +471,73 @@ class _Renderer:
     # ---- components --------------------------------------------------------------------------------------------
 
     def expand(self, element: Element, path: Path, siblings: _Siblings) -> None:
-        """Call a component and place what it returns."""
+        """Place what a component renders: as it was, or called anew."""
         self.deepest = path
+        if self.inside:
+            self.inside[-1].found.append(path)
+        if (old := self.reusable.get(path)) is not None and _same_call(old.element, element):
+            self.take_over(old, siblings)
+        else:
+            self.call_and_place(element, path, siblings)
+
+    def call_and_place(self, element: Element, path: Path, siblings: _Siblings) -> None:
         component = element.component
-        scope = RenderScope(
-            self.snapshot, component.name, path, element.source or component.source, self.rendered.inits
-        )
+        source = element.source or component.source
+        scope = RenderScope(self.snapshot, component.name, path, source, self.inits)
+        inside = self.inside[-1].path if self.inside else None
+        self.inside.append(_Call(path))
+        self.called.add(component)
         returned = self.call(element, path, scope)
-        if isinstance(returned, GeneratorType):
-            raise PlanError(
-                f"{component.name} is a generator. Return a list of nodes instead of yielding them.",
-                path=path,
-                source=component.source,
-            )
-        self.rendered.reads[path] = scope.reads
+        start, alone = len(siblings.nodes), not siblings.text
         self.place(returned, path, "0", "", siblings)
         for index, effect in enumerate(scope.effects, 1):
             self.place(effect, path, str(index), "effects", siblings)
+        call = self.inside.pop()
+        self.below[path] = tuple(call.found)
+        self.remember(
+            Instance(
+                element=element,
+                path=path,
+                inside=inside,
+                place=siblings.place,
+                ids=tuple(node.id for node in siblings.nodes[start:]),
+                whole=alone and not siblings.text and len(siblings.nodes) > start,
+                reads=frozenset(scope.reads) | call.loops,
+                always=component.always or scope.untracked,
+            )
+        )
+
+    def remember(self, instance: Instance) -> None:
+        path = instance.path
+        self.instances[path] = instance
+        for key in instance.reads:
+            self.readers[key] = self.readers.get(key, frozenset()) | {path}
+        if instance.always:
+            self.always.add(path)
+
+    def take_over(self, old: Instance, siblings: _Siblings) -> None:
+        """Place the nodes of a component, and all that stands in it, without a call."""
+        self.end_text(siblings)
+        for id in old.ids:
+            node = self.before.tree.index[id]
+            for below in node.walk():
+                self.claim_id(below.id, below.source, below.path)
+                self.index[below.id] = below
+            if (node.position, node.parent_id) != (siblings.position, siblings.place.parent_id):
+                node = replace(node, position=siblings.position, parent_id=siblings.place.parent_id)
+            siblings.nodes.append(self.put(node))
+        self.keep(old.path, siblings.place)
+
+    def keep(self, path: Path, place: _Place | None = None) -> None:
+        """Remember a component that was taken over, and those inside of it."""
+        instance = self.before.instances[path]
+        if place is not None and place != instance.place:
+            instance = replace(instance, place=place)
+        self.remember(instance)
+        self.below[path] = self.before.below.get(path, ())
+        for inner in self.below[path]:
+            outermost = self.before.instances[inner].place == self.before.instances[path].place
+            self.keep(inner, place if outermost else None)
 
     def call(self, element: Element, path: Path, scope: RenderScope) -> Any:  # Any: checked by place()
         component = element.component
@@ -225,7 +545,7 @@ class _Renderer:
         if component.wants_ctx:
             props["ctx"] = self.ctx
         if component.wants_children:
-            props["children"] = element.children
+            props["children"] = list(element.children)
         try:
             with entered(self.ctx, scope):
                 returned = component.function(**props)
@@ -236,34 +556,53 @@ class _Renderer:
         except RecursionError:
             raise
         except NameError as error:
-            raise (
-                misspelt_tag(error, self.known_tags(component.function)) or self.failed(error, path, scope)
-            ) from error
-        except Exception as error:
-            raise self.failed(error, path, scope) from error
-        if inspect.isawaitable(returned):
-            if inspect.iscoroutine(returned):
-                returned.close()
-            raise RenderTaskError(
-                f"{component.name} is async. Rendering can't await; do that in a <Task>, a handler or an Effect, and "
-                "let it write to state.",
-                path=path,
-                source=component.source,
-            )
-        return returned
+            tag = misspelt_tag(error, _known_tags(component.function))
+            raise (tag or _failed(error, path, scope)) from error
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
+            raise _failed(error, path, scope) from error
+        return _returned(returned, component, path)
 
-    @staticmethod
-    def known_tags(function: object) -> list[str]:
-        names = [node.__name__ for node in TAGS.values()] + ["Fragment"]
-        return names + [name for name in getattr(function, "__globals__", {}) if name[:1].isupper()]
 
-    @staticmethod
-    def failed(error: Exception, path: Path, scope: RenderScope) -> ComponentError:
-        return ComponentError(
-            f"{scope.name} raised {type(error).__name__}: {error}. The frame was not committed; the one before stands.",
+def _same_call(old: Element, new: Element) -> bool:
+    """Whether a component is given equal props; children are new objects each time."""
+    if old.component is not new.component or old.children or new.children:
+        return False
+    try:
+        return bool(old.props == new.props)
+    except Exception:  # noqa: BLE001  # a prop's own == may do anything; then it is called again
+        return False
+
+
+def _returned(returned: Any, component: Component, path: Path) -> Any:  # Any: checked by place()
+    if inspect.isawaitable(returned):
+        if inspect.iscoroutine(returned):
+            returned.close()
+        raise RenderTaskError(
+            f"{component.name} is async. Rendering can't await; do that in a <Task>, a handler or an Effect, and let "
+            "it write to state.",
             path=path,
-            source=sources.of_traceback(error.__traceback__) or scope.source,
+            source=component.source,
         )
+    if isinstance(returned, GeneratorType):
+        raise PlanError(
+            f"{component.name} is a generator. Return a list of nodes instead of yielding them.",
+            path=path,
+            source=component.source,
+        )
+    return returned
+
+
+def _known_tags(function: object) -> list[str]:
+    names = [node.__name__ for node in TAGS.values()] + ["Fragment"]
+    return names + [name for name in getattr(function, "__globals__", {}) if name[:1].isupper()]
+
+
+def _failed(error: BaseException, path: Path, scope: RenderScope) -> ComponentError:
+    return ComponentError(
+        f"{scope.name} raised {type(error).__name__}: {error}. The frame was not committed; the one before stands.",
+        path=path,
+        source=sources.of_traceback(error.__traceback__) or scope.source,
+    )
 
 
 def _not_a_child(item: object, base: Path) -> PlanError:

@@ -6,7 +6,7 @@ from time import time
 
 from ..draft import Draft
 from ..live import Live
-from ..purity import Snapshot
+from ..purity import Snapshot, generation
 
 
 def snapshot(live: Live, draft: Draft) -> None:
@@ -15,5 +15,8 @@ def snapshot(live: Live, draft: Draft) -> None:
     Nothing is copied: values change only in FLUSH, and no FLUSH comes before this frame's own.
     """
     live.snapshot_time = time()
-    draft.snapshot = Snapshot(draft.number, live.cells, live.snapshot_time, live.seed)
+    draft.generation = generation()
+    known = live.changed is not None and live.generation == draft.generation
+    changed = frozenset(live.changed or ()) if known else None
+    draft.snapshot = Snapshot(draft.number, live.cells, live.snapshot_time, live.seed, live.loops, changed, live.vol)
     draft.ended = live.tasks.unsettled

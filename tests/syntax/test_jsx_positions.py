@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from smithers_nb.jsx.compile import cell_filename, parse, remap, remember
-from smithers_nb.jsx.transpile import FRAGMENT, RUNTIME, transpile
+from smithers_nb.syntax.compile import cell_filename, parse, remap, remember
+from smithers_nb.syntax.transpile import FRAGMENT, RUNTIME, transpile
 
 CELL = '''
 def report(topic):

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from smithers_nb.jsx.compile import parse
-from smithers_nb.jsx.transpile import FRAGMENT, RUNTIME, transpile
+from smithers_nb.syntax.compile import parse
+from smithers_nb.syntax.transpile import FRAGMENT, RUNTIME, transpile
 
 
 def _evaluate(source: str, **names: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from smithers_nb.jsx.compile import parse
+from smithers_nb.syntax.compile import parse
 
 MISTAKES = [
     # The tags themselves.

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from smithers_nb.jsx.transpile import transpile
+from smithers_nb.syntax.transpile import transpile
 
 A, B, C = "component A", "component B", "component C"
 NAMES: dict[str, Any] = {

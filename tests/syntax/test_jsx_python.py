@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from smithers_nb.jsx.compile import parse
-from smithers_nb.jsx.transpile import transpile
+from smithers_nb.syntax.compile import parse
+from smithers_nb.syntax.transpile import transpile
 
 LIBRARY = Path(os.__file__).parent
 FILES = sorted(

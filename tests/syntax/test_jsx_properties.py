@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smithers_nb.jsx.compile import parse
-from smithers_nb.jsx.transpile import transpile
+from smithers_nb.syntax.compile import parse
+from smithers_nb.syntax.transpile import transpile
 
 SETTINGS = settings(max_examples=150, deadline=None)
 

@@ -1,0 +1,69 @@
+"""Child executions: a Smithers node runs one, with frames of its own, in the same file."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from ..errors import PropError, RunError, UnknownExecutionError
+from ..nodes.element import Component
+from ..nodes.runnable import Smithers
+from ..store.reader import Reader
+from ..store.writer import ExecutionRow
+from ..values import decode
+from ..version import __version__
+from .opening import Opening, create, reopen
+
+if TYPE_CHECKING:
+    from .live import Live
+    from .loop import Loop
+    from .tasks import TaskEntry
+
+
+async def run_child(parent: Live, entry: TaskEntry, node: Smithers) -> Any:  # Any: the value of its End
+    """Run a child to its end and return the value of its End.
+
+    Its id follows from the task's: after a crash the same child goes on.
+
+    Raises:
+        RunError: if the child did not finish.
+    """
+    loop = await _open(parent, entry, node)
+    loop.patient = True
+    parent.tasks.children[entry.node.id] = loop
+    try:
+        outcome = await loop.run(node.max_frames)
+    finally:
+        del parent.tasks.children[entry.node.id]
+        await loop.close()
+    if loop.status != "finished":
+        raise RunError(
+            f"child execution {loop.live.name} ({loop.live.execution_id}) is {loop.status}: "
+            f"{outcome.reason or loop.reason}."
+        )
+    return decode(loop.result) if loop.result else None
+
+
+async def _open(parent: Live, entry: TaskEntry, node: Smithers) -> Loop:
+    component = node.component
+    if not isinstance(component, Component):
+        raise PropError(
+            f"component of <smithers> {entry.node.id} is a {type(component).__name__}; it takes a function with "
+            "@component above it.",
+            source=node.source,
+        )
+    row = ExecutionRow(
+        execution_id=hashlib.sha256(f"{parent.execution_id}/{entry.task_id}".encode()).hexdigest()[:12],
+        name=f"{parent.name}/{entry.node.id}",
+        app=component.name,
+        code_hash="",
+        engine_version=__version__,
+        seed=parent.seed,
+        parent_id=parent.execution_id,
+    )
+    opening = Opening(component(**node.args), parent.database, parent.runner, parent.models)
+    try:
+        Reader(parent.database.path).execution(row.execution_id)
+    except UnknownExecutionError:
+        return await create(row, opening, {})
+    return await reopen(row, opening)

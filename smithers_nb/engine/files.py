@@ -1,0 +1,249 @@
+"""``ctx.fs``: files that are read, watched and written."""
+
+from __future__ import annotations
+
+import asyncio
+import glob
+import hashlib
+import json
+import logging
+import os
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
+
+from ..records import Event
+from ..store import writer
+from .place import TaskScope, place_of, refuse_when_closed, refuse_while_rendering
+from .purity import Look, RenderScope
+from .state import Transaction
+
+if TYPE_CHECKING:
+    from .context import Context
+    from .live import Live
+
+logger = logging.getLogger(__name__)
+
+FilePath = str | os.PathLike[str]
+
+
+class FileDoor:
+    """``ctx.fs``. Paths are relative to the folder that the kernel runs in.
+
+    What a component looks at is watched from then on, and a change makes a frame due; it does not keep an execution
+    alive. What a handler writes is written at once, and stays even if the handler raises; it may be written again
+    after a crash, like every outside effect.
+    """
+
+    def __init__(self, ctx: Context, live: Live) -> None:
+        self._ctx = ctx
+        self._live = live
+
+    @overload
+    def read(self, path: FilePath, encoding: str = "utf-8") -> str: ...
+    @overload
+    def read(self, path: FilePath, encoding: None) -> bytes: ...
+    def read(self, path: FilePath, encoding: str | None = "utf-8") -> str | bytes:
+        """Return the content of a file: text, or bytes with ``encoding=None``.
+
+        Raises:
+            FileNotFoundError: if there is none.
+        """
+        data = _content(os.fspath(path))
+        self._looked(Look("read", os.fspath(path)), _hash(data))
+        if data is None:
+            return Path(path).read_bytes()  # It raises what is the matter.
+        return data if encoding is None else data.decode(encoding)
+
+    def exists(self, path: FilePath) -> bool:
+        """Return whether there is a file or folder of this name."""
+        look = Look("exists", os.fspath(path))
+        seen = fingerprint(look)
+        self._looked(look, seen)
+        return seen is not None
+
+    def glob(self, pattern: str) -> list[str]:
+        """Return the files and folders that match, sorted; ``**`` goes into subfolders."""
+        found = _matches(pattern)
+        self._looked(Look("glob", pattern), "\n".join(found))
+        return found
+
+    def write(self, path: FilePath, content: str | bytes) -> None:
+        """Write a file whole, and its folders if need be: who reads it sees the old content or the new one, not half.
+
+        An event ``file_written`` with path, sha256 and size is recorded: with the handler's or effect's FLUSH, else
+        at once.
+
+        Raises:
+            RenderWriteError: while rendering.
+        """
+        name = os.fspath(path)
+        refuse_while_rendering(f"file {name!r} was written")
+        place = place_of(self._ctx)
+        refuse_when_closed(place, f"file {name!r}")
+        if not isinstance(content, str | bytes):
+            raise TypeError(f"fs.write({name!r}, …) takes text or bytes, not a {type(content).__name__}.")
+        data = content.encode() if isinstance(content, str) else content
+        _replace(name, data)
+        node_id = place.node_id if isinstance(place, Transaction | TaskScope) else None
+        payload = {"path": name, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+        event = Event(self._live.frame, "file_written", node_id, json.dumps(payload))
+        if isinstance(place, Transaction):
+            place.events.append(event)
+        else:
+            self._live.record(
+                partial(
+                    writer.add_event,
+                    execution_id=self._live.execution_id,
+                    frame=event.frame,
+                    kind=event.kind,
+                    node_id=event.node_id,
+                    payload=event.payload,
+                )
+            )
+            self._live.soon(self._live.watch.look)
+
+    def _looked(self, look: Look, seen: str | None) -> None:
+        place = place_of(self._ctx)
+        if isinstance(place, RenderScope):
+            place.look(look, seen)
+
+
+class Watch:
+    """The files that the last frame's components looked at. It belongs to the engine's loop."""
+
+    def __init__(self, changed: Callable[[str], None]) -> None:
+        self._changed = changed
+        self._seen: dict[Look, str | None] = {}
+        self._folders: dict[str, bool] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def on(self, looks: Mapping[Look, str | None]) -> None:
+        """Watch what was looked at, and nothing else, from now on."""
+        self._seen = dict(looks)
+        folders = _folders(self._seen)
+        if folders == self._folders and (not folders or (self._task and not self._task.done())):
+            return
+        self.stop()
+        self._folders = folders
+        if folders:
+            self._task = asyncio.get_running_loop().create_task(self._run(folders), name="smithers watch")
+
+    def look(self) -> None:
+        """Say which files are not as they were seen; each change is said once."""
+        for look, seen in self._seen.items():
+            now = fingerprint(look)
+            if now != seen:
+                self._seen[look] = now
+                self._changed(f"file {look.path} changed")
+
+    def stop(self) -> None:
+        """Watch no longer; ``look`` still sees what changed."""
+        self._folders = {}
+        if self._task is not None:
+            self._task.cancel()
+
+    async def stopped(self) -> None:
+        """Watch no longer, and wait until nothing of it is left."""
+        self.stop()
+        if self._task is not None:
+            await asyncio.wait({self._task})
+
+    async def _run(self, folders: Mapping[str, bool]) -> None:
+        flat, deep = ([folder for folder in folders if folders[folder] is below] for below in (False, True))
+        await asyncio.gather(*(self._follow(roots, roots is deep) for roots in (flat, deep) if roots))
+
+    async def _follow(self, roots: list[str], deep: bool) -> None:
+        from watchfiles import awatch  # Only here: importing it takes its time.
+
+        try:
+            # Called when awatch has begun to watch: what changed since it was read is seen then.
+            asyncio.get_running_loop().call_soon(self.look)
+            async for _ in awatch(*roots, recursive=deep, watch_filter=self._concerns):
+                self.look()
+        except (OSError, RuntimeError) as error:  # No such folder any more, or too many of them for the system.
+            logger.warning("%s can't be watched: %s. A step still sees changed files.", ", ".join(roots), error)
+
+    def _concerns(self, _change: object, path: str) -> bool:
+        """Whether a change may be one that is watched: the store's own files change all the time."""
+        return any(_touches(look, path) for look in self._seen)
+
+
+def fingerprint(look: Look) -> str | None:
+    """Return what tells whether something still looks as it did; None where there is nothing."""
+    match look.kind:
+        case "read":
+            return _hash(_content(look.path))
+        case "exists":
+            return "there" if os.path.exists(look.path) else None
+        case "glob":
+            return "\n".join(_matches(look.path))
+
+
+def _content(path: str) -> bytes | None:
+    try:
+        return Path(path).read_bytes()
+    except OSError:
+        return None
+
+
+def _hash(data: bytes | None) -> str | None:
+    return None if data is None else hashlib.sha256(data).hexdigest()
+
+
+def _matches(pattern: str) -> list[str]:
+    return sorted(glob.glob(pattern, recursive=True))
+
+
+def _replace(path: str, data: bytes) -> None:
+    """Write a new file beside the old one, and put it in its place."""
+    target = Path(path).resolve()  # Of a link, what it points to.
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".smithers-{secrets.token_hex(6)}")
+    try:
+        temporary.write_bytes(data)
+        if target.exists():
+            temporary.chmod(target.stat().st_mode & 0o7777)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _folders(looks: Iterable[Look]) -> dict[str, bool]:
+    """Return the folders to watch, each with whether its subfolders count, too.
+
+    A folder, not the file: a file that is replaced is another one to the system, and one may not be there yet.
+    """
+    folders: dict[str, bool] = {}
+    for look in looks:
+        fixed, deep = _fixed(look)
+        while not os.path.isdir(fixed):
+            fixed, deep = os.path.dirname(fixed), False
+        folders[fixed] = folders.get(fixed, False) or deep
+    return folders
+
+
+def _fixed(look: Look) -> tuple[str, bool]:
+    """Return the folder in which a look's changes are, and whether they may be in subfolders."""
+    path = os.path.abspath(look.path)
+    if look.kind != "glob":
+        return os.path.dirname(path), False
+    folder, name = os.path.dirname(path), os.path.basename(path)
+    deep = "**" in name
+    while glob.has_magic(folder):
+        folder, deep = os.path.dirname(folder), True
+    return folder, deep
+
+
+def _inside(folder: str, other: str) -> bool:
+    return folder != other and folder.startswith(os.path.join(other, ""))
+
+
+def _touches(look: Look, path: str) -> bool:
+    target = os.path.abspath(look.path)
+    if look.kind == "glob":
+        folder, _ = _fixed(look)
+        return _inside(path, folder) or path == folder or _inside(folder, path)
+    return path == target or _inside(target, path)

@@ -1,0 +1,39 @@
+"""``ctx.db``: the store, to be queried."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..store.reader import Parameters, Reader, ReadOnlyError
+from .place import place_of, refuse_while_rendering
+from .purity import RenderScope
+
+if TYPE_CHECKING:
+    from .context import Context
+    from .live import Live
+
+
+class QueryDoor:
+    """``ctx.db``. It reads what is committed: a frame is in the file from COMMIT on, its writes after FLUSH."""
+
+    def __init__(self, ctx: Context, live: Live) -> None:
+        self._ctx = ctx
+        self._live = live
+
+    def query(self, sql: str, params: Parameters = ()) -> list[dict[str, Any]]:  # Any: SQLite's values
+        """Return the rows of a query, each as a dict. The connection is read-only.
+
+        A component that asks is called in every frame: nobody knows what its answer depends on.
+
+        Raises:
+            StoreError: if the SQL is wrong, or writes.
+            RenderWriteError: if it writes, while rendering.
+        """
+        if isinstance(place := place_of(self._ctx), RenderScope):
+            place.untracked = True
+        try:
+            found = Reader(self._live.database.path).query(sql, params)
+        except ReadOnlyError:
+            refuse_while_rendering(f"ctx.db was to write ({sql.strip():.60})")
+            raise
+        return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
