@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from .agents.scripted import scripted
     from .execution import Execution
-    from .nodes.control import If
+    from .nodes.control import Case, Default, Each, End, If, Ralph, Stop, Switch, While
     from .nodes.effect import Effect
     from .nodes.element import Fragment, component
-    from .nodes.runnable import Claude, Task
+    from .nodes.runnable import Approval, Claude, Smithers, Task
     from .nodes.structure import Parallel, Phase, Sequence, Step, Text
     from .notebook.stepper import Stepper
     from .records import Frame, RunResult
@@ -28,21 +28,31 @@ if TYPE_CHECKING:
     from .syntax.create import jsx
 
 __all__ = [
+    "Approval",
+    "Case",
     "Claude",
+    "Default",
+    "Each",
     "Effect",
+    "End",
     "Execution",
     "Fragment",
     "Frame",
     "If",
     "Parallel",
     "Phase",
+    "Ralph",
     "RunResult",
     "Sequence",
+    "Smithers",
     "Step",
     "Stepper",
+    "Stop",
     "Store",
+    "Switch",
     "Task",
     "Text",
+    "While",
     "__version__",
     "component",
     "errors",
@@ -54,10 +64,10 @@ _HOMES = {
     "smithers_nb.agents.scripted": ("scripted",),
     "smithers_nb.execution": ("Execution",),
     "smithers_nb.syntax.create": ("jsx",),
-    "smithers_nb.nodes.control": ("If",),
+    "smithers_nb.nodes.control": ("Case", "Default", "Each", "End", "If", "Ralph", "Stop", "Switch", "While"),
     "smithers_nb.nodes.effect": ("Effect",),
     "smithers_nb.nodes.element": ("Fragment", "component"),
-    "smithers_nb.nodes.runnable": ("Claude", "Task"),
+    "smithers_nb.nodes.runnable": ("Approval", "Claude", "Smithers", "Task"),
     "smithers_nb.nodes.structure": ("Parallel", "Phase", "Sequence", "Step", "Text"),
     "smithers_nb.notebook.stepper": ("Stepper",),
     "smithers_nb.records": ("Frame", "RunResult"),

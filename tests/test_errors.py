@@ -17,6 +17,7 @@ TREE = {
     "EventPropError": "PropError",
     "DuplicateIdError": "PlanError",
     "DuplicateKeyError": "PlanError",
+    "MissingKeyError": "PlanError",
     "PurityError": "SmithersError",
     "RenderWriteError": "PurityError",
     "RenderTaskError": "PurityError",
@@ -35,6 +36,7 @@ TREE = {
     "StoreDamagedError": "StoreError",
     "AgentError": "SmithersError",
     "AgentConfigError": "AgentError",
+    "ApprovalError": "AgentError",
 }
 
 

@@ -5,19 +5,19 @@ It is the same object everywhere; what it does depends on where it is used, whic
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import PurityError
 from ..nodes.effect import Effect
-from ..records import Scope
+from ..records import LoopKey, LoopState, Scope
 from ..values import decode
 from .artifacts import ArtifactDoor
 from .files import FileDoor
 from .place import Place, TaskScope, place_of, refuse_when_closed, rendering
-from .purity import RenderScope
+from .purity import RenderScope, loop_read
 from .query import QueryDoor
 from .signals import Computed, Signal
 from .state import Transaction
@@ -96,6 +96,15 @@ class Context:
         if isinstance(place, RenderScope):
             place.untracked = True
         return place
+
+    def iteration(self, id: str) -> int:
+        """The iteration that a loop is in, from 1; 0 for one that has not begun."""
+        place = place_of(self)
+        loops: Mapping[LoopKey, LoopState] = self._live.loops
+        if isinstance(place, RenderScope):
+            place.reads[loop_read(id)] = None
+            loops = place.snapshot.loops
+        return max((state.iteration for (_, name), state in loops.items() if name == id), default=0)
 
     def use_effect(self, id: str, deps: list[Any], run: Callable[..., Any]) -> None:
         """Declare an effect of the component that is rendering, like ``Effect(id=id, deps=deps, run=run)``."""

@@ -82,6 +82,9 @@ class Live:
         self.schedule = Schedule()
         self.schedule_of = -1
         """``tasks.version`` for which the schedule holds."""
+        self.plan_signature = 0
+        self.value_signature = 0
+        """Sums of hashes, kept up by COMMIT and FLUSH at the cost of what changed."""
         self.since: dict[str, int] = {}
         """from_frame of every node's open version."""
         self.tasks = Tasks(self)
@@ -174,10 +177,10 @@ class Live:
         )
         self.observers.notify()
 
+    @property
     def signature(self) -> tuple[int, int]:
-        """Return a number for the plan and one for the state: the same again means the same again."""
-        values = [(key, cell.stored.text) for cells in (self.cells, self.vol) for key, cell in cells.items()]
-        return hash(self.tree.xml), hash(frozenset(values))
+        """A number for the plan and one for the values: the same again means the same again, in this process."""
+        return self.plan_signature, self.value_signature
 
     async def run_child(self, entry: TaskEntry, node: Smithers) -> Any:  # Any: the value of its End
         """Run the child execution of a Smithers node to its end, and return the value of its End."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from ..store.connection import uncancelled
 from ..values import Stored, encode
 from .draft import Draft
 from .live import Live
+from .phases.effects import LOOP
 from .phases.flush import flush_between
 from .pipeline import frame
 
@@ -54,13 +56,16 @@ class Loop:
         """The one before it: it stands again if the one under way can't be rendered."""
         self.over = False
         """It has ended, and nothing is outstanding."""
-        self._seen: set[tuple[int, int]] = set()
-        """Signatures of plan and state since something last came from outside."""
+        self._seen: Counter[tuple[int, int]] = Counter()
+        """How often each plan and state came since something last came from outside."""
         self._phases: AsyncGenerator[Phase] | None = None
         self._command = asyncio.Lock()
         self._moving: asyncio.Task[object] | None = None
         self._pausing = False
-        self._halting = False
+        self._recorded: tuple[Status, str] | None = None
+        """Status and reason as the file has them."""
+        self._halting: Status | None = None
+        """What the command under way ends as, while it is being ended by hand."""
         self._heart = asyncio.get_running_loop().create_task(self._heartbeat(), name="smithers heartbeat")
 
     # ---- commands ----------------------------------------------------------------------------------------------
@@ -107,7 +112,7 @@ class Loop:
 
     async def stop(self) -> None:
         """End the command under way, and interrupt the running tasks: a later step runs them again."""
-        await self._halt()
+        await self._halt("stopped")
         await self.live.tasks.interrupt()
         if not self.over:
             if self.live.tasks.outstanding:
@@ -116,7 +121,7 @@ class Loop:
 
     async def terminate(self) -> None:
         """Stop for good."""
-        await self._halt()
+        await self._halt("terminated")
         await self.live.tasks.interrupt()
         if not self.over:
             await self._enter("terminated", "terminated by hand")
@@ -124,7 +129,7 @@ class Loop:
 
     async def close(self) -> None:
         """Stop what runs and give the lease back; the execution can be resumed from the file."""
-        await self._halt()
+        await self._halt("stopped")
         await self.live.tasks.interrupt()
         await self._abandon()
         self._heart.cancel()
@@ -157,9 +162,10 @@ class Loop:
                 yield
             except asyncio.CancelledError:
                 # stop() ends the command, it does not fail it.
-                if not self._halting or self._moving is None:
+                if self._halting is None or self._moving is None:
                     raise
                 self._moving.uncancel()
+                self.status, self.reason = self._halting, f"{self._halting} by hand"
             finally:
                 paused, self._moving, self._pausing = self._pausing, None, False
                 if self.over:
@@ -248,11 +254,9 @@ class Loop:
         if draft is None or draft.ended or draft.operated or live.tasks.outstanding or live.inbox or live.ending:
             self._seen.clear()
             return False
-        signature = live.signature()
-        if signature in self._seen:
-            return True
-        self._seen.add(signature)
-        return False
+        self._seen[live.signature] += 1
+        # Effects that come round are named by their own guard, which looks at more runs.
+        return self._seen[live.signature] >= (LOOP + 1 if draft.effects else 2)
 
     async def _end(self, node: NodeBase) -> None:
         """A Stop or an End was reached: cancel what runs, and say how it ended."""
@@ -272,12 +276,12 @@ class Loop:
 
     async def _over(self) -> None:
         """Nothing is outstanding: say how it ended."""
-        self.over = True
         failed = self.failures
         if failed:
             await self._enter("failed", f"{', '.join(failed[:3])} failed and has no on_error")
         else:
             await self._enter("finished", "nothing is left to do")
+        self.over = True
 
     @property
     def failures(self) -> list[str]:
@@ -290,11 +294,12 @@ class Loop:
         ]
 
     async def _enter(self, status: Status, reason: str) -> None:
-        if (self.status, self.reason) == (status, reason):
-            return
         self.status, self.reason = status, reason
+        if self._recorded == (status, reason):
+            return
         live = self.live
         await uncancelled(live.database.transaction(writer.set_status, live.execution_id, status, reason))
+        self._recorded = (status, reason)
         live.observers.notify()
 
     def _look(self, status: Status) -> None:
@@ -302,14 +307,14 @@ class Loop:
             self.status = status
             self.live.observers.notify()
 
-    async def _halt(self) -> None:
+    async def _halt(self, status: Status) -> None:
         """End the command under way, whatever it is doing, and wait until it has."""
         moving = self._moving
         if moving is not None and moving is not asyncio.current_task():
-            self._halting = True
+            self._halting = status
             moving.cancel()
             await asyncio.wait({moving})
-            self._halting = False
+            self._halting = None
 
     async def _heartbeat(self) -> None:
         """Keep the lease while this process has the execution, at rest too."""

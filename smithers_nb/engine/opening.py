@@ -59,7 +59,10 @@ async def reopen(row: writer.ExecutionRow, opening: Opening) -> Loop:
         for node_id, iteration, status in reader.loops(id)
         if (node := live.tree.index.get(node_id))
     }
-    live.effect_runs = {node: EffectMemory(deps) for node, deps in reader.effect_deps(id).items()}
+    # One that was gone runs again when it comes back.
+    live.effect_runs = {
+        node: EffectMemory(deps) for node, deps in reader.effect_deps(id).items() if node in live.tree.index
+    }
     await _load_tasks(live, reader, live.tree)
     live.cause("resumed")
     return Loop(live)

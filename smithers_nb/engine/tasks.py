@@ -300,7 +300,7 @@ class Tasks(Mapping[str, TaskEntry]):
             if entry.interrupted:
                 return
             status, message = "cancelled", "its node is no longer in the plan" if entry.unmounted else CANCELLED
-        except (Exception, SystemExit, KeyboardInterrupt) as error:  # the user's or a model's; handed to on_error
+        except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  # it goes to on_error
             # asyncio would let an exit() in a task end the engine's thread.
             status, message = "failed", f"{type(error).__name__}: {error}"
             trace = "".join(traceback.format_exception(error))

@@ -52,6 +52,8 @@ class TreeNode:
         """Whether both look the same, wherever they stand and whatever is below them."""
         return (
             self.props == other.props
+            # 1, 1.0 and True are equal, and not the same.
+            and repr(self.props) == repr(other.props)
             and self.text == other.text
             and self.events == other.events
             and self.key == other.key

@@ -12,6 +12,7 @@ from IPython.core.magic import Magics, cell_magic, magics_class
 from IPython.display import display as _display
 
 from ..bridge import engine
+from ..engine.purity import anything_may_have_changed
 from ..errors import StoreError, UnknownExecutionError
 from ..execution import Execution
 from ..nodes.base import NodeBase
@@ -42,6 +43,8 @@ def load(shell: InteractiveShell, names: dict[str, Any]) -> None:
     magics = SmithersMagics(shell, names)
     shell.register_magics(magics)
     magics.provide_names()
+    # A cell may have changed anything that a component reads.
+    shell.events.register("post_run_cell", lambda *_result: anything_may_have_changed())
     formatter = shell.display_formatter
     if formatter is None:  # A shell that displays nothing.
         return
@@ -80,26 +83,36 @@ class SmithersMagics(Magics):
             _show_text(transpile(source, cell_filename(options.name, source)).code.strip("\n"))
             return
         app = self._define(options, source)
+        ex = self._kept(options, app) if options.keep else self._fresh(options, app)
+        if not options.quiet:
+            _show_as(ex, options)
+
+    smithers.__doc__ = f"{smithers.__doc__}\n\n{usage()}"
+
+    def _fresh(self, options: CellOptions, app: object) -> Execution:
+        """Return a new execution of the app, or the one that is resumed, in the place of the old one."""
         self._replace_old(options.name)
         ex = self._execution(options, app)
         # The definition is checked before it is bound: a plan that can't be rendered fails the cell.
         try:
-            tree = ex.preview()
+            ex.preview()
         except BaseException:
             ex.close()
             raise
         self.shell.user_ns[options.name] = ex
         _move(ex, options)
-        if options.quiet:
-            return
-        if options.show == "xml":
-            _show_text(tree.xml)
-        elif options.show == "tree":
-            _show_text("\n".join(_outline(tree.roots, 0)))
-        else:
-            _show(ex)
+        return ex
 
-    smithers.__doc__ = f"{smithers.__doc__}\n\n{usage()}"
+    def _kept(self, options: CellOptions, app: object) -> Execution:
+        """Put the app under the state of the execution that the name is bound to."""
+        ex = self.shell.user_ns.get(options.name)
+        if not isinstance(ex, Execution):
+            raise UsageError(
+                f"%%smithers --keep: {options.name!r} is no execution yet. Run the cell without --keep first."
+            )
+        ex.swap(app, self._props(options))
+        _move(ex, options)
+        return ex
 
     def _define(self, options: CellOptions, source: str) -> object:
         """Run the cell's code, and return the root of its tree."""
@@ -156,6 +169,12 @@ class SmithersMagics(Magics):
                 old.terminate()
             old.close()
 
+    def _props(self, options: CellOptions) -> dict[str, Any] | None:
+        found = eval(options.props, self.shell.user_ns) if options.props else None
+        if found is not None and not isinstance(found, dict):
+            raise UsageError(f"%%smithers: --props is a dict of props, not a {type(found).__name__}.")
+        return found
+
     def _execution(self, options: CellOptions, app: object) -> Execution:
         props = eval(options.props, self.shell.user_ns) if options.props else None  # the user's own
         if options.resume:
@@ -175,6 +194,15 @@ def _execute(code: Any, names: dict[str, Any]) -> Any:
     if code.co_flags & inspect.CO_COROUTINE:
         return engine.call(value)
     return value
+
+
+def _show_as(ex: Execution, options: CellOptions) -> None:
+    if options.show == "xml":
+        _show_text(ex.preview().xml)
+    elif options.show == "tree":
+        _show_text("\n".join(_outline(ex.preview().roots, 0)))
+    else:
+        _show(ex)
 
 
 def _move(ex: Execution, options: CellOptions) -> None:

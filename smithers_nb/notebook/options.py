@@ -24,6 +24,7 @@ class CellOptions:
     step: int
     """How many frames to step at once."""
     run: bool
+    keep: bool
     resume: bool
     max_frames: int
     quiet: bool
@@ -51,6 +52,7 @@ def _parser() -> _Parser:
     how.add_argument("--step", metavar="N", type=int, default=0, help="step N frames before showing it")
     how.add_argument("--run", action="store_true", help="run it to the end")
     how.add_argument("--show", choices=["stepper", "tree", "xml", "code"], default="stepper", help="what to show")
+    parser.add_argument("--keep", action="store_true", help="put the new code under the running execution's state")
     parser.add_argument("--resume", action="store_true", help="go on with the newest unfinished one of this name")
     parser.add_argument("--max-frames", type=int, default=1000, help="how many frames one run renders at most")
     parser.add_argument("--quiet", action="store_true", help="show nothing")

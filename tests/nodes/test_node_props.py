@@ -221,7 +221,7 @@ def test_a_component_is_given_what_its_signature_names(plan: Any) -> None:
 
     plan([Asks(a=1)["x", "y"], AsksNothing()["ignored"], TakesAny(z=1)])
     assert hasattr(seen.pop("ctx"), "state")
-    assert seen == {"a": 1, "children": ("x", "y"), "b": 2, "nothing": True, "props": {"z": 1}}
+    assert seen == {"a": 1, "children": ["x", "y"], "b": 2, "nothing": True, "props": {"z": 1}}
 
 
 RETURNS = {

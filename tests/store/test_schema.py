@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sqlite3
 import tempfile
@@ -190,7 +191,8 @@ def test_a_memory_store_is_gone_when_nobody_has_it() -> None:
     assert ex.run_sync().status == "finished"
     ex.close()
     assert os.path.exists(path)
-    ex.store._kept.cleanup()
+    del ex
+    gc.collect()
     assert not os.path.exists(path)
 
 

@@ -93,7 +93,7 @@ async def _call(
         with entered(live.context, transaction):
             await call_with_ctx(function, live.context)
         transaction.state = "closed"
-    except (Exception, SystemExit, KeyboardInterrupt) as failure:  # the user's; none of its writes is applied
+    except (Exception, SystemExit, KeyboardInterrupt) as failure:  # noqa: BLE001  # the user's; none of its writes is applied
         transaction.state = "raised"
         error = "".join(traceback.format_exception(failure))
         draft.problem(

@@ -87,7 +87,7 @@ async def _call(live: Live, draft: Draft, entry: TaskEntry, event: str) -> None:
         with entered(live.context, transaction):
             await call_handler(handler, entry.result, live.context)
         transaction.state = "closed"
-    except (Exception, SystemExit, KeyboardInterrupt) as failure:  # the user's; none of its writes is applied
+    except (Exception, SystemExit, KeyboardInterrupt) as failure:  # noqa: BLE001  # the user's; none of its writes is applied
         transaction.state = "raised"
         error = "".join(traceback.format_exception(failure))
         draft.problem(_handler_error(entry, event, failure, len(transaction.queued)), Phase.EXECUTE)

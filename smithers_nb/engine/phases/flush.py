@@ -96,23 +96,28 @@ def _text(value: Stored | None) -> str | None:
     return value.text if value else None
 
 
+def _replace(live: Live, cells: dict[str, Cell], key: str, value: Stored | None, since: int) -> None:
+    """Put a value in the place of another, if there was one."""
+    old = cells.pop(key, None)
+    if value is not None:
+        cells[key] = Cell(value, since)
+    if (old is None) != (value is None):
+        live.note(KEYS)
+    live.value_signature += _hash(key, value) - _hash(key, old.stored if old else None)
+
+
+def _hash(key: str, value: Stored | None) -> int:
+    return hash((key, value.text)) if value is not None else 0
+
+
 def _apply(live: Live, draft: Draft, resolved: Resolved, ends: list[writer.TaskEnd]) -> None:
     """The file has it; now memory, and the causes of the next frame."""
     for key, value in resolved.values.items():
         live.note(key)
-        if value is None or key not in live.cells:
-            live.note(KEYS)
-        if value is None:
-            live.cells.pop(key, None)
-        else:
-            live.cells[key] = Cell(value, draft.number + 1)
+        _replace(live, live.cells, key, value, draft.number + 1)
     for key, value in resolved.vol.items():
         live.note(read_name("vol", key))
-        live.note(KEYS)
-        if value is None:
-            live.vol.pop(key, None)
-        else:
-            live.vol[key] = Cell(value, draft.number + 1)
+        _replace(live, live.vol, key, value, draft.number + 1)
     if draft.effect_runs is not None:
         live.effect_runs = draft.effect_runs
     _name_causes(live, "state", list(resolved.values))

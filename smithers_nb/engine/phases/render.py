@@ -191,7 +191,7 @@ class _Siblings:
     """Position of the first one."""
     nodes: list[TreeNode] = field(default_factory=list)
     keys: dict[tuple[str, str], str | None] = field(default_factory=dict)
-    """Where each key was used, by (level, key)."""
+    """Where each key was used, by the path that it belongs to, and key."""
     text: str = ""
     text_path: Path = ROOT
 
@@ -337,9 +337,9 @@ class _Renderer:
     def level(self, raw: tuple[Any, ...] | list[Any], base: Path, slot: str, siblings: _Siblings) -> None:
         """Place the items of a children tuple, a list or a fragment."""
         for index, item in enumerate(raw):
-            self.place(item, base, child_slot(slot, index), slot, siblings)
+            self.place(item, base, child_slot(slot, index), siblings)
 
-    def place(self, item: Any, base: Path, slot: str, level: str, siblings: _Siblings) -> None:
+    def place(self, item: Any, base: Path, slot: str, siblings: _Siblings) -> None:
         """Place one child, whatever it is."""
         if item is None or isinstance(item, bool):
             return
@@ -349,12 +349,12 @@ class _Renderer:
             self.add_text(item.text, base, slot, siblings)
         elif isinstance(item, NodeBase):
             self.end_text(siblings)
-            self.add_node(item, base, slot, level, siblings)
+            self.add_node(item, base, slot, siblings)
         elif isinstance(item, Element):
-            self.claim_key(item, base, level, siblings)
+            self.claim_key(item, base, siblings)
             self.expand(item, child_path(base, item.component.name, slot, item.key), siblings)
         elif isinstance(item, Fragment):
-            self.claim_key(item, base, level, siblings)
+            self.claim_key(item, base, siblings)
             self.level(item.children, base, slot if item.key is None else f'"{item.key}"', siblings)
         elif isinstance(item, list | tuple):
             self.level(item, base, slot, siblings)
@@ -393,7 +393,7 @@ class _Renderer:
             )
         )
 
-    def add_node(self, node: NodeBase, base: Path, slot: str, level: str, siblings: _Siblings) -> None:
+    def add_node(self, node: NodeBase, base: Path, slot: str, siblings: _Siblings) -> None:
         place = siblings.place
         if place.prompt_of is not None:
             raise PropError(
@@ -403,7 +403,7 @@ class _Renderer:
                 source=node.source,
             )
         path = self.deepest = child_path(base, node.type, slot, node.key)
-        self.claim_key(node, base, level, siblings)
+        self.claim_key(node, base, siblings)
         id = NodeId(node.id) if node.id is not None else generated_id(path)
         self.claim_id(id, node.source, path)
         props = {name: shown(value) for name, value in node.props().items()}
@@ -455,10 +455,10 @@ class _Renderer:
             )
         self.sources[id] = source
 
-    def claim_key(self, item: NodeBase | Element | Fragment, base: Path, level: str, siblings: _Siblings) -> None:
+    def claim_key(self, item: NodeBase | Element | Fragment, base: Path, siblings: _Siblings) -> None:
         if item.key is None:
             return
-        place = (f"{base} {level}", item.key)
+        place = (base, item.key)
         if place in siblings.keys:
             raise DuplicateKeyError(
                 f"two siblings have the key {item.key!r}: at {siblings.keys[place] or '?'} and at "
@@ -489,9 +489,9 @@ class _Renderer:
         self.called.add(component)
         returned = self.call(element, path, scope)
         start, alone = len(siblings.nodes), not siblings.text
-        self.place(returned, path, "0", "", siblings)
+        self.place(returned, path, "0", siblings)
         for index, effect in enumerate(scope.effects, 1):
-            self.place(effect, path, str(index), "effects", siblings)
+            self.place(effect, path, str(index), siblings)
         call = self.inside.pop()
         self.below[path] = tuple(call.found)
         self.remember(
