@@ -15,6 +15,7 @@ from .artifacts import Artifact
 from .bridge import engine
 from .engine.context import Context, StateDoor
 from .engine.draft import Draft
+from .engine.lint import lint
 from .engine.loop import Loop
 from .engine.opening import Opening, create, reopen
 from .engine.phases.render import render
@@ -23,7 +24,7 @@ from .engine.purity import Snapshot
 from .errors import NotStorableError, PropError, UnknownExecutionError
 from .nodes.element import Component
 from .nodes.tree import Tree
-from .records import Frame, Phase, RunResult, Status, Write
+from .records import Frame, Phase, Problem, RunResult, Status, Write
 from .store import writer
 from .store.connection import Database, Durability
 from .store.frames import DataFrames
@@ -61,6 +62,8 @@ class Execution:
         How many frames one ``run()`` renders at most.
     durability : {"normal", "full"}
         ``"full"`` also survives a power cut, for a slower COMMIT and FLUSH.
+    strict_effects : bool
+        Run, clean up and run again each effect when it mounts, to find those that can't take it.
 
     Raises
     ------
@@ -95,6 +98,7 @@ class Execution:
         seed: int = 0,
         max_frames: int = 1000,
         durability: Durability = "normal",
+        strict_effects: bool = False,
     ) -> None:
         refuse_while_rendering("an Execution was made")
         row = writer.ExecutionRow(
@@ -107,7 +111,7 @@ class Execution:
         )
         first = _first_state(state or {})
         self._prepare(app, props, store, row, max_frames)
-        engine.call(self._create(row, first, dict(models or {}), durability))
+        engine.call(self._create(row, first, dict(models or {}), durability, strict_effects))
 
     @classmethod
     def resume(
@@ -335,6 +339,15 @@ class Execution:
         """
         return engine.call(self._preview())
 
+    def lint(self) -> list[Problem]:
+        """Return what looks wrong in the plan as it was rendered last, and in what has happened so far.
+
+        Loops without a bound to speak of, handlers that were registered and never fired, state keys that are read and
+        never written or written and never read, agents without an id.
+        """
+        rendered = self._live.rendered
+        return lint(rendered, self.store.reader, self.execution_id) if rendered is not None else []
+
     # ---- for the stepper ---------------------------------------------------------------------------------------
 
     @property
@@ -400,10 +413,15 @@ class Execution:
         """The file."""
 
     async def _create(
-        self, row: writer.ExecutionRow, state: dict[str, Stored], models: dict[str, Any], durability: Durability
+        self,
+        row: writer.ExecutionRow,
+        state: dict[str, Stored],
+        models: dict[str, Any],
+        durability: Durability,
+        strict: bool,
     ) -> None:
         database = await Database.open(self.store.path, durability)
-        await self._started(database, create(row, Opening(self._app, database, _runner, models), state))
+        await self._started(database, create(row, Opening(self._app, database, _runner, models, strict), state))
 
     async def _reopen(self, row: writer.ExecutionRow, models: dict[str, Any]) -> None:
         database = await Database.open(self.store.path)

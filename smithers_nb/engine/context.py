@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..errors import PurityError
+from ..errors import PurityError, RunError
 from ..nodes.effect import Effect
 from ..records import LoopKey, LoopState, Scope
 from ..values import decode
@@ -105,6 +105,18 @@ class Context:
             place.reads[loop_read(id)] = None
             loops = place.snapshot.loops
         return max((state.iteration for (_, name), state in loops.items() if name == id), default=0)
+
+    def progress(self, output: object) -> None:
+        """Report how far a task has come; its node's ``on_progress`` gets the newest report.
+
+        Raises:
+            RunError: outside of a task.
+            NotStorableError: if ``output`` is no storable value.
+        """
+        place = place_of(self)
+        if not isinstance(place, TaskScope):
+            raise RunError("ctx.progress() reports how far a task has come: call it in the function of a <Task>.")
+        self._live.reported(place.node_id, place.task_id, output)
 
     def use_effect(self, id: str, deps: list[Any], run: Callable[..., Any]) -> None:
         """Declare an effect of the component that is rendering, like ``Effect(id=id, deps=deps, run=run)``."""

@@ -13,14 +13,14 @@ from time import time
 from typing import Any, Literal
 
 from ..agents.runner import Runner
-from ..errors import RunError
+from ..errors import NotStorableError, RunError
 from ..nodes.runnable import Smithers
 from ..nodes.tree import EMPTY, Tree, TreeNode
 from ..records import LoopKey, LoopState, Phase, Scope, Write
 from ..store.connection import Database
 from ..store.lease import Lease
 from ..store.writer import TaskEnd, Work, add_event
-from ..values import decode
+from ..values import Unstorable, decode, encode
 from .context import Context
 from .draft import Draft
 from .files import Watch
@@ -33,6 +33,9 @@ from .state import Cell, Transaction
 from .tasks import TaskEntry, Tasks
 
 logger = logging.getLogger(__name__)
+
+PROGRESS_S = 0.25
+"""Reports of progress make at most one frame in this time."""
 
 
 class Live:
@@ -52,6 +55,7 @@ class Live:
         lease: Lease,
         cells: dict[str, Cell],
         models: dict[str, Any],  # Any: pydantic-ai's Model
+        strict_effects: bool = False,
     ) -> None:
         self.execution_id = execution_id
         self.name = name
@@ -60,6 +64,8 @@ class Live:
         self.database = database
         self.runner = runner
         self.models = models
+        self.strict_effects = strict_effects
+        """Effects run, are cleaned up and run again when they mount."""
         self.seed = seed
         self.lease = lease
         self.closed = False
@@ -103,6 +109,10 @@ class Live:
         self._lock = threading.Lock()
         self._loop = asyncio.get_running_loop()
         self._awake = asyncio.Event()
+        self.progress: dict[str, object] = {}
+        """The newest report of each running task, by task id, until a handler got it."""
+        self._progress_due = False
+        self._progressed = float("-inf")
         self._recording: set[asyncio.Task[None]] = set()
 
     # ---- causes ------------------------------------------------------------------------------------------------
@@ -187,6 +197,30 @@ class Live:
         from .children import run_child
 
         return await run_child(self, entry, node)
+
+    def reported(self, node_id: str, task_id: str, output: object) -> None:
+        """Keep a task's newest report, and make a frame due for it; from any thread."""
+        try:
+            encode(output)
+        except Unstorable as why:
+            raise NotStorableError(
+                f"the progress of {node_id} ({type(output).__name__}) can't be stored: {why}."
+            ) from None
+        self.progress[task_id] = output
+        self._loop.call_soon_threadsafe(self._progress_soon)
+
+    def _progress_soon(self) -> None:
+        """At most one frame in ``PROGRESS_S`` for all reports together."""
+        if self._progress_due:
+            return
+        self._progress_due = True
+        self._loop.call_later(max(0.0, self._progressed + PROGRESS_S - self._loop.time()), self._progress_now)
+
+    def _progress_now(self) -> None:
+        self._progress_due = False
+        self._progressed = self._loop.time()
+        if any("on_progress" in entry.node.events for entry in self.tasks.reporting):
+            self.cause("progress was reported")
 
     # ---- writes from outside of a frame ------------------------------------------------------------------------
 

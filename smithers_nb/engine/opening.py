@@ -28,6 +28,7 @@ class Opening:
     database: Database
     runner: Runner
     models: dict[str, Any]  # Any: pydantic-ai's Model
+    strict_effects: bool = False
 
 
 async def create(row: writer.ExecutionRow, opening: Opening, state: dict[str, Stored]) -> Loop:
@@ -79,6 +80,7 @@ def _live(row: writer.ExecutionRow, opening: Opening, lease: Lease, cells: dict[
         lease=lease,
         cells=cells,
         models=opening.models,
+        strict_effects=opening.strict_effects,
     )
 
 

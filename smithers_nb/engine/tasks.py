@@ -134,6 +134,11 @@ class Tasks(Mapping[str, TaskEntry]):
         return [entry for entry in self._open.values() if entry.status == "running" and not entry.unmounted]
 
     @property
+    def reporting(self) -> list[TaskEntry]:
+        """Running tasks of mounted nodes whose report no handler has got yet."""
+        return [entry for entry in self.running if entry.task_id in self._live.progress]
+
+    @property
     def blocked(self) -> list[TaskEntry]:
         """Tasks of mounted nodes that wait for a person."""
         return [entry for entry in self._open.values() if entry.status == "blocked" and not entry.unmounted]
@@ -340,6 +345,7 @@ class Tasks(Mapping[str, TaskEntry]):
 
     def ended(self, end: writer.TaskEnd) -> None:
         """A task's end is in the store: the next frame deals with it."""
+        self._live.progress.pop(end.task_id, None)
         if (entry := self._open.get(end.task_id)) and entry.result:
             self.version += 1
             entry.status = entry.result.status

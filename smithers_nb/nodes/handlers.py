@@ -11,7 +11,8 @@ from ..errors import EventPropError, did_you_mean
 
 Handler = Callable[..., Any]  # Any: (result) or (result, ctx), sync or async; what it returns is ignored
 
-SPELLINGS = {"on_finished": "on_finished", "onFinished": "on_finished", "on_error": "on_error", "onError": "on_error"}
+EVENTS = ("on_finished", "on_error", "on_progress")
+SPELLINGS = {name: event for event in EVENTS for name in (event, f"on{event[3:].capitalize()}")}
 
 
 class Handlers(BaseModel):
@@ -23,11 +24,14 @@ class Handlers(BaseModel):
     """Called with the result of a task that succeeded."""
     on_error: Handler | None = None
     """Called with the result of a task that failed; the failure is then settled."""
+    on_progress: Handler | None = None
+    """Called with what a running task last reported (``ctx.progress``), at most four times a second; the result's
+    status is ``running``. After a crash what was reported and not handled is not reported again."""
 
     @property
     def events(self) -> tuple[str, ...]:
         """The names of those that are set."""
-        return tuple(name for name in ("on_finished", "on_error") if getattr(self, name) is not None)
+        return tuple(name for name in EVENTS if getattr(self, name) is not None)
 
 
 NONE = Handlers()
@@ -49,7 +53,7 @@ def take(tag: str, props: dict[str, Any], *, runnable: bool, source: str | None)
         if event is None:
             raise EventPropError(
                 f"<{tag}> has no handler {name!r}: it would never be called."
-                f"{did_you_mean(name, SPELLINGS) or ' The handlers are on_finished and on_error.'}",
+                f"{did_you_mean(name, SPELLINGS) or ' The handlers are on_finished, on_error and on_progress.'}",
                 source=source,
             )
         if not runnable:

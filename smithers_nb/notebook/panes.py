@@ -9,7 +9,7 @@ from ..execution import Execution
 from ..nodes import xml
 from ..nodes.diff import Changes
 from ..nodes.tree import EMPTY, Tree, TreeNode
-from ..records import HandlerCall, Phase, Write
+from ..records import HandlerCall, Phase, Problem, Write
 from ..values import Stored, readable
 from . import protocol as p
 
@@ -26,6 +26,8 @@ class View:
         self.ex = ex
         self.dry = dry
         """The tree as it was rendered before the first frame."""
+        self._linted = 0
+        self._findings: list[Problem] = []
 
     # ---- the summary -------------------------------------------------------------------------------------------
 
@@ -33,7 +35,7 @@ class View:
         """Return all that the header, the toolbar, the phase strip and the sentence show."""
         ex, draft = self.ex, self._draft
         tokens, cost = ex.store.reader.totals(ex.execution_id)
-        problems = draft.problems if draft else []
+        problems = [*draft.problems, *(self.findings() if ex.over else ())] if draft else []
         return {
             "protocol": p.PROTOCOL,
             "seq": seq,
@@ -69,6 +71,12 @@ class View:
             ],
             "error": error,
         }
+
+    def findings(self) -> list[Problem]:
+        """Return what ``ex.lint()`` finds, looked for once a frame."""
+        if self._linted != self._recorded:
+            self._linted, self._findings = self._recorded, self.ex.lint()
+        return self._findings
 
     def _chips(self, draft: Draft | None) -> list[p.PhaseChip]:
         done = draft.ms if draft else {}

@@ -163,6 +163,16 @@ class Reader:
         )
         return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
 
+    def fired(self, execution_id: str) -> set[tuple[str, str]]:
+        """Return (node id, event) of every handler that was called."""
+        sql = "SELECT DISTINCT node_id, event FROM handlers WHERE execution_id = ? AND status != 'stale'"
+        return set(self.query(sql, (execution_id,)).rows)
+
+    def written_keys(self, execution_id: str) -> set[str]:
+        """Return every state key that ever had a value."""
+        sql = "SELECT DISTINCT key FROM state WHERE execution_id = ?"
+        return {key for (key,) in self.query(sql, (execution_id,)).rows}
+
     def writer(self, execution_id: str, key: str, since: int) -> str | None:
         """Return who wrote the version of a value that begins with frame ``since``, in words."""
         rows = self.query(

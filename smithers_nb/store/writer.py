@@ -553,7 +553,8 @@ def abandon_tasks(db: sqlite3.Connection, execution_id: str, task_ids: Iterable[
     """Give up tasks whose node was gone when their process ended: nobody waits for them."""
     db.executemany(
         "UPDATE tasks SET settled_at_frame = ?, lease_owner = NULL, lease_expires_at = NULL,"
-        " reason = 'its node is gone', status = CASE WHEN ended_at IS NULL THEN 'abandoned' ELSE status END WHERE execution_id = ? AND task_id = ?",
+        " reason = 'its node is gone', status = CASE WHEN ended_at IS NULL THEN 'abandoned' ELSE status END"
+        " WHERE execution_id = ? AND task_id = ?",
         [(frame, execution_id, task_id) for task_id in task_ids],
     )
 

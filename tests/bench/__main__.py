@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tests.bench import frames, imports
+from tests.bench import frames, imports, plans
 from tests.bench.table import Row, print_table
 
 
 def main() -> None:
-    rows: list[Row] = [*imports.measure(), *frames.measure()]
+    rows: list[Row] = [*imports.measure(), *frames.measure(), *plans.measure()]
     print_table(rows)
 
 

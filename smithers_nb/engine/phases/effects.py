@@ -67,7 +67,13 @@ async def _run(live: Live, draft: Draft, node: TreeNode, deps: str) -> None:
     assert draft.effect_runs is not None  # for the type checker: effects() made it
     draft.effect_runs[node.id] = EffectMemory(deps, history, node)
     if history.count(deps) < LOOP:
-        await _call(live, draft, node, "run", _effect(node).run, deps)
+        effect = _effect(node)
+        await _call(live, draft, node, "run", effect.run, deps)
+        if last is None and live.strict_effects:
+            # An effect that can't be cleaned up and run again is found out at once.
+            if effect.cleanup is not None:
+                await _call(live, draft, node, "cleanup", effect.cleanup, deps)
+            await _call(live, draft, node, "run", effect.run, deps)
         return
     draft.problem(
         EffectLoopError(

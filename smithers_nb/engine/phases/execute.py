@@ -10,7 +10,8 @@ from time import perf_counter
 from ...errors import AgentConfigError, HandlerError
 from ...nodes import source as sources
 from ...nodes.runnable import Claude
-from ...records import HandlerCall, Phase, Problem
+from ...records import HandlerCall, Phase, Problem, TaskResult
+from ...values import encode
 from ..callbacks import call_handler
 from ..draft import Draft
 from ..live import Live
@@ -25,8 +26,11 @@ async def execute(live: Live, draft: Draft) -> None:
     await _check_agents(live, draft)
     await live.tasks.start_pending()
     index = draft.tree.index
-    for entry in sorted(draft.ended, key=lambda entry: draft.tree.order(entry.node.id)):
+    for entry in sorted([*draft.ended, *live.tasks.reporting], key=lambda entry: draft.tree.order(entry.node.id)):
         if entry.settled:
+            continue
+        if entry.status == "running":
+            await _progress(live, draft, entry)
             continue
         if not entry.unmounted and entry.node.id in index:
             entry.node = index[entry.node.id]
@@ -66,7 +70,17 @@ async def _deal_with(live: Live, draft: Draft, entry: TaskEntry) -> None:
         )
 
 
-async def _call(live: Live, draft: Draft, entry: TaskEntry, event: str) -> None:
+async def _progress(live: Live, draft: Draft, entry: TaskEntry) -> None:
+    """Hand over a running task's newest report."""
+    output = live.progress.pop(entry.task_id)
+    entry.node = draft.tree.index[entry.node.id]
+    if "on_progress" in entry.node.events:
+        text = output if isinstance(output, str) else encode(output).text
+        report = TaskResult(entry.node.id, entry.task_id, "running", output, text, None, entry.attempt, {}, None, 0.0)
+        await _call(live, draft, entry, "on_progress", report)
+
+
+async def _call(live: Live, draft: Draft, entry: TaskEntry, event: str, report: TaskResult | None = None) -> None:
     node = entry.node.node
     handler = getattr(node.handlers, event) if node else None
     assert handler is not None  # for the type checker: event says that it is there
@@ -85,7 +99,7 @@ async def _call(live: Live, draft: Draft, entry: TaskEntry, event: str) -> None:
     error: str | None = None
     try:
         with entered(live.context, transaction):
-            await call_handler(handler, entry.result, live.context)
+            await call_handler(handler, report or entry.result, live.context)
         transaction.state = "closed"
     except (Exception, SystemExit, KeyboardInterrupt) as failure:  # noqa: BLE001  # the user's; none of its writes is applied
         transaction.state = "raised"
