@@ -47,7 +47,16 @@ def child_path(parent: Path, name: str, slot: str, key: str | None) -> Path:
     >>> child_path(Path("/phase[0]"), "step", "2.0", "a")
     '/phase[0]/step["a"]'
     """
-    return Path(f"{parent}/{name}[{slot if key is None else json.dumps(key, ensure_ascii=False)}]")
+    return Path(f"{parent}/{name}[{slot if key is None else quoted(key)}]")
+
+
+def quoted(key: str) -> str:
+    """Return a key in double quotes, escaped as in JSON.
+
+    >>> print(quoted('a "b"'))
+    "a \\"b\\""
+    """
+    return f'"{key}"' if key.isalnum() else json.dumps(key, ensure_ascii=False)
 
 
 def iteration_path(loop: Path, iteration: int) -> Path:

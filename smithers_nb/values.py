@@ -135,8 +135,10 @@ def shown(value: object) -> object:
     >>> shown({"f": len, "n": 1, "t": (1, object())})
     {'f': 'builtin_function_or_method(len)', 'n': 1, 't': [1, 'object(…)']}
     """
-    if value is None or isinstance(value, bool | str):
-        return str(value) if isinstance(value, str) else value
+    if type(value) is str or value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str(value)
     if isinstance(value, int | float):
         return value if value == value and abs(value) != float("inf") else str(value)
     if isinstance(value, dict):

@@ -88,9 +88,8 @@ class Live:
         self.schedule = Schedule()
         self.schedule_of = -1
         """``tasks.version`` for which the schedule holds."""
-        self.plan_signature = 0
         self.value_signature = 0
-        """Sums of hashes, kept up by COMMIT and FLUSH at the cost of what changed."""
+        """A sum of hashes of all values, kept up by FLUSH at the cost of what changed."""
         self.since: dict[str, int] = {}
         """from_frame of every node's open version."""
         self.tasks = Tasks(self)
@@ -186,11 +185,6 @@ class Live:
             add_event, self.execution_id, self.frame, f"{kind}_pending", write.node_id, payload
         )
         self.observers.notify()
-
-    @property
-    def signature(self) -> tuple[int, int]:
-        """A number for the plan and one for the values: the same again means the same again, in this process."""
-        return self.plan_signature, self.value_signature
 
     async def run_child(self, entry: TaskEntry, node: Smithers) -> Any:  # Any: the value of its End
         """Run the child execution of a Smithers node to its end, and return the value of its End."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,6 +11,8 @@ from dataclasses import dataclass
 from ..errors import ExecutionOwnedError, StoreError
 from ..nodes.base import NodeBase
 from ..nodes.control import End
+from ..nodes.diff import diff
+from ..nodes.tree import Tree
 from ..records import Phase, Problem, Status
 from ..store import writer
 from ..store.connection import uncancelled
@@ -56,8 +57,8 @@ class Loop:
         """The one before it: it stands again if the one under way can't be rendered."""
         self.over = False
         """It has ended, and nothing is outstanding."""
-        self._seen: Counter[tuple[int, int]] = Counter()
-        """How often each plan and state came since something last came from outside."""
+        self._seen: dict[int, list[Tree]] = {}
+        """By the signature of the state: the plans over it since something last came from outside."""
         self._phases: AsyncGenerator[Phase] | None = None
         self._command = asyncio.Lock()
         self._moving: asyncio.Task[object] | None = None
@@ -254,9 +255,11 @@ class Loop:
         if draft is None or draft.ended or draft.operated or live.tasks.outstanding or live.inbox or live.ending:
             self._seen.clear()
             return False
-        self._seen[live.signature] += 1
+        trees = self._seen.setdefault(live.value_signature, [])
+        again = sum(1 for tree in trees if not diff(tree, live.tree))
+        trees.append(live.tree)
         # Effects that come round are named by their own guard, which looks at more runs.
-        return self._seen[live.signature] >= (LOOP + 1 if draft.effects else 2)
+        return again >= (LOOP if draft.effects else 1)
 
     async def _end(self, node: NodeBase) -> None:
         """A Stop or an End was reached: cancel what runs, and say how it ended."""

@@ -31,7 +31,7 @@ class Handlers(BaseModel):
     @property
     def events(self) -> tuple[str, ...]:
         """The names of those that are set."""
-        return tuple(name for name in EVENTS if getattr(self, name) is not None)
+        return () if self is NONE else tuple(name for name in EVENTS if getattr(self, name) is not None)
 
 
 NONE = Handlers()

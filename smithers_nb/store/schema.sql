@@ -66,7 +66,7 @@ CREATE TABLE nodes (
   from_frame INTEGER NOT NULL,
   to_frame INTEGER,
   PRIMARY KEY (execution_id, node_id, from_frame)
-);
+) WITHOUT ROWID;
 
 -- A value that frame n reads is the one whose interval holds n; a write of frame n is read from n + 1 on.
 CREATE TABLE state (

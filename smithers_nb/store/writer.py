@@ -369,6 +369,9 @@ def flush_frame(
         )
 
 
+as_json = json.JSONEncoder().encode
+
+
 def _node_row(execution_id: str, node: TreeNode, frame: int) -> tuple[object, ...]:
     return (
         execution_id,
@@ -379,8 +382,8 @@ def _node_row(execution_id: str, node: TreeNode, frame: int) -> tuple[object, ..
         node.explicit_id,
         node.parent_id,
         node.position,
-        json.dumps(node.props, ensure_ascii=True),
-        json.dumps(node.events),
+        as_json(node.props),
+        json.dumps(node.events) if node.events else "[]",
         node.text if node.text is None else node.text.encode("utf-8", "replace").decode(),
         node.source,
         frame,

@@ -63,16 +63,7 @@ def _closed(live: Live, changes: Changes, opened: list[TreeNode]) -> list[tuple[
     return [(id, live.since[id]) for id in ended if id in live.since]
 
 
-def _hash(node: TreeNode) -> int:
-    return hash((node.path, node.position, node.text, repr(node.props)))
-
-
 def _remember(live: Live, draft: Draft, opened: list[TreeNode], starting: list[TaskEntry]) -> None:
-    old = draft.before.index
-    live.plan_signature += sum(_hash(node) for node in opened)
-    live.plan_signature -= sum(
-        _hash(old[id]) for id in {*draft.changes.unmounted, *(node.id for node in opened)} if id in old
-    )
     live.frame = draft.number
     live.tree = draft.tree
     live.rendered = draft.rendered

@@ -21,7 +21,7 @@ from ...errors import (
     RenderTaskError,
     SmithersError,
 )
-from ...identity import ROOT, NodeId, Path, child_path, child_slot, generated_id, iteration_path
+from ...identity import ROOT, NodeId, Path, child_path, child_slot, generated_id, iteration_path, quoted
 from ...nodes import source as sources
 from ...nodes.base import NodeBase
 from ...nodes.control import LoopNode
@@ -34,6 +34,9 @@ from ...values import Stored, shown
 from ..context import Context
 from ..place import entered
 from ..purity import RenderScope, Snapshot, loop_read, no_tasks
+
+TEXTUAL = (str, int, float)
+LISTS = (list, tuple)
 
 MANY = 8
 """If more than one in so many components is to be called again, everything is placed anew: splicing costs more."""
@@ -341,22 +344,22 @@ class _Renderer:
 
     def place(self, item: Any, base: Path, slot: str, siblings: _Siblings) -> None:
         """Place one child, whatever it is."""
-        if item is None or isinstance(item, bool):
+        if isinstance(item, NodeBase):
+            if isinstance(item, Text):
+                self.add_text(item.text, base, slot, siblings)
+            else:
+                self.add_node(item, base, slot, siblings)
+        elif item is None or isinstance(item, bool):
             return
-        if isinstance(item, str | int | float):
+        elif isinstance(item, TEXTUAL):
             self.add_text(str(item), base, slot, siblings)
-        elif isinstance(item, Text):
-            self.add_text(item.text, base, slot, siblings)
-        elif isinstance(item, NodeBase):
-            self.end_text(siblings)
-            self.add_node(item, base, slot, siblings)
         elif isinstance(item, Element):
             self.claim_key(item, base, siblings)
             self.expand(item, child_path(base, item.component.name, slot, item.key), siblings)
         elif isinstance(item, Fragment):
             self.claim_key(item, base, siblings)
-            self.level(item.children, base, slot if item.key is None else f'"{item.key}"', siblings)
-        elif isinstance(item, list | tuple):
+            self.level(item.children, base, slot if item.key is None else quoted(item.key), siblings)
+        elif isinstance(item, LISTS):
             self.level(item, base, slot, siblings)
         else:
             raise _not_a_child(item, base)
@@ -394,6 +397,8 @@ class _Renderer:
         )
 
     def add_node(self, node: NodeBase, base: Path, slot: str, siblings: _Siblings) -> None:
+        if siblings.text:
+            self.end_text(siblings)
         place = siblings.place
         if place.prompt_of is not None:
             raise PropError(
@@ -403,17 +408,19 @@ class _Renderer:
                 source=node.source,
             )
         path = self.deepest = child_path(base, node.type, slot, node.key)
-        self.claim_key(node, base, siblings)
+        if node.key is not None:
+            self.claim_key(node, base, siblings)
         id = NodeId(node.id) if node.id is not None else generated_id(path)
         self.claim_id(id, node.source, path)
         props = {name: shown(value) for name, value in node.props().items()}
-        inner, raw, below = path, node.below(), _Place(id, place.loop, node.type if node.takes_text else None)
+        inner, raw, loop = path, node.below(), place.loop
         if isinstance(node, LoopNode):
             iteration = self.iteration(node, place.loop)
             props = {"iteration": iteration, **props}
             inner = iteration_path(path, iteration)
-            raw, below = raw if iteration else (), replace(below, loop=inner)
-        children = self.children(raw, inner, below) if raw else ()
+            raw, loop = raw if iteration else (), inner
+        prompt_of = node.type if node.takes_text else None
+        children = self.children(raw, inner, _Place(id, loop, prompt_of)) if raw else ()
         siblings.nodes.append(
             self.put(
                 TreeNode(
