@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +32,14 @@ async def run_child(parent: Live, entry: TaskEntry, node: Smithers) -> Any:  # A
     loop = await _open(parent, entry, node)
     loop.patient = True
     parent.tasks.children[entry.node.id] = loop
+    # The parent looks again when the child begins to wait for a person.
+    loop.live.observers.add(parent.wake)
     try:
         outcome = await loop.run(node.max_frames)
+    except asyncio.CancelledError:
+        if not entry.interrupted:  # Its node is gone, or it was cancelled by hand: nobody will go on with it.
+            await loop.terminate()
+        raise
     finally:
         del parent.tasks.children[entry.node.id]
         await loop.close()

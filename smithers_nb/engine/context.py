@@ -98,13 +98,15 @@ class Context:
         return place
 
     def iteration(self, id: str) -> int:
-        """The iteration that a loop is in, from 1; 0 for one that has not begun."""
+        """The iteration that a loop is in, or will begin with: from 1."""
         place = place_of(self)
         loops: Mapping[LoopKey, LoopState] = self._live.loops
         if isinstance(place, RenderScope):
+            if id in place.around:
+                return place.around[id]
             place.reads[loop_read(id)] = None
             loops = place.snapshot.loops
-        return max((state.iteration for (_, name), state in loops.items() if name == id), default=0)
+        return max((state.iteration for (_, name), state in loops.items() if name == id), default=1)
 
     def progress(self, output: object) -> None:
         """Report how far a task has come; its node's ``on_progress`` gets the newest report.

@@ -211,7 +211,7 @@ class Loop:
             elif self._pausing:
                 return False
             elif live.tasks.waits_for_people and not self.patient:
-                self.reason = f"approval {', '.join(entry.node.id for entry in live.tasks.blocked)} waits for an answer"
+                self.reason = f"approval {', '.join(live.tasks.questions)} waits for an answer"
                 return False
             else:
                 self._look("waiting")

@@ -121,7 +121,7 @@ def _entry(entry: TaskEntry, row: dict[str, Any]) -> TaskEntry:
             task_id=row["task_id"],
             status=row["status"],
             output=output,
-            text=output if isinstance(output, str) else stored.text if stored else error or "",
+            text=row["comment"] or (output if isinstance(output, str) else stored.text if stored else error or ""),
             error=error,
             attempts=row["attempt"],
             usage={key: row[key] for key in ("input_tokens", "output_tokens", "requests") if row[key] is not None},

@@ -85,6 +85,8 @@ class RenderScope:
     untracked: bool = False
     """It read what no key stands for, such as the time: it is called in every frame."""
     random: Random | None = None
+    around: Mapping[str, int] = field(default_factory=dict)
+    """Iteration of each loop around, by id."""
     computed: bool = False
     """It is the inside of a computed value of this component."""
     _computed_so_far: int = 0

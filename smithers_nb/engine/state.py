@@ -206,9 +206,12 @@ def resolve(committed: Mapping[str, Cell], transactions: list[Transaction], vol:
         try:
             for queued in transaction.queued if transaction.state != "raised" else ():
                 old = current(_place(queued))
+                if queued.write.status == "dropped":
+                    done.append((queued.write, old, queued.value))
+                    continue
                 new = transaction.applied(queued, old)
                 overlay[_place(queued)] = new
-                done.append((replace(queued.write, status="noop" if new == old else "applied"), old, new))
+                done.append((replace(queued.write, status=_outcome(queued.write, old == new)), old, new))
         except Exception as error:  # noqa: BLE001  # the user's function; recorded as the transaction's failure
             overlay.update(before)
             failed[index] = error
@@ -224,6 +227,10 @@ def resolve(committed: Mapping[str, Cell], transactions: list[Transaction], vol:
         if value != _stored(cells[scope].get(key)):
             changed[scope][key] = value
     return Resolved(changed["state"], changed["vol"], _numbered(transitions), failed)
+
+
+def _outcome(write: Write, same: bool) -> WriteStatus:
+    return "edited" if write.status == "edited" else "noop" if same else "applied"
 
 
 def _place(queued: Queued) -> tuple[Scope, str]:
@@ -260,7 +267,7 @@ def _numbered(
         place = (write.scope, write.key)
         if status == "applied" and place in replaced:
             status = "overridden"
-        if status in ("applied", "overridden"):
+        if status in ("applied", "overridden", "edited"):
             if write.op in ("set", "delete"):
                 replaced.add(place)
             elif write.op == "update":

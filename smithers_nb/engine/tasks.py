@@ -145,9 +145,19 @@ class Tasks(Mapping[str, TaskEntry]):
 
     @property
     def waits_for_people(self) -> bool:
-        """Whether nothing but a person's answer can bring this on."""
+        """Whether nothing but a person's answer can bring this on, here or in a child."""
         left = [entry for entry in self._open.values() if not entry.unmounted or entry.status in ENDED]
-        return bool(left) and all(entry.status == "blocked" for entry in left)
+        return bool(left) and all(entry.status == "blocked" or self._child_waits(entry) for entry in left)
+
+    def _child_waits(self, entry: TaskEntry) -> bool:
+        child = self.children.get(entry.node.id)
+        return child is not None and child.status == "waiting" and child.live.tasks.waits_for_people
+
+    @property
+    def questions(self) -> list[str]:
+        """Ids of the nodes that wait for a person's answer, those of children too."""
+        inner = [id for child in self.children.values() for id in child.live.tasks.questions]
+        return [entry.node.id for entry in self.blocked] + inner
 
     @property
     def outstanding(self) -> bool:
@@ -210,7 +220,7 @@ class Tasks(Mapping[str, TaskEntry]):
         """
         entry = next((entry for entry in self.blocked if id in (entry.task_id, entry.node.id)), None)
         if entry is None:
-            waiting = ", ".join(entry.node.id for entry in self.blocked) or "none"
+            waiting = ", ".join(self.questions) or "none"
             raise ApprovalError(f"no approval {id!r} waits for an answer. Waiting: {waiting}.", node_id=id)
         options = entry.node.props.get("options", ["approve", "deny"])
         if choice not in options if isinstance(options, list) else True:
@@ -310,8 +320,8 @@ class Tasks(Mapping[str, TaskEntry]):
             status, message = "failed", f"{type(error).__name__}: {error}"
             trace = "".join(traceback.format_exception(error))
         entry.scope.closed = True
-        if self._live.closed:
-            return
+        if self._live.closed or entry.status in ENDED:
+            return  # A thread that went on although its task was cancelled, or everything closed.
         usage, cost_usd = entry.spent()
         entry.result = TaskResult(
             node_id=entry.node.id,

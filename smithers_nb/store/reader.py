@@ -132,8 +132,13 @@ class Reader:
         return Tree(_nodes(below, None)), {row[0]: row[11] for row in rows}
 
     def tasks(self, execution_id: str) -> list[dict[str, Any]]:
-        """Return the rows of all tasks as dicts, oldest first."""
-        found = self.query("SELECT * FROM tasks WHERE execution_id = ? ORDER BY mounted_at_frame", (execution_id,))
+        """Return the rows of all tasks as dicts, oldest first; with the comment of the person who answered, if any."""
+        found = self.query(
+            "SELECT tasks.*, approvals.comment FROM tasks LEFT JOIN approvals ON approvals.execution_id ="
+            " tasks.execution_id AND approval_id = task_id WHERE tasks.execution_id = ?"
+            " ORDER BY mounted_at_frame, tasks.rowid",
+            (execution_id,),
+        )
         return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
 
     def loops(self, execution_id: str) -> list[tuple[str, int, Any]]:

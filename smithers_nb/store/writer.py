@@ -509,6 +509,8 @@ def next_attempt(db: sqlite3.Connection, execution_id: str, task_id: str, attemp
 def end_task(db: sqlite3.Connection, execution_id: str, end: TaskEnd, stale: HandlerCall | None = None) -> None:
     """Record how a task ended and release it. ``stale`` is the call that its handler will not get."""
     value = end.result
+    if end.status != "succeeded":
+        withdraw(db, execution_id, [end.task_id])
     for call in end.calls:
         add_model_call(db, execution_id, call)
     db.execute(
@@ -552,13 +554,22 @@ def release_tasks(db: sqlite3.Connection, execution_id: str, task_ids: Iterable[
     )
 
 
-def abandon_tasks(db: sqlite3.Connection, execution_id: str, task_ids: Iterable[str], frame: int) -> None:
+def abandon_tasks(db: sqlite3.Connection, execution_id: str, task_ids: list[str], frame: int) -> None:
     """Give up tasks whose node was gone when their process ended: nobody waits for them."""
     db.executemany(
         "UPDATE tasks SET settled_at_frame = ?, lease_owner = NULL, lease_expires_at = NULL,"
         " reason = 'its node is gone', status = CASE WHEN ended_at IS NULL THEN 'abandoned' ELSE status END"
         " WHERE execution_id = ? AND task_id = ?",
         [(frame, execution_id, task_id) for task_id in task_ids],
+    )
+    withdraw(db, execution_id, task_ids)
+
+
+def withdraw(db: sqlite3.Connection, execution_id: str, task_ids: Iterable[str]) -> None:
+    """Ask a person no more."""
+    db.executemany(
+        "UPDATE approvals SET status = 'withdrawn' WHERE execution_id = ? AND approval_id = ? AND status = 'waiting'",
+        [(execution_id, task_id) for task_id in task_ids],
     )
 
 

@@ -172,6 +172,8 @@ class _Place:
     """Path of the innermost loop iteration around."""
     prompt_of: str | None
     """Type of the node whose prompt they are; it takes only text."""
+    around: tuple[tuple[str, int], ...] = ()
+    """Id and iteration of the loops around, outermost first."""
 
 
 @dataclass(slots=True)
@@ -413,14 +415,14 @@ class _Renderer:
         id = NodeId(node.id) if node.id is not None else generated_id(path)
         self.claim_id(id, node.source, path)
         props = {name: shown(value) for name, value in node.props().items()}
-        inner, raw, loop = path, node.below(), place.loop
+        inner, raw, loop, around = path, node.below(), place.loop, place.around
         if isinstance(node, LoopNode):
             iteration = self.iteration(node, place.loop)
             props = {"iteration": iteration, **props}
             inner = iteration_path(path, iteration)
-            raw, loop = raw if iteration else (), inner
+            raw, loop, around = raw if iteration else (), inner, (*around, (id, iteration))
         prompt_of = node.type if node.takes_text else None
-        children = self.children(raw, inner, _Place(id, loop, prompt_of)) if raw else ()
+        children = self.children(raw, inner, _Place(id, loop, prompt_of, around)) if raw else ()
         siblings.nodes.append(
             self.put(
                 TreeNode(
@@ -490,7 +492,8 @@ class _Renderer:
     def call_and_place(self, element: Element, path: Path, siblings: _Siblings) -> None:
         component = element.component
         source = element.source or component.source
-        scope = RenderScope(self.snapshot, component.name, path, source, self.inits)
+        around = dict(siblings.place.around)
+        scope = RenderScope(self.snapshot, component.name, path, source, self.inits, around=around)
         inside = self.inside[-1].path if self.inside else None
         self.inside.append(_Call(path))
         self.called.add(component)
