@@ -188,9 +188,10 @@ class Frame:
             )
             if ids
         )
+        waiting = sum(1 for write in self.pending if write.status in ("queued", "edited"))
         return (
             f"<Frame {self.number} after {self.phase}: {changes or 'nothing changed'}; "
-            f"{len(self.handlers)} handlers fired, {len(self.pending)} writes pending>"
+            f"{len(self.handlers)} handlers fired, {waiting} writes pending>"
         )
 
 

@@ -68,7 +68,8 @@ def encode(value: object) -> Stored:
             return _checked(value, value.model_dump_json(), f"{type(value).__module__}:{type(value).__qualname__}")
         kind = type(value)
         if kind not in (str, int, float, bool, type(None), list, dict):
-            raise Unstorable(f"a {kind.__module__}.{kind.__qualname__} is not JSON{_advice(value)}")
+            name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+            raise Unstorable(f"a {name} is not JSON{_advice(value)}")
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         return _checked(value, text, kind.__name__)
     except RecursionError:
@@ -78,19 +79,41 @@ def encode(value: object) -> Stored:
     except (TypeError, ValueError) as error:
         if isinstance(error, Unstorable):
             raise
+        if "Out of range float" in str(error):
+            raise Unstorable("NaN and infinity are not JSON: use None, or text") from None
         raise Unstorable(f"{error}") from None
 
 
 def _checked(value: object, text: str, kind: str) -> Stored:
     text.encode()  # A lone surrogate passes json.dumps and fails in SQLite.
     if not isinstance(value, IMMUTABLE) and decode(Stored(text, kind), strict=value) != value:
-        raise Unstorable("it would come back different: tuples, sets and keys that are not str are not JSON")
+        raise Unstorable(f"it would come back different, because of {_culprit(value)}")
     return Stored(text, kind)
+
+
+def _culprit(value: object, where: str = "") -> str:
+    """Say what in a value is not JSON, and where: a tuple, or a key that is not text."""
+    here = f" at {where}" if where else ""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if type(key) is not str:
+                return f"the key {key!r}{here}: keys are text in JSON"
+            if found := _culprit(item, f"{where}[{key!r}]"):
+                return found
+    elif isinstance(value, list | tuple):
+        if isinstance(value, tuple):
+            return f"the tuple{here}: use a list"
+        for place, item in enumerate(value):
+            if found := _culprit(item, f"{where}[{place}]"):
+                return found
+    elif isinstance(value, BaseModel):
+        return f"the {type(value).__name__}{here}: its own JSON reads back as something else"
+    return ""
 
 
 def _advice(value: object) -> str:
     if isinstance(value, tuple | set | frozenset):
-        return ": use a list"
+        return ": use list(…)"
     if hasattr(value, "to_dict"):
         return ": store its .to_dict(), or a file name"
     return ": store its fields as a dict, or use a pydantic model"

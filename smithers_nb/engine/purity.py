@@ -200,7 +200,8 @@ def no_tasks() -> Iterator[None]:
         coroutine.close()
         raise RenderTaskError(
             f"a task ({getattr(coroutine, '__qualname__', 'coroutine')}) was started while rendering. Rendering must "
-            "be pure, because it may run again for the same state. Use a <Task>, a handler or an Effect."
+            "be pure, because it may run again for the same state. Use a <Task>, a handler or an Effect.",
+            source=sources.caller(),
         )
 
     loop.set_task_factory(refuse)  # type: ignore[arg-type]  # it returns nothing on purpose

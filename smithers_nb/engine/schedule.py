@@ -64,8 +64,8 @@ def schedule(tree: Tree, tasks: Mapping[str, TaskView], loops: Mapping[LoopKey, 
     """Return how the tree stands. A pure function of the plan, the tasks, and how far the loops have come."""
     result = Schedule()
     _Walk(tasks, loops or {}, result).children(tree.roots, "root", True, _Gate())
-    if result.enders:  # The execution ends with this frame: nothing more begins.
-        result.start, result.effects = [], []
+    if result.enders:  # The execution ends with this frame: no task begins.
+        result.start = []
     return result
 
 

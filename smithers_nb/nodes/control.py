@@ -99,7 +99,7 @@ class Each(NodeBase):
             return child if child.key is not None else child.with_key(key)
         if isinstance(child, NodeBase):
             return child if child.key is not None else child.model_copy(update={"key": key})
-        return Fragment(key=key, children=(child,))
+        return Fragment(key=key, children=(child,), source=self.source)
 
     def _key(self, item: Any, place: int) -> str:
         by = self.by

@@ -40,10 +40,10 @@ class Fragment:
 
     __slots__ = ("children", "key", "source")
 
-    def __init__(self, *, key: str | int | None = None, children: object = ()) -> None:
+    def __init__(self, *, key: str | int | None = None, children: object = (), source: str | None = None) -> None:
         self.key = None if key is None else str(key)
         self.children = flat_text(children, keep_blank=False)
-        self.source = sources.caller()
+        self.source = source or sources.caller()
 
     def __getitem__(self, children: object) -> Fragment:
         """Set the children and return the fragment."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smithers_nb import Claude, Each, Effect, Execution, Fragment, If, Parallel, Phase, Task, component
+from smithers_nb import Each, Effect, Execution, Fragment, If, Parallel, Phase, Task, component
 from smithers_nb.errors import SmithersError
 
 
@@ -23,10 +23,6 @@ class Calls(list[str]):
 @pytest.fixture
 def calls() -> Calls:
     return Calls()
-
-
-def settle(ex: Any) -> None:
-    ex.run_sync()
 
 
 def write(ex: Any, **values: Any) -> None:
@@ -61,6 +57,39 @@ def test_only_the_readers_of_a_changed_key_are_called(run_of: Any, calls: Calls)
     ex.run_sync()
     assert calls.taken() == ["b"]
     assert [node.props["name"] for node in ex.frame.tree.walk() if node.type == "phase"] == ["1", "None", "2"]
+
+
+def test_a_reader_inside_a_reader_is_called_when_both_keys_change_at_once(run_of: Any, calls: Calls) -> None:
+    @component
+    def Leaf(ctx: Any) -> Any:
+        calls.append("leaf")
+        return Phase(name=str(ctx.state.get("y")))
+
+    @component
+    def Between() -> Any:
+        return Parallel()[Leaf()]
+
+    @component
+    def App(ctx: Any) -> Any:
+        return [Between(), Leaf(), Phase(name=str(ctx.state.get("x")))]
+
+    ex = run_of(App())
+    ex.run_sync()
+    write(ex, x=1, y=2)
+    assert [node.props["name"] for node in ex.frame.tree.walk() if node.type == "phase"] == ["2", "2", "1"]
+
+
+def test_a_root_with_text_at_its_edges_is_called_again(run_of: Any) -> None:
+    @component
+    def App(ctx: Any) -> Any:
+        return ["words ", str(ctx.state.get("x"))]
+
+    ex = run_of(App())
+    ex.run_sync()
+    for n in range(3):
+        write(ex, x=n)
+        assert ex.frame.tree.roots[0].text == f"words {n}"
+    assert ex.frame.tree.index.keys() == {node.id for node in ex.frame.tree.walk()}
 
 
 PROPS: dict[str, tuple[Any, Any, bool]] = {
@@ -292,6 +321,11 @@ SHAPES = st.recursive(
 )
 
 
+@component
+def Words() -> Any:
+    return "and more"
+
+
 def built(shape: Any, ctx: Any) -> Any:
     """What a component returns for a shape."""
     kind, *rest = shape
@@ -301,7 +335,7 @@ def built(shape: Any, ctx: Any) -> Any:
         case "text":
             return "words "
         case "agent":
-            return Claude(model="none")["hi"] if False else Phase(name="a")["hi ", Text1()]
+            return Phase(name="a")["hi ", Words()]
         case "none":
             return None
         case "effect":
@@ -320,18 +354,12 @@ def built(shape: Any, ctx: Any) -> Any:
         case "if":
             return If(condition=bool(ctx.state.get(rest[0])))[tuple(built(one, ctx) for one in rest[1])]
         case "many":
-            return [
-                Component(key=str(n), key_read=rest[0], inner=[rest[1]]) for n in range(ctx.state.get(rest[0]) or 0)
-            ]
+            count = ctx.state.get(rest[0]) or 0
+            return Parallel()[[Component(key=str(n), key_read=rest[0], inner=[rest[1]]) for n in range(count)]]
         case "each":
             count = ctx.state.get(rest[0]) or 0
             return Each(items=list(range(count, 0, -1)), key=lambda n: n, render=lambda n: built(rest[1], ctx))
     raise AssertionError(kind)
-
-
-@component
-def Text1() -> Any:
-    return "and more"
 
 
 @component

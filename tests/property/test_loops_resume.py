@@ -61,7 +61,7 @@ def expected(sizes: list[int], form: str) -> dict[str, int]:
     return found | {"body": times, "last": 1}
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     SIZES,
     st.sampled_from(["bare", "sequence", "phases", "parallel"]),

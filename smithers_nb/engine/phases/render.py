@@ -91,7 +91,7 @@ def render(app: object, snapshot: Snapshot, ctx: Context, before: Rendered | Non
     try:
         with no_tasks():
             if before is not None and dirty is not None:
-                patched = renderer.patched(dirty) if dirty else replace(before, inits={})
+                patched = renderer.patched(*dirty) if dirty[0] else replace(before, inits={})
                 if patched is not None:
                     return patched
                 renderer = _Renderer(snapshot, ctx, before)
@@ -107,8 +107,8 @@ def render(app: object, snapshot: Snapshot, ctx: Context, before: Rendered | Non
         ) from None
 
 
-def _dirty(before: Rendered, snapshot: Snapshot) -> list[Path] | None:
-    """Return the components to call again, outermost first and none below another; None for all."""
+def _dirty(before: Rendered, snapshot: Snapshot) -> tuple[list[Path], set[Path]] | None:
+    """Return the components to begin with, none below another, and all that must be called; None for everything."""
     if snapshot.changed is None:
         return None
     found = set(before.always)
@@ -120,7 +120,9 @@ def _dirty(before: Rendered, snapshot: Snapshot) -> list[Path] | None:
     outermost = {_outermost(path, before, found) for path in found}
     if len(outermost) * MANY > len(before.instances) and len(outermost) > MANY:
         return None
-    return sorted(outermost)
+    if not all(before.instances[path].whole for path in outermost):
+        return None
+    return sorted(outermost), found
 
 
 def _outermost(path: Path, before: Rendered, found: set[Path]) -> Path:
@@ -232,8 +234,8 @@ class _Renderer:
         """Call every component."""
         return self.remembered(self.children((app,), ROOT, _Place(None, "", None)))
 
-    def patched(self, dirty: list[Path]) -> Rendered | None:
-        """Call these components, and take the rest of the plan over as it is.
+    def patched(self, outermost: list[Path], dirty: set[Path]) -> Rendered | None:
+        """Call these components, in them all that are dirty, and take the rest of the plan over as it is.
 
         Return None if one of them now has text at its edges, or nothing: its neighbours have to be placed with it.
         """
@@ -244,13 +246,9 @@ class _Renderer:
         self.readers = before.readers.copy()
         self.always = set(before.always)
         roots = before.tree.roots
-        for path in dirty:
-            roots = self.again(before.instances[path], set(dirty), roots)
-        return self.remembered(roots) if all(self.is_alone(path) for path in dirty) else None
-
-    def is_alone(self, path: Path) -> bool:
-        instance = self.instances[path]
-        return instance.whole or instance.inside is None
+        for path in outermost:
+            roots = self.again(before.instances[path], dirty, roots)
+        return self.remembered(roots) if all(self.instances[path].whole for path in outermost) else None
 
     def again(self, old: Instance, dirty: set[Path], roots: tuple[TreeNode, ...]) -> tuple[TreeNode, ...]:
         """Call one component, put its nodes where the old ones were, and return the new roots."""
@@ -348,6 +346,7 @@ class _Renderer:
         """Place one child, whatever it is."""
         if isinstance(item, NodeBase):
             if isinstance(item, Text):
+                self.claim_key(item, base, siblings)
                 self.add_text(item.text, base, slot, siblings)
             else:
                 self.add_node(item, base, slot, siblings)
@@ -578,7 +577,8 @@ def _same_call(old: Element, new: Element) -> bool:
     if old.component is not new.component or old.children or new.children:
         return False
     try:
-        return bool(old.props == new.props)
+        # 1, 1.0 and True are equal, and not the same.
+        return bool(old.props == new.props) and repr(old.props) == repr(new.props)
     except Exception:  # noqa: BLE001  # a prop's own == may do anything; then it is called again
         return False
 
