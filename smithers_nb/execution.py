@@ -535,7 +535,7 @@ def _first_state(state: Mapping[str, Any]) -> dict[str, Stored]:
 
 
 def _newest(reader: Reader) -> str:
-    rows = reader.query("SELECT execution_id FROM executions ORDER BY created_at DESC LIMIT 1").rows
-    if not rows:
+    newest = reader.newest()
+    if newest is None:
         raise UnknownExecutionError(f"{reader.path} has no execution yet.")
-    return str(rows[0][0])
+    return newest

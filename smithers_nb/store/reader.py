@@ -97,6 +97,13 @@ class Reader:
             raise UnknownExecutionError(f"{self.path} has no execution {id_or_name!r}. {there}")
         return str(found[0][0])
 
+    def newest(self) -> str | None:
+        """Return the id of the newest execution that is no child of another; None if there is none."""
+        rows = self.query(
+            "SELECT execution_id FROM executions WHERE parent_id IS NULL ORDER BY created_at DESC LIMIT 1"
+        ).rows
+        return str(rows[0][0]) if rows else None
+
     def execution(self, execution_id: str) -> dict[str, Any]:
         """Return the row of an execution as a dict."""
         found = self.query("SELECT * FROM executions WHERE execution_id = ?", (execution_id,))
@@ -142,8 +149,9 @@ class Reader:
         return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
 
     def loops(self, execution_id: str) -> list[tuple[str, int, Any]]:
-        """Return (node id, iteration, status) of every loop."""
-        return self.query("SELECT node_id, iteration, status FROM loops WHERE execution_id = ?", (execution_id,)).rows
+        """Return (node id, iteration, status) of every loop that is in the plan."""
+        sql = "SELECT node_id, iteration, status FROM loops WHERE execution_id = ? AND status != 'unmounted'"
+        return self.query(sql, (execution_id,)).rows
 
     def mounted_at(self, execution_id: str, node_id: str, frame: int) -> int:
         """Return the frame in which a node of frame ``frame`` was mounted: the start of its unbroken versions."""

@@ -104,6 +104,8 @@ class FrameCommit:
     tasks: list[TaskStart]
     loops: list[tuple[str, LoopState]]
     """Loops that begin, go on or end, by node id."""
+    loops_gone: list[str] = field(default_factory=list)
+    """Ids of loops that were unmounted: when they come again, they begin anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +283,10 @@ def commit_frame(
         [_node_row(execution_id, node, frame) for node in commit.opened],
     )
     add_tasks(db, execution_id, commit.tasks, frame)
+    db.executemany(
+        "UPDATE loops SET status = 'unmounted' WHERE execution_id = ? AND node_id = ?",
+        [(execution_id, id) for id in commit.loops_gone],
+    )
     db.executemany(
         "INSERT OR REPLACE INTO loops VALUES (?, ?, ?, ?)",
         [(execution_id, id, state.iteration, state.status) for id, state in commit.loops],

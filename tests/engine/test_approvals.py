@@ -59,7 +59,7 @@ def test_an_answer_is_the_result(by: str, choice: str, comment: Any, said: Any, 
 def test_options_are_the_users(run_of: Any) -> None:
     ex = run_of(Asks(options=["red", "green", "blue"]))
     ex.run_sync()
-    with pytest.raises(ApprovalError, match="'approve' is no choice of ok.*red"):
+    with pytest.raises(ApprovalError, match=r"'approve' is no choice of ok.*red"):
         ex.answer("ok", "approve")
     ex.answer("ok", "blue")
     ex.run_sync()
@@ -106,7 +106,8 @@ def test_others_go_on_while_one_waits(run_of: Any) -> None:
     ran: list[str] = []
     ex = run_of(
         Parallel()[
-            Approval(id="ok", prompt="?"), [Phase(name="1")[Task(id="a", run=lambda: ran.append("a"))]],
+            Approval(id="ok", prompt="?"),
+            [Phase(name="1")[Task(id="a", run=lambda: ran.append("a"))]],
             Phase(name="2")[Task(id="b", run=lambda: ran.append("b"))],
         ]
     )

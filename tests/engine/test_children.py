@@ -50,7 +50,7 @@ def test_a_child_has_frames_state_and_tasks_of_its_own(run_of: Any) -> None:
     assert dict(history.at(history.frames).state) == {"out": 2}
     assert list(history.df.tasks.node_id) == ["t"]
     assert list(ex.df.tasks.node_id) == ["kid"]
-    assert rows(ex, "SELECT owner FROM executions") [1:] == [(None,)]
+    assert rows(ex, "SELECT owner FROM executions")[1:] == [(None,)]
 
 
 def test_a_child_without_an_end_gives_none(run_of: Any) -> None:
@@ -162,9 +162,7 @@ def test_a_child_in_a_loop_is_another_each_time(run_of: Any) -> None:
 @component
 def Asks(ctx: Any) -> Any:
     return [
-        Phase(name="ask")[
-            Approval(id="ok", prompt="Go on?", on_finished=lambda r: ctx.state.set("said", r.output)),
-        ],
+        Phase(name="ask")[Approval(id="ok", prompt="Go on?", on_finished=lambda r: ctx.state.set("said", r.output)),],
         Phase(name="end")[End(value=ctx.state.get("said"))],
     ]
 
@@ -182,6 +180,7 @@ def test_an_approval_in_a_child_is_answered_through_the_parent(run_of: Any) -> N
             ex.answer("nope", "approve")
         ex.answer("ok", "deny")
         assert run.result(10).status in ("waiting", "finished")
+    ex.run_sync()
     assert dict(ex.state) == {"result": "deny"}
 
 

@@ -147,7 +147,7 @@ def test_every_way_of_reading_is_a_read(how: str, run_of: Any) -> None:
         "in": lambda ctx: "k" in ctx.state,
         "len": lambda ctx: len(ctx.state),
         "iter": lambda ctx: list(ctx.state),
-        "getitem": lambda ctx: ctx.state["k"] if "k" in ctx.state else None,
+        "getitem": lambda ctx: [ctx.state[key] for key in "k" if key in ctx.state],
         "get default": lambda ctx: ctx.state.get("k", 7),
         "signal": lambda ctx: ctx.signal("k").get(),
     }

@@ -9,7 +9,6 @@ import pytest
 from smithers_nb import Effect, Phase, Task, component
 from smithers_nb.errors import ComponentError, NotStorableError, PlanError, PurityError, RunError, SmithersError
 
-
 # ---- cancel ----------------------------------------------------------------------------------------------------
 
 
@@ -171,7 +170,11 @@ def test_a_swap_of_a_finished_execution_makes_it_go_on(run_of: Any) -> None:
 def test_a_cell_can_be_mended_after_an_error_and_the_run_goes_on(run_of: Any) -> None:
     @component
     def Bad(ctx: Any) -> Any:
-        return Task(id="t", run=lambda: 1, on_finished=lambda r: ctx.state.set("n", 1)) if not ctx.state.get("n") else 1 / 0
+        return (
+            Task(id="t", run=lambda: 1, on_finished=lambda r: ctx.state.set("n", 1))
+            if not ctx.state.get("n")
+            else 1 / 0
+        )
 
     @component
     def Good(ctx: Any) -> Any:

@@ -23,9 +23,7 @@ def tree_of(shape: Any) -> Tree:
             inner = f"{path}/@{turn}" if kind == "while" else path
             children = nodes(below, id, inner, inner if kind == "while" else loop)
             props = {"p": value}
-            found.append(
-                TreeNode(id, path, kind, id, True, props, None, (), None, parent, position, children, loop)
-            )
+            found.append(TreeNode(id, path, kind, id, True, props, None, (), None, parent, position, children, loop))
         return tuple(found)
 
     return Tree(nodes(shape, None, "", ""))
@@ -62,7 +60,10 @@ def apply(changes: Changes, table: dict[str, Row], new: Tree) -> dict[str, Row]:
 
 def outcome(table: dict[str, Row]) -> dict[str, Any]:
     """The tree that a table gives; a path of a node that did not change may name the slots of its frame."""
-    return {id: (kind, key, props, parent, position, loop) for id, _, kind, key, props, parent, position, loop in table.values()}
+    return {
+        id: (kind, key, props, parent, position, loop)
+        for id, _, kind, key, props, parent, position, loop in table.values()
+    }
 
 
 many = settings(max_examples=600, deadline=None)

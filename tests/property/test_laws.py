@@ -293,7 +293,7 @@ print(json.dumps([
     ex.frame.xml,
     list(ex.frame.tree.index),
     db.query("SELECT frame, seq, key, op, old, new, status, node_id FROM transitions ORDER BY frame, seq").rows,
-    db.query("SELECT node_id, path, position, props, from_frame, to_frame FROM nodes ORDER BY rowid").rows,
+    db.query("SELECT node_id, path, position, props, from_frame, to_frame FROM nodes ORDER BY 1, 2, 3").rows,
 ]))
 """
 

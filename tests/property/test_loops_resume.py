@@ -61,7 +61,7 @@ def expected(sizes: list[int], form: str) -> dict[str, int]:
     return found | {"body": times, "last": 1}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     SIZES,
     st.sampled_from(["bare", "sequence", "phases", "parallel"]),
@@ -92,7 +92,9 @@ def test_a_loop_that_is_closed_at_any_phase_goes_on_where_it_was(
 
 
 @pytest.mark.parametrize("stop", range(1, 40))
-def test_an_inner_loop_in_a_later_phase_begins_anew_in_each_iteration_after_a_restart(stop: int, tmp_path: Path) -> None:
+def test_an_inner_loop_in_a_later_phase_begins_anew_in_each_iteration_after_a_restart(
+    stop: int, tmp_path: Path
+) -> None:
     """Its row in the file is of the outer loop's last iteration until it begins again."""
     log: list[str] = []
     store = tmp_path / "t.db"

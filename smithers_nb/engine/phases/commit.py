@@ -10,7 +10,7 @@ from ...store import writer
 from ..draft import Draft
 from ..live import Live
 from ..purity import loop_read
-from ..schedule import Schedule, schedule, still_valid
+from ..schedule import LOOPS, Schedule, schedule, still_valid
 from ..tasks import TaskEntry
 
 
@@ -36,6 +36,7 @@ async def commit(live: Live, draft: Draft) -> None:
             opened=opened,
             tasks=[writer.TaskStart(entry.task_id, entry.node.id, entry.max_attempts) for entry in starting],
             loops=[(id, state) for (_, id), state in draft.schedule.loops.items()],
+            loops_gone=[id for id in draft.changes.unmounted if draft.before.index[id].type in LOOPS],
         ),
         draft.ms,
         perf_counter(),

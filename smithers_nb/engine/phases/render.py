@@ -7,7 +7,8 @@ they are. What was rendered is remembered in a ``Rendered``, which is never chan
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import CodeType, GeneratorType
 from typing import Any
@@ -24,7 +25,7 @@ from ...errors import (
 from ...identity import ROOT, NodeId, Path, child_path, child_slot, generated_id, iteration_path, quoted
 from ...nodes import source as sources
 from ...nodes.base import NodeBase
-from ...nodes.control import LoopNode
+from ...nodes.control import Each, LoopNode
 from ...nodes.element import Component, Element, Fragment
 from ...nodes.structure import Text
 from ...nodes.tree import Tree, TreeNode
@@ -117,7 +118,8 @@ def _dirty(before: Rendered, snapshot: Snapshot) -> tuple[list[Path], set[Path]]
     stale = {component for component, values in before.globals.items() if not _same_globals(component, values)}
     if stale:
         found |= {path for path, instance in before.instances.items() if instance.element.component in stale}
-    outermost = {_outermost(path, before, found) for path in found}
+    first = {_outermost(path, before, found) for path in found}
+    outermost = {path for path in first if first.isdisjoint(list(_upwards(path, before))[1:])}
     if len(outermost) * MANY > len(before.instances) and len(outermost) > MANY:
         return None
     if not all(before.instances[path].whole for path in outermost):
@@ -134,6 +136,14 @@ def _outermost(path: Path, before: Rendered, found: set[Path]) -> Path:
             best, whole = at.inside, before.instances[at.inside].whole
         at = before.instances[at.inside]
     return best
+
+
+def _upwards(path: Path, before: Rendered) -> Iterable[Path]:
+    """Yield a component's path, and those of the components around it."""
+    at: Path | None = path
+    while at is not None:
+        yield at
+        at = before.instances[at].inside
 
 
 def _global_values(component: Component) -> tuple[object, ...]:
@@ -183,6 +193,9 @@ class _Call:
     """A component while its nodes are placed."""
 
     path: Path
+    component: Component | None = None
+    scope: RenderScope | None = None
+    """None for one that is not called itself, but around one that is."""
     found: list[Path] = field(default_factory=list)
     """The components that stand directly in it."""
     loops: set[str] = field(default_factory=set)
@@ -246,8 +259,9 @@ class _Renderer:
         self.readers = before.readers.copy()
         self.always = set(before.always)
         roots = before.tree.roots
+        called = {path for below in dirty for path in _upwards(below, before)}
         for path in outermost:
-            roots = self.again(before.instances[path], dirty, roots)
+            roots = self.again(before.instances[path], called, roots)
         return self.remembered(roots) if all(self.instances[path].whole for path in outermost) else None
 
     def again(self, old: Instance, dirty: set[Path], roots: tuple[TreeNode, ...]) -> tuple[TreeNode, ...]:
@@ -276,13 +290,9 @@ class _Renderer:
                 self.readers[key] = self.readers[key] - {path}
             self.always.discard(path)
             stack.extend(self.below.pop(path, ()))
-            if path != old.path and path not in dirty and instance.whole and not self.changes_below(path):
+            if path != old.path and path not in dirty and instance.whole:
                 reusable[path] = instance
         return reusable
-
-    def changes_below(self, path: Path) -> bool:
-        """Whether a component, or one in it, has to be called in every frame."""
-        return any(below == path or below.startswith(f"{path}/") for below in self.before.always)
 
     def rename(self, old: Instance, ids: tuple[NodeId, ...]) -> None:
         """Tell the components around, whose nodes these are too, what they are called now."""
@@ -414,7 +424,7 @@ class _Renderer:
         id = NodeId(node.id) if node.id is not None else generated_id(path)
         self.claim_id(id, node.source, path)
         props = {name: shown(value) for name, value in node.props().items()}
-        inner, raw, loop, around = path, node.below(), place.loop, place.around
+        inner, raw, loop, around = path, self.children_of(node), place.loop, place.around
         if isinstance(node, LoopNode):
             iteration = self.iteration(node, place.loop)
             props = {"iteration": iteration, **props}
@@ -494,7 +504,7 @@ class _Renderer:
         around = dict(siblings.place.around)
         scope = RenderScope(self.snapshot, component.name, path, source, self.inits, around=around)
         inside = self.inside[-1].path if self.inside else None
-        self.inside.append(_Call(path))
+        self.inside.append(_Call(path, component, scope))
         self.called.add(component)
         returned = self.call(element, path, scope)
         start, alone = len(siblings.nodes), not siblings.text
@@ -555,9 +565,24 @@ class _Renderer:
             props["ctx"] = self.ctx
         if component.wants_children:
             props["children"] = list(element.children)
+        with self.users_code(component, path, scope):
+            returned = component.function(**props)
+        return _returned(returned, component, path)
+
+    def children_of(self, node: NodeBase) -> tuple[Any, ...]:
+        """Return a node's children that exist; an Each calls a function of the component's for that."""
+        call = self.inside[-1] if self.inside else None
+        if not isinstance(node, Each) or call is None or call.scope is None or call.component is None:
+            return node.below()
+        with self.users_code(call.component, call.path, call.scope):
+            return node.below()
+
+    @contextmanager
+    def users_code(self, component: Component, path: Path, scope: RenderScope) -> Iterator[None]:
+        """Run code of a component's: its reads are its own, it changes nothing, and its errors say where they are."""
         try:
             with entered(self.ctx, scope):
-                returned = component.function(**props)
+                yield
             scope.check_mutations()
         except SmithersError as error:
             error.at(path=path)
@@ -569,7 +594,6 @@ class _Renderer:
             raise (tag or _failed(error, path, scope)) from error
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             raise _failed(error, path, scope) from error
-        return _returned(returned, component, path)
 
 
 def _same_call(old: Element, new: Element) -> bool:
