@@ -21,6 +21,8 @@ TABLES = (
     "effects",
     "tasks",
     "model_calls",
+    "loops",
+    "approvals",
     "artifacts",
     "events",
 )
@@ -34,6 +36,8 @@ ORDER = {
     "effects": "frame, rowid",
     "tasks": "mounted_at_frame, rowid",
     "model_calls": "id",
+    "loops": "node_id",
+    "approvals": "asked_at",
     "artifacts": "created_at, rowid",
     "events": "id",
 }
@@ -104,6 +108,16 @@ class DataFrames:
     def events(self) -> pd.DataFrame:
         """One row per event that is no write and no call: frame, kind, node_id, payload, created_at."""
         return self._table("events")
+
+    @property
+    def loops(self) -> pd.DataFrame:
+        """One row per loop: node_id, iteration, status (running, done, max_reached, unmounted)."""
+        return self._table("loops")
+
+    @property
+    def approvals(self) -> pd.DataFrame:
+        """One row per question to a person: node_id, prompt, options, status, choice, comment, asked_at …"""
+        return self._table("approvals")
 
     def state_at(self, frame: int) -> pd.DataFrame:
         """Return what frame ``frame`` read, one row per key: key, value, type, from_frame."""

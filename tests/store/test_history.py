@@ -11,7 +11,16 @@ from smithers_nb import Claude, Effect, Execution, If, Phase, Step, Store, Task,
 from smithers_nb.errors import StoreError
 from smithers_nb.store.frames import TABLES
 
-TIMES = {"created_at", "updated_at", "lease_expires_at", "started_at", "ended_at", "next_retry_at"}
+TIMES = {
+    "created_at",
+    "updated_at",
+    "lease_expires_at",
+    "started_at",
+    "ended_at",
+    "next_retry_at",
+    "asked_at",
+    "answered_at",
+}
 
 
 @component
