@@ -91,6 +91,19 @@ def _checked(value: object, text: str, kind: str) -> Stored:
     return Stored(text, kind)
 
 
+def storable(value: Any) -> Any:  # Any: it is what the user gave
+    """Return the value if it can be stored: a check for the props of nodes.
+
+    Raises:
+        ValueError: saying why not.
+    """
+    try:
+        encode(value)
+    except Unstorable as why:
+        raise ValueError(f"it must be storable: {why}") from None
+    return value
+
+
 def _culprit(value: object, where: str = "") -> str:
     """Say what in a value is not JSON, and where: a tuple, or a key that is not text."""
     here = f" at {where}" if where else ""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from ..errors import MissingKeyError, PlanError
+from ..values import storable
 from . import source as sources
 from .base import Children, NodeBase
 from .element import Element, Fragment
@@ -166,4 +167,4 @@ class End(NodeBase):
 
     type: Literal["end"] = "end"
     message: str = "an End was reached"
-    value: Any = None  # Any: anything storable; the execution's result
+    value: Annotated[Any, AfterValidator(storable)] = None  # Any: anything storable; the execution's result

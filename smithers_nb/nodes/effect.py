@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
-from ..values import Unstorable, encode
+from ..values import storable
 from .base import NodeBase
 
 
@@ -19,16 +19,7 @@ class Effect(NodeBase):
     type: Literal["effect"] = "effect"
     run: Callable[..., Any]
     """Called with ``ctx`` if its signature names it."""
-    deps: list[Any] = Field(default=[])
+    # They are compared in the next process, too, after a restart: so they are JSON.
+    deps: Annotated[list[Any], AfterValidator(storable)] = Field(default=[])
     """It runs again when one of these is not equal to what it was."""
     cleanup: Callable[..., Any] | None = None
-
-    @field_validator("deps")
-    @classmethod
-    def _comparable(cls, deps: list[Any]) -> list[Any]:
-        try:
-            encode(deps)
-        except Unstorable as why:
-            # They are compared in the next process, too, after a restart.
-            raise ValueError(f"deps must be JSON values: {why}") from None
-        return deps

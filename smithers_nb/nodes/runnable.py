@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from ..values import storable
 from .base import NodeBase
 
 
@@ -62,7 +63,7 @@ class Approval(NodeBase):
     options: list[str] = Field(default=["approve", "deny"], min_length=1)
     kind: str = "approval"
     """What sort of decision it is, in a word, for whoever filters them."""
-    payload: Any = None  # Any: anything storable; what is to be decided on
+    payload: Annotated[Any, AfterValidator(storable)] = None  # Any: anything storable; what is to be decided on
 
     runnable: ClassVar[bool] = True
 
