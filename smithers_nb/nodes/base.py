@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, SkipValidation, ValidationError
 
 from ..errors import PropError, did_you_mean
+from ..values import shown
 from . import handlers as events
 from . import source as sources
 
@@ -66,10 +67,10 @@ class NodeBase(BaseModel):
         return self.children
 
     def props(self) -> dict[str, object]:
-        """Return the declared props that differ from their default, in the order of declaration."""
+        """Return the declared props that differ from their default, in the order of declaration, as they are shown."""
         values = self.__dict__
         return {
-            name: value
+            name: shown(value)
             for name, default in declared(type(self))
             # Compared by type first: the user's objects may have an == of their own.
             if (value := values[name]) is not default and not (type(value) is type(default) and value == default)

@@ -215,7 +215,6 @@ def test_a_package_that_is_not_installed_is_named_with_the_command(run_of: Any, 
 
 
 def test_a_key_that_is_missing_is_named(run_of: Any, monkeypatch: Any) -> None:
-    pytest.importorskip("anthropic")
     monkeypatch.setenv("ANTHROPIC_API_KEY", "")
     frame = run_of(Claude(id="c", model="haiku")["hi"]).step_sync()
     assert "ANTHROPIC_API_KEY" in frame.problems[0].message
