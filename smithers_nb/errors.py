@@ -244,6 +244,18 @@ class ApprovalError(AgentError):
     """An answer to an approval that does not wait, or a choice that it does not offer."""
 
 
+def traceback_of(error: BaseException) -> str:
+    """Return the traceback of an error as text, without the frames of this package and of what drives it."""
+    found = traceback.TracebackException.from_exception(error)
+    shown: traceback.TracebackException | None = found
+    while shown is not None:
+        user = [frame for frame in shown.stack if not _inside(frame.filename)]
+        # An error of our own making has no frame of the user's: then all are shown.
+        shown.stack = traceback.StackSummary.from_list(user or list(shown.stack))
+        shown = shown.__cause__ or shown.__context__
+    return "".join(found.format())
+
+
 def _inside(filename: str) -> bool:
     """Whether a traceback's frame is ours or the machinery's, not the user's."""
     parts = ("/concurrent/futures/", "/asyncio/", "/IPython/", "/ipykernel/", "/nest_asyncio")

@@ -366,6 +366,11 @@ class Execution:
         return len(self._live.tasks.running)
 
     @property
+    def questions(self) -> tuple[str, ...]:
+        """Ids of the nodes that wait for a person's answer, those of children too."""
+        return tuple(self._live.tasks.questions)
+
+    @property
     def causes(self) -> tuple[str, ...]:
         """Why another frame is due already; empty if none is."""
         return tuple(self._live.causes)

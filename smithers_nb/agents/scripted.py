@@ -45,6 +45,9 @@ def scripted(*replies: Answer, delay_s: float = 0.0) -> Scripted:
     A reply is text; a dict or a pydantic object for structured output; an exception, which is raised; or a function
     of the prompt that returns one of these. ``delay_s`` is how many seconds each answer takes.
 
+    It counts its calls itself: one that is made inside of a component is a new one, with its first reply, in each frame
+    that calls the component. For a model that answers differently from call to call, make it outside.
+
     Raises:
         ValueError: without replies, or with a negative delay.
 

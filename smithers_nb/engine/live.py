@@ -29,7 +29,7 @@ from .phases.render import Rendered
 from .purity import generation
 from .schedule import Schedule
 from .signals import ComputedValues
-from .state import Cell, Transaction
+from .state import Cell, Queued, Transaction
 from .tasks import TaskEntry, Tasks
 
 logger = logging.getLogger(__name__)
@@ -160,7 +160,14 @@ class Live:
         transaction, place = self._pending(draft, id)
         queued = transaction.queued[place]
         stored = transaction.encoded(queued.write.key, value, queued.write.scope)
-        write = replace(queued.write, op="set", new=decode(stored), status="edited")
+        write = replace(
+            queued.write,
+            op="set",
+            new=decode(stored),
+            status="edited",
+            origin="operator",
+            trigger=_by_hand("edited", queued),
+        )
         transaction.queued[place] = replace(queued, write=write, value=stored, function=None)
         await self._operated("edit", queued.write, stored.text)
 
@@ -168,7 +175,10 @@ class Live:
         """Let a pending write fall."""
         transaction, place = self._pending(draft, id)
         queued = transaction.queued[place]
-        transaction.queued[place] = replace(queued, write=replace(queued.write, status="dropped"))
+        transaction.queued[place] = replace(
+            queued,
+            write=replace(queued.write, status="dropped", origin="operator", trigger=_by_hand("dropped", queued)),
+        )
         await self._operated("drop", queued.write, None)
 
     def _pending(self, draft: Draft | None, id: str) -> tuple[Transaction, int]:
@@ -295,6 +305,10 @@ class Live:
         with self._lock:
             self.ending[end.task_id] = end
         self.wake()
+
+
+def _by_hand(what: str, queued: Queued) -> str:
+    return f"{what} by hand; it was queued because {queued.write.trigger}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from ..agents.runner import AgentReply, AgentTask, Request
-from ..errors import ApprovalError, NotStorableError, RunError, StoreError
+from ..errors import ApprovalError, NotStorableError, RunError, StoreError, traceback_of
 from ..nodes.runnable import Approval, Claude, Smithers, Task
 from ..nodes.tree import TreeNode
 from ..records import HandlerCall, TaskResult, TaskStatus
@@ -318,7 +317,7 @@ class Tasks(Mapping[str, TaskEntry]):
         except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  # it goes to on_error
             # asyncio would let an exit() in a task end the engine's thread.
             status, message = "failed", f"{type(error).__name__}: {error}"
-            trace = "".join(traceback.format_exception(error))
+            trace = traceback_of(error)
         entry.scope.closed = True
         if self._live.closed or entry.status in ENDED:
             return  # A thread that went on although its task was cancelled, or everything closed.

@@ -98,6 +98,8 @@ class View:
         if ex.over:
             return f"Frame {self._recorded} was the last: the execution is {ex.status} ({ex.reason})."
         running = _count(ex.running, "task")
+        if ex.status == "waiting" and ex.questions and not ex.running:
+            return f"Waiting for a person: {', '.join(ex.questions)}. Answer with ex.answer({ex.questions[0]!r}, …)."
         if ex.status == "waiting":
             return f"Waiting for {running} under way. The next frame begins when one has ended."
         if ex.status == "stopped":

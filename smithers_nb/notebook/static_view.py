@@ -44,7 +44,7 @@ def frame_text(frame: Frame) -> str:
     """Return a frame as text: reason, XML, handler calls, pending writes, problems."""
     lines = [repr(frame), f"because of: {', '.join(frame.reason)}", "", visible(frame.xml), ""]
     lines += [f"handler: {call.event} of {call.node_id}: {call.status}" for call in frame.handlers]
-    lines += [f"pending: {write_line(write)}" for write in frame.pending]
+    lines += [f"{_standing(write)}: {write_line(write)}" for write in frame.pending]
     lines += [f"problem: {problem.kind}: {problem.message}" for problem in frame.problems]
     return "\n".join(lines).rstrip()
 
@@ -76,6 +76,10 @@ def write_line(write: Write) -> str:
     by = f"{write.handler} of {write.node_id}" if write.handler else write.node_id or write.origin
     arrow = "" if write.op == "delete" else f" → {new}"
     return f"{write.op} {write.key}: {_json(write.old)}{arrow} ({by}, {write.status})"
+
+
+def _standing(write: Write) -> str:
+    return "pending" if write.status in ("queued", "edited") else write.status.replace("_", " ")
 
 
 def _section(title: str, sentence: str, note: str, xml: str, pending: tuple[Write, ...], handlers: list[str]) -> str:

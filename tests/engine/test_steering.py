@@ -212,7 +212,7 @@ def at_rest(run_of: Any, app: Any = None) -> tuple[Any, dict[str, str]]:
 
 
 def outcomes(ex: Any) -> dict[str, tuple[Any, str]]:
-    rows = ex.df.transitions[ex.df.transitions.origin == "handler"]
+    rows = ex.df.transitions[ex.df.transitions.handler == "on_finished"]
     return {row["key"]: (row["new"], row["status"]) for row in rows.to_dict("records")}
 
 

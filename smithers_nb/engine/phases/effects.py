@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any, Literal
 
-from ...errors import EffectError, EffectLoopError
+from ...errors import EffectError, EffectLoopError, traceback_of
 from ...nodes import source as sources
 from ...nodes.effect import Effect
 from ...nodes.tree import TreeNode
@@ -101,7 +100,7 @@ async def _call(
         transaction.state = "closed"
     except (Exception, SystemExit, KeyboardInterrupt) as failure:  # noqa: BLE001  # the user's; none of its writes is applied
         transaction.state = "raised"
-        error = "".join(traceback.format_exception(failure))
+        error = traceback_of(failure)
         draft.problem(
             EffectError(
                 f"{kind} of effect {node.id} raised {type(failure).__name__}: {failure}; its writes were rolled back.",

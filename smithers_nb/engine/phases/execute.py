@@ -4,10 +4,9 @@ that have ended are called: in document order, each a transaction of its own.
 
 from __future__ import annotations
 
-import traceback
 from time import perf_counter
 
-from ...errors import AgentConfigError, HandlerError
+from ...errors import AgentConfigError, HandlerError, traceback_of
 from ...nodes import source as sources
 from ...nodes.runnable import Claude
 from ...records import HandlerCall, Phase, Problem, TaskResult
@@ -103,7 +102,7 @@ async def _call(live: Live, draft: Draft, entry: TaskEntry, event: str, report: 
         transaction.state = "closed"
     except (Exception, SystemExit, KeyboardInterrupt) as failure:  # noqa: BLE001  # the user's; none of its writes is applied
         transaction.state = "raised"
-        error = "".join(traceback.format_exception(failure))
+        error = traceback_of(failure)
         draft.problem(_handler_error(entry, event, failure, len(transaction.queued)), Phase.EXECUTE)
     draft.call_of[id(transaction)] = len(draft.calls)
     draft.transactions.append(transaction)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 from time import perf_counter
 
-from ...errors import HandlerError
+from ...errors import HandlerError, traceback_of
 from ...records import Phase, Scope
 from ...store import writer
 from ...values import Stored
@@ -59,7 +58,7 @@ def _roll_back(draft: Draft, transactions: list[Transaction], resolved: Resolved
     """Mark the handlers one of whose updates raised only now."""
     for index, failure in resolved.failed.items():
         transaction = transactions[index]
-        error = "".join(traceback.format_exception(failure))
+        error = traceback_of(failure)
         place = draft.call_of.get(id(transaction))
         if place is not None:
             draft.calls[place] = replace(draft.calls[place], status="raised", error=error)
