@@ -237,6 +237,10 @@ class _Marks:
         self.moved = set(changes.moved)
         self.status = status
 
+    def is_gone(self, node: TreeNode) -> bool:
+        """Whether it is in the plan no more. One that was mounted anew is shown as what it is now, once."""
+        return node.id in self.removed and node.id not in self.added
+
     def row(self, node: TreeNode, depth: int, removed: bool) -> p.PlanNode:
         changes = self._changes(node) if node.id in self.updated and not removed else []
         change: str = ""
@@ -278,7 +282,7 @@ class _Marks:
 
 def _rows(nodes: tuple[TreeNode, ...], before: tuple[TreeNode, ...], depth: int, marks: _Marks) -> Iterable[p.PlanNode]:
     """Yield the rows of siblings and all below them, the removed ones at their old place."""
-    gone = [node for node in before if node.id in marks.removed]
+    gone = [node for node in before if marks.is_gone(node)]
     for node in nodes:
         while gone and gone[0].position <= node.position:
             yield from _gone(gone.pop(0), depth, marks)
@@ -290,10 +294,9 @@ def _rows(nodes: tuple[TreeNode, ...], before: tuple[TreeNode, ...], depth: int,
 
 
 def _gone(node: TreeNode, depth: int, marks: _Marks) -> Iterable[p.PlanNode]:
-    if node.id not in marks.added:  # Remounted with another type: it is shown as what it is now.
-        yield marks.row(node, depth, removed=True)
+    yield marks.row(node, depth, removed=True)
     for child in node.children:
-        if child.id in marks.removed:
+        if marks.is_gone(child):
             yield from _gone(child, depth + 1, marks)
 
 
