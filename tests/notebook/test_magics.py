@@ -168,3 +168,39 @@ def test_an_execution_is_resumed_by_its_name(tmp_path):
         tmp_path, ONE.replace("one", "one --resume", 1), "one.run_sync(), one.frame.number, dict(one.state)"
     )
     assert "{'t': 1}" in out.text(1)
+
+
+def test_a_global_that_a_later_cell_changes_is_seen_by_the_next_frame(tmp_path):
+    cell = """%%smithers w
+words = ["one"]
+@component
+def W(ctx):
+    return <Phase name={words[0]}><Task id="t" run={lambda: 1} /></Phase>"""
+    out = run_cells(tmp_path, cell, "w.step_sync()", "words[0] = 'two'", "print(w.step_sync().xml)")
+    assert '<phase name="two">' in out.text(3)
+
+
+def test_a_broken_cell_is_mended_and_run_with_keep_and_the_execution_goes_on(tmp_path):
+    cell = """%%smithers w{keep} --quiet
+@component
+def W(ctx):
+    n = ctx.state.get("n", 0)
+    return <Task id="t" run={{lambda: 1}} on_finished={{lambda r: ctx.state.set("n", 1)}}>{{{expression}}}</Task>"""
+    out = run_cells(
+        tmp_path,
+        cell.format(keep="", expression="10 / (1 - n)"),
+        "w.step_sync(); w.step_sync()",
+        "w.step_sync()",
+        cell.format(keep=" --keep", expression="1 / 0"),
+        cell.format(keep=" --keep", expression="n"),
+        "print(w.run_sync().status, dict(w.state), len(w.df.tasks), w.df.frames.frame.tolist())",
+    )
+    assert out.failed(2) and "ZeroDivisionError" in out.text(2) and "w:5" in out.text(2)
+    assert out.failed(3), "a mend that is broken too leaves the old code"
+    assert not out.failed(4)
+    assert "finished {'n': 1} 1 [1, 2, 3]" in out.text(5)
+
+
+def test_keep_needs_an_execution(tmp_path):
+    out = run_cells(tmp_path, ONE.replace("%%smithers one", "%%smithers nothing --keep"))
+    assert out.failed(0) and "is no execution yet" in out.text(0)
