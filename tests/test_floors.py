@@ -14,7 +14,7 @@ ENTRANCES = ["smithers_nb", "smithers_nb.notebook.magics"]
 
 FLOORS = {
     **dict.fromkeys(["errors", "version"], 0),
-    **dict.fromkeys(["identity", "records", "values", "artifacts", "nodes", "syntax"], 1),
+    **dict.fromkeys(["identity", "records", "values", "captured", "artifacts", "nodes", "syntax"], 1),
     **dict.fromkeys(["store", "agents"], 2),
     **dict.fromkeys(["engine"], 3),
     **dict.fromkeys(["execution", "bridge"], 4),
@@ -23,7 +23,7 @@ FLOORS = {
 }
 
 # (who, must not import, but may import, why): patterns of names without the leading "smithers_nb.".
-PURITY = ["engine.context", "engine.place", "engine.purity"]
+PURITY = ["engine.context", "engine.place", "engine.purity", "engine.rendered"]
 KEPT_APART = [
     ("store*", "agents*", [], "the doors to the outside don't import each other"),
     ("agents*", "store*", [], "the doors to the outside don't import each other"),

@@ -20,8 +20,8 @@ from .state import Transaction
 
 if TYPE_CHECKING:
     from .live import EffectMemory
-    from .phases.render import Rendered
     from .purity import Snapshot
+    from .rendered import Rendered
     from .tasks import TaskEntry
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from ..nodes.control import LoopNode
 from ..nodes.tree import TreeNode
 from ..records import Problem
 from ..store.reader import Reader
-from .phases.render import Rendered
+from .rendered import Rendered
 
 BOUND = 1000
 """A loop that may run more often than this has no bound to speak of."""

@@ -25,8 +25,8 @@ from .context import Context
 from .draft import Draft
 from .files import Watch
 from .observe import Observers
-from .phases.render import Rendered
 from .purity import generation
+from .rendered import Rendered
 from .schedule import Schedule
 from .signals import ComputedValues
 from .state import Cell, Queued, Transaction

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from ..captured import captured_by
 from ..errors import PurityError
 from ..nodes.element import Component
 from ..values import IMMUTABLE, Stored
@@ -88,7 +89,7 @@ class Computed(Generic[T]):
         """Whether this is the same function over the same variables, and so may stand for it."""
         if self._known is None or getattr(function, "__code__", None) is not getattr(self._function, "__code__", 0):
             return False
-        captured = captured_by(function)
+        captured = _captured(function)
         return captured is not None and _equal(captured, self._known.captured)
 
     def _computed(self, place: RenderScope) -> _Known[T]:
@@ -99,7 +100,7 @@ class Computed(Generic[T]):
         if inner.effects:
             raise PurityError("use_effect was called in a ctx.computed function, which is not called in each frame.")
         place.include(inner)
-        captured = captured_by(self._function)
+        captured = _captured(self._function)
         known = _Known(value, inner.reads, captured or [])
         kept = captured is not None and not inner.untracked and KEYS not in inner.reads
         self._known = known if kept else None
@@ -114,7 +115,7 @@ class Computed(Generic[T]):
         return value
 
     def _holds(self, known: _Known[T], place: RenderScope) -> bool:
-        captured = captured_by(self._function)
+        captured = _captured(self._function)
         if captured is None or not _equal(captured, known.captured):
             return False
         return place.holds(known.reads)
@@ -138,14 +139,11 @@ class ComputedValues:
         return kept
 
 
-def captured_by(function: object) -> list[object] | None:
-    """Return the values of the variables and globals that a function names; None if they may change unseen."""
+def _captured(function: object) -> list[object] | None:
+    """Return what a function sees besides its arguments; None if that may change unseen."""
     if not isinstance(function, FunctionType):
         return None
-    cells = function.__closure__ or ()
-    found = [_content(cell) for cell in cells]
-    found += [function.__globals__[name] for name in _names(function.__code__) if name in function.__globals__]
-    found += [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+    found = [*captured_by(function), *(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
     return found if all(_settled(value) for value in found) else None
 
 
@@ -162,17 +160,3 @@ def _equal(ones: list[object], others: list[object]) -> bool:
         one is other or (type(one) is type(other) and isinstance(one, (*IMMUTABLE, Signal)) and one == other)
         for one, other in zip(ones, others, strict=True)
     )
-
-
-def _names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)
-
-
-def _content(cell: Any) -> object:
-    try:
-        return cell.cell_contents
-    except ValueError:  # Not filled yet.
-        return None

@@ -7,12 +7,13 @@ they are. What was rendered is remembered in a ``Rendered``, which is never chan
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from types import CodeType, GeneratorType
+from types import GeneratorType
 from typing import Any
 
+from ...captured import captured_by
 from ...errors import (
     ComponentError,
     DuplicateIdError,
@@ -35,47 +36,10 @@ from ...values import Stored
 from ..context import Context
 from ..place import entered
 from ..purity import RenderScope, Snapshot, loop_read, no_tasks
+from ..rendered import Instance, Place, Rendered, to_call_again, upwards
 
 TEXTUAL = (str, int, float)
 LISTS = (list, tuple)
-
-MANY = 8
-"""If more than one in so many components is to be called again, everything is placed anew: splicing costs more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Instance:
-    """A component in its place, as it was last called."""
-
-    element: Element
-    path: Path
-    inside: Path | None
-    """The path of the component that it stands in."""
-    place: _Place
-    ids: tuple[NodeId, ...]
-    """Of the nodes that it rendered, among the children of its place's parent."""
-    whole: bool
-    """Whether its nodes are its own: text at its edges would be one piece with its neighbours'."""
-    reads: frozenset[str]
-    always: bool
-    """It is called in every frame: it asked for that, or it read what is not tracked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """The outcome of RENDER, and what the next one needs to do less."""
-
-    tree: Tree = field(default_factory=Tree)
-    inits: dict[str, tuple[Stored, str]] = field(default_factory=dict)
-    """First values that components asked for, with the component's name."""
-    instances: dict[Path, Instance] = field(default_factory=dict)
-    below: dict[Path, tuple[Path, ...]] = field(default_factory=dict)
-    """By component path: the components that stand directly in it."""
-    readers: dict[str, frozenset[Path]] = field(default_factory=dict)
-    """By key: the components that read it."""
-    always: frozenset[Path] = frozenset()
-    globals: dict[Component, tuple[object, ...]] = field(default_factory=dict)
-    """By component: the values of the globals and closed-over names that its function reads."""
 
 
 def render(app: object, snapshot: Snapshot, ctx: Context, before: Rendered | None = None) -> Rendered:
@@ -88,7 +52,7 @@ def render(app: object, snapshot: Snapshot, ctx: Context, before: Rendered | Non
     """
     renderer = _Renderer(snapshot, ctx, before or Rendered())
     # An app that is no component has nothing that could be called alone.
-    dirty = _dirty(before, snapshot) if before is not None and isinstance(app, Element) else None
+    dirty = to_call_again(before, snapshot) if before is not None and isinstance(app, Element) else None
     try:
         with no_tasks():
             if before is not None and dirty is not None:
@@ -106,86 +70,6 @@ def render(app: object, snapshot: Snapshot, ctx: Context, before: Rendered | Non
             path=str(renderer.deepest),
             frame=snapshot.frame,
         ) from None
-
-
-def _dirty(before: Rendered, snapshot: Snapshot) -> tuple[list[Path], set[Path]] | None:
-    """Return the components to begin with, none below another, and all that must be called; None for everything."""
-    if snapshot.changed is None:
-        return None
-    found = set(before.always)
-    for key in snapshot.changed:
-        found |= before.readers.get(key, frozenset())
-    stale = {component for component, values in before.globals.items() if not _same_globals(component, values)}
-    if stale:
-        found |= {path for path, instance in before.instances.items() if instance.element.component in stale}
-    first = {_outermost(path, before, found) for path in found}
-    outermost = {path for path in first if first.isdisjoint(list(_upwards(path, before))[1:])}
-    if len(outermost) * MANY > len(before.instances) and len(outermost) > MANY:
-        return None
-    if not all(before.instances[path].whole for path in outermost):
-        return None
-    return sorted(outermost), found
-
-
-def _outermost(path: Path, before: Rendered, found: set[Path]) -> Path:
-    """Return the component whose call also places this one anew: itself, or one around it."""
-    best, at = path, before.instances[path]
-    whole = at.whole
-    while at.inside is not None:
-        if not whole or at.inside in found:
-            best, whole = at.inside, before.instances[at.inside].whole
-        at = before.instances[at.inside]
-    return best
-
-
-def _upwards(path: Path, before: Rendered) -> Iterable[Path]:
-    """Yield a component's path, and those of the components around it."""
-    at: Path | None = path
-    while at is not None:
-        yield at
-        at = before.instances[at].inside
-
-
-def _global_values(component: Component) -> tuple[object, ...]:
-    function = inspect.unwrap(component.function)
-    code = getattr(function, "__code__", None)
-    if code is None:
-        return ()
-    names = getattr(function, "__globals__", {})
-    cells = getattr(function, "__closure__", None) or ()
-    return (*(names.get(name) for name in _names(code)), *(_content(cell) for cell in cells))
-
-
-def _names(code: CodeType) -> Iterable[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)
-
-
-def _content(cell: Any) -> object:
-    try:
-        return cell.cell_contents
-    except ValueError:  # Not filled yet.
-        return None
-
-
-def _same_globals(component: Component, values: tuple[object, ...]) -> bool:
-    now = _global_values(component)
-    return len(now) == len(values) and all(one is other for one, other in zip(now, values, strict=True))
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where children are put."""
-
-    parent_id: NodeId | None
-    loop: str
-    """Path of the innermost loop iteration around."""
-    prompt_of: str | None
-    """Type of the node whose prompt they are; it takes only text."""
-    around: tuple[tuple[str, int], ...] = ()
-    """Id and iteration of the loops around, outermost first."""
 
 
 @dataclass(slots=True)
@@ -206,7 +90,7 @@ class _Call:
 class _Siblings:
     """The rendered children of one node, as they are found."""
 
-    place: _Place
+    place: Place
     first: int = 0
     """Position of the first one."""
     nodes: list[TreeNode] = field(default_factory=list)
@@ -245,7 +129,7 @@ class _Renderer:
 
     def everything(self, app: object) -> Rendered:
         """Call every component."""
-        return self.remembered(self.children((app,), ROOT, _Place(None, "", None)))
+        return self.remembered(self.children((app,), ROOT, Place(None, "", None)))
 
     def patched(self, outermost: list[Path], dirty: set[Path]) -> Rendered | None:
         """Call these components, in them all that are dirty, and take the rest of the plan over as it is.
@@ -259,7 +143,7 @@ class _Renderer:
         self.readers = before.readers.copy()
         self.always = set(before.always)
         roots = before.tree.roots
-        called = {path for below in dirty for path in _upwards(below, before)}
+        called = {path for below in dirty for path in upwards(below, before)}
         for path in outermost:
             roots = self.again(before.instances[path], called, roots)
         return self.remembered(roots) if all(self.instances[path].whole for path in outermost) else None
@@ -336,12 +220,12 @@ class _Renderer:
             below=self.below,
             readers=self.readers,
             always=frozenset(self.always),
-            globals={**kept, **{component: _global_values(component) for component in self.called}},
+            globals={**kept, **{component: captured_by(component.function) for component in self.called}},
         )
 
     # ---- placing children --------------------------------------------------------------------------------------
 
-    def children(self, raw: tuple[Any, ...], base: Path, place: _Place) -> tuple[TreeNode, ...]:
+    def children(self, raw: tuple[Any, ...], base: Path, place: Place) -> tuple[TreeNode, ...]:
         siblings = _Siblings(place)
         self.level(raw, base, "", siblings)
         self.end_text(siblings)
@@ -432,7 +316,7 @@ class _Renderer:
             inner = iteration_path(path, iteration)
             raw, loop, around = raw if iteration else (), inner, (*around, (id, iteration))
         prompt_of = node.type if node.takes_text else None
-        children = self.children(raw, inner, _Place(id, loop, prompt_of, around)) if raw else ()
+        children = self.children(raw, inner, Place(id, loop, prompt_of, around)) if raw else ()
         position = siblings.first + len(siblings.nodes)
         # By position, not by keyword: for the thousand nodes of a plan that is half of a TreeNode's cost.
         placed = TreeNode(
@@ -548,7 +432,7 @@ class _Renderer:
             siblings.nodes.append(self.put(node))
         self.keep(old.path, siblings.place)
 
-    def keep(self, path: Path, place: _Place | None = None) -> None:
+    def keep(self, path: Path, place: Place | None = None) -> None:
         """Remember a component that was taken over, and those inside of it."""
         instance = self.before.instances[path]
         if place is not None and place != instance.place:

@@ -1,0 +1,107 @@
+"""What RENDER remembers from frame to frame, and which components that leaves to be called again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ..captured import captured_by
+from ..identity import NodeId, Path
+from ..nodes.element import Component, Element
+from ..nodes.tree import Tree
+from ..values import Stored
+from .purity import Snapshot
+
+MANY = 8
+"""If more than one in so many components is to be called again, everything is placed anew: splicing costs more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where children are put."""
+
+    parent_id: NodeId | None
+    loop: str
+    """Path of the innermost loop iteration around."""
+    prompt_of: str | None
+    """Type of the node whose prompt they are; it takes only text."""
+    around: tuple[tuple[str, int], ...] = ()
+    """Id and iteration of the loops around, outermost first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A component in its place, as it was last called."""
+
+    element: Element
+    path: Path
+    inside: Path | None
+    """The path of the component that it stands in."""
+    place: Place
+    ids: tuple[NodeId, ...]
+    """Of the nodes that it rendered, among the children of its place's parent."""
+    whole: bool
+    """Whether its nodes are its own: text at its edges would be one piece with its neighbours'."""
+    reads: frozenset[str]
+    always: bool
+    """It is called in every frame: it asked for that, or it read what is not tracked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """The outcome of RENDER, and what the next one needs to do less."""
+
+    tree: Tree = field(default_factory=Tree)
+    inits: dict[str, tuple[Stored, str]] = field(default_factory=dict)
+    """First values that components asked for, with the component's name."""
+    instances: dict[Path, Instance] = field(default_factory=dict)
+    below: dict[Path, tuple[Path, ...]] = field(default_factory=dict)
+    """By component path: the components that stand directly in it."""
+    readers: dict[str, frozenset[Path]] = field(default_factory=dict)
+    """By key: the components that read it."""
+    always: frozenset[Path] = frozenset()
+    globals: dict[Component, list[object]] = field(default_factory=dict)
+    """By component: the values of the globals and closed-over names that its function reads."""
+
+
+def to_call_again(before: Rendered, snapshot: Snapshot) -> tuple[list[Path], set[Path]] | None:
+    """Return the components to begin with, none below another, and all that must be called; None for everything."""
+    if snapshot.changed is None:
+        return None
+    found = set(before.always)
+    for key in snapshot.changed:
+        found |= before.readers.get(key, frozenset())
+    stale = {component for component, values in before.globals.items() if not _same_globals(component, values)}
+    if stale:
+        found |= {path for path, instance in before.instances.items() if instance.element.component in stale}
+    first = {_outermost(path, before, found) for path in found}
+    outermost = {path for path in first if first.isdisjoint(list(upwards(path, before))[1:])}
+    if len(outermost) * MANY > len(before.instances) and len(outermost) > MANY:
+        return None
+    if not all(before.instances[path].whole for path in outermost):
+        return None
+    return sorted(outermost), found
+
+
+def _outermost(path: Path, before: Rendered, found: set[Path]) -> Path:
+    """Return the component whose call also places this one anew: itself, or one around it."""
+    best, at = path, before.instances[path]
+    whole = at.whole
+    while at.inside is not None:
+        if not whole or at.inside in found:
+            best, whole = at.inside, before.instances[at.inside].whole
+        at = before.instances[at.inside]
+    return best
+
+
+def upwards(path: Path, before: Rendered) -> Iterator[Path]:
+    """Yield a component's path, and those of the components around it."""
+    at: Path | None = path
+    while at is not None:
+        yield at
+        at = before.instances[at].inside
+
+
+def _same_globals(component: Component, values: list[object]) -> bool:
+    now = captured_by(component.function)
+    return len(now) == len(values) and all(one is other for one, other in zip(now, values, strict=True))
