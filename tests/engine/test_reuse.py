@@ -390,9 +390,7 @@ def everything(tree: Any) -> list[tuple[Any, ...]]:
 WRITES = st.lists(st.dictionaries(st.sampled_from(KEYS), VALUES, min_size=1, max_size=3), min_size=1, max_size=5)
 
 
-@settings(max_examples=250, deadline=None)
-@given(st.lists(SHAPES, min_size=1, max_size=4), WRITES)
-def test_a_frame_equals_a_full_render_and_is_read_back_equal(shapes: Any, writes: Any) -> None:
+def equals_a_full_render(shapes: Any, writes: Any) -> None:
     with tempfile.TemporaryDirectory() as folder, Execution(Root(shapes=shapes), store=Path(folder) / "t.db") as ex:
         ex.run_sync(max_frames=4)
         for values in writes:
@@ -408,3 +406,16 @@ def test_a_frame_equals_a_full_render_and_is_read_back_equal(shapes: Any, writes
             back = ex.at(ex.frame.number).tree
             assert everything(back) == everything(tree)
             assert back.xml == tree.xml
+
+
+@settings(max_examples=250, deadline=None)
+@given(st.lists(SHAPES, min_size=1, max_size=4), WRITES)
+def test_a_frame_equals_a_full_render_and_is_read_back_equal(shapes: Any, writes: Any) -> None:
+    equals_a_full_render(shapes, writes)
+
+
+@pytest.mark.long
+@settings(max_examples=5000, deadline=None)
+@given(st.lists(SHAPES, min_size=1, max_size=6), WRITES)
+def test_thousands_of_frames_equal_a_full_render(shapes: Any, writes: Any) -> None:
+    equals_a_full_render(shapes, writes)
