@@ -41,7 +41,7 @@ class NodeBase(BaseModel):
     def __init__(self, **props: Any) -> None:
         source = props.pop("source", None) or sources.caller()
         tag = type(self).model_fields["type"].default
-        handlers = props.pop("handlers", None) or events.take(tag, props, runnable=self.runnable, source=source)
+        handlers = events.take(tag, props, runnable=self.runnable, source=source)
         children = flat_text(props.pop("children", ()), keep_blank=self.takes_text)
         if isinstance(props.get("key"), int):
             props["key"] = str(props["key"])

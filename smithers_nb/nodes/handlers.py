@@ -1,4 +1,4 @@
-"""The handlers of a node: one place, two spellings, and no third that is silently never called."""
+"""The handlers of a node: one place, three spellings, and no fourth that is silently never called."""
 
 from __future__ import annotations
 
@@ -43,6 +43,8 @@ def take(tag: str, props: dict[str, Any], *, runnable: bool, source: str | None)
     Raises:
         EventPropError: for any other ``on…`` prop, for one on a node that runs nothing, and for one given twice.
     """
+    if "handlers" in props:
+        _spread(tag, props, source)
     names = [name for name in props if name.startswith("on")]
     if not names:
         return NONE
@@ -70,3 +72,16 @@ def take(tag: str, props: dict[str, Any], *, runnable: bool, source: str | None)
             )
         taken[event] = value
     return Handlers(**taken)
+
+
+def _spread(tag: str, props: dict[str, Any], source: str | None) -> None:
+    """Take ``handlers={…}``, the third spelling, for what it says: the props of these names."""
+    given = props.pop("handlers")
+    if isinstance(given, Handlers):
+        given = {event: getattr(given, event) for event in given.events}
+    if not isinstance(given, dict):
+        raise EventPropError(f"handlers of <{tag}> is a dict of functions by name, not {given!r:.60}.", source=source)
+    for name, handler in given.items():
+        if name in props:
+            raise EventPropError(f"<{tag}> was given {name!r} twice, once in handlers=. Keep one.", source=source)
+        props[str(name)] = handler

@@ -286,3 +286,35 @@ def test_a_component_that_contains_itself_is_refused(plan: Any) -> None:
 
     with pytest.raises(PlanError, match="contains itself"):
         plan(Loop())
+
+
+@pytest.mark.parametrize(
+    "props",
+    [
+        {"on_finished": print},
+        {"onFinished": print},
+        {"handlers": {"on_finished": print}},
+        {"handlers": {"onFinished": print}},
+        {"handlers": Task(run=len, on_finished=print).handlers},
+    ],
+    ids=["snake", "camel", "dict", "dict, camel", "handlers"],
+)
+def test_three_spellings_end_in_one_place(props: Any) -> None:
+    for node in (Task(run=len, **props), jsx("task", {"run": len, **props})):
+        assert node.handlers.on_finished is print
+        assert node.handlers.events == ("on_finished",)
+
+
+@pytest.mark.parametrize(
+    ("props", "words"),
+    [
+        ({"handlers": {"on_finish": print}}, "Did you mean 'on_finished'"),
+        ({"handlers": {"on_finished": print}, "on_finished": print}, "twice"),
+        ({"handlers": {"onFinished": print}, "on_finished": print}, "twice"),
+        ({"handlers": print}, "dict of functions"),
+        ({"handlers": {"on_finished": 3}}, "must be a function"),
+    ],
+)
+def test_handlers_that_would_never_be_called_are_refused(props: Any, words: str) -> None:
+    with pytest.raises(EventPropError, match=words):
+        Task(run=len, **props)
