@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from smithers_nb import Each, Effect, Execution, Fragment, If, Parallel, Phase, Task, component
@@ -409,6 +409,7 @@ def equals_a_full_render(shapes: Any, writes: Any) -> None:
 
 
 @settings(max_examples=250, deadline=None)
+@example([("by value", "a"), ("component", None, [("text",), ("phase",)])], [{"a": 1}])  # Text that becomes one piece.
 @given(st.lists(SHAPES, min_size=1, max_size=4), WRITES)
 def test_a_frame_equals_a_full_render_and_is_read_back_equal(shapes: Any, writes: Any) -> None:
     equals_a_full_render(shapes, writes)

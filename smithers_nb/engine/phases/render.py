@@ -405,7 +405,7 @@ class _Renderer:
                 inside=inside,
                 place=siblings.place,
                 ids=tuple(node.id for node in siblings.nodes[start:]),
-                whole=alone and not siblings.text and len(siblings.nodes) > start,
+                whole=alone and not siblings.text and _begins_with_a_node(siblings.nodes[start:]),
                 reads=frozenset(scope.reads) | call.loops,
                 always=component.always or scope.untracked,
             )
@@ -479,6 +479,10 @@ class _Renderer:
             raise (tag or _failed(error, path, scope)) from error
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             raise _failed(error, path, scope) from error
+
+
+def _begins_with_a_node(nodes: list[TreeNode]) -> bool:
+    return bool(nodes) and nodes[0].type != "text"
 
 
 def _same_call(old: Element, new: Element) -> bool:
