@@ -33,7 +33,7 @@ async def run_child(parent: Live, entry: TaskEntry, node: Smithers) -> Any:  # A
     loop.patient = True
     parent.tasks.children[entry.node.id] = loop
     # The parent looks again when the child begins to wait for a person.
-    loop.live.observers.add(parent.wake)
+    loop.live.observers.add(parent.child_changed)
     try:
         outcome = await loop.run(node.max_frames)
     except asyncio.CancelledError:

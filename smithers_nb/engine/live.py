@@ -135,6 +135,11 @@ class Live:
         """Let the loop look again whether there is something to do; from any thread."""
         self._loop.call_soon_threadsafe(self._awake.set)
 
+    def child_changed(self) -> None:
+        """A child, or one below it, has moved: look again, and tell whoever looks at this one."""
+        self._awake.set()
+        self.observers.notify()
+
     async def sleep(self) -> None:
         """Wait for ``cause`` or ``wake``."""
         self._awake.clear()
@@ -150,10 +155,15 @@ class Live:
     async def answer(self, id: str, choice: str, comment: str | None) -> None:
         """Answer an approval of this execution, or of a child's."""
         for child in self.tasks.children.values():
-            if any(id in (entry.task_id, entry.node.id) for entry in child.live.tasks.blocked):
+            if child.live.asks(id):
                 await child.live.answer(id, choice, comment)
                 return
         await self.tasks.answer(id, choice, comment)
+
+    def asks(self, id: str) -> bool:
+        """Whether an approval of this id, or of this node, waits here or in a child."""
+        here = any(id in (entry.task_id, entry.node.id) for entry in self.tasks.blocked)
+        return here or any(child.live.asks(id) for child in self.tasks.children.values())
 
     async def edit_pending(self, draft: Draft | None, id: str, value: object) -> None:
         """Change a pending write's value."""

@@ -18,6 +18,7 @@ from ..nodes.runnable import Approval, Claude, Smithers, Task
 from ..nodes.tree import TreeNode
 from ..records import HandlerCall, TaskResult, TaskStatus
 from ..store import writer
+from ..store.connection import uncancelled
 from ..values import Stored, Unstorable, encode
 from .callbacks import names_ctx
 from .place import TaskScope, entered
@@ -167,10 +168,13 @@ class Tasks(Mapping[str, TaskEntry]):
 
     async def start_pending(self) -> None:
         """Acquire and start every task that waits; one transaction for all of them."""
-        live = self._live
         waiting = {id: entry for id, entry in self._open.items() if entry.status == "pending" and not entry.unmounted}
-        if not waiting:
-            return
+        if waiting:
+            # A cancellation in between would leave rows that say running, and nothing that runs.
+            await uncancelled(self._start(waiting))
+
+    async def _start(self, waiting: dict[str, TaskEntry]) -> None:
+        live = self._live
         ours = await live.database.transaction(writer.start_tasks, live.execution_id, list(waiting), live.lease)
         for task_id, entry in waiting.items():
             # With the props of the frame in which it starts; after a restart, with the node itself.
