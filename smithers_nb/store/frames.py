@@ -16,30 +16,38 @@ TABLES = (
     "frames",
     "nodes",
     "state",
+    "reads",
     "transitions",
     "handlers",
     "effects",
     "tasks",
     "model_calls",
+    "tool_calls",
+    "stream_events",
     "loops",
     "approvals",
     "artifacts",
     "events",
+    "breakpoints",
 )
 ORDER = {
     "executions": "created_at",
     "frames": "frame",
     "nodes": "from_frame, path",
     "state": "key, from_frame",
+    "reads": "component, key, from_frame",
     "transitions": "frame, seq",
     "handlers": "frame, rowid",
     "effects": "frame, rowid",
     "tasks": "mounted_at_frame, rowid",
     "model_calls": "id",
+    "tool_calls": "id",
+    "stream_events": "id",
     "loops": "node_id",
     "approvals": "asked_at",
     "artifacts": "created_at, rowid",
     "events": "id",
+    "breakpoints": "created_at, rowid",
 }
 
 
@@ -75,6 +83,11 @@ class DataFrames:
         return self._table("state")
 
     @property
+    def reads(self) -> pd.DataFrame:
+        """One row per key that a component read: component, key, from_frame, to_frame (exclusive)."""
+        return self._table("reads")
+
+    @property
     def transitions(self) -> pd.DataFrame:
         """One row per write that FLUSH resolved: frame, seq, key, op, old, new, status, trigger, origin, node_id …"""
         return self._table("transitions")
@@ -100,6 +113,16 @@ class DataFrames:
         return self._table("model_calls")
 
     @property
+    def tool_calls(self) -> pd.DataFrame:
+        """One row per tool call: task_id, turn, attempt, tool, input, output, status, started_at, ms, error."""
+        return self._table("tool_calls")
+
+    @property
+    def stream_events(self) -> pd.DataFrame:
+        """One row per streamed piece: task_id, turn, kind (token, thinking, tool_start, tool_end), payload …"""
+        return self._table("stream_events")
+
+    @property
     def artifacts(self) -> pd.DataFrame:
         """One row per thing to show: artifact_id, kind, title, content, node_id, frame, created_at, updated_at."""
         return self._table("artifacts")
@@ -118,6 +141,11 @@ class DataFrames:
     def approvals(self) -> pd.DataFrame:
         """One row per question to a person: node_id, prompt, options, status, choice, comment, asked_at …"""
         return self._table("approvals")
+
+    @property
+    def breakpoints(self) -> pd.DataFrame:
+        """One row per breakpoint: kind, target, condition, once, enabled, log_only, hits."""
+        return self._table("breakpoints")
 
     def state_at(self, frame: int) -> pd.DataFrame:
         """Return what frame ``frame`` read, one row per key: key, value, type, from_frame."""
@@ -164,9 +192,9 @@ class DataFrames:
     def _table(self, name: str) -> pd.DataFrame:
         where = "" if self._execution_id is None else " WHERE execution_id = ?"
         given = () if self._execution_id is None else (self._execution_id,)
-        return frame_of(
-            self._reader, f"SELECT * FROM {name}{where} ORDER BY {ORDER[name]}", given, self._reader.kinds(name)
-        )
+        kinds = self._reader.kinds(name)
+        columns = ", ".join(f'"{column}"' for column in kinds)
+        return frame_of(self._reader, f"SELECT {columns} FROM {name}{where} ORDER BY {ORDER[name]}", given, kinds)
 
 
 def frame_of(reader: Reader, sql: str, parameters: Parameters, kinds: dict[str, str] | None = None) -> pd.DataFrame:

@@ -1,6 +1,8 @@
 -- The whole schema. migrations/ lead to it from any earlier version; a test proves that both give the same.
 -- Types: "JSON TEXT" is decoded in DataFrames, "TIME TEXT" is ISO 8601 in UTC. (The word TEXT keeps the affinity.)
 -- Histories are intervals: a row holds from from_frame up to, not including, to_frame; an open one has no to_frame.
+-- Their length, rounded up to a power of four, is the span. Of one span, only what began less than a span before
+-- frame n can hold n: the index on (span, from_frame) finds what holds at any frame as fast as at the latest.
 
 CREATE TABLE schema_migrations (
   version INTEGER PRIMARY KEY,
@@ -65,8 +67,15 @@ CREATE TABLE nodes (
   source TEXT,
   from_frame INTEGER NOT NULL,
   to_frame INTEGER,
+  span INTEGER GENERATED ALWAYS AS (
+  CASE WHEN to_frame IS NULL THEN NULL WHEN to_frame - from_frame <= 1 THEN 1 WHEN to_frame - from_frame <= 4 THEN 4
+  WHEN to_frame - from_frame <= 16 THEN 16 WHEN to_frame - from_frame <= 64 THEN 64
+  WHEN to_frame - from_frame <= 256 THEN 256 WHEN to_frame - from_frame <= 1024 THEN 1024
+  WHEN to_frame - from_frame <= 4096 THEN 4096 WHEN to_frame - from_frame <= 16384 THEN 16384 ELSE 1000000000 END),
   PRIMARY KEY (execution_id, node_id, from_frame)
 ) WITHOUT ROWID;
+
+CREATE INDEX nodes_at ON nodes (execution_id, span, from_frame);
 
 -- A value that frame n reads is the one whose interval holds n; a write of frame n is read from n + 1 on.
 CREATE TABLE state (
@@ -76,8 +85,25 @@ CREATE TABLE state (
   type TEXT NOT NULL,
   from_frame INTEGER NOT NULL,
   to_frame INTEGER,
+  span INTEGER GENERATED ALWAYS AS (
+  CASE WHEN to_frame IS NULL THEN NULL WHEN to_frame - from_frame <= 1 THEN 1 WHEN to_frame - from_frame <= 4 THEN 4
+  WHEN to_frame - from_frame <= 16 THEN 16 WHEN to_frame - from_frame <= 64 THEN 64
+  WHEN to_frame - from_frame <= 256 THEN 256 WHEN to_frame - from_frame <= 1024 THEN 1024
+  WHEN to_frame - from_frame <= 4096 THEN 4096 WHEN to_frame - from_frame <= 16384 THEN 16384 ELSE 1000000000 END),
   PRIMARY KEY (execution_id, key, from_frame)
 );
+
+CREATE INDEX state_at ON state (execution_id, span, from_frame);
+
+-- The keys that a component read when it was last called; a component is the id of the node that it stands for.
+CREATE TABLE reads (
+  execution_id TEXT NOT NULL REFERENCES executions ON DELETE CASCADE,
+  component TEXT NOT NULL,
+  key TEXT NOT NULL,
+  from_frame INTEGER NOT NULL,
+  to_frame INTEGER,
+  PRIMARY KEY (execution_id, component, key, from_frame)
+) WITHOUT ROWID;
 
 -- Every write that FLUSH resolved, the losers and the rolled back ones too.
 CREATE TABLE transitions (
@@ -168,10 +194,48 @@ CREATE TABLE model_calls (
   cost_usd REAL,
   ms REAL NOT NULL,
   error TEXT,
+  started_at TIME TEXT,
+  provider TEXT,
+  answered_by TEXT NOT NULL DEFAULT 'model',
+  signature TEXT,
   FOREIGN KEY (execution_id, task_id) REFERENCES tasks ON DELETE CASCADE
 );
 
 CREATE INDEX model_calls_of_task ON model_calls (execution_id, task_id);
+CREATE INDEX model_calls_by_signature ON model_calls (signature) WHERE signature IS NOT NULL;
+
+-- The row is there, as 'running', before the tool is called.
+CREATE TABLE tool_calls (
+  id INTEGER PRIMARY KEY,
+  execution_id TEXT NOT NULL,
+  task_id TEXT NOT NULL,
+  turn INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  tool_call_id TEXT NOT NULL,
+  tool TEXT NOT NULL,
+  input JSON TEXT NOT NULL,
+  output JSON TEXT,
+  status TEXT NOT NULL,
+  started_at TIME TEXT NOT NULL,
+  ms REAL,
+  error TEXT,
+  FOREIGN KEY (execution_id, task_id) REFERENCES tasks ON DELETE CASCADE
+);
+
+CREATE INDEX tool_calls_of_task ON tool_calls (execution_id, task_id);
+
+CREATE TABLE stream_events (
+  id INTEGER PRIMARY KEY,
+  execution_id TEXT NOT NULL,
+  task_id TEXT NOT NULL,
+  turn INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  payload JSON TEXT NOT NULL,
+  created_at TIME TEXT NOT NULL,
+  FOREIGN KEY (execution_id, task_id) REFERENCES tasks ON DELETE CASCADE
+);
+
+CREATE INDEX stream_events_of_task ON stream_events (execution_id, task_id);
 
 CREATE TABLE loops (
   execution_id TEXT NOT NULL REFERENCES executions ON DELETE CASCADE,
@@ -223,3 +287,18 @@ CREATE TABLE events (
 );
 
 CREATE INDEX events_of_execution ON events (execution_id, frame);
+
+-- A breakpoint's hits are events.
+CREATE TABLE breakpoints (
+  execution_id TEXT NOT NULL REFERENCES executions ON DELETE CASCADE,
+  breakpoint_id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  target TEXT,
+  condition TEXT,
+  once INTEGER NOT NULL,
+  enabled INTEGER NOT NULL,
+  log_only INTEGER NOT NULL,
+  hits INTEGER NOT NULL DEFAULT 0,
+  created_at TIME TEXT NOT NULL,
+  PRIMARY KEY (execution_id, breakpoint_id)
+);
