@@ -92,6 +92,8 @@ class Live:
         """A sum of hashes of all values, kept up by FLUSH at the cost of what changed."""
         self.since: dict[str, int] = {}
         """from_frame of every node's open version."""
+        self.reads: dict[str, dict[str, int]] = {}
+        """By component path: the keys that it reads, with the from_frame of their row."""
         self.tasks = Tasks(self)
         self.effect_runs: dict[str, EffectMemory] = {}
         self.context = Context(self)

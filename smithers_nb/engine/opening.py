@@ -55,6 +55,7 @@ async def reopen(row: writer.ExecutionRow, opening: Opening) -> Loop:
     live = _live(row, opening, lease, {key: Cell(*found) for key, found in state.items()})
     live.frame = last
     live.tree, live.since = reader.tree(id, last)
+    live.reads = reader.reads(id)
     live.loops = {
         (node.loop, node_id): LoopState(iteration, status)
         for node_id, iteration, status in reader.loops(id)

@@ -38,6 +38,10 @@ _ASKING = frozenset({"table_info", "table_xinfo", "table_list", "index_list", "i
 """Pragmas that only tell something, whatever they are given."""
 
 
+_SPANS = ", ".join(f"({4**n})" for n in range(8)) + ", (1000000000)"
+"""The spans of closed intervals, as in ``schema.sql``."""
+
+
 class ReadOnlyError(StoreError):
     """A query that writes."""
 
@@ -118,25 +122,25 @@ class Reader:
 
     def state(self, execution_id: str, frame: int) -> dict[str, tuple[Stored, int]]:
         """Return what frame ``frame`` read, by key: the value, and the first frame that read it."""
-        rows = self.query(
-            "SELECT key, value, type, from_frame FROM state WHERE execution_id = ? AND from_frame <= ?"
-            " AND (to_frame IS NULL OR to_frame > ?) ORDER BY key",
-            (execution_id, frame, frame),
-        ).rows
+        rows = self._held("state", "key, value, type, from_frame", "key", execution_id, frame)
         return {key: (Stored(value, kind), since) for key, value, kind, since in rows}
 
     def tree(self, execution_id: str, frame: int) -> tuple[Tree, dict[str, int]]:
         """Return the plan of a frame, and the first frame of each node's version."""
-        rows = self.query(
-            "SELECT node_id, path, type, key, explicit_id, parent_id, position, props, events, text, source, from_frame"
-            " FROM nodes WHERE execution_id = ? AND from_frame <= ? AND (to_frame IS NULL OR to_frame > ?)"
-            " ORDER BY position",
-            (execution_id, frame, frame),
-        ).rows
+        columns = "node_id, path, type, key, explicit_id, parent_id, position, props, events, text, source, from_frame"
+        rows = self._held("nodes", columns, "position", execution_id, frame)
         below: dict[str | None, list[tuple[Any, ...]]] = {}
         for row in rows:
             below.setdefault(row[5], []).append(row)
         return Tree(_nodes(below, None)), {row[0]: row[11] for row in rows}
+
+    def reads(self, execution_id: str) -> dict[str, dict[str, int]]:
+        """Return the keys that each component reads now, with the frame since which it does."""
+        sql = "SELECT component, key, from_frame FROM reads WHERE execution_id = ? AND to_frame IS NULL"
+        found: dict[str, dict[str, int]] = {}
+        for component, key, since in self.query(sql, (execution_id,)).rows:
+            found.setdefault(component, {})[key] = since
+        return found
 
     def tasks(self, execution_id: str) -> list[dict[str, Any]]:
         """Return the rows of all tasks as dicts, oldest first; with the comment of the person who answered, if any."""
@@ -226,6 +230,17 @@ class Reader:
             (execution_id,),
         ).rows
         return dict(rows)
+
+    def _held(self, table: str, columns: str, order: str, execution_id: str, frame: int) -> list[tuple[Any, ...]]:
+        """Return the versions whose interval holds a frame: at cost of what held then, not of the whole history."""
+        return self.query(
+            f"WITH spans (span) AS (VALUES {_SPANS})"
+            f" SELECT {columns} FROM {table} INDEXED BY {table}_at WHERE execution_id = :id AND span IS NULL AND from_frame <= :frame"
+            f" UNION ALL SELECT {columns} FROM spans CROSS JOIN {table} INDEXED BY {table}_at USING (span) WHERE execution_id = :id"
+            " AND from_frame BETWEEN :frame - span + 1 AND :frame AND to_frame > :frame"
+            f" ORDER BY {order}",
+            {"id": execution_id, "frame": frame},
+        ).rows
 
     def _connect(self) -> sqlite3.Connection:
         if not Path(self.path).exists():

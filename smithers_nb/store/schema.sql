@@ -95,7 +95,7 @@ CREATE TABLE state (
 
 CREATE INDEX state_at ON state (execution_id, span, from_frame);
 
--- The keys that a component read when it was last called; a component is the id of the node that it stands for.
+-- The keys of the state that a component reads, by the component's path in the plan.
 CREATE TABLE reads (
   execution_id TEXT NOT NULL REFERENCES executions ON DELETE CASCADE,
   component TEXT NOT NULL,

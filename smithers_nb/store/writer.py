@@ -103,6 +103,10 @@ class FrameCommit:
     """(node id, from_frame) of the node versions that end with this frame."""
     opened: list[TreeNode]
     """The nodes that get a new version."""
+    read_no_more: list[tuple[str, str, int]]
+    """(component, key, from_frame) of what components stop to read."""
+    read_anew: list[tuple[str, str]]
+    """(component, key) of what they begin to read."""
     tasks: list[TaskStart]
     loops: list[tuple[str, LoopState]]
     """Loops that begin, go on or end, by node id."""
@@ -283,6 +287,14 @@ def commit_frame(
     db.executemany(
         "INSERT INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
         [_node_row(execution_id, node, frame) for node in commit.opened],
+    )
+    db.executemany(
+        "UPDATE reads SET to_frame = ? WHERE execution_id = ? AND component = ? AND key = ? AND from_frame = ?",
+        [(frame, execution_id, *read) for read in commit.read_no_more],
+    )
+    db.executemany(
+        "INSERT INTO reads VALUES (?, ?, ?, ?, NULL)",
+        [(execution_id, *read, frame) for read in commit.read_anew],
     )
     add_tasks(db, execution_id, commit.tasks, frame)
     db.executemany(
