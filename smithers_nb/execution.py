@@ -503,7 +503,7 @@ class Execution:
         self._closed = True
         engine.forget(self._close)
         await self._loop.close()
-        await self._live.database.close()
+        await self._live.database.shared.close()
 
 
 def _root(app: object, props: Mapping[str, Any] | None) -> object:

@@ -19,6 +19,7 @@ from ..nodes.tree import EMPTY, Tree, TreeNode
 from ..records import LoopKey, LoopState, Phase, Scope, Write
 from ..store.connection import Database
 from ..store.lease import Lease
+from ..store.owned import OwnedDatabase
 from ..store.writer import TaskEnd, Work, add_event
 from ..values import Unstorable, decode, encode
 from .context import Context
@@ -61,7 +62,7 @@ class Live:
         self.name = name
         self.app = app
         """The root: any child that RENDER knows how to place."""
-        self.database = database
+        self.database = OwnedDatabase(database, execution_id, lease)
         self.runner = runner
         self.models = models
         self.strict_effects = strict_effects

@@ -11,6 +11,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Concatenate, Literal, ParamSpec, TypeVar
 
 import aiosqlite
@@ -167,13 +168,26 @@ def _prepared(path: str, durability: Durability) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA foreign_keys = ON")
         _version(connection, path)  # Looked at before anything is changed: it may be another program's.
-        connection.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(connection)
         connection.execute(f"PRAGMA synchronous = {durability.upper()}")
         migrate(connection, path)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch to the write-ahead log. SQLite itself does not wait for the others who do so at the same moment."""
+    deadline = monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if not getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY") or monotonic() > deadline:
+                raise
+        sleep(0.01)
 
 
 def migrations() -> list[tuple[int, str, str]]:

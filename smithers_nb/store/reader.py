@@ -235,9 +235,10 @@ class Reader:
         """Return the versions whose interval holds a frame: at cost of what held then, not of the whole history."""
         return self.query(
             f"WITH spans (span) AS (VALUES {_SPANS})"
-            f" SELECT {columns} FROM {table} INDEXED BY {table}_at WHERE execution_id = :id AND span IS NULL AND from_frame <= :frame"
-            f" UNION ALL SELECT {columns} FROM spans CROSS JOIN {table} INDEXED BY {table}_at USING (span) WHERE execution_id = :id"
-            " AND from_frame BETWEEN :frame - span + 1 AND :frame AND to_frame > :frame"
+            f" SELECT {columns} FROM {table} INDEXED BY {table}_at"
+            " WHERE execution_id = :id AND span IS NULL AND from_frame <= :frame"
+            f" UNION ALL SELECT {columns} FROM spans CROSS JOIN {table} INDEXED BY {table}_at USING (span)"
+            " WHERE execution_id = :id AND from_frame BETWEEN :frame - span + 1 AND :frame AND to_frame > :frame"
             f" ORDER BY {order}",
             {"id": execution_id, "frame": frame},
         ).rows

@@ -26,7 +26,8 @@ CREATE TABLE executions (
   created_at TIME TEXT NOT NULL,
   updated_at TIME TEXT NOT NULL,
   result JSON TEXT,
-  result_type TEXT
+  result_type TEXT,
+  owned_since TIME TEXT
 );
 
 -- COMMIT inserts a frame as 'open'; FLUSH makes it 'done'. One that stays open was abandoned.

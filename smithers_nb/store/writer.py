@@ -151,7 +151,8 @@ def create_execution(db: sqlite3.Connection, row: ExecutionRow, lease: Lease, st
     at = now()
     db.execute(
         "INSERT INTO executions (execution_id, name, parent_id, status, reason, app, code_hash, engine_version, seed,"
-        " owner, lease_expires_at, created_at, updated_at) VALUES (?, ?, ?, 'ready', '', ?, ?, ?, ?, ?, ?, ?, ?)",
+        " owner, owned_since, lease_expires_at, created_at, updated_at)"
+        " VALUES (?, ?, ?, 'ready', '', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             row.execution_id,
             row.name,
@@ -161,6 +162,7 @@ def create_execution(db: sqlite3.Connection, row: ExecutionRow, lease: Lease, st
             row.engine_version,
             row.seed,
             lease.owner,
+            at,
             expiry(),
             at,
             at,
@@ -185,41 +187,58 @@ def claim_execution(db: sqlite3.Connection, execution_id: str, lease: Lease) -> 
         UnknownExecutionError: if there is no such execution.
     """
     row = db.execute(
-        "SELECT owner, lease_expires_at, updated_at, name FROM executions WHERE execution_id = ?", (execution_id,)
+        "SELECT owner, owned_since, updated_at, lease_expires_at, name FROM executions WHERE execution_id = ?",
+        (execution_id,),
     ).fetchone()
     if row is None:
         raise UnknownExecutionError(f"there is no execution {execution_id!r} in this file.")
-    owner, until, since, name = row
+    owner, since, active, until, name = row
     if owner is not None and owner != lease.owner and until > now() and not is_dead(owner):
         raise ExecutionOwnedError(
-            f"execution {name!r} ({execution_id}) is being run by {owner}, last active {since}, until {until}. "
-            "It can be read here; to go on with it, close it there or wait until the lease has run out."
+            f"execution {name!r} ({execution_id}) is being run by {owner} since {since}, last active {active}, its "
+            f"lease holds until {until}. It can be read here; to go on with it, close it there or wait until the "
+            "lease has run out."
         )
     db.execute(
-        "UPDATE executions SET owner = ?, lease_expires_at = ? WHERE execution_id = ?",
-        (lease.owner, expiry(), execution_id),
+        "UPDATE executions SET owner = ?, owned_since = ?, lease_expires_at = ? WHERE execution_id = ?",
+        (lease.owner, now(), expiry(), execution_id),
     )
 
 
-def renew_lease(db: sqlite3.Connection, execution_id: str, lease: Lease) -> None:
-    """Extend our lease.
+def check_owner(db: sqlite3.Connection, execution_id: str, lease: Lease) -> None:
+    """Look whether the execution is still ours.
 
     Raises:
         ExecutionOwnedError: if another process has taken it over meanwhile.
     """
-    cursor = db.execute(
-        "UPDATE executions SET lease_expires_at = ?, updated_at = ? WHERE execution_id = ? AND owner = ?",
-        (expiry(), now(), execution_id, lease.owner),
+    row = db.execute("SELECT owner, owned_since FROM executions WHERE execution_id = ?", (execution_id,)).fetchone()
+    if row is None:
+        raise ExecutionOwnedError(f"execution {execution_id} was deleted from the file. Nothing more is written.")
+    owner, since = row
+    if owner == lease.owner:
+        return
+    who = f"{owner} since {since}" if owner else "another process, which has closed it since"
+    raise ExecutionOwnedError(
+        f"execution {execution_id} was taken over by {who}: this process had not renewed its lease in time. What was "
+        "committed is safe, nothing more is written from here; Execution.resume goes on with it when it is free."
     )
-    if cursor.rowcount == 0:
-        row = db.execute(
-            "SELECT owner, lease_expires_at FROM executions WHERE execution_id = ?", (execution_id,)
-        ).fetchone()
-        owner, until = row or ("nobody: the execution was deleted", "–")
-        raise ExecutionOwnedError(
-            f"execution {execution_id} was taken over by {owner} (until {until}). Nothing more is written from here; "
-            "what was committed is safe."
-        )
+
+
+def renew_lease(db: sqlite3.Connection, execution_id: str, lease: Lease) -> None:
+    """Extend our lease, which ``check_owner`` has found to be ours."""
+    db.execute(
+        "UPDATE executions SET lease_expires_at = ?, updated_at = ? WHERE execution_id = ?",
+        (expiry(), now(), execution_id),
+    )
+
+
+def heartbeat(db: sqlite3.Connection, execution_id: str, lease: Lease) -> None:
+    """Extend our lease, and those of the tasks that we are running."""
+    renew_lease(db, execution_id, lease)
+    db.execute(
+        "UPDATE tasks SET lease_expires_at = ? WHERE execution_id = ? AND lease_owner = ?",
+        (expiry(), execution_id, lease.owner),
+    )
 
 
 def set_result(db: sqlite3.Connection, execution_id: str, status: str, reason: str, result: Stored | None) -> None:
@@ -253,7 +272,7 @@ def swap_app(db: sqlite3.Connection, execution_id: str, frame: int, app: str, co
 def release_lease(db: sqlite3.Connection, execution_id: str, lease: Lease) -> None:
     """Give our lease back, if we still have it."""
     db.execute(
-        "UPDATE executions SET owner = NULL, lease_expires_at = NULL WHERE execution_id = ? AND owner = ?",
+        "UPDATE executions SET owner = NULL, owned_since = NULL, lease_expires_at = NULL WHERE execution_id = ? AND owner = ?",
         (execution_id, lease.owner),
     )
 

@@ -1,3 +1,4 @@
+ALTER TABLE executions ADD COLUMN owned_since TIME TEXT;
 ALTER TABLE nodes ADD COLUMN span INTEGER GENERATED ALWAYS AS (
   CASE WHEN to_frame IS NULL THEN NULL WHEN to_frame - from_frame <= 1 THEN 1 WHEN to_frame - from_frame <= 4 THEN 4
   WHEN to_frame - from_frame <= 16 THEN 16 WHEN to_frame - from_frame <= 64 THEN 64

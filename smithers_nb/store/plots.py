@@ -1,0 +1,155 @@
+"""Pictures of a run, drawn from its DataFrames. The only module that imports matplotlib, which is optional."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..errors import did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+BLUE, ORANGE, PALE_BLUE, PALE_ORANGE = "#0072b2", "#e69f00", "#cfe5f2", "#fbe6bd"
+"""Told apart by colour-blind people, and in print."""
+
+FAILED = ("failed", "cancelled", "abandoned")
+ROW_IN, MOST_IN = 0.32, 40.0
+"""Height in inches of a row, and of all of them at most."""
+
+
+def _pyplot() -> ModuleType:
+    try:
+        from matplotlib import pyplot
+    except ImportError as error:
+        raise ImportError(
+            "plots are drawn with matplotlib, which is not installed here. pip install 'smithers_nb[plot]', or plot the "
+            "DataFrames with what you have."
+        ) from error
+    return pyplot
+
+
+def _axes(ax: Axes | None, rows: float) -> Axes:
+    if ax is not None:
+        return ax
+    _, made = _pyplot().subplots(figsize=(9, min(1.1 + ROW_IN * rows, MOST_IN)), layout="constrained")
+    found: Axes = made
+    return found
+
+
+# ---- tasks -----------------------------------------------------------------------------------------------------
+
+
+def tasks(
+    tasks: pd.DataFrame, nodes: pd.DataFrame, last: int, by: Literal["frame", "time"], ax: Axes | None
+) -> Axes:
+    """Draw tasks as bars, a row per node, over frames or seconds."""
+    if by not in ("frame", "time"):
+        raise ValueError(f"by={by!r}: a task can be drawn over 'frame' or 'time'.")
+    _pyplot()
+    kinds = dict(zip(nodes["node_id"], nodes["type"], strict=True))
+    rows = list(dict.fromkeys(tasks["node_id"]))
+    ax = _axes(ax, max(len(rows), 1))
+    bars = _over_frames(tasks, last) if by == "frame" else _over_time(tasks)
+    crowded = len(bars) > 3 * len(rows) and len(bars) > 40
+    for node, status, start, length in bars:
+        fill = BLUE if status == "succeeded" else ORANGE if status in FAILED else "white"
+        edge = ORANGE if status in FAILED else BLUE
+        place = rows.index(node)
+        ax.barh(place, length, left=start, height=0.7, color=fill, edgecolor=edge, linewidth=1)
+        if not crowded:
+            ax.annotate(status, (start + length, place), (4, 0), textcoords="offset points", va="center", fontsize=8)
+    ax.set_yticks(range(len(rows)), [f"{kinds.get(node, '?')}#{node}" for node in rows])
+    ax.invert_yaxis()
+    ax.margins(x=0.12)
+    ax.set_xlabel("frame" if by == "frame" else "seconds since the first task started")
+    if by == "frame":
+        ax.set_xlim(0.5, max([last, *(start + length for *_, start, length in bars)]) * 1.12 + 0.5)
+        ax.xaxis.get_major_locator().set_params(integer=True)
+    if not bars:
+        ax.text(0.5, 0.5, "no tasks yet", transform=ax.transAxes, ha="center", va="center")
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+Bar = tuple[str, str, float, float]
+"""Node id, status, start and length."""
+
+
+def _over_frames(tasks: pd.DataFrame, last: int) -> list[Bar]:
+    """From the frame in which a task began to the one in which it was dealt with; at least to the next one's edge."""
+    columns = (tasks[name].tolist() for name in ("node_id", "status", "mounted_at_frame", "settled_at_frame"))
+    return [
+        (node, status, since, max((until if isinstance(until, int) else last) - since, 0.4))
+        for node, status, since, until in zip(*columns, strict=True)
+    ]
+
+
+def _over_time(tasks: pd.DataFrame) -> list[Bar]:
+    begun = tasks[tasks["started_at"].notna()]
+    zero = begun["started_at"].min()
+    latest = max((time for name in ("started_at", "ended_at") if (time := begun[name].max()) == time), default=zero)
+    since = (begun["started_at"] - zero).dt.total_seconds()
+    until = (begun["ended_at"].fillna(latest) - zero).dt.total_seconds()
+    return list(zip(begun["node_id"], begun["status"], since, until - since, strict=True))
+
+
+# ---- state -----------------------------------------------------------------------------------------------------
+
+
+def state(state: pd.DataFrame, key: str, last: int, ax: Axes | None) -> Axes:
+    """Draw a key's values over the frames that read them."""
+    versions = state[state["key"] == key]
+    if versions.empty:
+        raise KeyError(f"state has no key {key!r}, and never had.{did_you_mean(key, set(state['key']))}")
+    _pyplot()
+    values = versions["value"].tolist()
+    # An open version holds in the frame to come, too.
+    ends = [last + 2 if until is None or until != until else until for until in _plain(versions["to_frame"])]
+    spans = list(zip(_plain(versions["from_frame"]), ends, values, strict=True))
+    spans = [span for span in spans if span[1] > span[0]]
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    ax = _axes(ax, 5 if numbers else 1.5)
+    (_line if numbers else _bands)(ax, spans)
+    ax.set_xlabel("frame that reads it")
+    ax.set_xlim(min(span[0] for span in spans), max(last + 1, *(span[1] for span in spans)))
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.set_title(key, loc="left", fontsize=10)
+    return ax
+
+
+Span = tuple[int, int, Any]
+"""From frame, to frame, value (Any: it is what the user stored)."""
+
+
+def _plain(column: pd.Series[Any]) -> list[Any]:
+    return [None if value is None or value != value else int(value) for value in column.astype(object).where(column.notna(), None)]
+
+
+def _line(ax: Axes, spans: Sequence[Span]) -> None:
+    for since, until, value in spans:
+        ax.hlines(value, since, until, color=BLUE, linewidth=2)
+    for (_, end, before), (start, _, after) in zip(spans, spans[1:], strict=False):
+        if end == start:  # Else it was deleted in between.
+            ax.vlines(start, *sorted((before, after)), color=BLUE, linewidth=1)
+
+
+def _bands(ax: Axes, spans: Sequence[Span]) -> None:
+    whole = max(until for _, until, _ in spans) - min(since for since, _, _ in spans)
+    for place, (since, until, value) in enumerate(spans):
+        ax.barh(
+            0, until - since, left=since, height=1, align="edge", color=(PALE_BLUE, PALE_ORANGE)[place % 2],
+            edgecolor="white",
+        )  # fmt: skip
+        room = int(90 * (until - since) / whole)
+        text = json.dumps(value, ensure_ascii=False)
+        shown = text if len(text) <= room else f"{text[: room - 1]}…" if room > 2 else ""
+        # A dollar sign would begin a formula.
+        ax.text(since, 0.5, f" {shown}", va="center", fontsize=8, parse_math=False, clip_on=True)
+    ax.set_ylim(0, 1)
+    ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
