@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 BLUE, ORANGE, PALE_BLUE, PALE_ORANGE = "#0072b2", "#e69f00", "#cfe5f2", "#fbe6bd"
 """Told apart by colour-blind people, and in print."""
 
+LETTERS = 85
+"""So many small letters go into the width of the axes."""
+
 FAILED = ("failed", "cancelled", "abandoned")
 ROW_IN, MOST_IN = 0.32, 40.0
 """Height in inches of a row, and of all of them at most."""
@@ -32,6 +35,18 @@ def _pyplot() -> ModuleType:
     return pyplot
 
 
+def _whole_numbers() -> Any:  # Any: matplotlib's locator
+    from matplotlib.ticker import MaxNLocator
+
+    return MaxNLocator(integer=True)
+
+
+def _patch(**look: str) -> Any:  # Any: matplotlib's patch
+    from matplotlib.patches import Patch
+
+    return Patch(**look)
+
+
 def _axes(ax: Axes | None, rows: float) -> Axes:
     if ax is not None:
         return ax
@@ -43,9 +58,7 @@ def _axes(ax: Axes | None, rows: float) -> Axes:
 # ---- tasks -----------------------------------------------------------------------------------------------------
 
 
-def tasks(
-    tasks: pd.DataFrame, nodes: pd.DataFrame, last: int, by: Literal["frame", "time"], ax: Axes | None
-) -> Axes:
+def tasks(tasks: pd.DataFrame, nodes: pd.DataFrame, last: int, by: Literal["frame", "time"], ax: Axes | None) -> Axes:
     """Draw tasks as bars, a row per node, over frames or seconds."""
     if by not in ("frame", "time"):
         raise ValueError(f"by={by!r}: a task can be drawn over 'frame' or 'time'.")
@@ -54,25 +67,46 @@ def tasks(
     rows = list(dict.fromkeys(tasks["node_id"]))
     ax = _axes(ax, max(len(rows), 1))
     bars = _over_frames(tasks, last) if by == "frame" else _over_time(tasks)
-    crowded = len(bars) > 3 * len(rows) and len(bars) > 40
+    left = 0.5 if by == "frame" else 0.0
+    right = max([left + 1e-3, *(start + length for *_, start, length in bars)])
     for node, status, start, length in bars:
-        fill = BLUE if status == "succeeded" else ORANGE if status in FAILED else "white"
-        edge = ORANGE if status in FAILED else BLUE
-        place = rows.index(node)
-        ax.barh(place, length, left=start, height=0.7, color=fill, edgecolor=edge, linewidth=1)
-        if not crowded:
-            ax.annotate(status, (start + length, place), (4, 0), textcoords="offset points", va="center", fontsize=8)
+        ax.barh(rows.index(node), length, left=start, height=0.7, linewidth=1, **_look(status))
+    _say(ax, bars, rows, right - left)
     ax.set_yticks(range(len(rows)), [f"{kinds.get(node, '?')}#{node}" for node in rows])
-    ax.invert_yaxis()
-    ax.margins(x=0.12)
-    ax.set_xlabel("frame" if by == "frame" else "seconds since the first task started")
+    ax.set_ylim(max(len(rows), 1) - 0.5, -0.5)
+    # Room for the words of the last bar.
+    ax.set_xlim(left, right + (right - left) * 0.12)
     if by == "frame":
-        ax.set_xlim(0.5, max([last, *(start + length for *_, start, length in bars)]) * 1.12 + 0.5)
-        ax.xaxis.get_major_locator().set_params(integer=True)
-    if not bars:
-        ax.text(0.5, 0.5, "no tasks yet", transform=ax.transAxes, ha="center", va="center")
+        ax.xaxis.set_major_locator(_whole_numbers())
+    ax.set_xlabel("frame" if by == "frame" else "seconds since the first task started")
+    if bars:
+        said = {"succeeded": "succeeded", "failed": "failed, cancelled or abandoned", "running": "under way"}
+        patches = [_patch(label=label, **_look(status)) for status, label in said.items()]
+        ax.legend(handles=patches, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, fontsize=8)
+    else:
+        ax.text(0.5, 0.5, "no task has begun", transform=ax.transAxes, ha="center", va="center")
     ax.spines[["top", "right"]].set_visible(False)
     return ax
+
+
+def _look(status: str) -> dict[str, str]:
+    if status in FAILED:
+        return {"facecolor": ORANGE, "edgecolor": ORANGE}
+    return {"facecolor": BLUE if status == "succeeded" else "white", "edgecolor": BLUE}
+
+
+def _say(ax: Axes, bars: Sequence[Bar], rows: list[str], width: float) -> None:
+    """Write the status into each bar, or behind it; a success for which there is no room is blue, and that must do."""
+    starts = sorted((rows.index(node), start) for node, _, start, _ in bars)
+    for node, status, start, length in bars:
+        place = rows.index(node)
+        needed = width * len(status) / LETTERS
+        following = min((other for row, other in starts if row == place and other > start), default=float("inf"))
+        if length > needed:
+            colour = "white" if status == "succeeded" else "black"
+            ax.text(start + length / 2, place, status, ha="center", va="center", fontsize=8, color=colour)
+        elif status != "succeeded" or start + length + needed < following:
+            ax.annotate(status, (start + length, place), (4, 0), textcoords="offset points", va="center", fontsize=8)
 
 
 Bar = tuple[str, str, float, float]
@@ -80,12 +114,10 @@ Bar = tuple[str, str, float, float]
 
 
 def _over_frames(tasks: pd.DataFrame, last: int) -> list[Bar]:
-    """From the frame in which a task began to the one in which it was dealt with; at least to the next one's edge."""
-    columns = (tasks[name].tolist() for name in ("node_id", "status", "mounted_at_frame", "settled_at_frame"))
-    return [
-        (node, status, since, max((until if isinstance(until, int) else last) - since, 0.4))
-        for node, status, since, until in zip(*columns, strict=True)
-    ]
+    """From the frame in which a task began to the one in which it was dealt with."""
+    ends = [last + 1 if until is None else until for until in _plain(tasks["settled_at_frame"])]
+    columns = (tasks["node_id"], tasks["status"], _plain(tasks["mounted_at_frame"]), ends)
+    return [(node, status, since, max(until - since, 0.4)) for node, status, since, until in zip(*columns, strict=True)]
 
 
 def _over_time(tasks: pd.DataFrame) -> list[Bar]:
@@ -108,15 +140,19 @@ def state(state: pd.DataFrame, key: str, last: int, ax: Axes | None) -> Axes:
     _pyplot()
     values = versions["value"].tolist()
     # An open version holds in the frame to come, too.
-    ends = [last + 2 if until is None or until != until else until for until in _plain(versions["to_frame"])]
+    ends = [last + 2 if until is None else until for until in _plain(versions["to_frame"])]
     spans = list(zip(_plain(versions["from_frame"]), ends, values, strict=True))
     spans = [span for span in spans if span[1] > span[0]]
+    if not spans:
+        raise KeyError(f"no frame has read state key {key!r}: it was deleted before one could.")
     numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
     ax = _axes(ax, 5 if numbers else 1.5)
     (_line if numbers else _bands)(ax, spans)
     ax.set_xlabel("frame that reads it")
-    ax.set_xlim(min(span[0] for span in spans), max(last + 1, *(span[1] for span in spans)))
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.set_xlim(1, max(last + 1, *(span[1] for span in spans)))
+    ax.xaxis.set_major_locator(_whole_numbers())
+    if all(isinstance(value, int) for value in values):
+        ax.yaxis.set_major_locator(_whole_numbers())
     ax.spines[["top", "right"]].set_visible(False)
     ax.set_title(key, loc="left", fontsize=10)
     return ax
@@ -127,7 +163,7 @@ Span = tuple[int, int, Any]
 
 
 def _plain(column: pd.Series[Any]) -> list[Any]:
-    return [None if value is None or value != value else int(value) for value in column.astype(object).where(column.notna(), None)]
+    return column.astype("object").where(column.notna(), None).tolist()
 
 
 def _line(ax: Axes, spans: Sequence[Span]) -> None:

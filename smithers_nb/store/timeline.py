@@ -327,7 +327,9 @@ class _Story:
             frame, step, when = place(task, at)
             outcome = f"failed: {_last_line(error)}" if error else f"{tokens_in or 0} tokens in, {tokens_out or 0} out"
             text = f"{self._name(nodes[task])} asked {model}, turn {turn}: {outcome}"
-            yield self._call(frame, step, "model call", f"model call {number}", text, at, when, error, nodes[task], task)
+            yield self._call(
+                frame, step, "model call", f"model call {number}", text, at, when, error, nodes[task], task
+            )
         for number, task, tool, given, status, error, at in self._all(
             "SELECT id, task_id, tool, substr(input, 1, 200), status, error, started_at FROM tool_calls"
             " WHERE execution_id = ? ORDER BY id"
@@ -385,7 +387,7 @@ class _Story:
 
     def _write_rows(self) -> Iterator[Placed]:
         for row in self._all(
-            "SELECT id, frame, scope, key, op, substr(old, 1, 200), substr(new, 1, 200), status, \"trigger\", origin,"
+            'SELECT id, frame, scope, key, op, substr(old, 1, 200), substr(new, 1, 200), status, "trigger", origin,'
             " origin_id, node_id, handler FROM transitions WHERE execution_id = ? ORDER BY frame, seq"
         ):
             id, frame, scope, key, op, old, new, status, trigger, origin, origin_id, node, handler = row
