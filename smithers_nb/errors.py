@@ -22,11 +22,15 @@ SmithersError
 │   ├── ExecutionOwnedError
 │   ├── UnknownExecutionError
 │   ├── SchemaVersionError
+│   ├── EngineVersionError
 │   ├── StoreBusyError
 │   └── StoreDamagedError
 └── AgentError
     ├── AgentConfigError
     └── ApprovalError
+
+UserWarning
+└── AppChangedWarning       an execution goes on with other code
 
 Errors in the JSX of a cell are Python's own ``SyntaxError``, at the line and column of the cell.
 
@@ -43,12 +47,14 @@ from difflib import get_close_matches
 __all__ = [
     "AgentConfigError",
     "AgentError",
+    "AppChangedWarning",
     "ApprovalError",
     "ComponentError",
     "DuplicateIdError",
     "DuplicateKeyError",
     "EffectError",
     "EffectLoopError",
+    "EngineVersionError",
     "EventPropError",
     "ExecutionOwnedError",
     "HandlerError",
@@ -222,6 +228,14 @@ class UnknownExecutionError(StoreError):
 
 class SchemaVersionError(StoreError):
     """The file was written by a newer release."""
+
+
+class EngineVersionError(StoreError):
+    """The execution was last run by a newer release."""
+
+
+class AppChangedWarning(UserWarning):
+    """An execution goes on with other code than it ran with."""
 
 
 class StoreBusyError(StoreError):

@@ -165,7 +165,7 @@ class Live:
 
     def asks(self, id: str) -> bool:
         """Whether an approval of this id, or of this node, waits here or in a child."""
-        here = any(id in (entry.task_id, entry.node.id) for entry in self.tasks.blocked)
+        here = any(id in (e.question.approval_id, e.node.id) for e in self.tasks.asking if e.question)
         return here or any(child.live.asks(id) for child in self.tasks.children.values())
 
     async def edit_pending(self, draft: Draft | None, id: str, value: object) -> None:

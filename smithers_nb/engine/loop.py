@@ -298,7 +298,7 @@ class Loop:
         return [
             id
             for id, task in tasks.items()
-            if task.status in ("failed", "cancelled") and "on_error" not in task.node.events
+            if task.status in ("failed", "cancelled", "abandoned") and "on_error" not in task.node.events
         ]
 
     async def _enter(self, status: Status, reason: str) -> None:

@@ -191,11 +191,11 @@ def _plan(reader: Reader, id: str) -> Iterator[Finding]:
                 "plan",
                 id,
                 f"frame {frame} of execution {id} mounted {came} nodes and unmounted {went}, but by the versions in "
-                f"nodes it was {mounted[frame]} and {unmounted[frame]}: one of them was lost or made up. Restore a copy.",
+                f"nodes it was {mounted[frame]} and {unmounted[frame]}: a version was lost or made up. Restore a copy.",
             )
     lost = reader.query(
-        "SELECT node_id, parent_id FROM nodes WHERE execution_id = ?1 AND to_frame IS NULL AND parent_id IS NOT NULL AND"
-        " parent_id NOT IN (SELECT node_id FROM nodes WHERE execution_id = ?1 AND to_frame IS NULL)",
+        "SELECT node_id, parent_id FROM nodes WHERE execution_id = ?1 AND to_frame IS NULL AND parent_id IS NOT NULL"
+        " AND parent_id NOT IN (SELECT node_id FROM nodes WHERE execution_id = ?1 AND to_frame IS NULL)",
         (id,),
     ).rows
     for node, parent in lost:
@@ -231,7 +231,8 @@ _ORPHANS = (
         "task {} says that it is running, but {}, who has it, no longer runs the execution.",
     ),
     (
-        "SELECT task_id FROM tasks WHERE execution_id = :id AND ended_at IS NOT NULL AND status IN ('running', 'blocked')",
+        "SELECT task_id FROM tasks WHERE execution_id = :id AND ended_at IS NOT NULL"
+        " AND status IN ('running', 'blocked')",
         "task {} has ended, but says that it is under way.",
     ),
     (
@@ -245,7 +246,8 @@ _ORPHANS = (
         "tool {} of task {} was called and has no end: whether it did its work is not known.",
     ),
     (
-        f"SELECT approval_id FROM approvals WHERE execution_id = :id AND status = 'waiting' AND approval_id IN {_ENDED}",
+        "SELECT approval_id FROM approvals WHERE execution_id = :id AND status = 'waiting'"
+        f" AND approval_id IN {_ENDED}",
         "approval {} waits for an answer, but its task has ended.",
     ),
 )
@@ -269,8 +271,9 @@ def _state(reader: Reader, id: str) -> Iterator[Finding]:
         one, other = _merged(told.get(key, []), oldest), _merged(there.get(key, []), oldest)
         if one == other:
             continue
-        frame = min(version[0] for version in {*one} ^ {*other})
-        says, is_there = (_value_at(versions, frame) for versions in (one, other))
+        edges = sorted({edge for version in (*one, *other) for edge in version[:2] if edge is not None})
+        frame = next(edge for edge in edges if _value_at(one, edge) != _value_at(other, edge))
+        says, is_there = (_shown(_value_at(versions, frame)) for versions in (one, other))
         yield Finding(
             "state",
             id,
@@ -311,11 +314,12 @@ def _merged(versions: Iterable[Version], oldest: int) -> list[Version]:
     return merged
 
 
-def _value_at(versions: list[Version], frame: int) -> str:
-    for since, until, value in versions:
-        if since <= frame and (until is None or until > frame):
-            return value if len(value) <= 60 else f"{value[:59]}…"
-    return "missing"
+def _value_at(versions: list[Version], frame: int) -> str | None:
+    return next((value for since, until, value in versions if since <= frame and (until is None or until > frame)), None)
+
+
+def _shown(value: str | None) -> str:
+    return "missing" if value is None else value if len(value) <= 60 else f"{value[:59]}…"
 
 
 _LOOKS: tuple[Callable[[Reader, str], Iterable[Finding]], ...] = (_frames, _intervals, _plan, _orphans, _state)

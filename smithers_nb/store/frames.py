@@ -215,7 +215,8 @@ class DataFrames:
         Raises:
             ImportError: if matplotlib is not installed.
         """
-        return plots.tasks(self.tasks, self.nodes, self._reader.last_frame(self._one()), by, ax)
+        self._one()
+        return plots.tasks(self.tasks, self.nodes, self.frames, by, ax)
 
     def plot_state(self, key: str, ax: Axes | None = None) -> Axes:
         """Draw the history of a state key over the frames that read it: numbers as a line, other values as bands.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -29,8 +30,8 @@ def _pyplot() -> ModuleType:
         from matplotlib import pyplot
     except ImportError as error:
         raise ImportError(
-            "plots are drawn with matplotlib, which is not installed here. pip install 'smithers_nb[plot]', or plot the "
-            "DataFrames with what you have."
+            "plots are drawn with matplotlib, which is not installed here. pip install 'smithers_nb[plot]', or draw "
+            "the DataFrames with what you have."
         ) from error
     return pyplot
 
@@ -41,7 +42,7 @@ def _whole_numbers() -> Any:  # Any: matplotlib's locator
     return MaxNLocator(integer=True)
 
 
-def _patch(**look: str) -> Any:  # Any: matplotlib's patch
+def _patch(**look: Any) -> Any:  # Any: matplotlib's patch, and what it may be given
     from matplotlib.patches import Patch
 
     return Patch(**look)
@@ -58,7 +59,9 @@ def _axes(ax: Axes | None, rows: float) -> Axes:
 # ---- tasks -----------------------------------------------------------------------------------------------------
 
 
-def tasks(tasks: pd.DataFrame, nodes: pd.DataFrame, last: int, by: Literal["frame", "time"], ax: Axes | None) -> Axes:
+def tasks(
+    tasks: pd.DataFrame, nodes: pd.DataFrame, frames: pd.DataFrame, by: Literal["frame", "time"], ax: Axes | None
+) -> Axes:
     """Draw tasks as bars, a row per node, over frames or seconds."""
     if by not in ("frame", "time"):
         raise ValueError(f"by={by!r}: a task can be drawn over 'frame' or 'time'.")
@@ -66,7 +69,7 @@ def tasks(tasks: pd.DataFrame, nodes: pd.DataFrame, last: int, by: Literal["fram
     kinds = dict(zip(nodes["node_id"], nodes["type"], strict=True))
     rows = list(dict.fromkeys(tasks["node_id"]))
     ax = _axes(ax, max(len(rows), 1))
-    bars = _over_frames(tasks, last) if by == "frame" else _over_time(tasks)
+    bars = _over_frames(tasks, frames) if by == "frame" else _over_time(tasks)
     left = 0.5 if by == "frame" else 0.0
     right = max([left + 1e-3, *(start + length for *_, start, length in bars)])
     for node, status, start, length in bars:
@@ -89,7 +92,7 @@ def tasks(tasks: pd.DataFrame, nodes: pd.DataFrame, last: int, by: Literal["fram
     return ax
 
 
-def _look(status: str) -> dict[str, str]:
+def _look(status: str) -> dict[str, Any]:  # Any: keywords of functions that take others, too
     if status in FAILED:
         return {"facecolor": ORANGE, "edgecolor": ORANGE}
     return {"facecolor": BLUE if status == "succeeded" else "white", "edgecolor": BLUE}
@@ -113,9 +116,14 @@ Bar = tuple[str, str, float, float]
 """Node id, status, start and length."""
 
 
-def _over_frames(tasks: pd.DataFrame, last: int) -> list[Bar]:
-    """From the frame in which a task began to the one in which it was dealt with."""
-    ends = [last + 1 if until is None else until for until in _plain(tasks["settled_at_frame"])]
+def _over_frames(tasks: pd.DataFrame, frames: pd.DataFrame) -> list[Bar]:
+    """From the frame in which a task began to the one in which it was dealt with, or that followed its end."""
+    begun = _plain(frames["frame"])
+    numbers = [*begun, begun[-1] + 1 if begun else 1]
+    # A missing time equals nothing, not even itself.
+    places = [len(begun) if at != at else int((frames["created_at"] <= at).sum()) for at in tasks["ended_at"]]
+    settled = _plain(tasks["settled_at_frame"])
+    ends = [numbers[place] if until is None else until for until, place in zip(settled, places, strict=True)]
     columns = (tasks["node_id"], tasks["status"], _plain(tasks["mounted_at_frame"]), ends)
     return [(node, status, since, max(until - since, 0.4)) for node, status, since, until in zip(*columns, strict=True)]
 
@@ -162,14 +170,14 @@ Span = tuple[int, int, Any]
 """From frame, to frame, value (Any: it is what the user stored)."""
 
 
-def _plain(column: pd.Series[Any]) -> list[Any]:
+def _plain(column: pd.Series[Any]) -> list[Any]:  # Any: int or None
     return column.astype("object").where(column.notna(), None).tolist()
 
 
 def _line(ax: Axes, spans: Sequence[Span]) -> None:
     for since, until, value in spans:
         ax.hlines(value, since, until, color=BLUE, linewidth=2)
-    for (_, end, before), (start, _, after) in zip(spans, spans[1:], strict=False):
+    for (_, end, before), (start, _, after) in pairwise(spans):
         if end == start:  # Else it was deleted in between.
             ax.vlines(start, *sorted((before, after)), color=BLUE, linewidth=1)
 

@@ -64,8 +64,8 @@ def refuse_pruned(reader: Reader, execution_id: str, frame: int) -> None:
     """
     if frame < (oldest := oldest_frame(reader, execution_id)):
         raise StoreError(
-            f"frame {frame} of execution {execution_id} was pruned: prune(keep_frames=…) has removed the history before "
-            f"frame {oldest} for good. Ask for frame {oldest} or a later one."
+            f"frame {frame} of execution {execution_id} was pruned: prune(keep_frames=…) has removed the history "
+            f"before frame {oldest} for good. Ask for frame {oldest} or a later one."
         )
 
 
@@ -236,8 +236,9 @@ def _mounts(db: sqlite3.Connection, execution_id: str, oldest: int) -> list[tupl
     )
     found = []
     for _, versions in groupby(rows, key=lambda row: row[1]):
-        kept = first = next(versions)
-        for row in versions:
+        newest, *older = versions
+        kept = first = newest
+        for row in older:
             if row[13] != first[12] or row[3] != kept[3] or loop_of(row[2]) != loop_of(kept[2]):
                 break
             first = row

@@ -18,6 +18,7 @@ from ..identity import Path as NodePath
 from ..nodes.tree import Tree, TreeNode
 from ..values import Stored
 from .connection import BUSY_TIMEOUT_S, mapped
+from .writer import Question
 
 Parameters = Sequence[object] | Mapping[str, object]
 
@@ -146,11 +147,20 @@ class Reader:
         """Return the rows of all tasks as dicts, oldest first; with the comment of the person who answered, if any."""
         found = self.query(
             "SELECT tasks.*, approvals.comment FROM tasks LEFT JOIN approvals ON approvals.execution_id ="
-            " tasks.execution_id AND approval_id = task_id WHERE tasks.execution_id = ?"
+            " tasks.execution_id AND approval_id = tasks.task_id WHERE tasks.execution_id = ?"
             " ORDER BY mounted_at_frame, tasks.rowid",
             (execution_id,),
         )
         return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+
+    def questions(self, execution_id: str) -> list[Question]:
+        """Return what people are asked, and have not answered."""
+        rows = self.query(
+            "SELECT approval_id, task_id, node_id, kind, prompt, payload, options FROM approvals"
+            " WHERE execution_id = ? AND status = 'waiting' ORDER BY asked_at",
+            (execution_id,),
+        ).rows
+        return [Question(*row[:5], Stored(row[5], "json"), json.loads(row[6])) for row in rows]
 
     def loops(self, execution_id: str) -> list[tuple[str, int, Any]]:
         """Return (node id, iteration, status) of every loop that is in the plan."""

@@ -249,6 +249,7 @@ CREATE TABLE loops (
 CREATE TABLE approvals (
   execution_id TEXT NOT NULL,
   approval_id TEXT NOT NULL,
+  task_id TEXT NOT NULL,
   node_id TEXT NOT NULL,
   kind TEXT NOT NULL,
   prompt TEXT NOT NULL,
@@ -260,7 +261,7 @@ CREATE TABLE approvals (
   asked_at TIME TEXT NOT NULL,
   answered_at TIME TEXT,
   PRIMARY KEY (execution_id, approval_id),
-  FOREIGN KEY (execution_id, approval_id) REFERENCES tasks ON DELETE CASCADE
+  FOREIGN KEY (execution_id, task_id) REFERENCES tasks ON DELETE CASCADE
 );
 
 CREATE TABLE artifacts (

@@ -47,8 +47,9 @@ class TaskStart:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a person is asked."""
+    """What a person is asked. The task waits for the answer."""
 
+    approval_id: str
     task_id: str
     node_id: str
     kind: str
@@ -260,19 +261,23 @@ def add_event(
     )
 
 
-def swap_app(db: sqlite3.Connection, execution_id: str, frame: int, app: str, code_hash: str) -> None:
-    """Record that an operator put other code under the execution."""
+def swap_app(
+    db: sqlite3.Connection, execution_id: str, frame: int, app: str, code_hash: str, engine_version: str
+) -> None:
+    """Record that other code is under the execution from now on: the user's, or the engine's."""
     db.execute(
-        "UPDATE executions SET app = ?, code_hash = ?, updated_at = ? WHERE execution_id = ?",
-        (app, code_hash, now(), execution_id),
+        "UPDATE executions SET app = ?, code_hash = ?, engine_version = ?, updated_at = ? WHERE execution_id = ?",
+        (app, code_hash, engine_version, now(), execution_id),
     )
-    add_event(db, execution_id, frame, "swap", None, json.dumps({"app": app, "code_hash": code_hash}))
+    payload = {"app": app, "code_hash": code_hash, "engine_version": engine_version}
+    add_event(db, execution_id, frame, "swap", None, json.dumps(payload))
 
 
 def release_lease(db: sqlite3.Connection, execution_id: str, lease: Lease) -> None:
     """Give our lease back, if we still have it."""
     db.execute(
-        "UPDATE executions SET owner = NULL, owned_since = NULL, lease_expires_at = NULL WHERE execution_id = ? AND owner = ?",
+        "UPDATE executions SET owner = NULL, owned_since = NULL, lease_expires_at = NULL"
+        " WHERE execution_id = ? AND owner = ?",
         (execution_id, lease.owner),
     )
 
@@ -499,10 +504,11 @@ def add_tasks(db: sqlite3.Connection, execution_id: str, tasks: list[TaskStart],
 def ask(db: sqlite3.Connection, execution_id: str, question: Question) -> None:
     """Put down a question to a person; its task is blocked."""
     db.execute(
-        "INSERT OR IGNORE INTO approvals (execution_id, approval_id, node_id, kind, prompt, payload, options, status,"
-        " asked_at) VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', ?)",
+        "INSERT OR IGNORE INTO approvals (execution_id, approval_id, task_id, node_id, kind, prompt, payload, options,"
+        " status, asked_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'waiting', ?)",
         (
             execution_id,
+            question.approval_id,
             question.task_id,
             question.node_id,
             question.kind,
@@ -513,19 +519,28 @@ def ask(db: sqlite3.Connection, execution_id: str, question: Question) -> None:
         ),
     )
     db.execute(
-        "UPDATE tasks SET status = 'blocked', reason = 'approval' WHERE execution_id = ? AND task_id = ?",
+        "UPDATE tasks SET status = 'blocked', reason = 'approval', lease_owner = NULL, lease_expires_at = NULL"
+        " WHERE execution_id = ? AND task_id = ?",
         (execution_id, question.task_id),
     )
 
 
-def answer(db: sqlite3.Connection, execution_id: str, end: TaskEnd, choice: str, comment: str | None) -> None:
-    """Put down a person's answer, and with it the end of the task."""
+def answer(
+    db: sqlite3.Connection, execution_id: str, question: Question, choice: str, comment: str | None, end: TaskEnd | None
+) -> None:
+    """Put down a person's answer, and with it the end of the task; without one, the task is to be run again."""
     db.execute(
         "UPDATE approvals SET status = 'answered', choice = ?, comment = ?, answered_at = ?"
         " WHERE execution_id = ? AND approval_id = ?",
-        (choice, comment, now(), execution_id, end.task_id),
+        (choice, comment, now(), execution_id, question.approval_id),
     )
-    end_task(db, execution_id, end)
+    if end is not None:
+        end_task(db, execution_id, end)
+        return
+    db.execute(
+        "UPDATE tasks SET status = 'pending', reason = NULL WHERE execution_id = ? AND task_id = ?",
+        (execution_id, question.task_id),
+    )
 
 
 def start_tasks(db: sqlite3.Connection, execution_id: str, task_ids: Iterable[str], lease: Lease) -> set[str]:
@@ -612,7 +627,7 @@ def abandon_tasks(db: sqlite3.Connection, execution_id: str, task_ids: list[str]
 def withdraw(db: sqlite3.Connection, execution_id: str, task_ids: Iterable[str]) -> None:
     """Ask a person no more."""
     db.executemany(
-        "UPDATE approvals SET status = 'withdrawn' WHERE execution_id = ? AND approval_id = ? AND status = 'waiting'",
+        "UPDATE approvals SET status = 'withdrawn' WHERE execution_id = ? AND task_id = ? AND status = 'waiting'",
         [(execution_id, task_id) for task_id in task_ids],
     )
 
