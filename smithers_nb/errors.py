@@ -76,6 +76,9 @@ __all__ = [
     "UnknownTagError",
 ]
 
+LONGEST_PATH = 300
+"""Characters of a path that a message shows; the attribute has all of it."""
+
 PACKAGE = os.path.dirname(__file__)
 
 
@@ -138,12 +141,16 @@ class SmithersError(Exception):
 
     def __str__(self) -> str:
         place = [
-            *([self.path] if self.path else []),
+            *([_middle_cut(self.path)] if self.path else []),
             *([f"frame {self.frame}"] if self.frame is not None else []),
             *([self.source] if self.source else []),
         ]
         message = super().__str__()
         return f"{message} ({', '.join(place)})" if place else message
+
+
+def _middle_cut(path: str) -> str:
+    return path if len(path) <= LONGEST_PATH else f"{path[: LONGEST_PATH // 2]}…{path[-LONGEST_PATH // 2 :]}"
 
 
 class PlanError(SmithersError):
@@ -267,7 +274,16 @@ def traceback_of(error: BaseException) -> str:
         # An error of our own making has no frame of the user's: then all are shown.
         shown.stack = traceback.StackSummary.from_list(user or list(shown.stack))
         shown = shown.__cause__ or shown.__context__
-    return "".join(found.format())
+    return clean("".join(found.format()))
+
+
+def clean(text: str) -> str:
+    """Return text that UTF-8 can hold: a lone surrogate becomes its escape.
+
+    >>> clean("a\\ud800b")
+    'a\\\\ud800b'
+    """
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def _inside(filename: str) -> bool:

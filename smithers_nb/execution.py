@@ -21,7 +21,8 @@ from .engine.opening import Opening, Orphans, create, reopen
 from .engine.phases.render import render
 from .engine.place import refuse_while_rendering
 from .engine.purity import Snapshot
-from .errors import AppChangedWarning, NotStorableError, PropError, SmithersError, UnknownExecutionError
+from .engine.state import check_key
+from .errors import AppChangedWarning, NotStorableError, PropError, SmithersError, UnknownExecutionError, clean
 from .nodes.diff import diff
 from .nodes.element import Component
 from .nodes.tree import Tree
@@ -102,6 +103,8 @@ class Execution:
         strict_effects: bool = False,
     ) -> None:
         refuse_while_rendering("an Execution was made")
+        if clean(name) != name:
+            raise NotStorableError(f"name={name!r} contains a lone surrogate, which is no valid text.")
         row = writer.ExecutionRow(
             execution_id=secrets.token_hex(6),
             name=name,
@@ -228,7 +231,7 @@ class Execution:
         Raises:
             ApprovalError: if none of that id waits, or it does not offer the choice.
         """
-        engine.call(self._live.answer(approval_id, choice, comment))
+        engine.call(self._live.answer(approval_id, choice, clean(comment) if comment else comment))
 
     def cancel(self, node_id: str) -> None:
         """Cancel the task of a node; its ``on_error`` gets the result, if it has one.
@@ -526,8 +529,10 @@ class Execution:
             return
         self._closed = True
         engine.forget(self._close)
-        await self._loop.close()
-        await self._live.database.shared.close()
+        try:
+            await self._loop.close()
+        finally:
+            await self._live.database.shared.close()
 
 
 def _root(app: object, props: Mapping[str, Any] | None) -> object:
@@ -541,6 +546,7 @@ def _root(app: object, props: Mapping[str, Any] | None) -> object:
 def _first_state(state: Mapping[str, Any]) -> dict[str, Stored]:
     encoded = {}
     for key, value in state.items():
+        check_key(key)
         try:
             encoded[key] = encode(value)
         except Unstorable as why:

@@ -21,7 +21,10 @@ def name_of(app: object) -> str:
 
 def code_hash(app: object) -> str:
     """Return 12 hex digits of the source of an app, with the components and functions that it names."""
-    text = "\n".join(_parts(app, set()))
+    try:
+        text = "\n".join(_parts(app, set()))
+    except RecursionError:  # RENDER says what is wrong with it.
+        text = name_of(app)
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:12]
 
 

@@ -247,7 +247,7 @@ _ORPHANS = (
     ),
     (
         "SELECT approval_id FROM approvals WHERE execution_id = :id AND status = 'waiting'"
-        f" AND approval_id IN {_ENDED}",
+        f" AND task_id IN {_ENDED}",
         "approval {} waits for an answer, but its task has ended.",
     ),
 )
@@ -294,8 +294,7 @@ def _replayed(reader: Reader, id: str) -> dict[str, list[Version]]:
         versions = found[key]
         if versions and versions[-1][1] is None:
             since, _, value = versions.pop()
-            if since <= frame:
-                versions.append((since, frame + 1, value))
+            versions.append((since, frame + 1, value))
         if new is not None:
             versions.append((frame + 1, None, new))
     return found

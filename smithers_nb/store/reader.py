@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -83,7 +84,10 @@ class Reader:
 
     def kinds(self, table: str) -> dict[str, str]:
         """Return the declared type of each column, in order: ``{"frame": "INTEGER", …}``."""
-        return {row[1]: row[2] for row in self.query(f"PRAGMA table_info({table})").rows}
+        found = {row[1]: row[2] for row in self.query(f"PRAGMA table_info({table})").rows}
+        if not found:
+            raise StoreError(f"{self.path} has no table {table}: no Execution has been made in it yet.")
+        return found
 
     def execution_id(self, id_or_name: str) -> str:
         """Return the id of an execution, or of the newest with that name.
@@ -257,6 +261,9 @@ class Reader:
         if not Path(self.path).exists():
             raise StoreError(f"there is no file {self.path}. An Execution makes it; check the name and the folder.")
         uri = f"file:{quote(self.path)}?mode=ro"
+        writable = os.access(self.path, os.W_OK) and os.access(Path(self.path).parent, os.W_OK)
+        if not writable and not Path(f"{self.path}-wal").exists():
+            uri += "&immutable=1"  # Nobody writes it; SQLite would want to make a log beside it.
         return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
 
 

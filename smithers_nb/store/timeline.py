@@ -418,11 +418,11 @@ class _Story:
     # ---- the rest ----------------------------------------------------------------------------------------------
 
     def _other_rows(self) -> Iterator[Placed]:
-        for id, node, prompt, asked, choice, comment, answered in self._all(
-            "SELECT approval_id, node_id, prompt, asked_at, choice, comment, answered_at FROM approvals"
+        for id, task, node, prompt, asked, choice, comment, answered in self._all(
+            "SELECT approval_id, task_id, node_id, prompt, asked_at, choice, comment, answered_at FROM approvals"
             " WHERE execution_id = ? ORDER BY asked_at"
         ):
-            common: dict[str, Any] = {"node": node, "task": id, "cause": id}
+            common: dict[str, Any] = {"node": node, "task": task, "cause": task}
             frame = self._frame_at(asked)
             text = f"{self._name(node)} asked: {_cut(prompt)}"
             yield self._row(frame, EXECUTE, "approval", id, text, at=asked, phase="EXECUTE", status="waiting", **common)
