@@ -41,7 +41,7 @@ def _parts(value: Any, seen: set[int]) -> Iterator[str]:
             if isinstance(captured, Component | Element | NodeBase) or inspect.isfunction(captured):
                 yield from _parts(captured, seen)
     elif isinstance(value, Element):
-        yield from _parts([value.component, value.props, *value.children], seen)
+        yield from _parts([value.component, *value.children], seen)  # Props are data.
     elif isinstance(value, Fragment):
         yield from _parts(value.children, seen)
     elif isinstance(value, NodeBase | Handlers):
