@@ -38,6 +38,7 @@ KEPT_APART = [
 # (outside packages, the only place that imports them, at most so many modules of it)
 DOORS = [
     (["pandas"], "store.frames", 1),
+    (["matplotlib"], "store.plots", 1),
     (["pydantic_ai"], "agents.pydantic_ai", 1),
     (["IPython"], "notebook.*", 1),
     (["ipywidgets", "anywidget"], "notebook.*", 1),

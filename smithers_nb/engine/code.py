@@ -46,11 +46,10 @@ def _parts(value: Any, seen: set[int]) -> Iterator[str]:
         yield from _parts(value.children, seen)
     elif isinstance(value, NodeBase | Handlers):
         yield type(value).__name__
-        yield from _parts({name: part for name, part in value.__dict__.items() if name != "source"}, seen)
-    elif isinstance(value, dict):
-        for key, part in value.items():
-            yield str(key)
-            yield from _parts(part, seen)
+        for name, part in value.__dict__.items():
+            if name != "source" and not isinstance(part, list | dict):  # Lists and dicts are data, and may grow.
+                yield name
+                yield from _parts(part, seen)
     elif isinstance(value, list | tuple):
         for part in value:
             yield from _parts(part, seen)

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from ..agents.runner import Runner
 from ..errors import NotStorableError, RunError
+from ..identity import Path
 from ..nodes.runnable import Smithers
 from ..nodes.tree import EMPTY, Tree, TreeNode
 from ..records import LoopKey, LoopState, Phase, Scope, Write
@@ -93,7 +94,7 @@ class Live:
         """A sum of hashes of all values, kept up by FLUSH at the cost of what changed."""
         self.since: dict[str, int] = {}
         """from_frame of every node's open version."""
-        self.reads: dict[str, dict[str, int]] = {}
+        self.reads: dict[Path, dict[str, int]] = {}
         """By component path: the keys that it reads, with the from_frame of their row."""
         self.tasks = Tasks(self)
         self.effect_runs: dict[str, EffectMemory] = {}

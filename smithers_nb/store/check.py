@@ -246,8 +246,7 @@ _ORPHANS = (
         "tool {} of task {} was called and has no end: whether it did its work is not known.",
     ),
     (
-        "SELECT approval_id FROM approvals WHERE execution_id = :id AND status = 'waiting'"
-        f" AND task_id IN {_ENDED}",
+        f"SELECT approval_id FROM approvals WHERE execution_id = :id AND status = 'waiting' AND task_id IN {_ENDED}",
         "approval {} waits for an answer, but its task has ended.",
     ),
 )
@@ -314,7 +313,9 @@ def _merged(versions: Iterable[Version], oldest: int) -> list[Version]:
 
 
 def _value_at(versions: list[Version], frame: int) -> str | None:
-    return next((value for since, until, value in versions if since <= frame and (until is None or until > frame)), None)
+    return next(
+        (value for since, until, value in versions if since <= frame and (until is None or until > frame)), None
+    )
 
 
 def _shown(value: str | None) -> str:

@@ -13,6 +13,7 @@ from ..nodes.diff import Changes, diff
 from ..nodes.tree import Tree
 from ..values import Stored, decode
 from .frames import DataFrames
+from .prune import refuse_pruned
 from .reader import Reader
 
 
@@ -86,6 +87,7 @@ class History:
         if not 1 <= frame <= last:
             there = f"It has the frames 1 to {last}." if last else "It has none yet."
             raise StoreError(f"execution {self.execution_id} has no frame {frame}. {there}")
+        refuse_pruned(self.reader, self.execution_id, frame)
         tree, _ = self.reader.tree(self.execution_id, frame)
         state = self.reader.state(self.execution_id, frame)
         return FrameView(frame, self.execution_id, tree, RecordedState({key: row[0] for key, row in state.items()}))

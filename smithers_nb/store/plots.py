@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
 from types import ModuleType
@@ -72,9 +73,11 @@ def tasks(
     bars = _over_frames(tasks, frames) if by == "frame" else _over_time(tasks)
     left = 0.5 if by == "frame" else 0.0
     right = max([left + 1e-3, *(start + length for *_, start, length in bars)])
-    for node, status, start, length in bars:
-        ax.barh(rows.index(node), length, left=start, height=0.7, linewidth=1, **_look(status))
-    _say(ax, bars, rows, right - left)
+    places = {node: place for place, node in enumerate(rows)}
+    for status in dict.fromkeys(bar[1] for bar in bars):
+        nodes_of, _, starts, lengths = zip(*(bar for bar in bars if bar[1] == status), strict=True)
+        ax.barh([places[node] for node in nodes_of], lengths, left=starts, height=0.7, linewidth=1, **_look(status))
+    _say(ax, bars, places, right - left)
     ax.set_yticks(range(len(rows)), [f"{kinds.get(node, '?')}#{node}" for node in rows])
     ax.set_ylim(max(len(rows), 1) - 0.5, -0.5)
     # Room for the words of the last bar.
@@ -98,13 +101,14 @@ def _look(status: str) -> dict[str, Any]:  # Any: keywords of functions that tak
     return {"facecolor": BLUE if status == "succeeded" else "white", "edgecolor": BLUE}
 
 
-def _say(ax: Axes, bars: Sequence[Bar], rows: list[str], width: float) -> None:
+def _say(ax: Axes, bars: Sequence[Bar], places: dict[str, int], width: float) -> None:
     """Write the status into each bar, or behind it; a success for which there is no room is blue, and that must do."""
-    starts = sorted((rows.index(node), start) for node, _, start, _ in bars)
+    starts = sorted((places[node], start) for node, _, start, _ in bars)
     for node, status, start, length in bars:
-        place = rows.index(node)
+        place = places[node]
         needed = width * len(status) / LETTERS
-        following = min((other for row, other in starts if row == place and other > start), default=float("inf"))
+        after = bisect_right(starts, (place, start))
+        following = starts[after][1] if after < len(starts) and starts[after][0] == place else float("inf")
         if length > needed:
             colour = "white" if status == "succeeded" else "black"
             ax.text(start + length / 2, place, status, ha="center", va="center", fontsize=8, color=colour)

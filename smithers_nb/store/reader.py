@@ -139,12 +139,12 @@ class Reader:
             below.setdefault(row[5], []).append(row)
         return Tree(_nodes(below, None)), {row[0]: row[11] for row in rows}
 
-    def reads(self, execution_id: str) -> dict[str, dict[str, int]]:
+    def reads(self, execution_id: str) -> dict[NodePath, dict[str, int]]:
         """Return the keys that each component reads now, with the frame since which it does."""
         sql = "SELECT component, key, from_frame FROM reads WHERE execution_id = ? AND to_frame IS NULL"
-        found: dict[str, dict[str, int]] = {}
+        found: dict[NodePath, dict[str, int]] = {}
         for component, key, since in self.query(sql, (execution_id,)).rows:
-            found.setdefault(component, {})[key] = since
+            found.setdefault(NodePath(component), {})[key] = since
         return found
 
     def tasks(self, execution_id: str) -> list[dict[str, Any]]:
@@ -164,7 +164,10 @@ class Reader:
             " WHERE execution_id = ? AND status = 'waiting' ORDER BY asked_at",
             (execution_id,),
         ).rows
-        return [Question(*row[:5], Stored(row[5], "json"), json.loads(row[6])) for row in rows]
+        return [
+            Question(id, task_id, node_id, kind, prompt, Stored(payload, "json"), json.loads(options))
+            for id, task_id, node_id, kind, prompt, payload, options in rows
+        ]
 
     def loops(self, execution_id: str) -> list[tuple[str, int, Any]]:
         """Return (node id, iteration, status) of every loop that is in the plan."""

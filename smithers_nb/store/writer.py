@@ -1,10 +1,10 @@
-"""The only SQL that writes. Each function runs inside one transaction, on the connection's thread."""
+"""What a running execution writes. Each function runs inside one transaction, on the connection's thread."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 
@@ -104,9 +104,9 @@ class FrameCommit:
     """(node id, from_frame) of the node versions that end with this frame."""
     opened: list[TreeNode]
     """The nodes that get a new version."""
-    read_no_more: list[tuple[str, str, int]]
+    read_no_more: Sequence[tuple[str, str, int]]
     """(component, key, from_frame) of what components stop to read."""
-    read_anew: list[tuple[str, str]]
+    read_anew: Sequence[tuple[str, str]]
     """(component, key) of what they begin to read."""
     tasks: list[TaskStart]
     loops: list[tuple[str, LoopState]]

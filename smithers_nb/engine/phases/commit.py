@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from time import perf_counter
 
+from ...identity import Path
 from ...nodes.diff import Changes
 from ...nodes.tree import Tree, TreeNode
 from ...store import writer
@@ -76,8 +77,8 @@ def _closed(live: Live, changes: Changes, opened: list[TreeNode]) -> list[tuple[
 
 
 def _reads(
-    known: Mapping[str, Mapping[str, int]], rendered: Rendered | None
-) -> tuple[list[tuple[str, str, int]], list[tuple[str, str]]]:
+    known: Mapping[Path, Mapping[str, int]], rendered: Rendered | None
+) -> tuple[list[tuple[Path, str, int]], list[tuple[Path, str]]]:
     """Return what components read no more, as (component, key, from_frame), and what they read anew."""
     instances = rendered.instances if rendered else {}
     touched = rendered.touched if rendered else None
