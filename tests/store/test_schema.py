@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from smithers_nb import Execution, Step, Store
+from smithers_nb import Approval, Execution, If, Step, Store, Task
 from smithers_nb.errors import SchemaVersionError, StoreDamagedError, StoreError, UnknownExecutionError
 from smithers_nb.store import connection
 
@@ -93,6 +93,44 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(
     store = Store(tmp_path / "t.db")
     assert store.sql("SELECT sql FROM sqlite_master ORDER BY name").values.tolist() == before
     assert run_of(Step()).run_sync().status == "finished"
+
+
+def as_of(version: int, new: Path, old: Path) -> None:
+    """Write what a file holds into another one, as the release with that schema version would have had it."""
+    with sqlite3.connect(old) as db:
+        for _, _, sql in connection.migrations()[:version]:
+            db.executescript(sql)
+        db.execute("ATTACH ? AS new", (str(new),))
+        for (table,) in db.execute("SELECT name FROM main.sqlite_master WHERE type = 'table'").fetchall():
+            there = {row[1] for row in db.execute(f"PRAGMA new.table_info({table})")}
+            both = ", ".join(f'"{row[1]}"' for row in db.execute(f"PRAGMA main.table_info({table})") if row[1] in there)
+            db.execute(f"INSERT INTO main.{table} ({both}) SELECT {both} FROM new.{table}")
+        db.execute("DELETE FROM schema_migrations WHERE version > ?", (version,))
+    db.close()
+
+
+@pytest.mark.parametrize("version", range(1, len(connection.migrations())))
+def test_a_file_of_an_earlier_version_is_migrated_and_its_execution_goes_on(
+    version: int, run_of: Any, tmp_path: Path
+) -> None:
+    asks = version > 1  # The first release had no approvals.
+    app = [
+        Task(id="done", run=lambda: 1, on_finished=lambda r, ctx: ctx.state.set("n", 1)),
+        If(condition=asks)[Approval(id="ok", prompt="Go?", on_finished=lambda r, ctx: ctx.state.set("ok", r.output))],
+    ]
+    ex = run_of(app)
+    assert ex.run_sync().status == ("waiting" if asks else "finished")
+    ex.close()
+    as_of(version, tmp_path / "t.db", tmp_path / "old.db")
+    with Execution.resume(app, store=tmp_path / "old.db") as again:
+        if asks:
+            assert list(again.df.approvals.task_id) == list(again.df.approvals.approval_id) == ["ok@1"]
+            again.answer("ok", "approve")
+        again.state.set("more", 1)
+        assert again.run_sync().status == "finished"
+        assert dict(again.state) == {"n": 1, "more": 1, **({"ok": "approve"} if asks else {})}
+        assert list(again.df.handlers.node_id) == ["done", *(["ok"] if asks else [])]
+        assert again.store.check().ok, again.store.check()
 
 
 def newer(path: Path) -> None:
