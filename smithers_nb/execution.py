@@ -148,6 +148,8 @@ class Execution:
         if orphans not in get_args(Orphans):
             raise ValueError(f"orphans={orphans!r} is none of {', '.join(get_args(Orphans))}.")
         file = store if isinstance(store, Store) else Store(store)
+        if os.path.exists(file.path):
+            engine.call(_brought_up(file.path))
         reader = file.reader
         wanted = id or name or _newest(reader)
         found = reader.execution(reader.execution_id(wanted))
@@ -541,6 +543,11 @@ def _root(app: object, props: Mapping[str, Any] | None) -> object:
     if props:
         raise PropError(f"props= goes with a component; this app is a {type(app).__name__} that has its own.")
     return app
+
+
+async def _brought_up(path: str) -> None:
+    """Let SQLite repair what a killed process left, and bring an older release's file up to this one's schema."""
+    await (await Database.open(path)).close()
 
 
 def _first_state(state: Mapping[str, Any]) -> dict[str, Stored]:

@@ -98,7 +98,9 @@ def test_over_time_the_bars_are_as_long_as_the_tasks_took(ex: Any) -> None:
     drawn = {(label, round(since, 6)): until - since for label, since, until, _ in bars(ax)}
     for task in ended.itertuples():
         since = round((task.started_at - tasks.started_at.min()).total_seconds(), 6)
-        (length,) = [length for (label, begun), length in drawn.items() if label.endswith(f"#{task.node_id}") and begun == since]
+        (length,) = [
+            length for (label, begun), length in drawn.items() if label.endswith(f"#{task.node_id}") and begun == since
+        ]
         assert length == pytest.approx((task.ended_at - task.started_at).total_seconds(), abs=1e-5)
 
 

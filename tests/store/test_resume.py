@@ -12,7 +12,7 @@ import pytest
 from smithers_nb import Each, Execution, Phase, Task, component
 from smithers_nb.engine.code import code_hash
 from smithers_nb.engine.opening import CRASHES
-from smithers_nb.errors import AppChangedWarning, EngineVersionError, StoreError
+from smithers_nb.errors import AppChangedWarning, EngineVersionError, StoreError, UnknownExecutionError
 
 DIES = """
 import os
@@ -208,3 +208,29 @@ def test_an_execution_of_a_newer_engine_is_refused_and_not_touched(
     else:
         again = resumed(Outer)
         assert again.df.executions.engine_version[0] == "0.1.0"
+
+
+# ---- a file that was being made --------------------------------------------------------------------------------
+
+HALF_MADE = """
+import os
+from smithers_nb import Execution, Step
+from smithers_nb.store import connection
+
+def killed(*_):
+    os.kill(os.getpid(), 9)
+
+connection._apply = killed
+Execution(Step(), store="t.db")
+"""
+
+
+def test_a_process_that_was_killed_while_it_made_the_file_leaves_one_without_executions(
+    python: Any, tmp_path: Path
+) -> None:
+    python(HALF_MADE)
+    assert (tmp_path / "t.db").exists()
+    with pytest.raises(UnknownExecutionError, match="has no execution yet"):
+        Execution.resume(Outer, store=tmp_path / "t.db")
+    with Execution(Outer, store=tmp_path / "t.db") as ex:
+        assert ex.run_sync().status == "finished"

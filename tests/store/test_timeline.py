@@ -311,7 +311,9 @@ def test_after_a_prune_the_story_begins_later(run_of: Any) -> None:
     ex.run_sync()
     ex.store.prune(keep_frames=2)
     story = ex.df.timeline()
-    assert story.text[story.what == "frame"].tolist() == [text for frame, what, text in STORY if what == "frame" and frame >= 4]
+    assert story.text[story.what == "frame"].tolist() == [
+        text for frame, what, text in STORY if what == "frame" and frame >= 4
+    ]
     assert "mounted" not in set(story.what)
     assert ex.df.why("draft").text[0] == 'on_finished of claude#draft wrote draft = "A draft."'
 

@@ -54,14 +54,18 @@ def App(ctx: Any, runs: UserList[str]) -> Any:
     return [
         Step(id="s", name=f"n is {n}"),
         Each(items=ctx.state.get("items", []), key=str, render=lambda item: Worker(name=item, runs=runs)),
-        Phase(name="a")[Claude(id="c", model=scripted("x"), on_finished=lambda r: ctx.state.set("said", r.output))["go"]],
+        Phase(name="a")[
+            Claude(id="c", model=scripted("x"), on_finished=lambda r: ctx.state.set("said", r.output))["go"]
+        ],
         Task(id="quiet", run=int, on_finished=lambda r: None),
         Phase(name="b")[
             Ralph(id="loop", until=ctx.state.get("turns", 0) >= 3)[
                 Task(id="turn", run=lambda: runs.append("turn"), on_finished=lambda r: ctx.state.update("turns", more))
             ]
         ],
-        Phase(name="c")[Approval(id="ask", prompt=f"go on with {n}?", on_finished=lambda r: ctx.state.set("choice", r.output))],
+        Phase(name="c")[
+            Approval(id="ask", prompt=f"go on with {n}?", on_finished=lambda r: ctx.state.set("choice", r.output))
+        ],
         Effect(id="e", deps=[ctx.state.get("items", [])], run=lambda: runs.append("effect")),
     ]
 
@@ -178,11 +182,17 @@ def test_what_was_pruned_is_gone_and_what_was_kept_is_as_it_was(run_of: Any) -> 
     id, last = ex.execution_id, ex.recorded
     kept = range(last - 3, last + 1)
     before = frames_of(ex.store, id, kept)
-    rows = sum(len(getattr(ex.df, table)) for table in ("frames", "nodes", "state", "transitions", "handlers", "effects"))
+    rows = sum(
+        len(getattr(ex.df, table)) for table in ("frames", "nodes", "state", "transitions", "handlers", "effects")
+    )
     pruned = ex.store.prune(keep_frames=4)
     assert frames_of(ex.store, id, kept) == before
-    left = sum(len(getattr(ex.df, table)) for table in ("frames", "nodes", "state", "transitions", "handlers", "effects"))
-    assert rows - left == sum(count for table, count in pruned.rows.items() if table not in ("model_calls", "events", "reads"))
+    left = sum(
+        len(getattr(ex.df, table)) for table in ("frames", "nodes", "state", "transitions", "handlers", "effects")
+    )
+    assert rows - left == sum(
+        count for table, count in pruned.rows.items() if table not in ("model_calls", "events", "reads")
+    )
     assert pruned.rows["frames"] == last - 4
     assert f"frames: {last - 4}" in repr(pruned)
     assert list(ex.df.frames.frame) == list(kept)
@@ -213,7 +223,10 @@ def test_what_was_spent_stays_known_and_what_runs_keeps_its_calls(run_of: Any) -
     cost = ex.df.tasks.input_tokens.sum()
     assert ex.store.prune(keep_frames=2).rows["model_calls"] == 1
     assert ex.df.tasks.input_tokens.sum() == cost > 0
-    raw(ex.store.path, "UPDATE tasks SET settled_at_frame = NULL, ended_at = NULL, status = 'pending' WHERE node_id = 'c'")
+    raw(
+        ex.store.path,
+        "UPDATE tasks SET settled_at_frame = NULL, ended_at = NULL, status = 'pending' WHERE node_id = 'c'",
+    )
     raw(
         ex.store.path,
         "INSERT INTO model_calls (execution_id, task_id, turn, attempt, model, request, response, ms)"
@@ -336,7 +349,9 @@ def outcome(path: str, id: str, after: list[Any], runs: UserList[str]) -> Any:
 @given(before=OPS, keep=st.integers(1, 6), after=OPS)
 @example(before=[("items", ["a"]), ("label", "x"), ("label", "y"), ("n", 1)], keep=1, after=[("label", "")])
 @example(before=[("items", ["a"]), ("items", []), ("items", ["a"]), ("n", 1)], keep=2, after=[("turns", 0)])
-def test_whatever_ran_the_kept_frames_are_equal_and_what_follows_is_the_same(before: Any, keep: int, after: Any) -> None:
+def test_whatever_ran_the_kept_frames_are_equal_and_what_follows_is_the_same(
+    before: Any, keep: int, after: Any
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path, runs = os.path.join(folder, "a.db"), UserList[str]()
         ex = happens(Execution(App(runs=runs), store=path), [*before, ("n", 9)], App(runs=runs))
