@@ -11,6 +11,7 @@ PYTHON ?= python3
 EXTRAS ?= test
 NOTEBOOK ?= notebooks/01_first_frames.ipynb
 CHECK ?=
+ONLY ?=
 PYTEST_ARGS ?=
 
 VENV := .venv
@@ -59,8 +60,8 @@ test: ## the gate: lint, types, widget, notebooks, browser; everything but the l
 test-long: system $(DEVELOP) ## the campaigns of many minutes
 	@$(PY) -m pytest -m long $(PYTEST_ARGS)
 
-bench: $(DEVELOP) ## measure against the budgets
-	@$(PY) -m tests.bench
+bench: $(DEVELOP) $(VENV)/.installed-peers ## measure against the budgets (ONLY=name: one of them)
+	@$(PY) -m tests.bench $(if $(ONLY),--only $(ONLY))
 
 lint: stage-lint ## ruff, mypy, and the widget's biome and tsc
 
@@ -104,6 +105,10 @@ $(DEVELOP): pyproject.toml $(VENV_MADE)
 	@echo "Installing smithers_nb[$(EXTRAS)] into $(VENV)"
 	@$(PIP_INSTALL) -e '.[$(EXTRAS)]'
 	@touch $@ $(RUNTIME)
+
+# Without them the table still has our own rows, and says what is missing.
+$(VENV)/.installed-peers: pyproject.toml | $(DEVELOP)
+	@$(PIP_INSTALL) -e '.[$(EXTRAS),peers]' && touch $@ || echo "The peers could not be installed: their rows will say so." >&2
 
 $(NODE_MODULES): widgets/package-lock.json | need-node
 	@cd widgets && npm ci --no-audit --no-fund
