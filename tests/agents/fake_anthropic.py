@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .fake_replies import Asked, Reply, Status
+from .fake_replies import Asked, Reply, Status, spoken
 
 TYPES = {
     400: "invalid_request_error",
@@ -25,16 +25,27 @@ def asked(number: int, headers: Mapping[str, str], body: dict[str, Any]) -> Aske
         api="anthropic",
         stream=bool(body.get("stream")),
         turn=1 + sum(message["role"] == "assistant" for message in messages),
-        prompt=_text(messages[0]["content"]),
-        key=headers.get("x-api-key", ""),
+        prompt="".join(part.get("text", "") for part in _parts(messages[0]["content"])),
+        key=headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer "),
         body=body,
     )
 
 
-def _text(content: Any) -> str:
-    if isinstance(content, str):
-        return content
-    return "".join(part.get("text", "") for part in content)
+def refusal(body: dict[str, Any]) -> str | None:
+    """Return what the API has against the messages, if so: a call without its result, or an empty text."""
+    messages = [_parts(message["content"]) for message in body["messages"]]
+    for here, after in zip(messages, [*messages[1:], []], strict=True):
+        if any(part["type"] == "text" and not part["text"] for part in here):
+            return "text content blocks must be non-empty"
+        calls = {part["id"] for part in here if part["type"] == "tool_use"}
+        results = {part["tool_use_id"] for part in after if part["type"] == "tool_result"}
+        if calls != results:
+            return f"tool_use and tool_result blocks don't match: {calls} and {results}"
+    return None
+
+
+def _parts(content: Any) -> list[dict[str, Any]]:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
 def error(status: Status) -> dict[str, Any]:
@@ -90,23 +101,16 @@ def _blocks(asked: Asked, reply: Reply) -> Iterator[tuple[dict[str, Any], dict[s
         deltas.append({"type": "signature_delta", "signature": signature})
         start = {"type": "thinking", "thinking": "", "signature": ""}
         yield start, {"thinking": reply.thinking, "signature": signature}, deltas
+    reply = spoken(asked, reply)
     if reply.pieces:
         deltas = [{"type": "text_delta", "text": piece} for piece in reply.pieces]
         yield {"type": "text", "text": ""}, {"text": "".join(reply.pieces)}, deltas
-    for n, (name, arguments) in enumerate(calls_of(asked, reply)):
+    for n, (name, arguments) in enumerate(reply.calls):
         text = json.dumps(arguments)
         halves = [text[: len(text) // 2], text[len(text) // 2 :]]
         deltas = [{"type": "input_json_delta", "partial_json": half} for half in halves]
         start = {"type": "tool_use", "id": f"toolu_{asked.number}_{n}", "name": name, "input": {}}
         yield start, {"input": arguments}, deltas
-
-
-def calls_of(asked: Asked, reply: Reply) -> list[tuple[str, dict[str, Any]]]:
-    """Return the tool calls of a reply; structured output is one of the tool that is offered for it."""
-    calls = list(reply.calls)
-    if reply.output is not None:
-        calls.append((next(name for name in asked.tools if name.startswith("final_result")), reply.output))
-    return calls
 
 
 def events(asked: Asked, reply: Reply) -> Iterator[tuple[bool, str]]:

@@ -6,8 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .fake_anthropic import calls_of
-from .fake_replies import Asked, Reply, Status
+from .fake_replies import Asked, Reply, Status, spoken
 
 CODES = {401: "invalid_api_key", 402: "insufficient_quota", 429: "rate_limit_exceeded"}
 
@@ -51,6 +50,17 @@ def _text(content: Any) -> str:
     return "".join(part.get("text", "") for part in content)
 
 
+def refusal(body: dict[str, Any]) -> str | None:
+    """Return what the API has against the messages, if so: a call without its result, or the other way round."""
+    calls, results = [], []
+    for message in body["messages"] if "messages" in body else body["input"]:
+        calls += [one["id"] for one in message.get("tool_calls") or ()]
+        calls += [message["call_id"]] if message.get("type") == "function_call" else []
+        results += [message["tool_call_id"]] if message.get("role") == "tool" else []
+        results += [message["call_id"]] if message.get("type") == "function_call_output" else []
+    return None if sorted(calls) == sorted(results) else f"calls {calls} have the results {results}"
+
+
 # ---- chat completions ------------------------------------------------------------------------------------------
 
 
@@ -61,7 +71,7 @@ def _chat_calls(asked: Asked, reply: Reply) -> list[dict[str, Any]]:
             "type": "function",
             "function": {"name": name, "arguments": json.dumps(arguments)},
         }
-        for n, (name, arguments) in enumerate(calls_of(asked, reply))
+        for n, (name, arguments) in enumerate(spoken(asked, reply).calls)
     ]
 
 
@@ -71,7 +81,11 @@ def _chat_usage(reply: Reply) -> dict[str, int]:
 
 
 def chat_answer(asked: Asked, reply: Reply) -> dict[str, Any]:
-    message: dict[str, Any] = {"role": "assistant", "content": "".join(reply.pieces) or None, "refusal": None}
+    message: dict[str, Any] = {
+        "role": "assistant",
+        "content": "".join(spoken(asked, reply).pieces) or None,
+        "refusal": None,
+    }
     if calls := _chat_calls(asked, reply):
         message["tool_calls"] = calls
     return {
@@ -99,7 +113,7 @@ def chat_events(asked: Asked, reply: Reply) -> Iterator[tuple[bool, str]]:
         return _data({**base, "choices": [choice]})
 
     yield False, chunk({"role": "assistant", "content": ""})
-    for piece in reply.pieces:
+    for piece in spoken(asked, reply).pieces:
         yield True, chunk({"content": piece})
     calls = _chat_calls(asked, reply)
     for n, one in enumerate(calls):
@@ -151,6 +165,7 @@ def _response(asked: Asked, status: str) -> dict[str, Any]:
 
 def _items(asked: Asked, reply: Reply) -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = []
+    reply = spoken(asked, reply)
     if reply.pieces:
         part = {"type": "output_text", "text": "".join(reply.pieces), "annotations": []}
         items.append(
@@ -162,7 +177,7 @@ def _items(asked: Asked, reply: Reply) -> list[dict[str, Any]]:
                 "content": [part],
             }
         )
-    for n, (name, arguments) in enumerate(calls_of(asked, reply)):
+    for n, (name, arguments) in enumerate(reply.calls):
         items.append(
             {
                 "id": f"fc_{asked.number}_{n}",
@@ -194,7 +209,7 @@ def responses_events(asked: Asked, reply: Reply) -> Iterator[tuple[bool, str]]:
             empty = {**item, "status": "in_progress", "content": []}
             yield False, event("response.output_item.added", output_index=index, item=empty)
             yield False, event("response.content_part.added", **at, part={**part, "text": ""})
-            for piece in reply.pieces:
+            for piece in spoken(asked, reply).pieces:
                 yield True, event("response.output_text.delta", **at, delta=piece, logprobs=[])
             yield False, event("response.output_text.done", **at, text=part["text"], logprobs=[])
             yield False, event("response.content_part.done", **at, part=part)

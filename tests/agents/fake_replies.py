@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -54,7 +55,7 @@ class Reply:
     calls: tuple[tuple[str, dict[str, Any]], ...] = ()
     """Name and arguments of each tool call."""
     output: dict[str, Any] | None = None
-    """Structured output: a call of the tool that pydantic-ai offers for it."""
+    """Structured output: a call of the tool that pydantic-ai offers for it, or JSON if it asks for that."""
     input_tokens: int = 10
     output_tokens: int = 5
     delay_s: float = 0.0
@@ -81,6 +82,16 @@ class Garbage:
 
     body: str = "<html>a proxy's front page</html>"
     content_type: str = "text/html"
+
+
+def spoken(asked: Asked, reply: Reply) -> Reply:
+    """Return the reply with its structured output as the request wants it."""
+    if reply.output is None:
+        return reply
+    tool = next((name for name in asked.tools if name.startswith("final_result")), None)
+    if tool is None:
+        return replace(reply, output=None, pieces=(*reply.pieces, json.dumps(reply.output)))
+    return replace(reply, output=None, calls=(*reply.calls, (tool, reply.output)))
 
 
 Act = Reply | Status | Hang | Refuse | Garbage

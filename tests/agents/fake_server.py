@@ -41,6 +41,9 @@ class Entry:
     outcome: str = "open"
     """``open``, ``sent`` (to the last byte, to a client that was still there), ``cut`` or ``gone`` (the client)."""
 
+    sent: int = 0
+    """How many events of a stream were."""
+
     def as_json(self) -> str:
         return json.dumps(
             {
@@ -63,12 +66,13 @@ class Api:
     asked: Callable[[int, dict[str, str], dict[str, Any]], Asked]
     answer: Callable[[Asked, Reply], dict[str, Any]]
     events: Callable[[Asked, Reply], Iterator[tuple[bool, str]]]
+    refusal: Callable[[dict[str, Any]], str | None]
     error: Callable[[Status], dict[str, Any]]
     failure: Callable[[Status], str]
 
 
-ANTHROPIC = (fake_anthropic.error, fake_anthropic.failure)
-OPENAI = (fake_openai.error, fake_openai.failure)
+ANTHROPIC = (fake_anthropic.refusal, fake_anthropic.error, fake_anthropic.failure)
+OPENAI = (fake_openai.refusal, fake_openai.error, fake_openai.failure)
 APIS = {
     "/v1/messages": Api(fake_anthropic.asked, fake_anthropic.answer, fake_anthropic.events, *ANTHROPIC),
     "/v1/chat/completions": Api(fake_openai.asked, fake_openai.chat_answer, fake_openai.chat_events, *OPENAI),
@@ -79,9 +83,10 @@ APIS = {
 class FakeServer:
     """A server on 127.0.0.1, on a thread and a loop of its own.
 
-    ``acts`` are given to the requests in order, the last one again and again; or one function of the request.
-    ``per_second`` makes it answer 429 to every request beyond that many within any second. ``log`` is a file that gets a
-    line of JSON as each request arrives and another as it ends.
+    ``acts`` are given to the requests in order, the last one again and again; or one function of the request. Messages
+    that the API would not take, such as a tool call without its result, get its 400. ``per_second`` makes it answer 429
+    to every request beyond that many within any second. ``log`` is a file that gets a line of JSON as each request
+    arrives and another as it ends.
     """
 
     def __init__(
@@ -97,6 +102,8 @@ class FakeServer:
         self.retry_after = retry_after
         self.requests: list[Entry] = []
         """Every request, in the order of arrival."""
+        self.mistakes: list[BaseException] = []
+        """Errors of the server or its script, not of the client."""
         self._log = log
         self._port = port
         self._recent: deque[float] = deque()
@@ -116,6 +123,7 @@ class FakeServer:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(10)
         assert not self._thread.is_alive(), "the fake provider did not end"
+        assert not self.mistakes, f"the fake provider itself failed: {self.mistakes}"
 
     @property
     def port(self) -> int:
@@ -160,6 +168,8 @@ class FakeServer:
                 await self._client(reader, writer)
             except (ConnectionError, asyncio.CancelledError):
                 pass  # The client has gone, and the log says so; or the test is over.
+            except Exception as error:  # noqa: BLE001  # the end of the test says it
+                self.mistakes.append(error)
             finally:
                 clients.discard(task)
                 writer.close()
@@ -196,6 +206,8 @@ class FakeServer:
         leaving = asyncio.ensure_future(reader.read())
         try:
             await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if answering.done() and not isinstance(answering.exception(), ConnectionError):
+                answering.result()
             if entry.outcome == "open":
                 entry.outcome = "gone"
         finally:
@@ -206,7 +218,8 @@ class FakeServer:
 
     def _arrived(self, path: str, headers: dict[str, str], asked: Asked) -> Entry:
         entry = Entry(asked.number, time.time(), path, headers, asked)
-        entry.act = self._limited() or self.script(asked)
+        wrong = APIS[path].refusal(dict(asked.body))
+        entry.act = self._limited() or (Status(400, message=wrong) if wrong else self.script(asked))
         with self._changed:
             self.requests.append(entry)
         self._note(entry)
@@ -223,6 +236,11 @@ class FakeServer:
             return Status(429, self.retry_after, f"more than {self.per_second} requests in a second")
         self._recent.append(now)
         return None
+
+    def _sent(self, entry: Entry, events: int) -> None:
+        with self._changed:
+            entry.sent = events
+            self._changed.notify_all()
 
     def _note(self, entry: Entry) -> None:
         with self._changed:
@@ -274,6 +292,7 @@ class FakeServer:
                 await asyncio.sleep(reply.delay_s)
             writer.write(_chunk(event))
             await writer.drain()
+            self._sent(entry, n + 1)
         entry.outcome = "sent"
         writer.write(b"0\r\n\r\n")
 
