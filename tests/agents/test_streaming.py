@@ -48,7 +48,8 @@ def piece(payload: Any) -> str:
 
 
 def many(server: Any) -> Any:
-    return Parallel()[[Claude(id=f"c{n}", model=model_at(server))["Write a lot."] for n in range(AGENTS)]]
+    model = model_at(server)
+    return Parallel()[[Claude(id=f"c{n}", model=model)["Write a lot."] for n in range(AGENTS)]]
 
 
 @pytest.mark.parametrize("tokens", [250, pytest.param(5000, marks=pytest.mark.long)])
