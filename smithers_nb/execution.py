@@ -7,15 +7,19 @@ import inspect
 import os
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from pydantic import TypeAdapter, ValidationError
+
 from .agents.pydantic_ai import PydanticAiRunner
+from .agents.runner import Runner
 from .artifacts import Artifact
 from .bridge import engine
 from .engine.context import Context, StateDoor
 from .engine.draft import Draft
 from .engine.lint import lint
+from .engine.live import MAX_AGENTS
 from .engine.loop import Loop
 from .engine.opening import Opening, create, reopen
 from .engine.phases.render import render
@@ -23,6 +27,7 @@ from .engine.place import refuse_while_rendering
 from .engine.purity import Snapshot
 from .errors import NotStorableError, PropError, UnknownExecutionError
 from .nodes.element import Component
+from .nodes.runnable import Limits
 from .nodes.tree import Tree
 from .records import Frame, Phase, Problem, RunResult, Status, Write
 from .store import writer
@@ -35,6 +40,22 @@ from .values import Stored, Unstorable, decode, encode
 from .version import __version__
 
 _runner = PydanticAiRunner()
+_LIMITS: TypeAdapter[dict[str, float]] = TypeAdapter(Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Agents:
+    """How the agents of an execution are run."""
+
+    models: dict[str, Any]
+    limits: dict[str, float]
+    max_agents: int
+    runner: Runner
+
+    def opening(self, app: object, database: Database, strict: bool) -> Opening:
+        """Return what the execution is made of."""
+        return Opening(app, database, self.runner, self.models, strict, self.limits, self.max_agents)
+
 
 Until = Callable[[Frame], bool] | str | None
 
@@ -62,6 +83,13 @@ class Execution:
         How many frames one ``run()`` renders at most.
     durability : {"normal", "full"}
         ``"full"`` also survives a power cut, for a slower COMMIT and FLUSH.
+    limits : dict, optional
+        What all agents together may use: ``turns``, ``tokens``, ``tool_calls``, ``cost_usd``, ``seconds``. At one that
+        is reached the agents that want more fail, with it as their reason.
+    max_agents : int
+        How many agents run at a time; the others are pending until it is their turn.
+    runner : Runner, optional
+        Who runs the agents; without it this process does.
     strict_effects : bool
         Run, clean up and run again each effect when it mounts, to find those that can't take it.
 
@@ -98,6 +126,9 @@ class Execution:
         seed: int = 0,
         max_frames: int = 1000,
         durability: Durability = "normal",
+        limits: Mapping[str, float] | None = None,
+        max_agents: int = MAX_AGENTS,
+        runner: Runner | None = None,
         strict_effects: bool = False,
     ) -> None:
         refuse_while_rendering("an Execution was made")
@@ -111,7 +142,8 @@ class Execution:
         )
         first = _first_state(state or {})
         self._prepare(app, props, store, row, max_frames)
-        engine.call(self._create(row, first, dict(models or {}), durability, strict_effects))
+        agents = Agents(dict(models or {}), _limits(limits), max_agents, runner or _runner)
+        engine.call(self._create(row, first, agents, durability, strict_effects))
 
     @classmethod
     def resume(
@@ -124,6 +156,9 @@ class Execution:
         props: Mapping[str, Any] | None = None,
         models: Mapping[str, Any] | None = None,
         max_frames: int = 1000,
+        limits: Mapping[str, float] | None = None,
+        max_agents: int = MAX_AGENTS,
+        runner: Runner | None = None,
     ) -> Self:
         """Go on with an execution of the file, after a restart or a crash.
 
@@ -150,7 +185,7 @@ class Execution:
         )
         ex = cls.__new__(cls)
         ex._prepare(app, props, file, row, max_frames)
-        engine.call(ex._reopen(row, dict(models or {})))
+        engine.call(ex._reopen(row, Agents(dict(models or {}), _limits(limits), max_agents, runner or _runner)))
         return ex
 
     # ---- moving ------------------------------------------------------------------------------------------------
@@ -371,6 +406,17 @@ class Execution:
         return tuple(self._live.tasks.questions)
 
     @property
+    def tails(self) -> dict[str, str]:
+        """What each agent that runs said last, by node id: up to 2,048 characters."""
+        tails = self._live.stream.tails
+        return {id: tails[task.task_id] for id, task in list(self._live.tasks.items()) if task.task_id in tails}
+
+    @property
+    def waits_until(self) -> dict[str, float]:
+        """When each task that waits to try again does so, by node id, in seconds since the epoch."""
+        return {task.node.id: task.retry_at for task in self._live.tasks.sleeping if task.retry_at is not None}
+
+    @property
     def causes(self) -> tuple[str, ...]:
         """Why another frame is due already; empty if none is."""
         return tuple(self._live.causes)
@@ -421,16 +467,16 @@ class Execution:
         self,
         row: writer.ExecutionRow,
         state: dict[str, Stored],
-        models: dict[str, Any],
+        agents: Agents,
         durability: Durability,
         strict: bool,
     ) -> None:
         database = await Database.open(self.store.path, durability)
-        await self._started(database, create(row, Opening(self._app, database, _runner, models, strict), state))
+        await self._started(database, create(row, agents.opening(self._app, database, strict), state))
 
-    async def _reopen(self, row: writer.ExecutionRow, models: dict[str, Any]) -> None:
+    async def _reopen(self, row: writer.ExecutionRow, agents: Agents) -> None:
         database = await Database.open(self.store.path)
-        await self._started(database, reopen(row, Opening(self._app, database, _runner, models)))
+        await self._started(database, reopen(row, agents.opening(self._app, database, False)))
 
     async def _started(self, database: Database, opening: Awaitable[Loop]) -> None:
         try:
@@ -512,6 +558,16 @@ def _root(app: object, props: Mapping[str, Any] | None) -> object:
     if props:
         raise PropError(f"props= goes with a component; this app is a {type(app).__name__} that has its own.")
     return app
+
+
+def _limits(limits: Mapping[str, float] | None) -> dict[str, float]:
+    try:
+        return _LIMITS.validate_python(dict(limits or {}))
+    except ValidationError as error:
+        raise PropError(
+            f"limits={limits!r} can't be used. It is a dict of turns, tokens, tool_calls, cost_usd and seconds, each "
+            "more than 0."
+        ) from error
 
 
 def _name_of(app: object) -> str:

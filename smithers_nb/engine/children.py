@@ -68,7 +68,15 @@ async def _open(parent: Live, entry: TaskEntry, node: Smithers) -> Loop:
         seed=parent.seed,
         parent_id=parent.execution_id,
     )
-    opening = Opening(component(**node.args), parent.database, parent.runner, parent.models, parent.strict_effects)
+    opening = Opening(
+        component(**node.args),
+        parent.database,
+        parent.runner,
+        parent.models,
+        parent.strict_effects,
+        max_agents=parent.max_agents,
+        budget=parent.budget,
+    )
     try:
         Reader(parent.database.path).execution(row.execution_id)
     except UnknownExecutionError:
