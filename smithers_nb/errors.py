@@ -22,12 +22,16 @@ SmithersError
 │   ├── ExecutionOwnedError
 │   ├── UnknownExecutionError
 │   ├── SchemaVersionError
+│   ├── EngineVersionError
 │   ├── StoreBusyError
 │   └── StoreDamagedError
 └── AgentError
     ├── AgentConfigError
     ├── BudgetExceededError
     └── ApprovalError
+
+UserWarning
+└── AppChangedWarning       an execution goes on with other code
 
 Errors in the JSX of a cell are Python's own ``SyntaxError``, at the line and column of the cell.
 
@@ -44,6 +48,7 @@ from difflib import get_close_matches
 __all__ = [
     "AgentConfigError",
     "AgentError",
+    "AppChangedWarning",
     "ApprovalError",
     "BudgetExceededError",
     "ComponentError",
@@ -51,6 +56,7 @@ __all__ = [
     "DuplicateKeyError",
     "EffectError",
     "EffectLoopError",
+    "EngineVersionError",
     "EventPropError",
     "ExecutionOwnedError",
     "HandlerError",
@@ -71,6 +77,9 @@ __all__ = [
     "UnknownExecutionError",
     "UnknownTagError",
 ]
+
+LONGEST_PATH = 300
+"""Characters of a path that a message shows; the attribute has all of it."""
 
 PACKAGE = os.path.dirname(__file__)
 
@@ -134,12 +143,16 @@ class SmithersError(Exception):
 
     def __str__(self) -> str:
         place = [
-            *([self.path] if self.path else []),
+            *([_middle_cut(self.path)] if self.path else []),
             *([f"frame {self.frame}"] if self.frame is not None else []),
             *([self.source] if self.source else []),
         ]
         message = super().__str__()
         return f"{message} ({', '.join(place)})" if place else message
+
+
+def _middle_cut(path: str) -> str:
+    return path if len(path) <= LONGEST_PATH else f"{path[: LONGEST_PATH // 2]}…{path[-LONGEST_PATH // 2 :]}"
 
 
 class PlanError(SmithersError):
@@ -226,6 +239,14 @@ class SchemaVersionError(StoreError):
     """The file was written by a newer release."""
 
 
+class EngineVersionError(StoreError):
+    """The execution was last run by a newer release."""
+
+
+class AppChangedWarning(UserWarning):
+    """An execution goes on with other code than it ran with."""
+
+
 class StoreBusyError(StoreError):
     """Another process held the file's write lock for longer than we wait."""
 
@@ -264,7 +285,16 @@ def traceback_of(error: BaseException) -> str:
         # An error of our own making has no frame of the user's: then all are shown.
         shown.stack = traceback.StackSummary.from_list(user or list(shown.stack))
         shown = shown.__cause__ or shown.__context__
-    return "".join(found.format())
+    return clean("".join(found.format()))
+
+
+def clean(text: str) -> str:
+    """Return text that UTF-8 can hold: a lone surrogate becomes its escape.
+
+    >>> clean("a\\ud800b")
+    'a\\\\ud800b'
+    """
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def _inside(filename: str) -> bool:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 import os
 import secrets
+import warnings
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -16,16 +15,19 @@ from .agents.pydantic_ai import PydanticAiRunner
 from .agents.runner import Runner
 from .artifacts import Artifact
 from .bridge import engine
+from .engine.code import code_hash, name_of
 from .engine.context import Context, StateDoor
 from .engine.draft import Draft
 from .engine.lint import lint
 from .engine.live import MAX_AGENTS
 from .engine.loop import Loop
-from .engine.opening import Opening, create, reopen
+from .engine.opening import Opening, Orphans, create, reopen
 from .engine.phases.render import render
 from .engine.place import refuse_while_rendering
 from .engine.purity import Snapshot
-from .errors import NotStorableError, PropError, UnknownExecutionError
+from .engine.state import check_key
+from .errors import AppChangedWarning, NotStorableError, PropError, SmithersError, UnknownExecutionError, clean
+from .nodes.diff import diff
 from .nodes.element import Component
 from .nodes.runnable import Limits
 from .nodes.tree import Tree
@@ -132,11 +134,13 @@ class Execution:
         strict_effects: bool = False,
     ) -> None:
         refuse_while_rendering("an Execution was made")
+        if clean(name) != name:
+            raise NotStorableError(f"name={name!r} contains a lone surrogate, which is no valid text.")
         row = writer.ExecutionRow(
             execution_id=secrets.token_hex(6),
             name=name,
-            app=_name_of(app),
-            code_hash=_code_hash(app),
+            app=name_of(app),
+            code_hash=code_hash(app),
             engine_version=__version__,
             seed=seed,
         )
@@ -159,18 +163,25 @@ class Execution:
         limits: Mapping[str, float] | None = None,
         max_agents: int = MAX_AGENTS,
         runner: Runner | None = None,
+        orphans: Orphans = "retry",
     ) -> Self:
         """Go on with an execution of the file, after a restart or a crash.
 
         Its frames go on where they ended. A task that had ended is not run again; if its handler's writes were not
-        flushed, the handler is called again. A task that was running is run again.
+        flushed, the handler is called again. What becomes of a task that was running, ``orphans`` says: ``"retry"``
+        runs it again, ``"fail"`` ends it as failed (``on_error`` is called), ``"ask"`` asks a person with an approval.
+
+        If the app's code is not what it was, ``AppChangedWarning`` says what that means for the recorded nodes.
 
         ``id`` or ``name`` says which one; by name it is the newest. Without either it is the newest of all.
 
         Raises:
             UnknownExecutionError: if there is none.
             ExecutionOwnedError: if another living process has it.
+            EngineVersionError: if a newer release of smithers_nb has run it.
         """
+        if orphans not in get_args(Orphans):
+            raise ValueError(f"orphans={orphans!r} is none of {', '.join(get_args(Orphans))}.")
         file = store if isinstance(store, Store) else Store(store)
         reader = file.reader
         wanted = id or name or _newest(reader)
@@ -178,14 +189,17 @@ class Execution:
         row = writer.ExecutionRow(
             found["execution_id"],
             found["name"],
-            _name_of(app),
-            _code_hash(app),
-            found["engine_version"],
+            name_of(app),
+            code_hash(app),
+            __version__,
             found["seed"],
         )
         ex = cls.__new__(cls)
         ex._prepare(app, props, file, row, max_frames)
-        engine.call(ex._reopen(row, Agents(dict(models or {}), _limits(limits), max_agents, runner or _runner)))
+        agents = Agents(dict(models or {}), _limits(limits), max_agents, runner or _runner)
+        engine.call(ex._reopen(row, agents, orphans))
+        if row.code_hash != found["code_hash"]:
+            warnings.warn(AppChangedWarning(ex._what_changed()), stacklevel=2)
         return ex
 
     # ---- moving ------------------------------------------------------------------------------------------------
@@ -253,7 +267,7 @@ class Execution:
         Raises:
             ApprovalError: if none of that id waits, or it does not offer the choice.
         """
-        engine.call(self._live.answer(approval_id, choice, comment))
+        engine.call(self._live.answer(approval_id, choice, clean(comment) if comment else comment))
 
     def cancel(self, node_id: str) -> None:
         """Cancel the task of a node; its ``on_error`` gets the result, if it has one.
@@ -278,7 +292,7 @@ class Execution:
             ComponentError, PlanError, PurityError: if the new app can't be rendered; then the old one stays.
         """
         root = _root(app, props)
-        engine.call(self._swap(root, _name_of(app), _code_hash(app)))
+        engine.call(self._swap(root, name_of(app), code_hash(app)))
 
     def edit_pending(self, id: str, value: object) -> None:
         """Change the value of a pending write while its frame is at rest; recorded as an operator's.
@@ -474,9 +488,24 @@ class Execution:
         database = await Database.open(self.store.path, durability)
         await self._started(database, create(row, agents.opening(self._app, database, strict), state))
 
-    async def _reopen(self, row: writer.ExecutionRow, agents: Agents) -> None:
+    async def _reopen(self, row: writer.ExecutionRow, agents: Agents, orphans: Orphans) -> None:
         database = await Database.open(self.store.path)
-        await self._started(database, reopen(row, agents.opening(self._app, database, False)))
+        opening = replace(agents.opening(self._app, database, False), orphans=orphans)
+        await self._started(database, reopen(row, opening))
+
+    def _what_changed(self) -> str:
+        """Say what other code means for the nodes of the last recorded frame."""
+        before, name = self._live.tree, f"the code of {self.name} is not what ran before"
+        try:
+            after = self.preview()
+        except SmithersError as error:
+            return f"{name}, and can't be rendered: {error}"
+        changes = diff(before, after)
+        gone, new = ", ".join(changes.unmounted[:5]) or "none", ", ".join(changes.mounted[:5]) or "none"
+        return (
+            f"{name}. State and history stay; nodes are told by their ids: {len(before.index) - len(changes.unmounted)}"
+            f" of {len(before.index)} go on with their tasks, gone (their tasks are cancelled): {gone}, new: {new}."
+        )
 
     async def _started(self, database: Database, opening: Awaitable[Loop]) -> None:
         try:
@@ -535,7 +564,7 @@ class Execution:
             raise
         self._app = app
         live.changed = None
-        await live.database.transaction(writer.swap_app, live.execution_id, live.frame, name, code_hash)
+        await live.database.transaction(writer.swap_app, live.execution_id, live.frame, name, code_hash, __version__)
         live.cause("the app was swapped")
 
     async def _preview(self) -> Tree:
@@ -548,8 +577,10 @@ class Execution:
             return
         self._closed = True
         engine.forget(self._close)
-        await self._loop.close()
-        await self._live.database.close()
+        try:
+            await self._loop.close()
+        finally:
+            await self._live.database.shared.close()
 
 
 def _root(app: object, props: Mapping[str, Any] | None) -> object:
@@ -570,24 +601,10 @@ def _limits(limits: Mapping[str, float] | None) -> dict[str, float]:
         ) from error
 
 
-def _name_of(app: object) -> str:
-    found = app.name if isinstance(app, Component) else getattr(getattr(app, "component", None), "name", None)
-    return str(found or getattr(app, "type", type(app).__name__))
-
-
-def _code_hash(app: object) -> str:
-    """Return 12 hex digits of the app's source; of its description where it has none."""
-    function = getattr(app, "function", None) or getattr(getattr(app, "component", None), "function", None)
-    try:
-        code = inspect.getsource(function) if function else repr(app)
-    except (OSError, TypeError):
-        code = repr(app)
-    return hashlib.sha256(code.encode("utf-8", "replace")).hexdigest()[:12]
-
-
 def _first_state(state: Mapping[str, Any]) -> dict[str, Stored]:
     encoded = {}
     for key, value in state.items():
+        check_key(key)
         try:
             encoded[key] = encode(value)
         except Unstorable as why:

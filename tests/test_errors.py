@@ -32,11 +32,13 @@ TREE = {
     "ExecutionOwnedError": "StoreError",
     "UnknownExecutionError": "StoreError",
     "SchemaVersionError": "StoreError",
+    "EngineVersionError": "StoreError",
     "StoreBusyError": "StoreError",
     "StoreDamagedError": "StoreError",
     "AgentError": "SmithersError",
     "AgentConfigError": "AgentError",
     "ApprovalError": "AgentError",
+    "AppChangedWarning": "UserWarning",
 }
 
 

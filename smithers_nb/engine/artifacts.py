@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..artifacts import MOST_BYTES, Artifact, ArtifactKind, image_type, why_not_a_link
-from ..errors import NotStorableError
+from ..errors import NotStorableError, clean
 from ..store import writer
 from .place import TaskScope, place_of, refuse_when_closed, refuse_while_rendering
 from .state import Transaction
@@ -96,8 +96,8 @@ class ArtifactDoor:
             _check_size(kind, len(_json(kind, content)))
         place = place_of(self._ctx)
         node_id = place.node_id if isinstance(place, Transaction | TaskScope) else None
-        id = secrets.token_hex(4) if key is None else str(key)
-        made = Artifact(id, kind, title, content, node_id, self._live.frame)
+        id = secrets.token_hex(4) if key is None else clean(str(key))
+        made = Artifact(id, kind, None if title is None else clean(str(title)), content, node_id, self._live.frame)
         refuse_when_closed(place, f"artifact {id!r}")
         if isinstance(place, Transaction):
             place.artifacts.append(made)

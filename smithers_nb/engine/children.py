@@ -13,6 +13,7 @@ from ..store.reader import Reader
 from ..store.writer import ExecutionRow
 from ..values import decode
 from ..version import __version__
+from .code import code_hash
 from .opening import Opening, create, reopen
 
 if TYPE_CHECKING:
@@ -63,14 +64,14 @@ async def _open(parent: Live, entry: TaskEntry, node: Smithers) -> Loop:
         execution_id=hashlib.sha256(f"{parent.execution_id}/{entry.task_id}".encode()).hexdigest()[:12],
         name=f"{parent.name}/{entry.node.id}",
         app=component.name,
-        code_hash="",
+        code_hash=code_hash(component),
         engine_version=__version__,
         seed=parent.seed,
         parent_id=parent.execution_id,
     )
     opening = Opening(
         component(**node.args),
-        parent.database,
+        parent.database.shared,
         parent.runner,
         parent.models,
         parent.strict_effects,

@@ -19,6 +19,7 @@ from ..nodes.tree import EMPTY, Tree, TreeNode
 from ..records import LoopKey, LoopState, Phase, Scope, Write
 from ..store.connection import Database
 from ..store.lease import Lease
+from ..store.owned import OwnedDatabase
 from ..store.writer import TaskEnd, Work, add_event
 from ..values import Unstorable, decode, encode
 from .agents import Budget
@@ -66,7 +67,7 @@ class Live:
         self.name = name
         self.app = app
         """The root: any child that RENDER knows how to place."""
-        self.database = database
+        self.database = OwnedDatabase(database, execution_id, lease)
         self.runner = runner
         self.models = models
         self.strict_effects = strict_effects
@@ -101,6 +102,8 @@ class Live:
         """A sum of hashes of all values, kept up by FLUSH at the cost of what changed."""
         self.since: dict[str, int] = {}
         """from_frame of every node's open version."""
+        self.reads: dict[str, dict[str, int]] = {}
+        """By component path: the keys that it reads, with the from_frame of their row."""
         self.tasks = Tasks(self)
         self.stream = Stream(self)
         self.effect_runs: dict[str, EffectMemory] = {}
@@ -172,7 +175,7 @@ class Live:
 
     def asks(self, id: str) -> bool:
         """Whether an approval of this id, or of this node, waits here or in a child."""
-        here = any(id in (entry.task_id, entry.node.id) for entry in self.tasks.blocked)
+        here = any(id in (e.question.approval_id, e.node.id) for e in self.tasks.asking if e.question)
         return here or any(child.live.asks(id) for child in self.tasks.children.values())
 
     async def edit_pending(self, draft: Draft | None, id: str, value: object) -> None:

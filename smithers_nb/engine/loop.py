@@ -62,7 +62,7 @@ class Loop:
         """It has ended, and nothing is outstanding."""
         self._seen: dict[int, list[Tree]] = {}
         """By the signature of the state: the plans over it since something last came from outside."""
-        self._phases: AsyncGenerator[Phase] | None = None
+        self._phases: AsyncGenerator[Phase | StoreError] | None = None
         self._command = asyncio.Lock()
         self._moving: asyncio.Task[object] | None = None
         self._pausing = False
@@ -134,16 +134,19 @@ class Loop:
 
     async def close(self) -> None:
         """Stop what runs and give the lease back; the execution can be resumed from the file."""
+        live = self.live
         await self._halt("stopped")
-        await self.live.tasks.interrupt()
+        try:
+            await live.tasks.interrupt()
+        except ExecutionOwnedError as taken:
+            logger.warning("%s is closed here: %s", live.name, taken)
         await self._abandon()
         self._heart.cancel()
-        live = self.live
         live.closed = True
         await live.watch.stopped()
         await live.recorded()
         await live.stream.written()
-        await live.database.transaction(writer.release_lease, live.execution_id, live.lease)
+        await live.database.release()
 
     # ---- advancing ---------------------------------------------------------------------------------------------
 
@@ -197,6 +200,8 @@ class Loop:
         except BaseException:
             await self._abandon()
             raise
+        if isinstance(done, StoreError):
+            raise done
         if done is Phase.FLUSH:
             self._phases = None
             await self._after_flush()
@@ -311,7 +316,7 @@ class Loop:
         return [
             id
             for id, task in tasks.items()
-            if task.status in ("failed", "cancelled") and "on_error" not in task.node.events
+            if task.status in ("failed", "cancelled", "abandoned") and "on_error" not in task.node.events
         ]
 
     async def _enter(self, status: Status, reason: str) -> None:
@@ -343,7 +348,7 @@ class Loop:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
             try:
-                await live.database.transaction(writer.renew_lease, live.execution_id, live.lease)
+                await live.database.transaction(writer.heartbeat, live.execution_id, live.lease)
             except ExecutionOwnedError as taken:
                 # The next COMMIT raises it where a person can see it.
                 self.reason = str(taken)

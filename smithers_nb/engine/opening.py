@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from ..agents.runner import Runner
+from ..errors import EngineVersionError
 from ..nodes.tree import Tree
 from ..records import LoopState, TaskResult
 from ..store import writer
 from ..store.connection import Database
 from ..store.lease import Lease
 from ..store.reader import Reader
-from ..values import Stored, decode
+from ..values import Stored, decode, encode
 from .agents import Budget
 from .live import MAX_AGENTS, EffectMemory, Live
 from .loop import Loop
 from .state import Cell
-from .tasks import TaskEntry
+from .tasks import GIVE_UP, ORPHAN, RUN_AGAIN, TaskEntry
+
+Orphans = Literal["retry", "fail", "ask"]
+"""What becomes of a task that was running when its process ended."""
+
+CRASHES = 3
+"""A task whose process ended so often, beyond its attempts, is not run again: it may be what ends the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,7 @@ class Opening:
     max_agents: int = MAX_AGENTS
     budget: Budget | None = None
     """The parent's, for a child."""
+    orphans: Orphans = "retry"
 
 
 async def create(row: writer.ExecutionRow, opening: Opening, state: dict[str, Stored]) -> Loop:
@@ -51,16 +60,20 @@ async def reopen(row: writer.ExecutionRow, opening: Opening) -> Loop:
 
     Raises:
         ExecutionOwnedError: if another living process has it.
+        EngineVersionError: if a newer release has run it.
     """
     lease = Lease()
     id = row.execution_id
-    await opening.database.transaction(writer.claim_execution, id, lease)
     reader = Reader(opening.database.path)
+    before = reader.execution(id)
+    _check_version(row, before["engine_version"])
+    await opening.database.transaction(writer.claim_execution, id, lease)
     last = reader.last_frame(id)
     state = reader.state(id, last + 1)
     live = _live(row, opening, lease, {key: Cell(*found) for key, found in state.items()})
     live.frame = last
     live.tree, live.since = reader.tree(id, last)
+    live.reads = reader.reads(id)
     live.loops = {
         (node.loop, node_id): LoopState(iteration, status)
         for node_id, iteration, status in reader.loops(id)
@@ -70,9 +83,26 @@ async def reopen(row: writer.ExecutionRow, opening: Opening) -> Loop:
     live.effect_runs = {
         node: EffectMemory(deps) for node, deps in reader.effect_deps(id).items() if node in live.tree.index
     }
-    await _load_tasks(live, reader, live.tree)
-    live.cause("resumed")
+    await _load_tasks(live, reader, live.tree, opening.orphans)
+    if (row.code_hash, row.engine_version) != (before["code_hash"], before["engine_version"]):
+        code = row.app, row.code_hash, row.engine_version
+        await live.database.transaction(writer.swap_app, id, last, *code)
+        live.cause("resumed with other code")
+    else:
+        live.cause("resumed")
     return Loop(live)
+
+
+def _check_version(row: writer.ExecutionRow, before: str) -> None:
+    def numbers(version: str) -> list[int]:
+        return [int(number) for number in re.findall(r"\d+", version)]
+
+    if numbers(before) > numbers(row.engine_version):
+        raise EngineVersionError(
+            f"execution {row.name!r} was last run by smithers_nb {before}, this is {row.engine_version}: what it "
+            "recorded may not be understood. Nothing was changed; it can be read. Upgrade to go on with it: "
+            "pip install -U smithers_nb."
+        )
 
 
 def _live(row: writer.ExecutionRow, opening: Opening, lease: Lease, cells: dict[str, Cell]) -> Live:
@@ -92,8 +122,8 @@ def _live(row: writer.ExecutionRow, opening: Opening, lease: Lease, cells: dict[
     )
 
 
-async def _load_tasks(live: Live, reader: Reader, tree: Tree) -> None:
-    """Load the newest task of each mounted node; what ran is to be run again, and what has no node is given up."""
+async def _load_tasks(live: Live, reader: Reader, tree: Tree, orphans: Orphans) -> None:
+    """Load the newest task of each mounted node. What has no node is given up; what ran is an orphan."""
     newest: dict[str, dict[str, Any]] = {}
     rows = reader.tasks(live.execution_id)
     for row in rows:
@@ -102,17 +132,39 @@ async def _load_tasks(live: Live, reader: Reader, tree: Tree) -> None:
             newest[node.id] = row
     kept = {row["task_id"] for row in newest.values()}
     lost = [row["task_id"] for row in rows if row["task_id"] not in kept and row["settled_at_frame"] is None]
-    ran = [row["task_id"] for row in newest.values() if row["status"] == "running"]
-    await live.database.transaction(_sorted_out, live.execution_id, ran, lost, live.frame)
+    ran = [row for row in newest.values() if row["status"] == "running"]
+    await live.database.transaction(_sorted_out, live.execution_id, ran, lost, live.frame, orphans)
+    now = {row["task_id"]: row for row in reader.tasks(live.execution_id)} if ran else {}
+    asked = {question.task_id: question for question in reader.questions(live.execution_id)}
     for id, row in newest.items():
-        entry = _entry(TaskEntry(row["task_id"], tree.index[id]), row)
-        entry.status = "pending" if entry.status == "running" else entry.status
+        entry = _entry(TaskEntry(row["task_id"], tree.index[id]), now.get(row["task_id"], row))
+        entry.question = asked.get(entry.task_id)
         live.tasks.add(entry)
 
 
-def _sorted_out(db: Any, execution_id: str, ran: list[str], lost: list[str], frame: int) -> None:
-    writer.release_tasks(db, execution_id, ran, "its process ended")
+def _sorted_out(
+    db: Any, execution_id: str, ran: list[dict[str, Any]], lost: list[str], frame: int, orphans: Orphans
+) -> None:
     writer.abandon_tasks(db, execution_id, lost, frame)
+    for row in ran:
+        id, node_id, attempt = row["task_id"], row["node_id"], row["attempt"]
+        ended = f"the process that ran {node_id} ended"
+        if orphans == "ask":
+            prompt = f"{ended} before {node_id} did. It may have done a part of its work. Run it again?"
+            empty, options = encode(None), [RUN_AGAIN, GIVE_UP]
+            writer.ask(
+                db,
+                execution_id,
+                writer.Question(f"{id}:{ORPHAN}{attempt}", id, node_id, ORPHAN, prompt, empty, options),
+            )
+        elif orphans == "fail":
+            error = f"{ended} before {node_id} did, and orphans='fail' says not to run it again"
+            writer.end_task(db, execution_id, writer.TaskEnd(id, "failed", attempt, error=error))
+        elif attempt >= row["max_attempts"] + CRASHES:
+            error = f"{ended} while it ran for the {attempt}th time; perhaps it is what ends it. ex.retry runs it again"
+            writer.end_task(db, execution_id, writer.TaskEnd(id, "abandoned", attempt, error=error))
+        else:
+            writer.release_tasks(db, execution_id, [id], "its process ended")
 
 
 def _entry(entry: TaskEntry, row: dict[str, Any]) -> TaskEntry:

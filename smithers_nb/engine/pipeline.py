@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
+from ..errors import ExecutionOwnedError, StoreError
 from ..records import Phase
 from ..store.connection import uncancelled
 from .draft import Draft
@@ -18,11 +19,12 @@ from .phases.snapshot import snapshot
 from .state import first_values
 
 
-async def frame(live: Live, draft: Draft) -> AsyncGenerator[Phase]:
+async def frame(live: Live, draft: Draft) -> AsyncGenerator[Phase | StoreError]:
     """Take the draft of a frame through its phases, and yield after each.
 
     A step rests after EFFECTS, with the frame's writes pending. Whoever abandons the generator leaves a frame row
-    that says ``open``; a task whose handler was called and not flushed is handled again by a later frame.
+    that says ``open``; a task whose handler was called and not flushed is handled again by a later frame. A FLUSH
+    that the file did not take is yielded as its error, and tried again by the next ``anext``.
     """
     with draft.timed(Phase.SNAPSHOT):
         snapshot(live, draft)
@@ -50,6 +52,12 @@ async def frame(live: Live, draft: Draft) -> AsyncGenerator[Phase]:
         await effects(live, draft)
     yield Phase.EFFECTS
 
-    with draft.timed(Phase.FLUSH):
-        await uncancelled(flush(live, draft))
+    while draft.phase is not Phase.FLUSH:
+        try:
+            with draft.timed(Phase.FLUSH):
+                await uncancelled(flush(live, draft))
+        except ExecutionOwnedError:
+            raise
+        except StoreError as failed:  # The file is locked, the disk is full: the same writes are tried again.
+            yield failed
     yield Phase.FLUSH

@@ -95,6 +95,7 @@ class RenderScope:
 
     def read(self, key: str, default: Any = None, scope: Scope = "state") -> Any:  # Any: it is what the user stored
         """Return the snapshot's value and remember that it was read."""
+        check_key(key)
         cell = self.snapshot.of(scope).get(key)
         self.reads[read_name(scope, key)] = cell.stored if cell else None
         if cell is None:

@@ -60,6 +60,8 @@ class Rendered:
     readers: dict[str, frozenset[Path]] = field(default_factory=dict)
     """By key: the components that read it."""
     always: frozenset[Path] = frozenset()
+    touched: frozenset[Path] | None = None
+    """The components that were placed anew, or are gone, since the frame before; None for any."""
     globals: dict[Component, list[object]] = field(default_factory=dict)
     """By component: the values of the globals and closed-over names that its function reads."""
 

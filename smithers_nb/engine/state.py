@@ -244,7 +244,7 @@ def check_key(key: object) -> None:
         NotStorableError: naming it.
     """
     try:
-        if isinstance(key, str) and key.encode() is not None:
+        if isinstance(key, str) and (key.isascii() or key.encode()):
             return
         why = f"it is a {type(key).__name__}; use a str"
     except UnicodeEncodeError:

@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CANCELLED = "it was cancelled by hand"
+ORPHAN = "orphan"
+"""Kind of the question about a task whose process ended while it ran …"""
+RUN_AGAIN = "run again"
+GIVE_UP = "give up"
+"""… and its options."""
 ENDED = frozenset({"succeeded", "failed", "cancelled", "abandoned"})
 
 
@@ -48,6 +53,8 @@ class TaskEntry:
     unmounted: bool = False
     interrupted: bool = False
     """It was stopped by a person and will be run again."""
+    question: writer.Question | None = None
+    """What it waits for a person to answer, while it is blocked."""
     handle: asyncio.Task[None] | None = None
     spent: Spent = field(default_factory=Spent)
     """What an agent has used."""
@@ -84,7 +91,7 @@ class TaskEntry:
     def event(self) -> str | None:
         """The handler that its end calls, if the node has one for it."""
         wanted = "on_finished" if self.status == "succeeded" else "on_error"
-        return wanted if self.status in ("succeeded", "failed", "cancelled") and wanted in self.node.events else None
+        return wanted if self.status in ENDED and wanted in self.node.events else None
 
     @property
     def max_attempts(self) -> int:
@@ -150,9 +157,9 @@ class Tasks(Mapping[str, TaskEntry]):
         return [entry for entry in self.running if entry.task_id in self._live.progress]
 
     @property
-    def blocked(self) -> list[TaskEntry]:
+    def asking(self) -> list[TaskEntry]:
         """Tasks of mounted nodes that wait for a person."""
-        return [entry for entry in self._open.values() if self._asks(entry) and not entry.unmounted]
+        return [entry for entry in self._open.values() if entry.question is not None and not entry.unmounted]
 
     @property
     def sleeping(self) -> list[TaskEntry]:
@@ -161,15 +168,13 @@ class Tasks(Mapping[str, TaskEntry]):
         inner = [entry for child in self.children.values() for entry in child.live.tasks.sleeping]
         return sorted([*own, *inner], key=lambda entry: entry.retry_at or 0.0)
 
-    @staticmethod
-    def _asks(entry: TaskEntry) -> bool:
-        return entry.status == "blocked" and entry.retry_at is None
-
     @property
     def waits_for_people(self) -> bool:
         """Whether nothing but a person's answer can bring this on, here or in a child."""
         left = self._left
-        return bool(left) and all(self._asks(entry) or self._child(entry, "waits_for_people") for entry in left)
+        return bool(left) and all(
+            entry.question is not None or self._child(entry, "waits_for_people") for entry in left
+        )
 
     @property
     def waits(self) -> bool:
@@ -189,7 +194,7 @@ class Tasks(Mapping[str, TaskEntry]):
     def questions(self) -> list[str]:
         """Ids of the nodes that wait for a person's answer, those of children too."""
         inner = [id for child in self.children.values() for id in child.live.tasks.questions]
-        return [entry.node.id for entry in self.blocked] + inner
+        return [entry.node.id for entry in self.asking] + inner
 
     @property
     def outstanding(self) -> bool:
@@ -250,38 +255,45 @@ class Tasks(Mapping[str, TaskEntry]):
         """Put the question where a person finds it; the task waits for the answer."""
         live = self._live
         question = writer.Question(
-            entry.task_id,
-            entry.node.id,
-            approval.kind,
-            approval.prompt,
-            _stored(entry, approval.payload),
-            approval.options,
+            approval_id=entry.task_id,
+            task_id=entry.task_id,
+            node_id=entry.node.id,
+            kind=approval.kind,
+            prompt=approval.prompt,
+            payload=_stored(entry, approval.payload),
+            options=approval.options,
         )
         await live.database.transaction(writer.ask, live.execution_id, question)
-        entry.status = "blocked"
+        entry.status, entry.question = "blocked", question
 
     async def answer(self, id: str, choice: str, comment: str | None) -> None:
-        """Answer an approval by its id or its node's; its task ends with the choice.
+        """Answer a question by its id or its node's. An approval's task ends with the choice; one whose process had
+        ended is run again, or fails.
 
         Raises:
             ApprovalError: if none of that id waits, or it does not offer the choice.
         """
-        entry = next((entry for entry in self.blocked if id in (entry.task_id, entry.node.id)), None)
-        if entry is None:
+        asking = ((entry, entry.question) for entry in self.asking if entry.question)
+        entry, question = next(
+            ((entry, asked) for entry, asked in asking if id in (asked.approval_id, asked.node_id)), (None, None)
+        )
+        if entry is None or question is None:
             waiting = ", ".join(self.questions) or "none"
             raise ApprovalError(f"no approval {id!r} waits for an answer. Waiting: {waiting}.", node_id=id)
-        options = entry.node.props.get("options", ["approve", "deny"])
-        if choice not in options if isinstance(options, list) else True:
+        if choice not in question.options:
             raise ApprovalError(
-                f"{choice!r} is no choice of {entry.node.id}: it offers {options}.", node_id=entry.node.id
+                f"{choice!r} is no choice of {entry.node.id}: it offers {question.options}.", node_id=entry.node.id
             )
         live = self._live
-        end = writer.TaskEnd(entry.task_id, "succeeded", 1, encode(choice))
-        await live.database.transaction(writer.answer, live.execution_id, end, choice, comment)
-        entry.result = TaskResult(
-            entry.node.id, entry.task_id, "succeeded", choice, comment or choice, None, 1, {}, None, 0.0
-        )
-        self.ended(end)
+        end = _end_by_answer(entry, question, choice, comment)
+        await live.database.transaction(writer.answer, live.execution_id, question, choice, comment, end)
+        entry.question = None
+        if end is not None:
+            self.ended(end)
+            return
+        self.version += 1
+        entry.status = "pending"
+        live.cause(f"{entry.node.id} is run again: {question.kind} was answered with {choice}")
 
     async def cancel(self, node_id: str) -> None:
         """End the task of a node by hand; its ``on_error`` gets the result, if it has one.
@@ -416,7 +428,7 @@ class Tasks(Mapping[str, TaskEntry]):
         self._live.progress.pop(end.task_id, None)
         if (entry := self._open.get(end.task_id)) and entry.result:
             self.version += 1
-            entry.status = entry.result.status
+            entry.status, entry.question = entry.result.status, None
             self._live.cause(f"{entry.node.id} {end.status}")
         self._live.observers.notify()
 
@@ -485,6 +497,24 @@ class Tasks(Mapping[str, TaskEntry]):
             ledger = TaskLedger(self._live, entry)
             reply: AgentReply = await _timed(self._live.runner.submit(task, ledger), getattr(node, "timeout_s", None))
             return reply
+
+
+def _end_by_answer(
+    entry: TaskEntry, question: writer.Question, choice: str, comment: str | None
+) -> writer.TaskEnd | None:
+    """Return how the answer ends the task, and give the task its result; None if it is to be run again."""
+    if question.kind == ORPHAN:
+        if choice == RUN_AGAIN:
+            return None
+        error = comment or question.prompt
+        entry.result = TaskResult(
+            entry.node.id, entry.task_id, "failed", None, error, error, entry.attempt, {}, None, 0.0
+        )
+        return writer.TaskEnd(entry.task_id, "failed", entry.attempt, error=error)
+    entry.result = TaskResult(
+        entry.node.id, entry.task_id, "succeeded", choice, comment or choice, None, 1, {}, None, 0.0
+    )
+    return writer.TaskEnd(entry.task_id, "succeeded", 1, encode(choice))
 
 
 def stale_call(live: Live, entry: TaskEntry, status: str, call_id: str | None = None) -> HandlerCall | None:

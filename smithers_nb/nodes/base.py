@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, SkipValidation, ValidationError
 
-from ..errors import PropError, did_you_mean
+from ..errors import PropError, clean, did_you_mean
 from ..values import shown
 from . import handlers as events
 from . import source as sources
@@ -49,6 +49,9 @@ class NodeBase(BaseModel):
             super().__init__(**props, handlers=handlers, children=children, source=source)
         except ValidationError as error:
             raise _prop_error(type(self), tag, error, source) from None
+        except RecursionError:
+            raise PropError(f"a prop of <{tag}> is nested too deeply for Python.", source=source) from None
+        _check_text(tag, props, source)
 
     def __getitem__(self, children: object) -> Self:
         """Set the children, ``Phase(name="a")[first, second]``, and return the node."""
@@ -85,12 +88,29 @@ def declared(node: type[NodeBase]) -> tuple[tuple[str, object], ...]:
     )
 
 
+def _short(value: object) -> str:
+    try:
+        return f"{value!r:.80}"
+    except RecursionError:
+        return f"a {type(value).__name__} that is nested too deeply for Python"
+
+
 def flat_text(children: object, *, keep_blank: bool) -> Children:
     """Return children as a tuple, without the blank text that a container's layout leaves behind."""
     given = children if isinstance(children, tuple) else tuple(children) if isinstance(children, list) else (children,)
     if keep_blank:
         return given
     return tuple(child for child in given if not (isinstance(child, str) and not child.strip()))
+
+
+def _check_text(tag: str, props: dict[str, Any], source: str | None) -> None:
+    for name, value in props.items():
+        if isinstance(value, str) and not value.isascii() and clean(value) != value:
+            raise PropError(
+                f"prop {name!r} of <{tag}> contains a lone surrogate ({value!r:.60}), which is no valid text: no file "
+                "and no model takes it. Decode it with errors='replace' where it comes from.",
+                source=source,
+            )
 
 
 def _prop_error(node: type[NodeBase], tag: str, error: ValidationError, source: str | None) -> PropError:
@@ -105,5 +125,7 @@ def _prop_error(node: type[NodeBase], tag: str, error: ValidationError, source: 
     elif first["type"] == "missing":
         message = f"<{tag}> needs the prop {prop!r}: {prop}={{…}}."
     else:
-        message = f"prop {prop!r} of <{tag}>: {first['msg'][:1].lower()}{first['msg'][1:]}, got {first['input']!r:.80}."
+        message = (
+            f"prop {prop!r} of <{tag}>: {first['msg'][:1].lower()}{first['msg'][1:]}, got {_short(first['input'])}."
+        )
     return PropError(message, source=source)

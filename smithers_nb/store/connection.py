@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
 import sqlite3
 from collections.abc import Awaitable, Callable
@@ -11,11 +12,12 @@ from contextlib import closing
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Concatenate, Literal, ParamSpec, TypeVar
 
 import aiosqlite
 
-from ..errors import SchemaVersionError, StoreBusyError, StoreDamagedError, StoreError
+from ..errors import NotStorableError, SchemaVersionError, StoreBusyError, StoreDamagedError, StoreError
 
 logger = logging.getLogger(__name__)
 
@@ -120,6 +122,11 @@ class mapped:  # reads as a statement: with mapped(path): …
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, sqlite3.Error):
             raise store_error(self.path, error) from error
+        if isinstance(error, UnicodeEncodeError):
+            raise NotStorableError(
+                f"a text contains a lone surrogate ({error.object[error.start : error.end + 20]!r}), which is no valid "
+                f"text: {self.path} can't hold it. Nothing was changed."
+            ) from error
 
 
 def store_error(path: str, error: sqlite3.Error) -> StoreError:
@@ -163,17 +170,35 @@ def _prepared(path: str, durability: Durability) -> sqlite3.Connection:
     """Open, check and migrate; on the connection's thread."""
     if Path(path).is_dir():
         raise StoreError(f"{path} is a folder. Name a file in it, such as {path}/smithers.db.")
+    if Path(path).exists() and not os.access(path, os.W_OK):
+        # SQLite would leave a log beside it that can't be written either, and stays.
+        raise StoreError(
+            f"{path} can't be written: it is read-only. Check the file's permissions; Store(path) reads it as it is."
+        )
     connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
     try:
         connection.execute("PRAGMA foreign_keys = ON")
         _version(connection, path)  # Looked at before anything is changed: it may be another program's.
-        connection.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(connection)
         connection.execute(f"PRAGMA synchronous = {durability.upper()}")
         migrate(connection, path)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch to the write-ahead log. SQLite itself does not wait for the others who do so at the same moment."""
+    deadline = monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if not getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY") or monotonic() > deadline:
+                raise
+        sleep(0.01)
 
 
 def migrations() -> list[tuple[int, str, str]]:

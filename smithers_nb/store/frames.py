@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..nodes import xml
+from . import plots, timeline
+from .prune import refuse_pruned
 from .reader import Parameters, Reader
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 TABLES = (
     "executions",
@@ -155,25 +159,30 @@ class DataFrames:
         return self._table("breakpoints")
 
     def state_at(self, frame: int) -> pd.DataFrame:
-        """Return what frame ``frame`` read, one row per key: key, value, type, from_frame."""
-        import pandas as pd
+        """Return what frame ``frame`` read, one row per key: key, value, type, from_frame.
 
+        Raises:
+            StoreError: if the frame was pruned.
+        """
+        refuse_pruned(self._reader, self._one(), frame)
         rows = self._reader.state(self._one(), frame)
-        found = pd.DataFrame(
+        return frame_from(
             [(key, stored.text, stored.type, since) for key, (stored, since) in rows.items()],
-            columns=["key", "value", "type", "from_frame"],
-            dtype="object",
+            {"key": "TEXT", "value": "JSON TEXT", "type": "TEXT", "from_frame": "INTEGER"},
         )
-        return _typed(found, {"key": "TEXT", "value": "JSON TEXT", "type": "TEXT", "from_frame": "INTEGER"})
 
     def tree_at(self, frame: int) -> pd.DataFrame:
         """Return the plan of a frame, one row per node in document order: depth, type, node_id, path, key, text,
         attributes.
 
         ``attributes`` holds the attributes as they appear in the XML, as a dict.
+
+        Raises:
+            StoreError: if the frame was pruned.
         """
         import pandas as pd
 
+        refuse_pruned(self._reader, self._one(), frame)
         tree, _ = self._reader.tree(self._one(), frame)
         rows = []
         depth: dict[str | None, int] = {None: -1}
@@ -185,15 +194,57 @@ class DataFrames:
         found = pd.DataFrame(rows, columns=["depth", "type", "node_id", "path", "key", "text", "attributes"])
         return found.astype({"depth": "Int64"})
 
+    def timeline(self) -> pd.DataFrame:
+        """Return what happened, one row per thing, in order: execution_id, frame, phase, at, what, status, node_id,
+        task_id, key, id, cause_id, text.
+
+        ``text`` says it in words. ``what`` is execution, frame, mounted, unmounted, updated, task started, task ended,
+        model call, tool call, approval, handler, effect, write, artifact or event. ``at`` is empty where only the
+        order is known. ``cause_id`` is the ``id`` of what made it happen: of the rows before it that have this id,
+        the last one. Streamed pieces are left to ``stream_events``.
+        """
+        return frame_from(timeline.timeline(self._reader, self._execution_id), timeline.COLUMNS)
+
+    def why(self, key: str, frame: int | None = None) -> pd.DataFrame:
+        """Return how the value of a state key came to be: rows of ``timeline``, from the write back to its root.
+
+        ``frame`` is the frame that reads the value; without one it is the newest value. No rows: it was never
+        written, or that was pruned.
+        """
+        rows = timeline.timeline(self._reader, self._one())
+        return frame_from(timeline.why(rows, key, frame), timeline.COLUMNS)
+
+    def plot_tasks(self, by: Literal["frame", "time"] = "frame", ax: Axes | None = None) -> Axes:
+        """Draw the tasks as bars over the frames, or over the seconds since the first of them started; return the axes.
+
+        A row per node; blue succeeded, orange did not, white is under way. The status stands beside the bar.
+
+        Raises:
+            ImportError: if matplotlib is not installed.
+        """
+        self._one()
+        return plots.tasks(self.tasks, self.nodes, self.frames, by, ax)
+
+    def plot_state(self, key: str, ax: Axes | None = None) -> Axes:
+        """Draw the history of a state key over the frames that read it: numbers as a line, other values as bands.
+
+        Raises:
+            KeyError: if the key never had a value.
+            ImportError: if matplotlib is not installed.
+        """
+        return plots.state(self.state, key, self._reader.last_frame(self._one()), ax)
+
     def __dir__(self) -> list[str]:
-        return [*TABLES, "state_at", "tree_at"]
+        return [*TABLES, "state_at", "tree_at", "timeline", "why", "plot_tasks", "plot_state"]
 
     def __repr__(self) -> str:
         return f"<DataFrames of {self._reader.path}: {', '.join(TABLES)}>"
 
     def _one(self) -> str:
         if self._execution_id is None:
-            raise AttributeError("state_at and tree_at belong to one execution: store.open(name).df, or ex.df")
+            raise AttributeError(
+                "state_at, tree_at, why and the plots belong to one execution: store.open(name).df, or ex.df"
+            )
         return self._execution_id
 
     def _table(self, name: str) -> pd.DataFrame:
@@ -213,6 +264,13 @@ def frame_of(reader: Reader, sql: str, parameters: Parameters, kinds: dict[str, 
     # Without a dtype pandas would guess one from the values, and another where there are none.
     frame = pd.DataFrame(found.rows, columns=found.columns, dtype=None if kinds is None else "object")
     return frame if kinds is None else _typed(frame, kinds)
+
+
+def frame_from(rows: Sequence[tuple[object, ...]], kinds: dict[str, str]) -> pd.DataFrame:
+    """Return rows as a DataFrame with the columns and dtypes of ``kinds``, as in ``schema.sql``."""
+    import pandas as pd
+
+    return _typed(pd.DataFrame(rows, columns=list(kinds), dtype="object"), kinds)
 
 
 def _typed(frame: pd.DataFrame, kinds: dict[str, str]) -> pd.DataFrame:

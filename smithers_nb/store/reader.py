@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -18,6 +19,7 @@ from ..identity import Path as NodePath
 from ..nodes.tree import Tree, TreeNode
 from ..values import Stored
 from .connection import BUSY_TIMEOUT_S, mapped
+from .writer import Question
 
 Parameters = Sequence[object] | Mapping[str, object]
 
@@ -36,6 +38,10 @@ _DENIED = frozenset(
 )
 _ASKING = frozenset({"table_info", "table_xinfo", "table_list", "index_list", "index_info", "foreign_key_list"})
 """Pragmas that only tell something, whatever they are given."""
+
+
+_SPANS = ", ".join(f"({4**n})" for n in range(8)) + ", (1000000000)"
+"""The spans of closed intervals, as in ``schema.sql``."""
 
 
 class ReadOnlyError(StoreError):
@@ -78,7 +84,10 @@ class Reader:
 
     def kinds(self, table: str) -> dict[str, str]:
         """Return the declared type of each column, in order: ``{"frame": "INTEGER", …}``."""
-        return {row[1]: row[2] for row in self.query(f"PRAGMA table_info({table})").rows}
+        found = {row[1]: row[2] for row in self.query(f"PRAGMA table_info({table})").rows}
+        if not found:
+            raise StoreError(f"{self.path} has no table {table}: no Execution has been made in it yet.")
+        return found
 
     def execution_id(self, id_or_name: str) -> str:
         """Return the id of an execution, or of the newest with that name.
@@ -118,31 +127,31 @@ class Reader:
 
     def state(self, execution_id: str, frame: int) -> dict[str, tuple[Stored, int]]:
         """Return what frame ``frame`` read, by key: the value, and the first frame that read it."""
-        rows = self.query(
-            "SELECT key, value, type, from_frame FROM state WHERE execution_id = ? AND from_frame <= ?"
-            " AND (to_frame IS NULL OR to_frame > ?) ORDER BY key",
-            (execution_id, frame, frame),
-        ).rows
+        rows = self._held("state", "key, value, type, from_frame", "key", execution_id, frame)
         return {key: (Stored(value, kind), since) for key, value, kind, since in rows}
 
     def tree(self, execution_id: str, frame: int) -> tuple[Tree, dict[str, int]]:
         """Return the plan of a frame, and the first frame of each node's version."""
-        rows = self.query(
-            "SELECT node_id, path, type, key, explicit_id, parent_id, position, props, events, text, source, from_frame"
-            " FROM nodes WHERE execution_id = ? AND from_frame <= ? AND (to_frame IS NULL OR to_frame > ?)"
-            " ORDER BY position",
-            (execution_id, frame, frame),
-        ).rows
+        columns = "node_id, path, type, key, explicit_id, parent_id, position, props, events, text, source, from_frame"
+        rows = self._held("nodes", columns, "position", execution_id, frame)
         below: dict[str | None, list[tuple[Any, ...]]] = {}
         for row in rows:
             below.setdefault(row[5], []).append(row)
         return Tree(_nodes(below, None)), {row[0]: row[11] for row in rows}
 
+    def reads(self, execution_id: str) -> dict[str, dict[str, int]]:
+        """Return the keys that each component reads now, with the frame since which it does."""
+        sql = "SELECT component, key, from_frame FROM reads WHERE execution_id = ? AND to_frame IS NULL"
+        found: dict[str, dict[str, int]] = {}
+        for component, key, since in self.query(sql, (execution_id,)).rows:
+            found.setdefault(component, {})[key] = since
+        return found
+
     def tasks(self, execution_id: str) -> list[dict[str, Any]]:
         """Return the rows of all tasks as dicts, oldest first; with the comment of the person who answered, if any."""
         found = self.query(
             "SELECT tasks.*, approvals.comment FROM tasks LEFT JOIN approvals ON approvals.execution_id ="
-            " tasks.execution_id AND approval_id = task_id WHERE tasks.execution_id = ?"
+            " tasks.execution_id AND approval_id = tasks.task_id WHERE tasks.execution_id = ?"
             " ORDER BY mounted_at_frame, tasks.rowid",
             (execution_id,),
         )
@@ -184,6 +193,15 @@ class Reader:
         """Return when each model of a provider may be asked, as dicts: name, opens_at, next_at …"""
         found = self.query("SELECT * FROM rate_windows ORDER BY name")
         return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+
+    def questions(self, execution_id: str) -> list[Question]:
+        """Return what people are asked, and have not answered."""
+        rows = self.query(
+            "SELECT approval_id, task_id, node_id, kind, prompt, payload, options FROM approvals"
+            " WHERE execution_id = ? AND status = 'waiting' ORDER BY asked_at",
+            (execution_id,),
+        ).rows
+        return [Question(*row[:5], Stored(row[5], "json"), json.loads(row[6])) for row in rows]
 
     def loops(self, execution_id: str) -> list[tuple[str, int, Any]]:
         """Return (node id, iteration, status) of every loop that is in the plan."""
@@ -264,10 +282,25 @@ class Reader:
         ).rows
         return dict(rows)
 
+    def _held(self, table: str, columns: str, order: str, execution_id: str, frame: int) -> list[tuple[Any, ...]]:
+        """Return the versions whose interval holds a frame: at cost of what held then, not of the whole history."""
+        return self.query(
+            f"WITH spans (span) AS (VALUES {_SPANS})"
+            f" SELECT {columns} FROM {table} INDEXED BY {table}_at"
+            " WHERE execution_id = :id AND span IS NULL AND from_frame <= :frame"
+            f" UNION ALL SELECT {columns} FROM spans CROSS JOIN {table} INDEXED BY {table}_at USING (span)"
+            " WHERE execution_id = :id AND from_frame BETWEEN :frame - span + 1 AND :frame AND to_frame > :frame"
+            f" ORDER BY {order}",
+            {"id": execution_id, "frame": frame},
+        ).rows
+
     def _connect(self) -> sqlite3.Connection:
         if not Path(self.path).exists():
             raise StoreError(f"there is no file {self.path}. An Execution makes it; check the name and the folder.")
         uri = f"file:{quote(self.path)}?mode=ro"
+        writable = os.access(self.path, os.W_OK) and os.access(Path(self.path).parent, os.W_OK)
+        if not writable and not Path(f"{self.path}-wal").exists():
+            uri += "&immutable=1"  # Nobody writes it; SQLite would want to make a log beside it.
         return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
 
 

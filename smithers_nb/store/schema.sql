@@ -26,7 +26,8 @@ CREATE TABLE executions (
   created_at TIME TEXT NOT NULL,
   updated_at TIME TEXT NOT NULL,
   result JSON TEXT,
-  result_type TEXT
+  result_type TEXT,
+  owned_since TIME TEXT
 );
 
 -- COMMIT inserts a frame as 'open'; FLUSH makes it 'done'. One that stays open was abandoned.
@@ -95,7 +96,7 @@ CREATE TABLE state (
 
 CREATE INDEX state_at ON state (execution_id, span, from_frame);
 
--- The keys that a component read when it was last called; a component is the id of the node that it stands for.
+-- The keys of the state that a component reads, by the component's path in the plan.
 CREATE TABLE reads (
   execution_id TEXT NOT NULL REFERENCES executions ON DELETE CASCADE,
   component TEXT NOT NULL,
@@ -260,6 +261,7 @@ CREATE TABLE loops (
 CREATE TABLE approvals (
   execution_id TEXT NOT NULL,
   approval_id TEXT NOT NULL,
+  task_id TEXT NOT NULL,
   node_id TEXT NOT NULL,
   kind TEXT NOT NULL,
   prompt TEXT NOT NULL,
@@ -271,7 +273,7 @@ CREATE TABLE approvals (
   asked_at TIME TEXT NOT NULL,
   answered_at TIME TEXT,
   PRIMARY KEY (execution_id, approval_id),
-  FOREIGN KEY (execution_id, approval_id) REFERENCES tasks ON DELETE CASCADE
+  FOREIGN KEY (execution_id, task_id) REFERENCES tasks ON DELETE CASCADE
 );
 
 CREATE TABLE artifacts (

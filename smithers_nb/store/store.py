@@ -8,9 +8,12 @@ import tempfile
 import weakref
 from typing import TYPE_CHECKING
 
-from .frames import DataFrames, frame_of
+from .check import Report, check
+from .frames import DataFrames, frame_from, frame_of
 from .history import History
+from .prune import Pruned, prune
 from .reader import Parameters, Reader
+from .upkeep import Vacuumed, sizes, vacuum
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,6 +66,51 @@ class Store:
             StoreError: if the SQL is wrong, or writes.
         """
         return frame_of(self.reader, query, parameters)
+
+    def size(self) -> pd.DataFrame:
+        """Return who takes the room, the largest first: table, execution_id, rows, bytes.
+
+        ``bytes`` adds up to the file's size, once its write-ahead log is folded in. It counts whole pages, those of
+        the indexes too; where a table holds several executions they share its pages by the length of their rows.
+        """
+        kinds = {"table": "TEXT", "execution_id": "TEXT", "rows": "INTEGER", "bytes": "INTEGER"}
+        return frame_from(sizes(self.reader), kinds)
+
+    def prune(
+        self, *, keep_frames: int | None = None, keep_executions: int | None = None, unfinished: bool = False
+    ) -> Pruned:
+        """Remove history for good; return what was removed, and what was left alone.
+
+        ``keep_frames`` keeps, of every execution, the newest so many frames with their state, plan, writes, handlers,
+        effects and events, and with what made each value that they read. Tasks, approvals, loops, artifacts and
+        breakpoints all stay; of tasks that were dealt with before, the calls of models and tools go, and with them
+        the possibility to replay them. A resumed execution goes on as if nothing had been removed.
+
+        ``keep_executions`` keeps the newest so many executions. A child of a Smithers node goes with its parent. What
+        is open in a process stays, and what can be resumed does unless ``unfinished=True``; so does what a fork that
+        stays was made from. An execution that another process runs is left as it is.
+
+        Raises:
+            ValueError: if neither is given, or one is less than 1.
+            StoreBusyError: if another process is writing for longer than we wait. Nothing was removed.
+        """
+        return prune(self.path, keep_frames, keep_executions, unfinished)
+
+    def vacuum(self) -> Vacuumed:
+        """Write the file anew, without the room that removed rows leave; return its bytes before and after.
+
+        Raises:
+            StoreBusyError: if another process writes, or reads, for longer than we wait.
+        """
+        return vacuum(self.path)
+
+    def check(self) -> Report:
+        """Look whether the file is as it should be; return a report with ``ok`` and ``problems``.
+
+        SQLite's own checks, holes in the frames, intervals that overlap, plans that don't hang together, what is under
+        way with nobody who does it, and whether the writes that were applied give the state that is there.
+        """
+        return check(self.reader)
 
     def __repr__(self) -> str:
         return f"<Store {self.path}>"

@@ -48,8 +48,9 @@ class TaskStart:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a person is asked."""
+    """What a person is asked. The task waits for the answer."""
 
+    approval_id: str
     task_id: str
     node_id: str
     kind: str
@@ -86,6 +87,10 @@ class FrameCommit:
     """(node id, from_frame) of the node versions that end with this frame."""
     opened: list[TreeNode]
     """The nodes that get a new version."""
+    read_no_more: list[tuple[str, str, int]]
+    """(component, key, from_frame) of what components stop to read."""
+    read_anew: list[tuple[str, str]]
+    """(component, key) of what they begin to read."""
     tasks: list[TaskStart]
     loops: list[tuple[str, LoopState]]
     """Loops that begin, go on or end, by node id."""
@@ -130,7 +135,8 @@ def create_execution(db: sqlite3.Connection, row: ExecutionRow, lease: Lease, st
     at = now()
     db.execute(
         "INSERT INTO executions (execution_id, name, parent_id, status, reason, app, code_hash, engine_version, seed,"
-        " owner, lease_expires_at, created_at, updated_at) VALUES (?, ?, ?, 'ready', '', ?, ?, ?, ?, ?, ?, ?, ?)",
+        " owner, owned_since, lease_expires_at, created_at, updated_at)"
+        " VALUES (?, ?, ?, 'ready', '', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             row.execution_id,
             row.name,
@@ -140,6 +146,7 @@ def create_execution(db: sqlite3.Connection, row: ExecutionRow, lease: Lease, st
             row.engine_version,
             row.seed,
             lease.owner,
+            at,
             expiry(),
             at,
             at,
@@ -164,41 +171,58 @@ def claim_execution(db: sqlite3.Connection, execution_id: str, lease: Lease) -> 
         UnknownExecutionError: if there is no such execution.
     """
     row = db.execute(
-        "SELECT owner, lease_expires_at, updated_at, name FROM executions WHERE execution_id = ?", (execution_id,)
+        "SELECT owner, owned_since, updated_at, lease_expires_at, name FROM executions WHERE execution_id = ?",
+        (execution_id,),
     ).fetchone()
     if row is None:
         raise UnknownExecutionError(f"there is no execution {execution_id!r} in this file.")
-    owner, until, since, name = row
+    owner, since, active, until, name = row
     if owner is not None and owner != lease.owner and until > now() and not is_dead(owner):
         raise ExecutionOwnedError(
-            f"execution {name!r} ({execution_id}) is being run by {owner}, last active {since}, until {until}. "
-            "It can be read here; to go on with it, close it there or wait until the lease has run out."
+            f"execution {name!r} ({execution_id}) is being run by {owner} since {since}, last active {active}, its "
+            f"lease holds until {until}. It can be read here; to go on with it, close it there or wait until the "
+            "lease has run out."
         )
     db.execute(
-        "UPDATE executions SET owner = ?, lease_expires_at = ? WHERE execution_id = ?",
-        (lease.owner, expiry(), execution_id),
+        "UPDATE executions SET owner = ?, owned_since = ?, lease_expires_at = ? WHERE execution_id = ?",
+        (lease.owner, now(), expiry(), execution_id),
     )
 
 
-def renew_lease(db: sqlite3.Connection, execution_id: str, lease: Lease) -> None:
-    """Extend our lease.
+def check_owner(db: sqlite3.Connection, execution_id: str, lease: Lease) -> None:
+    """Look whether the execution is still ours.
 
     Raises:
         ExecutionOwnedError: if another process has taken it over meanwhile.
     """
-    cursor = db.execute(
-        "UPDATE executions SET lease_expires_at = ?, updated_at = ? WHERE execution_id = ? AND owner = ?",
-        (expiry(), now(), execution_id, lease.owner),
+    row = db.execute("SELECT owner, owned_since FROM executions WHERE execution_id = ?", (execution_id,)).fetchone()
+    if row is None:
+        raise ExecutionOwnedError(f"execution {execution_id} was deleted from the file. Nothing more is written.")
+    owner, since = row
+    if owner == lease.owner:
+        return
+    who = f"{owner} since {since}" if owner else "another process, which has closed it since"
+    raise ExecutionOwnedError(
+        f"execution {execution_id} was taken over by {who}: this process had not renewed its lease in time. What was "
+        "committed is safe, nothing more is written from here; Execution.resume goes on with it when it is free."
     )
-    if cursor.rowcount == 0:
-        row = db.execute(
-            "SELECT owner, lease_expires_at FROM executions WHERE execution_id = ?", (execution_id,)
-        ).fetchone()
-        owner, until = row or ("nobody: the execution was deleted", "–")
-        raise ExecutionOwnedError(
-            f"execution {execution_id} was taken over by {owner} (until {until}). Nothing more is written from here; "
-            "what was committed is safe."
-        )
+
+
+def renew_lease(db: sqlite3.Connection, execution_id: str, lease: Lease) -> None:
+    """Extend our lease, which ``check_owner`` has found to be ours."""
+    db.execute(
+        "UPDATE executions SET lease_expires_at = ?, updated_at = ? WHERE execution_id = ?",
+        (expiry(), now(), execution_id),
+    )
+
+
+def heartbeat(db: sqlite3.Connection, execution_id: str, lease: Lease) -> None:
+    """Extend our lease, and those of the tasks that we are running."""
+    renew_lease(db, execution_id, lease)
+    db.execute(
+        "UPDATE tasks SET lease_expires_at = ? WHERE execution_id = ? AND lease_owner = ?",
+        (expiry(), execution_id, lease.owner),
+    )
 
 
 def set_result(db: sqlite3.Connection, execution_id: str, status: str, reason: str, result: Stored | None) -> None:
@@ -220,19 +244,23 @@ def add_event(
     )
 
 
-def swap_app(db: sqlite3.Connection, execution_id: str, frame: int, app: str, code_hash: str) -> None:
-    """Record that an operator put other code under the execution."""
+def swap_app(
+    db: sqlite3.Connection, execution_id: str, frame: int, app: str, code_hash: str, engine_version: str
+) -> None:
+    """Record that other code is under the execution from now on: the user's, or the engine's."""
     db.execute(
-        "UPDATE executions SET app = ?, code_hash = ?, updated_at = ? WHERE execution_id = ?",
-        (app, code_hash, now(), execution_id),
+        "UPDATE executions SET app = ?, code_hash = ?, engine_version = ?, updated_at = ? WHERE execution_id = ?",
+        (app, code_hash, engine_version, now(), execution_id),
     )
-    add_event(db, execution_id, frame, "swap", None, json.dumps({"app": app, "code_hash": code_hash}))
+    payload = {"app": app, "code_hash": code_hash, "engine_version": engine_version}
+    add_event(db, execution_id, frame, "swap", None, json.dumps(payload))
 
 
 def release_lease(db: sqlite3.Connection, execution_id: str, lease: Lease) -> None:
     """Give our lease back, if we still have it."""
     db.execute(
-        "UPDATE executions SET owner = NULL, lease_expires_at = NULL WHERE execution_id = ? AND owner = ?",
+        "UPDATE executions SET owner = NULL, owned_since = NULL, lease_expires_at = NULL"
+        " WHERE execution_id = ? AND owner = ?",
         (execution_id, lease.owner),
     )
 
@@ -266,6 +294,14 @@ def commit_frame(
     db.executemany(
         "INSERT INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
         [_node_row(execution_id, node, frame) for node in commit.opened],
+    )
+    db.executemany(
+        "UPDATE reads SET to_frame = ? WHERE execution_id = ? AND component = ? AND key = ? AND from_frame = ?",
+        [(frame, execution_id, *read) for read in commit.read_no_more],
+    )
+    db.executemany(
+        "INSERT INTO reads VALUES (?, ?, ?, ?, NULL)",
+        [(execution_id, *read, frame) for read in commit.read_anew],
     )
     add_tasks(db, execution_id, commit.tasks, frame)
     db.executemany(
@@ -451,10 +487,11 @@ def add_tasks(db: sqlite3.Connection, execution_id: str, tasks: list[TaskStart],
 def ask(db: sqlite3.Connection, execution_id: str, question: Question) -> None:
     """Put down a question to a person; its task is blocked."""
     db.execute(
-        "INSERT OR IGNORE INTO approvals (execution_id, approval_id, node_id, kind, prompt, payload, options, status,"
-        " asked_at) VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', ?)",
+        "INSERT OR IGNORE INTO approvals (execution_id, approval_id, task_id, node_id, kind, prompt, payload, options,"
+        " status, asked_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'waiting', ?)",
         (
             execution_id,
+            question.approval_id,
             question.task_id,
             question.node_id,
             question.kind,
@@ -465,19 +502,28 @@ def ask(db: sqlite3.Connection, execution_id: str, question: Question) -> None:
         ),
     )
     db.execute(
-        "UPDATE tasks SET status = 'blocked', reason = 'approval' WHERE execution_id = ? AND task_id = ?",
+        "UPDATE tasks SET status = 'blocked', reason = 'approval', lease_owner = NULL, lease_expires_at = NULL"
+        " WHERE execution_id = ? AND task_id = ?",
         (execution_id, question.task_id),
     )
 
 
-def answer(db: sqlite3.Connection, execution_id: str, end: TaskEnd, choice: str, comment: str | None) -> None:
-    """Put down a person's answer, and with it the end of the task."""
+def answer(
+    db: sqlite3.Connection, execution_id: str, question: Question, choice: str, comment: str | None, end: TaskEnd | None
+) -> None:
+    """Put down a person's answer, and with it the end of the task; without one, the task is to be run again."""
     db.execute(
         "UPDATE approvals SET status = 'answered', choice = ?, comment = ?, answered_at = ?"
         " WHERE execution_id = ? AND approval_id = ?",
-        (choice, comment, now(), execution_id, end.task_id),
+        (choice, comment, now(), execution_id, question.approval_id),
     )
-    end_task(db, execution_id, end)
+    if end is not None:
+        end_task(db, execution_id, end)
+        return
+    db.execute(
+        "UPDATE tasks SET status = 'pending', reason = NULL WHERE execution_id = ? AND task_id = ?",
+        (execution_id, question.task_id),
+    )
 
 
 def start_tasks(db: sqlite3.Connection, execution_id: str, task_ids: Iterable[str], lease: Lease) -> set[str]:
@@ -583,6 +629,6 @@ def abandon_tasks(db: sqlite3.Connection, execution_id: str, task_ids: list[str]
 def withdraw(db: sqlite3.Connection, execution_id: str, task_ids: Iterable[str]) -> None:
     """Ask a person no more."""
     db.executemany(
-        "UPDATE approvals SET status = 'withdrawn' WHERE execution_id = ? AND approval_id = ? AND status = 'waiting'",
+        "UPDATE approvals SET status = 'withdrawn' WHERE execution_id = ? AND task_id = ? AND status = 'waiting'",
         [(execution_id, task_id) for task_id in task_ids],
     )

@@ -1,140 +1,135 @@
-"""A frame beside "hand": the same rows in the same two transactions by plain sqlite3 on a worker thread, one hop each.
+"""A frame that changes one key: beside one by hand, with much state, and after much history.
 
-Frames and hand take turns, so that what else the machine does falls on both.
+Both sides take turns, so that what else the machine does falls on both.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from statistics import median
 from time import perf_counter
 
 from smithers_nb import Execution, Phase, Task, component
 from smithers_nb.bridge import engine
-from smithers_nb.store.connection import now, schema
+from tests.bench.hand import Hand, rows
 from tests.bench.table import Row
 
-FRAMES = 300
+FRAMES = 600
 WARM_UP = 30
+HISTORY = 10_000
+YOUNG = 10
+
+TURNS = 30
+
+Pairs = list[tuple[float, float]]
+Times = tuple[list[float], list[float]]
 
 
 @component
 def Counter(ctx):
     """Two nodes, one of which shows the key that every frame changes."""
-    return Phase(name=f"count {ctx.state.get('n', 0)}")[Task(id="idle", run=_never)]
+    return Phase(name=f"count {ctx.state.get('n', 0)}")[Task(id="idle", run=never)]
 
 
-async def _never() -> None:
+async def never() -> None:
+    """A task that keeps the execution waiting."""
     await asyncio.Event().wait()
 
 
-class Hand:
-    """The least that anyone would have to do for such a frame."""
-
-    def __init__(self, folder: Path, keys: int) -> None:
-        self._thread = ThreadPoolExecutor(1)
-        self._thread.submit(self._open, folder / "hand.db", keys).result()
-        self.frame = 0
-
-    def _open(self, path: Path, keys: int) -> None:
-        self.db = sqlite3.connect(path, isolation_level=None)
-        self.db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;" + schema())
-        self.db.execute("BEGIN")
-        self.db.execute(
-            "INSERT INTO executions (execution_id, name, status, reason, app, code_hash, engine_version, seed,"
-            " created_at, updated_at) VALUES ('hand', 'hand', 'running', '', 'a', 'c', '0', 0, ?, ?)",
-            (now(), now()),
-        )
-        self.db.executemany(
-            "INSERT INTO state VALUES ('hand', ?, ?, 'int', 1, NULL)", [(f"key{n}", f"{n}") for n in range(keys)]
-        )
-        self.db.execute("INSERT INTO state VALUES ('hand', 'n', '0', 'int', 1, NULL)")
-        self.db.execute("INSERT INTO nodes VALUES ('hand','p','/p','phase',NULL,0,NULL,0,'{}','[]',NULL,'x',1,NULL)")
-        self.db.execute("COMMIT")
-
-    async def step(self) -> None:
-        loop = asyncio.get_running_loop()
-        self.frame += 1
-        await loop.run_in_executor(self._thread, self._commit, self.frame)
-        await loop.run_in_executor(self._thread, self._flush, self.frame)
-
-    def _commit(self, frame: int) -> None:
-        db = self.db
-        db.execute("BEGIN IMMEDIATE")
-        db.execute(
-            "UPDATE executions SET lease_expires_at = ?, updated_at = ? WHERE execution_id = 'hand'", (now(), now())
-        )
-        if frame > 1:
-            db.execute(
-                "UPDATE nodes SET to_frame = ? WHERE execution_id = 'hand' AND node_id = 'p' AND from_frame = ?",
-                (frame, frame - 1),
-            )
-            db.execute(
-                "INSERT INTO nodes VALUES ('hand', 'p', '/Counter[0]/phase[0]', 'phase', NULL, 0, NULL, 0, ?, '[]', NULL, 'x', ?, NULL)",
-                (f'{{"name": "count {frame}"}}', frame),
-            )
-        db.execute(
-            "INSERT INTO frames (execution_id, frame, reason, status, created_at, mounted, unmounted, updated, moved,"
-            " snapshot_ms, render_ms, reconcile_ms, commit_ms) VALUES ('hand', ?, '[\"state n\"]', 'open', ?, 0, 0, 1, 0, 0, 0, 0, 0)",
-            (frame, now()),
-        )
-        db.execute("COMMIT")
-
-    def _flush(self, frame: int) -> None:
-        db = self.db
-        db.execute("BEGIN IMMEDIATE")
-        db.execute(
-            "UPDATE state SET to_frame = ? WHERE execution_id = 'hand' AND key = 'n' AND from_frame = ?",
-            (frame + 1, frame),
-        )
-        db.execute("INSERT INTO state VALUES ('hand', 'n', ?, 'int', ?, NULL)", (f"{frame}", frame + 1))
-        db.execute(
-            "INSERT INTO transitions VALUES ('hand', ?, ?, 1, 'state', 'n', 'set', ?, ?, 'applied', 'by hand', 'operator', NULL, NULL, NULL)",
-            (f"{frame}w1", frame, f"{frame - 1}", f"{frame}"),
-        )
-        db.execute(
-            "UPDATE frames SET status = 'done', handlers = 0, writes = 1, execute_ms = 0, effects_ms = 0, flush_ms = 0"
-            " WHERE execution_id = 'hand' AND frame = ?",
-            (frame,),
-        )
-        db.execute("COMMIT")
+async def timed(work: Callable[[], Awaitable[object]]) -> float:
+    """Return the milliseconds that it took."""
+    begin = perf_counter()
+    await work()
+    return (perf_counter() - begin) * 1000
 
 
-def measure() -> list[Row]:
-    few, few_hand = _frames(10)
-    many, many_hand = _frames(100_000)
-    return [
-        Row("a frame that changes one key, 2 nodes, 10 keys in state", few, "hand", few_hand, 3),
-        Row("the same with 100,000 keys in state", many, "hand", many_hand, 3),
-        Row("the same, against that with 10 keys", many, "10 keys", few, 1.3),
-    ]
+async def step(ex: Execution, n: int, key: str = "n") -> float:
+    """Write a key and return the milliseconds of a step: FLUSH with that write, and the frame that it causes."""
+    ex.state.set(key, n)
+    return await timed(ex.step)
 
 
-def _frames(keys: int) -> tuple[float, float]:
-    """Return the median milliseconds of a frame, ours and by hand."""
+def one_key() -> Iterator[Row]:
+    ours, hand = _beside_hand(10)
+    yield Row("a frame that changes one key, 2 nodes, 10 keys in state", ours, "by hand", hand, 3)
+
+
+def many_keys() -> Iterator[Row]:
+    ours, hand = _beside_hand(100_000)
+    yield Row("a frame that changes one key, 2 nodes, 100,000 keys in state", ours, "by hand", hand, 3)
+    many, few = _many_beside_few()
+    yield Row("the same with 100,000 keys in state", many, "with 10 keys", few, 1.3)
+
+
+def much_history() -> Iterator[Row]:
+    old, young = _old_beside_young()
+    yield Row("the same after 10,000 frames of history", old, f"after {YOUNG}", young, 1.2)
+
+
+def _beside_hand(keys: int) -> Times:
     with tempfile.TemporaryDirectory() as folder:
-        state = {f"key{n}": n for n in range(keys)}
-        with Execution(Counter, store=Path(folder) / "ours.db", state=state) as ex:
-            hand = Hand(Path(folder), keys)
-            ours, floor = engine.call(_interleaved(ex, hand))
-        return median(ours[WARM_UP:]), median(floor[WARM_UP:])
+        path = Path(folder) / "ours.db"
+        hand = Hand(Path(folder), keys)
+        with Execution(Counter, store=path, state=_state(keys)) as ex:
+            engine.call(ex.step())
+            engine.call(_with_hand(ex, hand, range(1, WARM_UP)))
+            before = rows(path), rows(hand.path)
+            pairs = engine.call(_with_hand(ex, hand, range(WARM_UP, WARM_UP + FRAMES)))
+            _same_rows(before, (rows(path), rows(hand.path)))
+        hand.close()
+        return _columns(pairs)
 
 
-async def _interleaved(ex: Execution, hand: Hand) -> tuple[list[float], list[float]]:
-    """On the engine's loop, so that neither side pays for crossing threads beyond its two hops."""
-    ours: list[float] = []
-    floor: list[float] = []
-    await ex.step()
-    for n in range(FRAMES):
-        ex.state.set("n", n + 1)
-        begin = perf_counter()
+async def _with_hand(ex: Execution, hand: Hand, numbers: range) -> Pairs:
+    return [(await step(ex, n), await timed(hand.step)) for n in numbers]
+
+
+def _same_rows(before: tuple[dict[str, int], dict[str, int]], after: tuple[dict[str, int], dict[str, int]]) -> None:
+    """The hand must write what the engine writes, or the ratio says nothing."""
+    ours, hand = ({table: after[n][table] - before[n][table] for table in after[n]} for n in (0, 1))
+    unlike = {table: (ours[table], hand[table]) for table in ours if ours[table] != hand[table]}
+    if unlike:
+        raise AssertionError(f"tests/bench/hand.py writes other rows than the engine (ours, by hand): {unlike}")
+
+
+def _many_beside_few() -> Times:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Execution(Counter, store=Path(folder) / "many.db", state=_state(100_000)) as many,
+        Execution(Counter, store=Path(folder) / "few.db", state=_state(10)) as few,
+    ):
+
+        engine.call(_turns(many, few, range(WARM_UP)))
+        return _columns(engine.call(_turns(many, few, range(WARM_UP, WARM_UP + FRAMES))))
+
+
+def _old_beside_young() -> Times:
+    """An execution with much history takes turns with new ones: each is given up before it has much of its own."""
+    pairs: Pairs = []
+    with tempfile.TemporaryDirectory() as folder, Execution(Counter, store=Path(folder) / "old.db") as old:
+        engine.call(_frames(old, HISTORY))
+        for young in range(FRAMES // TURNS):
+            with Execution(Counter, store=Path(folder) / f"{young}.db") as new:
+                engine.call(_frames(new, YOUNG))
+                pairs += engine.call(_turns(old, new, range(-TURNS, 0)))
+    return _columns(pairs)
+
+
+async def _turns(one: Execution, other: Execution, numbers: range) -> Pairs:
+    return [(await step(one, n), await step(other, n)) for n in numbers]
+
+
+async def _frames(ex: Execution, count: int) -> None:
+    for _ in range(count):
+        ex.state.set("n", (ex.state.get("n") or 0) + 1)
         await ex.step()
-        ours.append((perf_counter() - begin) * 1000)
-        begin = perf_counter()
-        await hand.step()
-        floor.append((perf_counter() - begin) * 1000)
-    return ours, floor
+
+
+def _state(keys: int) -> dict[str, int]:
+    return {f"key{n}": n for n in range(keys)}
+
+
+def _columns(pairs: Pairs) -> Times:
+    return [one for one, _ in pairs], [other for _, other in pairs]

@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from statistics import median
 from time import perf_counter
 
 from smithers_nb import Execution, Parallel, Phase, Task, component
 from smithers_nb.bridge import engine
+from tests.bench.frames import never, step, timed
 from tests.bench.table import Row
 
 ROUNDS = 15
 STEPS = 60
+WARM_UP = 10
 
 
-async def _never() -> None:
-    await asyncio.Event().wait()
-
-
-def measure() -> list[Row]:
-    anew, alone = _anew(1000)
-    few, many = engine.call(_leaves())
-    return [
-        Row("a frame that renders 1,000 nodes anew, all phases", anew, "constructing them", alone, 3),
-        Row("one changed leaf component among 10,000 nodes", many, "among 10", few, 3),
-    ]
-
-
-def _anew(nodes: int) -> tuple[float, float]:
-    """Return the median milliseconds of a first frame of so many nodes, and of constructing them alone, in turn."""
-    frames, alone = [], []
+def anew() -> Iterator[Row]:
+    nodes = 1000
+    ours, alone = [], []
     for _ in range(ROUNDS):
         begin = perf_counter()
         _phases(nodes)
@@ -42,19 +31,27 @@ def _anew(nodes: int) -> tuple[float, float]:
             return _phases(nodes)
 
         with tempfile.TemporaryDirectory() as folder, Execution(Many, store=Path(folder) / "t.db") as ex:
-            frames.append(engine.call(_frame(ex)))
-    return median(frames), median(alone)
+            ours.append(engine.call(timed(lambda ex=ex: _frame(ex))))
+    yield Row("a frame that renders 1,000 nodes anew, all phases", ours, "constructing those nodes alone", alone, 3)
+
+
+def leaf() -> Iterator[Row]:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        few, many = (
+            stack.enter_context(Execution(Leaves, props={"nodes": nodes}, store=Path(folder) / f"{nodes}.db"))
+            for nodes in (10, 10_000)
+        )
+        among_few, among_many = engine.call(_leaves(few, many))
+    yield Row("one changed leaf component among 10,000 nodes", among_many, "among 10", among_few, 3)
 
 
 def _phases(nodes: int) -> list[Phase]:
     return [Phase(name=f"phase {n}", key=n) for n in range(nodes)]
 
 
-async def _frame(ex: Execution) -> float:
-    begin = perf_counter()
+async def _frame(ex: Execution) -> None:
     await ex.step()
     await ex.step_phase()  # FLUSH
-    return (perf_counter() - begin) * 1000
 
 
 @component
@@ -62,26 +59,13 @@ def Leaf(ctx, n):
     return Phase(name=f"{n}: {ctx.state.get(f'key {n}')}")
 
 
-async def _leaves() -> tuple[float, float]:
-    """Return the median milliseconds of a frame in which one of 10, and one of 10,000 leaves changed, in turn."""
-    times: dict[int, list[float]] = {10: [], 10_000: []}
-    with tempfile.TemporaryDirectory() as folder:
-        executions = {}
-        for nodes in times:
+@component
+def Leaves(nodes):
+    return Parallel()[[Leaf(n=n, key=n) for n in range(nodes)], Task(id="idle", run=never)]
 
-            @component
-            def Leaves(nodes=nodes):
-                return Parallel()[[Leaf(n=n, key=n) for n in range(nodes)], Task(id="idle", run=_never)]
 
-            made = asyncio.to_thread(Execution, Leaves, store=Path(folder) / f"{nodes}.db")
-            executions[nodes] = await made
-            await executions[nodes].step()
-        for step in range(STEPS):
-            for nodes, ex in executions.items():
-                ex.state.set("key 5", step)
-                begin = perf_counter()
-                await ex.step()
-                times[nodes].append((perf_counter() - begin) * 1000)
-        for ex in executions.values():
-            await asyncio.to_thread(ex.close)
-    return median(times[10][10:]), median(times[10_000][10:])
+async def _leaves(few: Execution, many: Execution) -> tuple[list[float], list[float]]:
+    await few.step()
+    await many.step()
+    pairs = [(await step(few, n, "key 5"), await step(many, n, "key 5")) for n in range(STEPS)][WARM_UP:]
+    return [one for one, _ in pairs], [other for _, other in pairs]

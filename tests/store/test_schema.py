@@ -24,7 +24,10 @@ def described(db: sqlite3.Connection) -> list[Any]:
             db.execute(f"PRAGMA table_xinfo({name})").fetchall(),
             db.execute(f"PRAGMA foreign_key_list({name})").fetchall(),
             sorted(row[1:] for row in db.execute(f"PRAGMA index_list({name})").fetchall()),
-            db.execute("SELECT sql FROM sqlite_master WHERE name = ?", (name,)).fetchone()[0].split("(")[0],
+            [
+                db.execute(f"PRAGMA index_xinfo({index[1]})").fetchall()
+                for index in sorted(db.execute(f"PRAGMA index_list({name})").fetchall(), key=lambda row: row[1])
+            ],
             "WITHOUT ROWID" in db.execute("SELECT sql FROM sqlite_master WHERE name = ?", (name,)).fetchone()[0],
         )
         for name in tables

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from time import perf_counter
 
 from ...nodes.diff import Changes
@@ -10,6 +11,7 @@ from ...store import writer
 from ..draft import Draft
 from ..live import Live
 from ..purity import loop_read
+from ..rendered import Rendered
 from ..schedule import LOOPS, Schedule, schedule, still_valid
 from ..tasks import TaskEntry
 
@@ -19,6 +21,7 @@ async def commit(live: Live, draft: Draft) -> None:
     draft.schedule = _scheduled(live, draft)
     starting = [TaskEntry(f"{node.id}@{draft.number}", node) for node in draft.schedule.start]
     opened = _versions(draft.tree, draft.changes)
+    read_no_more, read_anew = _reads(live.reads, draft.rendered)
     await live.database.transaction(
         writer.commit_frame,
         live.execution_id,
@@ -34,6 +37,8 @@ async def commit(live: Live, draft: Draft) -> None:
             ),
             closed=_closed(live, draft.changes, opened),
             opened=opened,
+            read_no_more=read_no_more,
+            read_anew=read_anew,
             tasks=[writer.TaskStart(entry.task_id, entry.node.id, entry.max_attempts) for entry in starting],
             loops=[(id, state) for (_, id), state in draft.schedule.loops.items()],
             loops_gone=[id for id in draft.changes.unmounted if draft.before.index[id].type in LOOPS],
@@ -42,6 +47,12 @@ async def commit(live: Live, draft: Draft) -> None:
         perf_counter(),
     )
     _remember(live, draft, opened, starting)
+    for path, key, _ in read_no_more:
+        del live.reads[path][key]
+        if not live.reads[path]:
+            del live.reads[path]
+    for path, key in read_anew:
+        live.reads.setdefault(path, {})[key] = draft.number
 
 
 def _scheduled(live: Live, draft: Draft) -> Schedule:
@@ -62,6 +73,22 @@ def _versions(tree: Tree, changes: Changes) -> list[TreeNode]:
 def _closed(live: Live, changes: Changes, opened: list[TreeNode]) -> list[tuple[str, int]]:
     ended = dict.fromkeys([*changes.unmounted, *(node.id for node in opened)])
     return [(id, live.since[id]) for id in ended if id in live.since]
+
+
+def _reads(
+    known: Mapping[str, Mapping[str, int]], rendered: Rendered | None
+) -> tuple[list[tuple[str, str, int]], list[tuple[str, str]]]:
+    """Return what components read no more, as (component, key, from_frame), and what they read anew."""
+    instances = rendered.instances if rendered else {}
+    touched = rendered.touched if rendered else None
+    gone, anew = [], []
+    for path in known.keys() | instances.keys() if touched is None else touched:
+        before = known.get(path, {})
+        # What begins with NUL is no key of the state, but a loop's iteration and the like.
+        now = {key for key in instances[path].reads if key[:1] != "\0"} if path in instances else set()
+        gone += [(path, key, since) for key, since in before.items() if key not in now]
+        anew += [(path, key) for key in sorted(now - before.keys())]
+    return gone, anew
 
 
 def _remember(live: Live, draft: Draft, opened: list[TreeNode], starting: list[TaskEntry]) -> None:

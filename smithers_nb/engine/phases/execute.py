@@ -58,7 +58,7 @@ async def _deal_with(live: Live, draft: Draft, entry: TaskEntry) -> None:
             draft.calls.append(call)
     elif entry.event:
         await _call(live, draft, entry, entry.event)
-    elif entry.status == "failed" and entry.result:
+    elif entry.status in ("failed", "abandoned") and entry.result:
         draft.problems.append(
             Problem(
                 "TaskError",

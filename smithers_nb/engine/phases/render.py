@@ -56,7 +56,7 @@ def render(app: object, snapshot: Snapshot, ctx: Context, before: Rendered | Non
     try:
         with no_tasks():
             if before is not None and dirty is not None:
-                patched = renderer.patched(*dirty) if dirty[0] else replace(before, inits={})
+                patched = renderer.patched(*dirty) if dirty[0] else replace(before, inits={}, touched=frozenset())
                 if patched is not None:
                     return patched
                 renderer = _Renderer(snapshot, ctx, before)
@@ -119,6 +119,7 @@ class _Renderer:
         self.below: dict[Path, tuple[Path, ...]] = {}
         self.readers: dict[str, frozenset[Path]] = {}
         self.always: set[Path] = set()
+        self.touched: set[Path] | None = None
         self.called: set[Component] = set()
         self.inside: list[_Call] = []
         """The components being called, innermost last."""
@@ -142,6 +143,7 @@ class _Renderer:
         self.below = before.below.copy()
         self.readers = before.readers.copy()
         self.always = set(before.always)
+        self.touched = set()
         roots = before.tree.roots
         called = {path for below in dirty for path in upwards(below, before)}
         for path in outermost:
@@ -170,6 +172,7 @@ class _Renderer:
         while stack:
             path = stack.pop()
             instance = self.instances.pop(path)
+            self.touch(path)
             for key in instance.reads:
                 self.readers[key] = self.readers[key] - {path}
             self.always.discard(path)
@@ -220,6 +223,7 @@ class _Renderer:
             below=self.below,
             readers=self.readers,
             always=frozenset(self.always),
+            touched=None if self.touched is None else frozenset(self.touched),
             globals={**kept, **{component: captured_by(component.function) for component in self.called}},
         )
 
@@ -413,11 +417,16 @@ class _Renderer:
 
     def remember(self, instance: Instance) -> None:
         path = instance.path
+        self.touch(path)
         self.instances[path] = instance
         for key in instance.reads:
             self.readers[key] = self.readers.get(key, frozenset()) | {path}
         if instance.always:
             self.always.add(path)
+
+    def touch(self, path: Path) -> None:
+        if self.touched is not None:
+            self.touched.add(path)
 
     def take_over(self, old: Instance, siblings: _Siblings) -> None:
         """Place the nodes of a component, and all that stands in it, without a call."""

@@ -1,3 +1,4 @@
+ALTER TABLE executions ADD COLUMN owned_since TIME TEXT;
 ALTER TABLE nodes ADD COLUMN span INTEGER GENERATED ALWAYS AS (
   CASE WHEN to_frame IS NULL THEN NULL WHEN to_frame - from_frame <= 1 THEN 1 WHEN to_frame - from_frame <= 4 THEN 4
   WHEN to_frame - from_frame <= 16 THEN 16 WHEN to_frame - from_frame <= 64 THEN 64
@@ -80,3 +81,27 @@ CREATE TABLE breakpoints (
   created_at TIME TEXT NOT NULL,
   PRIMARY KEY (execution_id, breakpoint_id)
 );
+
+-- One task may ask more than once: an approval has an id of its own.
+CREATE TABLE approvals_of_tasks (
+  execution_id TEXT NOT NULL,
+  approval_id TEXT NOT NULL,
+  task_id TEXT NOT NULL,
+  node_id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  prompt TEXT NOT NULL,
+  payload JSON TEXT,
+  options JSON TEXT NOT NULL,
+  status TEXT NOT NULL,
+  choice TEXT,
+  comment TEXT,
+  asked_at TIME TEXT NOT NULL,
+  answered_at TIME TEXT,
+  PRIMARY KEY (execution_id, approval_id),
+  FOREIGN KEY (execution_id, task_id) REFERENCES tasks ON DELETE CASCADE
+);
+INSERT INTO approvals_of_tasks
+  SELECT execution_id, approval_id, approval_id, node_id, kind, prompt, payload, options, status, choice, comment,
+  asked_at, answered_at FROM approvals;
+DROP TABLE approvals;
+ALTER TABLE approvals_of_tasks RENAME TO approvals;

@@ -1,0 +1,324 @@
+"""Is a file as it should be? Every rule that the store keeps, looked at from outside."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from ..errors import StoreDamagedError
+from ..identity import loop_of
+from .connection import migrations, now
+from .lease import is_dead
+from .prune import oldest_frame
+from .reader import Reader
+
+MOST = 5
+"""So many problems of one kind are listed for an execution; then they are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it should be."""
+
+    kind: str
+    """integrity, foreign key, schema, frames, intervals, plan, orphan or state."""
+    execution_id: str | None
+    message: str
+    """What is wrong, and what to do."""
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What ``check`` has found."""
+
+    path: str
+    executions: int
+    frames: int
+    problems: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether all is as it should be."""
+        return not self.problems
+
+    def __repr__(self) -> str:
+        outcome = f"{len(self.problems)} problems" if self.problems else "ok"
+        lines = [f"<Check of {self.path}: {outcome}; {self.executions:,} executions, {self.frames:,} frames"]
+        return "\n".join([*lines, *(f"  {problem}" for problem in self.problems)]) + ">"
+
+
+def check(reader: Reader) -> Report:
+    """Look at the whole file; nothing is changed.
+
+    Raises:
+        StoreError: if there is no such file, or it can't be opened.
+    """
+    damaged = list(_damaged(reader))
+    if damaged:
+        # Answers of a damaged file would only mislead.
+        return Report(reader.path, 0, 0, tuple(damaged))
+    ids = [id for (id,) in reader.query("SELECT execution_id FROM executions ORDER BY created_at, rowid").rows]
+    frames = reader.query("SELECT count(*) FROM frames").rows[0][0]
+    found = list(_foreign_keys(reader))
+    for id in ids:
+        for look in _LOOKS:
+            found += _shortened(list(look(reader, id)))
+    return Report(reader.path, len(ids), frames, tuple(found))
+
+
+def _shortened(found: list[Finding]) -> list[Finding]:
+    if len(found) <= MOST:
+        return found
+    last = found[MOST - 1]
+    more = Finding(last.kind, last.execution_id, f"… and {len(found) - MOST + 1:,} more of this kind.")
+    return [*found[: MOST - 1], more]
+
+
+def _damaged(reader: Reader) -> Iterator[Finding]:
+    recover = (
+        "Restore a copy, or save what can be read with the sqlite3 shell: "
+        f"sqlite3 {reader.path} .recover | sqlite3 recovered.db"
+    )
+    try:
+        for (line,) in reader.query("PRAGMA integrity_check").rows[:MOST]:
+            if line != "ok":
+                yield Finding("integrity", None, f"SQLite says: {' '.join(line.split())}. {recover}")
+    except StoreDamagedError as error:
+        yield Finding("integrity", None, f"{error} {recover}")
+        return
+    latest = migrations()[-1][0]
+    tables = {name for (name,) in reader.query("SELECT name FROM sqlite_master WHERE type = 'table'").rows}
+    if "schema_migrations" not in tables:
+        yield Finding("schema", None, "the file holds no execution of smithers_nb. Name another one.")
+        return
+    version = reader.query("SELECT max(version) FROM schema_migrations").rows[0][0]
+    if version != latest:
+        what = "opening an Execution in it brings it up to date" if version < latest else "upgrade smithers_nb"
+        yield Finding("schema", None, f"the file has schema version {version}, this release {latest}; {what}.")
+
+
+def _foreign_keys(reader: Reader) -> Iterator[Finding]:
+    broken: dict[tuple[str, str], int] = defaultdict(int)
+    for table, _, parent, _ in reader.query("PRAGMA foreign_key_check").rows:
+        broken[table, parent] += 1
+    for (table, parent), count in broken.items():
+        yield Finding(
+            "foreign key",
+            None,
+            f"{count} rows of {table} belong to no row of {parent}: something other than smithers_nb has removed it. "
+            f"Restore a copy, or delete those rows of {table}.",
+        )
+
+
+# ---- frames and intervals --------------------------------------------------------------------------------------
+
+
+def _frames(reader: Reader, id: str) -> Iterator[Finding]:
+    """The frames are numbered without a hole."""
+    numbers = [n for (n,) in reader.query("SELECT frame FROM frames WHERE execution_id = ? ORDER BY frame", (id,)).rows]
+    forked = reader.execution(id)["forked_at_frame"] is not None
+    first = [] if forked else [oldest_frame(reader, id) - 1]
+    for before, after in pairwise([*first, *numbers]):
+        if after != before + 1:
+            missing = f"frame {before + 1} is" if after == before + 2 else f"frames {before + 1} to {after - 1} are"
+            yield Finding(
+                "frames",
+                id,
+                f"{missing} missing in execution {id}: their rows were removed by hand, or by a fault. What they read "
+                f"and wrote is told by the other tables; restore a copy to have them back.",
+            )
+
+
+_OWNERS = {"nodes": "node_id", "state": "key", "reads": "component || ' ' || key"}
+
+
+def _intervals(reader: Reader, id: str) -> Iterator[Finding]:
+    """The versions of one thing follow one another, and none goes beyond the last frame."""
+    last = reader.last_frame(id)
+    for table, name in _OWNERS.items():
+        rows = reader.query(
+            f"SELECT {name} AS name, from_frame, to_frame, lead(from_frame) OVER (PARTITION BY {name} ORDER BY"
+            f" from_frame) AS following FROM {table} WHERE execution_id = ? ORDER BY name, from_frame",
+            (id,),
+        ).rows
+        # What frame n writes is read from n + 1 on.
+        latest = last + 1 if table == "state" else last
+        for who, since, until, following in rows:
+            wrong = None
+            if until is not None and until < since:
+                wrong = f"ends at {until}, before it begins"
+            elif following is not None and (until is None or following < until):
+                end = "is open" if until is None else f"holds until {until}"
+                wrong = f"{end}, although the next one begins with {following}"
+            elif since > latest or (until is not None and until > latest):
+                wrong = f"reaches beyond frame {last}, the last one"
+            if wrong:
+                yield Finding(
+                    "intervals",
+                    id,
+                    f"the version of {who!r} in {table} of execution {id} that begins with frame {since} {wrong}: "
+                    "frames read back from there would be wrong. Restore a copy of the file.",
+                )
+
+
+def _plan(reader: Reader, id: str) -> Iterator[Finding]:
+    """As many nodes came and went as each frame says, and what is in the plan hangs together."""
+    counted = reader.query("SELECT frame, mounted, unmounted FROM frames WHERE execution_id = ?", (id,)).rows
+    versions: dict[str, list[tuple[str, str, int, int | None]]] = defaultdict(list)
+    for node, kind, path, since, until in reader.query(
+        "SELECT node_id, type, path, from_frame, to_frame FROM nodes WHERE execution_id = ? ORDER BY from_frame", (id,)
+    ).rows:
+        versions[node].append((kind, loop_of(path), since, until))
+    mounted: dict[int, int] = defaultdict(int)
+    unmounted: dict[int, int] = defaultdict(int)
+    for rows in versions.values():
+        for before, after in pairwise([None, *rows, None]):
+            if before and after and before[3] == after[2] and before[:2] == after[:2]:
+                continue
+            if after:
+                mounted[after[2]] += 1
+            if before and before[3] is not None:
+                unmounted[before[3]] += 1
+    oldest = oldest_frame(reader, id)
+    for frame, came, went in counted:
+        if (mounted[frame], unmounted[frame]) != (came, went) and (frame > oldest or oldest == 1):
+            yield Finding(
+                "plan",
+                id,
+                f"frame {frame} of execution {id} mounted {came} nodes and unmounted {went}, but by the versions in "
+                f"nodes it was {mounted[frame]} and {unmounted[frame]}: a version was lost or made up. Restore a copy.",
+            )
+    lost = reader.query(
+        "SELECT node_id, parent_id FROM nodes WHERE execution_id = ?1 AND to_frame IS NULL AND parent_id IS NOT NULL"
+        " AND parent_id NOT IN (SELECT node_id FROM nodes WHERE execution_id = ?1 AND to_frame IS NULL)",
+        (id,),
+    ).rows
+    for node, parent in lost:
+        yield Finding(
+            "plan",
+            id,
+            f"node {node} of execution {id} is open, but its parent {parent} has ended: it is in no frame. Restore a "
+            "copy of the file.",
+        )
+
+
+# ---- orphans ---------------------------------------------------------------------------------------------------
+
+
+def _orphans(reader: Reader, id: str) -> Iterator[Finding]:
+    """What says that it is under way has somebody who does it."""
+    row = reader.execution(id)
+    owner = row["owner"]
+    alive = owner is not None and row["lease_expires_at"] > now() and not is_dead(owner)
+    again = f"Execution.resume(app, store=…, id={id!r}) deals with it"
+    values = {"id": id, "owner": owner if alive else None}
+    for sql, message in _ORPHANS:
+        for found in reader.query(sql, values).rows:
+            yield Finding("orphan", id, f"{message.format(*found)} {again}.")
+
+
+_ENDED = "(SELECT task_id FROM tasks WHERE execution_id = :id AND ended_at IS NOT NULL)"
+_RUNNING = "(SELECT task_id FROM tasks WHERE execution_id = :id AND status = 'running')"
+_ORPHANS = (
+    (
+        "SELECT task_id, coalesce(lease_owner, 'nobody') FROM tasks WHERE execution_id = :id AND status = 'running'"
+        " AND (:owner IS NULL OR lease_owner IS NOT :owner)",
+        "task {} says that it is running, but {}, who has it, no longer runs the execution.",
+    ),
+    (
+        "SELECT task_id FROM tasks WHERE execution_id = :id AND ended_at IS NOT NULL"
+        " AND status IN ('running', 'blocked')",
+        "task {} has ended, but says that it is under way.",
+    ),
+    (
+        "SELECT count(*), task_id FROM model_calls WHERE execution_id = :id AND response IS NULL AND error IS NULL"
+        f" AND (:owner IS NULL OR task_id NOT IN {_RUNNING}) GROUP BY task_id",
+        "{} model calls of task {} have neither a response nor an error, and nobody waits for them.",
+    ),
+    (
+        "SELECT tool, task_id FROM tool_calls WHERE execution_id = :id AND status = 'running'"
+        f" AND (:owner IS NULL OR task_id NOT IN {_RUNNING})",
+        "tool {} of task {} was called and has no end: whether it did its work is not known.",
+    ),
+    (
+        "SELECT approval_id FROM approvals WHERE execution_id = :id AND status = 'waiting'"
+        f" AND task_id IN {_ENDED}",
+        "approval {} waits for an answer, but its task has ended.",
+    ),
+)
+
+
+# ---- state -----------------------------------------------------------------------------------------------------
+
+Version = tuple[int, int | None, str]
+"""From frame, to frame, value as JSON."""
+
+
+def _state(reader: Reader, id: str) -> Iterator[Finding]:
+    """The writes that were applied, done again, give the values that are there."""
+    oldest = oldest_frame(reader, id)
+    told = _replayed(reader, id)
+    there: dict[str, list[Version]] = defaultdict(list)
+    sql = "SELECT key, from_frame, to_frame, value FROM state WHERE execution_id = ? ORDER BY key, from_frame"
+    for key, since, until, value in reader.query(sql, (id,)).rows:
+        there[key].append((since, until, value))
+    for key in sorted(there.keys() | told.keys()):
+        one, other = _merged(told.get(key, []), oldest), _merged(there.get(key, []), oldest)
+        if one == other:
+            continue
+        edges = sorted({edge for version in (*one, *other) for edge in version[:2] if edge is not None})
+        frame = next(edge for edge in edges if _value_at(one, edge) != _value_at(other, edge))
+        says, is_there = (_shown(_value_at(versions, frame)) for versions in (one, other))
+        yield Finding(
+            "state",
+            id,
+            f"state key {key!r} of execution {id} is {is_there} from frame {frame} on, but its transitions make it "
+            f"{says}: one of the two was changed by hand or lost. Restore a copy, or write the key anew.",
+        )
+
+
+def _replayed(reader: Reader, id: str) -> dict[str, list[Version]]:
+    """Return the versions of each key as the transitions tell them."""
+    found: dict[str, list[Version]] = defaultdict(list)
+    rows = reader.query(
+        "SELECT key, frame, new FROM transitions WHERE execution_id = ? AND scope = 'state'"
+        " AND status IN ('applied', 'noop', 'overridden', 'edited') ORDER BY frame, seq",
+        (id,),
+    ).rows
+    for key, frame, new in rows:
+        versions = found[key]
+        if versions and versions[-1][1] is None:
+            since, _, value = versions.pop()
+            versions.append((since, frame + 1, value))
+        if new is not None:
+            versions.append((frame + 1, None, new))
+    return found
+
+
+def _merged(versions: Iterable[Version], oldest: int) -> list[Version]:
+    """Return the versions from a frame on, without empty ones; equal neighbours are one."""
+    merged: list[Version] = []
+    for since, until, value in versions:
+        since = max(since, oldest)
+        if until is not None and until <= since:
+            continue
+        if merged and merged[-1][1] == since and merged[-1][2] == value:
+            since = merged.pop()[0]
+        merged.append((since, until, value))
+    return merged
+
+
+def _value_at(versions: list[Version], frame: int) -> str | None:
+    return next((value for since, until, value in versions if since <= frame and (until is None or until > frame)), None)
+
+
+def _shown(value: str | None) -> str:
+    return "missing" if value is None else value if len(value) <= 60 else f"{value[:59]}…"
+
+
+_LOOKS: tuple[Callable[[Reader, str], Iterable[Finding]], ...] = (_frames, _intervals, _plan, _orphans, _state)

@@ -1,0 +1,50 @@
+"""The writing connection as one execution has it: nothing is written once another process has taken over."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
+
+from . import writer
+from .connection import Database
+from .lease import Lease
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class OwnedDatabase:
+    """Transactions that begin with a look at whose the execution is.
+
+    A process that was asleep for longer than its lease comes back without knowing that it is no longer the owner: the
+    look and the write are in one transaction, and so it finds out before it changes a row.
+    """
+
+    def __init__(self, database: Database, execution_id: str, lease: Lease) -> None:
+        self.shared = database
+        """The connection, for executions that are not this one."""
+        self.path = database.path
+        self._execution_id = execution_id
+        self._lease = lease
+
+    async def transaction(
+        self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run ``work(connection, …)`` in one transaction, as ``Database.transaction`` does.
+
+        Raises:
+            ExecutionOwnedError: if another process has the execution; nothing is written.
+        """
+
+        @wraps(work)
+        def owned(db: sqlite3.Connection, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            writer.check_owner(db, self._execution_id, self._lease)
+            return work(db, *args, **kwargs)
+
+        return await self.shared.transaction(owned, *args, **kwargs)
+
+    async def release(self) -> None:
+        """Give the execution back, if it is still ours."""
+        await self.shared.transaction(writer.release_lease, self._execution_id, self._lease)

@@ -1,0 +1,199 @@
+"""Pictures of a run, drawn from its DataFrames. The only module that imports matplotlib, which is optional."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import pairwise
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..errors import did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+BLUE, ORANGE, PALE_BLUE, PALE_ORANGE = "#0072b2", "#e69f00", "#cfe5f2", "#fbe6bd"
+"""Told apart by colour-blind people, and in print."""
+
+LETTERS = 85
+"""So many small letters go into the width of the axes."""
+
+FAILED = ("failed", "cancelled", "abandoned")
+ROW_IN, MOST_IN = 0.32, 40.0
+"""Height in inches of a row, and of all of them at most."""
+
+
+def _pyplot() -> ModuleType:
+    try:
+        from matplotlib import pyplot
+    except ImportError as error:
+        raise ImportError(
+            "plots are drawn with matplotlib, which is not installed here. pip install 'smithers_nb[plot]', or draw "
+            "the DataFrames with what you have."
+        ) from error
+    return pyplot
+
+
+def _whole_numbers() -> Any:  # Any: matplotlib's locator
+    from matplotlib.ticker import MaxNLocator
+
+    return MaxNLocator(integer=True)
+
+
+def _patch(**look: Any) -> Any:  # Any: matplotlib's patch, and what it may be given
+    from matplotlib.patches import Patch
+
+    return Patch(**look)
+
+
+def _axes(ax: Axes | None, rows: float) -> Axes:
+    if ax is not None:
+        return ax
+    _, made = _pyplot().subplots(figsize=(9, min(1.1 + ROW_IN * rows, MOST_IN)), layout="constrained")
+    found: Axes = made
+    return found
+
+
+# ---- tasks -----------------------------------------------------------------------------------------------------
+
+
+def tasks(
+    tasks: pd.DataFrame, nodes: pd.DataFrame, frames: pd.DataFrame, by: Literal["frame", "time"], ax: Axes | None
+) -> Axes:
+    """Draw tasks as bars, a row per node, over frames or seconds."""
+    if by not in ("frame", "time"):
+        raise ValueError(f"by={by!r}: a task can be drawn over 'frame' or 'time'.")
+    _pyplot()
+    kinds = dict(zip(nodes["node_id"], nodes["type"], strict=True))
+    rows = list(dict.fromkeys(tasks["node_id"]))
+    ax = _axes(ax, max(len(rows), 1))
+    bars = _over_frames(tasks, frames) if by == "frame" else _over_time(tasks)
+    left = 0.5 if by == "frame" else 0.0
+    right = max([left + 1e-3, *(start + length for *_, start, length in bars)])
+    for node, status, start, length in bars:
+        ax.barh(rows.index(node), length, left=start, height=0.7, linewidth=1, **_look(status))
+    _say(ax, bars, rows, right - left)
+    ax.set_yticks(range(len(rows)), [f"{kinds.get(node, '?')}#{node}" for node in rows])
+    ax.set_ylim(max(len(rows), 1) - 0.5, -0.5)
+    # Room for the words of the last bar.
+    ax.set_xlim(left, right + (right - left) * 0.12)
+    if by == "frame":
+        ax.xaxis.set_major_locator(_whole_numbers())
+    ax.set_xlabel("frame" if by == "frame" else "seconds since the first task started")
+    if bars:
+        said = {"succeeded": "succeeded", "failed": "failed, cancelled or abandoned", "running": "under way"}
+        patches = [_patch(label=label, **_look(status)) for status, label in said.items()]
+        ax.legend(handles=patches, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, fontsize=8)
+    else:
+        ax.text(0.5, 0.5, "no task has begun", transform=ax.transAxes, ha="center", va="center")
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def _look(status: str) -> dict[str, Any]:  # Any: keywords of functions that take others, too
+    if status in FAILED:
+        return {"facecolor": ORANGE, "edgecolor": ORANGE}
+    return {"facecolor": BLUE if status == "succeeded" else "white", "edgecolor": BLUE}
+
+
+def _say(ax: Axes, bars: Sequence[Bar], rows: list[str], width: float) -> None:
+    """Write the status into each bar, or behind it; a success for which there is no room is blue, and that must do."""
+    starts = sorted((rows.index(node), start) for node, _, start, _ in bars)
+    for node, status, start, length in bars:
+        place = rows.index(node)
+        needed = width * len(status) / LETTERS
+        following = min((other for row, other in starts if row == place and other > start), default=float("inf"))
+        if length > needed:
+            colour = "white" if status == "succeeded" else "black"
+            ax.text(start + length / 2, place, status, ha="center", va="center", fontsize=8, color=colour)
+        elif status != "succeeded" or start + length + needed < following:
+            ax.annotate(status, (start + length, place), (4, 0), textcoords="offset points", va="center", fontsize=8)
+
+
+Bar = tuple[str, str, float, float]
+"""Node id, status, start and length."""
+
+
+def _over_frames(tasks: pd.DataFrame, frames: pd.DataFrame) -> list[Bar]:
+    """From the frame in which a task began to the one in which it was dealt with, or that followed its end."""
+    begun = _plain(frames["frame"])
+    numbers = [*begun, begun[-1] + 1 if begun else 1]
+    # A missing time equals nothing, not even itself.
+    places = [len(begun) if at != at else int((frames["created_at"] <= at).sum()) for at in tasks["ended_at"]]
+    settled = _plain(tasks["settled_at_frame"])
+    ends = [numbers[place] if until is None else until for until, place in zip(settled, places, strict=True)]
+    columns = (tasks["node_id"], tasks["status"], _plain(tasks["mounted_at_frame"]), ends)
+    return [(node, status, since, max(until - since, 0.4)) for node, status, since, until in zip(*columns, strict=True)]
+
+
+def _over_time(tasks: pd.DataFrame) -> list[Bar]:
+    begun = tasks[tasks["started_at"].notna()]
+    zero = begun["started_at"].min()
+    latest = max((time for name in ("started_at", "ended_at") if (time := begun[name].max()) == time), default=zero)
+    since = (begun["started_at"] - zero).dt.total_seconds()
+    until = (begun["ended_at"].fillna(latest) - zero).dt.total_seconds()
+    return list(zip(begun["node_id"], begun["status"], since, until - since, strict=True))
+
+
+# ---- state -----------------------------------------------------------------------------------------------------
+
+
+def state(state: pd.DataFrame, key: str, last: int, ax: Axes | None) -> Axes:
+    """Draw a key's values over the frames that read them."""
+    versions = state[state["key"] == key]
+    if versions.empty:
+        raise KeyError(f"state has no key {key!r}, and never had.{did_you_mean(key, set(state['key']))}")
+    _pyplot()
+    values = versions["value"].tolist()
+    # An open version holds in the frame to come, too.
+    ends = [last + 2 if until is None else until for until in _plain(versions["to_frame"])]
+    spans = list(zip(_plain(versions["from_frame"]), ends, values, strict=True))
+    spans = [span for span in spans if span[1] > span[0]]
+    if not spans:
+        raise KeyError(f"no frame has read state key {key!r}: it was deleted before one could.")
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    ax = _axes(ax, 5 if numbers else 1.5)
+    (_line if numbers else _bands)(ax, spans)
+    ax.set_xlabel("frame that reads it")
+    ax.set_xlim(1, max(last + 1, *(span[1] for span in spans)))
+    ax.xaxis.set_major_locator(_whole_numbers())
+    if all(isinstance(value, int) for value in values):
+        ax.yaxis.set_major_locator(_whole_numbers())
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.set_title(key, loc="left", fontsize=10)
+    return ax
+
+
+Span = tuple[int, int, Any]
+"""From frame, to frame, value (Any: it is what the user stored)."""
+
+
+def _plain(column: pd.Series[Any]) -> list[Any]:  # Any: int or None
+    return column.astype("object").where(column.notna(), None).tolist()
+
+
+def _line(ax: Axes, spans: Sequence[Span]) -> None:
+    for since, until, value in spans:
+        ax.hlines(value, since, until, color=BLUE, linewidth=2)
+    for (_, end, before), (start, _, after) in pairwise(spans):
+        if end == start:  # Else it was deleted in between.
+            ax.vlines(start, *sorted((before, after)), color=BLUE, linewidth=1)
+
+
+def _bands(ax: Axes, spans: Sequence[Span]) -> None:
+    whole = max(until for _, until, _ in spans) - min(since for since, _, _ in spans)
+    for place, (since, until, value) in enumerate(spans):
+        ax.barh(
+            0, until - since, left=since, height=1, align="edge", color=(PALE_BLUE, PALE_ORANGE)[place % 2],
+            edgecolor="white",
+        )  # fmt: skip
+        room = int(90 * (until - since) / whole)
+        text = json.dumps(value, ensure_ascii=False)
+        shown = text if len(text) <= room else f"{text[: room - 1]}…" if room > 2 else ""
+        # A dollar sign would begin a formula.
+        ax.text(since, 0.5, f" {shown}", va="center", fontsize=8, parse_math=False, clip_on=True)
+    ax.set_ylim(0, 1)
+    ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
