@@ -43,6 +43,8 @@ class PydanticAiRunner:
         """Models made of an id, and of the keys and addresses in the environment: one HTTP client each."""
         self._under_way: dict[tuple[str, str], asyncio.Task[AgentReply]] = {}
         """By execution and task."""
+        self._beginning = asyncio.Lock()
+        """Many that begin at once would hold up the loop: they begin one after the other."""
 
     async def check(self, task: AgentTask) -> None:
         """Make the agent, which finds a missing package or key, a misspelt id, and an output type that can't be a
@@ -79,7 +81,9 @@ class PydanticAiRunner:
     async def _talks(self, task: AgentTask, ledger: Ledger) -> AgentReply:
         """Run the agent; after a failure that passes, go on from the last turn that was answered."""
         talk = Talk(task, ledger)
-        agent, model = await self._agent(task)
+        async with self._beginning:
+            agent, model = await self._agent(task)
+            await asyncio.sleep(0)
         while True:
             limit = asyncio.timeout(talk.remaining_s())
             try:
