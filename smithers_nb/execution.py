@@ -42,7 +42,7 @@ from .values import Stored, Unstorable, decode, encode
 from .version import __version__
 
 _runner = PydanticAiRunner()
-_LIMITS: TypeAdapter[dict[str, float]] = TypeAdapter(Limits)
+_LIMITS = TypeAdapter[Any](Limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -593,12 +593,13 @@ def _root(app: object, props: Mapping[str, Any] | None) -> object:
 
 def _limits(limits: Mapping[str, float] | None) -> dict[str, float]:
     try:
-        return _LIMITS.validate_python(dict(limits or {}))
+        checked: dict[str, float] = _LIMITS.validate_python(dict(limits or {}))
     except ValidationError as error:
         raise PropError(
             f"limits={limits!r} can't be used. It is a dict of turns, tokens, tool_calls, cost_usd and seconds, each "
             "more than 0."
         ) from error
+    return checked
 
 
 def _first_state(state: Mapping[str, Any]) -> dict[str, Stored]:

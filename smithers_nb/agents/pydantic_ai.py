@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage, ModelResponse
     from pydantic_ai.models import Model
     from pydantic_ai.models.function import AgentInfo, DeltaToolCall
+    from pydantic_ai.settings import ModelSettings
 
 ALIASES = {
     "haiku": "anthropic:claude-haiku-5-5",
@@ -38,10 +39,12 @@ class PydanticAiRunner:
     remote = False
 
     def __init__(self) -> None:
-        self._models: dict[str, Model] = {}
-        """Models made of an id: one HTTP client each."""
+        self._models: dict[tuple[str, int], Model] = {}
+        """Models made of an id, and of the keys and addresses in the environment: one HTTP client each."""
         self._under_way: dict[tuple[str, str], asyncio.Task[AgentReply]] = {}
         """By execution and task."""
+        self._beginning = asyncio.Lock()
+        """Many that begin at once would hold up the loop: they begin one after the other."""
 
     async def check(self, task: AgentTask) -> None:
         """Make the agent, which finds a missing package or key, a misspelt id, and an output type that can't be a
@@ -78,7 +81,9 @@ class PydanticAiRunner:
     async def _talks(self, task: AgentTask, ledger: Ledger) -> AgentReply:
         """Run the agent; after a failure that passes, go on from the last turn that was answered."""
         talk = Talk(task, ledger)
-        agent, model = await self._agent(task)
+        async with self._beginning:
+            agent, model = await self._agent(task)
+            await asyncio.sleep(0)
         while True:
             limit = asyncio.timeout(talk.remaining_s())
             try:
@@ -132,10 +137,13 @@ class PydanticAiRunner:
         if not isinstance(wanted, str):
             await asyncio.to_thread(_import)
             return _function_model(wanted) if isinstance(wanted, Scripted) else _checked(wanted, task)
-        if wanted not in self._models:
+        # A key that is set anew is meant for the next agent.
+        settings = {name: value for name, value in os.environ.items() if name.endswith(("_API_KEY", "_BASE_URL"))}
+        made = (wanted, hash(frozenset(settings.items())))
+        if made not in self._models:
             # The provider's package takes seconds to import; the loop goes on meanwhile.
-            self._models[wanted] = await asyncio.to_thread(_inferred, wanted, task)
-        return self._models[wanted]
+            self._models[made] = await asyncio.to_thread(_inferred, wanted, task)
+        return self._models[made]
 
 
 async def _runs(agent: Agent[Any, Any], model: Model, talk: Talk) -> AgentReply:
@@ -145,16 +153,18 @@ async def _runs(agent: Agent[Any, Any], model: Model, talk: Talk) -> AgentReply:
 
     past = talk.begin()
     task = talk.task
+    audit: Any = _audits()[_streams(model)]
+    # The SDKs make hidden attempts of their own.
+    settings: ModelSettings = {"max_retries": 0}
     result = await agent.run(
         None if past else task.prompt or None,
         message_history=ModelMessagesTypeAdapter.validate_json(past.request) if past else None,
         model=model,
         deps=task.local.deps,
-        # The SDKs make hidden attempts of their own.
-        model_settings={"max_retries": 0},
+        model_settings=settings,
         # The limits are the talk's: they hold over restarts, too.
         usage_limits=UsageLimits(request_limit=None),
-        capabilities=[_audits()[_streams(model)](talk)],
+        capabilities=[audit(talk)],
     )
     await talk.reconcile(_told(result.all_messages()[-1:]))
     return AgentReply(result.output)
@@ -170,13 +180,13 @@ def _inferred(wanted: str, task: AgentTask) -> Model:
     Raises:
         AgentConfigError: with what to install or set.
     """
-    from pydantic_ai.exceptions import UserError
     from pydantic_ai.models import infer_model
 
     name = ALIASES.get(wanted, wanted)
     try:
         model = infer_model(name)
-    except (ImportError, UserError, ValueError) as error:
+    except Exception as error:
+        # A missing package, key or name: of the library, or of the provider's package, which has errors of its own.
         raise AgentConfigError(
             f"model {wanted!r} of {task.node_id} can't be used: {str(error).rstrip('.')}. {_fix(name, error)}",
             node_id=task.node_id,
@@ -258,7 +268,7 @@ def _pieces(response: ModelResponse) -> Iterable[str | dict[int, DeltaToolCall]]
         if isinstance(part, TextPart):
             yield from re.findall(r"\s*\S+|\s+$", part.content) or [part.content]
         elif isinstance(part, ToolCallPart):
-            yield {number: DeltaToolCall(part.tool_name, part.args_as_json_str(), part.tool_call_id)}
+            yield {number: DeltaToolCall(part.tool_name, part.args_as_json_str(), tool_call_id=part.tool_call_id)}
 
 
 def _last_prompt(messages: list[ModelMessage]) -> str:
@@ -355,7 +365,7 @@ def _piece(talk: Talk, event: Any) -> None:
     if kind in ("part_start", "part_delta"):
         part = event.part if kind == "part_start" else event.delta
         kinds = {"text": "token", "thinking": "thinking"}
-        name = kinds.get(getattr(part, "part_kind", None) or getattr(part, "part_delta_kind", ""))
+        name = kinds.get(str(getattr(part, "part_kind", None) or getattr(part, "part_delta_kind", "")))
         text = getattr(part, "content", None) or getattr(part, "content_delta", None)
         if name and text and not talk.repeating:
             talk.piece(name, text)

@@ -121,7 +121,7 @@ class Talk:
             raise error
         self.attempt += 1
         if wait_s > IN_PLACE_S:
-            raise Later("retry", time() + wait_s, _short(error)) from error
+            raise Later("rate_limit" if found.limited else "retry", time() + wait_s, _short(error)) from error
         # Where all were refused, the window says whose turn it is.
         return 0.0 if found.limited and name else wait_s
 
@@ -173,7 +173,8 @@ class Talk:
         }
         for name, value in used.items():
             if name in limits and value >= limits[name]:
-                raise self.over(name, f"{value:g} of {limits[name]:g} are used")
+                which = " (max_turns)" if name == "turns" else ""
+                raise self.over(name, f"{value:g} of {limits[name]:g}{which} are used")
         if "cost_usd" in limits and spent.unpriced:
             raise self.over("cost_usd", "the price of the model is not known, so it can't be kept to")
         if reached := self.ledger.reached():
@@ -220,7 +221,7 @@ class Talk:
         most = self.task.limits.get("tool_calls")
         if most is not None and self.spent.tool_calls >= most:
             raise self.over("tool_calls", f"{self.spent.tool_calls} of {most:g} are used")
-        if reached := self.ledger.reached():
+        if reached := self.ledger.reached(tool=True):
             raise self.over(reached, "all agents of the execution together have used it")
         self.spent.tool_calls += 1
         cut_off = self.tools.get(tool_call_id)

@@ -22,7 +22,7 @@ class Verdict:
     passes: bool
     """Whether the same request may succeed later."""
     limited: bool
-    """Whether the provider wants nobody to ask for a while."""
+    """Whether it is a rate limit: then nobody is to ask for a while."""
     wait_s: float | None
     """How long it said to wait; None if it did not say."""
     fix: str
@@ -58,7 +58,7 @@ def verdict(error: BaseException) -> Verdict:
     if "ModelRateLimitError" in names or status == 429:
         return Verdict(True, True, wait_s, "")
     passes = bool(names & _PASSING) or status in (408, 409, 425) or status >= 500
-    return Verdict(passes, passes and wait_s is not None, wait_s, "")
+    return Verdict(passes, False, wait_s, "")
 
 
 def retry_after(error: BaseException) -> float | None:
@@ -84,5 +84,5 @@ def backoff_s(attempt: int, seed: str) -> float:
     >>> 0.5 <= backoff_s(1, "a") <= 1.0, 4.0 <= backoff_s(4, "a") <= 8.0, backoff_s(3, "a") == backoff_s(3, "a")
     (True, True, True)
     """
-    longest = min(LONGEST_S, FIRST_S * 2 ** (attempt - 1))
+    longest: float = min(LONGEST_S, FIRST_S * 2.0 ** (attempt - 1))
     return longest * (0.5 + 0.5 * Random(f"{seed}/{attempt}").random())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import AbstractAsyncContextManager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from ..errors import AgentConfigError
@@ -13,9 +13,10 @@ from ..values import Unstorable, encode
 BlockReason = Literal["retry", "rate_limit"]
 ToolStatus = Literal[
     "running", "ok", "retry", "failed", "raised", "denied", "invalid", "unknown", "skipped", "interrupted"
-]
-"""ok: it returned. retry, failed: it told the model so (``ModelRetry``, ``ToolFailed``). raised: its exception ended the
-agent. denied, invalid, unknown, skipped: it was never called. interrupted: it was cut off, and runs again on a resume."""
+]  # fmt: skip
+"""ok: it returned. retry, failed: it told the model so (``ModelRetry``, ``ToolFailed``). raised: its exception ended
+the agent. denied, invalid, unknown, skipped: it was never called. interrupted: it was cut off; a resume runs it again.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,17 +155,16 @@ class AgentTask:
             AgentConfigError: naming what can't leave this process, and what to do.
         """
         local = self.local
+        if not isinstance(local.model, str | None):
+            raise self._stays("model", "name it by its id")
+        if local.agent is not None and self.agent == "agent":
+            raise self._stays("agent", "give it a name, Agent(…, name='…')")
         parts = {
-            "model": local.model if isinstance(local.model, str | None) else self._stays("model", "name it by its id"),
-            "tools": [_reference(tool) or self._stays(f"tool {tool!r:.60}", IMPORTABLE) for tool in local.tools],
-            "output_type": (_reference(local.output_type) or self._stays("output_type", IMPORTABLE))
-            if local.output_type is not None
-            else None,
+            "tools": [self._reference(f"tool {tool!r:.60}", tool) for tool in local.tools],
+            "output_type": None if local.output_type is None else self._reference("output_type", local.output_type),
             "deps": self._deps(),
         }
-        if local.agent is not None and self.agent == "agent":
-            self._stays("agent", "give it a name: Agent(…, name='…')")
-        return json.dumps({**{k: v for k, v in asdict(_bare(self)).items() if k != "local"}, **parts})
+        return json.dumps({**asdict(replace(self, local=Local())), "local": parts})
 
     def _deps(self) -> list[str] | None:
         if self.local.deps is None:
@@ -172,31 +172,22 @@ class AgentTask:
         try:
             return [*encode(self.local.deps)]
         except Unstorable as why:
-            self._stays("deps", f"make it JSON or a pydantic model ({why})")
+            raise self._stays("deps", f"make it JSON or a pydantic model ({why})") from None
 
-    def _stays(self, what: str, fix: str) -> Any:
-        raise AgentConfigError(
+    def _reference(self, what: str, thing: object) -> str:
+        """Return ``module:name`` of something that another process can import."""
+        module, name = getattr(thing, "__module__", "__main__"), getattr(thing, "__qualname__", "<none>")
+        if module == "__main__" or "<" in name:
+            raise self._stays(what, "define it at the top of a module that can be imported there")
+        return f"{module}:{name}"
+
+    def _stays(self, what: str, fix: str) -> AgentConfigError:
+        return AgentConfigError(
             f"{what} of {self.node_id} can't leave this process, and its runner is in another one: {fix}, or run the "
             "execution with the runner of this process, which is the default.",
             node_id=self.node_id,
             source=self.source,
         )
-
-
-IMPORTABLE = "define it at the top of a module that can be imported there"
-
-
-def _bare(task: AgentTask) -> AgentTask:
-    """Return the task without what ``asdict`` would copy in vain."""
-    from dataclasses import replace
-
-    return replace(task, local=Local())
-
-
-def _reference(thing: object) -> str | None:
-    """Return ``module:name`` of something that another process can import; None of anything else."""
-    module, name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", "<none>")
-    return None if module in (None, "__main__") or "<" in name else f"{module}:{name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,8 +230,10 @@ class Ledger(Protocol):
     async def refused(self, window: str, wait_s: float) -> None:
         """The provider does not want to be asked by anybody for so many seconds."""
 
-    def reached(self) -> str | None:
-        """Return which limit of the whole execution is reached, in words; None if none is."""
+    def reached(self, tool: bool = False) -> str | None:
+        """Return which limit of the whole execution keeps another request, or tool call, from being made, in words;
+        None if none does.
+        """
 
     def remaining_s(self) -> float | None:
         """Return how long the execution's agents may still go on; None for as long as they like."""

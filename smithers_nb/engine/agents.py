@@ -46,7 +46,8 @@ def agent_task(live: Live, node: TreeNode, task_id: str, past: Past | None = Non
         system=agent.system if isinstance(agent, Claude) else None,
         allow=agent.allow,
         deny=agent.deny,
-        limits={**agent.limits, "turns": min(agent.max_turns, agent.limits.get("turns", agent.max_turns))},
+        limits={str(k): v for k, v in agent.limits.items()}
+        | {"turns": min(agent.max_turns, agent.limits.get("turns", agent.max_turns))},
         retries=agent.retries,
         seed=live.seed,
         source=node.source,
@@ -65,7 +66,7 @@ def _local(live: Live, agent: Claude | Agent) -> Local:
         return Local(model, agent.tools, agent.output_type)
     own: Any = getattr(agent.agent, "model", None)
     name = own if isinstance(own, str) else getattr(own, "model_id", None)
-    return Local(model=live.models.get(name), agent=agent.agent, deps=agent.deps)
+    return Local(model=live.models.get(str(name)), agent=agent.agent, deps=agent.deps)
 
 
 async def past_of(live: Live, entry: TaskEntry) -> Past | None:
@@ -158,13 +159,13 @@ class Budget:
         """An agent starts."""
         self._began = self._began or time()
 
-    def reached(self) -> str | None:
-        """Return which limit is reached, in words; None if none is."""
+    def reached(self, tool: bool) -> str | None:
+        """Return which limit keeps another request, or tool call, from being made, in words; None if none does."""
         spent, limits = self.spent, self.limits
         used = {
             "turns": spent.turns,
             "tokens": spent.input_tokens + spent.output_tokens,
-            "tool_calls": spent.tool_calls,
+            "tool_calls": spent.tool_calls if tool else 0,
             "cost_usd": spent.cost_usd if not spent.unpriced else float("inf"),
         }
         over = [name for name, value in used.items() if name in limits and value >= limits[name]]
@@ -214,9 +215,9 @@ class TaskLedger:
         """Nobody asks this provider for a while."""
         await self._live.database.transaction(calls.close_window, window, time(), wait_s)
 
-    def reached(self) -> str | None:
+    def reached(self, tool: bool = False) -> str | None:
         """Return which limit of the execution is reached."""
-        return self._live.budget.reached()
+        return self._live.budget.reached(tool)
 
     def remaining_s(self) -> float | None:
         """Return how long the execution's agents may still go on."""

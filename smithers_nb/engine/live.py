@@ -37,7 +37,7 @@ from .tasks import TaskEntry, Tasks
 
 logger = logging.getLogger(__name__)
 
-MAX_AGENTS = 16
+MAX_AGENTS = 32
 PROGRESS_S = 0.25
 """Reports of progress make at most one frame in this time."""
 

@@ -13,7 +13,15 @@ from time import perf_counter, time
 from typing import TYPE_CHECKING, Any
 
 from ..agents.runner import AgentReply, Later, Spent
-from ..errors import ApprovalError, BudgetExceededError, NotStorableError, RunError, StoreError, traceback_of
+from ..errors import (
+    AgentError,
+    ApprovalError,
+    BudgetExceededError,
+    NotStorableError,
+    RunError,
+    StoreError,
+    traceback_of,
+)
 from ..nodes.runnable import AGENTS, Approval, Smithers, Task
 from ..nodes.tree import TreeNode
 from ..records import HandlerCall, TaskResult, TaskStatus
@@ -213,7 +221,9 @@ class Tasks(Mapping[str, TaskEntry]):
                 if room >= 0 or not entry.is_agent:
                     waiting[id] = entry
             elif entry.retry_at is not None and entry.handle is None and not entry.unmounted:
-                self._go(entry)  # It was blocked when its process ended, or when it was stopped.
+                # It was blocked when its process ended, or when it was stopped.
+                entry.node = self._live.tree.index.get(entry.node.id, entry.node)
+                self._go(entry)
         if waiting:
             # A cancellation in between would leave rows that say running, and nothing that runs.
             await uncancelled(self._start(waiting))
@@ -385,7 +395,8 @@ class Tasks(Mapping[str, TaskEntry]):
         except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  # it goes to on_error
             # asyncio would let an exit() in a task end the engine's thread.
             status, message = "failed", f"{type(error).__name__}: {error}"
-            trace = traceback_of(error)
+            # An error in our own words says all; the way through the libraries does not.
+            trace = None if isinstance(error, AgentError) else traceback_of(error)
             reason = f"limit: {error.limit}" if isinstance(error, BudgetExceededError) else None
         entry.scope.closed = True
         if self._live.closed or entry.status in ENDED:

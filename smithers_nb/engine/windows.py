@@ -14,7 +14,7 @@ from ..store import calls
 from ..store.connection import Database
 
 FIRST = 4
-"""So many requests may be under way at a provider that we know nothing of; as many more with each second."""
+"""So many requests may be under way at a provider that we know nothing of; twice as many with each second."""
 
 
 class Gate:
@@ -27,7 +27,7 @@ class Gate:
 
     @property
     def most(self) -> int:
-        return FIRST * (1 + int(time() - self._since))
+        return FIRST * 2 ** min(10, int(time() - self._since))
 
     async def enter(self) -> None:
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()

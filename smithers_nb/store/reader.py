@@ -175,7 +175,10 @@ class Reader:
         """Return what all agents of an execution and of its children have used: requests that were answered, input
         and output tokens, cost in USD, answers without a known price, tool calls.
         """
-        below = "WITH RECURSIVE below(id) AS (SELECT ? UNION SELECT execution_id FROM executions JOIN below ON parent_id = id)"
+        below = (
+            "WITH RECURSIVE below(id) AS (SELECT ?"
+            " UNION SELECT execution_id FROM executions JOIN below ON parent_id = id)"
+        )
         calls = self.query(
             f"{below} SELECT count(response), coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0),"
             " coalesce(sum(cost_usd), 0), count(*) FILTER (WHERE response IS NOT NULL AND cost_usd IS NULL)"
