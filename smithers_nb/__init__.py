@@ -15,12 +15,12 @@ from .version import __version__
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from .agents.scripted import scripted
+    from .agents.scripted import call_tool, scripted
     from .execution import Execution
     from .nodes.control import Case, Default, Each, End, If, Ralph, Stop, Switch, While
     from .nodes.effect import Effect
     from .nodes.element import Fragment, component
-    from .nodes.runnable import Approval, Claude, Smithers, Task
+    from .nodes.runnable import Agent, Approval, Claude, Smithers, Task
     from .nodes.structure import Parallel, Phase, Sequence, Step, Text
     from .notebook.stepper import Stepper
     from .records import Frame, RunResult
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .syntax.create import jsx
 
 __all__ = [
+    "Agent",
     "Approval",
     "Case",
     "Claude",
@@ -54,6 +55,7 @@ __all__ = [
     "Text",
     "While",
     "__version__",
+    "call_tool",
     "component",
     "errors",
     "jsx",
@@ -61,13 +63,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    "smithers_nb.agents.scripted": ("scripted",),
+    "smithers_nb.agents.scripted": ("call_tool", "scripted"),
     "smithers_nb.execution": ("Execution",),
     "smithers_nb.syntax.create": ("jsx",),
     "smithers_nb.nodes.control": ("Case", "Default", "Each", "End", "If", "Ralph", "Stop", "Switch", "While"),
     "smithers_nb.nodes.effect": ("Effect",),
     "smithers_nb.nodes.element": ("Fragment", "component"),
-    "smithers_nb.nodes.runnable": ("Approval", "Claude", "Smithers", "Task"),
+    "smithers_nb.nodes.runnable": ("Agent", "Approval", "Claude", "Smithers", "Task"),
     "smithers_nb.nodes.structure": ("Parallel", "Phase", "Sequence", "Step", "Text"),
     "smithers_nb.notebook.stepper": ("Stepper",),
     "smithers_nb.records": ("Frame", "RunResult"),

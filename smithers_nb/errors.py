@@ -27,6 +27,7 @@ SmithersError
 │   └── StoreDamagedError
 └── AgentError
     ├── AgentConfigError
+    ├── BudgetExceededError
     └── ApprovalError
 
 UserWarning
@@ -49,6 +50,7 @@ __all__ = [
     "AgentError",
     "AppChangedWarning",
     "ApprovalError",
+    "BudgetExceededError",
     "ComponentError",
     "DuplicateIdError",
     "DuplicateKeyError",
@@ -259,6 +261,15 @@ class AgentError(SmithersError):
 
 class AgentConfigError(AgentError):
     """A model, provider package or key that is missing or misspelt. Nothing was sent and nothing paid for."""
+
+
+class BudgetExceededError(AgentError):
+    """A limit of an agent, or of all agents of an execution, is reached."""
+
+    def __init__(self, message: str, *, limit: str, node_id: str | None = None, source: str | None = None) -> None:
+        super().__init__(message, node_id=node_id, source=source)
+        self.limit = limit
+        """turns, tokens, tool_calls, cost_usd or seconds, perhaps with ``of the execution``."""
 
 
 class ApprovalError(AgentError):

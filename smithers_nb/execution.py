@@ -6,16 +6,20 @@ import os
 import secrets
 import warnings
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Self, get_args
 
+from pydantic import TypeAdapter, ValidationError
+
 from .agents.pydantic_ai import PydanticAiRunner
+from .agents.runner import Runner
 from .artifacts import Artifact
 from .bridge import engine
 from .engine.code import code_hash, name_of
 from .engine.context import Context, StateDoor
 from .engine.draft import Draft
 from .engine.lint import lint
+from .engine.live import MAX_AGENTS
 from .engine.loop import Loop
 from .engine.opening import Opening, Orphans, create, reopen
 from .engine.phases.render import render
@@ -25,6 +29,7 @@ from .engine.state import check_key
 from .errors import AppChangedWarning, NotStorableError, PropError, SmithersError, UnknownExecutionError, clean
 from .nodes.diff import diff
 from .nodes.element import Component
+from .nodes.runnable import Limits
 from .nodes.tree import Tree
 from .records import Frame, Phase, Problem, RunResult, Status, Write
 from .store import writer
@@ -37,6 +42,22 @@ from .values import Stored, Unstorable, decode, encode
 from .version import __version__
 
 _runner = PydanticAiRunner()
+_LIMITS = TypeAdapter[Any](Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Agents:
+    """How the agents of an execution are run."""
+
+    models: dict[str, Any]
+    limits: dict[str, float]
+    max_agents: int
+    runner: Runner
+
+    def opening(self, app: object, database: Database, strict: bool) -> Opening:
+        """Return what the execution is made of."""
+        return Opening(app, database, self.runner, self.models, strict, self.limits, self.max_agents)
+
 
 Until = Callable[[Frame], bool] | str | None
 
@@ -64,6 +85,13 @@ class Execution:
         How many frames one ``run()`` renders at most.
     durability : {"normal", "full"}
         ``"full"`` also survives a power cut, for a slower COMMIT and FLUSH.
+    limits : dict, optional
+        What all agents together may use: ``turns``, ``tokens``, ``tool_calls``, ``cost_usd``, ``seconds``. At one that
+        is reached the agents that want more fail, with it as their reason.
+    max_agents : int
+        How many agents run at a time; the others are pending until it is their turn.
+    runner : Runner, optional
+        Who runs the agents; without it this process does.
     strict_effects : bool
         Run, clean up and run again each effect when it mounts, to find those that can't take it.
 
@@ -100,6 +128,9 @@ class Execution:
         seed: int = 0,
         max_frames: int = 1000,
         durability: Durability = "normal",
+        limits: Mapping[str, float] | None = None,
+        max_agents: int = MAX_AGENTS,
+        runner: Runner | None = None,
         strict_effects: bool = False,
     ) -> None:
         refuse_while_rendering("an Execution was made")
@@ -115,7 +146,8 @@ class Execution:
         )
         first = _first_state(state or {})
         self._prepare(app, props, store, row, max_frames)
-        engine.call(self._create(row, first, dict(models or {}), durability, strict_effects))
+        agents = Agents(dict(models or {}), _limits(limits), max_agents, runner or _runner)
+        engine.call(self._create(row, first, agents, durability, strict_effects))
 
     @classmethod
     def resume(
@@ -128,6 +160,9 @@ class Execution:
         props: Mapping[str, Any] | None = None,
         models: Mapping[str, Any] | None = None,
         max_frames: int = 1000,
+        limits: Mapping[str, float] | None = None,
+        max_agents: int = MAX_AGENTS,
+        runner: Runner | None = None,
         orphans: Orphans = "retry",
     ) -> Self:
         """Go on with an execution of the file, after a restart or a crash.
@@ -163,7 +198,8 @@ class Execution:
         )
         ex = cls.__new__(cls)
         ex._prepare(app, props, file, row, max_frames)
-        engine.call(ex._reopen(row, dict(models or {}), orphans))
+        agents = Agents(dict(models or {}), _limits(limits), max_agents, runner or _runner)
+        engine.call(ex._reopen(row, agents, orphans))
         if row.code_hash != found["code_hash"]:
             warnings.warn(AppChangedWarning(ex._what_changed()), stacklevel=2)
         return ex
@@ -386,6 +422,17 @@ class Execution:
         return tuple(self._live.tasks.questions)
 
     @property
+    def tails(self) -> dict[str, str]:
+        """What each agent that runs said last, by node id: up to 2,048 characters."""
+        tails = self._live.stream.tails
+        return {id: tails[task.task_id] for id, task in list(self._live.tasks.items()) if task.task_id in tails}
+
+    @property
+    def waits_until(self) -> dict[str, float]:
+        """When each task that waits to try again does so, by node id, in seconds since the epoch."""
+        return {task.node.id: task.retry_at for task in self._live.tasks.sleeping if task.retry_at is not None}
+
+    @property
     def causes(self) -> tuple[str, ...]:
         """Why another frame is due already; empty if none is."""
         return tuple(self._live.causes)
@@ -436,16 +483,17 @@ class Execution:
         self,
         row: writer.ExecutionRow,
         state: dict[str, Stored],
-        models: dict[str, Any],
+        agents: Agents,
         durability: Durability,
         strict: bool,
     ) -> None:
         database = await Database.open(self.store.path, durability)
-        await self._started(database, create(row, Opening(self._app, database, _runner, models, strict), state))
+        await self._started(database, create(row, agents.opening(self._app, database, strict), state))
 
-    async def _reopen(self, row: writer.ExecutionRow, models: dict[str, Any], orphans: Orphans) -> None:
+    async def _reopen(self, row: writer.ExecutionRow, agents: Agents, orphans: Orphans) -> None:
         database = await Database.open(self.store.path)
-        await self._started(database, reopen(row, Opening(self._app, database, _runner, models, orphans=orphans)))
+        opening = replace(agents.opening(self._app, database, False), orphans=orphans)
+        await self._started(database, reopen(row, opening))
 
     def _what_changed(self) -> str:
         """Say what other code means for the nodes of the last recorded frame."""
@@ -548,6 +596,17 @@ def _root(app: object, props: Mapping[str, Any] | None) -> object:
 async def _brought_up(path: str) -> None:
     """Let SQLite repair what a killed process left, and bring an older release's file up to this one's schema."""
     await (await Database.open(path)).close()
+
+
+def _limits(limits: Mapping[str, float] | None) -> dict[str, float]:
+    try:
+        checked: dict[str, float] = _LIMITS.validate_python(dict(limits or {}))
+    except ValidationError as error:
+        raise PropError(
+            f"limits={limits!r} can't be used. It is a dict of turns, tokens, tool_calls, cost_usd and seconds, each "
+            "more than 0."
+        ) from error
+    return checked
 
 
 def _first_state(state: Mapping[str, Any]) -> dict[str, Stored]:

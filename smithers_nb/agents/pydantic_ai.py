@@ -5,22 +5,25 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable
-from time import perf_counter
+import re
+from collections.abc import AsyncIterator, Callable, Iterable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
+from pydantic_core import PydanticSerializationError
 
-from ..errors import AgentConfigError
-from .runner import AgentReply, AgentTask, Recorder, Request
-from .scripted import Scripted
+from ..errors import AgentConfigError, AgentError, NotStorableError
+from .recording import Answer, Talk, window
+from .runner import AgentReply, AgentTask, Ledger
+from .scripted import Plain, Scripted
 
 if TYPE_CHECKING:
     from pydantic_ai import Agent
     from pydantic_ai.capabilities import AbstractCapability
     from pydantic_ai.messages import ModelMessage, ModelResponse
     from pydantic_ai.models import Model
-    from pydantic_ai.models.function import AgentInfo
+    from pydantic_ai.models.function import AgentInfo, DeltaToolCall
+    from pydantic_ai.settings import ModelSettings
 
 ALIASES = {
     "haiku": "anthropic:claude-haiku-5-5",
@@ -33,17 +36,24 @@ ALIASES = {
 class PydanticAiRunner:
     """Runs agent nodes in this process."""
 
+    remote = False
+
     def __init__(self) -> None:
-        self._models: dict[str, Model] = {}
-        """Models made of an id: one HTTP client each."""
+        self._models: dict[tuple[str, int], Model] = {}
+        """Models made of an id, and of the keys and addresses in the environment: one HTTP client each."""
+        self._under_way: dict[tuple[str, str], asyncio.Task[AgentReply]] = {}
+        """By execution and task."""
+        self._beginning = asyncio.Lock()
+        """Many that begin at once would hold up the loop: they begin one after the other."""
 
     async def check(self, task: AgentTask) -> None:
-        """Make the model, which finds a missing package or key, and a misspelt id. Nothing is sent.
+        """Make the agent, which finds a missing package or key, a misspelt id, and an output type that can't be a
+        schema. Nothing is sent.
 
         Raises:
-            AgentConfigError: with what to install or set.
+            AgentConfigError: with what to install, set or change.
         """
-        await self._model(task)
+        await self._agent(task)
         if not task.prompt.strip():
             raise AgentConfigError(
                 f"{task.node_id} has no prompt: its children are what the model is asked. Write it between the tags.",
@@ -51,25 +61,67 @@ class PydanticAiRunner:
                 source=task.source,
             )
 
-    async def run(self, task: AgentTask, record: Recorder) -> AgentReply:
-        """Run the agent to its end; every request is recorded before the next one."""
-        agent = await self._agent(task, record)
-        from pydantic_ai.usage import UsageLimits
+    async def submit(self, task: AgentTask, ledger: Ledger) -> AgentReply:
+        """Run the agent to its end, or join it if it is under way; cancelling ends the request."""
+        name = (task.execution_id, task.task_id)
+        running = self._under_way.get(name)
+        if running is None:
+            running = asyncio.get_running_loop().create_task(self._talks(task, ledger), name=f"agent {task.task_id}")
+            self._under_way[name] = running
+            running.add_done_callback(lambda _: self._under_way.pop(name, None))
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            running.cancel()
+            await asyncio.wait({running})
+            if not running.cancelled():
+                running.exception()  # Looked at: asyncio would log it.
+            raise
 
-        result = await agent.run(task.prompt or None, usage_limits=UsageLimits(request_limit=task.max_turns))
-        return AgentReply(result.output)
+    async def _talks(self, task: AgentTask, ledger: Ledger) -> AgentReply:
+        """Run the agent; after a failure that passes, go on from the last turn that was answered."""
+        talk = Talk(task, ledger)
+        async with self._beginning:
+            agent, model = await self._agent(task)
+            await asyncio.sleep(0)
+        while True:
+            limit = asyncio.timeout(talk.remaining_s())
+            try:
+                async with limit:
+                    return await _runs(agent, model, talk)
+            except asyncio.CancelledError:
+                await talk.broke_off("it was cancelled")
+                raise
+            except Exception as error:
+                if limit.expired():
+                    await talk.broke_off("limit: seconds")
+                    raise talk.over("seconds", "its time is up") from error
+                await talk.reconcile({})
+                await asyncio.sleep(await talk.failed(error))
 
-    async def _agent(self, task: AgentTask, record: Recorder) -> Agent[None, Any]:
-        model = await self._model(task)
+    async def _agent(self, task: AgentTask) -> tuple[Agent[Any, Any], Model]:
+        """Return the agent of a task, and its model."""
+        local = task.local
+        agent = local.agent
+        wanted = local.model if local.model is not None else getattr(agent, "model", None)
+        model = await self._model(wanted, task)
         from pydantic_ai import Agent
 
+        if agent is not None:
+            if not isinstance(agent, Agent):
+                raise AgentConfigError(
+                    f"agent of {task.node_id} is a {type(agent).__name__}; it takes a pydantic_ai.Agent.",
+                    node_id=task.node_id,
+                    source=task.source,
+                )
+            return agent, model
         try:
-            return Agent(
+            made: Agent[Any, Any] = Agent(
                 model,
-                output_type=task.output_type or str,
+                output_type=local.output_type or str,
                 instructions=task.system,
-                tools=task.tools,
-                capabilities=[_audit(record)],
+                tools=[tool for tool in local.tools if not hasattr(tool, "get_tools")],
+                toolsets=[tool for tool in local.tools if hasattr(tool, "get_tools")],
                 name=task.node_id,
             )
         except Exception as error:
@@ -79,16 +131,43 @@ class PydanticAiRunner:
                 node_id=task.node_id,
                 source=task.source,
             ) from error
+        return made, model
 
-    async def _model(self, task: AgentTask) -> Model:
-        wanted = task.model
+    async def _model(self, wanted: object, task: AgentTask) -> Model:
         if not isinstance(wanted, str):
             await asyncio.to_thread(_import)
             return _function_model(wanted) if isinstance(wanted, Scripted) else _checked(wanted, task)
-        if wanted not in self._models:
+        # A key that is set anew is meant for the next agent.
+        settings = {name: value for name, value in os.environ.items() if name.endswith(("_API_KEY", "_BASE_URL"))}
+        made = (wanted, hash(frozenset(settings.items())))
+        if made not in self._models:
             # The provider's package takes seconds to import; the loop goes on meanwhile.
-            self._models[wanted] = await asyncio.to_thread(_inferred, wanted, task)
-        return self._models[wanted]
+            self._models[made] = await asyncio.to_thread(_inferred, wanted, task)
+        return self._models[made]
+
+
+async def _runs(agent: Agent[Any, Any], model: Model, talk: Talk) -> AgentReply:
+    """Run the agent to its end, anew or from the last turn that was answered."""
+    from pydantic_ai.messages import ModelMessagesTypeAdapter
+    from pydantic_ai.usage import UsageLimits
+
+    past = talk.begin()
+    task = talk.task
+    audit: Any = _audits()[_streams(model)]
+    # The SDKs make hidden attempts of their own.
+    settings: ModelSettings = {"max_retries": 0}
+    result = await agent.run(
+        None if past else task.prompt or None,
+        message_history=ModelMessagesTypeAdapter.validate_json(past.request) if past else None,
+        model=model,
+        deps=task.local.deps,
+        model_settings=settings,
+        # The limits are the talk's: they hold over restarts, too.
+        usage_limits=UsageLimits(request_limit=None),
+        capabilities=[audit(talk)],
+    )
+    await talk.reconcile(_told(result.all_messages()[-1:]))
+    return AgentReply(result.output)
 
 
 def _import() -> None:
@@ -101,13 +180,13 @@ def _inferred(wanted: str, task: AgentTask) -> Model:
     Raises:
         AgentConfigError: with what to install or set.
     """
-    from pydantic_ai.exceptions import UserError
     from pydantic_ai.models import infer_model
 
     name = ALIASES.get(wanted, wanted)
     try:
         model = infer_model(name)
-    except (ImportError, UserError, ValueError) as error:
+    except Exception as error:
+        # A missing package, key or name: of the library, or of the provider's package, which has errors of its own.
         raise AgentConfigError(
             f"model {wanted!r} of {task.node_id} can't be used: {str(error).rstrip('.')}. {_fix(name, error)}",
             node_id=task.node_id,
@@ -152,23 +231,44 @@ def _checked(model: object, task: AgentTask) -> Model:
 def _function_model(script: Scripted) -> Model:
     from pydantic_ai.models.function import FunctionModel
 
-    async def answer(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+    async def reply(messages: list[ModelMessage]) -> Plain:
         if script.delay_s:
             await asyncio.sleep(script.delay_s)
-        return _response(script.answer(_last_prompt(messages)), info)
+        return script.answer(_last_prompt(messages))
 
-    return FunctionModel(answer, model_name="scripted")
+    async def answer(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        return _response(await reply(messages), info)
+
+    async def stream(messages: list[ModelMessage], info: AgentInfo) -> AsyncIterator[str | dict[int, DeltaToolCall]]:
+        for piece in _pieces(_response(await reply(messages), info)):
+            yield piece
+
+    return FunctionModel(answer, stream_function=stream, model_name="scripted")
 
 
-def _response(reply: str | dict[str, Any] | BaseModel, info: AgentInfo) -> ModelResponse:
+def _response(reply: Plain, info: AgentInfo) -> ModelResponse:
     from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
 
     if isinstance(reply, str):
         return ModelResponse(parts=[TextPart(reply)])
+    if isinstance(reply, list):
+        return ModelResponse(parts=[ToolCallPart(use.tool, use.args) for use in reply])
     arguments = reply if isinstance(reply, dict) else reply.model_dump(mode="json")
     if not info.output_tools:
         return ModelResponse(parts=[TextPart(json.dumps(arguments, ensure_ascii=False))])
     return ModelResponse(parts=[ToolCallPart(info.output_tools[0].name, arguments)])
+
+
+def _pieces(response: ModelResponse) -> Iterable[str | dict[int, DeltaToolCall]]:
+    """Return a reply as it is streamed: word by word."""
+    from pydantic_ai.messages import TextPart, ToolCallPart
+    from pydantic_ai.models.function import DeltaToolCall
+
+    for number, part in enumerate(response.parts):
+        if isinstance(part, TextPart):
+            yield from re.findall(r"\s*\S+|\s+$", part.content) or [part.content]
+        elif isinstance(part, ToolCallPart):
+            yield {number: DeltaToolCall(part.tool_name, part.args_as_json_str(), tool_call_id=part.tool_call_id)}
 
 
 def _last_prompt(messages: list[ModelMessage]) -> str:
@@ -182,44 +282,163 @@ def _last_prompt(messages: list[ModelMessage]) -> str:
 # ---- the audit -------------------------------------------------------------------------------------------------
 
 
-def _audit(record: Recorder) -> AbstractCapability[None]:
-    """Return the capability that records each request, with the answer or the error."""
+@cache
+def _audits() -> tuple[type[AbstractCapability[Any]], type[AbstractCapability[Any]]]:
+    """Return the capability that lets a talk know of everything, and the one that lets it know of every piece, too:
+    the library then streams, which not every model can.
+    """
+    from pydantic_ai import ModelRetry, ToolDenied, ToolFailed
     from pydantic_ai.capabilities import AbstractCapability
-    from pydantic_ai.messages import ModelMessagesTypeAdapter
+    from pydantic_ai.exceptions import ToolFailedError, ToolRetryError
 
-    def as_json(messages: list[Any]) -> str:
-        return ModelMessagesTypeAdapter.dump_json(messages).decode()
+    class Audit(AbstractCapability[Any]):
+        def __init__(self, talk: Talk) -> None:
+            self.talk = talk
 
-    class Audit(AbstractCapability[None]):
         async def wrap_model_request(self, ctx: Any, *, request_context: Any, handler: Callable[..., Any]) -> Any:
-            started = perf_counter()
-            asked = as_json(request_context.messages)
-
-            async def put_down(response: ModelResponse | None, error: str | None) -> None:
-                await record(
-                    Request(
-                        turn=ctx.run_step,
-                        attempt=1,
-                        model=request_context.model.model_name,
-                        request=asked,
-                        response=as_json([response])[1:-1] if response else None,
-                        input_tokens=response.usage.input_tokens if response else None,
-                        output_tokens=response.usage.output_tokens if response else None,
-                        cost_usd=_cost(response) if response else None,
-                        ms=(perf_counter() - started) * 1000,
-                        error=error,
-                    )
-                )
-
-            try:
-                response: ModelResponse = await handler(request_context)
-            except Exception as error:
-                await put_down(None, f"{type(error).__name__}: {error}")
-                raise
-            await put_down(response, None)
+            talk, asked = self.talk, request_context
+            if talk.answered:
+                await talk.reconcile(_told(asked.messages[-1:]))
+            past = talk.next_turn(ctx.run_step)
+            parameters = asked.model_request_parameters
+            talk.offers(
+                [tool.name for tool in parameters.function_tools], [tool.name for tool in parameters.output_tools]
+            )
+            if past is not None:
+                return _load(f"[{past}]")[0]
+            provider, model = talk.named(asked.model.system, asked.model.model_name)
+            async with talk.ledger.turn(window(provider, model)):
+                talk.ask(provider, model, _dump(asked.messages))
+                response: ModelResponse = await handler(asked)
+            usage = response.usage
+            answer = Answer(_dump([response])[1:-1], usage.input_tokens, usage.output_tokens, _cost(response))
+            await talk.answer(answer)
             return response
 
-    return Audit()
+        async def on_tool_validate_error(self, ctx: Any, *, call: Any, tool_def: Any, args: Any, error: Any) -> Any:
+            given = call.args_as_json_str()
+            await self.talk.never_called(call.tool_call_id, call.tool_name, given, "invalid", str(error))
+            raise error
+
+        async def wrap_tool_execute(
+            self, ctx: Any, *, call: Any, tool_def: Any, args: Any, handler: Callable[..., Any]
+        ) -> Any:
+            talk, given = self.talk, call.args_as_json_str()
+            if past := talk.ended(call.tool_call_id):
+                if past.status == "ok":
+                    return _returned(past.output or "null")
+                raise (ModelRetry if past.status == "retry" else ToolFailed)(past.error or "")
+            if why := talk.denied(call.tool_name):
+                await talk.never_called(call.tool_call_id, call.tool_name, given, "denied", why)
+                return ToolDenied(why)
+            row = await talk.start_tool(call.tool_call_id, call.tool_name, given)
+            try:
+                result = await handler(args)
+                output = _output(call, result, talk.task)
+            except asyncio.CancelledError:
+                await talk.end_tool(row, "interrupted")
+                raise
+            except (ToolRetryError, ToolFailedError, ModelRetry, ToolFailed) as error:
+                told = isinstance(error, ToolFailedError | ToolFailed)
+                await talk.end_tool(row, "failed" if told else "retry", error=_words(error))
+                raise
+            except (SystemExit, KeyboardInterrupt) as error:
+                # asyncio would let it end the engine's thread.
+                await talk.end_tool(row, "raised", error=repr(error))
+                raise AgentError(f"tool {call.tool_name} of {talk.task.node_id} raised {error!r}.") from error
+            except Exception as error:
+                await talk.end_tool(row, "raised", error=f"{type(error).__name__}: {error}")
+                raise
+            await talk.end_tool(row, "ok", output)
+            return result
+
+    class Streaming(Audit):
+        async def on_event(self, ctx: Any, *, event: Any) -> None:
+            _piece(self.talk, event)
+
+    return Audit, Streaming
+
+
+def _piece(talk: Talk, event: Any) -> None:
+    """Record a piece of the stream, unless it is of an answer that is given once more."""
+    kind = event.event_kind
+    if kind in ("part_start", "part_delta"):
+        part = event.part if kind == "part_start" else event.delta
+        kinds = {"text": "token", "thinking": "thinking"}
+        name = kinds.get(str(getattr(part, "part_kind", None) or getattr(part, "part_delta_kind", "")))
+        text = getattr(part, "content", None) or getattr(part, "content_delta", None)
+        if name and text and not talk.repeating:
+            talk.piece(name, text)
+    elif kind == "function_tool_call" and event.part.tool_call_id not in talk.known:
+        part = event.part
+        talk.piece("tool_start", {"id": part.tool_call_id, "tool": part.tool_name, "input": part.args})
+    elif kind == "function_tool_result" and event.part.tool_call_id not in talk.known:
+        part = event.part
+        talk.piece("tool_end", {"id": part.tool_call_id, "tool": part.tool_name, "outcome": part.outcome})
+
+
+def _streams(model: Model) -> bool:
+    """Whether a model can stream: one made of a function may lack the function for it."""
+    from pydantic_ai.models.function import FunctionModel
+
+    inner = getattr(model, "models", None) or ([model.wrapped] if hasattr(model, "wrapped") else [])
+    return all(map(_streams, inner)) and not (isinstance(model, FunctionModel) and model.stream_function is None)
+
+
+def _dump(messages: list[Any]) -> str:
+    from pydantic_ai.messages import ModelMessagesTypeAdapter
+
+    return ModelMessagesTypeAdapter.dump_json(messages).decode()
+
+
+def _load(messages: str) -> list[ModelMessage]:
+    from pydantic_ai.messages import ModelMessagesTypeAdapter
+
+    return ModelMessagesTypeAdapter.validate_json(messages)
+
+
+def _told(messages: list[ModelMessage]) -> dict[str, str]:
+    """Return what the model was told of its tool calls, by their id."""
+    parts = [part for message in messages for part in message.parts]
+    return {
+        part.tool_call_id: str(getattr(part, "content", ""))
+        for part in parts
+        if part.part_kind in ("tool-return", "retry-prompt") and part.tool_call_id
+    }
+
+
+def _output(call: Any, result: object, task: AgentTask) -> str:
+    """Return what a tool returned as JSON.
+
+    Raises:
+        NotStorableError: if it can't be.
+    """
+    from pydantic_ai.messages import ModelRequest, ToolReturn, ToolReturnPart
+
+    value = result.return_value if isinstance(result, ToolReturn) else result
+    part = ToolReturnPart(tool_name=call.tool_name, content=value, tool_call_id=call.tool_call_id)
+    try:
+        return json.dumps(json.loads(_dump([ModelRequest(parts=[part])]))[0]["parts"][0]["content"])
+    except (PydanticSerializationError, ValueError) as error:
+        raise NotStorableError(
+            f"what tool {call.tool_name} of {task.node_id} returned ({type(value).__name__}) can't be stored: {error}. "
+            "Return text, numbers, lists and dicts of these, or a pydantic model.",
+            node_id=task.node_id,
+            source=task.source,
+        ) from error
+
+
+def _returned(output: str) -> Any:  # Any: what the tool returned
+    """Return what a tool returned, from its record."""
+    part = {"part_kind": "tool-return", "tool_name": "t", "tool_call_id": "t", "content": json.loads(output)}
+    [message] = _load(json.dumps([{"kind": "request", "parts": [part]}]))
+    return message.parts[0].content  # type: ignore[union-attr]  # it is the part from above
+
+
+def _words(error: Any) -> str:
+    """Return what a tool told the model by raising."""
+    part = getattr(error, "tool_retry", None) or getattr(error, "tool_failed", None)
+    return str(getattr(part, "content", None) or getattr(error, "message", None) or error)
 
 
 def _cost(response: ModelResponse) -> float | None:

@@ -1,34 +1,32 @@
-"""The protocol between the engine and whatever runs agents."""
+"""The protocol between the engine and whatever runs agents. A task is JSON but for what only this process has."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+import json
+from contextlib import AbstractAsyncContextManager
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal, Protocol
 
+from ..errors import AgentConfigError
+from ..values import Unstorable, encode
 
-@dataclass(frozen=True, slots=True)
-class AgentTask:
-    """One agent node, with the props of the frame in which it starts."""
-
-    node_id: str
-    task_id: str
-    model: Any  # Any: an id, ``Scripted``, or pydantic-ai's Model
-    prompt: str
-    system: str | None
-    tools: list[Callable[..., Any]]
-    output_type: Any  # Any: whatever pydantic-ai takes
-    max_turns: int
-    timeout_s: float | None
-    source: str | None
+BlockReason = Literal["retry", "rate_limit"]
+ToolStatus = Literal[
+    "running", "ok", "retry", "failed", "raised", "denied", "invalid", "unknown", "skipped", "interrupted"
+]  # fmt: skip
+"""ok: it returned. retry, failed: it told the model so (``ModelRetry``, ``ToolFailed``). raised: its exception ended
+the agent. denied, invalid, unknown, skipped: it was never called. interrupted: it was cut off; a resume runs it again.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request that an agent made to its model."""
+    """One request that an agent made to its model: one attempt."""
 
     turn: int
     attempt: int
+    """From 1, per turn."""
+    provider: str
     model: str
     request: str
     """The messages as JSON."""
@@ -38,8 +36,158 @@ class Request:
     output_tokens: int | None
     cost_usd: float | None
     """None where the price is not known."""
+    started_at: float
+    """Seconds since the epoch."""
     ms: float
     error: str | None
+    answered_by: str = "model"
+    """Who answered; anything else than ``model`` was not paid for."""
+    signature: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One call of a tool. It is recorded twice: as ``running`` before it starts, and as it ended."""
+
+    turn: int
+    attempt: int
+    tool_call_id: str
+    """The model's own id of it."""
+    tool: str
+    input: str
+    """As JSON."""
+    status: ToolStatus
+    started_at: float
+    """Seconds since the epoch."""
+    output: str | None = None
+    """As JSON."""
+    ms: float | None = None
+    error: str | None = None
+
+
+@dataclass(slots=True)
+class Spent:
+    """What an agent, or all of an execution, has used; each request counted once."""
+
+    turns: int = 0
+    """Requests that were answered."""
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    tool_calls: int = 0
+    cost_usd: float = 0.0
+    unpriced: int = 0
+    """Answers whose price is not known."""
+
+    def add(self, request: Request) -> None:
+        self.requests += 1
+        self.input_tokens += request.input_tokens or 0
+        self.output_tokens += request.output_tokens or 0
+        self.cost_usd += request.cost_usd or 0.0
+        if request.response is not None:
+            self.turns += 1
+            self.unpriced += request.cost_usd is None
+
+    @property
+    def cost(self) -> float | None:
+        """In USD; None where a price is not known."""
+        return None if self.unpriced or not self.turns else self.cost_usd
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """How far an agent had come when it was cut off, or began to wait."""
+
+    turn: int = 0
+    """The last turn that was answered; 0 if none."""
+    request: str = ""
+    response: str = ""
+    """Of that turn, as JSON."""
+    failures: int = 0
+    """Attempts of the following turn that failed."""
+    tools: dict[str, ToolCall] = field(default_factory=dict)
+    """The newest record of every tool call, by its id."""
+    spent: Spent = field(default_factory=Spent)
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """What only this process has of an agent."""
+
+    model: Any = None  # Any: an id, ``Scripted``, or pydantic-ai's Model; None for the agent's own
+    tools: list[Any] = field(default_factory=list)  # Any: functions, and pydantic-ai's tools and toolsets
+    output_type: Any = None  # Any: whatever pydantic-ai takes
+    agent: Any = None  # Any: the user's pydantic_ai.Agent
+    deps: Any = None  # Any: whatever that agent takes
+
+
+@dataclass(frozen=True, slots=True)
+class AgentTask:
+    """One agent node, with the props of the frame in which it starts."""
+
+    execution_id: str
+    task_id: str
+    """Unique in its execution."""
+    node_id: str
+    agent: str
+    """``claude``, or the name of the user's agent."""
+    model: str
+    """Its id, or what it is."""
+    prompt: str
+    system: str | None
+    allow: list[str] | None
+    deny: list[str]
+    limits: dict[str, float]
+    """turns, tokens, tool_calls, cost_usd, seconds: those that are limited."""
+    retries: int
+    """How many times a request is tried again."""
+    seed: int
+    """Of the jitter."""
+    source: str | None
+    past: Past | None = None
+    """None for one that begins."""
+    local: Local = field(default_factory=Local)
+
+    def as_json(self) -> str:
+        """Return what a runner in another process is given.
+
+        Raises:
+            AgentConfigError: naming what can't leave this process, and what to do.
+        """
+        local = self.local
+        if not isinstance(local.model, str | None):
+            raise self._stays("model", "name it by its id")
+        if local.agent is not None and self.agent == "agent":
+            raise self._stays("agent", "give it a name, Agent(…, name='…')")
+        parts = {
+            "tools": [self._reference(f"tool {tool!r:.60}", tool) for tool in local.tools],
+            "output_type": None if local.output_type is None else self._reference("output_type", local.output_type),
+            "deps": self._deps(),
+        }
+        return json.dumps({**asdict(replace(self, local=Local())), "local": parts})
+
+    def _deps(self) -> list[str] | None:
+        if self.local.deps is None:
+            return None
+        try:
+            return [*encode(self.local.deps)]
+        except Unstorable as why:
+            raise self._stays("deps", f"make it JSON or a pydantic model ({why})") from None
+
+    def _reference(self, what: str, thing: object) -> str:
+        """Return ``module:name`` of something that another process can import."""
+        module, name = getattr(thing, "__module__", "__main__"), getattr(thing, "__qualname__", "<none>")
+        if module == "__main__" or "<" in name:
+            raise self._stays(what, "define it at the top of a module that can be imported there")
+        return f"{module}:{name}"
+
+    def _stays(self, what: str, fix: str) -> AgentConfigError:
+        return AgentConfigError(
+            f"{what} of {self.node_id} can't leave this process, and its runner is in another one: {fix}, or run the "
+            "execution with the runner of this process, which is the default.",
+            node_id=self.node_id,
+            source=self.source,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +197,53 @@ class AgentReply:
     output: Any  # Any: text, or what output_type says
 
 
-Recorder = Callable[[Request], Awaitable[None]]
-"""Awaited after each request, before the agent goes on: what was paid for is in the store."""
+class Later(Exception):
+    """An agent can't go on before a time that is worth waiting for elsewhere: it is submitted again then."""
+
+    def __init__(self, reason: BlockReason, at: float, why: str) -> None:
+        super().__init__(why)
+        self.reason: BlockReason = reason
+        self.at = at
+        """Seconds since the epoch."""
+
+
+class Ledger(Protocol):
+    """What a runner writes to, and asks, while an agent runs. The engine gives one to each ``submit``."""
+
+    async def asked(self, request: Request) -> None:
+        """Record an attempt, before the agent goes on: what was paid for is in the store."""
+
+    async def tool(self, call: ToolCall) -> None:
+        """Record that a tool starts, or how it ended."""
+
+    def piece(self, turn: int, kind: str, payload: str) -> None:
+        """Record a streamed piece (token, thinking, tool_start, tool_end; ``payload`` is JSON) with the next batch."""
+
+    def turn(self, window: str | None) -> AbstractAsyncContextManager[None]:
+        """Wait until a provider may be asked; the request is made inside. ``window`` is ``provider:model``;
+        there is nothing to wait for without one.
+
+        Raises:
+            Later: if that is not soon.
+        """
+
+    async def refused(self, window: str, wait_s: float) -> None:
+        """The provider does not want to be asked by anybody for so many seconds."""
+
+    def reached(self, tool: bool = False) -> str | None:
+        """Return which limit of the whole execution keeps another request, or tool call, from being made, in words;
+        None if none does.
+        """
+
+    def remaining_s(self) -> float | None:
+        """Return how long the execution's agents may still go on; None for as long as they like."""
 
 
 class Runner(Protocol):
-    """Runs agents. The engine calls both methods on its loop."""
+    """Runs agents. The engine calls the methods on its loop."""
+
+    remote: bool
+    """Whether it runs them in another process: then it is given ``AgentTask.as_json()`` to send."""
 
     async def check(self, task: AgentTask) -> None:
         """Look whether the agent could run, when its node mounts. Nothing is sent.
@@ -63,9 +252,12 @@ class Runner(Protocol):
             AgentConfigError: for a missing package or key, or a model that does not exist, with the fix.
         """
 
-    async def run(self, task: AgentTask, record: Recorder) -> AgentReply:
-        """Run it to its end. Cancelling ends the request under way.
+    async def submit(self, task: AgentTask, ledger: Ledger) -> AgentReply:
+        """Run it to its end. A task that is under way already is not started twice: both wait for its end.
+
+        Cancelling ends it, and the request under way.
 
         Raises:
+            Later: if it has to wait for long; it is submitted again then, with its past.
             AgentError: in our words; anything else as the library raised it.
         """

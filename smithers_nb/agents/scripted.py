@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
 from pydantic import BaseModel
 
-Answer = str | dict[str, Any] | BaseModel | BaseException | Callable[[str], Any]
+
+@dataclass(frozen=True, slots=True)
+class ToolUse:
+    """A scripted reply that calls a tool."""
+
+    tool: str
+    args: dict[str, Any]
+
+
+def call_tool(tool: str, /, **args: Any) -> ToolUse:
+    """Return a reply for ``scripted(…)`` that calls a tool; a list of them calls several at once.
+
+    The next reply answers what the tool returned.
+
+    >>> scripted(call_tool("add", a=2, b=3), "the sum is 5")
+    <scripted model, 2 replies, 0 calls>
+    """
+    return ToolUse(tool, args)
+
+
+Plain = str | dict[str, Any] | BaseModel | list[ToolUse]
+Answer = Plain | ToolUse | BaseException | Callable[[str], Any]
 
 
 class Scripted:
@@ -22,7 +44,7 @@ class Scripted:
         """The prompts that it was asked, in order."""
         self._lock = Lock()
 
-    def answer(self, prompt: str) -> str | dict[str, Any] | BaseModel:
+    def answer(self, prompt: str) -> Plain:
         """Return the next reply to a prompt, or raise it if it is an exception."""
         with self._lock:
             reply = self.replies[min(len(self.calls), len(self.replies) - 1)]
@@ -31,8 +53,11 @@ class Scripted:
             reply = reply(prompt)
         if isinstance(reply, BaseException):
             raise reply
-        if not isinstance(reply, str | dict | BaseModel):
-            raise TypeError(f"a scripted reply is text, a dict or a pydantic object, not {reply!r:.80}")
+        if isinstance(reply, ToolUse):
+            reply = [reply]
+        tools = isinstance(reply, list) and bool(reply) and all(isinstance(one, ToolUse) for one in reply)
+        if not tools and not isinstance(reply, str | dict | BaseModel):
+            raise TypeError(f"a scripted reply is text, a dict, a pydantic object or call_tool(…), not {reply!r:.80}")
         return reply
 
     def __repr__(self) -> str:
@@ -42,8 +67,9 @@ class Scripted:
 def scripted(*replies: Answer, delay_s: float = 0.0) -> Scripted:
     """Return a model that needs no key and no network.
 
-    A reply is text; a dict or a pydantic object for structured output; an exception, which is raised; or a function
-    of the prompt that returns one of these. ``delay_s`` is how many seconds each answer takes.
+    A reply is text; a dict or a pydantic object for structured output; ``call_tool(…)``, or a list of them; an
+    exception, which is raised; or a function of the prompt that returns one of these. ``delay_s`` is how many seconds
+    each answer takes.
 
     It counts its calls itself: one that is made inside of a component is a new one, with its first reply, in each frame
     that calls the component. For a model that answers differently from call to call, make it outside.

@@ -70,7 +70,13 @@ async def _open(parent: Live, entry: TaskEntry, node: Smithers) -> Loop:
         parent_id=parent.execution_id,
     )
     opening = Opening(
-        component(**node.args), parent.database.shared, parent.runner, parent.models, parent.strict_effects
+        component(**node.args),
+        parent.database.shared,
+        parent.runner,
+        parent.models,
+        parent.strict_effects,
+        max_agents=parent.max_agents,
+        budget=parent.budget,
     )
     try:
         Reader(parent.database.path).execution(row.execution_id)

@@ -39,7 +39,7 @@ def _node(node: TreeNode, fired: set[tuple[str, str]]) -> Iterator[Problem]:
             "should never reach.",
             node,
         )
-    if node.type == "claude" and not node.explicit_id and node.key is None:
+    if node.type in ("claude", "agent") and not node.explicit_id and node.key is None:
         yield _problem(
             "AgentWithoutId",
             f"<{node.type}> at {node.path} has no id: its name changes when the plan around it does, and with it its "

@@ -23,6 +23,7 @@ from ..store.lease import Lease
 from ..store.owned import OwnedDatabase
 from ..store.writer import TaskEnd, Work, add_event
 from ..values import Unstorable, decode, encode
+from .agents import Budget
 from .context import Context
 from .draft import Draft
 from .files import Watch
@@ -32,10 +33,12 @@ from .rendered import Rendered
 from .schedule import Schedule
 from .signals import ComputedValues
 from .state import Cell, Queued, Transaction
+from .stream import Stream
 from .tasks import TaskEntry, Tasks
 
 logger = logging.getLogger(__name__)
 
+MAX_AGENTS = 32
 PROGRESS_S = 0.25
 """Reports of progress make at most one frame in this time."""
 
@@ -58,6 +61,8 @@ class Live:
         cells: dict[str, Cell],
         models: dict[str, Any],  # Any: pydantic-ai's Model
         strict_effects: bool = False,
+        budget: Budget,
+        max_agents: int = MAX_AGENTS,
     ) -> None:
         self.execution_id = execution_id
         self.name = name
@@ -68,6 +73,10 @@ class Live:
         self.models = models
         self.strict_effects = strict_effects
         """Effects run, are cleaned up and run again when they mount."""
+        self.budget = budget
+        """What all agents may use; shared with children."""
+        self.max_agents = max_agents
+        """So many run at a time; the others wait for their turn."""
         self.seed = seed
         self.lease = lease
         self.closed = False
@@ -97,6 +106,7 @@ class Live:
         self.reads: dict[Path, dict[str, int]] = {}
         """By component path: the keys that it reads, with the from_frame of their row."""
         self.tasks = Tasks(self)
+        self.stream = Stream(self)
         self.effect_runs: dict[str, EffectMemory] = {}
         self.context = Context(self)
         self.computed = ComputedValues()

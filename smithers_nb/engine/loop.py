@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from ..errors import ExecutionOwnedError, StoreError
 from ..nodes.base import NodeBase
@@ -51,6 +52,8 @@ class Loop:
         """The value of the End that was reached."""
         self.patient = False
         """Whether ``run`` waits for people's answers, too; a child's does."""
+        self._sleeps = False
+        """Whether the command under way waits for tasks that wait to try again."""
         self.draft: Draft | None = None
         """The frame under way, or the last one."""
         self._before: Draft | None = None
@@ -92,6 +95,7 @@ class Loop:
         frames = 0
         problems: list[Problem] = []
         async with self._moves():
+            self._sleeps = True
             while await self._advance():
                 if not self._at_rest or self.draft is None:
                     continue
@@ -141,6 +145,7 @@ class Loop:
         live.closed = True
         await live.watch.stopped()
         await live.recorded()
+        await live.stream.written()
         await live.database.release()
 
     # ---- advancing ---------------------------------------------------------------------------------------------
@@ -159,7 +164,7 @@ class Loop:
         """One command: the status says that something moves, and afterwards how things stand."""
         async with self._command:
             self._moving = asyncio.current_task()
-            self._pausing = False
+            self._pausing = self._sleeps = False
             self.reason = ""
             self.live.watch.look()
             try:
@@ -175,7 +180,7 @@ class Loop:
                 if self.over:
                     self.live.watch.stop()
                 if self.status in ("running", "waiting"):
-                    waits = self.live.tasks.waits_for_people and not self.live.causes
+                    waits = self.live.tasks.waits and not self.live.causes
                     self.status = "waiting" if waits else "paused" if self.draft else "ready"
                     self.reason = self.reason or ("paused by hand" if paused else "")
                 self.live.observers.notify()
@@ -218,10 +223,23 @@ class Loop:
             elif live.tasks.waits_for_people and not self.patient:
                 self.reason = f"approval {', '.join(live.tasks.questions)} waits for an answer"
                 return False
+            elif live.tasks.waits and not self._sleeps:
+                self.reason = self._asleep()
+                return False
             else:
+                self.reason = self._asleep() if live.tasks.waits else ""
                 self._look("waiting")
                 await live.sleep()
+                self.reason = ""
         return True
+
+    def _asleep(self) -> str:
+        """Say which task waits until when, and why."""
+        first = self.live.tasks.sleeping[0] if self.live.tasks.sleeping else None
+        if first is None:
+            return f"approval {', '.join(self.live.tasks.questions)} waits for an answer"
+        until = datetime.fromtimestamp(first.retry_at or 0.0, UTC)
+        return f"{first.node.id} waits until {until:%H:%M:%S} UTC to try again: {first.why}"
 
     def _begin(self) -> None:
         live = self.live

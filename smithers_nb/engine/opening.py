@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -16,7 +16,8 @@ from ..store.connection import Database
 from ..store.lease import Lease
 from ..store.reader import Reader
 from ..values import Stored, decode, encode
-from .live import EffectMemory, Live
+from .agents import Budget
+from .live import MAX_AGENTS, EffectMemory, Live
 from .loop import Loop
 from .state import Cell
 from .tasks import GIVE_UP, ORPHAN, RUN_AGAIN, TaskEntry
@@ -37,6 +38,11 @@ class Opening:
     runner: Runner
     models: dict[str, Any]  # Any: pydantic-ai's Model
     strict_effects: bool = False
+    limits: dict[str, float] = field(default_factory=dict)
+    """Of all agents together."""
+    max_agents: int = MAX_AGENTS
+    budget: Budget | None = None
+    """The parent's, for a child."""
     orphans: Orphans = "retry"
 
 
@@ -111,6 +117,8 @@ def _live(row: writer.ExecutionRow, opening: Opening, lease: Lease, cells: dict[
         cells=cells,
         models=opening.models,
         strict_effects=opening.strict_effects,
+        budget=opening.budget or Budget.of(opening.limits, opening.database, row.execution_id),
+        max_agents=opening.max_agents,
     )
 
 
@@ -164,6 +172,9 @@ def _entry(entry: TaskEntry, row: dict[str, Any]) -> TaskEntry:
     entry.status = row["status"]
     entry.attempt = row["attempt"]
     entry.settled = row["settled_at_frame"] is not None
+    if row["status"] == "blocked" and row["next_retry_at"] is not None:
+        entry.retry_at = datetime.fromisoformat(row["next_retry_at"]).timestamp()
+        entry.waited, entry.why = True, row["error"] or ""
     if row["ended_at"] is not None:
         stored = Stored(row["result"], row["result_type"]) if row["result"] is not None else None
         output = decode(stored) if stored else None

@@ -11,7 +11,7 @@ from ..nodes.diff import Changes
 from ..nodes.tree import Tree, TreeNode
 from ..records import LoopKey, LoopState
 
-RUNNABLE = frozenset({"claude", "task", "approval", "smithers"})
+RUNNABLE = frozenset({"claude", "agent", "task", "approval", "smithers"})
 ORDERED = frozenset({"phase", "step", "stop", "end"})
 TRANSPARENT = frozenset({"if", "switch", "case", "default", "each"})
 """What stands inside of these takes part in the order outside."""

@@ -9,17 +9,26 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
-from time import perf_counter
+from time import perf_counter, time
 from typing import TYPE_CHECKING, Any
 
-from ..agents.runner import AgentReply, AgentTask, Request
-from ..errors import ApprovalError, NotStorableError, RunError, StoreError, traceback_of
-from ..nodes.runnable import Approval, Claude, Smithers, Task
+from ..agents.runner import AgentReply, Later, Spent
+from ..errors import (
+    AgentError,
+    ApprovalError,
+    BudgetExceededError,
+    NotStorableError,
+    RunError,
+    StoreError,
+    traceback_of,
+)
+from ..nodes.runnable import AGENTS, Approval, Smithers, Task
 from ..nodes.tree import TreeNode
 from ..records import HandlerCall, TaskResult, TaskStatus
-from ..store import writer
+from ..store import calls, writer
 from ..store.connection import uncancelled
 from ..values import Stored, Unstorable, encode
+from .agents import TaskLedger, agent_task, past_of
 from .callbacks import names_ctx
 from .place import TaskScope, entered
 
@@ -55,27 +64,36 @@ class TaskEntry:
     question: writer.Question | None = None
     """What it waits for a person to answer, while it is blocked."""
     handle: asyncio.Task[None] | None = None
-    requests: list[Request] = field(default_factory=list)
-    """What an agent has asked of its model."""
-    late: list[writer.ModelCall] = field(default_factory=list)
-    """Requests that are recorded with the task's end."""
+    spent: Spent = field(default_factory=Spent)
+    """What an agent has used."""
+    cut_off: bool = False
+    """It was under way before, and ended without an end: in this process or in another."""
+    waited: bool = False
+    """It has been blocked, and goes on from where it was."""
+    retry_at: float | None = None
+    """Until when it is blocked, in seconds since the epoch; None unless it waits to try again."""
+    why: str = ""
+    """Why it waits."""
+    hurry: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set by a person who does not want to wait."""
+    late: list[calls.Call] = field(default_factory=list)
+    """Requests and tool calls that are recorded with the task's end."""
     scope: TaskScope = field(init=False)
 
     def __post_init__(self) -> None:
         self.scope = TaskScope(self.node.id, self.task_id)
 
-    def spent(self) -> tuple[dict[str, int], float | None]:
-        """Return usage and cost in USD, each request counted once; nothing for a plain task."""
-        asked = self.requests
-        if not asked:
+    def used(self) -> tuple[dict[str, int], float | None]:
+        """Return usage and cost in USD; nothing for a plain task."""
+        spent = self.spent
+        if not spent.requests:
             return {}, None
-        costs = [request.cost_usd for request in asked if request.response is not None]
-        usage = {
-            "input_tokens": sum(request.input_tokens or 0 for request in asked),
-            "output_tokens": sum(request.output_tokens or 0 for request in asked),
-            "requests": len(asked),
-        }
-        return usage, sum(cost for cost in costs if cost is not None) if None not in costs else None
+        names = ("input_tokens", "output_tokens", "requests")
+        return {name: getattr(spent, name) for name in names}, spent.cost
+
+    @property
+    def is_agent(self) -> bool:
+        return isinstance(self.node.node, AGENTS)
 
     @property
     def event(self) -> str | None:
@@ -85,7 +103,7 @@ class TaskEntry:
 
     @property
     def max_attempts(self) -> int:
-        return 1 + (self.node.node.retries if isinstance(self.node.node, Task) else 0)
+        return 1 + int(getattr(self.node.node, "retries", 0))
 
 
 class Tasks(Mapping[str, TaskEntry]):
@@ -127,6 +145,7 @@ class Tasks(Mapping[str, TaskEntry]):
     def settle(self, task_id: str) -> None:
         """The task is dealt with."""
         self.version += 1
+        self._live.stream.tails.pop(task_id, None)
         if entry := self._open.pop(task_id, None):
             entry.settled = True
 
@@ -151,14 +170,33 @@ class Tasks(Mapping[str, TaskEntry]):
         return [entry for entry in self._open.values() if entry.question is not None and not entry.unmounted]
 
     @property
+    def sleeping(self) -> list[TaskEntry]:
+        """Tasks of mounted nodes that wait until they may try again, those of children too; the next one first."""
+        own = [entry for entry in self._open.values() if entry.retry_at is not None and not entry.unmounted]
+        inner = [entry for child in self.children.values() for entry in child.live.tasks.sleeping]
+        return sorted([*own, *inner], key=lambda entry: entry.retry_at or 0.0)
+
+    @property
     def waits_for_people(self) -> bool:
         """Whether nothing but a person's answer can bring this on, here or in a child."""
-        left = [entry for entry in self._open.values() if not entry.unmounted or entry.status in ENDED]
-        return bool(left) and all(entry.question is not None or self._child_waits(entry) for entry in left)
+        left = self._left
+        return bool(left) and all(
+            entry.question is not None or self._child(entry, "waits_for_people") for entry in left
+        )
 
-    def _child_waits(self, entry: TaskEntry) -> bool:
+    @property
+    def waits(self) -> bool:
+        """Whether nothing is under way: all that is left waits for people, or for a time to try again."""
+        left = self._left
+        return bool(left) and all(entry.status == "blocked" or self._child(entry, "waits") for entry in left)
+
+    @property
+    def _left(self) -> list[TaskEntry]:
+        return [entry for entry in self._open.values() if not entry.unmounted or entry.status in ENDED]
+
+    def _child(self, entry: TaskEntry, what: str) -> bool:
         child = self.children.get(entry.node.id)
-        return child is not None and child.status == "waiting" and child.live.tasks.waits_for_people
+        return child is not None and child.status == "waiting" and bool(getattr(child.live.tasks, what))
 
     @property
     def questions(self) -> list[str]:
@@ -174,8 +212,18 @@ class Tasks(Mapping[str, TaskEntry]):
     # ---- starting and ending -----------------------------------------------------------------------------------
 
     async def start_pending(self) -> None:
-        """Acquire and start every task that waits; one transaction for all of them."""
-        waiting = {id: entry for id, entry in self._open.items() if entry.status == "pending" and not entry.unmounted}
+        """Acquire and start every task that waits, but no more agents than may run; one transaction for all of them."""
+        room = self._live.max_agents - sum(entry.is_agent for entry in self.running)
+        waiting = {}
+        for id, entry in self._open.items():
+            if entry.status == "pending" and not entry.unmounted:
+                room -= entry.is_agent
+                if room >= 0 or not entry.is_agent:
+                    waiting[id] = entry
+            elif entry.retry_at is not None and entry.handle is None and not entry.unmounted:
+                # It was blocked when its process ended, or when it was stopped.
+                entry.node = self._live.tree.index.get(entry.node.id, entry.node)
+                self._go(entry)
         if waiting:
             # A cancellation in between would leave rows that say running, and nothing that runs.
             await uncancelled(self._start(waiting))
@@ -190,14 +238,19 @@ class Tasks(Mapping[str, TaskEntry]):
                 logger.warning("task %s is not ours to run: its row says who has it", task_id)
                 continue
             self.version += 1
+            entry.cut_off = entry.attempt > 0
             entry.attempt += 1
             if isinstance(entry.node.node, Approval):
                 await self._ask(entry, entry.node.node)
                 continue
             entry.status = "running"
-            entry.handle = asyncio.get_running_loop().create_task(self._run(entry), name=f"smithers {task_id}")
+            self._go(entry)
         # A task that is cancelled before its first step would end without a record.
         await asyncio.sleep(0)
+
+    def _go(self, entry: TaskEntry) -> None:
+        run = self._run(entry)
+        entry.handle = asyncio.get_running_loop().create_task(run, name=f"smithers {entry.task_id}")
 
     async def cancel_leaving(self) -> None:
         """Cancel the tasks whose node is gone. A sync function in its thread can't be; its result will be stale."""
@@ -272,12 +325,16 @@ class Tasks(Mapping[str, TaskEntry]):
         await self._record(entry, writer.TaskEnd(entry.task_id, "cancelled", entry.attempt, error=CANCELLED))
 
     async def retry(self, node_id: str) -> None:
-        """Run the task of a node again, as a new task with the node's present props.
+        """Run the task of a node again, as a new task with the node's present props. One that waits to try again waits
+        no more.
 
         Raises:
             RunError: if the node has no task that has ended and was dealt with.
         """
         entry = self._mounted.get(node_id)
+        if entry is not None and entry.retry_at is not None:
+            entry.hurry.set()
+            return
         if entry is None or not entry.settled:
             raise RunError(f"node {node_id!r} has no task that has ended: there is nothing to retry.", node_id=node_id)
         live = self._live
@@ -301,7 +358,8 @@ class Tasks(Mapping[str, TaskEntry]):
 
     async def interrupt(self) -> None:
         """End everything that is running, to be run again later; their rows go back to pending."""
-        running = self.running
+        running = [entry for entry in self._open.values() if entry.handle is not None and not entry.unmounted]
+        running = [entry for entry in running if entry.status in ("running", "blocked")]
         for entry in running:
             entry.interrupted = True
             entry.scope.closed = True
@@ -313,8 +371,9 @@ class Tasks(Mapping[str, TaskEntry]):
             ids = [entry.task_id for entry in running]
             await live.database.transaction(writer.release_tasks, live.execution_id, ids, "interrupted")
         for entry in running:
-            if entry.status == "running":
-                entry.status, entry.interrupted, entry.handle = "pending", False, None
+            if entry.status in ("running", "blocked"):
+                entry.status = "pending" if entry.status == "running" else "blocked"
+                entry.interrupted, entry.handle = False, None
                 entry.scope = TaskScope(entry.node.id, entry.task_id)
 
     async def _run(self, entry: TaskEntry) -> None:
@@ -325,8 +384,9 @@ class Tasks(Mapping[str, TaskEntry]):
         status: TaskStatus = "succeeded"
         message: str | None = None
         trace: str | None = None
+        reason: str | None = None
         try:
-            reply = await self._attempts(entry)
+            reply = await self._through_waits(entry)
             value = _stored(entry, reply.output)
         except asyncio.CancelledError:
             if entry.interrupted:
@@ -335,11 +395,15 @@ class Tasks(Mapping[str, TaskEntry]):
         except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  # it goes to on_error
             # asyncio would let an exit() in a task end the engine's thread.
             status, message = "failed", f"{type(error).__name__}: {error}"
-            trace = traceback_of(error)
+            # An error in our own words says all; the way through the libraries does not.
+            trace = None if isinstance(error, AgentError) else traceback_of(error)
+            reason = f"limit: {error.limit}" if isinstance(error, BudgetExceededError) else None
         entry.scope.closed = True
         if self._live.closed or entry.status in ENDED:
             return  # A thread that went on although its task was cancelled, or everything closed.
-        usage, cost_usd = entry.spent()
+        entry.retry_at = None
+        await self._live.stream.written()
+        usage, cost_usd = entry.used()
         entry.result = TaskResult(
             node_id=entry.node.id,
             task_id=entry.task_id,
@@ -353,7 +417,7 @@ class Tasks(Mapping[str, TaskEntry]):
             duration_s=perf_counter() - started,
         )
         end = writer.TaskEnd(
-            entry.task_id, status, entry.attempt, value, trace or message, None, usage, cost_usd, tuple(entry.late)
+            entry.task_id, status, entry.attempt, value, trace or message, reason, usage, cost_usd, tuple(entry.late)
         )
         if not self._live.ends_with_flush(end):
             try:
@@ -375,9 +439,46 @@ class Tasks(Mapping[str, TaskEntry]):
         self._live.progress.pop(end.task_id, None)
         if (entry := self._open.get(end.task_id)) and entry.result:
             self.version += 1
-            entry.status = entry.result.status
+            entry.status, entry.question = entry.result.status, None
             self._live.cause(f"{entry.node.id} {end.status}")
         self._live.observers.notify()
+
+    async def _through_waits(self, entry: TaskEntry) -> AgentReply:
+        """Run it to its end, with all the times in between for which it is blocked."""
+        while True:
+            if entry.retry_at is not None:
+                await self._sleep(entry, entry.retry_at)
+            try:
+                return await self._attempts(entry)
+            except Later as later:
+                await self._block(entry, later)
+
+    async def _block(self, entry: TaskEntry, later: Later) -> None:
+        """It has to wait, and says so where another process finds it."""
+        live = self._live
+        until = calls.at_time(later.at)
+        await live.database.transaction(
+            writer.block_task, live.execution_id, entry.task_id, later.reason, until, str(later)
+        )
+        self.version += 1
+        entry.status, entry.waited, entry.why = "blocked", True, str(later)
+        entry.retry_at = later.at
+        if any(other.status == "pending" and other.is_agent for other in self._open.values()):
+            live.cause("another agent may start")
+        live.child_changed()
+
+    async def _sleep(self, entry: TaskEntry, until: float) -> None:
+        """Wait out what is left of the time, and acquire the task again."""
+        entry.hurry.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, until - time())):
+                await entry.hurry.wait()
+        live = self._live
+        if not await live.database.transaction(writer.unblock_task, live.execution_id, entry.task_id, live.lease):
+            raise RunError(f"task {entry.task_id} is not ours to run: its row says who has it.", node_id=entry.node.id)
+        self.version += 1
+        entry.status, entry.retry_at = "running", None
+        live.child_changed()
 
     async def _attempts(self, entry: TaskEntry) -> AgentReply:
         """Try until it succeeds or has no attempts left; the last failure is raised."""
@@ -385,7 +486,8 @@ class Tasks(Mapping[str, TaskEntry]):
             try:
                 return await self._once(entry)
             except Exception as error:
-                if entry.attempt >= entry.max_attempts:
+                # An agent's runner tries again by itself: request by request.
+                if entry.is_agent or entry.attempt >= entry.max_attempts:
                     raise
                 logger.info("attempt %d of %s failed: %s", entry.attempt, entry.task_id, error)
                 entry.attempt += 1
@@ -402,54 +504,10 @@ class Tasks(Mapping[str, TaskEntry]):
                 return AgentReply(await _timed(_call(node, self._live.context), node.timeout_s))
             if isinstance(node, Smithers):
                 return AgentReply(await self._live.run_child(entry, node))
-            task = agent_task(self._live, entry.node, entry.task_id)
-            reply: AgentReply = await _timed(self._live.runner.run(task, self._recorder(entry)), task.timeout_s)
+            task = agent_task(self._live, entry.node, entry.task_id, await past_of(self._live, entry))
+            ledger = TaskLedger(self._live, entry)
+            reply: AgentReply = await _timed(self._live.runner.submit(task, ledger), getattr(node, "timeout_s", None))
             return reply
-
-    def _recorder(self, entry: TaskEntry) -> Any:
-        async def record(request: Request) -> None:
-            live = self._live
-            call = writer.ModelCall(
-                task_id=entry.task_id,
-                turn=request.turn,
-                attempt=request.attempt,
-                model=request.model,
-                request=request.request,
-                response=request.response,
-                input_tokens=request.input_tokens,
-                output_tokens=request.output_tokens,
-                cost_usd=request.cost_usd,
-                ms=request.ms,
-                error=request.error,
-            )
-            entry.requests.append(request)
-            try:
-                await live.database.transaction(writer.add_model_call, live.execution_id, call)
-            except StoreError as error:
-                # It is paid for: it goes in with the task's end.
-                logger.warning("a request of %s could not be recorded yet: %s", entry.task_id, error)
-                entry.late.append(call)
-
-        return record
-
-
-def agent_task(live: Live, node: TreeNode, task_id: str) -> AgentTask:
-    """Return what the runner needs to know of an agent node."""
-    claude = node.node
-    assert isinstance(claude, Claude)  # for the type checker: the schedule starts nothing else
-    model = claude.model
-    return AgentTask(
-        node_id=node.id,
-        task_id=task_id,
-        model=live.models.get(model, model) if isinstance(model, str) else model,
-        prompt=node.content,
-        system=claude.system,
-        tools=claude.tools,
-        output_type=claude.output_type,
-        max_turns=claude.max_turns,
-        timeout_s=claude.timeout_s,
-        source=node.source,
-    )
 
 
 def _end_by_answer(

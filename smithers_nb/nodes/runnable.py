@@ -11,6 +11,17 @@ from ..values import storable
 from .base import NodeBase
 
 
+def _tool(value: Any) -> Any:  # Any: it is what the user gave
+    if callable(value) or hasattr(value, "get_tools") or hasattr(value, "tool_def"):
+        return value
+    raise ValueError("a tool is a function, a toolset or an MCP server of pydantic-ai")
+
+
+Tools = list[Annotated[Any, AfterValidator(_tool)]]
+Limits = dict[Literal["turns", "tokens", "tool_calls", "cost_usd", "seconds"], Annotated[int | float, Field(gt=0)]]
+ResumeMode = Literal["continue", "restart", "fail"]
+
+
 class Claude(NodeBase):
     """An agent: its children are the prompt, its reply is the result's ``output``. Runs on pydantic-ai."""
 
@@ -20,17 +31,55 @@ class Claude(NodeBase):
     pydantic-ai; or ``scripted(…)``."""
     system: str | None = None
     """Instructions that come before the prompt."""
-    tools: list[Callable[..., Any]] = Field(default=[])
-    """Functions that the model may call."""
+    tools: Tools = Field(default=[])
+    """What the model may call: functions, and toolsets and MCP servers of pydantic-ai."""
+    allow: list[str] | None = None
+    """Names of the tools that may be called, or patterns such as ``read_*``; None for all. A call of another one is
+    recorded as denied, and the model is told."""
+    deny: list[str] = Field(default=[])
+    """Names or patterns of tools that may not be called, whatever ``allow`` says."""
     output_type: Any = None  # Any: a pydantic model, or another type that pydantic-ai takes
     """The type of the output; None for text. A reply that does not fit is sent back to the model."""
     max_turns: int = Field(default=50, ge=1)
-    """How many requests it may make to the model."""
+    """How many requests it may make to the model, those that are tried again not counted."""
+    limits: Limits = Field(default={})
+    """More limits of this agent: ``turns``, ``tokens`` (in and out), ``tool_calls``, ``cost_usd``, ``seconds`` (under
+    way). They are looked at before each request and tool call; at one that is reached the agent fails."""
+    retries: int = Field(default=3, ge=0)
+    """How many times a request is tried again after a failure that may pass: a rate limit, an overloaded or
+    unreachable server, a timeout."""
     timeout_s: float | None = Field(default=None, gt=0)
-    """Seconds until it fails; None for as long as it takes."""
+    """Seconds until it fails; None for as long as it takes. While it waits to try again they do not count."""
+    resume_mode: ResumeMode = "continue"
+    """What happens to one that was cut off by a crash or a stop: it goes on from what is recorded, begins anew, or
+    fails."""
 
     runnable: ClassVar[bool] = True
     takes_text: ClassVar[bool] = True
+
+
+class Agent(NodeBase):
+    """An agent that you have made with pydantic-ai: its own model, instructions, tools and output type."""
+
+    type: Literal["agent"] = "agent"
+    agent: Any  # Any: a pydantic_ai.Agent, which must not be imported before it is needed
+    deps: Any = None  # Any: whatever that agent takes
+    """What its tools and instructions are given as ``ctx.deps``. It need not be storable."""
+    allow: list[str] | None = None
+    """As of ``Claude``, like all that follow."""
+    deny: list[str] = Field(default=[])
+    max_turns: int = Field(default=50, ge=1)
+    limits: Limits = Field(default={})
+    retries: int = Field(default=3, ge=0)
+    timeout_s: float | None = Field(default=None, gt=0)
+    resume_mode: ResumeMode = "continue"
+
+    runnable: ClassVar[bool] = True
+    takes_text: ClassVar[bool] = True
+
+
+AGENTS = (Claude, Agent)
+"""The nodes that a runner runs."""
 
 
 class Task(NodeBase):

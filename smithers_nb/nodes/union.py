@@ -9,7 +9,7 @@ from pydantic import Field
 from .base import NodeBase
 from .control import Case, Default, Each, End, If, Ralph, Stop, Switch, While
 from .effect import Effect
-from .runnable import Approval, Claude, Smithers, Task
+from .runnable import Agent, Approval, Claude, Smithers, Task
 from .structure import Parallel, Phase, Sequence, Step, Text
 
 Node = Annotated[
@@ -28,6 +28,7 @@ Node = Annotated[
     | Stop
     | End
     | Claude
+    | Agent
     | Task
     | Approval
     | Smithers

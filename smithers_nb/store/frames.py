@@ -28,6 +28,7 @@ TABLES = (
     "model_calls",
     "tool_calls",
     "stream_events",
+    "rate_windows",
     "loops",
     "approvals",
     "artifacts",
@@ -47,6 +48,7 @@ ORDER = {
     "model_calls": "id",
     "tool_calls": "id",
     "stream_events": "id",
+    "rate_windows": "name",
     "loops": "node_id",
     "approvals": "asked_at",
     "artifacts": "created_at, rowid",
@@ -125,6 +127,11 @@ class DataFrames:
     def stream_events(self) -> pd.DataFrame:
         """One row per streamed piece: task_id, turn, kind (token, thinking, tool_start, tool_end), payload …"""
         return self._table("stream_events")
+
+    @property
+    def rate_windows(self) -> pd.DataFrame:
+        """One row per model of a provider, of all executions of the file: name, opens_at, next_at, interval_ms …"""
+        return self._table("rate_windows")
 
     @property
     def artifacts(self) -> pd.DataFrame:
@@ -241,9 +248,10 @@ class DataFrames:
         return self._execution_id
 
     def _table(self, name: str) -> pd.DataFrame:
-        where = "" if self._execution_id is None else " WHERE execution_id = ?"
-        given = () if self._execution_id is None else (self._execution_id,)
         kinds = self._reader.kinds(name)
+        of_one = self._execution_id is not None and "execution_id" in kinds
+        where = " WHERE execution_id = ?" if of_one else ""
+        given = (self._execution_id,) if of_one else ()
         columns = ", ".join(f'"{column}"' for column in kinds)
         return frame_of(self._reader, f"SELECT {columns} FROM {name}{where} ORDER BY {ORDER[name]}", given, kinds)
 

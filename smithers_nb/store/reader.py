@@ -157,6 +157,46 @@ class Reader:
         )
         return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
 
+    def model_calls(self, execution_id: str, task_id: str) -> list[dict[str, Any]]:
+        """Return the requests of a task as dicts, oldest first."""
+        return self._calls("model_calls", execution_id, task_id)
+
+    def tool_calls(self, execution_id: str, task_id: str) -> list[dict[str, Any]]:
+        """Return the tool calls of a task as dicts, oldest first."""
+        return self._calls("tool_calls", execution_id, task_id)
+
+    def _calls(self, table: str, execution_id: str, task_id: str) -> list[dict[str, Any]]:
+        found = self.query(
+            f"SELECT * FROM {table} WHERE execution_id = ? AND task_id = ? ORDER BY id", (execution_id, task_id)
+        )
+        return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+
+    def spent(self, execution_id: str) -> tuple[int, int, int, float, int, int]:
+        """Return what all agents of an execution and of its children have used: requests that were answered, input
+        and output tokens, cost in USD, answers without a known price, tool calls.
+        """
+        below = (
+            "WITH RECURSIVE below(id) AS (SELECT ?"
+            " UNION SELECT execution_id FROM executions JOIN below ON parent_id = id)"
+        )
+        calls = self.query(
+            f"{below} SELECT count(response), coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0),"
+            " coalesce(sum(cost_usd), 0), count(*) FILTER (WHERE response IS NOT NULL AND cost_usd IS NULL)"
+            " FROM model_calls WHERE execution_id IN (SELECT id FROM below)",
+            (execution_id,),
+        ).rows[0]
+        tools = self.query(
+            f"{below} SELECT count(*) FROM tool_calls WHERE execution_id IN (SELECT id FROM below)"
+            " AND status NOT IN ('denied', 'invalid', 'unknown', 'skipped')",
+            (execution_id,),
+        ).rows[0]
+        return (*calls, *tools)
+
+    def rate_windows(self) -> list[dict[str, Any]]:
+        """Return when each model of a provider may be asked, as dicts: name, opens_at, next_at …"""
+        found = self.query("SELECT * FROM rate_windows ORDER BY name")
+        return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+
     def questions(self, execution_id: str) -> list[Question]:
         """Return what people are asked, and have not answered."""
         rows = self.query(

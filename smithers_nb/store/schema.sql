@@ -238,6 +238,18 @@ CREATE TABLE stream_events (
 
 CREATE INDEX stream_events_of_task ON stream_events (execution_id, task_id);
 
+-- When a model of a provider may be asked: by all agents of all processes that use this file.
+CREATE TABLE rate_windows (
+  name TEXT PRIMARY KEY,
+  opens_at TIME TEXT,
+  next_at TIME TEXT,
+  interval_ms REAL NOT NULL,
+  limited_at TIME TEXT,
+  refused INTEGER NOT NULL,
+  recent JSON TEXT NOT NULL,
+  updated_at TIME TEXT NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE loops (
   execution_id TEXT NOT NULL REFERENCES executions ON DELETE CASCADE,
   node_id TEXT NOT NULL,

@@ -15,6 +15,7 @@ from ..errors import ExecutionOwnedError, UnknownExecutionError
 from ..nodes.tree import TreeNode
 from ..records import EffectRun, Event, HandlerCall, LoopState, Phase, Write
 from ..values import Stored
+from .calls import Call, add_call
 from .connection import now
 from .lease import Lease, expiry, is_dead
 
@@ -70,26 +71,8 @@ class TaskEnd:
     reason: str | None = None
     usage: Mapping[str, int] = field(default_factory=dict)
     cost_usd: float | None = None
-    calls: tuple[ModelCall, ...] = ()
-    """Requests that could not be recorded when they were made: the file was locked."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelCall:
-    """One request to a model."""
-
-    task_id: str
-    turn: int
-    attempt: int
-    model: str
-    request: str
-    """The messages, as JSON."""
-    response: str | None
-    input_tokens: int | None
-    output_tokens: int | None
-    cost_usd: float | None
-    ms: float
-    error: str | None
+    calls: tuple[Call, ...] = ()
+    """Requests and tool calls that could not be recorded when they were made: the file was locked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -557,6 +540,25 @@ def start_tasks(db: sqlite3.Connection, execution_id: str, task_ids: Iterable[st
     return acquired
 
 
+def block_task(db: sqlite3.Connection, execution_id: str, task_id: str, reason: str, until: str, error: str) -> None:
+    """Record that a task waits, and gave its lease back, until a time (ISO 8601)."""
+    db.execute(
+        "UPDATE tasks SET status = 'blocked', reason = ?, next_retry_at = ?, error = ?, lease_owner = NULL,"
+        " lease_expires_at = NULL WHERE execution_id = ? AND task_id = ?",
+        (reason, until, error, execution_id, task_id),
+    )
+
+
+def unblock_task(db: sqlite3.Connection, execution_id: str, task_id: str, lease: Lease) -> bool:
+    """Acquire a task that has waited long enough; return whether it is ours now."""
+    cursor = db.execute(
+        "UPDATE tasks SET status = 'running', reason = NULL, next_retry_at = NULL, lease_owner = ?,"
+        " lease_expires_at = ? WHERE execution_id = ? AND task_id = ? AND status = 'blocked'",
+        (lease.owner, expiry(), execution_id, task_id),
+    )
+    return cursor.rowcount > 0
+
+
 def next_attempt(db: sqlite3.Connection, execution_id: str, task_id: str, attempt: int, error: str) -> None:
     """Record that an attempt failed and another begins."""
     db.execute(
@@ -571,11 +573,11 @@ def end_task(db: sqlite3.Connection, execution_id: str, end: TaskEnd, stale: Han
     if end.status != "succeeded":
         withdraw(db, execution_id, [end.task_id])
     for call in end.calls:
-        add_model_call(db, execution_id, call)
+        add_call(db, execution_id, call)
     db.execute(
         "UPDATE tasks SET status = ?, reason = ?, attempt = ?, ended_at = ?, result = ?, result_type = ?, error = ?,"
-        " input_tokens = ?, output_tokens = ?, requests = ?, cost_usd = ?, lease_owner = NULL, lease_expires_at = NULL"
-        " WHERE execution_id = ? AND task_id = ?",
+        " input_tokens = ?, output_tokens = ?, requests = ?, cost_usd = ?, lease_owner = NULL, lease_expires_at = NULL,"
+        " next_retry_at = NULL WHERE execution_id = ? AND task_id = ?",
         (
             end.status,
             end.reason,
@@ -629,26 +631,4 @@ def withdraw(db: sqlite3.Connection, execution_id: str, task_ids: Iterable[str])
     db.executemany(
         "UPDATE approvals SET status = 'withdrawn' WHERE execution_id = ? AND task_id = ? AND status = 'waiting'",
         [(execution_id, task_id) for task_id in task_ids],
-    )
-
-
-def add_model_call(db: sqlite3.Connection, execution_id: str, call: ModelCall) -> None:
-    """Record one request to a model."""
-    db.execute(
-        "INSERT INTO model_calls (execution_id, task_id, turn, attempt, model, request, response, input_tokens,"
-        " output_tokens, cost_usd, ms, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            execution_id,
-            call.task_id,
-            call.turn,
-            call.attempt,
-            call.model,
-            call.request,
-            call.response,
-            call.input_tokens,
-            call.output_tokens,
-            call.cost_usd,
-            call.ms,
-            call.error,
-        ),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import logging
 from collections.abc import Callable, Iterable
 from time import perf_counter
 
@@ -32,6 +33,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__.splitlines()[0])
     parser.add_argument("--only", choices=MEASURES, help="measure this one")
     only = parser.parse_args().only
+    # On a busy machine the engine warns of slow COMMITs, in the middle of the table.
+    logging.getLogger("smithers_nb").setLevel(logging.ERROR)
     begin = perf_counter()
     table = Table()
     for name, measure in MEASURES.items():

@@ -100,7 +100,6 @@ def _many_beside_few() -> Times:
         Execution(Counter, store=Path(folder) / "many.db", state=_state(100_000)) as many,
         Execution(Counter, store=Path(folder) / "few.db", state=_state(10)) as few,
     ):
-
         engine.call(_turns(many, few, range(WARM_UP)))
         return _columns(engine.call(_turns(many, few, range(WARM_UP, WARM_UP + FRAMES))))
 

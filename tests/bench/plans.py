@@ -13,8 +13,8 @@ from smithers_nb.bridge import engine
 from tests.bench.frames import never, step, timed
 from tests.bench.table import Row
 
-ROUNDS = 15
-STEPS = 60
+ROUNDS = 40
+STEPS = 150
 WARM_UP = 10
 
 

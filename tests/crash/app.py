@@ -13,6 +13,7 @@ from typing import Any
 
 from smithers_nb import Claude, Effect, Execution, Phase, Task, component, scripted
 from smithers_nb.engine import pipeline, tasks
+from smithers_nb.store import calls as store_calls
 from smithers_nb.store import writer
 
 ASKED = Path("asked.txt")
@@ -93,7 +94,8 @@ def wrap(module: Any, name: str, after: Callable[..., bool]) -> None:
 
 def inside(name: str, number: int) -> None:
     """Die in the number-th transaction of that kind: all statements done, COMMIT not yet."""
-    original = getattr(writer, name)
+    module = writer if hasattr(writer, name) else store_calls
+    original = getattr(module, name)
     calls: list[int] = []
 
     def dies(*args: Any, **named: Any) -> Any:
@@ -103,7 +105,7 @@ def inside(name: str, number: int) -> None:
             kill()
         return result
 
-    setattr(writer, name, dies)
+    setattr(module, name, dies)
 
 
 def arm(name: str) -> None:

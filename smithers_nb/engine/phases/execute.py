@@ -8,15 +8,16 @@ from time import perf_counter
 
 from ...errors import AgentConfigError, HandlerError, traceback_of
 from ...nodes import source as sources
-from ...nodes.runnable import Claude
+from ...nodes.runnable import AGENTS
 from ...records import HandlerCall, Phase, Problem, TaskResult
 from ...values import encode
+from ..agents import agent_task
 from ..callbacks import call_handler
 from ..draft import Draft
 from ..live import Live
 from ..place import entered
 from ..state import Transaction
-from ..tasks import TaskEntry, agent_task, stale_call
+from ..tasks import TaskEntry, stale_call
 
 
 async def execute(live: Live, draft: Draft) -> None:
@@ -43,7 +44,7 @@ async def _check_agents(live: Live, draft: Draft) -> None:
     """Say at once what would fail later: a missing package or key, a misspelt model."""
     index = draft.tree.index
     for id in draft.changes.mounted:
-        if isinstance(index[id].node, Claude):
+        if isinstance(index[id].node, AGENTS):
             try:
                 await live.runner.check(agent_task(live, index[id], ""))
             except AgentConfigError as error:

@@ -1,0 +1,286 @@
+"""What one agent has said and done so far: recorded as it happens, held to its limits, able to go on from any cut."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from time import time
+from typing import Any
+
+from ..errors import AgentError, BudgetExceededError
+from .retry import IN_PLACE_S, backoff_s, verdict
+from .runner import AgentTask, Later, Ledger, Past, Request, ToolCall, ToolStatus
+from .scripted import Scripted
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that is under way."""
+
+    turn: int
+    provider: str
+    model: str
+    request: str
+    started_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a request."""
+
+    response: str
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+
+
+class Talk:
+    """One agent while it runs. It knows nothing of the library: that is told to it, and asks it."""
+
+    def __init__(self, task: AgentTask, ledger: Ledger) -> None:
+        past = task.past or Past()
+        self.task = task
+        self.ledger = ledger
+        self.spent = replace(past.spent)
+        self.tools = dict(past.tools)
+        self.attempt = past.failures + 1
+        """Of the turn that is next."""
+        self.answered: Past | None = past if past.turn else None
+        """The last turn that was answered: from there it goes on when it is cut off."""
+        self.asked: Asked | None = None
+        self.turn = past.turn
+        self.before = 0
+        """How many turns lie before the first of this run of the agent."""
+        self._functions: list[str] = []
+        self._outputs: list[str] = []
+        self.repeating = False
+        """An answer from the past is given once more: nothing of it is recorded again."""
+        self.known: set[str] = set()
+        """Ids of the tool calls that had ended when this run of the agent began."""
+        self._began = time()
+
+    # ---- requests ----------------------------------------------------------------------------------------------
+
+    def begin(self) -> Past | None:
+        """Begin to run the agent, anew or again; return the answered turn that it goes on from."""
+        self.before = self.answered.turn - 1 if self.answered else 0
+        self.repeating = self.answered is not None
+        self.known = {id for id in self.tools if self.ended(id)}
+        return self.answered
+
+    def next_turn(self, step: int) -> str | None:
+        """A request is due, the ``step``-th of this run of the agent; return its answer if it has one already.
+
+        Raises:
+            BudgetExceededError: if a limit is reached.
+        """
+        self.turn = self.before + step
+        if self.repeating and self.answered and self.turn == self.answered.turn:
+            return self.answered.response
+        self.repeating = False
+        self.check_limits()
+        return None
+
+    def ask(self, provider: str, model: str, request: str) -> None:
+        """The request goes out."""
+        self.asked = Asked(self.turn, provider, model, request, time())
+
+    async def answer(self, answer: Answer) -> None:
+        """It was answered: recorded before the agent goes on."""
+        asked = self._closed()
+        self.answered = Past(asked.turn, asked.request, answer.response)
+        await self._record(asked, answer, None)
+        self.attempt = 1
+
+    async def failed(self, error: Exception) -> float:
+        """The agent ended with an error; return in how many seconds it is to go on, if it was a request that failed.
+
+        Raises:
+            Later: if that is long.
+            Exception: the error, or one in our words, if it can't be tried again.
+        """
+        if self.asked is None:
+            raise error
+        asked = self._closed()
+        await self._record(asked, None, f"{type(error).__name__}: {error}")
+        found = verdict(error)
+        wait_s = backoff_s(self.attempt, self._seed) if found.wait_s is None else found.wait_s
+        name = window(asked.provider, asked.model)
+        if found.limited and name:
+            await self.ledger.refused(name, wait_s)
+        if not found.passes and found.fix:
+            raise AgentError(
+                f"{asked.provider} refused the request of {self.task.node_id} to {asked.model!r}: {_short(error)}. "
+                f"{found.fix}, then ex.retry({self.task.node_id!r}).",
+                node_id=self.task.node_id,
+                source=self.task.source,
+            ) from error
+        if not found.passes or self.attempt > self.task.retries:
+            raise error
+        self.attempt += 1
+        if wait_s > IN_PLACE_S:
+            raise Later("rate_limit" if found.limited else "retry", time() + wait_s, _short(error)) from error
+        # Where all were refused, the window says whose turn it is.
+        return 0.0 if found.limited and name else wait_s
+
+    async def broke_off(self, why: str) -> None:
+        """It is ended from outside: the request under way may have to be paid for all the same."""
+        if self.asked is not None:
+            await self._record(self._closed(), None, why)
+
+    def _closed(self) -> Asked:
+        asked, self.asked = self.asked, None
+        assert asked is not None  # for the type checker: ask() came before
+        return asked
+
+    async def _record(self, asked: Asked, answer: Answer | None, error: str | None) -> None:
+        request = Request(
+            turn=asked.turn,
+            attempt=self.attempt,
+            provider=asked.provider,
+            model=asked.model,
+            request=asked.request,
+            response=answer.response if answer else None,
+            input_tokens=answer.input_tokens if answer else None,
+            output_tokens=answer.output_tokens if answer else None,
+            cost_usd=answer.cost_usd if answer else None,
+            started_at=asked.started_at,
+            ms=(time() - asked.started_at) * 1000,
+            error=error,
+        )
+        self.spent.add(request)
+        await self.ledger.asked(request)
+
+    @property
+    def _seed(self) -> str:
+        return f"{self.task.seed}/{self.task.task_id}/{self.turn}"
+
+    # ---- limits ------------------------------------------------------------------------------------------------
+
+    def check_limits(self) -> None:
+        """Look whether another request may be made.
+
+        Raises:
+            BudgetExceededError: naming the limit.
+        """
+        limits, spent = self.task.limits, self.spent
+        used = {
+            "turns": spent.turns,
+            "tokens": spent.input_tokens + spent.output_tokens,
+            "cost_usd": spent.cost_usd,
+        }
+        for name, value in used.items():
+            if name in limits and value >= limits[name]:
+                which = " (max_turns)" if name == "turns" else ""
+                raise self.over(name, f"{value:g} of {limits[name]:g}{which} are used")
+        if "cost_usd" in limits and spent.unpriced:
+            raise self.over("cost_usd", "the price of the model is not known, so it can't be kept to")
+        if reached := self.ledger.reached():
+            raise self.over(reached, "all agents of the execution together have used it")
+
+    def over(self, name: str, words: str) -> BudgetExceededError:
+        """Return the error for a limit that is reached."""
+        return BudgetExceededError(
+            f"limit: {name}: {words}. {self.task.node_id} was ended; what it had said and done is in model_calls and "
+            f"tool_calls. Raise the limit, then ex.retry({self.task.node_id!r}).",
+            limit=name,
+            node_id=self.task.node_id,
+            source=self.task.source,
+        )
+
+    def remaining_s(self) -> float | None:
+        """Return how many seconds are left to it; None for as long as it likes."""
+        own = self.task.limits.get("seconds")
+        left = [None if own is None else max(0.0, self._began + own - time()), self.ledger.remaining_s()]
+        return min((one for one in left if one is not None), default=None)
+
+    # ---- tools -------------------------------------------------------------------------------------------------
+
+    def denied(self, tool: str) -> str | None:
+        """Return what the model is told of a tool that it may not call; None if it may."""
+        task = self.task
+        if any(fnmatchcase(tool, pattern) for pattern in task.deny):
+            return f"Denied: this agent may not call {tool}."
+        if task.allow is not None and not any(fnmatchcase(tool, pattern) for pattern in task.allow):
+            return f"Denied: this agent may call only {', '.join(task.allow) or 'no tool'}."
+        return None
+
+    def ended(self, tool_call_id: str) -> ToolCall | None:
+        """Return the call if it has ended already: it is not made again."""
+        call = self.tools.get(tool_call_id)
+        return call if call is not None and call.status in ("ok", "retry", "failed") else None
+
+    async def start_tool(self, tool_call_id: str, tool: str, given: str) -> ToolCall:
+        """A tool is about to be called.
+
+        Raises:
+            BudgetExceededError: if it is one too many.
+        """
+        most = self.task.limits.get("tool_calls")
+        if most is not None and self.spent.tool_calls >= most:
+            raise self.over("tool_calls", f"{self.spent.tool_calls} of {most:g} are used")
+        if reached := self.ledger.reached(tool=True):
+            raise self.over(reached, "all agents of the execution together have used it")
+        self.spent.tool_calls += 1
+        cut_off = self.tools.get(tool_call_id)
+        attempt = cut_off.attempt + 1 if cut_off else 1
+        call = ToolCall(self.turn, attempt, tool_call_id, tool, given, "running", time())
+        await self._tool(call)
+        return call
+
+    async def end_tool(
+        self, call: ToolCall, status: ToolStatus, output: str | None = None, error: str | None = None
+    ) -> None:
+        """A tool that was called has ended."""
+        ms = (time() - call.started_at) * 1000
+        await self._tool(replace(call, status=status, output=output, error=error, ms=ms))
+
+    async def never_called(self, tool_call_id: str, tool: str, given: str, status: ToolStatus, why: str) -> None:
+        """The model wanted a tool that was not called. It may be told more than once."""
+        known = self.tools.get(tool_call_id)
+        if known is None or known.status == "running":
+            turn = self.turn
+            await self._tool(ToolCall(turn, 1, tool_call_id, tool, given, status, time(), None, 0.0, why))
+
+    def offers(self, functions: list[str], outputs: list[str]) -> None:
+        """The model is offered these tools, and these ways to give its output."""
+        self._functions, self._outputs = functions, outputs
+
+    async def reconcile(self, told: Mapping[str, str]) -> None:
+        """Record the calls of the last answer that came to nothing without anybody being told: of tools that there are
+        not, and those that an output made needless. ``told`` is what the model heard of each, by id.
+        """
+        answer = json.loads(self.answered.response) if self.answered else {"parts": []}
+        for part in answer["parts"]:
+            if part["part_kind"] != "tool-call" or part["tool_name"] in self._outputs:
+                continue
+            id, tool = part["tool_call_id"], part["tool_name"]
+            if id not in self.tools:
+                status: ToolStatus = "skipped" if tool in self._functions else "unknown"
+                given = part["args"] if isinstance(part["args"], str) else json.dumps(part["args"])
+                await self.never_called(id, tool, given or "{}", status, told.get(id, "it was not called"))
+
+    def named(self, provider: str, model: str) -> tuple[str, str]:
+        """Return provider and model as they are recorded."""
+        return ("scripted" if isinstance(self.task.local.model, Scripted) else provider), model
+
+    async def _tool(self, call: ToolCall) -> None:
+        self.tools[call.tool_call_id] = call
+        await self.ledger.tool(call)
+
+    def piece(self, kind: str, payload: object) -> None:
+        """Something was streamed."""
+        self.ledger.piece(self.turn, kind, json.dumps(payload, ensure_ascii=False, default=str))
+
+
+def window(provider: str, model: str) -> str | None:
+    """Return the name of a rate window: all agents that ask this model of this provider share it. A script has none."""
+    return None if provider == "scripted" else f"{provider}:{model}"
+
+
+def _short(error: BaseException) -> str:
+    words: Any = getattr(error, "message", None) or error
+    text = " ".join(str(words).split())
+    return text if len(text) <= 400 else f"{text[:400]} …"

@@ -1,0 +1,88 @@
+"""Which failures of a provider pass, how long to wait, and what to do about the others.
+
+Errors are told by the names of pydantic-ai's classes and by status: the library is imported in one module only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+IN_PLACE_S = 2.0
+"""A longer wait is a task that is blocked, with its time in the store."""
+FIRST_S = 1.0
+LONGEST_S = 60.0
+"""Of the waits that we choose ourselves: they double from the first to this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an error of a request means."""
+
+    passes: bool
+    """Whether the same request may succeed later."""
+    limited: bool
+    """Whether it is a rate limit: then nobody is to ask for a while."""
+    wait_s: float | None
+    """How long it said to wait; None if it did not say."""
+    fix: str
+    """What to do; "" where it passes by itself or nobody knows."""
+
+
+_FIXES = (
+    ("ModelQuotaExceededError", (402,), "The account has no credit left: add some, or use another model"),
+    ("ModelAuthenticationError", (401, 403), "The provider does not take the key: set a valid one"),
+    ("ModelNotFoundError", (404,), "The provider does not know this model: check its name"),
+    ("ModelContextWindowExceededError", (413,), "The prompt is too long for the model: shorten it"),
+    ("ModelRequestRejectedError", (400, 422), "The provider rejects the request as it is: change what it names"),
+)
+_PASSING = frozenset(
+    {"ModelUnavailableError", "ModelServerError", "ModelConnectionError", "ModelRequestTimeout", "ModelRateLimitError"}
+)
+
+
+def verdict(error: BaseException) -> Verdict:
+    """Return what an error means. One that is neither the library's nor has a status does not pass.
+
+    >>> verdict(ValueError("x")).passes
+    False
+    """
+    names = {one.__name__ for one in type(error).__mro__}
+    status = getattr(error, "status_code", None)
+    status = status if isinstance(status, int) else 0
+    wait_s = retry_after(error)
+    for name, statuses, fix in _FIXES:
+        # A quota that is used up comes as a 429, too.
+        if name in names or status in statuses:
+            return Verdict(False, False, None, fix)
+    if "ModelRateLimitError" in names or status == 429:
+        return Verdict(True, True, wait_s, "")
+    passes = bool(names & _PASSING) or status in (408, 409, 425) or status >= 500
+    return Verdict(passes, False, wait_s, "")
+
+
+def retry_after(error: BaseException) -> float | None:
+    """Return the seconds that the provider asked us to wait; fractions too, which the library leaves out."""
+    known = getattr(error, "retry_after", None)
+    if isinstance(known, int | float):
+        return max(0.0, float(known))
+    headers = getattr(error, "headers", None)
+    if not isinstance(headers, dict):
+        return None
+    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        try:
+            return max(0.0, float(headers[name]) * unit)
+        except (KeyError, ValueError):
+            continue
+    return None
+
+
+def backoff_s(attempt: int, seed: str) -> float:
+    """Return how long to wait after the attempt of this number: twice as long each time, and not at the same moment
+    as others; the same for the same seed.
+
+    >>> 0.5 <= backoff_s(1, "a") <= 1.0, 4.0 <= backoff_s(4, "a") <= 8.0, backoff_s(3, "a") == backoff_s(3, "a")
+    (True, True, True)
+    """
+    longest: float = min(LONGEST_S, FIRST_S * 2.0 ** (attempt - 1))
+    return longest * (0.5 + 0.5 * Random(f"{seed}/{attempt}").random())

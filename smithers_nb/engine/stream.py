@@ -1,0 +1,74 @@
+"""Streamed pieces on their way into the store: in batches, in order, and the newest of them at hand."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from time import time
+from typing import TYPE_CHECKING
+
+from ..errors import StoreError
+from ..store import calls
+
+if TYPE_CHECKING:
+    from .live import Live
+
+logger = logging.getLogger(__name__)
+
+BATCH_S = 0.1
+BATCH = 256
+"""Pieces are written when the first has waited so long, or when there are so many."""
+TAIL = 2048
+"""So many characters of what an agent said last are kept at hand."""
+
+
+class Stream:
+    """The pieces of all agents of an execution."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._waiting: list[calls.Piece] = []
+        self._writing: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self.tails: dict[str, str] = {}
+        """The last text of each agent, by task id; it goes when its task is dealt with."""
+
+    def add(self, task_id: str, turn: int, kind: str, payload: str) -> None:
+        """Keep a piece; on the engine's loop."""
+        self._waiting.append(calls.Piece(task_id, turn, kind, payload, time()))
+        if kind in ("token", "thinking"):
+            self.tails[task_id] = (self.tails.get(task_id, "") + json.loads(payload))[-TAIL:]
+        if len(self._waiting) >= BATCH:
+            self._write()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(BATCH_S, self._timed)
+
+    async def written(self) -> None:
+        """Wait until all that came so far is in the store."""
+        while self._waiting or self._writing:
+            self._write()
+            if self._writing:
+                await asyncio.wait({self._writing})
+
+    def _timed(self) -> None:
+        self._timer = None
+        self._live.observers.notify()
+        self._write()
+
+    def _write(self) -> None:
+        """Write what has come, unless that is being done: then the next batch is as large as it has to be."""
+        if self._writing is None and self._waiting:
+            pieces, self._waiting = self._waiting, []
+            self._writing = asyncio.get_running_loop().create_task(self._written(pieces))
+
+    async def _written(self, pieces: list[calls.Piece]) -> None:
+        live = self._live
+        try:
+            await live.database.transaction(calls.add_pieces, live.execution_id, pieces)
+        except StoreError as error:
+            logger.warning("%d streamed pieces could not be stored: %s", len(pieces), error)
+        finally:
+            self._writing = None
+            if len(self._waiting) >= BATCH:
+                self._write()

@@ -1,0 +1,247 @@
+"""What agents do, as rows: requests, tool calls, streamed pieces, and the windows in which a provider may be asked.
+
+Like those of ``writer``, each function runs inside one transaction, on the connection's thread.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from .connection import now
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCall:
+    """One request to a model: one attempt."""
+
+    task_id: str
+    turn: int
+    attempt: int
+    provider: str
+    model: str
+    request: str
+    """The messages, as JSON."""
+    response: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_usd: float | None
+    started_at: float
+    """Seconds since the epoch."""
+    ms: float
+    error: str | None
+    answered_by: str
+    signature: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One call of a tool, as it starts or as it ended."""
+
+    task_id: str
+    turn: int
+    attempt: int
+    tool_call_id: str
+    tool: str
+    input: str
+    output: str | None
+    status: str
+    started_at: float
+    """Seconds since the epoch."""
+    ms: float | None
+    error: str | None
+
+
+Call = ModelCall | ToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One streamed piece."""
+
+    task_id: str
+    turn: int
+    kind: str
+    payload: str
+    """As JSON."""
+    at: float
+    """Seconds since the epoch."""
+
+
+def at_time(seconds: float) -> str:
+    """Return seconds since the epoch as the store writes times."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
+
+
+def add_call(db: sqlite3.Connection, execution_id: str, call: Call) -> None:
+    """Record a request or a tool call."""
+    if isinstance(call, ModelCall):
+        add_model_call(db, execution_id, call)
+    else:
+        put_tool_call(db, execution_id, call)
+
+
+def add_model_call(db: sqlite3.Connection, execution_id: str, call: ModelCall) -> None:
+    """Record one request to a model; its task says at which attempt it is."""
+    db.execute(
+        "INSERT INTO model_calls (execution_id, task_id, turn, attempt, model, request, response, input_tokens,"
+        " output_tokens, cost_usd, ms, error, started_at, provider, answered_by, signature)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            execution_id,
+            call.task_id,
+            call.turn,
+            call.attempt,
+            call.model,
+            call.request,
+            call.response,
+            call.input_tokens,
+            call.output_tokens,
+            call.cost_usd,
+            call.ms,
+            call.error,
+            at_time(call.started_at),
+            call.provider,
+            call.answered_by,
+            call.signature,
+        ),
+    )
+
+
+def put_tool_call(db: sqlite3.Connection, execution_id: str, call: ToolCall) -> None:
+    """Record that a tool starts, or, for a call that runs already, how it ended."""
+    if call.status != "running":
+        cursor = db.execute(
+            "UPDATE tool_calls SET status = ?, output = ?, ms = ?, error = ? WHERE execution_id = ? AND task_id = ?"
+            " AND tool_call_id = ? AND attempt = ? AND status = 'running'",
+            (
+                call.status,
+                call.output,
+                call.ms,
+                call.error,
+                execution_id,
+                call.task_id,
+                call.tool_call_id,
+                call.attempt,
+            ),
+        )
+        if cursor.rowcount:
+            return
+    db.execute(
+        "INSERT INTO tool_calls (execution_id, task_id, turn, attempt, tool_call_id, tool, input, output, status,"
+        " started_at, ms, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            execution_id,
+            call.task_id,
+            call.turn,
+            call.attempt,
+            call.tool_call_id,
+            call.tool,
+            call.input,
+            call.output,
+            call.status,
+            at_time(call.started_at),
+            call.ms,
+            call.error,
+        ),
+    )
+
+
+def interrupt_tool_calls(db: sqlite3.Connection, execution_id: str, task_id: str) -> None:
+    """Put down that tools which ran when their process ended have no end."""
+    db.execute(
+        "UPDATE tool_calls SET status = 'interrupted' WHERE execution_id = ? AND task_id = ? AND status = 'running'",
+        (execution_id, task_id),
+    )
+
+
+def add_pieces(db: sqlite3.Connection, execution_id: str, pieces: Iterable[Piece]) -> None:
+    """Record streamed pieces in their order."""
+    db.executemany(
+        "INSERT INTO stream_events (execution_id, task_id, turn, kind, payload, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+        [(execution_id, one.task_id, one.turn, one.kind, one.payload, at_time(one.at)) for one in pieces],
+    )
+
+
+# ---- rate windows ----------------------------------------------------------------------------------------------
+
+RECENT_S = 1.0
+"""How far back requests are counted, to learn how many a provider takes."""
+MARGIN = 1.1
+"""By how much requests are farther apart than what a provider took."""
+HELD_S = 60.0
+"""How long the distance is kept after a refusal; then it halves in each such time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """When a provider may be asked."""
+
+    at: float
+    """Seconds since the epoch."""
+    refused: int
+    """How often it had refused: a turn given before the latest refusal counts no more."""
+    closed_until: float
+    """Until then nobody may ask, and that is too long to wait; 0 if it is not."""
+
+
+def take_turn(db: sqlite3.Connection, name: str, at: float, patience_s: float) -> Turn:
+    """Return when the provider may be asked: it may be later than ``at``, and no other has that moment.
+
+    If it is closed for longer than ``patience_s``, no moment is taken.
+    """
+    row = db.execute(
+        "SELECT opens_at, next_at, interval_ms, limited_at, refused, recent FROM rate_windows WHERE name = ?", (name,)
+    ).fetchone()
+    opens, following, interval_ms, limited, refused, recent = row or (None, None, 0.0, None, 0, "[]")
+    if _seconds(opens) > at + patience_s:
+        return Turn(_seconds(opens), refused, _seconds(opens))
+    apart_s = _apart_s(interval_ms, _seconds(limited), at)
+    turn = max(at, _seconds(opens), _seconds(following) if apart_s else 0.0)
+    times = [one for one in json.loads(recent) if one > turn - RECENT_S][-99:]
+    db.execute(
+        "INSERT INTO rate_windows (name, opens_at, next_at, interval_ms, limited_at, refused, recent, updated_at)"
+        " VALUES (?1, NULL, ?2, 0, NULL, 0, ?3, ?4) ON CONFLICT DO UPDATE SET next_at = ?2, recent = ?3,"
+        " updated_at = ?4",
+        (name, at_time(turn + apart_s), json.dumps([*times, round(turn, 3)]), now()),
+    )
+    return Turn(turn, refused, 0.0)
+
+
+def turn_holds(db: sqlite3.Connection, name: str, turn: Turn) -> bool:
+    """Whether a turn still counts: nobody was refused since it was given."""
+    row = db.execute("SELECT refused FROM rate_windows WHERE name = ?", (name,)).fetchone()
+    return row is not None and row[0] == turn.refused
+
+
+def close_window(db: sqlite3.Connection, name: str, at: float, wait_s: float) -> None:
+    """A provider refused a request: nobody asks for so long, and then more slowly."""
+    opens, interval_ms, limited, recent = db.execute(
+        "SELECT opens_at, interval_ms, limited_at, recent FROM rate_windows WHERE name = ?", (name,)
+    ).fetchone() or (None, 0.0, None, "[]")
+    times = json.loads(recent)[:-1]  # The refused one was not taken.
+    taken = sum(1 for one in times if at - RECENT_S < one <= at)
+    learnt_s = MARGIN * RECENT_S / max(1, taken)
+    before_s = _apart_s(interval_ms, _seconds(limited), at)
+    apart_s = max(before_s, min(learnt_s, before_s * 1.25)) if before_s else learnt_s
+    opens_at = max(_seconds(opens), at + wait_s)
+    db.execute(
+        "INSERT INTO rate_windows (name, opens_at, next_at, interval_ms, limited_at, refused, recent, updated_at)"
+        " VALUES (?1, ?2, ?2, ?3, ?4, 1, ?5, ?6) ON CONFLICT DO UPDATE SET opens_at = ?2, next_at = ?2,"
+        " interval_ms = ?3, limited_at = ?4, refused = refused + 1, recent = ?5, updated_at = ?6",
+        (name, at_time(opens_at), apart_s * 1000, at_time(at), json.dumps(times), now()),
+    )
+
+
+def _apart_s(interval_ms: float, limited_at: float, at: float) -> float:
+    """Return how far apart requests are now; 0 where nothing is known to be too close."""
+    age = max(0.0, at - limited_at - HELD_S)
+    apart_s = interval_ms / 1000 * 0.5 ** (age / HELD_S)
+    return apart_s if apart_s > 0.01 else 0.0
+
+
+def _seconds(time: str | None) -> float:
+    return datetime.fromisoformat(time).timestamp() if time else 0.0

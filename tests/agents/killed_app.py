@@ -1,0 +1,90 @@
+"""An agent that is killed: ``python killed_app.py run URL API POINT`` runs it in this folder, ``… resume URL API`` goes on.
+
+POINT is where it dies: ``in tool 2``; ``before write 5`` and ``after write 5`` of the transactions that record an agent;
+or ``by hand``, when the test does it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from pydantic_ai.models.anthropic import AnthropicModel
+from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
+from pydantic_ai.providers.anthropic import AnthropicProvider
+from pydantic_ai.providers.openai import OpenAIProvider
+
+from smithers_nb import Claude, Execution, component
+from smithers_nb.store.connection import Database
+
+TOOLS = Path("tools.txt")
+
+
+def kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def note(line: str) -> None:
+    with TOOLS.open("a") as file:
+        file.write(f"{line}\n")
+
+
+def step(n: int) -> str:
+    """Do a step."""
+    note(f"start {n}")
+    if f"in tool {n}" == POINT:
+        kill()
+    note(f"end {n}")
+    return f"step {n} is done"
+
+
+def model(url: str, api: str) -> Any:
+    if api == "anthropic":
+        return AnthropicModel("claude-haiku-5-5", provider=AnthropicProvider(base_url=url, api_key="x"))
+    kind = OpenAIChatModel if api == "chat" else OpenAIResponsesModel
+    return kind("gpt-5", provider=OpenAIProvider(base_url=f"{url}/v1", api_key="x"))
+
+
+@component
+def App(ctx: Any) -> Any:
+    def finished(result: Any) -> None:
+        ctx.state.set("said", result.output)
+        ctx.state.update("finished", lambda old: (old or 0) + 1)
+
+    return Claude(id="c", model=MODEL, tools=[step], on_finished=finished)["Take three steps."]
+
+
+def die_at(moment: str, number: int) -> None:
+    """Die before or after the commit of that transaction, counted from the first that records the agent."""
+    original = Database.transaction
+    seen: list[str] = []
+
+    async def transaction(self: Database, work: Any, *args: Any, **named: Any) -> Any:
+        if seen or work.__name__ == "start_tasks":
+            seen.append(work.__name__)
+        if moment == "before" and len(seen) == number:
+            kill()
+        result = await original(self, work, *args, **named)
+        if moment == "after" and len(seen) == number:
+            kill()
+        return result
+
+    Database.transaction = transaction  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    command, url, api, *rest = sys.argv[1:]
+    POINT = rest[0] if rest else ""
+    MODEL = model(url, api)
+    if POINT.startswith(("before", "after")):
+        die_at(POINT.split()[0], int(POINT.split()[-1]))
+    with (
+        Execution(App(), store="killed.db", name="killed")
+        if command == "run"
+        else Execution.resume(App(), store="killed.db", name="killed")
+    ) as ex:
+        ex.run_sync()
+        print(ex.status, ex.state.get("said"), ex.state.get("finished"), sep="|")

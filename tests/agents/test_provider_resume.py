@@ -1,0 +1,184 @@
+"""kill -9 in the middle of a run of many turns: another process goes on, and pays for nothing twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.agents.conftest import APIS
+from tests.agents.fake_replies import Act, Asked, Hang, Reply, by_turn, call, say
+from tests.agents.fake_server import Entry, FakeServer
+
+APP = Path(__file__).with_name("killed_app.py")
+ROOT = Path(__file__).parents[2]
+TURNS = 4
+"""Three that call the tool, and the answer."""
+
+
+def answers(asked: Asked) -> Act:
+    return by_turn(*(call("step", n=n) for n in (1, 2, 3)), say("all ", "done"))(asked)
+
+
+def slow(asked: Asked) -> Act:
+    """Such an answer that it can be killed within it."""
+    act = answers(asked)
+    assert isinstance(act, Reply)
+    return Reply(("first ", *(f"word{n} " for n in range(400))), calls=act.calls, delay_s=0.05)
+
+
+@dataclass
+class Outcome:
+    """What was found after the kill, and after the resume."""
+
+    killed: subprocess.CompletedProcess[str]
+    answered: set[int]
+    """Turns whose answer was in the file when it died."""
+    ended: list[str]
+    """Ids of the tool calls that were in the file as done when it died."""
+    tools_before: list[str]
+    resumed: subprocess.CompletedProcess[str]
+    requests: list[Entry]
+    tools: list[str]
+    calls: list[dict[str, Any]]
+    tool_calls: list[dict[str, Any]]
+
+
+def rows(folder: Path, sql: str) -> list[dict[str, Any]]:
+    with closing(sqlite3.connect(folder / "killed.db")) as db:
+        db.row_factory = sqlite3.Row
+        return [dict(row) for row in db.execute(sql)]
+
+
+def tools_of(folder: Path) -> list[str]:
+    file = folder / "tools.txt"
+    return file.read_text().splitlines() if file.exists() else []
+
+
+def run(folder: Path, *args: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(APP), *args],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+    out, err = process.communicate(timeout=120)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def kill_and_resume(folder: Path, api: str, point: str) -> Outcome:
+    """``in request 2`` and ``in answer 2`` are killed from here, the other points by the app itself."""
+    folder.mkdir()
+    kind, _, number = point.rpartition(" ")
+    seen: set[int] = set()
+
+    def script(asked: Asked) -> Act:
+        first = asked.turn not in seen
+        seen.add(asked.turn)
+        if first and str(asked.turn) == number and kind == "in request":
+            return Hang()
+        if first and str(asked.turn) == number and kind == "in answer":
+            return slow(asked)
+        return answers(asked)
+
+    with FakeServer(script) as server:
+        process = run(folder, "run", server.anthropic_url, api, point)
+        if kind == "in request":
+            server.wait_for(lambda requests: len(requests) == int(number), 60)
+            process.send_signal(signal.SIGKILL)
+        elif kind == "in answer":
+            server.wait_for(lambda requests: len(requests) == int(number) and requests[-1].sent > 10, 60)
+            process.send_signal(signal.SIGKILL)
+        killed = ended(process)
+        answered = {row["turn"] for row in rows(folder, "SELECT turn FROM model_calls WHERE response IS NOT NULL")}
+        done = [row["tool_call_id"] for row in rows(folder, "SELECT tool_call_id FROM tool_calls WHERE status = 'ok'")]
+        before = tools_of(folder)
+        resumed = ended(run(folder, "resume", server.anthropic_url, api))
+        requests = server.wait_for(lambda requests: all(one.outcome != "open" for one in requests))
+    calls = rows(folder, "SELECT * FROM model_calls ORDER BY id")
+    tool_calls = rows(folder, "SELECT * FROM tool_calls ORDER BY id")
+    return Outcome(killed, answered, done, before, resumed, requests, tools_of(folder), calls, tool_calls)
+
+
+def check(point: str, outcome: Outcome) -> None:
+    assert outcome.killed.returncode == -signal.SIGKILL, f"{point} was never reached: {outcome.killed.stderr[-2000:]}"
+    assert outcome.resumed.stdout.strip() == "finished|all done|1", outcome.resumed.stderr[-3000:]
+    asked = [entry.asked.turn for entry in outcome.requests]
+    for turn in range(1, TURNS + 1):
+        finished = [entry for entry in outcome.requests if entry.asked.turn == turn and entry.outcome == "sent"]
+        # An answer of which the file does not know has to be asked for again.
+        most = 1 if turn in outcome.answered or not point.startswith(("before", "after")) else 2
+        assert 1 <= len(finished) <= most, f"turn {turn} was answered {len(finished)} times; asked were {asked}"
+    assert asked == sorted(asked), "no turn is asked for again after a later one"
+
+    recorded = [row["turn"] for row in outcome.calls if row["response"] is not None]
+    assert recorded == list(range(1, TURNS + 1)), "each answer is recorded once"
+    assert sum(row["input_tokens"] or 0 for row in outcome.calls) == 10 * TURNS, "and counted once"
+
+    last = {row["tool_call_id"]: row for row in outcome.tool_calls}
+    assert [json.loads(row["input"])["n"] for row in last.values()] == [1, 2, 3]
+    assert [row["status"] for row in last.values()] == ["ok"] * 3
+    assert "running" not in {row["status"] for row in outcome.tool_calls}
+    for n in (1, 2, 3):
+        before, after = outcome.tools_before.count(f"end {n}"), outcome.tools.count(f"end {n}")
+        if len(outcome.ended) >= n:
+            assert (before, after) == (1, 1), f"tool {n} had finished, and ran again"
+        else:
+            assert after - before == 1
+
+
+IN_THE_GATE = ["in request 2", "in request 4", "in answer 2", "in tool 1", "in tool 3"]
+EVERY_TURN = [
+    *(f"in request {turn}" for turn in range(1, TURNS + 1)),
+    *(f"in answer {turn}" for turn in range(1, TURNS + 1)),
+    *(f"in tool {n}" for n in (1, 2, 3)),
+]
+
+
+def all_of(folder: Path, api: str, points: list[str]) -> dict[str, Outcome]:
+    """All of them at once: they mostly wait for imports."""
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        found = {
+            point: pool.submit(kill_and_resume, folder / f"{api}{n}", api, point) for n, point in enumerate(points)
+        }
+    return {point: one.result() for point, one in found.items()}
+
+
+def test_an_agent_that_was_killed_goes_on_and_pays_for_nothing_twice(tmp_path: Path) -> None:
+    for point, outcome in all_of(tmp_path, "anthropic", IN_THE_GATE).items():
+        check(point, outcome)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("api", APIS)
+def test_an_agent_that_is_killed_at_every_turn_goes_on(api: str, tmp_path: Path) -> None:
+    for point, outcome in all_of(tmp_path, api, EVERY_TURN).items():
+        check(point, outcome)
+
+
+@pytest.mark.long
+def test_an_agent_that_is_killed_around_every_commit_goes_on(tmp_path: Path) -> None:
+    """However far it came: what is in the file is enough."""
+    points = [f"{moment} write {n}" for n in range(2, 14) for moment in ("before", "after")]
+    reached = 0
+    for point, outcome in all_of(tmp_path, "anthropic", points).items():
+        if outcome.killed.returncode == 0:
+            continue  # There were fewer.
+        reached += 1
+        check(point, outcome)
+    assert reached >= 16
