@@ -11,7 +11,7 @@ from time import time
 from ..agents.retry import IN_PLACE_S
 from ..agents.runner import Later
 from ..store import calls
-from ..store.connection import Database
+from ..store.owned import OwnedDatabase
 
 FIRST = 4
 """So many requests may be under way at a provider that we know nothing of; twice as many with each second."""
@@ -27,7 +27,7 @@ class Gate:
 
     @property
     def most(self) -> int:
-        return FIRST * 2 ** min(10, int(time() - self._since))
+        return FIRST << min(10, int(time() - self._since))
 
     async def enter(self) -> None:
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -59,7 +59,7 @@ _gates: dict[tuple[str, str], Gate] = {}
 
 
 @asynccontextmanager
-async def turn(database: Database, name: str) -> AsyncIterator[None]:
+async def turn(database: OwnedDatabase, name: str) -> AsyncIterator[None]:
     """Wait until the provider may be asked; ask it inside.
 
     Raises:
@@ -74,7 +74,7 @@ async def turn(database: Database, name: str) -> AsyncIterator[None]:
         gate.leave()
 
 
-async def _wait(database: Database, name: str) -> None:
+async def _wait(database: OwnedDatabase, name: str) -> None:
     while True:
         given = await database.transaction(calls.take_turn, name, time(), IN_PLACE_S)
         if given.closed_until:
