@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..nodes import xml
@@ -285,9 +285,11 @@ def _typed(frame: pd.DataFrame, kinds: dict[str, str]) -> pd.DataFrame:
         elif kind == "TIME TEXT":
             frame[column] = pd.to_datetime(values, utc=True, format="ISO8601").astype("datetime64[ns, UTC]")
         elif kind == "JSON TEXT":
-            frame[column] = pd.Series([_decoded(value) for value in values], index=frame.index, dtype="object")
+            frame[column] = pd.Series(_decoded(values), index=frame.index, dtype="object")
     return frame
 
 
-def _decoded(text: str | None) -> Any:  # Any: it is what the user stored
-    return None if text is None else json.loads(text)
+def _decoded(texts: Iterable[str | None]) -> list[Any]:  # Any: it is what the user stored
+    """Decode a column at once: one call of the parser costs a tenth of one a value."""
+    found: list[Any] = json.loads(f"[{','.join('null' if text is None else text for text in texts)}]")
+    return found
