@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -353,9 +352,8 @@ def test_without_a_key_nothing_is_sent_and_the_variable_is_named(
     variable = "ANTHROPIC_API_KEY" if id == "haiku" else "OPENAI_API_KEY"
     if key is None:
         monkeypatch.delenv(variable)
-    started = time.monotonic()
+        monkeypatch.delenv("OPENAI_BASE_URL")  # A server of one's own needs none.
     _, result = ask(server, model=id)
     assert result.status == "failed"
     assert "AgentConfigError" in result.error and variable in result.error
     assert server.requests == []
-    assert time.monotonic() - started < 30
