@@ -37,6 +37,7 @@ TREE = {
     "AgentError": "SmithersError",
     "AgentConfigError": "AgentError",
     "ApprovalError": "AgentError",
+    "BudgetExceededError": "AgentError",
 }
 
 

@@ -27,7 +27,7 @@ class Gate:
 
     @property
     def most(self) -> int:
-        return FIRST * 2 ** min(10, int(time() - self._since))
+        return FIRST << min(10, int(time() - self._since))
 
     async def enter(self) -> None:
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
