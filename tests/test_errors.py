@@ -39,6 +39,7 @@ TREE = {
     "AgentConfigError": "AgentError",
     "ApprovalError": "AgentError",
     "AppChangedWarning": "UserWarning",
+    "BudgetExceededError": "AgentError",
 }
 
 

@@ -12,6 +12,7 @@ import pytest
 import smithers_nb
 
 PUBLIC = [
+    "Agent",
     "Approval",
     "Case",
     "Claude",
@@ -38,6 +39,7 @@ PUBLIC = [
     "Text",
     "While",
     "__version__",
+    "call_tool",
     "component",
     "errors",
     "jsx",

@@ -201,7 +201,7 @@ class TaskLedger:
         if call.status == "running":
             self._entry.spent.tool_calls += 1
             self._live.budget.spent.tool_calls += 1
-        await self._record(calls.ToolCall(task_id=self._entry.task_id, **_fields(call)), late=call.status != "running")
+        await self._record(calls.ToolRow(task_id=self._entry.task_id, **_fields(call)), late=call.status != "running")
 
     def piece(self, turn: int, kind: str, payload: str) -> None:
         """Record a streamed piece."""

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from time import perf_counter, time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..agents.runner import AgentReply, Later, Spent
 from ..errors import (
     AgentError,
     ApprovalError,
     BudgetExceededError,
-    NotStorableError,
     RunError,
     StoreError,
     traceback_of,
@@ -27,9 +25,9 @@ from ..nodes.tree import TreeNode
 from ..records import HandlerCall, TaskResult, TaskStatus
 from ..store import calls, writer
 from ..store.connection import uncancelled
-from ..values import Stored, Unstorable, encode
+from ..values import Stored, encode
 from .agents import TaskLedger, agent_task, past_of
-from .callbacks import names_ctx
+from .attempt import call, in_thread, stored, text, timed
 from .place import TaskScope, entered
 
 if TYPE_CHECKING:
@@ -258,7 +256,7 @@ class Tasks(Mapping[str, TaskEntry]):
             if entry.handle is None and entry.status in ("pending", "blocked"):
                 entry.status = "cancelled"
                 await self._record(entry, writer.TaskEnd(entry.task_id, "cancelled", 0, reason="its node is gone"))
-            elif entry.handle is not None and not _in_thread(entry.node.node):
+            elif entry.handle is not None and not in_thread(entry.node.node):
                 entry.handle.cancel()
 
     async def _ask(self, entry: TaskEntry, approval: Approval) -> None:
@@ -270,7 +268,7 @@ class Tasks(Mapping[str, TaskEntry]):
             node_id=entry.node.id,
             kind=approval.kind,
             prompt=approval.prompt,
-            payload=_stored(entry, approval.payload),
+            payload=stored(entry, approval.payload),
             options=approval.options,
         )
         await live.database.transaction(writer.ask, live.execution_id, question)
@@ -314,7 +312,7 @@ class Tasks(Mapping[str, TaskEntry]):
         entry = self._mounted.get(node_id)
         if entry is None or entry.status not in ("pending", "running", "blocked"):
             raise RunError(f"nothing of node {node_id!r} is under way that could be cancelled.", node_id=node_id)
-        if entry.handle is not None and not _in_thread(entry.node.node):
+        if entry.handle is not None and not in_thread(entry.node.node):
             entry.handle.cancel()
             await asyncio.wait({entry.handle})
             return
@@ -365,7 +363,11 @@ class Tasks(Mapping[str, TaskEntry]):
             entry.scope.closed = True
             if entry.handle is not None:
                 entry.handle.cancel()
-        await asyncio.gather(*(entry.handle for entry in running if entry.handle), return_exceptions=True)
+        # Those that were cancelled because their node is gone end with a record, too; a thread can't be waited for.
+        await self.cancel_leaving()
+        leaving = [one for one in self._open.values() if one.unmounted and not in_thread(one.node.node)]
+        ending = [entry.handle for entry in [*running, *leaving] if entry.handle]
+        await asyncio.gather(*ending, return_exceptions=True)
         if running:
             live = self._live
             ids = [entry.task_id for entry in running]
@@ -387,7 +389,7 @@ class Tasks(Mapping[str, TaskEntry]):
         reason: str | None = None
         try:
             reply = await self._through_waits(entry)
-            value = _stored(entry, reply.output)
+            value = stored(entry, reply.output)
         except asyncio.CancelledError:
             if entry.interrupted:
                 return
@@ -409,7 +411,7 @@ class Tasks(Mapping[str, TaskEntry]):
             task_id=entry.task_id,
             status=status,
             output=reply.output if value else None,
-            text=_text(reply.output, value) if value else message or "",
+            text=text(reply.output, value) if value else message or "",
             error=message,
             attempts=entry.attempt,
             usage=usage,
@@ -501,12 +503,12 @@ class Tasks(Mapping[str, TaskEntry]):
         node = entry.node.node
         with entered(self._live.context, entry.scope):
             if isinstance(node, Task):
-                return AgentReply(await _timed(_call(node, self._live.context), node.timeout_s))
+                return AgentReply(await timed(call(node, self._live.context), node.timeout_s))
             if isinstance(node, Smithers):
                 return AgentReply(await self._live.run_child(entry, node))
             task = agent_task(self._live, entry.node, entry.task_id, await past_of(self._live, entry))
             ledger = TaskLedger(self._live, entry)
-            reply: AgentReply = await _timed(self._live.runner.submit(task, ledger), getattr(node, "timeout_s", None))
+            reply: AgentReply = await timed(self._live.runner.submit(task, ledger), getattr(node, "timeout_s", None))
             return reply
 
 
@@ -536,45 +538,3 @@ def stale_call(live: Live, entry: TaskEntry, status: str, call_id: str | None = 
     source = entry.node.source
     name = call_id or f"{live.frame}s{entry.task_id}"
     return HandlerCall(name, live.frame, entry.node.id, entry.task_id, event, "stale", 0, 0.0, None, source)
-
-
-async def _timed(work: Any, timeout_s: float | None) -> Any:
-    try:
-        async with asyncio.timeout(timeout_s):
-            return await work
-    except TimeoutError as error:
-        if timeout_s is None or error.args:
-            raise
-        raise TimeoutError(f"it took longer than timeout_s={timeout_s:g} s") from None
-
-
-async def _call(node: Task, ctx: object) -> Any:
-    args = node.args if isinstance(node.args, list) else []
-    named = node.args if isinstance(node.args, dict) else {}
-    if names_ctx(node.run):
-        named = {**named, "ctx": ctx}
-    if _in_thread(node):
-        return await asyncio.to_thread(node.run, *args, **named)
-    return await node.run(*args, **named)
-
-
-def _in_thread(node: object) -> bool:
-    if not isinstance(node, Task):
-        return False
-    # An object with an async __call__ is async, too.
-    return not any(inspect.iscoroutinefunction(function) for function in (node.run, type(node.run).__call__))
-
-
-def _stored(entry: TaskEntry, output: object) -> Stored:
-    try:
-        return encode(output)
-    except Unstorable as why:
-        raise NotStorableError(
-            f"what {entry.node.type} {entry.node.id} returned ({type(output).__name__}) can't be stored: {why}.",
-            node_id=entry.node.id,
-            source=entry.node.source,
-        ) from None
-
-
-def _text(output: object, value: Stored) -> str:
-    return output if isinstance(output, str) else value.text

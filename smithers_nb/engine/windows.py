@@ -13,7 +13,7 @@ from ..agents.runner import Later
 from ..store import calls
 from ..store.owned import OwnedDatabase
 
-FIRST = 4
+FIRST = 2
 """So many requests may be under way at a provider that we know nothing of; twice as many with each second."""
 
 

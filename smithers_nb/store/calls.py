@@ -38,7 +38,7 @@ class ModelCall:
 
 
 @dataclass(frozen=True, slots=True)
-class ToolCall:
+class ToolRow:
     """One call of a tool, as it starts or as it ended."""
 
     task_id: str
@@ -55,7 +55,7 @@ class ToolCall:
     error: str | None
 
 
-Call = ModelCall | ToolCall
+Call = ModelCall | ToolRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def add_model_call(db: sqlite3.Connection, execution_id: str, call: ModelCall) -
     )
 
 
-def put_tool_call(db: sqlite3.Connection, execution_id: str, call: ToolCall) -> None:
+def put_tool_call(db: sqlite3.Connection, execution_id: str, call: ToolRow) -> None:
     """Record that a tool starts, or, for a call that runs already, how it ended."""
     if call.status != "running":
         cursor = db.execute(
@@ -223,11 +223,12 @@ def close_window(db: sqlite3.Connection, name: str, at: float, wait_s: float) ->
         "SELECT opens_at, interval_ms, limited_at, recent FROM rate_windows WHERE name = ?", (name,)
     ).fetchone() or (None, 0.0, None, "[]")
     times = json.loads(recent)[:-1]  # The refused one was not taken.
-    taken = sum(1 for one in times if at - RECENT_S < one <= at)
-    learnt_s = MARGIN * RECENT_S / max(1, taken)
+    taken = [one for one in times if at - RECENT_S < one <= at]
+    learnt_s = MARGIN * RECENT_S / max(1, len(taken))
     before_s = _apart_s(interval_ms, _seconds(limited), at)
     apart_s = max(before_s, min(learnt_s, before_s * 1.25)) if before_s else learnt_s
-    opens_at = max(_seconds(opens), at + wait_s)
+    # What it took in the last second it will count against the next, however soon it says to come again.
+    opens_at = max(_seconds(opens), at + wait_s, *(one + RECENT_S for one in taken[:1]))
     db.execute(
         "INSERT INTO rate_windows (name, opens_at, next_at, interval_ms, limited_at, refused, recent, updated_at)"
         " VALUES (?1, ?2, ?2, ?3, ?4, 1, ?5, ?6) ON CONFLICT DO UPDATE SET opens_at = ?2, next_at = ?2,"

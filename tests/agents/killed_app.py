@@ -1,14 +1,13 @@
-"""An agent that is killed: ``python killed_app.py run URL API POINT`` runs it in this folder, ``… resume URL API`` goes on.
+"""An agent that is killed: ``main(folder, "run", url, api, point)`` runs it, and ``"resume"`` goes on with it.
 
-POINT is where it dies: ``in tool 2``; ``before write 5`` and ``after write 5`` of the transactions that record an agent;
-or ``by hand``, when the test does it.
+The point is where it dies: ``in tool 2``; ``before write 5`` and ``after write 5`` of the transactions that record the
+agent; of others it knows nothing, and the test kills it.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,8 @@ from smithers_nb import Claude, Execution, component
 from smithers_nb.store.connection import Database
 
 TOOLS = Path("tools.txt")
+DIES = ""
+MODEL: Any = None
 
 
 def kill() -> None:
@@ -35,7 +36,7 @@ def note(line: str) -> None:
 def step(n: int) -> str:
     """Do a step."""
     note(f"start {n}")
-    if f"in tool {n}" == POINT:
+    if f"in tool {n}" == DIES:
         kill()
     note(f"end {n}")
     return f"step {n} is done"
@@ -75,16 +76,18 @@ def die_at(moment: str, number: int) -> None:
     Database.transaction = transaction  # type: ignore[method-assign]
 
 
-if __name__ == "__main__":
-    command, url, api, *rest = sys.argv[1:]
-    POINT = rest[0] if rest else ""
-    MODEL = model(url, api)
-    if POINT.startswith(("before", "after")):
-        die_at(POINT.split()[0], int(POINT.split()[-1]))
+def main(folder: str, command: str, url: str, api: str, point: str) -> None:
+    """Run it, or go on with it, in a folder; ``outcome.txt`` says how it ended, ``errors.txt`` what went wrong."""
+    global DIES, MODEL
+    os.chdir(folder)
+    os.dup2(os.open("errors.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
+    DIES, MODEL = point, model(url, api)
+    if point.startswith(("before", "after")):
+        die_at(point.split()[0], int(point.split()[-1]))
     with (
         Execution(App(), store="killed.db", name="killed")
         if command == "run"
         else Execution.resume(App(), store="killed.db", name="killed")
     ) as ex:
         ex.run_sync()
-        print(ex.status, ex.state.get("said"), ex.state.get("finished"), sep="|")
+        Path("outcome.txt").write_text(f"{ex.status}|{ex.state.get('said')}|{ex.state.get('finished')}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -230,11 +229,7 @@ def test_a_long_wait_blocks_the_task_and_survives_a_restart(
     again.close()
     assert len(server.requests) == 1
 
-    with closing(sqlite3.connect(tmp_path / "t.db")) as db, db:
-        # An hour later.
-        [(at,)] = db.execute("SELECT next_retry_at FROM tasks").fetchall()
-        assert at
-        db.execute("UPDATE tasks SET next_retry_at = ?", [earlier(at)])
+    hours_later(tmp_path / "t.db")
     last = resumed(app())
     assert last.run_sync().status == "finished"
     assert [result.output for result in results] == ["at last"]
@@ -242,9 +237,13 @@ def test_a_long_wait_blocks_the_task_and_survives_a_restart(
     assert attempts(last) == [(1, 1, False, True), (1, 2, True, False)]
 
 
-def earlier(at: str) -> str:
-    """The same moment some years ago, written alike."""
-    return f"{int(at[:4]) - 5}{at[4:]}"
+def hours_later(file: Path) -> None:
+    """Let the time pass for which a file says to wait: its moments are some years ago."""
+    with closing(sqlite3.connect(file)) as db, db:
+        assert db.execute("SELECT count(*) FROM tasks WHERE next_retry_at > '2020'").fetchone() == (1,)
+        db.execute("UPDATE tasks SET next_retry_at = '2020' || substr(next_retry_at, 5)")
+        db.execute("UPDATE rate_windows SET opens_at = '2020' || substr(opens_at, 5)")
+        db.execute("UPDATE rate_windows SET next_at = '2020' || substr(next_at, 5)")
 
 
 def test_a_task_that_waits_long_keeps_the_turns_that_it_had(
@@ -277,14 +276,12 @@ def test_a_task_that_waits_long_keeps_the_turns_that_it_had(
     ex.pause()
     run.ended()
     ex.close()
-    with closing(sqlite3.connect(tmp_path / "t.db")) as db, db:
-        [(when,)] = db.execute("SELECT next_retry_at FROM tasks").fetchall()
-        db.execute("UPDATE tasks SET next_retry_at = ?", [earlier(when)])
+    hours_later(tmp_path / "t.db")
     again = resumed(app())
     assert again.run_sync().status == "finished"
     assert seen == [1, 2, 2]
     assert len(calls) == 1
-    assert list(again.df.tool_calls.status) == ["succeeded"]
+    assert list(again.df.tool_calls.status) == ["ok"]
 
 
 def test_a_blocked_agent_can_be_cancelled(provider: Any, run_of: Any, wait_until: Any) -> None:
@@ -355,9 +352,8 @@ def test_without_a_key_nothing_is_sent_and_the_variable_is_named(
     variable = "ANTHROPIC_API_KEY" if id == "haiku" else "OPENAI_API_KEY"
     if key is None:
         monkeypatch.delenv(variable)
-    started = time.monotonic()
+        monkeypatch.delenv("OPENAI_BASE_URL")  # A server of one's own needs none.
     _, result = ask(server, model=id)
     assert result.status == "failed"
     assert "AgentConfigError" in result.error and variable in result.error
     assert server.requests == []
-    assert time.monotonic() - started < 30

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,12 +15,15 @@ from typing import Any
 
 import pytest
 
+from tests.agents import killed_app
 from tests.agents.conftest import APIS
 from tests.agents.fake_replies import Act, Asked, Hang, Reply, by_turn, call, say
 from tests.agents.fake_server import Entry, FakeServer
 
-APP = Path(__file__).with_name("killed_app.py")
-ROOT = Path(__file__).parents[2]
+processes = multiprocessing.get_context("forkserver")
+# Each process begins where these are imported, which takes seconds.
+processes.set_forkserver_preload(["tests.agents.killed_app"])
+
 TURNS = 4
 """Three that call the tool, and the answer."""
 
@@ -41,13 +43,16 @@ def slow(asked: Asked) -> Act:
 class Outcome:
     """What was found after the kill, and after the resume."""
 
-    killed: subprocess.CompletedProcess[str]
+    exitcode: int | None
+    """Of the process that was killed."""
     answered: set[int]
     """Turns whose answer was in the file when it died."""
     ended: list[str]
     """Ids of the tool calls that were in the file as done when it died."""
     tools_before: list[str]
-    resumed: subprocess.CompletedProcess[str]
+    end: str
+    """Status, what was said, and how often its handler ran."""
+    errors: str
     requests: list[Entry]
     tools: list[str]
     calls: list[dict[str, Any]]
@@ -65,20 +70,15 @@ def tools_of(folder: Path) -> list[str]:
     return file.read_text().splitlines() if file.exists() else []
 
 
-def run(folder: Path, *args: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, str(APP), *args],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def start(folder: Path, *args: str) -> multiprocessing.process.BaseProcess:
+    process = processes.Process(target=killed_app.main, args=(str(folder), *args))
+    process.start()
+    return process
 
 
-def ended(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
-    out, err = process.communicate(timeout=120)
-    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+def exitcode(process: multiprocessing.process.BaseProcess) -> int | None:
+    process.join(120)
+    return process.exitcode
 
 
 def kill_and_resume(folder: Path, api: str, point: str) -> Outcome:
@@ -97,27 +97,30 @@ def kill_and_resume(folder: Path, api: str, point: str) -> Outcome:
         return answers(asked)
 
     with FakeServer(script) as server:
-        process = run(folder, "run", server.anthropic_url, api, point)
+        process = start(folder, "run", server.anthropic_url, api, point)
         if kind == "in request":
             server.wait_for(lambda requests: len(requests) == int(number), 60)
-            process.send_signal(signal.SIGKILL)
+            process.kill()
         elif kind == "in answer":
             server.wait_for(lambda requests: len(requests) == int(number) and requests[-1].sent > 10, 60)
-            process.send_signal(signal.SIGKILL)
-        killed = ended(process)
+            process.kill()
+        killed = exitcode(process)
         answered = {row["turn"] for row in rows(folder, "SELECT turn FROM model_calls WHERE response IS NOT NULL")}
         done = [row["tool_call_id"] for row in rows(folder, "SELECT tool_call_id FROM tool_calls WHERE status = 'ok'")]
         before = tools_of(folder)
-        resumed = ended(run(folder, "resume", server.anthropic_url, api))
+        exitcode(start(folder, "resume", server.anthropic_url, api, ""))
         requests = server.wait_for(lambda requests: all(one.outcome != "open" for one in requests))
     calls = rows(folder, "SELECT * FROM model_calls ORDER BY id")
     tool_calls = rows(folder, "SELECT * FROM tool_calls ORDER BY id")
-    return Outcome(killed, answered, done, before, resumed, requests, tools_of(folder), calls, tool_calls)
+    outcome = folder / "outcome.txt"
+    end = outcome.read_text() if outcome.exists() else "it did not end"
+    errors = (folder / "errors.txt").read_text()
+    return Outcome(killed, answered, done, before, end, errors, requests, tools_of(folder), calls, tool_calls)
 
 
 def check(point: str, outcome: Outcome) -> None:
-    assert outcome.killed.returncode == -signal.SIGKILL, f"{point} was never reached: {outcome.killed.stderr[-2000:]}"
-    assert outcome.resumed.stdout.strip() == "finished|all done|1", outcome.resumed.stderr[-3000:]
+    assert outcome.exitcode == -signal.SIGKILL, f"{point} was never reached: {outcome.errors[-2000:]}"
+    assert outcome.end == "finished|all done|1", outcome.errors[-3000:]
     asked = [entry.asked.turn for entry in outcome.requests]
     for turn in range(1, TURNS + 1):
         finished = [entry for entry in outcome.requests if entry.asked.turn == turn and entry.outcome == "sent"]
@@ -174,11 +177,11 @@ def test_an_agent_that_is_killed_at_every_turn_goes_on(api: str, tmp_path: Path)
 @pytest.mark.long
 def test_an_agent_that_is_killed_around_every_commit_goes_on(tmp_path: Path) -> None:
     """However far it came: what is in the file is enough."""
-    points = [f"{moment} write {n}" for n in range(2, 14) for moment in ("before", "after")]
+    points = [f"{moment} write {n}" for n in range(2, 28) for moment in ("before", "after")]
     reached = 0
     for point, outcome in all_of(tmp_path, "anthropic", points).items():
-        if outcome.killed.returncode == 0:
+        if outcome.exitcode == 0:
             continue  # There were fewer.
         reached += 1
         check(point, outcome)
-    assert reached >= 16
+    assert reached >= 30

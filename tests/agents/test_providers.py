@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pydantic_ai
 import pytest
 from pydantic import BaseModel
 
@@ -155,8 +156,6 @@ def test_thinking_is_recorded_apart_from_the_answer_and_goes_back_with_the_next_
 
 
 def test_an_agent_of_ones_own_asks_the_same_way(provider: Any, run_of: Any) -> None:
-    import pydantic_ai
-
     server = provider(by_turn(call("price", item="tea"), say("tea is 3")))
     own = pydantic_ai.Agent(model_at(server), deps_type=dict, name="shop")
 

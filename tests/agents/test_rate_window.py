@@ -24,7 +24,7 @@ def agents(model: Any, count: int, **props: Any) -> Any:
 @pytest.mark.parametrize(
     ("count", "per_second", "retry_after"),
     [
-        (30, 10, "1"),
+        (40, 10, "1"),
         pytest.param(50, 5, "1", marks=pytest.mark.long),
         pytest.param(50, 5, None, marks=pytest.mark.long),
         pytest.param(50, 5, "0.25", marks=pytest.mark.long),

@@ -21,6 +21,9 @@ TIMES = {
     "next_retry_at",
     "asked_at",
     "answered_at",
+    "opens_at",
+    "next_at",
+    "limited_at",
 }
 
 
