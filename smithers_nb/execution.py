@@ -12,10 +12,12 @@ from typing import Any, Self
 
 from .agents.pydantic_ai import PydanticAiRunner
 from .artifacts import Artifact
+from .breakpoints import BreakpointsDoor
 from .bridge import engine
 from .engine.context import Context, StateDoor
 from .engine.draft import Draft
 from .engine.lint import lint
+from .engine.live import Live
 from .engine.loop import Loop
 from .engine.opening import Opening, create, reopen
 from .engine.phases.render import render
@@ -26,6 +28,7 @@ from .nodes.element import Component
 from .nodes.tree import Tree
 from .records import Frame, Phase, Problem, RunResult, Status, Write
 from .store import writer
+from .store.breakpoints import Hit
 from .store.connection import Database, Durability
 from .store.frames import DataFrames
 from .store.history import FrameView, History
@@ -301,6 +304,11 @@ class Execution:
         return self._live.context
 
     @property
+    def breakpoints(self) -> BreakpointsDoor:
+        """Where a run stops: ``ex.breakpoints.add(key="n", event="changed")``. The stepper's are the same ones."""
+        return BreakpointsDoor(self._live)
+
+    @property
     def artifacts(self) -> list[Artifact]:
         """What the run has made to be shown, oldest first. Each draws itself in a notebook; observers hear of it."""
         return self.store.reader.artifacts(self.execution_id)
@@ -374,6 +382,16 @@ class Execution:
     def causes(self) -> tuple[str, ...]:
         """Why another frame is due already; empty if none is."""
         return tuple(self._live.causes)
+
+    @property
+    def live(self) -> Live:
+        """The running execution itself; to be looked at from any thread, and changed on the engine's loop only."""
+        return self._live
+
+    @property
+    def hit(self) -> Hit | None:
+        """The breakpoint that ended the last command; None if it ended otherwise, or one is under way."""
+        return self._loop.hit
 
     def cells(self) -> dict[str, tuple[Stored, int]]:
         """Return the committed values as they are stored, each with the first frame that reads it."""

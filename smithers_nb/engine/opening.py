@@ -10,10 +10,12 @@ from ..agents.runner import Runner
 from ..nodes.tree import Tree
 from ..records import LoopState, TaskResult
 from ..store import writer
+from ..store.breakpoints import load as load_breakpoints
 from ..store.connection import Database
 from ..store.lease import Lease
 from ..store.reader import Reader
 from ..values import Stored, decode
+from .breakpoints import Breakpoints
 from .live import EffectMemory, Live
 from .loop import Loop
 from .state import Cell
@@ -64,6 +66,7 @@ async def reopen(row: writer.ExecutionRow, opening: Opening) -> Loop:
     live.effect_runs = {
         node: EffectMemory(deps) for node, deps in reader.effect_deps(id).items() if node in live.tree.index
     }
+    live.breakpoints = Breakpoints(live, load_breakpoints(reader, id))
     await _load_tasks(live, reader, live.tree)
     live.cause("resumed")
     return Loop(live)

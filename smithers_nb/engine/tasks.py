@@ -21,6 +21,7 @@ from ..store import writer
 from ..store.connection import uncancelled
 from ..values import Stored, Unstorable, encode
 from .callbacks import names_ctx
+from .output import heard
 from .place import TaskScope, entered
 
 if TYPE_CHECKING:
@@ -383,7 +384,7 @@ class Tasks(Mapping[str, TaskEntry]):
 
     async def _once(self, entry: TaskEntry) -> AgentReply:
         node = entry.node.node
-        with entered(self._live.context, entry.scope):
+        with entered(self._live.context, entry.scope), heard(self._live):
             if isinstance(node, Task):
                 return AgentReply(await _timed(_call(node, self._live.context), node.timeout_s))
             if isinstance(node, Smithers):
