@@ -39,7 +39,7 @@ from .version import __version__
 
 _runner = PydanticAiRunner()
 
-Until = Callable[[Frame], bool] | str | None
+Until = Callable[[Frame], object] | str | None
 
 
 class Execution:
@@ -176,7 +176,7 @@ class Execution:
     async def run(self, until: Until = None, max_frames: int | None = None) -> RunResult:
         """Go on until it is over, is paused, waits only for people, or ``max_frames`` were rendered.
 
-        ``until`` stops it at a rest, too: a function of the frame; a state key, which then holds something true; or an
+        ``until`` stops it at a rest, too: a function of the frame, which may give the reason as text; a state key, which then holds something true; or an
         expression over ``state`` and ``frame``, such as ``"state['n'] > 3"``.
 
         Raises:
@@ -389,6 +389,14 @@ class Execution:
         return self._live
 
     @property
+    def swapped(self) -> Tree | None:
+        """The plan of an app that was swapped in, rendered dry, until a frame renders it."""
+        if self._swapped is None:
+            return None
+        frame, draft, tree = self._swapped
+        return tree if frame == self._live.frame and draft is self.draft else None
+
+    @property
     def hit(self) -> Hit | None:
         """The breakpoint that ended the last command; None if it ended otherwise, or one is under way."""
         return self._loop.hit
@@ -428,6 +436,8 @@ class Execution:
         self._app = _root(app, props)
         self._max_frames = max_frames
         self._closed = False
+        self._swapped: tuple[int, Draft | None, Tree] | None = None
+        """Number of the frame, the draft, and the plan of a new app."""
         self.name = row.name
         """How it is called."""
         self.execution_id = row.execution_id
@@ -475,7 +485,7 @@ class Execution:
         outcome = await self._loop.run(most, self._condition(until) if until is not None else None)
         return RunResult(self.status, outcome.reason or self.reason, outcome.frames, self.frame, outcome.problems)
 
-    def _condition(self, until: Callable[[Frame], bool] | str) -> Callable[[], str | None]:
+    def _condition(self, until: Callable[[Frame], object] | str) -> Callable[[], str | None]:
         """Return a function that says why to stop, if so."""
         if callable(until):
             test, words = until, "the condition of until="
@@ -487,7 +497,12 @@ class Execution:
             except SyntaxError as error:
                 raise ValueError(f"until={until!r} is no expression over state and frame: {error.msg}.") from None
             test, words = (lambda frame: bool(eval(code, {"state": self.state, "frame": frame}))), until
-        return lambda: f"{words} is true" if test(self._frame()) else None
+
+        def why() -> str | None:
+            found = test(self._frame())
+            return (found if isinstance(found, str) else f"{words} is true") if found else None
+
+        return why
 
     def _frame(self) -> Frame:
         frame = self.frame
@@ -501,7 +516,7 @@ class Execution:
         live = self._live
         before, live.app = live.app, app
         try:
-            await self._preview()
+            self._swapped = (live.frame, self.draft, await self._preview())
         except BaseException:
             live.app = before
             raise
@@ -509,6 +524,7 @@ class Execution:
         live.changed = None
         await live.database.transaction(writer.swap_app, live.execution_id, live.frame, name, code_hash)
         live.cause("the app was swapped")
+        live.observers.notify()
 
     async def _preview(self) -> Tree:
         live = self._live

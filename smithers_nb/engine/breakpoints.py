@@ -349,7 +349,9 @@ def names_writes(text: str) -> bool:
 
 
 def say(value: object) -> str:
-    """Return a value in at most 60 characters; a single word without quotes."""
+    """Return a value in at most 60 characters; a single word without quotes, and None, which may be none, as nothing."""
+    if value is None:
+        return "nothing"
     if isinstance(value, str) and value.isidentifier():
         return value
     text = readable(value).text

@@ -106,6 +106,8 @@ class Printed:
         self._live = live
         self._lock = Lock()
         self._pieces: list[_Piece] = []
+        self.heard = 0
+        """How many characters so far."""
         self._count = (0, 0)
         """Frame, and how many pieces of it there were."""
 
@@ -117,6 +119,7 @@ class Printed:
             return
         frame, phase = (draft.number, _under_way(draft)) if draft is not None else (live.frame, None)
         with self._lock:
+            self.heard += len(text)
             last = self._pieces[-1] if self._pieces else None
             piece = _Piece(stream, frame, phase, node_id, where)
             if last is not None and last.same_place(piece) and last.chars < PIECE_CHARS:

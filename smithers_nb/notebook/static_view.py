@@ -13,13 +13,13 @@ from .panes import View
 
 def as_text(view: View) -> str:
     """Return the execution in a few lines: how it stands, the sentence, the plan, what is pending."""
-    _, tree, _, _, dry = view.tree
+    moment = view.moment
     lines = [
         repr(view.ex),
         view.sentence(),
         "",
-        *(["Dry render; nothing was executed:"] if dry else []),
-        visible(tree.xml),
+        *(["Dry render; nothing was executed:"] if moment.dry else []),
+        visible(moment.tree.xml),
     ]
     lines += [f"pending: {write_line(write)}" for write in view.ex.pending]
     return "\n".join(lines)
@@ -27,14 +27,13 @@ def as_text(view: View) -> str:
 
 def as_html(view: View) -> str:
     """Return the execution as static HTML: nothing in it runs, and nothing of a model's or the user's is markup."""
-    _, tree, _, _, dry = view.tree
-    ex = view.ex
-    note = "Dry render: nothing was executed." if dry else ""
+    moment, ex = view.moment, view.ex
+    note = "Dry render: nothing was executed." if moment.dry else ""
     return _section(
         f"smithers_nb: {ex.name}, {ex.status}, frame {ex.recorded}",
         view.sentence(),
         note,
-        tree.xml,
+        moment.tree.xml,
         ex.pending,
         [f"{call.event} of {call.node_id}: {call.status}" for call in (ex.frame.handlers if ex.frame else ())],
     )

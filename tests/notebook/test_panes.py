@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from smithers_nb import Approval, Claude, Execution, Phase, Ralph, Task, component, scripted
+from smithers_nb.notebook import protocol as p
 from smithers_nb.notebook.panes import View
 
 
@@ -24,8 +26,13 @@ def view(tmp_path: Path):
         ex.close()
 
 
-def rows(view: View) -> list[tuple[int, str, str, str]]:
-    return [(n["depth"], n["type"], n["text"] or n["attrs"][0][1], n["change"]) for n in view.plan(False)["nodes"]]
+def ask(view: View, pane: str, **options: Any) -> Any:
+    return view.pane(p.incoming.validate_python({"type": "get", "id": "r1", "pane": pane, **options}))
+
+
+def rows(view: View, **options: Any) -> list[tuple[int, str, str, str]]:
+    nodes = ask(view, "plan", **options)["nodes"]
+    return [(n["depth"], n["type"], n["text"] or n["attrs"][0][1], n["change"]) for n in nodes]
 
 
 def test_a_node_that_a_loop_mounts_anew_is_shown_once_with_its_old_text_removed(view):
@@ -43,7 +50,7 @@ def test_a_node_that_a_loop_mounts_anew_is_shown_once_with_its_old_text_removed(
     shown.ex.run_sync(until=lambda frame: "critic" in frame.mounted and frame.number > 1)
     assert rows(shown) == [
         (0, "ralph", "polish", "changed"),
-        (1, "claude", "critic", "added"),
+        (1, "claude", "critic", "remounted"),
         (2, "text", "Round 1?", "removed"),
         (2, "text", "Round 2?", "added"),
     ]

@@ -17,9 +17,12 @@ def test_the_golden_messages_are_what_the_kernel_sends():
 
 def test_every_golden_message_has_the_declared_type():
     golden = json.loads(write.FILE.read_text(encoding="utf-8"))
-    TypeAdapter(p.Summary).validate_python(golden["summary"])
+    for summary in (golden["summary"], golden["hit"]):
+        TypeAdapter(p.Summary).validate_python(summary)
     for reply in golden["replies"]:
         TypeAdapter(p.Reply).validate_python(reply)
+        if reply["data"] is not None:
+            TypeAdapter(p.PANES[reply["pane"]]).validate_python(reply["data"])
     for message in golden["messages"]:
         p.incoming.validate_python(message)
     for answer in golden["answers"]:
