@@ -73,13 +73,9 @@ class BreakpointsDoor:
         ValueError
             If it could never hit, or ``when`` is no such expression.
         """
-        given: list[tuple[Kind, str | None]] = [
-            (kind, target)
-            for kind, target in (("node", node), ("key", key), ("handler", handler), ("phase", phase))
-            if target is not None
-        ]  # type: ignore[misc]  # the kinds are those of Kind
-        if error:
-            given.append(("error", None))
+        wanted: dict[Kind, str | None] = {"node": node, "key": key, "handler": handler, "phase": phase}
+        given: list[tuple[Kind, str | None]] = [(kind, target) for kind, target in wanted.items() if target is not None]
+        given += [("error", None)] if error else []
         if len(given) > 1:
             raise ValueError(f"a breakpoint waits for one thing, not for {' and '.join(kind for kind, _ in given)}.")
         kind, target = given[0] if given else ("expression", None)

@@ -176,8 +176,9 @@ class Execution:
     async def run(self, until: Until = None, max_frames: int | None = None) -> RunResult:
         """Go on until it is over, is paused, waits only for people, or ``max_frames`` were rendered.
 
-        ``until`` stops it at a rest, too: a function of the frame, which may give the reason as text; a state key, which then holds something true; or an
-        expression over ``state`` and ``frame``, such as ``"state['n'] > 3"``.
+        ``until`` stops it at a rest, too: a function of the frame, which may return the reason as text; a state key,
+        which then holds something true; or an expression over ``state`` and ``frame``, such as ``"state['n'] > 3"``.
+        A breakpoint stops it after the phase in which it was hit.
 
         Raises:
             ValueError: if ``until`` is a text that is no expression.

@@ -1,4 +1,4 @@
-"""Breakpoints: looked at after each phase, on what the phase has left in the draft. Without one nothing is looked at."""
+"""Breakpoints: looked at after each phase, on what it has left in the draft. Without one nothing is looked at."""
 
 from __future__ import annotations
 
@@ -349,7 +349,7 @@ def names_writes(text: str) -> bool:
 
 
 def say(value: object) -> str:
-    """Return a value in at most 60 characters; a single word without quotes, and None, which may be none, as nothing."""
+    """Return a value in at most 60 characters: a single word without quotes, and None as nothing."""
     if value is None:
         return "nothing"
     if isinstance(value, str) and value.isidentifier():

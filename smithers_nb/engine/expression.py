@@ -1,7 +1,8 @@
 """Expressions of breakpoints: a small part of Python, checked when it is set, that can only look.
 
 It is interpreted here, not handed to ``eval``: no call but of the functions below, no name but those that are given,
-no attribute that begins with an underscore, and values that are plain JSON. It can neither change anything nor run for ever.
+no attribute that begins with an underscore, and values that are plain JSON. It can neither change anything nor run for
+ever.
 """
 
 from __future__ import annotations
@@ -123,7 +124,7 @@ class Expression:
         """Return its value.
 
         Raises:
-            ExpressionError: in words, if it can't be computed: a text compared with a number, an index that is not there.
+            ExpressionError: in words, if it can't be computed: a text compared with a number, say.
         """
         try:
             return _Evaluation(dict(names)).of(self._tree.body)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
@@ -36,6 +37,9 @@ from .state import Cell, Queued, Transaction
 from .tasks import TaskEntry, Tasks
 
 logger = logging.getLogger(__name__)
+
+FAILED = 20
+"""How many errors that kept a frame from being made are remembered."""
 
 PROGRESS_S = 0.25
 """Reports of progress make at most one frame in this time."""
@@ -111,6 +115,8 @@ class Live:
         self.printed = Printed(self)
         self.noted: list[Event] = []
         """Events that the next transaction records."""
+        self.failed: deque[Event] = deque(maxlen=FAILED)
+        """What kept frames from being made. The file is not told: such a frame leaves it as it was."""
         self.tails: dict[str, str] = {}
         """By task id: the end of what a running task has streamed so far."""
         self._ids = count(1)

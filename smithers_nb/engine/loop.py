@@ -202,7 +202,7 @@ class Loop:
         except BaseException as error:
             await self._abandon()
             if isinstance(error, SmithersError) and draft is not None:
-                self.live.noted.append(_problem(error, draft))
+                self.live.failed.append(_problem(error, draft))
             raise
         if self.live.breakpoints and draft is not None:
             self.hit = await self.live.breakpoints.look(draft)
@@ -220,7 +220,8 @@ class Loop:
                 between = Draft(live.execution_id, live.frame, ())
                 await uncancelled(flush_between(live, between))
                 if live.breakpoints and (hit := await live.breakpoints.look(between)):
-                    self.hit = hit
+                    self.hit, self.over = hit, False
+                    self._look("running")
                     return False
             elif not live.outstanding:
                 await self._over()

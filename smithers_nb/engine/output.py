@@ -87,9 +87,9 @@ def heard(live: Live, draft: Draft | None = None, where: str = "") -> Iterator[N
 def _install() -> None:
     # Every time: someone may have put another stream there meanwhile.
     if not isinstance(sys.stdout, Ear | None):
-        sys.stdout = Ear(sys.stdout, "stdout")  # type: ignore[assignment]  # it passes on what it has not itself
+        sys.stdout = Ear(sys.stdout, "stdout")
     if not isinstance(sys.stderr, Ear | None):
-        sys.stderr = Ear(sys.stderr, "stderr")  # type: ignore[assignment]
+        sys.stderr = Ear(sys.stderr, "stderr")
 
 
 def _remove() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 
 from ..engine.breakpoints import BAD, GOOD, NAMES, say
 from ..engine.expression import Expression, ExpressionError, Facts
@@ -16,7 +17,7 @@ from . import protocol as p
 from .journal import hit
 from .moment import Moment, Records
 from .values import epoch_ms
-from .writes import PHASE_OF, words
+from .writes import APPLIED, PHASE_OF, words
 
 PHASES = list(Phase)
 FRAMES = 5_000
@@ -27,8 +28,7 @@ STATE_ONLY = frozenset({"state", "prev"})
 def nearest(records: Records, moment: Moment, forward: bool, before: tuple[int, int] | None) -> p.HitFound:
     """Return the nearest hit before or after the cursor: recorded, or found by the present breakpoints."""
     if before is None:
-        place = PHASES.index(moment.phase) if moment.phase else -1
-        before = (moment.frame, place)
+        before = (moment.frame, PHASES.index(moment.phase) if moment.phase else -1)
     ex = records.ex
     recorded = stored.hits(ex.store.reader, ex.execution_id, ex.recorded, 100_000)
     found = {_place(one): one for one, _ in recorded}
@@ -39,7 +39,8 @@ def nearest(records: Records, moment: Moment, forward: bool, before: tuple[int, 
                 found.setdefault(_place(one), one)
     places = [place for place in found if (place > before if forward else place < before)]
     if not places:
-        return {"found": None, "before": before, "text": f"no hit {'after' if forward else 'before'} here in the records."}
+        where = "after" if forward else "before"
+        return {"found": None, "before": before, "text": f"no hit {where} here in the records."}
     place = min(places) if forward else max(places)
     return {"found": hit(found[place], times.get(place, 0.0)), "before": place, "text": found[place].text}
 
@@ -49,7 +50,7 @@ def _place(one: Hit) -> tuple[int, int]:
 
 
 def _evaluated(records: Records, point: Breakpoint) -> Iterator[Hit]:
-    """Yield what a breakpoint would have hit, as far as the records tell; one with a condition on more than that, no."""
+    """Yield what a breakpoint would have hit, as far as the records tell: nothing of one with a condition."""
     if point.when and point.kind != "expression":
         return
     for frame, phase, text, node_id in _of(records, point):
@@ -90,14 +91,18 @@ def _error(row: Row) -> tuple[int, Phase, str, str | None]:
 
 
 def _key(store: Moments, point: Breakpoint) -> Iterator[tuple[int, Phase, str, str | None]]:
-    for row in store.written(point.target or ""):
-        if point.event == "written":
+    rows = store.written(point.target or "")
+    if point.event == "written":
+        for row in rows:
             text = f"{row['key']} is written by {words(row)}"
             yield row["frame"], PHASE_OF.get(row["origin"], Phase.FLUSH), text, row["node_id"]
-        elif row["status"] in ("applied", "edited") and row["old"] != row["new"]:
-            if point.event == "equals" and not _equal(row["new"], point.value):
-                continue
-            yield row["frame"], Phase.FLUSH, f"{row['key']} changed {_said(row['old'])} → {_said(row['new'])}", row["node_id"]
+        return
+    applied = (row for row in rows if row["status"] in APPLIED)
+    for (frame, _), together in groupby(applied, key=lambda row: (row["frame"], row["scope"])):
+        found = list(together)
+        old, new = found[0]["old"], found[-1]["new"]
+        if old != new and (point.event == "changed" or _equal(new, point.value)):
+            yield frame, Phase.FLUSH, f"{point.target} changed {_said(old)} → {_said(new)}", found[-1]["node_id"]
 
 
 def _equal(text: str | None, value: str | None) -> bool:
@@ -121,7 +126,8 @@ def _node(store: Moments, id: str, event: str) -> Iterator[tuple[int, Phase, str
                 yield row["settled_at_frame"], Phase.SNAPSHOT, f"{id} {row['status']}", id
         return
     before: Row | None = None
-    for row in [*store.node_versions(id), None]:
+    versions: list[Row | None] = [*store.node_versions(id), None]
+    for row in versions:
         goes_on = (
             row is not None
             and before is not None

@@ -1,4 +1,4 @@
-"""What happened along the way: heads of frames, the timeline, output, problems, breakpoints and their hits, searching."""
+"""What happened along the way: heads of frames, the timeline, output, problems, breakpoints and hits, searching."""
 
 from __future__ import annotations
 
@@ -162,8 +162,9 @@ def problems(records: Records, moment: Moment, limit: int, findings: list[Proble
     shown: list[p.Problem] = []
     if draft is not None and draft.number <= moment.frame and draft.phase is not Phase.FLUSH:
         shown = [problem(found, draft.number) for found in draft.problems]
-    shown += [problem(_of_event(event.payload, event.node_id), event.frame) for event in records.ex.live.noted[::-1] if event.kind == "problem"]
-    rows = records.store.events("problem", moment.frame + (1 if moment.live else 0), limit)
+    failed = list(records.ex.live.failed)[::-1] if moment.live else []
+    shown += [problem(_of_event(event.payload, event.node_id), event.frame) for event in failed]
+    rows = records.store.events("problem", moment.frame, limit)
     shown += [problem(_of_event(row["payload"], row["node_id"]), row["frame"]) for row in rows]
     if moment.live:
         shown += [problem(found, 0) for found in findings]

@@ -164,7 +164,8 @@ class Records:
         standing = dict(schedule(tree, tasks).status)
         for node in tree.walk():
             if node.type in ("while", "ralph") and node.props.get("iteration"):
-                standing[node.id] = "running" if standing.get(node.id) == "pending" else standing.get(node.id, "running")
+                # How far it had come is not recorded, but that it had begun.
+                standing[node.id] = {"pending": "running"}.get(known := standing.get(node.id, "running"), known)
         return standing, {id: task.task_id for id, task in tasks.items()}
 
 

@@ -119,7 +119,14 @@ def _reads(records: Records, moment: Moment, names: list[str]) -> list[p.NodeRea
         if name.startswith("\0vol ") and (cell := vol.get(key := name[5:])) is not None:
             shown = of_stored(cell.stored, ("cell", "vol", key))
             found.append(
-                {"key": key, "scope": "vol", "value": shown, "from_frame": cell.since, "writer": None, "writer_node": None}
+                {
+                    "key": key,
+                    "scope": "vol",
+                    "value": shown,
+                    "from_frame": cell.since,
+                    "writer": None,
+                    "writer_node": None,
+                }
             )
     return found
 

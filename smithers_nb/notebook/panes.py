@@ -64,9 +64,7 @@ class View:
             "counts": self._counts(moment, problems),
             "tokens": tokens,
             "cost_usd": cost,
-            "problems": [
-                journal.problem(found, number if found.phase else 0) for found in problems[:PROBLEMS]
-            ],
+            "problems": [journal.problem(found, number if found.phase else 0) for found in problems[:PROBLEMS]],
             "error": error,
             "recorded": ex.recorded,
             "versions": self._versions.of(self._signatures(moment)),
@@ -102,7 +100,8 @@ class View:
     def _times(self) -> dict[str, tuple[float | None, float | None, str | None]]:
         """Return when each task that has not ended started, and its next attempt."""
         live = self.ex.live
-        ids = [entry.task_id for entry in list(live.tasks.values()) if entry.status in ("running", "blocked", "pending")]
+        entries = list(live.tasks.values())
+        ids = [entry.task_id for entry in entries if entry.status in ("running", "blocked", "pending")]
         if not ids:
             return {}
         rows = self.records.store.times(ids[: tasks.RUNNING])
@@ -120,7 +119,7 @@ class View:
         place = (moment.frame, moment.phase)
         standing = hash(tuple(ex.tasks.items()))
         flushed = draft is None or draft.phase is Phase.FLUSH
-        errors = (len(draft.problems) if draft else 0, len(live.noted), ex.over)
+        errors = (len(draft.problems) if draft else 0, len(live.failed), ex.over)
         points = live.breakpoints.all
         calls = (moment.frame, len(draft.calls) if draft else 0, flushed)
         return {
@@ -163,9 +162,7 @@ class View:
             "task": lambda: _there(tasks.task(records, moment, of), f"task {of!r}"),
             "breakpoints": lambda: journal.breakpoints(records, moment),
             "output": lambda: journal.output(records, moment, get.limit),
-            "problems": lambda: journal.problems(
-                records, moment, get.limit, self.findings() if self.ex.over else []
-            ),
+            "problems": lambda: journal.problems(records, moment, get.limit, self.findings() if self.ex.over else []),
             "node": lambda: _there(node.node(records, moment, of), f"node {of!r} in frame {moment.frame}"),
             "value": lambda: node.whole(records, of, get.since, node.PAGE_CHARS if get.limit == 500 else get.limit),
             "search": lambda: journal.search(records, moment, of),

@@ -21,7 +21,7 @@ def as_text(view: View) -> str:
         *(["Dry render; nothing was executed:"] if moment.dry else []),
         visible(moment.tree.xml),
     ]
-    lines += [f"pending: {write_line(write)}" for write in view.ex.pending]
+    lines += [f"pending: {visible(write_line(write))}" for write in view.ex.pending]
     return "\n".join(lines)
 
 
@@ -43,8 +43,8 @@ def frame_text(frame: Frame) -> str:
     """Return a frame as text: reason, XML, handler calls, pending writes, problems."""
     lines = [repr(frame), f"because of: {', '.join(frame.reason)}", "", visible(frame.xml), ""]
     lines += [f"handler: {call.event} of {call.node_id}: {call.status}" for call in frame.handlers]
-    lines += [f"{_standing(write)}: {write_line(write)}" for write in frame.pending]
-    lines += [f"problem: {problem.kind}: {problem.message}" for problem in frame.problems]
+    lines += [f"{_standing(write)}: {visible(write_line(write))}" for write in frame.pending]
+    lines += [f"problem: {problem.kind}: {visible(problem.message)}" for problem in frame.problems]
     return "\n".join(lines).rstrip()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -13,7 +12,7 @@ from ..store.moments import Row
 from ..values import readable
 from . import protocol as p
 from .moment import Moment, Records
-from .values import of_object, of_part, of_stored, short
+from .values import of_object, of_part, of_stored, short, value
 
 READERS = 10
 HISTORY = 5
@@ -76,7 +75,8 @@ def _live_write(records: Records, frame: int, order: int, write: Write) -> p.Pen
 
 def _recorded_write(order: int, row: Row, moment: Moment) -> p.PendingWrite:
     flushed = moment.phase is Phase.FLUSH
-    status = row["status"] if flushed or row["status"] in ("edited", "dropped") else "queued"
+    known = flushed or row["status"] in ("edited", "dropped", "rolled_back")
+    status = row["status"] if known else "queued"
     computed = flushed or row["op"] != "update"
     return {
         "id": row["id"],
@@ -145,7 +145,8 @@ def readers(
         for scope, key in places:
             name = read_name("vol" if scope == "vol" else "state", key)
             paths = sorted(rendered.readers.get(name, ()))[:READERS]
-            found[scope, key] = [_reader(path, rendered.instances[path]) for path in paths if path in rendered.instances]
+            known = [(path, rendered.instances.get(path)) for path in paths]
+            found[scope, key] = [_reader(path, instance) for path, instance in known if instance is not None]
         return found
     ids = records.store.readers([key for scope, key in places if scope == "state"], moment.frame)
     index = moment.tree.index
@@ -192,32 +193,24 @@ def _live_state(records: Records, limit: int) -> tuple[list[p.StateEntry], int, 
         since = max((cell.since for cell in cells.values()), default=0)
         keys = sorted(cells)
         total += len(keys)
-        shown = keys if len(keys) <= limit else [*keys[:limit], *(k for k in keys[limit:] if cells[k].since == since > 1)]
-        entries += [
-            _entry(scope, key, of_stored(cells[key].stored, ("cell", scope, key)), cells[key].since, cells[key].since == since > 1)
-            for key in shown
-        ]
+        changed = {key for key in keys if cells[key].since == since > 1}
+        for key in [*keys[:limit], *(key for key in keys[limit:] if key in changed)]:
+            shown = of_stored(cells[key].stored, ("cell", scope, key))
+            entries.append(_entry(scope, key, shown, cells[key].since, key in changed))
     return entries, total, newest
 
 
 def _recorded_entry(row: Row, frame: int) -> p.StateEntry:
     ref = ("state", "value", row["key"], row["from_frame"])
-    text, chars = row["text"], row["chars"]
-    shown: p.Value = {
-        "text": text if chars > p.VALUE_CHARS else text,
-        "chars": chars,
-        "cut": chars > p.VALUE_CHARS,
-        "type": row["type"],
-        "ref": json.dumps(ref) if chars > p.VALUE_CHARS else None,
-    }
+    shown = value(row["text"], row["chars"], row["type"], ref)
     return _entry("state", row["key"], shown, row["from_frame"], row["from_frame"] == frame > 1)
 
 
-def _entry(scope: str, key: str, value: p.Value, since: int, changed: bool) -> p.StateEntry:
+def _entry(scope: str, key: str, shown: p.Value, since: int, changed: bool) -> p.StateEntry:
     return {
         "scope": scope,
         "key": key,
-        "value": value,
+        "value": shown,
         "from_frame": since,
         "changed": changed,
         "writer": None,
@@ -277,7 +270,8 @@ def last_change(records: Records, moment: Moment, key: str, before: tuple[int, i
         before = (moment.frame, far) if flushed else (moment.frame - 1, far)
     row = records.store.write_before(key, *before)
     if row is None:
-        return {"found": None, "before": before, "text": f"nothing wrote {key} before frame {before[0] + 1}."}
+        first = before[0] + 1 if before[1] == far else before[0]
+        return {"found": None, "before": before, "text": f"nothing wrote {key} before frame {first}."}
     found = _recorded_write(1, row, replace(moment, phase=Phase.FLUSH))
     old = short(row["old"], 60) or "nothing"
     new = "deleted" if row["op"] == "delete" else short(row["new"], 60) or "nothing"
@@ -294,5 +288,3 @@ def line_of(write: Write) -> str:
             return f"{write.key} = computed at flush"
         case _:
             return f"{write.key} = {short(readable(write.new).text, 60)}"
-
-

@@ -157,9 +157,7 @@ def load(reader: Reader, execution_id: str) -> list[Breakpoint]:
         " FROM breakpoints WHERE execution_id = ? ORDER BY created_at, rowid",
         (execution_id,),
     ).rows
-    return [
-        replace(Breakpoint(*row), once=bool(row[6]), enabled=bool(row[7]), log_only=bool(row[8])) for row in rows
-    ]
+    return [replace(Breakpoint(*row), once=bool(row[6]), enabled=bool(row[7]), log_only=bool(row[8])) for row in rows]
 
 
 def hits(reader: Reader, execution_id: str, until: int, most: int) -> list[tuple[Hit, str]]:

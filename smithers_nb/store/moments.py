@@ -35,7 +35,7 @@ _DENSE = (
 )
 _WRITE = (
     "SELECT id, frame, seq, scope, key, op, substr(old, 1, :cut) AS old, length(old) AS old_chars,"
-    " substr(new, 1, :cut) AS new, length(new) AS new_chars, status, \"trigger\", origin, origin_id, node_id, handler"
+    ' substr(new, 1, :cut) AS new, length(new) AS new_chars, status, "trigger", origin, origin_id, node_id, handler'
     " FROM transitions"
 )
 _TASK = (
@@ -87,7 +87,8 @@ class Moments:
     def keys_by_frame(self, since: int, most: int) -> list[tuple[int, list[str]]]:
         """Return (frame, the first keys that it wrote) from a frame on."""
         rows = self.reader.query(
-            "SELECT frame, key FROM transitions WHERE execution_id = ? AND frame >= ? AND frame > 0 ORDER BY frame, seq",
+            "SELECT frame, key FROM transitions WHERE execution_id = ? AND frame >= ? AND frame > 0"
+            " ORDER BY frame, seq",
             (self.execution_id, since),
         ).rows
         found: dict[int, list[str]] = {}
@@ -197,8 +198,9 @@ class Moments:
         """Return the newest handler calls up to a frame, newest frame first; ``task`` is how the task stands."""
         return self._rows(
             "SELECT h.*, t.status AS task FROM (SELECT rowid AS place, row_number() OVER (PARTITION BY frame ORDER BY"
-            " rowid) AS seq, * FROM handlers WHERE execution_id = :id AND frame <= :until AND frame > :since) h LEFT JOIN"
-            " tasks t ON t.execution_id = h.execution_id AND t.task_id = h.task_id ORDER BY frame DESC, place LIMIT :most",
+            " rowid) AS seq, * FROM handlers WHERE execution_id = :id AND frame <= :until AND frame > :since) h"
+            " LEFT JOIN tasks t ON t.execution_id = h.execution_id AND t.task_id = h.task_id"
+            " ORDER BY frame DESC, place LIMIT :most",
             until=until,
             since=self._far_enough("handlers", until, most),
             most=most,
@@ -216,8 +218,8 @@ class Moments:
     def tasks(self, until: int, most: int) -> list[Row]:
         """Return the newest tasks that were there in a frame, newest first."""
         return self._rows(
-            f"{_TASK} WHERE execution_id = :id AND mounted_at_frame <= :until ORDER BY mounted_at_frame DESC, rowid DESC"
-            " LIMIT :most",
+            f"{_TASK} WHERE execution_id = :id AND mounted_at_frame <= :until"
+            " ORDER BY mounted_at_frame DESC, rowid DESC LIMIT :most",
             until=until,
             most=most,
         )
@@ -296,8 +298,8 @@ class Moments:
     def called(self, node_id: str | None, event: str | None) -> list[tuple[int, str, str, str]]:
         """Return (frame, node id, event, status) of handler calls, oldest first."""
         return self.reader.query(
-            "SELECT frame, node_id, event, status FROM handlers WHERE execution_id = ?1 AND (?2 IS NULL OR node_id = ?2)"
-            " AND (?3 IS NULL OR event = ?3) ORDER BY frame, rowid",
+            "SELECT frame, node_id, event, status FROM handlers WHERE execution_id = ?1"
+            " AND (?2 IS NULL OR node_id = ?2) AND (?3 IS NULL OR event = ?3) ORDER BY frame, rowid",
             (self.execution_id, node_id, event),
         ).rows
 
@@ -345,8 +347,8 @@ class Moments:
             " :like ESCAPE '\\' GROUP BY key"
             " UNION ALL SELECT 'handler', id, event || ' of ' || node_id, max(frame), node_id FROM handlers WHERE"
             " execution_id = :id AND (event || ' of ' || node_id) LIKE :like ESCAPE '\\' GROUP BY node_id, event"
-            " UNION ALL SELECT 'task', task_id, task_id || ' ' || status, max(mounted_at_frame), node_id FROM tasks WHERE"
-            " execution_id = :id AND task_id LIKE :like ESCAPE '\\' GROUP BY task_id"
+            " UNION ALL SELECT 'task', task_id, task_id || ' ' || status, max(mounted_at_frame), node_id FROM tasks"
+            " WHERE execution_id = :id AND task_id LIKE :like ESCAPE '\\' GROUP BY task_id"
             " UNION ALL SELECT 'output', id, json_extract(payload, '$.text'), frame, node_id FROM (SELECT * FROM events"
             " WHERE execution_id = :id AND kind = 'output' AND json_extract(payload, '$.text') LIKE :like ESCAPE '\\'"
             " ORDER BY id DESC LIMIT 50) LIMIT :most",

@@ -65,7 +65,17 @@ def messages() -> dict[str, Any]:
             summary = view.summary(7, None, None)
             plan = asked("plan")
             asked("plan", known=plan["version"])
-            for pane in ("frame", "timeline", "pending", "state", "handlers", "tasks", "breakpoints", "output", "problems"):
+            for pane in (
+                "frame",
+                "timeline",
+                "pending",
+                "state",
+                "handlers",
+                "tasks",
+                "breakpoints",
+                "output",
+                "problems",
+            ):
                 asked(pane)
             asked("task", of="notes@1")
             asked("node", of="notes")
@@ -78,7 +88,9 @@ def messages() -> dict[str, Any]:
             asked("plan", at=3, base=1)
             asked("xml", at=3)
             replies = asked.replies
-    replies.append(_reply("r0", p.incoming.validate_python({"type": "get", "id": "r0", "pane": "xml"}), None, "StoreError: gone"))
+    replies.append(
+        _reply("r0", p.incoming.validate_python({"type": "get", "id": "r0", "pane": "xml"}), None, "StoreError: gone")
+    )
     return _fixed(
         {
             "summary": summary,
@@ -86,7 +98,14 @@ def messages() -> dict[str, Any]:
             "replies": replies,
             "answers": [
                 {"type": "ack", "id": "c1", "name": "step_frame", "accepted": True, "why": ""},
-                {"type": "done", "id": "c1", "name": "step_frame", "ok": False, "error": "ComponentError: …", "result": None},
+                {
+                    "type": "done",
+                    "id": "c1",
+                    "name": "step_frame",
+                    "ok": False,
+                    "error": "ComponentError: …",
+                    "result": None,
+                },
                 {"type": "done", "id": "c2", "name": "break_add", "ok": True, "error": None, "result": "b1"},
             ],
             "messages": [
@@ -96,14 +115,45 @@ def messages() -> dict[str, Any]:
                 {"type": "command", "id": "c2", "name": "drop_pending", "write": "4w2"},
                 {"type": "command", "id": "c2", "name": "cancel", "node": "notes"},
                 {"type": "command", "id": "c2", "name": "retry", "node": "notes"},
-                {"type": "command", "id": "c2", "name": "answer", "approval": "ok@1", "choice": "deny", "comment": "no"},
-                {"type": "command", "id": "c2", "name": "break_add", "kind": "key", "target": "n", "event": "equals", "value": "3"},
-                {"type": "command", "id": "c2", "name": "break_add", "kind": "expression", "when": "state.n > 3", "once": True},
+                {
+                    "type": "command",
+                    "id": "c2",
+                    "name": "answer",
+                    "approval": "ok@1",
+                    "choice": "deny",
+                    "comment": "no",
+                },
+                {
+                    "type": "command",
+                    "id": "c2",
+                    "name": "break_add",
+                    "kind": "key",
+                    "target": "n",
+                    "event": "equals",
+                    "value": "3",
+                },
+                {
+                    "type": "command",
+                    "id": "c2",
+                    "name": "break_add",
+                    "kind": "expression",
+                    "when": "state.n > 3",
+                    "once": True,
+                },
                 {"type": "command", "id": "c2", "name": "break_check", "when": "state.n >"},
                 {"type": "command", "id": "c2", "name": "break_remove", "breakpoint": "b1"},
                 {"type": "command", "id": "c2", "name": "break_change", "breakpoint": "b1", "enabled": False},
                 *({"type": "get", "id": "r1", "pane": pane} for pane in get_args(p.PaneName)),
-                {"type": "get", "id": "r1", "pane": "plan", "at": 3, "phase": "RENDER", "base": 1, "known": 4, "limit": 500},
+                {
+                    "type": "get",
+                    "id": "r1",
+                    "pane": "plan",
+                    "at": 3,
+                    "phase": "RENDER",
+                    "base": 1,
+                    "known": 4,
+                    "limit": 500,
+                },
             ],
         }
     )
@@ -126,7 +176,16 @@ class _Asked:
 
 def _reply(id: str, get: Any, data: Any, error: str | None) -> dict[str, Any]:
     at, phase = get.at, get.phase
-    return {"type": "reply", "id": id, "pane": get.pane, "seq": 7, "at": at, "phase": phase, "data": data, "error": error}
+    return {
+        "type": "reply",
+        "id": id,
+        "pane": get.pane,
+        "seq": 7,
+        "at": at,
+        "phase": phase,
+        "data": data,
+        "error": error,
+    }
 
 
 def _fixed(value: Any) -> Any:
