@@ -9,7 +9,7 @@ from ..engine.expression import Expression
 from ..execution import Execution
 from ..records import Frame
 from ..store.breakpoints import Breakpoint
-from . import protocol as p
+from . import messages as m
 
 
 async def moved(ex: Execution, name: str) -> object:
@@ -33,7 +33,7 @@ def _problem(frame: Frame) -> str | None:
     return f"frame {frame.number} has a problem: {frame.problems[0].kind}{more}"
 
 
-async def steered(ex: Execution, command: p.Steering) -> str | None:
+async def steered(ex: Execution, command: m.Steering) -> str | None:
     """Do what moves nothing; return the id of a new breakpoint.
 
     Raises:
@@ -41,23 +41,23 @@ async def steered(ex: Execution, command: p.Steering) -> str | None:
     """
     live = ex.live
     match command:
-        case p.EditPending():
+        case m.EditPending():
             await live.edit_pending(ex.draft, command.write, _json(command.value))
-        case p.DropPending():
+        case m.DropPending():
             await live.drop_pending(ex.draft, command.write)
-        case p.Steer(name="cancel"):
+        case m.Steer(name="cancel"):
             await live.tasks.cancel(command.node)
-        case p.Steer():
+        case m.Steer():
             await live.tasks.retry(command.node)
-        case p.Answer():
+        case m.Answer():
             await live.answer(command.approval, command.choice, command.comment)
-        case p.BreakAdd():
+        case m.BreakAdd():
             return (await live.breakpoints.add(_point(command))).id
-        case p.BreakCheck():
+        case m.BreakCheck():
             Expression(command.when, NAMES)
-        case p.BreakRemove():
+        case m.BreakRemove():
             await live.breakpoints.remove(command.breakpoint)
-        case p.BreakChange():
+        case m.BreakChange():
             changes = command.model_dump(exclude={"type", "id", "name", "breakpoint"}, exclude_none=True)
             if "when" in changes:
                 changes["when"] = changes["when"] or None
@@ -66,7 +66,7 @@ async def steered(ex: Execution, command: p.Steering) -> str | None:
     return None
 
 
-def _point(command: p.BreakAdd) -> Breakpoint:
+def _point(command: m.BreakAdd) -> Breakpoint:
     return Breakpoint(
         "",
         command.kind,

@@ -93,9 +93,9 @@ def _error(row: Row) -> tuple[int, Phase, str, str | None]:
 def _key(store: Moments, point: Breakpoint) -> Iterator[tuple[int, Phase, str, str | None]]:
     rows = store.written(point.target or "")
     if point.event == "written":
-        for row in rows:
-            text = f"{row['key']} is written by {words(row)}"
-            yield row["frame"], PHASE_OF.get(row["origin"], Phase.FLUSH), text, row["node_id"]
+        for write in rows:
+            text = f"{write['key']} is written by {words(write)}"
+            yield write["frame"], PHASE_OF.get(write["origin"], Phase.FLUSH), text, write["node_id"]
         return
     applied = (row for row in rows if row["status"] in APPLIED)
     for (frame, _), together in groupby(applied, key=lambda row: (row["frame"], row["scope"])):
@@ -121,9 +121,9 @@ def _said(text: str | None) -> str:
 
 def _node(store: Moments, id: str, event: str) -> Iterator[tuple[int, Phase, str, str | None]]:
     if event in ("finished", "error"):
-        for row in store.tasks_of(id):
-            if row["status"] in (GOOD if event == "finished" else BAD):
-                yield row["settled_at_frame"], Phase.SNAPSHOT, f"{id} {row['status']}", id
+        for ended in store.tasks_of(id):
+            if ended["status"] in (GOOD if event == "finished" else BAD):
+                yield ended["settled_at_frame"], Phase.SNAPSHOT, f"{id} {ended['status']}", id
         return
     before: Row | None = None
     versions: list[Row | None] = [*store.node_versions(id), None]

@@ -12,6 +12,7 @@ from ..execution import Execution
 from ..nodes.tree import Tree
 from ..records import Phase, Problem
 from . import hits, journal, node, tasks, writes
+from . import messages as m
 from . import protocol as p
 from .moment import Moment, Records
 from .plan import Plans
@@ -141,7 +142,7 @@ class View:
 
     # ---- the panes ---------------------------------------------------------------------------------------------
 
-    def pane(self, get: p.Get) -> Any:  # Any: the pane's type
+    def pane(self, get: m.Get) -> Any:  # Any: the pane's type
         """Return what a pane shows at the cursor.
 
         Raises:

@@ -19,6 +19,7 @@ from ..bridge import engine
 from ..errors import SmithersError
 from ..execution import Execution
 from ..nodes.tree import EMPTY
+from . import messages as m
 from . import protocol as p
 from .commands import moved, steered
 from .panes import View
@@ -112,34 +113,34 @@ class Stepper(anywidget.AnyWidget):
     def _received(self, _widget: object, content: object, _buffers: object) -> None:
         """Take a message. An exception here would be seen nowhere, so it is shown in the widget."""
         try:
-            self._handle(p.incoming.validate_python(content))
+            self._handle(m.incoming.validate_python(content))
         except ValidationError as error:
             self._show(f"the browser sent a message that this kernel does not know: {error.errors()[0]['msg']}")
         except Exception as error:  # noqa: BLE001  # the widget is the only place where it can be seen
             self._show("".join(traceback.format_exception(error)))
 
-    def _handle(self, message: p.Hello | p.Move | p.Steering | p.Get) -> None:
+    def _handle(self, message: m.Hello | m.Move | m.Steering | m.Get) -> None:
         match message:
-            case p.Hello():
+            case m.Hello():
                 self._push()
-            case p.Get():
+            case m.Get():
                 self.send(self._reply(message))
             case _ if message.id in self._taken:
                 self._acknowledge(message, "it was taken already")
-            case p.Move(name="pause"):
+            case m.Move(name="pause"):
                 self._take(message)
                 self._ex.pause()
                 self._done(message, None)
-            case p.Move(name="stop"):
+            case m.Move(name="stop"):
                 self._take(message)
                 self._run(message, self._ex.stop_soon())
-            case p.Move():
+            case m.Move():
                 self._move(message)
             case _:
                 self._take(message)
                 self._run(message, steered(self._ex, message))
 
-    def _move(self, message: p.Move) -> None:
+    def _move(self, message: m.Move) -> None:
         with self._lock:
             if self._busy is not None:
                 self._acknowledge(message, f"{self._busy.replace('_', ' ')} is still under way")
@@ -150,31 +151,31 @@ class Stepper(anywidget.AnyWidget):
         engine.do(self._changed)
         self._run(message, moved(self._ex, message.name))
 
-    def _run(self, message: p.Move | p.Steering, work: Coroutine[Any, Any, object]) -> None:
+    def _run(self, message: m.Move | m.Steering, work: Coroutine[Any, Any, object]) -> None:
         def done(result: object, error: BaseException | None) -> None:
-            moves = isinstance(message, p.Move) and message.name != "stop"
+            moves = isinstance(message, m.Move) and message.name != "stop"
             if moves:
                 self._busy = None
             words = None if error is None else _words(error)
-            if words is None or isinstance(message, p.Move):
+            if words is None or isinstance(message, m.Move):
                 self._error, self._error_at = words, self._place
             self._done(message, words, result if isinstance(result, str) else None)
 
         engine.soon(work, done)
 
-    def _take(self, message: p.Move | p.Steering) -> None:
+    def _take(self, message: m.Move | m.Steering) -> None:
         self._taken.append(message.id)
         self._acknowledge(message)
 
-    def _acknowledge(self, message: p.Move | p.Steering, why: str = "") -> None:
+    def _acknowledge(self, message: m.Move | m.Steering, why: str = "") -> None:
         self.send({"type": "ack", "id": message.id, "name": message.name, "accepted": not why, "why": why})
 
-    def _done(self, message: p.Move | p.Steering, error: str | None, result: str | None = None) -> None:
+    def _done(self, message: m.Move | m.Steering, error: str | None, result: str | None = None) -> None:
         self._push()
         ok = error is None
         self.send({"type": "done", "id": message.id, "name": message.name, "ok": ok, "error": error, "result": result})
 
-    def _reply(self, get: p.Get) -> p.Reply:
+    def _reply(self, get: m.Get) -> p.Reply:
         data, error = None, None
         try:
             data = self._view.pane(get)

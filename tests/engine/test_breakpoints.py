@@ -93,7 +93,7 @@ def counter(stop=4):
 
 def stops(ex) -> list[int]:
     found = []
-    while not ex.run_sync().status == "finished":
+    while ex.run_sync().status != "finished":
         found.append(ex.state["n"])
     return found
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from smithers_nb import Claude, Execution, Fragment, Phase, Task, component, scripted
+from smithers_nb.notebook import messages as m
 from smithers_nb.notebook import protocol as p
 from smithers_nb.notebook.panes import View
 
@@ -89,7 +90,7 @@ def messages() -> dict[str, Any]:
             asked("xml", at=3)
             replies = asked.replies
     replies.append(
-        _reply("r0", p.incoming.validate_python({"type": "get", "id": "r0", "pane": "xml"}), None, "StoreError: gone")
+        _reply("r0", m.incoming.validate_python({"type": "get", "id": "r0", "pane": "xml"}), None, "StoreError: gone")
     )
     return _fixed(
         {
@@ -110,7 +111,7 @@ def messages() -> dict[str, Any]:
             ],
             "messages": [
                 {"type": "hello", "protocol": p.PROTOCOL},
-                *({"type": "command", "id": "c1", "name": name} for name in get_args(p.MoveName)),
+                *({"type": "command", "id": "c1", "name": name} for name in get_args(m.MoveName)),
                 {"type": "command", "id": "c2", "name": "edit_pending", "write": "4w2", "value": '"other"'},
                 {"type": "command", "id": "c2", "name": "drop_pending", "write": "4w2"},
                 {"type": "command", "id": "c2", "name": "cancel", "node": "notes"},
@@ -143,7 +144,7 @@ def messages() -> dict[str, Any]:
                 {"type": "command", "id": "c2", "name": "break_check", "when": "state.n >"},
                 {"type": "command", "id": "c2", "name": "break_remove", "breakpoint": "b1"},
                 {"type": "command", "id": "c2", "name": "break_change", "breakpoint": "b1", "enabled": False},
-                *({"type": "get", "id": "r1", "pane": pane} for pane in get_args(p.PaneName)),
+                *({"type": "get", "id": "r1", "pane": pane} for pane in get_args(m.PaneName)),
                 {
                     "type": "get",
                     "id": "r1",
@@ -168,7 +169,7 @@ class _Asked:
 
     def __call__(self, pane: str, **options: Any) -> Any:
         id = f"r{len(self.replies) + 1}"
-        get = p.incoming.validate_python({"type": "get", "id": id, "pane": pane, **options})
+        get = m.incoming.validate_python({"type": "get", "id": id, "pane": pane, **options})
         data = self.view.pane(get)
         self.replies.append(_reply(id, get, data, None))
         return data

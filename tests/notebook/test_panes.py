@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from smithers_nb import Approval, Claude, Each, Effect, Execution, Phase, Ralph, Task, component, scripted
 from smithers_nb.errors import ComponentError, StoreError
+from smithers_nb.notebook import messages as m
 from smithers_nb.notebook import protocol as p
 from smithers_nb.notebook.panes import View
 from smithers_nb.notebook.static_view import as_html, as_text
@@ -32,7 +33,7 @@ def view(tmp_path: Path):
 
 
 def ask(view: View, pane: str, **options: Any) -> Any:
-    return view.pane(p.incoming.validate_python({"type": "get", "id": "r1", "pane": pane, **options}))
+    return view.pane(m.incoming.validate_python({"type": "get", "id": "r1", "pane": pane, **options}))
 
 
 def rows(view: View, **options: Any) -> list[tuple[int, str, str, str]]:

@@ -7,6 +7,7 @@ import json
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from smithers_nb.notebook import messages as m
 from smithers_nb.notebook import protocol as p
 from tests.golden import write
 
@@ -24,7 +25,7 @@ def test_every_golden_message_has_the_declared_type():
         if reply["data"] is not None:
             TypeAdapter(p.PANES[reply["pane"]]).validate_python(reply["data"])
     for message in golden["messages"]:
-        p.incoming.validate_python(message)
+        m.incoming.validate_python(message)
     for answer in golden["answers"]:
         TypeAdapter(p.Ack | p.Done).validate_python(answer)
 
@@ -43,4 +44,4 @@ def test_every_golden_message_has_the_declared_type():
 )
 def test_a_message_that_is_not_in_the_protocol_is_refused(message):
     with pytest.raises(ValidationError):
-        p.incoming.validate_python(message)
+        m.incoming.validate_python(message)
