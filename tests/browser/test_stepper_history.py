@@ -207,5 +207,5 @@ def test_the_timeline_is_dragged_along_and_says_where_it_is(lab):
     # Search finds a node, and shows it.
     stepper.press("/")
     notebook.page.keyboard.type("the same 31")
-    stepper.region.get_by_role("dialog", name="Search").get_by_role("button", name="the same 31").first.click()
+    stepper.region.get_by_role("dialog", name="Search").get_by_role("button", name="step 31").first.click()
     expect(plan.locator("[aria-selected=true]")).to_contain_text("the same 31")

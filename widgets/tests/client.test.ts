@@ -350,9 +350,9 @@ describe("the cursor", () => {
     client.connect(false);
     const sent = kernel.sent.length;
     client.goTo(2);
-    expect(client.fits("plan")).toBe(true);
+    expect(client.fits({ pane: "plan", of: null })).toBe(true);
     client.goTo(1);
-    expect(client.fits("plan")).toBe(false);
+    expect(client.fits({ pane: "plan", of: null })).toBe(false);
     expect(off("step_frame")).toContain("no kernel");
     client.order({ name: "step_frame" });
     expect(kernel.sent).toHaveLength(sent);

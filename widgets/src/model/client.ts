@@ -214,8 +214,8 @@ export class Client {
   }
 
   /** Whether the pane shows what the cursor is on. */
-  fits(pane: Pane): boolean {
-    return this.state.panes[pane]?.question === this.questionNow(pane);
+  fits(watched: Watched): boolean {
+    return this.state.panes[watched.pane]?.question === questionOf(this.wanted(watched));
   }
 
   /** Says which panes are looked at: only these are fetched, now and when something newer is known. */

@@ -1,4 +1,4 @@
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { RunningTask } from "../model/protocol";
 import { plural } from "../model/text";
 import { Text } from "./text";
@@ -14,7 +14,7 @@ interface ConfirmStopProps {
 /** Asks before running tasks are ended, and names them. Esc, handled at the root, closes it too. */
 export function ConfirmStop({ running, count, stop, close }: ConfirmStopProps) {
   const safe = useRef<HTMLButtonElement>(null);
-  useEffect(() => safe.current?.focus(), []);
+  useLayoutEffect(() => safe.current?.focus(), []);
   const tasks = count === 1 ? "1 task is" : `${plural(count, "task")} are`;
   return (
     <div class="ss-popup" role="alertdialog" aria-label="Stop the execution?">

@@ -31,16 +31,19 @@ export function Panel({ tab, busy = false, at, children }: PanelProps) {
 interface FetchedProps<P extends Pane> {
   readonly tab: Tab;
   readonly pane: P;
+  /** The node or task that it is about. */
+  readonly of?: string | null;
   /** Shown where there is nothing to fetch. */
   readonly none?: string;
   readonly children: (data: Held[P]) => ComponentChildren;
 }
 
 /** A panel whose data is fetched: what was there stays, dimmed, until the new has come. */
-export function FetchedPanel<P extends Pane>({ tab, pane, none, children }: FetchedProps<P>) {
+export function FetchedPanel<P extends Pane>(props: FetchedProps<P>) {
+  const { tab, pane, of = null, none, children } = props;
   const { client, state } = useUi();
   const slot = state.panes[pane];
-  const fits = client.fits(pane);
+  const fits = client.fits({ pane, of });
   if (none !== undefined) {
     return (
       <Panel tab={tab}>

@@ -61,7 +61,7 @@ interface PanelOfProps {
 
 /** The panel of a tab. */
 function PanelOf({ tab, summary, task }: PanelOfProps) {
-  const { ui } = useUi();
+  const node = selectedNode(useUi().ui);
   switch (tab) {
     case "Tree":
       return (
@@ -80,7 +80,8 @@ function PanelOf({ tab, summary, task }: PanelOfProps) {
         <FetchedPanel
           tab={tab}
           pane="node"
-          {...(selectedNode(ui) === null && { none: "Select a node in the plan." })}
+          of={node}
+          {...(node === null && { none: "Select a node in the plan." })}
         >
           {(node) => <NodeDetailView node={node} />}
         </FetchedPanel>
@@ -96,6 +97,7 @@ function PanelOf({ tab, summary, task }: PanelOfProps) {
         <FetchedPanel
           tab={tab}
           pane="task"
+          of={task}
           {...(task === null && { none: "Select a task, or a node that has one." })}
         >
           {(detail) => <TaskDetail task={detail} summary={summary} />}

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { writeLook } from "../model/looks";
 import type { Pending, PendingWrite, Reader } from "../model/protocol";
 import { type Column, Grid } from "./grid";
@@ -23,7 +23,11 @@ export function PendingView({ pending }: { readonly pending: Pending }) {
       }
       select={({ id, key, scope }) => actions.select({ kind: "write", id, key, scope })}
       isSelected={({ id }) => selection?.kind === "write" && selection.id === id}
-      below={(write) => <Below write={write} editable={pending.editable} />}
+      below={(write) => {
+        const editing = pending.editable && ui.editing === write.id;
+        const about = editing || write.conflict !== null || write.edited !== null;
+        return about && <Below write={write} editing={editing} />;
+      }}
     />
   );
 }
@@ -61,11 +65,16 @@ const CHANGE: Column<PendingWrite> = {
 
 function Standing({ write }: { readonly write: PendingWrite }) {
   const { status, outcome, noop } = write;
-  const foreseen = noop && status === "queued" ? "noop" : status;
+  // Queued still, but it is known what will come, or came, of it.
+  const coming = outcome ?? (noop && status === "queued" ? "noop" : null);
   return (
     <span class="ss-standing">
-      <Mark look={writeLook(outcome ?? foreseen)} />
-      {noop && status === "queued" && outcome === null && <span class="ss-dim">(foreseen)</span>}
+      <Mark look={writeLook(status)} />
+      {coming !== null && coming !== status && (
+        <span class="ss-dim">
+          → <Text of={writeLook(coming).word} />
+        </span>
+      )}
     </span>
   );
 }
@@ -163,13 +172,10 @@ function EditAndDrop({ write }: { readonly write: PendingWrite }) {
 
 interface BelowProps {
   readonly write: PendingWrite;
-  readonly editable: boolean;
+  readonly editing: boolean;
 }
 
-function Below({ write, editable }: BelowProps) {
-  const { ui } = useUi();
-  const editing = editable && ui.editing === write.id;
-  if (!editing && write.conflict === null && write.edited === null) return null;
+function Below({ write, editing }: BelowProps) {
   return (
     <div class="ss-about">
       {write.conflict !== null && (
@@ -209,7 +215,7 @@ function Editor({ write }: { readonly write: PendingWrite }) {
         .catch((why: Error) => setError(why.message));
     }
   }, []);
-  useEffect(() => field.current?.focus(), [start]);
+  useLayoutEffect(() => field.current?.focus(), [start]);
 
   const save = async () => {
     const value = field.current?.value ?? "";

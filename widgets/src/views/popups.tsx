@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { ALL_CONTROLS } from "../model/controls";
 import { frameNamed } from "../model/cursor";
 import type { Found, Search } from "../model/protocol";
@@ -63,7 +63,7 @@ type CloseProps = Pick<PopupProps, "close">;
 
 function Help({ close }: CloseProps) {
   const table = useRef<HTMLTableElement>(null);
-  useEffect(() => table.current?.focus(), []);
+  useLayoutEffect(() => table.current?.focus(), []);
   return (
     <Popup name="Keys" close={close}>
       <table class="ss-help" ref={table} tabIndex={-1}>
@@ -89,7 +89,8 @@ function Help({ close }: CloseProps) {
 
 function useFocus<E extends HTMLElement>() {
   const element = useRef<E>(null);
-  useEffect(() => element.current?.focus(), []);
+  // Before the next key comes: it belongs in the field.
+  useLayoutEffect(() => element.current?.focus(), []);
   return element;
 }
 

@@ -27,7 +27,7 @@ export function StateView({ state }: { readonly state: State }) {
       rows={shown.filter((entry) => entry.scope === scope)}
       keyOf={({ key }) => key}
       empty={empty}
-      below={History}
+      below={past}
       select={({ key }) => actions.select({ kind: "key", key, scope })}
       isSelected={({ key }) =>
         selection?.kind === "key" && selection.key === key && selection.scope === scope
@@ -141,7 +141,7 @@ function Writer({ entry }: { readonly entry: StateEntry }) {
 }
 
 /** The last values, folded: each leads to its frame. */
-function History({ history }: StateEntry) {
+function past({ history }: StateEntry) {
   if (history.length < 2) return null;
   return (
     <details class="ss-history">

@@ -1,4 +1,4 @@
-import { useEffect, useId, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Client, ClientState } from "../model/client";
 import { groupsOf, watchedIn } from "../model/layout";
 import { type PhaseChip, PROTOCOL, type Summary } from "../model/protocol";
@@ -110,7 +110,7 @@ function useRestoredFocus(root: { readonly current: HTMLElement | null }, ui: Ui
   const last = useRef(open);
   if (open !== null && last.current === null)
     before.current = document.activeElement as HTMLElement | null;
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (last.current !== null && open === null) {
       const target = before.current;
       const home = root.current;

@@ -26,7 +26,7 @@ export function TasksView({ tasks, summary }: TasksProps) {
       rows={rows}
       keyOf={({ task_id }) => task_id}
       empty="No task has been started yet."
-      below={(task) => <Below task={task} now={now} />}
+      below={(task) => below(task, now)}
       select={({ task_id }) => actions.selectTask(task_id)}
       isSelected={({ task_id }) => ui.task === task_id}
     />
@@ -120,7 +120,7 @@ export function TaskActions({ task, comment }: { readonly task: TaskRow; comment
   );
 }
 
-function Below({ task, now }: { readonly task: TaskRow; readonly now: number }) {
+function below(task: TaskRow, now: number) {
   const attempt = attemptWords(task, now);
   if (attempt === "" && task.tail === "" && task.error === null) return null;
   return (

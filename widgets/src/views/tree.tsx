@@ -105,7 +105,8 @@ function Tree({ rows }: { readonly rows: readonly Row[] }) {
 
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.shiftKey || event.ctrlKey || event.metaKey || event.altKey) return;
-    const move = moveOf(rows, entry, event.key);
+    const at = (event.target as HTMLElement).closest<HTMLElement>("[data-row]")?.dataset.row;
+    const move = moveOf(rows, at ?? entry, event.key);
     if (move === null) return;
     event.preventDefault();
     follow(move);

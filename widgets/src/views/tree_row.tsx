@@ -47,6 +47,7 @@ function drawn({ row, task, now, selected, inTabOrder, actions, toggle }: TreeRo
     <div
       class="ss-row"
       role="treeitem"
+      data-row={row.key}
       data-node-id={node.id}
       data-change={node.change || undefined}
       data-status={node.status ?? undefined}
@@ -98,6 +99,7 @@ export function UnchangedRow({ row, selected, inTabOrder, open }: UnchangedRowPr
     <div
       class="ss-row ss-unchanged"
       role="treeitem"
+      data-row={row.key}
       aria-level={row.depth + 1}
       aria-expanded={false}
       aria-selected={selected}
