@@ -64,6 +64,8 @@ class Records:
         self._trees: OrderedDict[int, Tree] = OrderedDict()
         self._last = (EMPTY, EMPTY, NONE)
         """The two plans that were compared last, with what is different."""
+        self._stood_last: tuple[int, dict[str, str]] = (0, {})
+        """A frame, and how its nodes stood."""
         self._lock = threading.Lock()
 
     def moment(self, at: int | None = None, phase: str | None = None, base: int | None = None) -> Moment:
@@ -149,9 +151,19 @@ class Records:
             return self.ex.tasks, tasks
         return self._stood(moment.frame, moment.tree)
 
-    def stood(self, frame: int) -> dict[str, str]:
-        """Return how the nodes of a recorded frame stood."""
-        return self._stood(frame, self.tree(frame))[0] if frame > 0 else {}
+    def stood(self, moment: Moment) -> dict[str, str]:
+        """Return how the nodes of the plan that a moment is compared with stood."""
+        frame = moment.base
+        if frame < 1 or moment.phase is None:
+            return {}
+        with self._lock:
+            known, standing = self._stood_last
+        if known != frame:
+            standing = self._stood(frame, moment.before)[0]
+            if frame < self.ex.recorded:  # Of the newest one, tasks may still end.
+                with self._lock:
+                    self._stood_last = (frame, standing)
+        return standing
 
     def _stood(self, frame: int, tree: Tree) -> tuple[dict[str, str], dict[str, str]]:
         until = self.store.ended(frame)

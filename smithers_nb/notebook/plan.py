@@ -80,7 +80,7 @@ class Marks:
         self.updated = set(changes.updated)
         self.moved = set(changes.moved)
         self.status, self.tasks = records.status(moment)
-        self.stood = records.stood(moment.base) if moment.base > 0 and moment.phase is not None else {}
+        self.stood = records.stood(moment)
         self.points = _by_node(records.ex.live.breakpoints.all)
         self.why = self._remounted()
 
