@@ -14,12 +14,13 @@ from pydantic import TypeAdapter, ValidationError
 from .agents.pydantic_ai import PydanticAiRunner
 from .agents.runner import Runner
 from .artifacts import Artifact
+from .breakpoints import BreakpointsDoor
 from .bridge import engine
 from .engine.code import code_hash, name_of
 from .engine.context import Context, StateDoor
 from .engine.draft import Draft
 from .engine.lint import lint
-from .engine.live import MAX_AGENTS
+from .engine.live import MAX_AGENTS, Live
 from .engine.loop import Loop
 from .engine.opening import Opening, Orphans, create, reopen
 from .engine.phases.render import render
@@ -33,6 +34,7 @@ from .nodes.runnable import Limits
 from .nodes.tree import Tree
 from .records import Frame, Phase, Problem, RunResult, Status, Write
 from .store import writer
+from .store.breakpoints import Hit
 from .store.connection import Database, Durability
 from .store.frames import DataFrames
 from .store.history import FrameView, History
@@ -59,7 +61,7 @@ class Agents:
         return Opening(app, database, self.runner, self.models, strict, self.limits, self.max_agents)
 
 
-Until = Callable[[Frame], bool] | str | None
+Until = Callable[[Frame], object] | str | None
 
 
 class Execution:
@@ -224,8 +226,9 @@ class Execution:
     async def run(self, until: Until = None, max_frames: int | None = None) -> RunResult:
         """Go on until it is over, is paused, waits only for people, or ``max_frames`` were rendered.
 
-        ``until`` stops it at a rest, too: a function of the frame; a state key, which then holds something true; or an
-        expression over ``state`` and ``frame``, such as ``"state['n'] > 3"``.
+        ``until`` stops it at a rest, too: a function of the frame, which may return the reason as text; a state key,
+        which then holds something true; or an expression over ``state`` and ``frame``, such as ``"state['n'] > 3"``.
+        A breakpoint stops it after the phase in which it was hit.
 
         Raises:
             ValueError: if ``until`` is a text that is no expression.
@@ -352,6 +355,11 @@ class Execution:
         return self._live.context
 
     @property
+    def breakpoints(self) -> BreakpointsDoor:
+        """Where a run stops: ``ex.breakpoints.add(key="n", event="changed")``. The stepper's are the same ones."""
+        return BreakpointsDoor(self._live)
+
+    @property
     def artifacts(self) -> list[Artifact]:
         """What the run has made to be shown, oldest first. Each draws itself in a notebook; observers hear of it."""
         return self.store.reader.artifacts(self.execution_id)
@@ -437,6 +445,24 @@ class Execution:
         """Why another frame is due already; empty if none is."""
         return tuple(self._live.causes)
 
+    @property
+    def live(self) -> Live:
+        """The running execution itself; to be looked at from any thread, and changed on the engine's loop only."""
+        return self._live
+
+    @property
+    def swapped(self) -> Tree | None:
+        """The plan of an app that was swapped in, rendered dry, until a frame renders it."""
+        if self._swapped is None:
+            return None
+        frame, draft, tree = self._swapped
+        return tree if frame == self._live.frame and draft is self.draft else None
+
+    @property
+    def hit(self) -> Hit | None:
+        """The breakpoint that ended the last command; None if it ended otherwise, or one is under way."""
+        return self._loop.hit
+
     def cells(self) -> dict[str, tuple[Stored, int]]:
         """Return the committed values as they are stored, each with the first frame that reads it."""
         return {key: (cell.stored, cell.since) for key, cell in list(self._live.cells.items())}
@@ -472,6 +498,8 @@ class Execution:
         self._app = _root(app, props)
         self._max_frames = max_frames
         self._closed = False
+        self._swapped: tuple[int, Draft | None, Tree] | None = None
+        """Number of the frame, the draft, and the plan of a new app."""
         self.name = row.name
         """How it is called."""
         self.execution_id = row.execution_id
@@ -534,7 +562,7 @@ class Execution:
         outcome = await self._loop.run(most, self._condition(until) if until is not None else None)
         return RunResult(self.status, outcome.reason or self.reason, outcome.frames, self.frame, outcome.problems)
 
-    def _condition(self, until: Callable[[Frame], bool] | str) -> Callable[[], str | None]:
+    def _condition(self, until: Callable[[Frame], object] | str) -> Callable[[], str | None]:
         """Return a function that says why to stop, if so."""
         if callable(until):
             test, words = until, "the condition of until="
@@ -546,7 +574,12 @@ class Execution:
             except SyntaxError as error:
                 raise ValueError(f"until={until!r} is no expression over state and frame: {error.msg}.") from None
             test, words = (lambda frame: bool(eval(code, {"state": self.state, "frame": frame}))), until
-        return lambda: f"{words} is true" if test(self._frame()) else None
+
+        def why() -> str | None:
+            found = test(self._frame())
+            return (found if isinstance(found, str) else f"{words} is true") if found else None
+
+        return why
 
     def _frame(self) -> Frame:
         frame = self.frame
@@ -560,7 +593,7 @@ class Execution:
         live = self._live
         before, live.app = live.app, app
         try:
-            await self._preview()
+            self._swapped = (live.frame, self.draft, await self._preview())
         except BaseException:
             live.app = before
             raise
@@ -568,6 +601,7 @@ class Execution:
         live.changed = None
         await live.database.transaction(writer.swap_app, live.execution_id, live.frame, name, code_hash, __version__)
         live.cause("the app was swapped")
+        live.observers.notify()
 
     async def _preview(self) -> Tree:
         live = self._live

@@ -84,3 +84,9 @@ def loop_of(path: str) -> str:
 def child_slot(slot: str, index: int) -> str:
     """Return the slot of the ``index``-th item of the list that stands in ``slot``."""
     return f"{slot}.{index}" if slot else str(index)
+
+
+def prefixes_of(path: str) -> list[str]:
+    """Return the paths around, innermost first: a slash in a quoted key separates nothing."""
+    plain = re.sub(r'"(?:[^"\\]|\\.)*"', lambda key: "_" * len(key[0]), path)
+    return [path[: cut.start()] for cut in reversed(list(re.finditer("/", plain))) if cut.start()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -148,6 +149,11 @@ class Problem:
     node_id: str | None
     phase: Phase | None
     source: str | None
+
+    def event(self, frame: int) -> Event:
+        """Return it as it is recorded."""
+        payload = {"kind": self.kind, "message": self.message, "phase": self.phase, "source": self.source}
+        return Event(frame, "problem", self.node_id, json.dumps(payload, ensure_ascii=False))
 
 
 @dataclass(frozen=True)

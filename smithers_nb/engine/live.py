@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
@@ -13,21 +14,24 @@ from time import time
 from typing import Any, Literal
 
 from ..agents.runner import Runner
-from ..errors import NotStorableError, RunError
+from ..errors import NotStorableError, RunError, StoreError
 from ..identity import Path
 from ..nodes.runnable import Smithers
 from ..nodes.tree import EMPTY, Tree, TreeNode
-from ..records import LoopKey, LoopState, Phase, Scope, Write
+from ..records import Event, LoopKey, LoopState, Phase, Scope, Write
+from ..store.breakpoints import add_events
 from ..store.connection import Database
 from ..store.lease import Lease
 from ..store.owned import OwnedDatabase
 from ..store.writer import TaskEnd, Work, add_event
 from ..values import Unstorable, decode, encode
 from .agents import Budget
+from .breakpoints import Breakpoints
 from .context import Context
 from .draft import Draft
 from .files import Watch
 from .observe import Observers
+from .output import Printed
 from .purity import generation
 from .rendered import Rendered
 from .schedule import Schedule
@@ -39,6 +43,9 @@ from .tasks import TaskEntry, Tasks
 logger = logging.getLogger(__name__)
 
 MAX_AGENTS = 32
+FAILED = 20
+"""How many errors that kept a frame from being made are remembered."""
+
 PROGRESS_S = 0.25
 """Reports of progress make at most one frame in this time."""
 
@@ -118,6 +125,12 @@ class Live:
         """Writes of operators and tasks, in order of arrival."""
         self.ending: dict[str, TaskEnd] = {}
         """Ends of tasks whose writes are still in the inbox, by task id."""
+        self.breakpoints = Breakpoints(self)
+        self.printed = Printed(self)
+        self.noted: list[Event] = []
+        """Events that the next transaction records."""
+        self.failed: deque[Event] = deque(maxlen=FAILED)
+        """What kept frames from being made. The file is not told: such a frame leaves it as it was."""
         self._ids = count(1)
         self._lock = threading.Lock()
         self._loop = asyncio.get_running_loop()
@@ -271,6 +284,20 @@ class Live:
         with self._lock:
             self.inbox.append(transaction)
         self.wake()
+
+    def take_noted(self) -> list[Event]:
+        """Return the events that are still to be recorded, and what was printed; the caller records them."""
+        noted, self.noted = self.noted, []
+        return noted + self.printed.take_events()
+
+    async def record_noted(self) -> None:
+        """Record them in a transaction of their own: nothing else is written soon."""
+        if events := self.take_noted():
+            try:
+                await self.database.transaction(add_events, self.execution_id, events)
+            except StoreError as error:
+                logger.warning("what was printed could not be stored yet: %s", error)
+                self.noted[:0] = events
 
     def values(self, scope: Scope) -> Mapping[str, Cell]:
         """Return the committed values of a scope."""

@@ -9,17 +9,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ..errors import ExecutionOwnedError, StoreError
+from ..errors import ExecutionOwnedError, SmithersError, StoreError
 from ..nodes.base import NodeBase
 from ..nodes.control import End
 from ..nodes.diff import diff
 from ..nodes.tree import Tree
-from ..records import Phase, Problem, Status
+from ..records import Event, Phase, Problem, Status
 from ..store import writer
+from ..store.breakpoints import Hit
 from ..store.connection import uncancelled
 from ..values import Stored, encode
 from .draft import Draft
 from .live import Live
+from .output import heard
 from .phases.effects import LOOP
 from .phases.flush import flush_between
 from .pipeline import frame
@@ -68,6 +70,8 @@ class Loop:
         self._pausing = False
         self._recorded: tuple[Status, str] | None = None
         """Status and reason as the file has them."""
+        self.hit: Hit | None = None
+        """The breakpoint that ended the last command."""
         self._halting: Status | None = None
         """What the command under way ends as, while it is being ended by hand."""
         self._heart = asyncio.get_running_loop().create_task(self._heartbeat(), name="smithers heartbeat")
@@ -146,6 +150,7 @@ class Loop:
         await live.watch.stopped()
         await live.recorded()
         await live.stream.written()
+        await live.record_noted()
         await live.database.release()
 
     # ---- advancing ---------------------------------------------------------------------------------------------
@@ -166,6 +171,7 @@ class Loop:
             self._moving = asyncio.current_task()
             self._pausing = self._sleeps = False
             self.reason = ""
+            self.hit = None
             self.live.watch.look()
             try:
                 yield
@@ -182,12 +188,14 @@ class Loop:
                 if self.status in ("running", "waiting"):
                     waits = self.live.tasks.waits and not self.live.causes
                     self.status = "waiting" if waits else "paused" if self.draft else "ready"
-                    self.reason = self.reason or ("paused by hand" if paused else "")
+                    stopped = f"stopped: {self.hit.text}" if self.hit else ""
+                    self.reason = stopped or self.reason or ("paused by hand" if paused else "")
+                await self.live.record_noted()
                 self.live.observers.notify()
 
     async def _advance(self) -> bool:
         """Do the next phase of the frame under way, or of a new one that is due."""
-        if self._pausing or self.status == "terminated" or (self.over and not self._reopened):
+        if self._pausing or self.hit or self.status == "terminated" or (self.over and not self._reopened):
             return False
         if self._phases is None and not await self._due():
             return False
@@ -195,13 +203,19 @@ class Loop:
             self._begin()
         self.over = False
         self._look("running")
+        draft = self.draft
         try:
-            done = await anext(self._phases)  # type: ignore[arg-type]  # _begin set it
-        except BaseException:
+            with heard(self.live, draft):
+                done = await anext(self._phases)  # type: ignore[arg-type]  # _begin set it
+        except BaseException as error:
             await self._abandon()
+            if isinstance(error, SmithersError) and draft is not None:
+                self.live.failed.append(_problem(error, draft))
             raise
         if isinstance(done, StoreError):
             raise done
+        if self.live.breakpoints and draft is not None:
+            self.hit = await self.live.breakpoints.look(draft)
         if done is Phase.FLUSH:
             self._phases = None
             await self._after_flush()
@@ -215,6 +229,10 @@ class Loop:
             if live.inbox or live.ending:
                 between = Draft(live.execution_id, live.frame, ())
                 await uncancelled(flush_between(live, between))
+                if live.breakpoints and (hit := await live.breakpoints.look(between)):
+                    self.hit, self.over = hit, False
+                    self._look("running")
+                    return False
             elif not live.outstanding:
                 await self._over()
                 return False
@@ -355,3 +373,10 @@ class Loop:
                 return
             except StoreError as error:
                 logger.warning("the lease of %s was not renewed: %s", live.execution_id, error)
+
+
+def _problem(error: SmithersError, draft: Draft) -> Event:
+    """Return the record of an error that kept a frame from being made."""
+    phases = list(Phase)
+    phase = phases[phases.index(draft.phase) + 1] if draft.phase and draft.phase is not Phase.FLUSH else phases[0]
+    return Problem(type(error).__name__, str(error), error.node_id, phase, error.source).event(draft.number)

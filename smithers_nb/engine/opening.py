@@ -12,11 +12,13 @@ from ..errors import EngineVersionError
 from ..nodes.tree import Tree
 from ..records import LoopState, TaskResult
 from ..store import writer
+from ..store.breakpoints import load as load_breakpoints
 from ..store.connection import Database
 from ..store.lease import Lease
 from ..store.reader import Reader
 from ..values import Stored, decode, encode
 from .agents import Budget
+from .breakpoints import Breakpoints
 from .live import MAX_AGENTS, EffectMemory, Live
 from .loop import Loop
 from .state import Cell
@@ -83,6 +85,7 @@ async def reopen(row: writer.ExecutionRow, opening: Opening) -> Loop:
     live.effect_runs = {
         node: EffectMemory(deps) for node, deps in reader.effect_deps(id).items() if node in live.tree.index
     }
+    live.breakpoints = Breakpoints(live, load_breakpoints(reader, id))
     await _load_tasks(live, reader, live.tree, opening.orphans)
     if (row.code_hash, row.engine_version) != (before["code_hash"], before["engine_version"]):
         code = row.app, row.code_hash, row.engine_version

@@ -28,6 +28,7 @@ from ..store.connection import uncancelled
 from ..values import Stored, encode
 from .agents import TaskLedger, agent_task, past_of
 from .attempt import call, in_thread, stored, text, timed
+from .output import heard
 from .place import TaskScope, entered
 
 if TYPE_CHECKING:
@@ -501,7 +502,7 @@ class Tasks(Mapping[str, TaskEntry]):
 
     async def _once(self, entry: TaskEntry) -> AgentReply:
         node = entry.node.node
-        with entered(self._live.context, entry.scope):
+        with entered(self._live.context, entry.scope), heard(self._live):
             if isinstance(node, Task):
                 return AgentReply(await timed(call(node, self._live.context), node.timeout_s))
             if isinstance(node, Smithers):

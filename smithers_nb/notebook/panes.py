@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable
+from time import time
+from typing import Any
 
-from ..engine.draft import Draft
+from ..errors import StoreError
 from ..execution import Execution
-from ..nodes import xml
-from ..nodes.diff import Changes
-from ..nodes.tree import EMPTY, Tree, TreeNode
-from ..records import HandlerCall, Phase, Problem, Write
-from ..values import Stored, readable
+from ..nodes.tree import Tree
+from ..records import Phase, Problem
+from . import hits, journal, node, tasks, writes
+from . import messages as m
 from . import protocol as p
+from .moment import Moment, Records
+from .plan import Plans
+from .sentence import sentence
+from .values import epoch_ms
 
-CALLS = 200
-ENTRIES = 500
-XML_CHARS = 200_000
 PROBLEMS = 20
 
 
@@ -24,18 +27,28 @@ class View:
 
     def __init__(self, ex: Execution, dry: Tree) -> None:
         self.ex = ex
-        self.dry = dry
-        """The tree as it was rendered before the first frame."""
+        self.records = Records(ex, dry)
+        self._plans = Plans(self.records)
+        self._versions = _Versions()
         self._linted = 0
         self._findings: list[Problem] = []
 
-    # ---- the summary -------------------------------------------------------------------------------------------
+    @property
+    def moment(self) -> Moment:
+        """The live one."""
+        return self.records.moment()
+
+    def sentence(self) -> str:
+        """Return what just happened, and what the next step will do."""
+        return sentence(self.ex)
 
     def summary(self, seq: int, busy: str | None, error: str | None) -> p.Summary:
         """Return all that the header, the toolbar, the phase strip and the sentence show."""
-        ex, draft = self.ex, self._draft
+        ex, draft, moment = self.ex, self.ex.draft, self.moment
         tokens, cost = ex.store.reader.totals(ex.execution_id)
         problems = [*draft.problems, *(self.findings() if ex.over else ())] if draft else []
+        number = draft.number if draft else ex.recorded
+        hit = ex.hit
         return {
             "protocol": p.PROTOCOL,
             "seq": seq,
@@ -44,362 +57,158 @@ class View:
             "status": ex.status,
             "reason": ex.reason,
             "over": ex.over and not ex.pending,
-            "frame": draft.number if draft else self._recorded,
+            "frame": number,
             "phase": str(draft.phase) if draft and draft.phase else None,
-            "phases": self._chips(draft),
+            "phases": journal.chips(self._strip(moment), dict(draft.ms) if draft else {}, ex.over),
             "sentence": self.sentence(),
             "busy": busy,
-            "counts": {
-                "nodes": len(self.tree[1]),
-                "pending": len(ex.pending),
-                "handlers": len(draft.calls) if draft else 0,
-                "state": len(ex.state),
-                "problems": len(problems),
-                "running": ex.running,
-            },
+            "counts": self._counts(moment, problems),
             "tokens": tokens,
             "cost_usd": cost,
-            "problems": [
-                {
-                    "kind": problem.kind,
-                    "message": problem.message,
-                    "node_id": problem.node_id,
-                    "phase": str(problem.phase) if problem.phase else None,
-                    "source": problem.source,
-                }
-                for problem in problems[:PROBLEMS]
-            ],
+            "problems": [journal.problem(found, number if found.phase else 0) for found in problems[:PROBLEMS]],
             "error": error,
+            "recorded": ex.recorded,
+            "versions": self._versions.of(self._signatures(moment)),
+            "running": tasks.running(self.records, self._times()),
+            "questions": tasks.questions(ex.live),
+            "hit": journal.hit(hit, time() * 1000) if hit is not None else None,
+            "breakpoints": sum(1 for point in ex.live.breakpoints.all if point.enabled),
+            "limits": limits(),
+            "now": time() * 1000,
         }
+
+    def _strip(self, moment: Moment) -> Moment:
+        """Return what the phase strip shows: after FLUSH the next frame's phases are to come."""
+        draft = self.ex.draft
+        return moment if draft is not None and draft.phase is not None else Moment(0, None, True, moment.tree)
+
+    def _counts(self, moment: Moment, problems: list[Problem]) -> p.Counts:
+        ex, draft = self.ex, self.ex.draft
+        live = ex.live
+        printed = sum(1 for event in live.printed.waiting if event.frame == moment.frame)
+        return {
+            "nodes": len(moment.tree),
+            "pending": len(ex.pending),
+            "handlers": len(draft.calls) if draft else 0,
+            "state": len(live.cells) + len(live.vol),
+            "problems": len(problems),
+            "running": ex.running,
+            "tasks": len(live.tasks),
+            "output": printed + self.records.store.count("output", moment.frame, moment.frame),
+            "breakpoints": len(live.breakpoints.all),
+        }
+
+    def _times(self) -> dict[str, tuple[float | None, float | None, str | None]]:
+        """Return when each task that has not ended started, and its next attempt."""
+        live = self.ex.live
+        entries = list(live.tasks.values())
+        ids = [entry.task_id for entry in entries if entry.status in ("running", "blocked", "pending")]
+        if not ids:
+            return {}
+        rows = self.records.store.times(ids[: tasks.RUNNING])
+        return {id: (epoch_ms(started), epoch_ms(retry), reason) for id, started, retry, reason in rows}
 
     def findings(self) -> list[Problem]:
         """Return what ``ex.lint()`` finds, looked for once a frame."""
-        if self._linted != self._recorded:
-            self._linted, self._findings = self._recorded, self.ex.lint()
+        if self._linted != self.ex.recorded:
+            self._linted, self._findings = self.ex.recorded, self.ex.lint()
         return self._findings
 
-    def _chips(self, draft: Draft | None) -> list[p.PhaseChip]:
-        done = draft.ms if draft else {}
-        # After FLUSH the next phase is the next frame's first.
-        fresh = draft is None or (draft.phase is Phase.FLUSH and not self.ex.over)
-        chips: list[p.PhaseChip] = []
-        current = True
-        for phase in Phase:
-            if phase in done and not (fresh and draft is None):
-                chips.append({"name": str(phase), "state": "done", "ms": round(done[phase], 3)})
-            else:
-                chips.append({"name": str(phase), "state": "current" if current else "todo", "ms": None})
-                current = False
-        return chips
-
-    def sentence(self) -> str:
-        """Return what just happened, and what the next step will do."""
-        ex, draft = self.ex, self._draft
-        if ex.over:
-            return f"Frame {self._recorded} was the last: the execution is {ex.status} ({ex.reason})."
-        running = _count(ex.running, "task")
-        if ex.status == "waiting" and ex.questions and not ex.running:
-            return f"Waiting for a person: {', '.join(ex.questions)}. Answer with ex.answer({ex.questions[0]!r}, …)."
-        if ex.status == "waiting":
-            return f"Waiting for {running} under way. The next frame begins when one has ended."
-        if ex.status == "stopped":
-            return f"Stopped after frame {self._recorded}. Step runs the interrupted tasks again."
-        if draft is None or draft.phase is None:
-            last = self._recorded
-            return (
-                f"Frame {last} is recorded. Step renders frame {last + 1}."
-                if last
-                else "No frames yet. Step renders frame 1; until then nothing is executed."
-            )
-        number = draft.number
-        if draft.phase is Phase.FLUSH:
-            return f"Frame {number} is flushed. Step renders frame {number + 1}."
-        if draft.phase is not Phase.EFFECTS:
-            following = list(Phase)[list(Phase).index(draft.phase) + 1]
-            return f"{draft.phase} of frame {number} is done: {_done(draft)}. Next is {following}."
-        return f"Frame {number} is at rest: {_rest(ex.pending)}. {self._next(number)}"
-
-    def _next(self, number: int) -> str:
-        ex, draft = self.ex, self._draft
-        running = ex.running
-        applies = [write for write in ex.pending if write.status == "queued"]
-        if applies:
-            first = f"{applies[0].key}{_value(applies[0])}"
-            more = f" and {_count(len(applies) - 1, 'more write')}" if len(applies) > 1 else ""
-            return f"Step applies {first}{more}, and renders frame {number + 1}."
-        if draft and draft.settled:
-            return f"Step settles {_count(len(draft.settled), 'task')} and renders frame {number + 1}."
-        if ex.causes:
-            return f"Step renders frame {number + 1}, because of: {', '.join(ex.causes[:3])}."
-        if running:
-            return f"Step waits for {_count(running, 'task')} under way and renders frame {number + 1}."
-        return "Step closes the frame: nothing is left to do."
+    def _signatures(self, moment: Moment) -> dict[str, tuple[object, ...]]:
+        """Return by pane what a live view of it depends on; objects stand for themselves."""
+        ex, live, draft = self.ex, self.ex.live, self.ex.draft
+        place = (moment.frame, moment.phase)
+        standing = hash(tuple(ex.tasks.items()))
+        flushed = draft is None or draft.phase is Phase.FLUSH
+        errors = (len(draft.problems) if draft else 0, len(live.failed), ex.over)
+        points = live.breakpoints.all
+        calls = (moment.frame, len(draft.calls) if draft else 0, flushed)
+        return {
+            "frame": (*place, ex.status, ex.hit, ex.reason),
+            "timeline": (*place, *errors, len(ex.pending)),
+            "plan": (moment.frame, moment.tree, moment.changes, standing, points),
+            "xml": (moment.frame, moment.tree, moment.changes),
+            "pending": (moment.frame, flushed, tuple((write.id, write.status, write.trigger) for write in ex.pending)),
+            "handlers": (*calls, standing),
+            "state": (live.frame, live.value_signature, len(live.cells), len(live.vol), flushed, live.rendered),
+            "tasks": tuple(
+                (id, entry.task_id, entry.status, entry.attempt, entry.settled, entry.spent.requests)
+                for id, entry in list(live.tasks.items())
+            ),
+            "breakpoints": (points, ex.hit),
+            "output": (live.printed.heard, flushed),
+            "problems": (moment.frame, *errors),
+        }
 
     # ---- the panes ---------------------------------------------------------------------------------------------
 
-    @property
-    def tree(self) -> tuple[int, Tree, Tree, Changes, bool]:
-        """Frame number, its tree, the tree before, what changed, and whether it is the dry render."""
-        draft = self._draft
-        if draft is not None and draft.phase is not None:
-            return draft.number, draft.tree, draft.before, draft.changes, False
-        if self._recorded:
-            return self._recorded, self.ex.at(self._recorded).tree, EMPTY, Changes(), False
-        return 0, self.dry, EMPTY, Changes(), True
+    def pane(self, get: m.Get) -> Any:  # Any: the pane's type
+        """Return what a pane shows at the cursor.
 
-    def plan(self, full: bool) -> p.Plan:
-        """Return the rows of the plan tree, removed nodes where they were."""
-        number, tree, before, changes, dry = self.tree
-        marks = _Marks(before, changes, self.ex.tasks)
-        rows = list(_rows(tree.roots, before.roots, 0, marks))
-        total = len(rows)
-        return {"frame": number, "dry": dry, "total": total, "nodes": rows if full else rows[: p.FIRST_NODES]}
-
-    def xml(self, full: bool) -> p.Xml:
-        """Return the plan as XML."""
-        number, tree, _, _, dry = self.tree
-        text = tree.xml
-        cut = not full and len(text) > XML_CHARS
-        return {"frame": number, "dry": dry, "text": text[:XML_CHARS] if cut else text, "chars": len(text), "cut": cut}
-
-    def pending(self, full: bool) -> p.Pending:
-        """Return the writes of the frame in the order in which they apply; after FLUSH with what came of them."""
-        draft = self._draft
-        writes = draft.written if draft is not None and draft.phase is Phase.FLUSH else ()
-        waiting = self.ex.pending
-        return {
-            "frame": draft.number if draft else 0,
-            "writes": [_write(order, write, full) for order, write in enumerate([*writes, *waiting], 1)],
+        Raises:
+            StoreError: if there is no such frame, or nothing of that name.
+        """
+        records = self.records
+        moment = records.moment(get.at, get.phase, get.base)
+        of = get.of or ""
+        panes: dict[str, Callable[[], Any]] = {
+            "frame": lambda: journal.frame(records, moment),
+            "timeline": lambda: journal.timeline(records, get.since),
+            "plan": lambda: self._plans.plan(moment, get.limit, get.known),
+            "xml": lambda: self._plans.xml(moment, get.full),
+            "pending": lambda: writes.pending(records, moment),
+            "handlers": lambda: tasks.handlers(records, moment),
+            "state": lambda: writes.state(records, moment, get.limit),
+            "tasks": lambda: tasks.tasks(records, moment),
+            "task": lambda: _there(tasks.task(records, moment, of), f"task {of!r}"),
+            "breakpoints": lambda: journal.breakpoints(records, moment),
+            "output": lambda: journal.output(records, moment, get.limit),
+            "problems": lambda: journal.problems(records, moment, get.limit, self.findings() if self.ex.over else []),
+            "node": lambda: _there(node.node(records, moment, of), f"node {of!r} in frame {moment.frame}"),
+            "value": lambda: node.whole(records, of, get.since, node.PAGE_CHARS if get.limit == 500 else get.limit),
+            "search": lambda: journal.search(records, moment, of),
+            "last_change": lambda: writes.last_change(records, moment, of, get.before),
+            "hit": lambda: hits.nearest(records, moment, get.direction == "forward", get.before),
         }
-
-    def handlers(self) -> p.Handlers:
-        """Return the newest handler calls, of the frame under way first."""
-        draft, ex = self._draft, self.ex
-        calls: list[p.Call] = []
-        if draft is not None and draft.phase is not Phase.FLUSH:
-            calls = [_call(call) for call in draft.calls]
-        for row in ex.store.reader.handlers(ex.execution_id, CALLS - len(calls)):
-            calls.append(
-                {
-                    "id": row["id"],
-                    "frame": row["frame"],
-                    "node_id": row["node_id"],
-                    "task_id": row["task_id"],
-                    "event": row["event"],
-                    "status": row["status"],
-                    "writes": row["writes"],
-                    "ms": row["ms"],
-                    "error": row["error"],
-                    "source": row["source"],
-                }
-            )
-        return {"frame": draft.number if draft else 0, "calls": calls}
-
-    def state(self, full: bool) -> p.State:
-        """Return the committed state by key, with who wrote each value."""
-        ex = self.ex
-        cells = ex.cells()
-        keys = sorted(cells)
-        shown = keys if full else keys[:ENTRIES]
-        newest = max((since for _, since in cells.values()), default=0)
-        return {
-            "frame": self._recorded,
-            "total": len(keys),
-            "entries": [
-                {
-                    "key": key,
-                    "value": _text(cells[key][0], full),
-                    "from_frame": cells[key][1],
-                    "changed": cells[key][1] == newest > 1,
-                    "writer": ex.store.reader.writer(ex.execution_id, key, cells[key][1]),
-                }
-                for key in shown
-            ],
-        }
-
-    @property
-    def _draft(self) -> Draft | None:
-        return self.ex.draft
-
-    @property
-    def _recorded(self) -> int:
-        return self.ex.recorded
+        return panes[get.pane]()
 
 
-class _Marks:
-    """How each node of the plan is marked."""
-
-    def __init__(self, before: Tree, changes: Changes, status: dict[str, str]) -> None:
-        self.before = before.index
-        self.added = set(changes.mounted)
-        self.removed = set(changes.unmounted)
-        self.updated = set(changes.updated)
-        self.moved = set(changes.moved)
-        self.status = status
-
-    def is_gone(self, node: TreeNode) -> bool:
-        """Whether it is in the plan no more. One that was mounted anew is shown as what it is now, once."""
-        return node.id in self.removed and node.id not in self.added
-
-    def row(self, node: TreeNode, depth: int, removed: bool) -> p.PlanNode:
-        changes = self._changes(node) if node.id in self.updated and not removed else []
-        change: str = ""
-        if removed:
-            change = "removed"
-        elif node.id in self.added:
-            change = "added"
-        elif changes:
-            change = "changed"
-        elif node.id in self.moved:
-            change = "moved"
-        return {
-            "id": node.id,
-            "parent": node.parent_id,
-            "depth": depth,
-            "type": node.type,
-            "key": node.key,
-            "explicit_id": node.explicit_id,
-            "attrs": xml.attributes(node),
-            "text": None if node.text is None else _cut(node.text),
-            "events": list(node.events),
-            "status": None if removed else self.status.get(node.id),
-            "change": change,  # type: ignore[typeddict-item]  # one of the five above
-            "changes": changes,
-            "children": len(node.children),
-            "source": node.source,
-            "path": node.path,
-        }
-
-    def _changes(self, node: TreeNode) -> list[p.PropChange]:
-        old = dict(xml.attributes(self.before[node.id])) | {"text": self.before[node.id].text or ""}
-        new = dict(xml.attributes(node)) | {"text": node.text or ""}
+def limits() -> list[str]:
+    """Return what this kernel can't do, in words."""
+    kernel = sys.modules.get("ipykernel")
+    version = getattr(kernel, "version_info", (7,))
+    if version[0] < 7:
         return [
-            {"prop": name, "old": _short(old.get(name)), "new": _short(new.get(name))}
-            for name in dict.fromkeys([*old, *new])
-            if old.get(name) != new.get(name)
+            f"This kernel (ipykernel {'.'.join(map(str, version[:2]))}) takes clicks only between cells: while a cell "
+            "runs they wait, Pause too. The kernel's Stop button ends the cell; ipykernel 7 has no such limit."
         ]
+    return []
 
 
-def _rows(nodes: tuple[TreeNode, ...], before: tuple[TreeNode, ...], depth: int, marks: _Marks) -> Iterable[p.PlanNode]:
-    """Yield the rows of siblings and all below them, the removed ones at their old place."""
-    gone = [node for node in before if marks.is_gone(node)]
-    for node in nodes:
-        while gone and gone[0].position <= node.position:
-            yield from _gone(gone.pop(0), depth, marks)
-        yield marks.row(node, depth, removed=False)
-        old = marks.before.get(node.id)
-        yield from _rows(node.children, old.children if old else (), depth + 1, marks)
-    for node in gone:
-        yield from _gone(node, depth, marks)
+def _there(found: Any, what: str) -> Any:
+    if found is None:
+        raise StoreError(f"there is no {what}.")
+    return found
 
 
-def _gone(node: TreeNode, depth: int, marks: _Marks) -> Iterable[p.PlanNode]:
-    yield marks.row(node, depth, removed=True)
-    for child in node.children:
-        if marks.is_gone(child):
-            yield from _gone(child, depth + 1, marks)
+class _Versions:
+    """Counts, by pane, how often what it shows has changed."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[object, ...]] = {}
+        self._count = dict.fromkeys(p.VERSIONED, 0)
+
+    def of(self, signatures: dict[str, tuple[object, ...]]) -> dict[str, int]:
+        """Return the numbers, those whose signature is another one grown."""
+        for pane, signature in signatures.items():
+            last = self._last.get(pane)
+            if last is None or len(last) != len(signature) or not all(map(_same, last, signature)):
+                self._count[pane] += 1
+                # It holds the objects: another one can't get the place of one that is gone.
+                self._last[pane] = signature
+        return dict(self._count)
 
 
-def _write(order: int, write: Write, full: bool) -> p.PendingWrite:
-    known = not (write.op == "delete" or (write.op == "update" and write.status == "queued"))
-    return {
-        "id": write.id,
-        "order": order,
-        "scope": write.scope,
-        "key": write.key,
-        "op": write.op,
-        "old": None if write.old is None else _value_of(write.old, full),
-        "new": _value_of(write.new, full) if known else None,
-        "origin": write.origin,
-        "origin_id": write.origin_id,
-        "node_id": write.node_id,
-        "handler": write.handler,
-        "trigger": write.trigger,
-        "status": write.status,
-    }
-
-
-def _call(call: HandlerCall) -> p.Call:
-    return {
-        "id": call.id,
-        "frame": call.frame,
-        "node_id": call.node_id,
-        "task_id": call.task_id,
-        "event": call.event,
-        "status": call.status,
-        "writes": call.writes,
-        "ms": call.ms,
-        "error": call.error,
-        "source": call.source,
-    }
-
-
-def _value_of(value: object, full: bool) -> p.Value:
-    # A volatile value may be anything; so may what a rolled back update returned.
-    return _text(readable(value), full)
-
-
-def _text(stored: Stored, full: bool) -> p.Value:
-    cut = not full and len(stored.text) > p.VALUE_CHARS
-    return {
-        "text": stored.text[: p.VALUE_CHARS] if cut else stored.text,
-        "chars": len(stored.text),
-        "cut": cut,
-        "type": stored.type,
-    }
-
-
-def _cut(text: str) -> str:
-    text = xml.visible(text)
-    return text if len(text) <= p.VALUE_CHARS else f"{text[: p.VALUE_CHARS]}… ({len(text):,} characters)"
-
-
-def _short(text: str | None) -> str | None:
-    return text if text is None or len(text) <= 200 else f"{text[:200]}…"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def _done(draft: Draft) -> str:
-    match draft.phase:
-        case Phase.SNAPSHOT:
-            return f"because of {', '.join(draft.reason[:3])}"
-        case Phase.RENDER:
-            return _count(len(draft.tree), "node")
-        case Phase.RECONCILE:
-            changes = draft.changes
-            found = [
-                f"{len(ids)} {what}"
-                for what, ids in (
-                    ("mounted", changes.mounted),
-                    ("unmounted", changes.unmounted),
-                    ("updated", changes.updated),
-                    ("moved", changes.moved),
-                )
-                if ids
-            ]
-            return ", ".join(found) or "nothing changed"
-        case Phase.COMMIT:
-            return f"{_count(len(draft.schedule.start), 'task')} to start"
-        case _:
-            return f"{_count(len(draft.calls), 'handler')} fired"
-
-
-def _rest(pending: tuple[Write, ...]) -> str:
-    waiting = sum(1 for write in pending if write.status == "queued")
-    lost = len(pending) - waiting
-    back = f", {_count(lost, 'write')} rolled back" if lost else ""
-    return (f"{_count(waiting, 'write')} pending" if waiting else "nothing is pending") + back
-
-
-def _value(write: Write) -> str:
-    match write.op:
-        case "delete":
-            return " (deleted)"
-        case "update":
-            return " = computed at flush"
-        case _:
-            text = readable(write.new).text
-            return f" = {text if len(text) <= 60 else text[:60] + '…'}"
+def _same(one: object, other: object) -> bool:
+    """Whether both are one object, or equal plain values: a tree is not compared node by node."""
+    return one is other or (isinstance(one, str | int | tuple | float) and one == other)

@@ -1,6 +1,8 @@
-"""What the stepper's front end and the kernel say to each other.
+"""What the stepper's front end and the kernel say to each other: here what the kernel says, ``messages`` has the rest.
 
 Kernel to browser: one synced trait, ``summary`` (small, numbered), and replies as custom messages.
+The cursor (live, or at a recorded frame and phase) is the browser's; each request names it. What is asked of a recorded
+frame comes from the file alone: nothing is executed.
 Browser to kernel: custom messages only, never a trait: ipywidgets' throttle can stop releasing trait syncs
 while a cell awaits (ipykernel 7.4), and clicks would be lost.
 
@@ -10,12 +12,11 @@ Python tests and read by the TypeScript ones, keeps the two from drifting apart.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from typing_extensions import TypedDict
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Raised when a message changes its meaning; the browser says so when it meets another number."""
 
 FIRST_NODES = 500
@@ -24,8 +25,17 @@ FIRST_NODES = 500
 VALUE_CHARS = 2048
 """Characters of one value that are sent before "load all"."""
 
-CommandName = Literal["step_phase", "step_frame", "until_idle", "pause", "stop"]
-PaneName = Literal["plan", "xml", "pending", "handlers", "state"]
+TAIL_CHARS = 2048
+"""Characters of what a running task has streamed last."""
+
+TAILS_CHARS = 8192
+"""Of all running tasks together, in a summary."""
+
+VERSIONED = (
+    "frame", "timeline", "plan", "xml", "pending", "handlers", "state", "tasks", "breakpoints", "output", "problems",
+)  # fmt: skip
+"""Panes that the summary has a version of."""
+Change = Literal["", "added", "removed", "changed", "moved", "remounted"]
 
 
 # ---- kernel to browser -----------------------------------------------------------------------------------------
@@ -43,7 +53,7 @@ class PhaseChip(TypedDict):
 
 
 class Problem(TypedDict):
-    """An error or warning of the frame under the cursor."""
+    """An error or warning."""
 
     kind: str
     """The error's class name, e.g. ``HandlerError``."""
@@ -52,6 +62,53 @@ class Problem(TypedDict):
     phase: str | None
     source: str | None
     """Where in the user's code, e.g. ``report:14:9``."""
+    frame: int
+    """0: of no frame in particular."""
+    advice: str | None
+    """What to do, where the message does not say it."""
+
+
+class RunningTask(TypedDict):
+    """A task under way, or one that waits for a person or its next attempt."""
+
+    task_id: str
+    node_id: str
+    status: str
+    """running, blocked, pending."""
+    reason: str | None
+    """rate_limit, approval, retry …"""
+    attempt: int
+    max_attempts: int
+    started: float | None
+    """Epoch ms."""
+    retry_at: float | None
+    """Epoch ms of the next attempt."""
+    tail: str
+    """The end of what it has streamed; all tails together have at most ``TAILS_CHARS``."""
+
+
+class Question(TypedDict):
+    """What a person is asked."""
+
+    approval_id: str
+    node_id: str
+    kind: str
+    prompt: str
+    options: list[str]
+
+
+class Hit(TypedDict):
+    """A breakpoint's."""
+
+    breakpoint_id: str
+    frame: int
+    phase: str
+    text: str
+    """What happened: ``n changed 1 → 2``."""
+    node_id: str | None
+    log_only: bool
+    at: float
+    """Epoch ms; 0 where it was found in the records."""
 
 
 class Counts(TypedDict):
@@ -62,6 +119,11 @@ class Counts(TypedDict):
     problems: int
     running: int
     """Tasks under way."""
+    tasks: int
+    """All so far."""
+    output: int
+    """Pieces of the frame under way."""
+    breakpoints: int
 
 
 class Summary(TypedDict):
@@ -94,6 +156,22 @@ class Summary(TypedDict):
     """The first 20."""
     error: str | None
     """An error of the stepper itself or of the last command, to be shown in the widget."""
+    recorded: int
+    """The newest frame in the file: a cursor may stand at 1 to this one."""
+    versions: dict[str, int]
+    """By pane: grows when what a live view of it shows may have changed."""
+    running: list[RunningTask]
+    """The first 20."""
+    questions: list[Question]
+    """The first 10."""
+    hit: Hit | None
+    """The breakpoint at which it stands."""
+    breakpoints: int
+    """How many are on."""
+    limits: list[str]
+    """What this kernel can't do, in words."""
+    now: float
+    """Epoch ms when this was made."""
 
 
 class Value(TypedDict):
@@ -106,6 +184,47 @@ class Value(TypedDict):
     cut: bool
     type: str
     """``str``, ``int``, ``list`` … as in the state table."""
+    ref: str | None
+    """Of one that is cut: what the pane ``value`` is asked for."""
+
+
+class FrameHead(TypedDict):
+    """What header, strip and sentence show of a frame."""
+
+    frame: int
+    recorded: bool
+    status: Literal["done", "open", "dry"]
+    """open: under way, or abandoned."""
+    phase: str | None
+    """The phase that is shown."""
+    last_phase: str | None
+    """The last one that there is."""
+    phases: list[PhaseChip]
+    sentence: str
+    reason: list[str]
+    created: float | None
+    counts: dict[str, int]
+    """mounted, unmounted, updated, moved, writes, handlers, problems, output."""
+    hits: list[Hit]
+
+
+class Timeline(TypedDict):
+    """Frames ``since`` to ``to``, column by column. The dense ones have an entry a frame, the others (frame, count)."""
+
+    since: int
+    to: int
+    writes: list[int]
+    handlers: list[int]
+    changes: list[int]
+    """Nodes mounted, unmounted, updated and moved."""
+    ms: list[int]
+    errors: list[tuple[int, int]]
+    hits: list[tuple[int, int]]
+    tasks: list[tuple[int, int]]
+    """That began."""
+    output: list[tuple[int, int]]
+    keys: list[tuple[int, list[str]]]
+    """Up to 3 keys that were written, of the newest 200 frames."""
 
 
 class PropChange(TypedDict):
@@ -133,14 +252,26 @@ class PlanNode(TypedDict):
     events: list[str]
     status: str | None
     """pending, running, succeeded, failed, cancelled … of a runnable or a phase; None for the rest."""
-    change: Literal["", "added", "removed", "changed", "moved"]
-    """Against the frame before."""
+    change: Change
+    """Against the frame before, or the one that is compared with."""
+    moved: bool
+    """It may have changed as well."""
+    why: str | None
+    """Why it was mounted anew, when ``change`` is "remounted"; of the removed node of such a pair, too."""
     changes: list[PropChange]
     """What changed, when ``change`` is "changed"."""
     children: int
     """How many children it has, sent or not."""
     source: str | None
     path: str
+    status_before: str | None
+    """The status in the frame that is compared with, where it was another."""
+    mounted: int
+    """The frame in which it was mounted, if that is this one; else 0."""
+    breakpoints: list[str]
+    """Ids of those on this node."""
+    task_id: str | None
+    """Its newest task."""
 
 
 class Plan(TypedDict):
@@ -148,8 +279,14 @@ class Plan(TypedDict):
     dry: bool
     """True for the dry render before the first frame: nothing was executed or stored."""
     total: int
-    nodes: list[PlanNode]
-    """The first ``FIRST_NODES`` unless ``full`` was asked for; removed ones stand where they were."""
+    """Rows, removed ones too."""
+    version: int
+    """Names this list of rows, for ``Get.known``."""
+    base: int
+    """The frame that the marks compare with; 0 for none."""
+    nodes: list[PlanNode | tuple[int, int]]
+    """The first ``limit`` rows; removed ones stand where they were. (start, count) stands for rows of the list that the
+    browser said it has."""
 
 
 class Xml(TypedDict):
@@ -158,6 +295,16 @@ class Xml(TypedDict):
     text: str
     chars: int
     cut: bool
+    marks: list[tuple[int, str, str]]
+    """(line from 0, change, node id)."""
+
+
+class Reader(TypedDict):
+    """A component that reads a key."""
+
+    component: str
+    path: str
+    node_id: str | None
 
 
 class PendingWrite(TypedDict):
@@ -178,11 +325,23 @@ class PendingWrite(TypedDict):
     """What made it fire, in words."""
     status: str
     """queued, applied, noop, overridden, rolled_back, edited, dropped."""
+    frame: int
+    outcome: str | None
+    """Of a recorded write: what came of it at FLUSH."""
+    conflict: str | None
+    """Which other write of the same key wins, or loses."""
+    noop: bool
+    """It sets the value that is there already."""
+    readers: list[Reader]
+    """Who reads the key; the first 10."""
+    edited: str | None
+    """What a person did to it."""
 
 
 class Pending(TypedDict):
     frame: int
     writes: list[PendingWrite]
+    editable: bool
 
 
 class Call(TypedDict):
@@ -197,15 +356,42 @@ class Call(TypedDict):
     error: str | None
     """The traceback, when it raised."""
     source: str | None
+    seq: int
+    """Its place in the frame, from 1."""
+    phase: str
+    trigger: str
+    """What made it fire, in words."""
+
+
+class NeverFired(TypedDict):
+    """A handler of the plan that was not called so far."""
+
+    node_id: str
+    event: str
+    type: str
+    source: str | None
+    why: str
 
 
 class Handlers(TypedDict):
     frame: int
     calls: list[Call]
     """Newest frame first, within a frame in the order in which they fired; the last 200."""
+    never: list[NeverFired]
+
+
+class Version(TypedDict):
+    """A value that a key had."""
+
+    frame: int
+    """The first frame that read it."""
+    value: str
+    """At most 60 characters of its JSON."""
+    writer: str | None
 
 
 class StateEntry(TypedDict):
+    scope: str
     key: str
     value: Value
     from_frame: int
@@ -214,13 +400,219 @@ class StateEntry(TypedDict):
     """True when the newest flush changed it."""
     writer: str | None
     """Who wrote it last, in words: ``on_finished of notes``, ``operator``, ``init``."""
+    writer_node: str | None
+    writer_id: str | None
+    """The handler call, effect run or task."""
+    old: Value | None
+    """The value before."""
+    readers: list[Reader]
+    history: list[Version]
+    """Newest first, at most 5."""
 
 
 class State(TypedDict):
     frame: int
     total: int
     entries: list[StateEntry]
-    """The first 500 by key unless ``full`` was asked for."""
+    """The first ``limit`` by key, and all that changed."""
+
+
+class TaskRow(TypedDict):
+    task_id: str
+    node_id: str
+    type: str | None
+    iteration: int | None
+    """Of the loop that it stands in."""
+    attempt: int
+    max_attempts: int
+    status: str
+    reason: str | None
+    frame: int
+    """In which it began."""
+    settled_frame: int | None
+    started: float | None
+    ended: float | None
+    retry_at: float | None
+    requests: int | None
+    tokens: int | None
+    cost_usd: float | None
+    tools: int
+    """How many tool calls."""
+    tail: str
+    error: str | None
+    """The first line."""
+    can: list[str]
+    """cancel, retry, answer; nothing in a recorded frame."""
+    options: list[str]
+    """Of an approval that waits."""
+
+
+class Tasks(TypedDict):
+    frame: int
+    now: float
+    tasks: list[TaskRow]
+    """Newest first, 200."""
+
+
+class ToolCall(TypedDict):
+    id: int
+    tool: str
+    turn: int
+    attempt: int
+    status: str
+    input: Value
+    output: Value | None
+    ms: float | None
+    error: str | None
+
+
+class ModelCall(TypedDict):
+    turn: int
+    attempt: int
+    model: str
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_usd: float | None
+    ms: float
+    error: str | None
+    response: Value | None
+
+
+class Task(TaskRow):
+    prompt: Value | None
+    result: Value | None
+    trace: str | None
+    source: str | None
+    question: str | None
+    choice: str | None
+    comment: str | None
+    tool_calls: list[ToolCall]
+    model_calls: list[ModelCall]
+
+
+class Breakpoint(TypedDict):
+    id: str
+    kind: str
+    target: str | None
+    event: str | None
+    value: str | None
+    when: str | None
+    once: bool
+    enabled: bool
+    log_only: bool
+    hits: int
+    after: int
+    text: str
+    error: str | None
+    """Why its expression could not be computed, last."""
+
+
+class Breakpoints(TypedDict):
+    breakpoints: list[Breakpoint]
+    hits: list[Hit]
+    """Newest first, 200."""
+
+
+class Printed(TypedDict):
+    id: int
+    """0 while it is not in the file."""
+    frame: int
+    phase: str | None
+    """None: a task printed it, whatever the frame was doing."""
+    node_id: str | None
+    where: str
+    """``Report``, ``on_finished of notes``, ``task notes``."""
+    stream: str
+    text: str
+    cut: bool
+    ref: str | None
+    at: float
+
+
+class Output(TypedDict):
+    frame: int
+    total: int
+    entries: list[Printed]
+    """Oldest first, the last ``limit`` of them."""
+
+
+class Problems(TypedDict):
+    frame: int
+    total: int
+    problems: list[Problem]
+    """Newest frame first."""
+
+
+class NodeProp(TypedDict):
+    name: str
+    value: Value
+
+
+class NodeEvent(TypedDict):
+    event: str
+    calls: int
+    last: str | None
+
+
+class NodeRead(TypedDict):
+    key: str
+    scope: str
+    value: Value | None
+    from_frame: int
+    writer: str | None
+    writer_node: str | None
+
+
+class NodeDetail(TypedDict):
+    id: str
+    path: str
+    type: str
+    key: str | None
+    explicit_id: bool
+    source: str | None
+    mounted: int
+    status: str | None
+    change: Change
+    changes: list[PropChange]
+    why: str | None
+    removed: bool
+    props: list[NodeProp]
+    text: Value | None
+    """All text in it: the prompt of an agent."""
+    events: list[NodeEvent]
+    task: TaskRow | None
+    component: str | None
+    """The one that rendered it."""
+    reads: list[NodeRead]
+    """What that component reads."""
+    breakpoints: list[str]
+
+
+class Found(TypedDict):
+    kind: str
+    """node, key, handler, task, output."""
+    id: str
+    label: str
+    frame: int
+    node_id: str | None
+
+
+class Search(TypedDict):
+    total: int
+    found: list[Found]
+
+
+class LastChange(TypedDict):
+    found: PendingWrite | None
+    before: tuple[int, int] | None
+    """To be given back to go further."""
+    text: str
+
+
+class HitFound(TypedDict):
+    found: Hit | None
+    before: tuple[int, int] | None
+    text: str
 
 
 class Reply(TypedDict):
@@ -229,8 +621,19 @@ class Reply(TypedDict):
     pane: str
     seq: int
     """The summary's ``seq`` when this was read."""
-    data: Plan | Xml | Pending | Handlers | State | None
+    at: int | None
+    phase: str | None
+    """As they were asked for."""
+    data: Any  # Any: the pane's type, as in PANES
     error: str | None
+
+
+PANES: dict[str, Any] = {  # Any: TypedDicts
+    "frame": FrameHead, "timeline": Timeline, "plan": Plan, "xml": Xml, "pending": Pending, "handlers": Handlers,
+    "state": State, "tasks": Tasks, "task": Task, "breakpoints": Breakpoints, "output": Output, "problems": Problems,
+    "node": NodeDetail, "value": Value, "search": Search, "last_change": LastChange, "hit": HitFound,
+}  # fmt: skip
+"""What each pane's reply holds."""
 
 
 class Ack(TypedDict):
@@ -251,37 +654,5 @@ class Done(TypedDict):
     name: str
     ok: bool
     error: str | None
-
-
-# ---- browser to kernel -----------------------------------------------------------------------------------------
-
-
-class _Message(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Hello(_Message):
-    """A view was opened, or saw a gap in ``seq``: the kernel pushes a fresh summary."""
-
-    type: Literal["hello"]
-    protocol: int
-
-
-class Command(_Message):
-    type: Literal["command"]
-    id: str
-    name: CommandName
-
-
-class Get(_Message):
-    type: Literal["get"]
-    id: str
-    pane: PaneName
-    full: bool = False
-    """Everything, uncut: "load all", and copying the XML."""
-
-
-Message = Annotated[Hello | Command | Get, Field(discriminator="type")]
-
-incoming: TypeAdapter[Hello | Command | Get] = TypeAdapter(Message)
-"""Checks a message of the browser's; raises ``pydantic.ValidationError``."""
+    result: str | None
+    """Of ``break_add``: the breakpoint's id."""

@@ -13,28 +13,27 @@ from .panes import View
 
 def as_text(view: View) -> str:
     """Return the execution in a few lines: how it stands, the sentence, the plan, what is pending."""
-    _, tree, _, _, dry = view.tree
+    moment = view.moment
     lines = [
         repr(view.ex),
         view.sentence(),
         "",
-        *(["Dry render; nothing was executed:"] if dry else []),
-        visible(tree.xml),
+        *(["Dry render; nothing was executed:"] if moment.dry else []),
+        visible(moment.tree.xml),
     ]
-    lines += [f"pending: {write_line(write)}" for write in view.ex.pending]
+    lines += [f"pending: {visible(write_line(write))}" for write in view.ex.pending]
     return "\n".join(lines)
 
 
 def as_html(view: View) -> str:
     """Return the execution as static HTML: nothing in it runs, and nothing of a model's or the user's is markup."""
-    _, tree, _, _, dry = view.tree
-    ex = view.ex
-    note = "Dry render: nothing was executed." if dry else ""
+    moment, ex = view.moment, view.ex
+    note = "Dry render: nothing was executed." if moment.dry else ""
     return _section(
         f"smithers_nb: {ex.name}, {ex.status}, frame {ex.recorded}",
         view.sentence(),
         note,
-        tree.xml,
+        moment.tree.xml,
         ex.pending,
         [f"{call.event} of {call.node_id}: {call.status}" for call in (ex.frame.handlers if ex.frame else ())],
     )
@@ -44,8 +43,8 @@ def frame_text(frame: Frame) -> str:
     """Return a frame as text: reason, XML, handler calls, pending writes, problems."""
     lines = [repr(frame), f"because of: {', '.join(frame.reason)}", "", visible(frame.xml), ""]
     lines += [f"handler: {call.event} of {call.node_id}: {call.status}" for call in frame.handlers]
-    lines += [f"{_standing(write)}: {write_line(write)}" for write in frame.pending]
-    lines += [f"problem: {problem.kind}: {problem.message}" for problem in frame.problems]
+    lines += [f"{_standing(write)}: {visible(write_line(write))}" for write in frame.pending]
+    lines += [f"problem: {problem.kind}: {visible(problem.message)}" for problem in frame.problems]
     return "\n".join(lines).rstrip()
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 import traceback
-from collections.abc import Callable, Coroutine
+from collections import deque
+from collections.abc import Coroutine
 from importlib.resources import files
+from time import monotonic
 from typing import Any
 
 import anywidget
@@ -17,14 +19,22 @@ from ..bridge import engine
 from ..errors import SmithersError
 from ..execution import Execution
 from ..nodes.tree import EMPTY
+from . import messages as m
 from . import protocol as p
+from .commands import moved, steered
 from .panes import View
 from .static_view import as_html, as_text
 
 logger = logging.getLogger(__name__)
 
 PUSH_S = 0.1
-"""At most one summary in this time: jupyter_server drops messages when it is flooded."""
+"""What happens in this time makes one summary."""
+
+PUSHES = 10
+"""At most so many summaries a second: jupyter_server drops messages when it is flooded."""
+
+REMEMBERED = 256
+"""Commands whose id is remembered: one that comes twice is done once."""
 
 _static = files("smithers_nb.notebook") / "static"
 
@@ -47,8 +57,11 @@ class Stepper(anywidget.AnyWidget):
         self._seq = 0
         self._busy: str | None = None
         self._error: str | None = None
+        self._error_at: object = None
         self._lock = threading.RLock()
         self._due = False
+        self._pushed: deque[float] = deque(maxlen=PUSHES)
+        self._taken: deque[str] = deque(maxlen=REMEMBERED)
         self._view = View(execution, execution.preview() if execution.frame is None else EMPTY)
         super().__init__(summary=self._summary())
         self.on_msg(self._received)
@@ -58,7 +71,14 @@ class Stepper(anywidget.AnyWidget):
 
     def _summary(self) -> p.Summary:
         self._seq += 1
+        if self._error is not None and self._error_at != self._place:
+            self._error = None  # The execution went on.
         return self._view.summary(self._seq, self._busy, self._error)
+
+    @property
+    def _place(self) -> object:
+        draft = self._ex.draft
+        return (draft.number, draft.phase, self._ex.recorded) if draft is not None else None
 
     def _changed(self) -> None:
         """Something happened: push soon, but not more often than ``PUSH_S``. On the engine's thread."""
@@ -67,8 +87,14 @@ class Stepper(anywidget.AnyWidget):
             engine.loop.call_later(PUSH_S, self._push)
 
     def _push(self) -> None:
-        """Send a fresh summary now; from any thread."""
+        """Send a fresh summary now, or as soon as there may be another; from any thread."""
         with self._lock:
+            wait = 1.0 - (monotonic() - self._pushed[0]) if len(self._pushed) == PUSHES else 0.0
+            if wait > 0:
+                self._due = True
+                engine.do(lambda: engine.loop.call_later(wait, self._push))
+                return
+            self._pushed.append(monotonic())
             self._due = False
             try:
                 self.summary = dict(self._summary())
@@ -87,80 +113,90 @@ class Stepper(anywidget.AnyWidget):
     def _received(self, _widget: object, content: object, _buffers: object) -> None:
         """Take a message. An exception here would be seen nowhere, so it is shown in the widget."""
         try:
-            self._handle(p.incoming.validate_python(content))
+            self._handle(m.incoming.validate_python(content))
         except ValidationError as error:
             self._show(f"the browser sent a message that this kernel does not know: {error.errors()[0]['msg']}")
         except Exception as error:  # noqa: BLE001  # the widget is the only place where it can be seen
             self._show("".join(traceback.format_exception(error)))
 
-    def _handle(self, message: p.Hello | p.Command | p.Get) -> None:
+    def _handle(self, message: m.Hello | m.Move | m.Steering | m.Get) -> None:
         match message:
-            case p.Hello():
+            case m.Hello():
                 self._push()
-            case p.Get():
+            case m.Get():
                 self.send(self._reply(message))
-            case p.Command(name="pause"):
+            case _ if message.id in self._taken:
+                self._acknowledge(message, "it was taken already")
+            case m.Move(name="pause"):
+                self._take(message)
                 self._ex.pause()
-                self._acknowledge(message)
                 self._done(message, None)
-            case p.Command(name="stop"):
-                self._acknowledge(message)
+            case m.Move(name="stop"):
+                self._take(message)
                 self._run(message, self._ex.stop_soon())
-            case p.Command():
-                self._command(message)
+            case m.Move():
+                self._move(message)
+            case _:
+                self._take(message)
+                self._run(message, steered(self._ex, message))
 
-    def _command(self, message: p.Command) -> None:
+    def _move(self, message: m.Move) -> None:
         with self._lock:
             if self._busy is not None:
-                why = f"{self._busy.replace('_', ' ')} is still under way"
-                self.send({"type": "ack", "id": message.id, "name": message.name, "accepted": False, "why": why})
+                self._acknowledge(message, f"{self._busy.replace('_', ' ')} is still under way")
                 return
             self._busy = message.name
             self._error = None
-        self._acknowledge(message)
-        self._push()
-        moves: dict[str, Callable[[], Coroutine[Any, Any, object]]] = {
-            "step_phase": self._ex.step_phase,
-            "step_frame": self._ex.step,
-            "until_idle": self._ex.run,
-        }
-        self._run(message, moves[message.name]())
+        self._take(message)
+        engine.do(self._changed)
+        self._run(message, moved(self._ex, message.name))
 
-    def _run(self, message: p.Command, work: Coroutine[Any, Any, object]) -> None:
-        def done(_result: object, error: BaseException | None) -> None:
-            if message.name != "stop":
+    def _run(self, message: m.Move | m.Steering, work: Coroutine[Any, Any, object]) -> None:
+        def done(result: object, error: BaseException | None) -> None:
+            moves = isinstance(message, m.Move) and message.name != "stop"
+            if moves:
                 self._busy = None
-            self._error = None if error is None else _words(error)
-            self._done(message, self._error)
+            words = None if error is None else _words(error)
+            if words is None or isinstance(message, m.Move):
+                self._error, self._error_at = words, self._place
+            self._done(message, words, result if isinstance(result, str) else None)
 
         engine.soon(work, done)
 
-    def _acknowledge(self, message: p.Command) -> None:
-        self.send({"type": "ack", "id": message.id, "name": message.name, "accepted": True, "why": ""})
+    def _take(self, message: m.Move | m.Steering) -> None:
+        self._taken.append(message.id)
+        self._acknowledge(message)
 
-    def _done(self, message: p.Command, error: str | None) -> None:
+    def _acknowledge(self, message: m.Move | m.Steering, why: str = "") -> None:
+        self.send({"type": "ack", "id": message.id, "name": message.name, "accepted": not why, "why": why})
+
+    def _done(self, message: m.Move | m.Steering, error: str | None, result: str | None = None) -> None:
         self._push()
-        self.send({"type": "done", "id": message.id, "name": message.name, "ok": error is None, "error": error})
+        ok = error is None
+        self.send({"type": "done", "id": message.id, "name": message.name, "ok": ok, "error": error, "result": result})
 
-    def _reply(self, get: p.Get) -> p.Reply:
-        view = self._view
-        panes: dict[str, Callable[[], Any]] = {
-            "plan": lambda: view.plan(get.full),
-            "xml": lambda: view.xml(get.full),
-            "pending": lambda: view.pending(get.full),
-            "handlers": view.handlers,
-            "state": lambda: view.state(get.full),
-        }
+    def _reply(self, get: m.Get) -> p.Reply:
         data, error = None, None
         try:
-            data = panes[get.pane]()
+            data = self._view.pane(get)
+        except SmithersError as failure:
+            error = _words(failure)
         except Exception as failure:
             logger.exception("the %s pane of %s could not be read", get.pane, self._ex.name)
             error = _words(failure)
-        return {"type": "reply", "id": get.id, "pane": get.pane, "seq": self._seq, "data": data, "error": error}
+        return {
+            "type": "reply",
+            "id": get.id,
+            "pane": get.pane,
+            "seq": self._seq,
+            "at": get.at,
+            "phase": get.phase,
+            "data": data,
+            "error": error,
+        }
 
     def _show(self, error: str) -> None:
-        self._error = error
+        self._error, self._error_at = error, self._place
         self._push()
 
     # ---- without a browser -------------------------------------------------------------------------------------
@@ -175,4 +211,6 @@ def _words(error: BaseException) -> str:
     """Return an error as the widget shows it: ours in its own words, another with its traceback."""
     if isinstance(error, SmithersError):
         return f"{type(error).__name__}: {error}"
+    if type(error) is ValueError:  # Ours, too: what was given is wrong.
+        return str(error)
     return "".join(traceback.format_exception(error)) or type(error).__name__

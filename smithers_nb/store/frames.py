@@ -155,7 +155,7 @@ class DataFrames:
 
     @property
     def breakpoints(self) -> pd.DataFrame:
-        """One row per breakpoint: kind, target, condition, once, enabled, log_only, hits."""
+        """One row per breakpoint: kind, target, event, value, condition, once, enabled, log_only, after, hits."""
         return self._table("breakpoints")
 
     def state_at(self, frame: int) -> pd.DataFrame:

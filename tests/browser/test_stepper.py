@@ -5,32 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import expect
 
 from tests.browser.lab import Lab
-
-REPORT = """%%smithers report
-topic = "tidal energy"
-
-@component
-def Report(ctx):
-    notes = ctx.state.get("notes")
-    return (
-        <Fragment>
-            <Phase name="research">
-                <Claude id="notes" model={scripted("1. tides 2. turbines")}
-                        on_finished={lambda r: ctx.state.set("notes", r.output)}>
-                    Give two notes on {topic}.
-                </Claude>
-            </Phase>
-            <Phase name="write">
-                <Claude id="draft" model={scripted("A short draft.")}
-                        on_finished={lambda r: ctx.state.set("draft", r.output)}>
-                    Write it up: {notes}
-                </Claude>
-            </Phase>
-        </Fragment>
-    )"""
+from tests.browser.stepping import HOSTILE, REPORT, Stepper
 
 LOOK = """import json
 print(json.dumps({
@@ -41,39 +19,6 @@ print(json.dumps({
     "frames": report.df.frames["frame"].tolist(), "tasks": report.df.tasks["node_id"].tolist(),
     "nodes": sorted(report.df.nodes["node_id"].unique().tolist()),
 }))"""
-
-HOSTILE = '<img src=x onerror=alert(1)></script><b>bold</b> & "q" {{7*7}} [x](http://x.invalid/y)'
-
-
-class Stepper:
-    """The stepper on the page, by its accessible names."""
-
-    def __init__(self, page: Page, name: str) -> None:
-        self.page = page
-        self.region = page.get_by_role("region", name=f"Stepper {name}", exact=True)
-
-    def button(self, name: str) -> Locator:
-        return self.region.get_by_role("button", name=name, exact=True)
-
-    def tab(self, name: str) -> None:
-        self.region.get_by_role("tab", name=name).click()
-
-    def wait(self, **data: object) -> None:
-        """Wait until the region's data attributes have these values."""
-        for name, value in data.items():
-            expect(self.region).to_have_attribute(f"data-{name}", str(value), timeout=20_000)
-
-    @property
-    def sentence(self) -> str:
-        return self.region.get_by_role("status", name="Stepper status").inner_text()
-
-    def step(self, frame: int) -> None:
-        self.button("Step frame").click()
-        self.wait(frame=frame, phase="EFFECTS", status="paused")
-
-    def xml(self) -> str:
-        self.tab("XML")
-        return self.region.get_by_label("Plan XML").inner_text()
 
 
 def looked(lab: Lab, cell: int) -> dict:

@@ -153,6 +153,7 @@ def test_an_equal_vol_value_makes_no_frame(one: Any, other: Any, same: bool, run
     assert ex.df.transitions.status.iloc[-1] == ("noop" if same else "applied")
 
 
+@pytest.mark.filterwarnings("ignore::smithers_nb.errors.AppChangedWarning")
 def test_vol_is_empty_after_a_resume(run_of: Any, resumed: Any) -> None:
     ex = run_handler(run_of, lambda ctx: ctx.vol.set("x", {1}))
     ex.close()
@@ -427,7 +428,7 @@ def test_a_query_gives_dicts_in_components_handlers_tasks_and_in_the_notebook(ru
 
 
 REFUSED = [
-    "INSERT INTO state SELECT * FROM state",
+    "INSERT INTO loops SELECT * FROM loops",
     "DELETE FROM state",
     "DROP TABLE state",
     "PRAGMA user_version = 7",

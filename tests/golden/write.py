@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from smithers_nb import Claude, Execution, Fragment, Phase, Task, component, scripted
+from smithers_nb.notebook import messages as m
 from smithers_nb.notebook import protocol as p
 from smithers_nb.notebook.panes import View
 
@@ -30,6 +31,7 @@ def Report(ctx):
 
 
 def _note(ctx: Any, result: Any) -> None:
+    print("noted", result.output)
     ctx.state.set("notes", result.output)
     ctx.state.update("count", lambda n: (n or 0) + 1)
     ctx.state.delete("old")
@@ -47,41 +49,144 @@ def _lose(ctx: Any) -> None:
 def messages() -> dict[str, Any]:
     """Return a summary, replies of every pane, commands' answers, and what the browser sends; with fixed times and ids."""
     with tempfile.TemporaryDirectory() as folder:
-        with Execution(Report, name="report", store=Path(folder) / "golden.db", state={"old": [1]}) as ex:
+        state = {"old": [1], "long": "x" * 3000}
+        with Execution(Report, name="report", store=Path(folder) / "golden.db", state=state) as ex:
             view = View(ex, ex.preview())
-            dry = _reply(view, "plan", 1)
+            asked = _Asked(view)
+            asked("plan")
+            ex.breakpoints.add(key="notes")
+            ex.breakpoints.add(when="state.count > 0", log=True)
+            ex.breakpoints.add(node="more", event="finished", once=True, hits=2)
             ex.run_sync(until=lambda frame: bool(frame.handlers))
-            replies = [
-                dry,
-                *(_reply(view, pane, n) for n, pane in enumerate(("plan", "xml", "pending", "handlers"), 2)),
-            ]
+            for pane in ("plan", "xml", "pending", "handlers"):
+                asked(pane)
+            ex.run_sync()
+            hit = view.summary(6, None, None)
             ex.run_sync(until=lambda frame: bool(frame.handlers))
             summary = view.summary(7, None, None)
-            replies += [_reply(view, pane, n) for n, pane in enumerate(("plan", "pending", "state", "handlers"), 6)]
-        replies.append(
-            {"type": "reply", "id": "r10", "pane": "xml", "seq": 8, "data": None, "error": "StoreError: gone"}
-        )
+            plan = asked("plan")
+            asked("plan", known=plan["version"])
+            for pane in (
+                "frame",
+                "timeline",
+                "pending",
+                "state",
+                "handlers",
+                "tasks",
+                "breakpoints",
+                "output",
+                "problems",
+            ):
+                asked(pane)
+            asked("task", of="notes@1")
+            asked("node", of="notes")
+            asked("value", of=json.dumps(["cell", "state", "long"]), limit=10)
+            asked("search", of="notes")
+            asked("last_change", of="notes")
+            asked("hit")
+            for pane in ("frame", "plan", "pending", "handlers", "state"):
+                asked(pane, at=2, phase="FLUSH")
+            asked("plan", at=3, base=1)
+            asked("xml", at=3)
+            replies = asked.replies
+    replies.append(
+        _reply("r0", m.incoming.validate_python({"type": "get", "id": "r0", "pane": "xml"}), None, "StoreError: gone")
+    )
     return _fixed(
         {
             "summary": summary,
+            "hit": hit,
             "replies": replies,
             "answers": [
                 {"type": "ack", "id": "c1", "name": "step_frame", "accepted": True, "why": ""},
-                {"type": "done", "id": "c1", "name": "step_frame", "ok": False, "error": "ComponentError: …"},
+                {
+                    "type": "done",
+                    "id": "c1",
+                    "name": "step_frame",
+                    "ok": False,
+                    "error": "ComponentError: …",
+                    "result": None,
+                },
+                {"type": "done", "id": "c2", "name": "break_add", "ok": True, "error": None, "result": "b1"},
             ],
             "messages": [
                 {"type": "hello", "protocol": p.PROTOCOL},
-                *({"type": "command", "id": "c1", "name": name} for name in get_args(p.CommandName)),
-                *({"type": "get", "id": "r1", "pane": pane, "full": False} for pane in get_args(p.PaneName)),
+                *({"type": "command", "id": "c1", "name": name} for name in get_args(m.MoveName)),
+                {"type": "command", "id": "c2", "name": "edit_pending", "write": "4w2", "value": '"other"'},
+                {"type": "command", "id": "c2", "name": "drop_pending", "write": "4w2"},
+                {"type": "command", "id": "c2", "name": "cancel", "node": "notes"},
+                {"type": "command", "id": "c2", "name": "retry", "node": "notes"},
+                {
+                    "type": "command",
+                    "id": "c2",
+                    "name": "answer",
+                    "approval": "ok@1",
+                    "choice": "deny",
+                    "comment": "no",
+                },
+                {
+                    "type": "command",
+                    "id": "c2",
+                    "name": "break_add",
+                    "kind": "key",
+                    "target": "n",
+                    "event": "equals",
+                    "value": "3",
+                },
+                {
+                    "type": "command",
+                    "id": "c2",
+                    "name": "break_add",
+                    "kind": "expression",
+                    "when": "state.n > 3",
+                    "once": True,
+                },
+                {"type": "command", "id": "c2", "name": "break_check", "when": "state.n >"},
+                {"type": "command", "id": "c2", "name": "break_remove", "breakpoint": "b1"},
+                {"type": "command", "id": "c2", "name": "break_change", "breakpoint": "b1", "enabled": False},
+                *({"type": "get", "id": "r1", "pane": pane} for pane in get_args(m.PaneName)),
+                {
+                    "type": "get",
+                    "id": "r1",
+                    "pane": "plan",
+                    "at": 3,
+                    "phase": "RENDER",
+                    "base": 1,
+                    "known": 4,
+                    "limit": 500,
+                },
             ],
         }
     )
 
 
-def _reply(view: View, pane: str, number: int) -> dict[str, Any]:
-    read = getattr(view, pane)
-    data = read() if pane == "handlers" else read(False)
-    return {"type": "reply", "id": f"r{number}", "pane": pane, "seq": 7, "data": data, "error": None}
+class _Asked:
+    """Asks as the browser would, and keeps the replies."""
+
+    def __init__(self, view: View) -> None:
+        self.view = view
+        self.replies: list[dict[str, Any]] = []
+
+    def __call__(self, pane: str, **options: Any) -> Any:
+        id = f"r{len(self.replies) + 1}"
+        get = m.incoming.validate_python({"type": "get", "id": id, "pane": pane, **options})
+        data = self.view.pane(get)
+        self.replies.append(_reply(id, get, data, None))
+        return data
+
+
+def _reply(id: str, get: Any, data: Any, error: str | None) -> dict[str, Any]:
+    at, phase = get.at, get.phase
+    return {
+        "type": "reply",
+        "id": id,
+        "pane": get.pane,
+        "seq": 7,
+        "at": at,
+        "phase": phase,
+        "data": data,
+        "error": error,
+    }
 
 
 def _fixed(value: Any) -> Any:
@@ -95,10 +200,14 @@ def _fixed(value: Any) -> Any:
 
 def _fixed_field(key: str, value: Any) -> Any:
     if key == "ms" and value is not None:
-        return 0.5
+        return [1 for _ in value] if isinstance(value, list) else 0.5
+    if key in ("at", "now", "started", "ended", "created", "retry_at") and isinstance(value, float):
+        return 1700000000000.5
     if key == "execution_id":
         return "0123456789ab"
-    if key == "error" and isinstance(value, str) and "Traceback" in value:
+    if key == "response" and value is not None:
+        return {**value, "text": '{"parts": []}', "chars": 13}
+    if key in ("error", "trace") and isinstance(value, str) and "Traceback" in value:
         return "Traceback (most recent call last):\n  …\n" + value.strip().rpartition("\n")[2]
     return _fixed(value)
 

@@ -7,6 +7,7 @@ import json
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from smithers_nb.notebook import messages as m
 from smithers_nb.notebook import protocol as p
 from tests.golden import write
 
@@ -17,11 +18,14 @@ def test_the_golden_messages_are_what_the_kernel_sends():
 
 def test_every_golden_message_has_the_declared_type():
     golden = json.loads(write.FILE.read_text(encoding="utf-8"))
-    TypeAdapter(p.Summary).validate_python(golden["summary"])
+    for summary in (golden["summary"], golden["hit"]):
+        TypeAdapter(p.Summary).validate_python(summary)
     for reply in golden["replies"]:
         TypeAdapter(p.Reply).validate_python(reply)
+        if reply["data"] is not None:
+            TypeAdapter(p.PANES[reply["pane"]]).validate_python(reply["data"])
     for message in golden["messages"]:
-        p.incoming.validate_python(message)
+        m.incoming.validate_python(message)
     for answer in golden["answers"]:
         TypeAdapter(p.Ack | p.Done).validate_python(answer)
 
@@ -40,4 +44,4 @@ def test_every_golden_message_has_the_declared_type():
 )
 def test_a_message_that_is_not_in_the_protocol_is_refused(message):
     with pytest.raises(ValidationError):
-        p.incoming.validate_python(message)
+        m.incoming.validate_python(message)

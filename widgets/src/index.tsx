@@ -1,7 +1,13 @@
 import { render } from "preact";
 import { type Channel, Client } from "./model/client";
 import { Stepper } from "./views/stepper";
-import "./stepper.css";
+import "./styles/base.css";
+import "./styles/controls.css";
+import "./styles/plan.css";
+import "./styles/grids.css";
+import "./styles/details.css";
+// Last: it overrides.
+import "./styles/widths.css";
 
 interface View {
   readonly model: Channel;

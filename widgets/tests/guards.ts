@@ -4,7 +4,7 @@
  */
 
 import type * as P from "../src/model/protocol";
-import { COMMANDS, PANES } from "../src/model/protocol";
+import { BREAKPOINT_KINDS, VERSIONED as P_VERSIONED, PANES } from "../src/model/protocol";
 
 /** Returns what is wrong, as "path: why". */
 type Guard<_T> = (value: unknown, path: string) => string[];
@@ -44,6 +44,23 @@ const pair: Guard<readonly [string, string]> = (value, path) =>
     ? list(text)(value, path)
     : [`${path}: expected a pair`];
 
+/** A field that the browser may leave out. */
+interface Optional<T> {
+  (value: unknown, path: string): string[];
+  readonly optional: true;
+  readonly of?: T;
+}
+
+const optional = <T>(guard: Guard<T>): Optional<T> =>
+  Object.assign((value: unknown, path: string) => guard(value, path), { optional: true as const });
+
+const numbers = (value: unknown, path: string): string[] => list(whole)(value, path);
+
+const span: Guard<readonly [number, number]> = (value, path) =>
+  Array.isArray(value) && value.length === 2
+    ? numbers(value, path)
+    : [`${path}: expected two numbers`];
+
 function object<T>(fields: Fields<T>): Guard<T> {
   return (value, path) => {
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
@@ -56,7 +73,9 @@ function object<T>(fields: Fields<T>): Guard<T> {
       ...entries.flatMap(([key, guard]) =>
         key in value
           ? guard((value as Record<string, unknown>)[key], `${path}.${key}`)
-          : [`${path}.${key}: missing`],
+          : "optional" in guard
+            ? []
+            : [`${path}.${key}: missing`],
       ),
     ];
   };
@@ -82,6 +101,42 @@ const problem = object<P.Problem>({
   node_id: nullable(text),
   phase: nullable(text),
   source: nullable(text),
+  frame: whole,
+  advice: nullable(text),
+});
+
+const hit = object<P.Hit>({
+  breakpoint_id: text,
+  frame: whole,
+  phase: text,
+  text,
+  node_id: nullable(text),
+  log_only: flag,
+  at: number,
+});
+
+const versions: Guard<P.Versions> = object(
+  Object.fromEntries(P_VERSIONED.map((pane) => [pane, whole])) as Fields<P.Versions>,
+);
+
+const runningTask = object<P.RunningTask>({
+  task_id: text,
+  node_id: text,
+  status: text,
+  reason: nullable(text),
+  attempt: whole,
+  max_attempts: whole,
+  started: nullable(number),
+  retry_at: nullable(number),
+  tail: text,
+});
+
+const question = object<P.Question>({
+  approval_id: text,
+  node_id: text,
+  prompt: text,
+  options: list(text),
+  kind: text,
 });
 
 const counts = object<P.Counts>({
@@ -91,6 +146,9 @@ const counts = object<P.Counts>({
   state: whole,
   problems: whole,
   running: whole,
+  output: whole,
+  tasks: whole,
+  breakpoints: whole,
 });
 
 const sevenChips: Guard<readonly P.PhaseChip[]> = (value, path) => [
@@ -126,9 +184,20 @@ export const summaryGuard = object<P.Summary>({
   cost_usd: nullable(number),
   problems: list(problem),
   error: nullable(text),
+  recorded: whole,
+  versions,
+  running: list(runningTask),
+  questions: list(question),
+  hit: nullable(hit),
+  breakpoints: whole,
+  limits: list(text),
+  now: number,
 });
 
-const value = object<P.Value>({ text, chars: whole, cut: flag, type: text });
+const value = object<P.Value>({ text, chars: whole, cut: flag, type: text, ref: nullable(text) });
+const change = oneOf<P.Change>("", "added", "removed", "changed", "moved", "remounted");
+const propChange = object<P.PropChange>({ prop: text, old: nullable(text), new: nullable(text) });
+const sparse = list(span);
 
 const planNode = object<P.PlanNode>({
   id: text,
@@ -141,12 +210,23 @@ const planNode = object<P.PlanNode>({
   text: nullable(text),
   events: list(text),
   status: nullable(text),
-  change: oneOf("", "added", "removed", "changed", "moved"),
-  changes: list(object<P.PropChange>({ prop: text, old: nullable(text), new: nullable(text) })),
+  change,
+  changes: list(propChange),
   children: whole,
   source: nullable(text),
   path: text,
+  moved: flag,
+  why: nullable(text),
+  status_before: nullable(text),
+  mounted: whole,
+  breakpoints: list(text),
+  task_id: nullable(text),
 });
+
+const planRow: Guard<P.PlanNode | readonly [number, number]> = (row, path) =>
+  Array.isArray(row) ? span(row, path) : planNode(row, path);
+
+const reader = object<P.Reader>({ component: text, path: text, node_id: nullable(text) });
 
 const pendingWrite = object<P.PendingWrite>({
   id: text,
@@ -162,6 +242,12 @@ const pendingWrite = object<P.PendingWrite>({
   handler: nullable(text),
   trigger: text,
   status: text,
+  frame: whole,
+  outcome: nullable(text),
+  conflict: nullable(text),
+  noop: flag,
+  readers: list(reader),
+  edited: nullable(text),
 });
 
 const call = object<P.Call>({
@@ -175,6 +261,9 @@ const call = object<P.Call>({
   ms: number,
   error: nullable(text),
   source: nullable(text),
+  seq: whole,
+  phase: text,
+  trigger: text,
 });
 
 const stateEntry = object<P.StateEntry>({
@@ -183,38 +272,318 @@ const stateEntry = object<P.StateEntry>({
   from_frame: whole,
   changed: flag,
   writer: nullable(text),
+  scope: oneOf("state", "vol"),
+  writer_node: nullable(text),
+  writer_id: nullable(text),
+  old: nullable(value),
+  readers: list(reader),
+  history: list(
+    object<P.StateEntry["history"][number]>({ frame: whole, value: text, writer: nullable(text) }),
+  ),
+});
+
+const taskFields: Fields<P.TaskRow> = {
+  task_id: text,
+  node_id: text,
+  type: nullable(text),
+  iteration: nullable(whole),
+  attempt: whole,
+  max_attempts: whole,
+  status: text,
+  reason: nullable(text),
+  frame: whole,
+  settled_frame: nullable(whole),
+  started: nullable(number),
+  ended: nullable(number),
+  retry_at: nullable(number),
+  requests: nullable(whole),
+  tokens: nullable(whole),
+  cost_usd: nullable(number),
+  tools: whole,
+  tail: text,
+  error: nullable(text),
+  can: list(oneOf("cancel", "retry", "answer")),
+  options: list(text),
+};
+const taskRow = object<P.TaskRow>(taskFields);
+
+const toolCall = object<P.ToolCall>({
+  id: whole,
+  tool: text,
+  turn: whole,
+  attempt: whole,
+  status: text,
+  input: value,
+  output: nullable(value),
+  ms: nullable(number),
+  error: nullable(text),
+});
+
+const modelCall = object<P.ModelCall>({
+  turn: whole,
+  attempt: whole,
+  model: text,
+  input_tokens: nullable(whole),
+  output_tokens: nullable(whole),
+  cost_usd: nullable(number),
+  ms: number,
+  error: nullable(text),
+  response: nullable(value),
+});
+
+const breakpoint = object<P.Breakpoint>({
+  id: text,
+  kind: oneOf(...BREAKPOINT_KINDS),
+  target: nullable(text),
+  event: nullable(text),
+  value: nullable(text),
+  when: nullable(text),
+  once: flag,
+  enabled: flag,
+  log_only: flag,
+  hits: whole,
+  after: whole,
+  text,
+  error: nullable(text),
 });
 
 const paneGuards: { readonly [K in P.Pane]: Guard<P.PaneData[K]> } = {
-  plan: object<P.Plan>({ frame: whole, dry: flag, total: whole, nodes: list(planNode) }),
-  xml: object<P.Xml>({ frame: whole, dry: flag, text, chars: whole, cut: flag }),
-  pending: object<P.Pending>({ frame: whole, writes: list(pendingWrite) }),
-  handlers: object<P.Handlers>({ frame: whole, calls: list(call) }),
+  frame: object<P.FrameHead>({
+    frame: whole,
+    recorded: flag,
+    status: oneOf("done", "open", "dry"),
+    phase: nullable(text),
+    last_phase: nullable(text),
+    phases: sevenChips,
+    sentence: text,
+    reason: list(text),
+    created: nullable(number),
+    counts: object<P.FrameHead["counts"]>({
+      mounted: whole,
+      unmounted: whole,
+      updated: whole,
+      moved: whole,
+      writes: whole,
+      handlers: whole,
+      problems: whole,
+      output: whole,
+    }),
+    hits: list(hit),
+  }),
+  timeline: object<P.Timeline>({
+    since: whole,
+    to: whole,
+    writes: list(whole),
+    handlers: list(whole),
+    changes: list(whole),
+    ms: list(whole),
+    errors: sparse,
+    hits: sparse,
+    tasks: sparse,
+    output: sparse,
+    keys: list((row, path) =>
+      Array.isArray(row) && row.length === 2
+        ? [...whole(row[0], path), ...list(text)(row[1], path)]
+        : [`${path}: expected a pair`],
+    ),
+  }),
+  plan: object<P.Plan>({
+    frame: whole,
+    dry: flag,
+    total: whole,
+    version: whole,
+    base: whole,
+    nodes: list(planRow),
+  }),
+  xml: object<P.Xml>({
+    frame: whole,
+    dry: flag,
+    text,
+    chars: whole,
+    cut: flag,
+    marks: list((row, path) =>
+      Array.isArray(row) && row.length === 3
+        ? [...whole(row[0], path), ...list(text)(row.slice(1), path)]
+        : [`${path}: expected three`],
+    ),
+  }),
+  pending: object<P.Pending>({ frame: whole, writes: list(pendingWrite), editable: flag }),
+  handlers: object<P.Handlers>({
+    frame: whole,
+    calls: list(call),
+    never: list(
+      object<P.NeverFired>({
+        node_id: text,
+        event: text,
+        type: text,
+        source: nullable(text),
+        why: text,
+      }),
+    ),
+  }),
   state: object<P.State>({ frame: whole, total: whole, entries: list(stateEntry) }),
+  tasks: object<P.Tasks>({ frame: whole, now: number, tasks: list(taskRow) }),
+  task: object<P.Task>({
+    ...taskFields,
+    prompt: nullable(value),
+    result: nullable(value),
+    trace: nullable(text),
+    source: nullable(text),
+    question: nullable(text),
+    choice: nullable(text),
+    comment: nullable(text),
+    tool_calls: list(toolCall),
+    model_calls: list(modelCall),
+  }),
+  breakpoints: object<P.Breakpoints>({ breakpoints: list(breakpoint), hits: list(hit) }),
+  output: object<P.Output>({
+    frame: whole,
+    total: whole,
+    entries: list(
+      object<P.OutputEntry>({
+        id: whole,
+        frame: whole,
+        phase: nullable(text),
+        node_id: nullable(text),
+        where: text,
+        stream: oneOf("stdout", "stderr"),
+        text,
+        cut: flag,
+        ref: nullable(text),
+        at: number,
+      }),
+    ),
+  }),
+  problems: object<P.Problems>({ frame: whole, total: whole, problems: list(problem) }),
+  node: object<P.NodeDetail>({
+    id: text,
+    path: text,
+    type: text,
+    key: nullable(text),
+    explicit_id: flag,
+    source: nullable(text),
+    mounted: whole,
+    status: nullable(text),
+    change,
+    changes: list(propChange),
+    why: nullable(text),
+    removed: flag,
+    props: list(object<P.NodeDetail["props"][number]>({ name: text, value })),
+    text: nullable(value),
+    events: list(
+      object<P.NodeDetail["events"][number]>({ event: text, calls: whole, last: nullable(text) }),
+    ),
+    task: nullable(taskRow),
+    component: nullable(text),
+    reads: list(
+      object<P.NodeDetail["reads"][number]>({
+        key: text,
+        scope: text,
+        value: nullable(value),
+        from_frame: whole,
+        writer: nullable(text),
+        writer_node: nullable(text),
+      }),
+    ),
+    breakpoints: list(text),
+  }),
+  value,
+  search: object<P.Search>({
+    total: whole,
+    found: list(
+      object<P.Found>({
+        kind: oneOf("node", "key", "handler", "task", "output"),
+        id: text,
+        label: text,
+        frame: whole,
+        node_id: nullable(text),
+      }),
+    ),
+  }),
+  last_change: object<P.LastChange>({
+    found: nullable(pendingWrite),
+    before: nullable(span),
+    text,
+  }),
+  hit: object<P.HitFound>({ found: nullable(hit), before: nullable(span), text }),
 };
 
 const replyOf = <K extends P.Pane>(pane: K) =>
   object<P.ReplyOf<K>>({
     type: oneOf("reply"),
     id: text,
-    pane: oneOf(pane),
+    pane: oneOf(pane) as Guard<K>,
+    at: nullable(whole),
+    phase: nullable(text),
     seq: whole,
     data: nullable<unknown>(paneGuards[pane]),
     error: nullable(text),
   });
 
-export const replyGuard = by("pane", {
-  plan: replyOf("plan"),
-  xml: replyOf("xml"),
-  pending: replyOf("pending"),
-  handlers: replyOf("handlers"),
-  state: replyOf("state"),
+export const replyGuard = by(
+  "pane",
+  Object.fromEntries(PANES.map((pane) => [pane, replyOf(pane)])),
+);
+
+const order = (name: string, fields: Readonly<Record<string, Guard<unknown>>> = {}) =>
+  object<Record<string, unknown>>({
+    type: oneOf("command"),
+    id: text,
+    name: oneOf(name),
+    ...fields,
+  });
+
+const commandGuard = by("name", {
+  ...Object.fromEntries(
+    ["step_phase", "step_frame", "until_idle", "continue", "pause", "stop"].map((name) => [
+      name,
+      order(name),
+    ]),
+  ),
+  edit_pending: order("edit_pending", { write: text, value: text }),
+  drop_pending: order("drop_pending", { write: text }),
+  cancel: order("cancel", { node: text }),
+  retry: order("retry", { node: text }),
+  answer: order("answer", { approval: text, choice: text, comment: optional(nullable(text)) }),
+  break_add: order("break_add", {
+    kind: oneOf(...BREAKPOINT_KINDS),
+    target: optional(nullable(text)),
+    event: optional(nullable(text)),
+    value: optional(nullable(text)),
+    when: optional(nullable(text)),
+    once: optional(flag),
+    log_only: optional(flag),
+    after: optional(whole),
+  }),
+  break_check: order("break_check", { when: text }),
+  break_remove: order("break_remove", { breakpoint: text }),
+  break_change: order("break_change", {
+    breakpoint: text,
+    enabled: optional(flag),
+    once: optional(flag),
+    log_only: optional(flag),
+    when: optional(nullable(text)),
+  }),
 });
 
 export const outgoingGuard = by("type", {
   hello: object<P.Hello>({ type: oneOf("hello"), protocol: whole }),
-  command: object<P.Command>({ type: oneOf("command"), id: text, name: oneOf(...COMMANDS) }),
-  get: object<P.Get>({ type: oneOf("get"), id: text, pane: oneOf(...PANES), full: flag }),
+  command: commandGuard,
+  get: object<P.Get>({
+    type: oneOf("get"),
+    id: text,
+    pane: oneOf(...PANES),
+    at: optional(nullable(whole)),
+    phase: optional(nullable(text)),
+    base: optional(nullable(whole)),
+    of: optional(nullable(text)),
+    known: optional(nullable(whole)),
+    since: optional(whole),
+    limit: optional(whole),
+    before: optional(nullable(span)),
+    direction: optional(oneOf("back", "forward")),
+    full: optional(flag),
+  }),
 });
 
 const answerGuard = by("type", {
@@ -225,12 +594,15 @@ const answerGuard = by("type", {
     name: text,
     ok: flag,
     error: nullable(text),
+    result: nullable(text),
   }),
 });
 
 /** What the Python tests write. */
 export interface Golden {
   readonly summary: P.Summary;
+  /** A summary of one that stands at a breakpoint. */
+  readonly hit: P.Summary;
   readonly replies: readonly P.Reply[];
   readonly answers: readonly (P.Ack | P.Done)[];
   readonly messages: readonly P.Outgoing[];
@@ -238,6 +610,7 @@ export interface Golden {
 
 export const goldenGuard = object<Golden>({
   summary: summaryGuard,
+  hit: summaryGuard,
   replies: list(replyGuard),
   answers: list(answerGuard),
   messages: list(outgoingGuard),

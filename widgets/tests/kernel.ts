@@ -1,12 +1,22 @@
 import type { Channel } from "../src/model/client";
-import type { Command, Get, Incoming, Outgoing, PaneData, Summary } from "../src/model/protocol";
-import { panes, summary as sample } from "./samples";
+import type {
+  Command,
+  Get,
+  Incoming,
+  Outgoing,
+  Pane,
+  PaneData,
+  Summary,
+} from "../src/model/protocol";
+import { panes, summary as sample, versions } from "./samples";
 
 type Listener = (...args: never[]) => void;
 
 /** A stand-in for the kernel behind an anywidget model: answers only when told to. */
 export class FakeKernel implements Channel {
   readonly sent: Outgoing[] = [];
+  /** Answers that depend on the question. */
+  answers: { [P in Pane]?: (get: Get) => PaneData[P] } = {};
   private readonly listeners = new Map<string, Set<Listener>>();
 
   constructor(
@@ -33,7 +43,12 @@ export class FakeKernel implements Channel {
     return [...this.listeners.values()].reduce((count, { size }) => count + size, 0);
   }
 
+  /** What was asked, but for the timeline, which is asked for all the time. */
   get gets(): Get[] {
+    return this.allGets.filter(({ pane }) => pane !== "timeline");
+  }
+
+  private get allGets(): Get[] {
     return this.sent.filter((message) => message.type === "get");
   }
 
@@ -48,7 +63,13 @@ export class FakeKernel implements Channel {
   /** Pushes a summary, by default with the next number. */
   push(change: Partial<Summary> = {}): void {
     const seq = (this.summary?.seq ?? 0) + 1;
-    this.summary = { ...(this.summary ?? sample()), seq, ...change };
+    const number = change.seq ?? seq;
+    this.summary = {
+      ...(this.summary ?? sample()),
+      seq: number,
+      versions: versions(number),
+      ...change,
+    };
     this.emit("change:summary");
   }
 
@@ -60,15 +81,18 @@ export class FakeKernel implements Channel {
     if (get === undefined) throw new Error("nothing was asked");
     const seq = this.summary?.seq ?? 0;
     const { id, pane } = get;
-    const message = { type: "reply", id, pane, seq, data: this.data[pane], error: null, ...change };
+    const { at = null, phase = null } = get;
+    const data = this.answers[pane]?.(get) ?? this.data[pane];
+    const message = { type: "reply", id, pane, at, phase, seq, data, error: null, ...change };
     this.say(message as Incoming);
   }
 
-  /** Answers all that was asked and not yet answered. */
-  replyToAll(): void {
-    const asked = this.gets.slice(this.answered);
-    this.answered = this.gets.length;
+  /** Answers all that was asked and not yet answered; returns how much that was. */
+  replyToAll(): number {
+    const asked = this.allGets.slice(this.answered);
+    this.answered += asked.length;
     for (const get of asked) this.reply(get);
+    return asked.length;
   }
 
   ack(command: Command | undefined, accepted = true, why = ""): void {
@@ -76,10 +100,15 @@ export class FakeKernel implements Channel {
     this.say({ type: "ack", id: command.id, name: command.name, accepted, why });
   }
 
+  /** What was asked of one pane. */
+  asked(pane: Pane): Get[] {
+    return this.allGets.filter((get) => get.pane === pane);
+  }
+
   done(command: Command | undefined, error: string | null = null): void {
     if (command === undefined) throw new Error("no command was sent");
     const { id, name } = command;
-    this.say({ type: "done", id, name, ok: error === null, error });
+    this.say({ type: "done", id, name, ok: error === null, error, result: null });
   }
 
   private answered = 0;

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { distinct } from "../src/model/alerts";
-import { commandOf, whyOff } from "../src/model/controls";
-import { choose, FIRST_CHOICE, panesSeen } from "../src/model/layout";
+import { type Action, actionOf, effectOf, whyControlOff, whyOff } from "../src/model/controls";
+import { LIVE } from "../src/model/cursor";
+import { choose, FIRST_CHOICE, groupsOf, roomOf, watchedIn } from "../src/model/layout";
 import { executionLook, nodeLook, phaseLook } from "../src/model/looks";
 import { dollars, grouped, milliseconds, plural, preview, size, visible } from "../src/model/text";
 import { summary } from "./samples";
@@ -63,20 +64,68 @@ describe("controls", () => {
   it.each([
     ["s", false, "step_phase"],
     ["S", false, "step_phase"], // Caps Lock
+    ["S", true, "back_phase"],
     ["n", false, "step_frame"],
+    ["N", true, "back_frame"],
+    ["c", false, "continue"],
+    ["C", true, "reverse_continue"],
     ["u", false, "until_idle"],
     [" ", false, "pause"],
     ["X", true, "stop"],
     ["x", false, null],
-    ["S", true, null],
+    ["ArrowLeft", false, "back"],
+    ["ArrowRight", false, "forward"],
+    ["Home", false, "first"],
+    ["End", false, "live"],
+    ["b", false, "breakpoint"],
+    ["w", false, "watch"],
+    ["l", false, "last_change"],
+    ["e", false, "edit"],
+    ["/", false, "search"],
+    ["g", false, "go_to"],
+    ["?", true, "help"],
     ["d", false, null],
     ["Enter", false, null],
-  ])("the key %j with shift %j is %s", (key, shiftKey, command) => {
-    expect(commandOf({ key, shiftKey, repeat: false })).toBe(command);
+  ])("the key %j with shift %j is %s", (key, shiftKey, action) => {
+    expect(actionOf({ key, shiftKey, repeat: false })).toBe(action);
   });
 
-  it("a key that is held down counts once", () => {
-    expect(commandOf({ key: "n", shiftKey: false, repeat: true })).toBeNull();
+  it.each([
+    ["n", null],
+    ["ArrowLeft", "back"],
+  ])("the key %j held down is %s", (key, action) => {
+    expect(actionOf({ key, shiftKey: false, repeat: true })).toBe(action);
+  });
+
+  it.each<[Action, string, string]>([
+    ["step_frame", "command step_frame", "walk forward_frame"],
+    ["step_phase", "command step_phase", "walk forward_phase"],
+    ["continue", "command continue", "seek forward"],
+    ["until_idle", "command until_idle", "walk live"],
+    ["reverse_continue", "seek back", "seek back"],
+    ["back", "walk back", "walk back"],
+    ["pause", "command pause", "command pause"],
+    ["stop", "command stop", "command stop"],
+    ["breakpoint", "view breakpoint", "view breakpoint"],
+  ])("%s does %s when live, and %s in the records", (action, live, recorded) => {
+    const words = (at: number | null) =>
+      Object.values(effectOf(action, { at, phase: null })).join(" ");
+    expect(words(null)).toBe(live);
+    expect(words(3)).toBe(recorded);
+  });
+
+  it.each<[Action, number | null, string | null]>([
+    ["forward", null, "You are at the live edge. Next: step executes."],
+    ["forward", 2, null],
+    ["live", null, "You are live already."],
+    ["back", 1, "There is no frame before this one."],
+    ["back", null, null],
+    ["step_frame", null, "not now"],
+    ["step_frame", 2, null],
+  ])("%s at %s is off because: %s", (action, at, why) => {
+    const edge = { frame: 4, phase: "EFFECTS", recorded: 4 };
+    const cursor = at === null ? LIVE : { at, phase: null };
+    expect(whyControlOff(action, cursor, edge, () => "not now")).toBe(why);
   });
 
   const counts = summary().counts;
@@ -90,6 +139,8 @@ describe("controls", () => {
     ["stop", { status: "finished", over: true }, "The execution is finished."],
     ["step_frame", { status: "finished", over: false }, null],
     ["until_idle", { status: "stalled" }, null],
+    ["continue", { busy: "until_idle" }, "Until idle is under way."],
+    ["edit_pending", { busy: "until_idle" }, null],
   ] as const)("%s with %j: %s", (name, change, why) => {
     expect(whyOff(name, summary(change), {})).toBe(why);
   });
@@ -101,15 +152,32 @@ describe("controls", () => {
 
 describe("layout", () => {
   it.each([
-    [FIRST_CHOICE, false, ["plan", "pending"]],
-    [FIRST_CHOICE, true, ["plan"]],
-    [choose(FIRST_CHOICE, "XML"), false, ["xml", "pending"]],
-    [choose(FIRST_CHOICE, "State"), false, ["plan", "state"]],
-    [choose(FIRST_CHOICE, "State"), true, ["state"]],
-    [choose(FIRST_CHOICE, "Problems"), false, ["plan"]],
-    [choose(FIRST_CHOICE, "Problems"), true, []],
-  ])("%j in one pane %j shows %j", (choice, single, panes) => {
-    expect(panesSeen(choice, single)).toEqual(panes);
+    [1280, "wide"],
+    [900, "wide"],
+    [899, "middle"],
+    [600, "middle"],
+    [599, "narrow"],
+    [360, "narrow"],
+    [359, "tiny"],
+  ] as const)("%i px is %s", (width, room) => {
+    expect(roomOf(width)).toBe(room);
+  });
+
+  const nothing = { node: null, task: null };
+  it.each([
+    [FIRST_CHOICE, "wide", nothing, ["plan", "pending"]],
+    [FIRST_CHOICE, "wide", { node: "n", task: null }, ["plan", "node n", "pending"]],
+    [FIRST_CHOICE, "middle", { node: "n", task: null }, ["plan", "pending"]],
+    [FIRST_CHOICE, "narrow", nothing, ["plan"]],
+    [FIRST_CHOICE, "tiny", nothing, []],
+    [choose(FIRST_CHOICE, "XML"), "middle", nothing, ["xml", "pending"]],
+    [choose(FIRST_CHOICE, "State"), "middle", nothing, ["plan", "state"]],
+    [choose(FIRST_CHOICE, "State"), "wide", nothing, ["plan", "state", "pending"]],
+    [choose(FIRST_CHOICE, "Task"), "narrow", { node: "n", task: "t" }, ["task t"]],
+  ] as const)("%j in a %s room with %j chosen shows %j", (choice, room, chosen, panes) => {
+    const watched = watchedIn(groupsOf(choice, room), chosen);
+    const words = watched.map(({ pane, of }) => (of === null ? pane : `${pane} ${of}`));
+    expect(words.filter((pane) => pane !== "frame" && pane !== "breakpoints")).toEqual(panes);
   });
 });
 

@@ -16,7 +16,7 @@ describe("the golden file that the Python tests write", () => {
   it("has a reply for each pane, both answers and a message of each type", () => {
     const replied = golden().replies.map(({ pane }) => pane);
     expect(new Set(replied)).toEqual(new Set(PANES));
-    expect(golden().answers.map(({ type }) => type)).toEqual(["ack", "done"]);
+    expect(new Set(golden().answers.map(({ type }) => type))).toEqual(new Set(["ack", "done"]));
     const types = golden().messages.map(({ type }) => type);
     expect(new Set(types)).toEqual(new Set(["hello", "command", "get"]));
   });
@@ -24,7 +24,16 @@ describe("the golden file that the Python tests write", () => {
 
 describe("the guards", () => {
   const { tokens: _tokens, ...lacking } = summary();
-  const reply = { type: "reply", id: "1", pane: "plan", seq: 1, data: panes().plan, error: null };
+  const reply = {
+    type: "reply",
+    id: "1",
+    pane: "plan",
+    at: null,
+    phase: null,
+    seq: 1,
+    data: panes().plan,
+    error: null,
+  };
 
   it.each([
     ["a good summary", summaryGuard(summary(), "s"), []],
@@ -48,13 +57,13 @@ describe("the guards", () => {
     [
       "a reply of another pane's data",
       replyGuard({ ...reply, pane: "xml" }, "r").slice(0, 2),
-      ["r.data.total: unknown field", "r.data.nodes: unknown field"],
+      ["r.data.total: unknown field", "r.data.version: unknown field"],
     ],
     ["an unknown pane", replyGuard({ ...reply, pane: "why" }, "r"), ["r.pane: unknown why"]],
     [
       "an unknown command",
       outgoingGuard({ type: "command", id: "1", name: "fly" }, "m"),
-      ['m.name: unknown "fly"'],
+      ["m.name: unknown fly"],
     ],
   ])("judge %s", (_name, found, expected) => {
     expect(found).toEqual(expected);

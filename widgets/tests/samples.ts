@@ -1,21 +1,30 @@
-import type {
-  PaneData,
-  PendingWrite,
-  PlanNode,
-  Problem,
-  Summary,
-  Value,
+import { PHASES } from "../src/model/cursor";
+import {
+  type Breakpoint,
+  type Call,
+  type Hit,
+  type PaneData,
+  type PendingWrite,
+  type PlanNode,
+  PROTOCOL,
+  type Problem,
+  type RunningTask,
+  type Summary,
+  type Task,
+  type TaskRow,
+  type Value,
+  VERSIONED,
+  type Versions,
 } from "../src/model/protocol";
 
 /** Text that would do harm as HTML, reverse its surroundings or hide. */
 export const HOSTILE = `<img src=x onerror="window.pwned=1"></script><b>&amp; \u202eevil\u202c 'q'`;
 
-const PHASES = ["SNAPSHOT", "RENDER", "RECONCILE", "COMMIT", "EXECUTE", "EFFECTS", "FLUSH"];
-
 export function summary(change: Partial<Summary> = {}): Summary {
+  const seq = change.seq ?? 1;
   return {
-    protocol: 1,
-    seq: 1,
+    protocol: PROTOCOL,
+    seq,
     name: "report",
     execution_id: "e1",
     status: "paused",
@@ -30,14 +39,36 @@ export function summary(change: Partial<Summary> = {}): Summary {
     })),
     sentence: "Frame 4 is at rest: 1 write pending.",
     busy: null,
-    counts: { nodes: 3, pending: 1, handlers: 1, state: 1, problems: 0, running: 0 },
+    counts: {
+      nodes: 3,
+      pending: 1,
+      handlers: 1,
+      state: 1,
+      problems: 0,
+      running: 0,
+      output: 0,
+      tasks: 1,
+      breakpoints: 0,
+    },
     tokens: 1312,
     cost_usd: null,
     problems: [],
     error: null,
+    recorded: 4,
+    versions: versions(seq),
+    running: [],
+    questions: [],
+    hit: null,
+    breakpoints: 0,
+    limits: [],
+    now: Date.now(),
     ...change,
   };
 }
+
+/** Every pane has changed with the summary of that number. */
+export const versions = (seq: number): Versions =>
+  Object.fromEntries(VERSIONED.map((pane) => [pane, seq])) as unknown as Versions;
 
 export function node(id: string, change: Partial<PlanNode> = {}): PlanNode {
   return {
@@ -56,12 +87,18 @@ export function node(id: string, change: Partial<PlanNode> = {}): PlanNode {
     children: 0,
     source: null,
     path: `App/${id}`,
+    moved: false,
+    why: null,
+    status_before: null,
+    mounted: 1,
+    breakpoints: [],
+    task_id: null,
     ...change,
   };
 }
 
 export function value(text: string, change: Partial<Value> = {}): Value {
-  return { text, chars: text.length, cut: false, type: "str", ...change };
+  return { text, chars: text.length, cut: false, type: "str", ref: null, ...change };
 }
 
 export function write(change: Partial<PendingWrite> = {}): PendingWrite {
@@ -79,6 +116,12 @@ export function write(change: Partial<PendingWrite> = {}): PendingWrite {
     handler: "on_finished",
     trigger: "the task finished",
     status: "queued",
+    frame: 4,
+    outcome: null,
+    conflict: null,
+    noop: false,
+    readers: [],
+    edited: null,
     ...change,
   };
 }
@@ -91,13 +134,182 @@ export const TREE: readonly PlanNode[] = [
   node("write", { type: "phase" }),
 ];
 
+export const hit = (change: Partial<Hit> = {}): Hit => ({
+  breakpoint_id: "b1",
+  frame: 2,
+  phase: "RECONCILE",
+  text: "node notes was mounted",
+  node_id: "notes",
+  log_only: false,
+  at: 0,
+  ...change,
+});
+
+export const breakpoint = (change: Partial<Breakpoint> = {}): Breakpoint => ({
+  id: "b1",
+  kind: "node",
+  target: "notes",
+  event: "mount",
+  value: null,
+  when: null,
+  once: false,
+  enabled: true,
+  log_only: false,
+  hits: 1,
+  after: 1,
+  text: "when node notes is mounted",
+  error: null,
+  ...change,
+});
+
+export const call = (change: Partial<Call> = {}): Call => ({
+  id: "h1",
+  frame: 4,
+  node_id: "notes",
+  task_id: "t1",
+  event: "on_finished",
+  status: "ok",
+  writes: 1,
+  ms: 0.5,
+  error: null,
+  source: "report:12:5",
+  seq: 1,
+  phase: "EXECUTE",
+  trigger: "notes succeeded",
+  ...change,
+});
+
+export const taskRow = (change: Partial<TaskRow> = {}): TaskRow => ({
+  task_id: "t1",
+  node_id: "notes",
+  type: "claude",
+  iteration: null,
+  attempt: 1,
+  max_attempts: 3,
+  status: "succeeded",
+  reason: null,
+  frame: 1,
+  settled_frame: 2,
+  started: 1000,
+  ended: 3500,
+  retry_at: null,
+  requests: 1,
+  tokens: 42,
+  cost_usd: null,
+  tools: 0,
+  tail: "",
+  error: null,
+  can: [],
+  options: [],
+  ...change,
+});
+
+export const task = (change: Partial<Task> = {}): Task => ({
+  ...taskRow(),
+  prompt: null,
+  result: null,
+  trace: null,
+  source: null,
+  question: null,
+  choice: null,
+  comment: null,
+  tool_calls: [],
+  model_calls: [],
+  ...change,
+});
+
+export const running = (change: Partial<RunningTask> = {}): RunningTask => ({
+  task_id: "t1",
+  node_id: "notes",
+  status: "running",
+  reason: null,
+  attempt: 1,
+  max_attempts: 3,
+  started: Date.now() - 5000,
+  retry_at: null,
+  tail: "",
+  ...change,
+});
+
 export function panes(change: Partial<PaneData> = {}): PaneData {
   return {
-    plan: { frame: 4, dry: false, total: TREE.length, nodes: TREE },
-    xml: { frame: 4, dry: false, text: '<phase name="research"/>', chars: 24, cut: false },
-    pending: { frame: 4, writes: [write()] },
-    handlers: { frame: 4, calls: [] },
+    frame: {
+      frame: 4,
+      recorded: false,
+      status: "open",
+      phase: "EFFECTS",
+      last_phase: "EFFECTS",
+      phases: PHASES.map((name) => ({ name, state: "done", ms: 1 })),
+      sentence: "Frame 4 is at rest: 1 write pending.",
+      reason: [],
+      created: null,
+      counts: {
+        mounted: 0,
+        unmounted: 0,
+        updated: 0,
+        moved: 0,
+        writes: 0,
+        handlers: 0,
+        problems: 0,
+        output: 0,
+      },
+      hits: [],
+    },
+    timeline: {
+      since: 1,
+      to: 4,
+      writes: [0, 2, 1, 0],
+      handlers: [0, 1, 0, 0],
+      changes: [3, 0, 1, 0],
+      ms: [1, 1, 1, 1],
+      errors: [[3, 1]],
+      hits: [[2, 1]],
+      tasks: [],
+      output: [],
+      keys: [[2, ["notes"]]],
+    },
+    plan: { frame: 4, dry: false, total: TREE.length, version: 1, base: 3, nodes: TREE },
+    xml: {
+      frame: 4,
+      dry: false,
+      text: '<phase name="research"/>',
+      chars: 24,
+      cut: false,
+      marks: [],
+    },
+    pending: { frame: 4, writes: [write()], editable: true },
+    handlers: { frame: 4, calls: [], never: [] },
     state: { frame: 4, total: 0, entries: [] },
+    tasks: { frame: 4, now: 10_000, tasks: [] },
+    task: task(),
+    breakpoints: { breakpoints: [], hits: [] },
+    output: { frame: 4, total: 0, entries: [] },
+    problems: { frame: 4, total: 0, problems: [] },
+    node: {
+      id: "notes",
+      path: "App/notes",
+      type: "claude",
+      key: null,
+      explicit_id: true,
+      source: null,
+      mounted: 1,
+      status: null,
+      change: "",
+      changes: [],
+      why: null,
+      removed: false,
+      props: [],
+      text: null,
+      events: [],
+      task: null,
+      component: null,
+      reads: [],
+      breakpoints: [],
+    },
+    value: value('"all of it"'),
+    search: { total: 0, found: [] },
+    last_change: { found: null, before: null, text: "nothing before frame 1 wrote it" },
+    hit: { found: null, before: null, text: "no breakpoint hit before" },
     ...change,
   };
 }
@@ -106,30 +318,46 @@ export function panes(change: Partial<PaneData> = {}): PaneData {
 export function panesFullOf(text: string): PaneData {
   const attrs: PlanNode["attrs"] = [[text, text]];
   const changes = [{ prop: text, old: text, new: text }];
-  return {
-    plan: {
+  const readers = [{ component: text, path: text, node_id: text }];
+  const all = value(text, { type: text });
+  const row = taskRow({
+    node_id: text,
+    type: text,
+    status: text,
+    reason: text,
+    tail: text,
+    error: text,
+    can: ["answer", "cancel"],
+    options: [text],
+  });
+  const shown = node(text, {
+    type: text,
+    key: text,
+    explicit_id: true,
+    attrs,
+    text,
+    events: [text],
+    status: text,
+    status_before: text,
+    change: "remounted",
+    why: text,
+    changes,
+    source: text,
+    path: text,
+  });
+  return panes({
+    plan: { frame: 4, dry: false, total: 1, version: 1, base: 3, nodes: [shown] },
+    xml: {
       frame: 4,
       dry: false,
-      total: 1,
-      nodes: [
-        node(text, {
-          type: text,
-          key: text,
-          explicit_id: true,
-          attrs,
-          text,
-          events: [text],
-          status: text,
-          change: "changed",
-          changes,
-          source: text,
-          path: text,
-        }),
-      ],
+      text,
+      chars: text.length,
+      cut: false,
+      marks: [[0, "changed", text]],
     },
-    xml: { frame: 4, dry: false, text, chars: text.length, cut: false },
     pending: {
       frame: 4,
+      editable: true,
       writes: [
         write({
           scope: text,
@@ -138,27 +366,30 @@ export function panesFullOf(text: string): PaneData {
           new: value(text),
           origin: text,
           node_id: text,
+          handler: text,
           trigger: text,
           status: text,
+          outcome: text,
+          conflict: text,
+          edited: text,
+          readers,
         }),
       ],
     },
     handlers: {
       frame: 4,
       calls: [
-        {
-          id: "c1",
-          frame: 4,
+        call({
           node_id: text,
           task_id: text,
           event: text,
           status: "raised",
-          writes: 1,
-          ms: 0.5,
           error: text,
           source: text,
-        },
+          trigger: text,
+        }),
       ],
+      never: [{ node_id: text, event: text, type: text, source: text, why: text }],
     },
     state: {
       frame: 4,
@@ -166,14 +397,110 @@ export function panesFullOf(text: string): PaneData {
       entries: [
         {
           key: text,
-          value: value(text, { type: text }),
+          value: all,
           from_frame: 1,
           changed: true,
           writer: text,
+          scope: "state",
+          writer_node: text,
+          writer_id: text,
+          old: value(text),
+          readers,
+          history: [
+            { frame: 2, value: text, writer: text },
+            { frame: 1, value: text, writer: text },
+          ],
         },
       ],
     },
-  };
+    tasks: { frame: 4, now: 10_000, tasks: [row] },
+    task: task({
+      ...row,
+      prompt: all,
+      result: all,
+      trace: text,
+      source: text,
+      question: text,
+      choice: text,
+      comment: text,
+      tool_calls: [
+        {
+          id: 1,
+          tool: text,
+          turn: 1,
+          attempt: 1,
+          status: text,
+          input: all,
+          output: all,
+          ms: 1,
+          error: null,
+        },
+      ],
+      model_calls: [
+        {
+          turn: 1,
+          attempt: 1,
+          model: text,
+          input_tokens: 1,
+          output_tokens: 1,
+          cost_usd: null,
+          ms: 1,
+          error: text,
+          response: null,
+        },
+      ],
+    }),
+    breakpoints: {
+      breakpoints: [breakpoint({ target: text, event: text, when: text, text, error: text })],
+      hits: [hit({ text, node_id: text, phase: text })],
+    },
+    output: {
+      frame: 4,
+      total: 1,
+      entries: [
+        {
+          id: 1,
+          frame: 4,
+          phase: text,
+          node_id: null,
+          where: text,
+          stream: "stdout",
+          text,
+          cut: false,
+          ref: null,
+          at: 0,
+        },
+      ],
+    },
+    problems: { frame: 4, total: 1, problems: [problem(text)] },
+    node: {
+      ...panes().node,
+      id: text,
+      path: text,
+      type: text,
+      key: text,
+      source: text,
+      status: text,
+      change: "remounted",
+      changes,
+      why: text,
+      props: [{ name: text, value: all }],
+      text: all,
+      events: [{ event: text, calls: 1, last: text }],
+      task: row,
+      component: text,
+      reads: [
+        {
+          key: text,
+          scope: "state",
+          value: all,
+          from_frame: 1,
+          writer: text,
+          writer_node: text,
+        },
+      ],
+    },
+  });
 }
 
 export const problem = (text: string): Problem => ({
@@ -182,4 +509,6 @@ export const problem = (text: string): Problem => ({
   node_id: text,
   phase: text,
   source: text,
+  frame: 4,
+  advice: text,
 });

@@ -5,7 +5,18 @@ import { ALL_TABS, type Tab } from "../src/model/layout";
 import type { PaneData } from "../src/model/protocol";
 import { golden } from "./golden";
 import { FakeKernel } from "./kernel";
-import { HOSTILE, node, panes, panesFullOf, problem, summary, TREE, value, write } from "./samples";
+import {
+  HOSTILE,
+  node,
+  panes,
+  panesFullOf,
+  problem,
+  running,
+  summary,
+  TREE,
+  value,
+  write,
+} from "./samples";
 
 let el: HTMLElement;
 let cleanup: () => void;
@@ -19,8 +30,14 @@ afterEach(() => {
   el.remove();
 });
 
-/** Preact renders in a later task. */
-const rendered = () => new Promise((resolve) => setTimeout(resolve, 30));
+const later = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Preact renders in a later task, and runs effects up to 35 ms after it. */
+async function rendered() {
+  await later(40);
+  await later(2);
+  await later(2);
+}
 
 async function shown(kernel = new FakeKernel()) {
   cleanup = widget.render({ model: kernel, el });
@@ -30,8 +47,7 @@ async function shown(kernel = new FakeKernel()) {
 
 async function answered(kernel: FakeKernel) {
   await rendered();
-  kernel.replyToAll();
-  await rendered();
+  while (kernel.replyToAll() > 0) await rendered();
 }
 
 function find<E extends HTMLElement = HTMLElement>(selector: string): E {
@@ -64,6 +80,8 @@ describe("roles and names", () => {
     expect(region.getAttribute("aria-label")).toBe("Stepper report");
     expect({ ...region.dataset }).toEqual({
       cursor: "live",
+      room: "wide",
+      connected: "true",
       seq: "1",
       frame: "4",
       phase: "EFFECTS",
@@ -73,7 +91,18 @@ describe("roles and names", () => {
       all('[role="toolbar"][aria-label="Stepping"] button').map((b) =>
         b.getAttribute("aria-label"),
       ),
-    ).toEqual(["Step phase", "Step frame", "Until idle", "Pause", "Stop"]);
+    ).toEqual([
+      "Step phase",
+      "Step frame",
+      "Continue",
+      "Until idle",
+      "Pause",
+      "Stop",
+      "First frame",
+      "Back",
+      "Forward",
+      "Live",
+    ]);
     expect(named("status", "Stepper status").textContent).toBe(
       "Frame 4 is at rest: 1 write pending.",
     );
@@ -100,7 +129,7 @@ describe("roles and names", () => {
       const kernel = await shown();
       await open(kernel, tab);
       expect(named("grid", tab).querySelectorAll("th").length).toBeGreaterThan(4);
-      const panel = all('[role="tabpanel"]').at(-1);
+      const panel = named("grid", tab).closest('[role="tabpanel"]');
       expect(panel?.getAttribute("aria-labelledby")).toBe(named("tab", tab).id);
       expect(named("tab", tab).getAttribute("aria-controls")).toBe(panel?.id);
     },
@@ -112,7 +141,10 @@ describe("roles and names", () => {
     ["State", "State is empty."],
     ["Problems", "No problems."],
   ] as const)("say in words that %s is empty", async (tab, words) => {
-    const kernel = new FakeKernel(summary(), panes({ pending: { frame: 4, writes: [] } }));
+    const kernel = new FakeKernel(
+      summary(),
+      panes({ pending: { frame: 4, editable: true, writes: [] } }),
+    );
     await shown(kernel);
     await open(kernel, tab);
     expect(text()).toContain(words);
@@ -137,9 +169,7 @@ describe("the plan", () => {
       events: ["on_finished"],
     });
     const nodes = [TREE[0], changed, ...TREE.slice(2)] as PaneData["plan"]["nodes"];
-    await shown(
-      new FakeKernel(summary(), panes({ plan: { frame: 4, dry: false, total: 4, nodes } })),
-    );
+    await shown(new FakeKernel(summary(), panes({ plan: { ...panes().plan, nodes } })));
     expect(items().map((item) => [item.dataset.nodeId, item.getAttribute("aria-level")])).toEqual([
       ["research", "1"],
       ["notes", "2"],
@@ -165,22 +195,22 @@ describe("the plan", () => {
     expect(items().map((item) => item.dataset.nodeId)).toEqual(["research", "notes", "write"]);
     expect(selected()).toEqual(["notes"]);
     expect(document.activeElement).toBe(find('[data-node-id="notes"]'));
-    expect(named("tree", "Plan").closest(".ss-plan")?.textContent).toContain("App/notes");
+    expect(find("[aria-label='Selected node']").textContent).toContain("App/notes");
   });
 
   it("says that it is a dry render, and offers the nodes that were not sent", async () => {
-    const plan = { frame: 0, dry: true, total: 2004, nodes: TREE };
+    const plan = { ...panes().plan, frame: 0, dry: true, total: 2004 };
     const kernel = await shown(new FakeKernel(summary({ frame: 0 }), panes({ plan })));
     expect(text()).toContain("This is a dry render: nothing has been executed.");
-    const more = all("button").find((one) => one.textContent === "… 2,000 more nodes: load all");
+    const more = all("button").find((one) => one.textContent === "… 2,000 more nodes: load more");
     more?.click();
-    expect(kernel.gets.at(-1)).toMatchObject({ pane: "plan", full: true });
+    expect(kernel.gets.at(-1)).toMatchObject({ pane: "plan", limit: 2500, known: 1 });
   });
 
   it("is copied as the whole XML", async () => {
     const copied = vi.fn(async () => {});
     vi.stubGlobal("navigator", { clipboard: { writeText: copied } });
-    const xml = { frame: 4, dry: false, text: "<a", chars: 4, cut: true };
+    const xml = { frame: 4, dry: false, text: "<a", chars: 4, cut: true, marks: [] };
     const kernel = await shown(new FakeKernel(summary(), panes({ xml })));
     await open(kernel, "XML");
     kernel.data = panes({ xml: { ...xml, text: "<a/>", cut: false } });
@@ -203,13 +233,14 @@ describe("stepping", () => {
     await rendered();
     expect(kernel.commands.map(({ name }) => name)).toEqual(["step_frame"]);
     expect(step.getAttribute("aria-disabled")).toBe("true");
-    expect(step.title).toBe("Step frame is under way.");
+    expect(step.title).toBe("Step frame is under way. (N)");
   });
 
   it.each([
     ["n", {}, "step_frame"],
     ["s", {}, "step_phase"],
     ["u", {}, "until_idle"],
+    ["c", {}, "continue"],
     ["X", { shiftKey: true }, "stop"],
   ])("by the key %s", async (key, init, name) => {
     const kernel = await shown();
@@ -229,19 +260,21 @@ describe("stepping", () => {
   it("does nothing while a filter is typed or Ctrl is held", async () => {
     const kernel = await shown();
     await open(kernel, "State");
-    await press(find("input[type='search']"), "n");
+    await press(find("input[aria-label='Filter keys']"), "n");
     await press(find("section"), "s", { ctrlKey: true });
     expect(kernel.commands).toEqual([]);
   });
 
   it("asks before Stop ends running tasks; Esc says no", async () => {
     const counts = { ...summary().counts, running: 2 };
-    const kernel = await shown(new FakeKernel(summary({ counts })));
+    const tasks = [running(), running({ task_id: "t2", node_id: "draft" })];
+    const kernel = await shown(new FakeKernel(summary({ counts, running: tasks })));
     button("Stop").click();
     await rendered();
     expect(named("alertdialog", "Stop the execution?").textContent).toContain(
       "2 tasks are running",
     );
+    expect(find(".ss-running").textContent).toBe("notes runningdraft running");
     await press(document.activeElement as HTMLElement, "Escape");
     expect(el.querySelector("[role='alertdialog']")).toBeNull();
     expect(document.activeElement).toBe(button("Stop"));
@@ -258,8 +291,11 @@ describe("stepping", () => {
     await press(button("Step phase"), "ArrowRight");
     expect(document.activeElement).toBe(button("Step frame"));
     await press(button("Step frame"), "End");
-    expect(document.activeElement).toBe(button("Stop"));
-    expect(all("[role='toolbar'] button").map((one) => one.tabIndex)).toEqual([-1, -1, -1, -1, 0]);
+    expect(document.activeElement).toBe(button("Live"));
+    expect(all("[role='toolbar'] button").map((one) => one.tabIndex)).toEqual([
+      ...Array(9).fill(-1),
+      0,
+    ]);
   });
 });
 
@@ -310,14 +346,17 @@ describe("alerts", () => {
 
 describe("values", () => {
   it("that were cut can be loaded in full", async () => {
-    const long = write({ new: value("lorem", { cut: true, chars: 3_100_000 }) });
+    const long = write({ new: value("lorem", { cut: true, chars: 3_100_000, ref: "v1" }) });
     const kernel = await shown(
-      new FakeKernel(summary(), panes({ pending: { frame: 4, writes: [long] } })),
+      new FakeKernel(summary(), panes({ pending: { frame: 4, editable: true, writes: [long] } })),
     );
     all("button")
       .find((one) => one.textContent === "… load all (3.1 MB)")
       ?.click();
-    expect(kernel.gets.at(-1)).toMatchObject({ pane: "pending", full: true });
+    expect(kernel.asked("value").at(-1)).toMatchObject({ of: "v1", since: 1 });
+    kernel.answers.value = () => value("y".repeat(65_536), { cut: true, ref: "v1" });
+    await answered(kernel);
+    expect(text()).toContain("1–65,536 of 3,100,000");
   });
 
   it.each([
@@ -325,7 +364,9 @@ describe("values", () => {
     [write({ op: "delete", new: null }), "deleted"],
     [write({ old: null }), "unset"],
   ])("that are not there are said in words: %#", async (one, words) => {
-    await shown(new FakeKernel(summary(), panes({ pending: { frame: 4, writes: [one] } })));
+    await shown(
+      new FakeKernel(summary(), panes({ pending: { frame: 4, editable: true, writes: [one] } })),
+    );
     expect(named("grid", "Pending writes").textContent).toContain(words);
   });
 
@@ -336,6 +377,12 @@ describe("values", () => {
       from_frame: 1,
       changed: key === "pear",
       writer: null,
+      scope: "state" as const,
+      writer_node: null,
+      writer_id: null,
+      old: null,
+      readers: [],
+      history: [],
     }));
     const kernel = await shown(
       new FakeKernel(summary(), panes({ state: { frame: 4, total: 2, entries } })),
@@ -343,10 +390,10 @@ describe("values", () => {
     await open(kernel, "State");
     const rows = () => all('[aria-label="State"] tbody').length;
     expect(rows()).toBe(2);
-    find("input[type='checkbox']").click();
+    find("[aria-label='Filter keys'] + label input").click();
     await rendered();
     expect(rows()).toBe(1);
-    const filter = find<HTMLInputElement>("input[type='search']");
+    const filter = find<HTMLInputElement>("[aria-label='Filter keys']");
     filter.value = "app";
     filter.dispatchEvent(new Event("input", { bubbles: true }));
     await rendered();
@@ -363,10 +410,12 @@ describe("hostile text", () => {
       problems: [problem(HOSTILE)],
     });
     const kernel = await shown(new FakeKernel(hostile, panesFullOf(HOSTILE)));
+    find("[role='treeitem']").click();
     await open(kernel, tab);
-    if (tab === "Tree") {
-      find("[role='treeitem']").click();
-      await rendered();
+    if (tab === "Task") {
+      await open(kernel, "Tasks");
+      find("[aria-label='Tasks'] tbody td:nth-child(2) .ss-link").click();
+      await answered(kernel);
     }
     expect(all("img, script, b, iframe, a")).toEqual([]);
     expect(all("[style], [href], [src]")).toEqual([]);
@@ -386,8 +435,12 @@ describe("hostile text", () => {
 
 it("the run that the Python tests wrote shows in every pane without an error", async () => {
   const { summary: written, replies } = golden();
+  // Of several replies to a pane the first is the live one.
   const data = Object.fromEntries(
-    replies.filter(({ error }) => error === null).map((reply) => [reply.pane, reply.data]),
+    replies
+      .filter(({ error }) => error === null)
+      .toReversed()
+      .map((reply) => [reply.pane, reply.data]),
   );
   const kernel = await shown(new FakeKernel(written, { ...panes(), ...data }));
   for (const tab of ALL_TABS) {

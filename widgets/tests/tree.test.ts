@@ -1,8 +1,22 @@
 import { describe, expect, it } from "vitest";
-import { keepingEqual, moveOf, nameOf, rowAttrs, toggled, visibleRows } from "../src/model/tree";
-import { node, TREE } from "./samples";
+import { completed } from "../src/model/plan";
+import {
+  FIRST_TREE,
+  keepingEqual,
+  moveOf,
+  nameOf,
+  revealed,
+  rowAttrs,
+  type TreeChoice,
+  toggled,
+  visibleRows,
+  windowOf,
+} from "../src/model/tree";
+import { node, panes, TREE } from "./samples";
 
-const keys = (folded: string[]) => visibleRows(TREE, new Set(folded)).map(({ key }) => key);
+const choosing = (change: Partial<TreeChoice>): TreeChoice => ({ ...FIRST_TREE, ...change });
+const folding = (folded: string[]) => choosing({ folded: new Set(folded) });
+const keys = (folded: string[]) => visibleRows(TREE, folding(folded)).map(({ key }) => key);
 
 describe("rows", () => {
   it.each([
@@ -22,13 +36,10 @@ describe("rows", () => {
   });
 
   it("say where they stand among their siblings", () => {
-    const places = visibleRows(TREE, new Set(["research"])).map((row) => [
-      row.key,
-      row.position,
-      row.siblings,
-      row.expandable,
-      row.expanded,
-    ]);
+    const places = visibleRows(TREE, folding(["research"])).map(
+      (row) =>
+        row.kind === "node" && [row.key, row.position, row.siblings, row.expandable, row.expanded],
+    );
     expect(places).toEqual([
       ["research", 1, 2, true, false],
       ["write", 2, 2, false, false],
@@ -37,12 +48,12 @@ describe("rows", () => {
 
   it("keep a removed node apart from a new one of the same id", () => {
     const twice = [node("a", { change: "removed" }), node("a", { change: "added" })];
-    expect(visibleRows(twice, new Set()).map(({ key }) => key)).toEqual(["a removed", "a"]);
+    expect(visibleRows(twice, FIRST_TREE).map(({ key }) => key)).toEqual(["a removed", "a"]);
   });
 
   it("can't be opened when the children were not sent", () => {
-    const rows = visibleRows([node("a", { children: 3 })], new Set());
-    expect(rows[0]?.expandable).toBe(false);
+    const rows = visibleRows([node("a", { children: 3 })], FIRST_TREE);
+    expect(rows[0]).toMatchObject({ expandable: false });
   });
 });
 
@@ -74,7 +85,7 @@ describe("keys", () => {
     ["t", "s", [], null],
     [null, "ArrowDown", [], "select notes"],
   ])("on %s the key %s with %j folded does: %s", (active, key, folded, expected) => {
-    const move = moveOf(visibleRows(TREE, new Set(folded)), active, key);
+    const move = moveOf(visibleRows(TREE, folding(folded)), active, key);
     expect(move && `${move.kind} ${move.key}`).toBe(expected);
   });
 
@@ -103,4 +114,100 @@ describe("labels", () => {
     const attrs = ["key", "id", "model", "events"].map((name): [string, string] => [name, "v"]);
     expect(rowAttrs(node("a", { attrs }))).toEqual([["model", "v"]]);
   });
+});
+
+describe("unchanged parts", () => {
+  const children = (count: number, from = 0) =>
+    Array.from({ length: count }, (_, at) => node(`c${from + at}`, { parent: "root", depth: 1 }));
+  const big = [
+    node("root", { children: 31 }),
+    ...children(20),
+    node("news", { parent: "root", depth: 1, change: "changed" }),
+    ...children(10, 20),
+  ];
+  const words = (nodes: typeof big, choice: Partial<TreeChoice> = {}) =>
+    visibleRows(nodes, choosing(choice)).map((row) =>
+      row.kind === "fold" ? `⋯ ${row.count} unchanged` : row.key,
+    );
+
+  it("fold to a row that counts them", () => {
+    expect(words(big)).toEqual(["root", "⋯ 20 unchanged", "news", "⋯ 10 unchanged"]);
+  });
+
+  it.each([
+    ["the fold was opened", { opened: new Set(["root"]) }],
+    ["folding is off", { foldUnchanged: false }],
+  ])("are shown when %s", (_name, choice) => {
+    expect(words(big, choice)).toHaveLength(big.length);
+  });
+
+  it("keep the selected node in sight", () => {
+    expect(words(big, { selected: "c7" })).toEqual([
+      "root",
+      "⋯ 7 unchanged",
+      "c7",
+      "⋯ 12 unchanged",
+      "news",
+      "⋯ 10 unchanged",
+    ]);
+  });
+
+  it.each([
+    ["a running node", { status: "running" }],
+    ["another status", { status: "settled", status_before: "active" }],
+    ["a breakpoint", { breakpoints: ["b1"] }],
+  ])("don't hide %s", (_name, change) => {
+    const nodes = big.map((one) => (one.id === "c3" ? { ...one, ...change } : one));
+    expect(words(nodes)).toContain("c3");
+  });
+
+  it("are not folded where nothing changed at all, or in a small plan", () => {
+    const still = big.map((one) => ({ ...one, change: "" as const }));
+    expect(words(still)).toHaveLength(still.length);
+    expect(words(big.slice(14))).toHaveLength(big.length - 14);
+  });
+
+  it("count all that is below them", () => {
+    const deep = [
+      node("root"),
+      node("old", { parent: "root", depth: 1 }),
+      ...Array.from({ length: 25 }, (_, at) => node(`d${at}`, { parent: "old", depth: 2 })),
+      node("news", { parent: "root", depth: 1, change: "added" }),
+    ];
+    expect(words(deep)).toEqual(["root", "⋯ 26 unchanged", "news"]);
+  });
+
+  it("are opened by Enter and by →", () => {
+    const rows = visibleRows(big, FIRST_TREE);
+    for (const key of ["Enter", "ArrowRight"]) {
+      expect(moveOf(rows, rows[1]?.key ?? null, key)).toEqual({ kind: "open", key: "root" });
+    }
+  });
+});
+
+it("a link to a node unfolds what it is in", () => {
+  const choice = revealed(folding(["research", "notes"]), TREE, "t");
+  expect(choice.selected).toBe("t");
+  expect(visibleRows(TREE, choice).map(({ key }) => key)).toContain("t");
+});
+
+it.each([
+  [100, 0, 200, { first: 0, end: 100 }],
+  [1000, 0, 220, { first: 0, end: 30 }],
+  [1000, 11_000, 220, { first: 480, end: 530 }],
+  [1000, 22_000, 220, { first: 980, end: 1000 }],
+])("of %i rows, %i px down, in %i px, the window is %j", (rows, top, height, window) => {
+  expect(windowOf(rows, top, height)).toEqual(window);
+});
+
+it.each([
+  [[[0, 4]], ["research", "notes", "t", "write"]],
+  [
+    [[2, 2], node("new")],
+    ["t", "write", "new"],
+  ],
+  [[[3, 2]], null],
+] as const)("rows %j of the plan that is held are put in", (rows, ids) => {
+  const plan = completed({ ...panes().plan, nodes: rows as never }, TREE);
+  expect(plan?.nodes.map(({ id }) => id) ?? null).toEqual(ids);
 });

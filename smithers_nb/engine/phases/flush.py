@@ -7,11 +7,12 @@ from dataclasses import replace
 from time import perf_counter
 
 from ...errors import HandlerError, traceback_of
-from ...records import Phase, Scope
+from ...records import Event, Phase, Scope
 from ...store import writer
 from ...values import Stored
 from ..draft import Draft
 from ..live import Live
+from ..output import heard
 from ..purity import KEYS
 from ..state import Cell, Resolved, Transaction, read_name, resolve
 
@@ -37,19 +38,22 @@ async def _flush(live: Live, draft: Draft, ms: Mapping[Phase, float] | None) -> 
     # First values come first: whoever updates a key may rely on them.
     first = [write for write in draft.transactions if write.origin == "init"]
     transactions = [*first, *operators, *tasks, *(write for write in draft.transactions if write.origin != "init")]
-    resolved = resolve(live.cells, transactions, live.vol)
+    with heard(live, draft, "an update"):
+        resolved = resolve(live.cells, transactions, live.vol)
     _roll_back(draft, transactions, resolved)
     draft.written = tuple(write for write, _, _ in resolved.transitions)
+    noted = [*(problem.event(draft.number) for problem in draft.problems), *live.take_noted()]
     try:
         await live.database.transaction(
             writer.flush_frame,
             live.execution_id,
-            _result(live, draft, transactions, resolved, ends),
+            _result(live, draft, transactions, resolved, ends, noted),
             ms,
             perf_counter(),
         )
     except BaseException:
         live.return_inbox(arrived, ends)
+        live.noted[:0] = noted
         raise
     _apply(live, draft, resolved, ends)
 
@@ -73,7 +77,12 @@ def _roll_back(draft: Draft, transactions: list[Transaction], resolved: Resolved
 
 
 def _result(
-    live: Live, draft: Draft, transactions: list[Transaction], resolved: Resolved, ends: list[writer.TaskEnd]
+    live: Live,
+    draft: Draft,
+    transactions: list[Transaction],
+    resolved: Resolved,
+    ends: list[writer.TaskEnd],
+    noted: list[Event],
 ) -> writer.FlushResult:
     return writer.FlushResult(
         frame=draft.number,
@@ -87,7 +96,7 @@ def _result(
         settled=draft.settled,
         ended=ends,
         artifacts=[made for one in transactions if one.state != "raised" for made in one.artifacts],
-        events=[event for one in transactions for event in one.events],
+        events=[*(event for one in transactions for event in one.events), *noted],
     )
 
 

@@ -73,10 +73,13 @@ CREATE TABLE breakpoints (
   breakpoint_id TEXT NOT NULL,
   kind TEXT NOT NULL,
   target TEXT,
+  event TEXT,
+  value JSON TEXT,
   condition TEXT,
   once INTEGER NOT NULL,
   enabled INTEGER NOT NULL,
   log_only INTEGER NOT NULL,
+  after INTEGER NOT NULL DEFAULT 1,
   hits INTEGER NOT NULL DEFAULT 0,
   created_at TIME TEXT NOT NULL,
   PRIMARY KEY (execution_id, breakpoint_id)

@@ -1,29 +1,46 @@
 /**
- * The browser's end of the conversation: knows the newest summary, fetches what is looked at, sends
- * commands once, and notices lost messages. Knows nothing of the DOM.
+ * The browser's end of the conversation: knows the newest summary and where one looks, fetches what is
+ * looked at, sends commands once, and notices lost messages. Knows nothing of the DOM.
  */
 
 import { type Alert, cleared, raised } from "./alerts";
+import { Cache } from "./cache";
 import { labelOf, whyOff } from "./controls";
+import { type Cursor, type Edge, goTo, LIVE, type Motion, type Walk, walked } from "./cursor";
+import type { Watched } from "./layout";
+import { mismatch, type Outcome, underwayKey } from "./orders";
+import {
+  FIRST_NODES,
+  type Held,
+  heldOf,
+  questionOf,
+  type Slot,
+  type Slots,
+  versionOf,
+  wantOf,
+} from "./panes";
 import {
   type Ack,
-  type CommandName,
   type Done,
   type Incoming,
+  type Order,
   type Outgoing,
-  PANES,
   type Pane,
   type PaneData,
+  type PlanNode,
   PROTOCOL,
   type Reply,
   type Summary,
-  type Xml,
+  type Want,
 } from "./protocol";
+import { EMPTY_TRACK, joined, joinFrom, type Track } from "./timeline";
 
 /** A command without an ack for this long means that the kernel is busy. */
 export const ACK_MS = 1500;
 /** When something is owed and nothing was heard for this long, a message may have been lost. */
 export const SILENCE_MS = 5000;
+/** After a drag the details are fetched when the cursor has stood still for this long. */
+export const SETTLE_MS = 120;
 
 /** What the client uses of an anywidget model. */
 export interface Channel {
@@ -32,17 +49,6 @@ export interface Channel {
   off(event: string, listener: (...args: never[]) => void): void;
   send(message: Outgoing): void;
 }
-
-export interface PaneState<Data> {
-  readonly data: Data | null;
-  /** The summary's number that the data is as new as. */
-  readonly seq: number;
-  readonly loading: boolean;
-  /** All of it was asked for: it stays so while the pane is looked at. */
-  readonly full: boolean;
-}
-
-export type Panes = { readonly [P in Pane]: PaneState<PaneData[P]> };
 
 export interface Underway {
   readonly id: string;
@@ -53,25 +59,57 @@ export interface Underway {
 
 export interface ClientState {
   readonly summary: Summary | null;
-  readonly panes: Panes;
-  readonly underway: Partial<Readonly<Record<CommandName, Underway>>>;
+  readonly connected: boolean;
+  /** Where one looks. */
+  readonly cursor: Cursor;
+  /** Where the details are of: the cursor, once it has settled. */
+  readonly settled: Cursor;
+  /** The newest frame when the live edge was left. */
+  readonly left: number;
+  /** The pinned frame that is compared with; null: the frame before. */
+  readonly base: number | null;
+  /** What there is to say about the last motion. */
+  readonly note: string | null;
+  readonly track: Track;
+  readonly bookmarks: readonly number[];
+  readonly panes: Slots;
+  readonly underway: Readonly<Record<string, Underway>>;
   readonly alerts: readonly Alert[];
 }
 
 interface Request {
-  readonly pane: Pane;
-  readonly seq: number;
-  readonly full: boolean;
+  readonly want: Want;
+  readonly question: string;
+  readonly version: string;
+  /** The rows that the kernel may refer to. */
+  readonly rows: readonly PlanNode[];
   /** Of a request that is for one caller, not for the pane. */
   readonly settle?: (reply: Reply) => void;
 }
 
-const UNSEEN = { data: null, seq: -1, loading: false, full: false } as const;
+interface Sent {
+  readonly key: string;
+  readonly name: string;
+  /** The caller shows how it ended. */
+  readonly quiet: boolean;
+  readonly settle: (outcome: Outcome) => void;
+}
+
+/** Bookmarks are the page's own: several views of one execution agree. */
+const BOOKMARKS = new Map<string, readonly number[]>();
 
 export class Client {
   state: ClientState = {
     summary: null,
-    panes: { plan: UNSEEN, xml: UNSEEN, pending: UNSEEN, handlers: UNSEEN, state: UNSEEN },
+    connected: true,
+    cursor: LIVE,
+    settled: LIVE,
+    left: 0,
+    base: null,
+    note: null,
+    track: EMPTY_TRACK,
+    bookmarks: [],
+    panes: {},
     underway: {},
     alerts: [],
   };
@@ -79,9 +117,14 @@ export class Client {
   private readonly listeners = new Set<() => void>();
   private readonly requests = new Map<string, Request>();
   private readonly inFlight = new Map<Pane, string>();
-  private watched: readonly Pane[] = [];
+  private readonly commands = new Map<string, Sent>();
+  private readonly cache = new Cache();
+  private watched: readonly Watched[] = [];
+  private limit = FIRST_NODES;
+  private trackVersion = -1;
   private recovering = false;
   private silence: ReturnType<typeof setTimeout> | undefined;
+  private settling: ReturnType<typeof setTimeout> | undefined;
   private sent = 0;
   /** Two views of one model hear each other's replies, so each has ids of its own. */
   private readonly prefix = Math.random().toString(36).slice(2, 10);
@@ -99,6 +142,7 @@ export class Client {
     this.channel.off("change:summary", this.onSummary);
     this.channel.off("msg:custom", this.onMessage);
     clearTimeout(this.silence);
+    clearTimeout(this.settling);
     this.listeners.clear();
   }
 
@@ -108,41 +152,111 @@ export class Client {
     return () => this.listeners.delete(listener);
   }
 
+  /** Says whether there is a kernel behind the model. */
+  connect(connected: boolean): void {
+    if (connected === this.state.connected) return;
+    this.update({ connected });
+    if (connected) this.hello();
+    this.refresh();
+  }
+
+  // ---- where one looks ----
+
+  get edge(): Edge {
+    const { summary } = this.state;
+    return {
+      frame: summary?.frame ?? 0,
+      phase: summary?.phase ?? null,
+      recorded: summary?.recorded ?? 0,
+    };
+  }
+
+  walk(walk: Walk): void {
+    this.look(walked(this.state.cursor, walk, this.edge));
+  }
+
+  goTo(frame: number, settle = true): void {
+    this.look(goTo(frame, this.edge), settle);
+  }
+
+  /** Moves the cursor; without `settle` the details follow when it has stood still. */
+  look({ cursor, note }: Motion, settle = true): void {
+    const { cursor: last, left } = this.state;
+    const leaves = last.at === null && cursor.at !== null;
+    this.update({ cursor, note, left: leaves ? this.edge.frame : left });
+    clearTimeout(this.settling);
+    if (settle) this.settle();
+    else this.settling = setTimeout(() => this.settle(), SETTLE_MS);
+  }
+
+  private settle(): void {
+    this.update({ settled: this.state.cursor });
+    this.refresh();
+  }
+
+  say(note: string | null): void {
+    this.update({ note });
+  }
+
+  /** Compares with this frame; null: with the one before. */
+  pin(base: number | null): void {
+    this.update({ base });
+    this.refresh();
+  }
+
+  bookmark(frame: number): void {
+    const { bookmarks, summary } = this.state;
+    const next = bookmarks.includes(frame)
+      ? bookmarks.filter((one) => one !== frame)
+      : [...bookmarks, frame].sort((a, b) => a - b);
+    if (summary) BOOKMARKS.set(summary.execution_id, next);
+    this.update({ bookmarks: next });
+  }
+
+  /** Whether the pane shows what the cursor is on. */
+  fits(watched: Watched): boolean {
+    return this.state.panes[watched.pane]?.question === questionOf(this.wanted(watched));
+  }
+
   /** Says which panes are looked at: only these are fetched, now and when something newer is known. */
-  watch(panes: readonly Pane[]): void {
-    for (const pane of PANES) {
-      if (!panes.includes(pane) && this.state.panes[pane].full) this.setPane(pane, { full: false });
-    }
-    this.watched = panes;
+  watch(watched: readonly Watched[]): void {
+    this.watched = watched;
     this.refresh();
   }
 
-  /** Fetches all of a pane, uncut. */
-  loadAll(pane: Pane): void {
-    this.setPane(pane, { full: true, seq: -1 });
+  /** Fetches more rows of the plan. */
+  moreNodes(): void {
+    this.limit += 4 * FIRST_NODES;
     this.refresh();
   }
 
-  /** The whole XML, for copying; rejects with the kernel's reason. */
-  wholeXml(): Promise<Xml> {
+  /** An answer for the caller alone; rejects with the kernel's reason. */
+  ask<P extends Pane>(want: Want & { readonly pane: P }): Promise<PaneData[P]> {
     return new Promise((resolve, reject) => {
       const settle = ({ data, error }: Reply) =>
-        data === null ? reject(new Error(error ?? "There is no XML.")) : resolve(data as Xml);
-      this.request({ pane: "xml", seq: this.seq(), full: true, settle });
+        data === null
+          ? reject(new Error(error ?? "There is nothing."))
+          : resolve(data as PaneData[P]);
+      this.request(want, { settle });
     });
   }
 
-  /** Sends a command, unless its control is off. */
-  command(name: CommandName): void {
-    if (whyOff(name, this.state.summary, this.state.underway) !== null) return;
+  /** Sends a command, unless it is off or under way; the promise says how it ended, null when it was not sent. */
+  order(order: Order, quiet = false): Promise<Outcome | null> {
+    const { summary, underway, connected, alerts } = this.state;
+    const key = underwayKey(order);
+    if (underway[key] !== undefined) return Promise.resolve(null);
+    if (whyOff(order.name, summary, underway, connected) !== null) return Promise.resolve(null);
     const id = this.nextId();
     this.update({
-      underway: { ...this.state.underway, [name]: { id, acked: false, late: false } },
-      alerts: cleared(this.state.alerts, "command"),
+      underway: { ...underway, [key]: { id, acked: false, late: false } },
+      alerts: cleared(alerts, "command"),
+      note: null,
     });
-    setTimeout(() => this.lateIfUnheard(name, id), ACK_MS);
-    this.channel.send({ type: "command", id, name });
+    setTimeout(() => this.lateIfUnheard(key, id), ACK_MS);
+    this.channel.send({ type: "command", id, ...order });
     this.listen();
+    return new Promise((settle) => this.commands.set(id, { key, name: order.name, quiet, settle }));
   }
 
   dismiss(alert: Alert): void {
@@ -156,7 +270,12 @@ export class Client {
     if (next?.protocol === undefined) return;
     const last = this.state.summary;
     this.heard();
-    this.update({ summary: next, alerts: this.alertsOf(last, next) });
+    this.update({
+      summary: next,
+      alerts: this.alertsOf(last, next),
+      note: this.state.cursor.at === null && last?.frame !== next.frame ? null : this.state.note,
+      bookmarks: BOOKMARKS.get(next.execution_id) ?? this.state.bookmarks,
+    });
     if (last !== null && (next.seq > last.seq + 1 || next.seq < last.seq)) this.resync(next, last);
     else if (this.recovering) this.forget();
     this.refresh();
@@ -173,7 +292,17 @@ export class Client {
 
   /** Messages were lost, or the kernel began anew: nothing that is owed can be counted on. */
   private resync(next: Summary, last: Summary): void {
-    if (next.seq < last.seq) for (const pane of PANES) this.setPane(pane, { seq: -1 });
+    const anew = next.seq < last.seq || next.execution_id !== last.execution_id;
+    if (anew) this.cache.clear();
+    this.trackVersion = -1;
+    const stale = Object.entries(this.state.panes).map(([pane, slot]) => [
+      pane,
+      { ...slot, version: "" },
+    ]);
+    this.update({
+      panes: Object.fromEntries(stale) as Slots,
+      ...(anew && { track: EMPTY_TRACK, cursor: LIVE, settled: LIVE }),
+    });
     this.forget();
     this.hello();
   }
@@ -187,40 +316,64 @@ export class Client {
   };
 
   private onAck({ id, accepted, why }: Ack): void {
-    const name = this.commandWith(id);
-    if (name === undefined) return;
-    if (accepted) this.setUnderway(name, { id, acked: true, late: false });
-    else this.end(name, `${labelOf(name)} was refused: ${why}`);
+    const sent = this.commands.get(id);
+    if (sent === undefined) return;
+    if (accepted) this.setUnderway(sent.key, { id, acked: true, late: false });
+    else
+      this.end(id, { ok: false, error: `${labelOf(sent.name)} was refused: ${why}`, result: null });
   }
 
-  private onDone({ id, ok, error }: Done): void {
-    const name = this.commandWith(id);
-    if (name === undefined) return;
-    this.end(name, ok ? error : (error ?? `${labelOf(name)} failed.`));
+  private onDone({ id, ok, error, result }: Done): void {
+    const sent = this.commands.get(id);
+    if (sent === undefined) return;
+    const words = ok ? error : (error ?? `${labelOf(sent.name)} failed.`);
+    this.end(id, { ok, error: words, result });
   }
 
   private onReply(reply: Reply): void {
     const request = this.requests.get(reply.id);
     if (request === undefined) return;
     this.requests.delete(reply.id);
-    if (request.settle) request.settle(reply);
+    if (request.settle) {
+      request.settle(reply);
+      return;
+    }
+    if (this.inFlight.get(reply.pane) === reply.id) this.inFlight.delete(reply.pane);
+    if (reply.pane === "timeline") this.takeTrack(reply.data, request.version);
     else this.take(reply, request);
+    this.refresh();
   }
 
-  /** Puts a reply into its pane, unless something newer is there or something else was asked since. */
-  private take(reply: Reply, { pane, seq: asked, full }: Request): void {
-    if (this.inFlight.get(pane) === reply.id) this.inFlight.delete(pane);
+  private takeTrack(data: PaneData["timeline"] | null, version: string): void {
+    if (data === null) return;
+    this.trackVersion = Number(version);
+    this.update({ track: joined(this.state.track, data) });
+  }
+
+  /** Puts a reply into its pane, unless another question was asked since; recorded ones are kept. */
+  private take(reply: Reply, { question, version, rows, want }: Request): void {
     const { alerts, panes } = this.state;
-    const loading = this.inFlight.has(pane);
-    const seq = Math.max(reply.seq, asked);
-    if (reply.error !== null) {
-      this.setPane(pane, { seq, loading });
-      this.update({ alerts: raised(alerts, pane, reply.error) });
-    } else if (seq >= panes[pane].seq && full === this.full(pane)) {
-      this.setPane(pane, { data: reply.data, seq, loading } as Partial<Panes[Pane]>);
-      this.update({ alerts: cleared(alerts, pane) });
-    } else this.setPane(pane, { loading });
-    this.refresh();
+    const loading = this.inFlight.has(reply.pane);
+    const last = panes[reply.pane];
+    if (reply.error !== null || reply.data === null) {
+      const error = reply.error ?? "There is nothing.";
+      this.setPane(reply.pane, { data: last?.data ?? null, question, version, loading });
+      this.update({ alerts: raised(alerts, reply.pane, error) });
+      return;
+    }
+    const data = heldOf(reply.pane, reply.data as never, rows);
+    if (data === null) {
+      // It names rows that are gone: asked again without.
+      this.setPane(reply.pane, { data: null, question: "", version: "", loading });
+      return;
+    }
+    if (want.at !== null) this.cache.put(question, version, data);
+    const newer =
+      last === undefined || last.question !== question || fresher(version, last.version);
+    if (question === this.questionNow(reply.pane) && newer) {
+      this.setPane(reply.pane, { data, question, version, loading });
+      this.update({ alerts: cleared(this.state.alerts, reply.pane) });
+    }
   }
 
   // ---- what goes out ----
@@ -229,22 +382,70 @@ export class Client {
     this.channel.send({ type: "hello", protocol: PROTOCOL });
   }
 
+  private wanted(watched: Watched): Want {
+    const { settled, base } = this.state;
+    return wantOf(watched, { cursor: settled, base, limit: this.limit });
+  }
+
+  private questionNow(pane: Pane): string | null {
+    const watched = this.watched.find((one) => one.pane === pane);
+    return watched === undefined ? null : questionOf(this.wanted(watched));
+  }
+
   /** Asks for what is looked at and out of date: at most one request in flight for a pane. */
   private refresh(): void {
-    if (this.state.summary?.protocol !== PROTOCOL) return;
-    for (const pane of this.watched) {
-      if (this.inFlight.has(pane) || this.state.panes[pane].seq >= this.seq()) continue;
-      const id = this.request({ pane, seq: this.seq(), full: this.full(pane) });
-      this.inFlight.set(pane, id);
-      this.setPane(pane, { loading: true });
-    }
+    const { summary } = this.state;
+    if (summary?.protocol !== PROTOCOL) return;
+    for (const watched of this.watched) this.refreshPane(watched, summary);
+    this.refreshTrack(summary);
     this.listen();
   }
 
-  private request(request: Request): string {
+  private refreshPane(watched: Watched, summary: Summary): void {
+    const { pane } = watched;
+    const want = this.wanted(watched);
+    const question = questionOf(want);
+    const version = versionOf(want, summary);
+    const slot = this.state.panes[pane] as Slot<unknown> | undefined;
+    if (slot?.question === question && slot.version === version) {
+      if (slot.loading && !this.inFlight.has(pane)) this.setPane(pane, { ...slot, loading: false });
+      return;
+    }
+    const { connected } = this.state;
+    const kept = this.cache.find(question, connected ? version : null);
+    if (kept !== undefined) {
+      this.setPane(pane, { data: kept.data, question, version: kept.version, loading: false });
+      return;
+    }
+    if (!connected || this.inFlight.has(pane)) return;
+    const held = pane === "plan" ? this.state.panes.plan?.data : null;
+    this.inFlight.set(pane, this.request(want, { question, version, held: held ?? null }));
+    this.setPane(pane, {
+      data: slot?.data ?? null,
+      question: slot?.question ?? "",
+      version: slot?.version ?? "",
+      loading: true,
+    });
+  }
+
+  private refreshTrack({ versions }: Summary): void {
+    if (this.trackVersion === versions.timeline || this.inFlight.has("timeline")) return;
+    if (!this.state.connected) return;
+    const want: Want = { pane: "timeline", since: joinFrom(this.state.track) };
+    const version = String(versions.timeline);
+    this.inFlight.set("timeline", this.request(want, { version }));
+  }
+
+  private request(
+    want: Want,
+    about: Partial<Omit<Request, "want" | "rows">> & { held?: Held["plan"] | null },
+  ): string {
     const id = this.nextId();
-    this.requests.set(id, request);
-    this.channel.send({ type: "get", id, pane: request.pane, full: request.full });
+    const { question = "", version = "", held = null, settle } = about;
+    const rows = held?.nodes ?? [];
+    this.requests.set(id, { want, question, version, rows, ...(settle && { settle }) });
+    this.channel.send({ type: "get", id, ...want, ...(held && { known: held.version }) });
+    this.listen();
     return id;
   }
 
@@ -258,7 +459,7 @@ export class Client {
   /** Says hello again once when something is owed and nothing is heard. */
   private listen(): void {
     const owed = this.inFlight.size > 0 || Object.keys(this.state.underway).length > 0;
-    if (!owed || this.silence !== undefined || this.recovering) return;
+    if (!owed || !this.state.connected || this.silence !== undefined || this.recovering) return;
     this.silence = setTimeout(() => {
       this.silence = undefined;
       this.recovering = true;
@@ -273,45 +474,45 @@ export class Client {
    */
   private forget(): void {
     this.recovering = false;
+    for (const id of this.inFlight.values()) this.requests.delete(id);
     this.inFlight.clear();
     const kept = Object.entries(this.state.underway).filter(([, command]) => !command.acked);
     this.update({ underway: Object.fromEntries(kept) });
   }
 
-  private lateIfUnheard(name: CommandName, id: string): void {
-    const command = this.state.underway[name];
-    if (command?.id === id && !command.acked) this.setUnderway(name, { ...command, late: true });
+  private lateIfUnheard(key: string, id: string): void {
+    const command = this.state.underway[key];
+    if (command?.id === id && !command.acked) this.setUnderway(key, { ...command, late: true });
   }
 
-  private commandWith(id: string): CommandName | undefined {
-    const entries = Object.entries(this.state.underway) as [CommandName, Underway][];
-    return entries.find(([, command]) => command.id === id)?.[0];
-  }
-
-  private end(name: CommandName, error: string | null): void {
-    const { [name]: _ended, ...underway } = this.state.underway;
+  private end(id: string, outcome: Outcome): void {
+    const sent = this.commands.get(id);
+    if (sent === undefined) return;
+    this.commands.delete(id);
+    const { [sent.key]: ended, ...others } = this.state.underway;
+    const underway = ended?.id === id ? others : this.state.underway;
     const { alerts } = this.state;
-    this.update({ underway, alerts: error === null ? alerts : raised(alerts, "command", error) });
+    const told = sent.quiet || outcome.error === null;
+    this.update({
+      underway,
+      alerts: told ? alerts : raised(alerts, "command", outcome.error ?? ""),
+    });
+    sent.settle(outcome);
   }
 
   // ---- state ----
-
-  private readonly seq = (): number => this.state.summary?.seq ?? 0;
-
-  private readonly full = (pane: Pane): boolean => this.state.panes[pane].full;
 
   private nextId(): string {
     this.sent += 1;
     return `${this.prefix}-${this.sent}`;
   }
 
-  private setUnderway(name: CommandName, command: Underway): void {
-    this.update({ underway: { ...this.state.underway, [name]: command } });
+  private setUnderway(key: string, command: Underway): void {
+    this.update({ underway: { ...this.state.underway, [key]: command } });
   }
 
-  private setPane(pane: Pane, change: Partial<Panes[Pane]>): void {
-    const panes = { ...this.state.panes, [pane]: { ...this.state.panes[pane], ...change } };
-    this.update({ panes });
+  private setPane(pane: Pane, slot: Slot<unknown>): void {
+    this.update({ panes: { ...this.state.panes, [pane]: slot } as Slots });
   }
 
   private update(change: Partial<ClientState>): void {
@@ -320,9 +521,8 @@ export class Client {
   }
 }
 
-function mismatch(protocol: number): string {
-  return (
-    `This page speaks protocol ${PROTOCOL} of the stepper and the kernel speaks ${protocol}, so nothing is sent. ` +
-    "Restart the kernel and reload the page: then both come from the same smithers_nb."
-  );
+/** Versions of one question are numbers that grow, but for those of recorded frames. */
+function fresher(version: string, last: string): boolean {
+  const [next, before] = [Number(version), Number(last)];
+  return Number.isNaN(next) || Number.isNaN(before) || next >= before;
 }

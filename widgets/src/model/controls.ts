@@ -1,10 +1,32 @@
-/** The five controls: their names and keys, and why one is off. */
+/** The controls: their names and keys, why one is off, and what it does where the cursor is. */
 
-import type { CommandName, Summary } from "./protocol";
-import { PROTOCOL } from "./protocol";
+import { type Cursor, type Edge, LIVE, seenFrame, type Walk } from "./cursor";
+import { type CommandName, MOVES, PROTOCOL, type Summary } from "./protocol";
+
+export type Action =
+  | "step_phase"
+  | "step_frame"
+  | "continue"
+  | "until_idle"
+  | "pause"
+  | "stop"
+  | "back"
+  | "forward"
+  | "first"
+  | "live"
+  | "back_phase"
+  | "back_frame"
+  | "reverse_continue"
+  | "breakpoint"
+  | "watch"
+  | "last_change"
+  | "edit"
+  | "search"
+  | "go_to"
+  | "help";
 
 export interface Control {
-  readonly name: CommandName;
+  readonly name: Action;
   readonly label: string;
   /** As printed on the button. */
   readonly key: string;
@@ -13,63 +35,98 @@ export interface Control {
   readonly does: string;
 }
 
+const control = (
+  name: Action,
+  label: string,
+  key: string,
+  shortcut: string,
+  does: string,
+): Control => ({ name, label, key, shortcut, does });
+
+/** Those of the toolbar. */
 export const CONTROLS: readonly Control[] = [
-  {
-    name: "step_phase",
-    label: "Step phase",
-    key: "S",
-    shortcut: "S",
-    does: "Runs the next of the seven phases.",
-  },
-  {
-    name: "step_frame",
-    label: "Step frame",
-    key: "N",
-    shortcut: "N",
-    does: "Runs to the next rest: a whole frame, its writes still pending.",
-  },
-  {
-    name: "until_idle",
-    label: "Until idle",
-    key: "U",
-    shortcut: "U",
-    does: "Runs until nothing is left to do, and says why it stopped.",
-  },
-  {
-    name: "pause",
-    label: "Pause",
-    key: "Space",
-    shortcut: "Space",
-    does: "Stops after the current phase; Step goes on from there.",
-  },
-  {
-    name: "stop",
-    label: "Stop",
-    key: "⇧X",
-    shortcut: "Shift+X",
-    does: "Ends the execution and its running tasks.",
-  },
+  control("step_phase", "Step phase", "S", "S", "Runs the next of the seven phases."),
+  control("step_frame", "Step frame", "N", "N", "Runs to the next rest, the writes still pending."),
+  control("continue", "Continue", "C", "C", "Runs to the next breakpoint."),
+  control("until_idle", "Until idle", "U", "U", "Runs until nothing is left to do; says why."),
+  control("pause", "Pause", "Space", "Space", "Stops after the current phase."),
+  control("stop", "Stop", "⇧X", "Shift+X", "Ends the execution and its running tasks."),
+  control("first", "First frame", "Home", "Home", "Shows the first frame; executes nothing."),
+  control("back", "Back", "←", "ArrowLeft", "Shows the frame before; executes nothing."),
+  control("forward", "Forward", "→", "ArrowRight", "Shows the frame after; executes nothing."),
+  control("live", "Live", "End", "End", "Follows the execution."),
 ];
 
-const LABELS = new Map<string, string>(CONTROLS.map(({ name, label }) => [name, label]));
-const STEPS: readonly CommandName[] = ["step_phase", "step_frame", "until_idle"];
+/** Those that have a key only, or a button elsewhere. */
+export const OTHERS: readonly Control[] = [
+  control("back_phase", "Back a phase", "⇧S", "Shift+S", "Walks the records; executes nothing."),
+  control("back_frame", "Back a frame", "⇧N", "Shift+N", "Walks the records; executes nothing."),
+  control(
+    "reverse_continue",
+    "Reverse continue",
+    "⇧C",
+    "Shift+C",
+    "Back to the last breakpoint hit, in the records.",
+  ),
+  control("breakpoint", "Breakpoint", "B", "B", "Sets or removes one on what is selected."),
+  control("watch", "Watch", "W", "W", "Stops when the selected key changes."),
+  control(
+    "last_change",
+    "Last change",
+    "L",
+    "L",
+    "Where the key changed last; again: further back.",
+  ),
+  control("edit", "Edit", "E", "E", "Edits the selected pending write."),
+  control("search", "Search", "/", "/", "Nodes, keys, handlers, tasks, output."),
+  control("go_to", "Go to frame", "G", "G", "Shows the frame of that number."),
+  control("help", "Help", "?", "?", "Shows the keys."),
+];
+
+export const ALL_CONTROLS: readonly Control[] = [...CONTROLS, ...OTHERS];
+
+const LABELS = new Map<string, string>(ALL_CONTROLS.map(({ name, label }) => [name, label]));
+
+const COMMAND_LABELS = new Map<string, string>([
+  ["edit_pending", "Edit"],
+  ["drop_pending", "Drop"],
+  ["break_add", "Breakpoint"],
+  ["break_check", "Breakpoint"],
+  ["break_remove", "Remove breakpoint"],
+  ["break_change", "Change breakpoint"],
+]);
 
 /** The label of a command; its own name where there is none. */
-export const labelOf = (name: string): string => LABELS.get(name) ?? name;
+export const labelOf = (name: string): string =>
+  LABELS.get(name) ?? COMMAND_LABELS.get(name) ?? name;
 
-export type Underway = Partial<Readonly<Record<CommandName, unknown>>>;
+/** The commands under way, by `underwayKey`. */
+export type Underway = Readonly<Record<string, unknown>>;
 
-/** Why the control can't be used now, in words; null when it can. */
+const isMove = (name: string): boolean => (MOVES as readonly string[]).includes(name);
+
+const DISCONNECTED = "There is no kernel: run the cell again to go on.";
+
+/** Why nothing can be executed at all, in words. */
+export function whyDead(summary: Summary | null, connected: boolean): string | null {
+  if (!connected) return DISCONNECTED;
+  if (summary === null) return "Waiting for the kernel.";
+  return summary.protocol === PROTOCOL ? null : "The page and the kernel don't fit together.";
+}
+
+/** Why a command can't be sent now, in words; null when it can. */
 export function whyOff(
   name: CommandName,
   summary: Summary | null,
   underway: Underway,
+  connected = true,
 ): string | null {
-  if (summary === null) return "Waiting for the kernel.";
-  if (summary.protocol !== PROTOCOL) return "The page and the kernel don't fit together.";
-  const busy = summary.busy ?? STEPS.find((step) => underway[step] !== undefined) ?? null;
+  const dead = whyDead(summary, connected);
+  if (dead !== null || summary === null) return dead;
+  const busy = summary.busy ?? MOVES.find((move) => underway[move] !== undefined) ?? null;
   if (name === "pause") return underway.pause ? "Pause is under way." : whyNotPause(summary, busy);
   if (name === "stop") return underway.stop ? "Stop is under way." : whyEnded(summary);
+  if (!isMove(name)) return null;
   return busy === null ? whyEnded(summary) : `${labelOf(busy)} is under way.`;
 }
 
@@ -81,27 +138,105 @@ function whyNotPause(summary: Summary, busy: string | null): string | null {
 const whyEnded = ({ over, status }: Summary): string | null =>
   over ? `The execution is ${status}.` : null;
 
+/** What a control does where the cursor is. */
+export type Effect =
+  | { readonly kind: "command"; readonly name: CommandName }
+  | { readonly kind: "walk"; readonly walk: Walk }
+  | { readonly kind: "seek"; readonly direction: "back" | "forward" }
+  | { readonly kind: "view"; readonly action: Action };
+
+const WALKS: Partial<Readonly<Record<Action, Walk>>> = {
+  back: "back",
+  forward: "forward",
+  first: "first",
+  live: "live",
+  back_phase: "back_phase",
+  back_frame: "back_frame",
+};
+
+/** In the records the stepping controls walk; only live ones execute. */
+const IN_RECORDS: Partial<Readonly<Record<Action, Effect>>> = {
+  step_phase: { kind: "walk", walk: "forward_phase" },
+  step_frame: { kind: "walk", walk: "forward_frame" },
+  continue: { kind: "seek", direction: "forward" },
+  until_idle: { kind: "walk", walk: "live" },
+};
+
+export function effectOf(action: Action, cursor: Cursor): Effect {
+  const walk = WALKS[action];
+  if (walk !== undefined) return { kind: "walk", walk };
+  if (action === "reverse_continue") return { kind: "seek", direction: "back" };
+  const recorded = cursor.at === null ? undefined : IN_RECORDS[action];
+  if (recorded !== undefined) return recorded;
+  if (isMove(action) || action === "pause" || action === "stop") {
+    return { kind: "command", name: action as CommandName };
+  }
+  return { kind: "view", action };
+}
+
+/** Why a control is off where the cursor is. */
+export function whyControlOff(
+  action: Action,
+  cursor: Cursor,
+  edge: Edge,
+  commandOff: (name: CommandName) => string | null,
+): string | null {
+  const effect = effectOf(action, cursor);
+  if (effect.kind === "command") return commandOff(effect.name);
+  if (effect.kind !== "walk") return null;
+  switch (effect.walk) {
+    case "live":
+      return cursor.at === LIVE.at ? "You are live already." : null;
+    case "forward":
+      return cursor.at === LIVE.at ? "You are at the live edge. Next: step executes." : null;
+    case "first":
+    case "back":
+      return seenFrame(cursor, edge) <= 1 ? "There is no frame before this one." : null;
+    default:
+      return null;
+  }
+}
+
 export interface KeyPress {
   readonly key: string;
   readonly shiftKey: boolean;
   readonly repeat: boolean;
 }
 
-/** The command that a key stands for; a key held down counts once. */
-export function commandOf({ key, shiftKey, repeat }: KeyPress): CommandName | null {
-  if (repeat) return null;
-  if (key.toLowerCase() === "x") return shiftKey ? "stop" : null;
-  if (shiftKey) return null;
-  switch (key.toLowerCase()) {
-    case "s":
-      return "step_phase";
-    case "n":
-      return "step_frame";
-    case "u":
-      return "until_idle";
-    case " ":
-      return "pause";
-    default:
-      return null;
-  }
+const KEYS: Readonly<Record<string, Action>> = {
+  s: "step_phase",
+  n: "step_frame",
+  c: "continue",
+  u: "until_idle",
+  " ": "pause",
+  arrowleft: "back",
+  arrowright: "forward",
+  home: "first",
+  end: "live",
+  b: "breakpoint",
+  w: "watch",
+  l: "last_change",
+  e: "edit",
+  "/": "search",
+  g: "go_to",
+};
+
+const SHIFTED: Readonly<Record<string, Action>> = {
+  s: "back_phase",
+  n: "back_frame",
+  c: "reverse_continue",
+  x: "stop",
+  "?": "help",
+  // Where the slash needs Shift.
+  "/": "search",
+};
+
+const REPEATABLE: readonly Action[] = ["back", "forward", "back_phase", "back_frame"];
+
+/** What a key stands for. A key held down counts once, but for walks through the records. */
+export function actionOf({ key, shiftKey, repeat }: KeyPress): Action | null {
+  const lower = key.toLowerCase();
+  const action =
+    (shiftKey ? SHIFTED[lower] : (KEYS[lower] ?? (key === "?" ? "help" : null))) ?? null;
+  return repeat && action !== null && !REPEATABLE.includes(action) ? null : action;
 }

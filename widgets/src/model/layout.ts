@@ -3,44 +3,122 @@
 import type { Pane } from "./protocol";
 
 export const PLAN_TABS = ["Tree", "XML"] as const;
-export const DETAIL_TABS = ["Pending writes", "Handlers", "State", "Problems"] as const;
-export const ALL_TABS = [...PLAN_TABS, ...DETAIL_TABS] as const;
+export const INSPECTOR_TABS = ["Node", "State", "Task"] as const;
+export const DETAIL_TABS = [
+  "Pending writes",
+  "Handlers",
+  "Tasks",
+  "Breakpoints",
+  "Output",
+  "Problems",
+] as const;
+export const ALL_TABS = [...PLAN_TABS, ...INSPECTOR_TABS, ...DETAIL_TABS] as const;
 
 export type PlanTab = (typeof PLAN_TABS)[number];
+export type InspectorTab = (typeof INSPECTOR_TABS)[number];
 export type DetailTab = (typeof DETAIL_TABS)[number];
-export type Tab = PlanTab | DetailTab;
+export type Tab = PlanTab | InspectorTab | DetailTab;
 
-/** Below this width there is room for one pane only. */
+/** Three panes, two, one, or none but the sentence. */
+export type Room = "wide" | "middle" | "narrow" | "tiny";
+
+export const WIDE_PX = 900;
 export const SINGLE_PX = 600;
+export const TINY_PX = 360;
+
+export function roomOf(width: number): Room {
+  if (width >= WIDE_PX) return "wide";
+  if (width >= SINGLE_PX) return "middle";
+  return width >= TINY_PX ? "narrow" : "tiny";
+}
 
 export interface Choice {
   readonly plan: PlanTab;
+  readonly inspector: InspectorTab;
   readonly detail: DetailTab;
-  /** The one chosen last: what is seen where only one fits. */
+  /** Of inspector and detail the one chosen last: what is seen where they share their room. */
+  readonly lower: InspectorTab | DetailTab;
+  /** The one chosen last of all: what is seen where only one fits. */
   readonly last: Tab;
 }
 
-export const FIRST_CHOICE: Choice = { plan: "Tree", detail: "Pending writes", last: "Tree" };
-
-const isPlanTab = (tab: Tab): tab is PlanTab => tab === "Tree" || tab === "XML";
-
-export function choose(choice: Choice, tab: Tab): Choice {
-  return isPlanTab(tab)
-    ? { ...choice, plan: tab, last: tab }
-    : { ...choice, detail: tab, last: tab };
-}
-
-const PANE_OF: Readonly<Record<Tab, Pane | null>> = {
-  Tree: "plan",
-  XML: "xml",
-  "Pending writes": "pending",
-  Handlers: "handlers",
-  State: "state",
-  // The problems come with the summary.
-  Problems: null,
+export const FIRST_CHOICE: Choice = {
+  plan: "Tree",
+  inspector: "Node",
+  detail: "Pending writes",
+  lower: "Pending writes",
+  last: "Tree",
 };
 
-export function panesSeen(choice: Choice, single: boolean): Pane[] {
-  const tabs = single ? [choice.last] : [choice.plan, choice.detail];
-  return tabs.map((tab) => PANE_OF[tab]).filter((pane) => pane !== null);
+const isIn = <T extends Tab>(tabs: readonly T[], tab: Tab): tab is T =>
+  (tabs as readonly Tab[]).includes(tab);
+
+export function choose(choice: Choice, tab: Tab): Choice {
+  if (isIn(PLAN_TABS, tab)) return { ...choice, plan: tab, last: tab };
+  if (isIn(INSPECTOR_TABS, tab)) return { ...choice, inspector: tab, lower: tab, last: tab };
+  return { ...choice, detail: tab, lower: tab, last: tab };
+}
+
+export interface Group {
+  readonly name: "Plan" | "Inspector" | "Details" | "Panes";
+  readonly tabs: readonly Tab[];
+  readonly chosen: Tab;
+}
+
+/** The groups of tabs that there is room for, each with the tab that is seen. */
+export function groupsOf(choice: Choice, room: Room): readonly Group[] {
+  const plan: Group = { name: "Plan", tabs: PLAN_TABS, chosen: choice.plan };
+  switch (room) {
+    case "wide":
+      return [
+        plan,
+        { name: "Inspector", tabs: INSPECTOR_TABS, chosen: choice.inspector },
+        { name: "Details", tabs: DETAIL_TABS, chosen: choice.detail },
+      ];
+    case "middle":
+      return [
+        plan,
+        { name: "Details", tabs: [...DETAIL_TABS, ...INSPECTOR_TABS], chosen: choice.lower },
+      ];
+    case "narrow":
+      return [{ name: "Panes", tabs: ALL_TABS, chosen: choice.last }];
+    case "tiny":
+      return [];
+  }
+}
+
+const PANE_OF: Readonly<Record<Tab, Pane>> = {
+  Tree: "plan",
+  XML: "xml",
+  Node: "node",
+  State: "state",
+  Task: "task",
+  "Pending writes": "pending",
+  Handlers: "handlers",
+  Tasks: "tasks",
+  Breakpoints: "breakpoints",
+  Output: "output",
+  Problems: "problems",
+};
+
+/** A pane that is looked at; `of` names the node or task. */
+export interface Watched {
+  readonly pane: Pane;
+  readonly of: string | null;
+}
+
+export interface Chosen {
+  readonly node: string | null;
+  readonly task: string | null;
+}
+
+/** What has to be fetched. The breakpoints always are: their marks are everywhere. */
+export function watchedIn(groups: readonly Group[], chosen: Chosen): Watched[] {
+  const seen = groups.map(({ chosen: tab }) => PANE_OF[tab]);
+  const panes: Pane[] = [...new Set<Pane>(["frame", "breakpoints", ...seen])];
+  return panes.flatMap((pane) => {
+    const of = pane === "node" ? chosen.node : pane === "task" ? chosen.task : null;
+    const needs = pane === "node" || pane === "task";
+    return needs && of === null ? [] : [{ pane, of }];
+  });
 }

@@ -46,6 +46,7 @@ const WRITE = new Map<string, Look>([
   ["rolled_back", look("↶", "rolled back", "bad")],
   ["edited", look("✎", "edited by you", "warn")],
   ["dropped", look("✗", "dropped", "warn")],
+  ["stale", look("⊘", "stale", "warn")],
 ]);
 
 const CALL = new Map<string, Look>([
@@ -67,7 +68,11 @@ export const CHANGE_MARKS: Readonly<Record<Exclude<Change, "">, string>> = {
   removed: "−",
   changed: "~",
   moved: "↕",
+  remounted: "⟳",
 };
+
+/** Of a node whose status is another than in the frame that is compared with. */
+export const STATUS_MARK = "●";
 
 const TYPE_GLYPHS = new Map<string, string>([
   ["phase", "▣"],

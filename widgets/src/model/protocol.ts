@@ -1,21 +1,22 @@
 /**
  * What the stepper's front end and the kernel say to each other: `smithers_nb/notebook/protocol.py`
  * in TypeScript. `tests/golden/protocol.json`, written by the Python tests, keeps the two together.
+ * Times are milliseconds since 1970; `at: null` is the live execution.
  */
 
-export const PROTOCOL = 1;
+import type { FrameHead, PaneData, Pane as PaneName } from "./records";
 
-export const COMMANDS = ["step_phase", "step_frame", "until_idle", "pause", "stop"] as const;
-export type CommandName = (typeof COMMANDS)[number];
+export * from "./records";
+
+export const PROTOCOL = 2;
+
+/** What moves the execution; one at a time. */
+export const MOVES = ["step_phase", "step_frame", "until_idle", "continue"] as const;
+export type MoveName = (typeof MOVES)[number];
 
 // ---- kernel to browser ----
 
-export interface PhaseChip {
-  readonly name: string;
-  /** `current` is the phase that the next "Step phase" runs, or the one that is under way. */
-  readonly state: "done" | "current" | "todo";
-  readonly ms: number | null;
-}
+export type PhaseChip = FrameHead["phases"][number];
 
 export interface Problem {
   readonly kind: string;
@@ -23,6 +24,10 @@ export interface Problem {
   readonly node_id: string | null;
   readonly phase: string | null;
   readonly source: string | null;
+  /** 0: of no frame. */
+  readonly frame: number;
+  /** What to do, where the message doesn't say it. */
+  readonly advice: string | null;
 }
 
 export interface Counts {
@@ -33,6 +38,9 @@ export interface Counts {
   readonly problems: number;
   /** Tasks under way. */
   readonly running: number;
+  readonly output: number;
+  readonly tasks: number;
+  readonly breakpoints: number;
 }
 
 export type ExecutionStatus =
@@ -45,6 +53,55 @@ export type ExecutionStatus =
   | "stopped"
   | "stalled"
   | "terminated";
+
+export interface RunningTask {
+  readonly task_id: string;
+  readonly node_id: string;
+  readonly status: string;
+  readonly reason: string | null;
+  readonly attempt: number;
+  readonly max_attempts: number;
+  readonly started: number | null;
+  readonly retry_at: number | null;
+  /** The end of what it has streamed so far. */
+  readonly tail: string;
+}
+
+/** An approval that waits for a person. */
+export interface Question {
+  readonly approval_id: string;
+  readonly node_id: string;
+  readonly prompt: string;
+  readonly options: readonly string[];
+  readonly kind: string;
+}
+
+/** A breakpoint that hit. */
+export interface Hit {
+  readonly breakpoint_id: string;
+  readonly frame: number;
+  readonly phase: string;
+  readonly text: string;
+  readonly node_id: string | null;
+  readonly log_only: boolean;
+  readonly at: number;
+}
+
+export const VERSIONED = [
+  "frame",
+  "timeline",
+  "plan",
+  "xml",
+  "pending",
+  "handlers",
+  "state",
+  "tasks",
+  "breakpoints",
+  "output",
+  "problems",
+] as const satisfies PaneName[];
+
+export type Versions = { readonly [P in (typeof VERSIONED)[number]]: number };
 
 export interface Summary {
   readonly protocol: number;
@@ -61,141 +118,41 @@ export interface Summary {
   readonly phase: string | null;
   readonly phases: readonly PhaseChip[];
   readonly sentence: string;
+  /** The move that is under way. */
   readonly busy: string | null;
   readonly counts: Counts;
   readonly tokens: number;
   readonly cost_usd: number | null;
   readonly problems: readonly Problem[];
   readonly error: string | null;
+  /** The newest frame in the file. */
+  readonly recorded: number;
+  /** A pane's number changes when its live content does. */
+  readonly versions: Versions;
+  readonly running: readonly RunningTask[];
+  readonly questions: readonly Question[];
+  /** The breakpoint at which it stands now. */
+  readonly hit: Hit | null;
+  readonly breakpoints: number;
+  /** What is limited here, in words. */
+  readonly limits: readonly string[];
+  /** The kernel's clock when this was made. */
+  readonly now: number;
 }
 
-export interface Value {
-  /** JSON, cut unless all of it was asked for. */
-  readonly text: string;
-  /** How many characters the whole has. */
-  readonly chars: number;
-  readonly cut: boolean;
-  readonly type: string;
-}
-
-export interface PropChange {
-  readonly prop: string;
-  readonly old: string | null;
-  readonly new: string | null;
-}
-
-export type Change = "" | "added" | "removed" | "changed" | "moved";
-
-export interface PlanNode {
-  readonly id: string;
-  readonly parent: string | null;
-  readonly depth: number;
-  readonly type: string;
-  readonly key: string | null;
-  readonly explicit_id: boolean;
-  readonly attrs: readonly (readonly [string, string])[];
-  readonly text: string | null;
-  readonly events: readonly string[];
-  readonly status: string | null;
-  readonly change: Change;
-  readonly changes: readonly PropChange[];
-  /** How many children it has, sent or not. */
-  readonly children: number;
-  readonly source: string | null;
-  readonly path: string;
-}
-
-export interface Plan {
-  readonly frame: number;
-  readonly dry: boolean;
-  readonly total: number;
-  /** In document order, parents first. */
-  readonly nodes: readonly PlanNode[];
-}
-
-export interface Xml {
-  readonly frame: number;
-  readonly dry: boolean;
-  readonly text: string;
-  readonly chars: number;
-  readonly cut: boolean;
-}
-
-export interface PendingWrite {
-  readonly id: string;
-  /** 1 is applied first. */
-  readonly order: number;
-  readonly scope: string;
-  readonly key: string;
-  readonly op: "set" | "update" | "delete" | "init";
-  readonly old: Value | null;
-  /** None for `delete`, and for `update` until it is computed at FLUSH. */
-  readonly new: Value | null;
-  readonly origin: string;
-  readonly origin_id: string | null;
-  readonly node_id: string | null;
-  readonly handler: string | null;
-  readonly trigger: string;
-  readonly status: string;
-}
-
-export interface Pending {
-  readonly frame: number;
-  readonly writes: readonly PendingWrite[];
-}
-
-export interface Call {
-  readonly id: string;
-  readonly frame: number;
-  readonly node_id: string;
-  readonly task_id: string;
-  readonly event: string;
-  readonly status: "ok" | "raised" | "stale";
-  readonly writes: number;
-  readonly ms: number;
-  readonly error: string | null;
-  readonly source: string | null;
-}
-
-export interface Handlers {
-  readonly frame: number;
-  readonly calls: readonly Call[];
-}
-
-export interface StateEntry {
-  readonly key: string;
-  readonly value: Value;
-  readonly from_frame: number;
-  readonly changed: boolean;
-  readonly writer: string | null;
-}
-
-export interface State {
-  readonly frame: number;
-  readonly total: number;
-  readonly entries: readonly StateEntry[];
-}
-
-export interface PaneData {
-  readonly plan: Plan;
-  readonly xml: Xml;
-  readonly pending: Pending;
-  readonly handlers: Handlers;
-  readonly state: State;
-}
-export type Pane = keyof PaneData;
-export const PANES = ["plan", "xml", "pending", "handlers", "state"] as const satisfies Pane[];
-
-export interface ReplyOf<P extends Pane> {
+interface ReplyTo<P extends PaneName> {
   readonly type: "reply";
   readonly id: string;
   readonly pane: P;
+  readonly at: number | null;
+  readonly phase: string | null;
   /** The summary's `seq` when this was read. */
   readonly seq: number;
   readonly data: PaneData[P] | null;
   readonly error: string | null;
 }
-export type Reply = { [P in Pane]: ReplyOf<P> }[Pane];
+export type ReplyOf<P extends PaneName> = ReplyTo<P>;
+export type Reply = { [P in PaneName]: ReplyTo<P> }[PaneName];
 
 export interface Ack {
   readonly type: "ack";
@@ -211,6 +168,7 @@ export interface Done {
   readonly name: string;
   readonly ok: boolean;
   readonly error: string | null;
+  readonly result: string | null;
 }
 
 export type Incoming = Reply | Ack | Done;
@@ -222,17 +180,62 @@ export interface Hello {
   readonly protocol: number;
 }
 
-export interface Command {
-  readonly type: "command";
-  readonly id: string;
-  readonly name: CommandName;
+export const BREAKPOINT_KINDS = ["node", "key", "handler", "phase", "error", "expression"] as const;
+export type BreakpointKind = (typeof BREAKPOINT_KINDS)[number];
+
+export interface NewBreakpoint {
+  readonly kind: BreakpointKind;
+  readonly target?: string | null;
+  readonly event?: string | null;
+  readonly value?: string | null;
+  readonly when?: string | null;
+  readonly once?: boolean;
+  readonly log_only?: boolean;
+  readonly after?: number;
 }
 
-export interface Get {
-  readonly type: "get";
-  readonly id: string;
-  readonly pane: Pane;
-  readonly full: boolean;
+/** What can be asked of the kernel, by name. */
+export type Order =
+  | { readonly name: MoveName | "pause" | "stop" }
+  | { readonly name: "edit_pending"; readonly write: string; readonly value: string }
+  | { readonly name: "drop_pending"; readonly write: string }
+  | { readonly name: "cancel" | "retry"; readonly node: string }
+  | {
+      readonly name: "answer";
+      readonly approval: string;
+      readonly choice: string;
+      readonly comment?: string | null;
+    }
+  | ({ readonly name: "break_add" } & NewBreakpoint)
+  | { readonly name: "break_check"; readonly when: string }
+  | { readonly name: "break_remove"; readonly breakpoint: string }
+  | {
+      readonly name: "break_change";
+      readonly breakpoint: string;
+      readonly enabled?: boolean;
+      readonly once?: boolean;
+      readonly log_only?: boolean;
+      readonly when?: string | null;
+    };
+
+export type CommandName = Order["name"];
+export type Command = Order & { readonly type: "command"; readonly id: string };
+
+/** What is wanted of a pane; what is left out has the kernel's default. */
+export interface Want {
+  readonly pane: PaneName;
+  readonly at?: number | null;
+  readonly phase?: string | null;
+  readonly base?: number | null;
+  readonly of?: string | null;
+  readonly known?: number | null;
+  readonly since?: number;
+  readonly limit?: number;
+  readonly before?: readonly [number, number] | null;
+  readonly direction?: "back" | "forward";
+  readonly full?: boolean;
 }
+
+export type Get = Want & { readonly type: "get"; readonly id: string };
 
 export type Outgoing = Hello | Command | Get;

@@ -1,49 +1,97 @@
 /** The plan as rows: what is seen when some nodes are folded, and where the keys lead. */
 
+import { isQuiet, runsOf } from "./fold";
 import type { PlanNode } from "./protocol";
 
-export interface Row {
+export interface NodeRow {
+  readonly kind: "node";
   /** Unique among the rows: a node that was removed may stand beside a new one of the same id. */
   readonly key: string;
   readonly node: PlanNode;
+  readonly depth: number;
   readonly expandable: boolean;
   readonly expanded: boolean;
   readonly position: number;
   readonly siblings: number;
 }
 
+/** Stands for unchanged nodes: "⋯ 37 unchanged". */
+export interface FoldRow {
+  readonly kind: "fold";
+  readonly key: string;
+  /** Whose unchanged children it opens. */
+  readonly parent: string;
+  readonly depth: number;
+  readonly count: number;
+}
+
+export type Row = NodeRow | FoldRow;
+
 export const rowKey = (node: PlanNode): string =>
   node.change === "removed" ? `${node.id} removed` : node.id;
 
+/** What the person did to the tree; kept by node, so that it survives a step. */
+export interface TreeChoice {
+  readonly folded: ReadonlySet<string>;
+  /** The parents whose unchanged children are shown. */
+  readonly opened: ReadonlySet<string>;
+  readonly selected: string | null;
+  readonly foldUnchanged: boolean;
+}
+
+export const FIRST_TREE: TreeChoice = {
+  folded: new Set(),
+  opened: new Set(),
+  selected: null,
+  foldUnchanged: true,
+};
+
 /** The rows to show, in document order; what is below a folded node is left out. */
-export function visibleRows(nodes: readonly PlanNode[], folded: ReadonlySet<string>): Row[] {
+export function visibleRows(nodes: readonly PlanNode[], choice: TreeChoice): Row[] {
   const siblings = new Map<string | null, number>();
   for (const { parent } of nodes) siblings.set(parent, (siblings.get(parent) ?? 0) + 1);
   const positions = new Map<string | null, number>();
+  const runs = runsOf(nodes, choice);
   const rows: Row[] = [];
   let hiddenBelow = Number.POSITIVE_INFINITY;
-  nodes.forEach((node, index) => {
+  for (let at = 0; at < nodes.length; at += 1) {
+    const node = nodes[at];
+    if (node === undefined) break;
     const position = (positions.get(node.parent) ?? 0) + 1;
     positions.set(node.parent, position);
-    if (node.depth > hiddenBelow) return;
+    if (node.depth > hiddenBelow) continue;
+    const run = runs.get(at);
+    if (run !== undefined) {
+      const parent = node.parent ?? "";
+      rows.push({ kind: "fold", key: `⋯ ${rowKey(node)}`, parent, depth: node.depth, count: run });
+      at += run - 1;
+      continue;
+    }
     const key = rowKey(node);
-    const expandable = (nodes[index + 1]?.depth ?? 0) > node.depth;
-    const expanded = expandable && !folded.has(key);
+    const expandable = (nodes[at + 1]?.depth ?? 0) > node.depth;
+    const expanded = expandable && !choice.folded.has(key);
     hiddenBelow = expandable && !expanded ? node.depth : Number.POSITIVE_INFINITY;
     rows.push({
+      kind: "node",
       key,
       node,
+      depth: node.depth,
       expandable,
       expanded,
       position,
       siblings: siblings.get(node.parent) ?? 1,
     });
-  });
+  }
   return rows;
 }
 
+/** Whether there is anything that "fold unchanged" could fold. */
+export const anyUnchanged = (nodes: readonly PlanNode[]): boolean =>
+  nodes.some((node) => isQuiet(node)) && nodes.some((node) => !isQuiet(node));
+
 export interface Move {
-  readonly kind: "select" | "toggle";
+  readonly kind: "select" | "toggle" | "open";
+  /** A row's key; of `open` the parent whose unchanged children are to be shown. */
   readonly key: string;
 }
 
@@ -65,10 +113,12 @@ export function moveOf(rows: readonly Row[], active: string | null, key: string)
     case "End":
       return select(rows.at(-1));
     case "ArrowRight":
+      if (row.kind === "fold") return { kind: "open", key: row.parent };
       return row.expandable && !row.expanded ? toggle(row) : select(childOf(rows, index));
     case "ArrowLeft":
-      return row.expanded ? toggle(row) : select(parentOf(rows, index));
+      return row.kind === "node" && row.expanded ? toggle(row) : select(parentOf(rows, index));
     case "Enter":
+      if (row.kind === "fold") return { kind: "open", key: row.parent };
       return row.expandable ? toggle(row) : select(row);
     default:
       return null;
@@ -81,12 +131,23 @@ const toggle = (row: Row): Move => ({ kind: "toggle", key: row.key });
 
 function childOf(rows: readonly Row[], index: number): Row | undefined {
   const next = rows[index + 1];
-  return next && next.node.depth > (rows[index]?.node.depth ?? 0) ? next : undefined;
+  return next && next.depth > (rows[index]?.depth ?? 0) ? next : undefined;
 }
 
 function parentOf(rows: readonly Row[], index: number): Row | undefined {
-  const depth = rows[index]?.node.depth ?? 0;
-  return rows.slice(0, index).findLast((row) => row.node.depth < depth);
+  const depth = rows[index]?.depth ?? 0;
+  return rows.slice(0, index).findLast((row) => row.depth < depth);
+}
+
+/** The choice that shows a node: its ancestors unfolded, and its unchanged siblings opened. */
+export function revealed(choice: TreeChoice, nodes: readonly PlanNode[], id: string): TreeChoice {
+  const node = nodes.find((one) => one.id === id && one.change !== "removed");
+  const target = node ?? nodes.find((one) => one.id === id);
+  if (target === undefined) return { ...choice, selected: id };
+  const folded = new Set(choice.folded);
+  const byId = new Map(nodes.map((one) => [one.id, one]));
+  for (let up = target.parent; up !== null; up = byId.get(up)?.parent ?? null) folded.delete(up);
+  return { ...choice, folded, selected: rowKey(target) };
 }
 
 /** The new nodes, each that is as it was being the old object: so that its row need not be drawn anew. */
@@ -94,22 +155,24 @@ export function keepingEqual(
   old: readonly PlanNode[],
   next: readonly PlanNode[],
 ): readonly PlanNode[] {
+  if (old === next) return old;
   const known = new Map(old.map((node) => [rowKey(node), node]));
   return next.map((node) => {
     const before = known.get(rowKey(node));
-    return before && JSON.stringify(before) === JSON.stringify(node) ? before : node;
+    if (before === undefined || before === node) return node;
+    return JSON.stringify(before) === JSON.stringify(node) ? before : node;
   });
 }
 
-/** A folded set with one key put in or taken out. */
-export function toggled(folded: ReadonlySet<string>, key: string): ReadonlySet<string> {
-  const next = new Set(folded);
+/** A set with one key put in or taken out. */
+export function toggled(keys: ReadonlySet<string>, key: string): ReadonlySet<string> {
+  const next = new Set(keys);
   if (!next.delete(key)) next.add(key);
   return next;
 }
 
 /** What follows the type in a row: an id that the user gave, and a key. */
-export function nameOf(node: PlanNode): string {
+export function nameOf(node: Pick<PlanNode, "id" | "explicit_id" | "key">): string {
   const id = node.explicit_id ? `#${node.id}` : "";
   const key = node.key === null ? "" : `"${node.key}"`;
   return [id, key].filter(Boolean).join(" ");
@@ -120,4 +183,25 @@ const SHOWN_ELSEWHERE = new Set(["key", "id", "events"]);
 /** The attributes that a row shows: those that its name and badges don't say already. */
 export function rowAttrs(node: PlanNode): PlanNode["attrs"] {
   return node.attrs.filter(([name]) => !SHOWN_ELSEWHERE.has(name));
+}
+
+// ---- a window of the rows ----
+
+export const ROW_PX = 22;
+/** Fewer rows are all drawn. */
+export const WINDOWED_FROM = 150;
+const BESIDE = 20;
+
+export interface Window {
+  readonly first: number;
+  readonly end: number;
+}
+
+/** The rows to draw: those in sight, and some beside. */
+export function windowOf(rows: number, top: number, height: number): Window {
+  if (rows < WINDOWED_FROM) return { first: 0, end: rows };
+  // Steps of ten, so that not every pixel of scrolling draws anew.
+  const first = Math.floor(Math.max(0, top / ROW_PX - BESIDE) / 10) * 10;
+  const end = Math.ceil((top + height) / ROW_PX / 10) * 10 + BESIDE;
+  return { first: Math.min(first, Math.max(0, rows - 1)), end: Math.min(rows, end) };
 }

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 export interface Column<Row> {
   readonly name: string;
@@ -18,6 +18,11 @@ interface GridProps<Row> {
   readonly toneOf?: (row: Row) => string | undefined;
   /** What folds out below a row, over its whole width. */
   readonly below?: (row: Row) => ComponentChildren;
+  /** Clicking a row, or walking into it, selects it. */
+  readonly select?: (row: Row) => void;
+  readonly isSelected?: (row: Row) => boolean;
+  /** Scrolls the selected row into sight when it grows. */
+  readonly reveal?: number;
 }
 
 interface Place {
@@ -47,10 +52,16 @@ function cellAt(table: HTMLTableElement, from: HTMLTableCellElement, by: Place) 
 
 /** A table that the arrow keys walk; one cell is in the tab order at a time. */
 export function Grid<Row>(props: GridProps<Row>) {
-  const { name, columns, rows, keyOf, empty, toneOf, below } = props;
+  const { name, columns, rows, keyOf, empty, toneOf, below, select, isSelected, reveal } = props;
+  const table = useRef<HTMLTableElement>(null);
   const [home, setHome] = useState<Place>({ row: 0, cell: 0 });
   const tabIndex = (row: number, cell: number) =>
     Math.min(home.row, rows.length) === row && home.cell === cell ? 0 : -1;
+
+  useEffect(() => {
+    if (reveal)
+      table.current?.querySelector("[aria-selected=true]")?.scrollIntoView?.({ block: "nearest" });
+  }, [reveal]);
 
   const onKeyDown = (event: KeyboardEvent & { currentTarget: HTMLTableElement }) => {
     const by = STEPS[event.key];
@@ -62,7 +73,7 @@ export function Grid<Row>(props: GridProps<Row>) {
 
   return (
     <>
-      <table class="ss-grid" role="grid" aria-label={name} onKeyDown={onKeyDown}>
+      <table class="ss-grid" ref={table} role="grid" aria-label={name} onKeyDown={onKeyDown}>
         <thead>
           <tr>
             {columns.map((column, cell) => (
@@ -81,14 +92,17 @@ export function Grid<Row>(props: GridProps<Row>) {
         </thead>
         {rows.map((row, index) => (
           <tbody key={keyOf(row)} data-tone={toneOf?.(row)}>
-            <tr>
+            <tr aria-selected={isSelected?.(row)} onClick={() => select?.(row)}>
               {columns.map((column, cell) => (
                 <td
                   key={column.name}
                   role="gridcell"
                   data-align={column.align}
                   tabIndex={tabIndex(index + 1, cell)}
-                  onFocus={() => setHome({ row: index + 1, cell })}
+                  onFocus={(event) => {
+                    setHome({ row: index + 1, cell });
+                    if (event.target === event.currentTarget) select?.(row);
+                  }}
                 >
                   {column.cell(row)}
                 </td>

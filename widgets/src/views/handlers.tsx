@@ -1,52 +1,137 @@
 import { callLook } from "../model/looks";
-import type { Call, Handlers } from "../model/protocol";
-import { milliseconds, visible } from "../model/text";
+import type { Call, Handlers, NeverFired } from "../model/protocol";
+import { milliseconds, plural, visible } from "../model/text";
+import { Dot } from "./dot";
 import { type Column, Grid } from "./grid";
+import { FrameLink, NodeLink, SourceLink, TaskLink } from "./links";
 import { Mark, Text } from "./text";
+import { useUi } from "./ui";
 
-/** The handler calls, newest frame first. */
+/** The handler calls up to the cursor, newest frame first; and those that were never called. */
 export function HandlersView({ handlers }: { readonly handlers: Handlers }) {
+  const { ui, actions } = useUi();
+  const { selection, call: shown } = ui;
   return (
-    <Grid
-      name="Handlers"
-      columns={COLUMNS}
-      rows={handlers.calls}
-      keyOf={(call) => call.id}
-      empty="No handler has fired yet."
-      below={traceback}
-    />
+    <>
+      <Grid
+        name="Handlers"
+        columns={COLUMNS}
+        rows={handlers.calls}
+        keyOf={({ id }) => id}
+        empty="No handler has fired yet."
+        below={traceback}
+        select={({ node_id: node, event }) => actions.select({ kind: "handler", node, event })}
+        isSelected={({ id, node_id, event }) =>
+          shown !== null
+            ? id === shown
+            : selection?.kind === "handler" &&
+              selection.node === node_id &&
+              selection.event === event
+        }
+        reveal={ui.reveal}
+      />
+      {handlers.never.length > 0 && (
+        <section class="ss-group-of">
+          <h4>Registered, never fired ({handlers.never.length})</h4>
+          <Grid
+            name="Never fired"
+            columns={NEVER}
+            rows={handlers.never}
+            keyOf={({ node_id, event }) => `${node_id} ${event}`}
+            empty=""
+            select={({ node_id: node, event }) => actions.select({ kind: "handler", node, event })}
+          />
+        </section>
+      )}
+    </>
   );
 }
 
+const EVENT: Column<{ node_id: string; event: string }> = {
+  name: "Event",
+  cell: ({ node_id, event }) => (
+    <span class="ss-with-dot">
+      <Dot subject={{ kind: "handler", node: node_id, event }} name={`${event} of ${node_id}`} />
+      <code>
+        <Text of={event} />
+      </code>
+    </span>
+  ),
+};
+
 const COLUMNS: readonly Column<Call>[] = [
-  { name: "Frame", align: "end", cell: ({ frame }) => frame },
+  { name: "#", align: "end", cell: ({ seq }) => seq },
+  {
+    name: "Frame",
+    cell: ({ frame, phase }) => (
+      <span class="ss-nowrap">
+        <FrameLink frame={frame} /> · {phase}
+      </span>
+    ),
+  },
   {
     name: "Node",
     cell: ({ node_id }) => (
       <code>
-        <Text of={node_id} />
+        <NodeLink id={node_id} />
       </code>
     ),
   },
+  EVENT,
   {
-    name: "Event",
-    cell: ({ event }) => (
-      <code>
-        <Text of={event} />
-      </code>
+    name: "Trigger",
+    cell: ({ trigger, task_id }) => (
+      <TaskLink id={task_id}>
+        <Text of={trigger} />
+      </TaskLink>
     ),
   },
-  { name: "Outcome", wide: true, cell: ({ status }) => <Mark look={callLook(status)} /> },
+  { name: "Outcome", wide: true, cell: (call) => <Outcome call={call} /> },
   { name: "Writes", align: "end", cell: ({ writes }) => writes },
   { name: "Time", align: "end", cell: ({ ms }) => milliseconds(ms) },
   {
     name: "Source",
-    cell: ({ source }) =>
-      source !== null && (
-        <code>
-          <Text of={source} />
-        </code>
-      ),
+    cell: ({ source }) => (
+      <code>
+        <SourceLink source={source} />
+      </code>
+    ),
+  },
+];
+
+function Outcome({ call }: { readonly call: Call }) {
+  const look = callLook(call.status);
+  if (call.status !== "raised") return <Mark look={look} />;
+  const word = `raised: ${plural(call.writes, "write")} rolled back`;
+  return <Mark look={{ ...look, word }} />;
+}
+
+const NEVER: readonly Column<NeverFired>[] = [
+  {
+    name: "Node",
+    cell: ({ node_id, type }) => (
+      <code>
+        <Text of={type} /> <NodeLink id={node_id} />
+      </code>
+    ),
+  },
+  EVENT as Column<NeverFired>,
+  {
+    name: "Why",
+    wide: true,
+    cell: ({ why }) => (
+      <span class="ss-message">
+        <Text of={why} />
+      </span>
+    ),
+  },
+  {
+    name: "Source",
+    cell: ({ source }) => (
+      <code>
+        <SourceLink source={source} />
+      </code>
+    ),
   },
 ];
 

@@ -1,10 +1,14 @@
+import { newFrames } from "../model/cursor";
 import { executionLook } from "../model/looks";
 import type { Summary } from "../model/protocol";
 import { dollars, grouped, plural } from "../model/text";
 import { Mark, Text } from "./text";
+import { useUi } from "./ui";
 
 export function Header({ summary }: { readonly summary: Summary }) {
-  const { status, reason, frame, tokens, cost_usd, counts } = summary;
+  const { state } = useUi();
+  const { status, reason, frame, tokens, cost_usd, counts, limits } = summary;
+  const seen = state.cursor.at ?? frame;
   return (
     <header class="ss-header">
       <strong class="ss-name">
@@ -19,11 +23,41 @@ export function Header({ summary }: { readonly summary: Summary }) {
         )}
       </span>
       <span class="ss-facts">
-        <span>frame {grouped(frame)}</span>
+        <Place />
+        <span>
+          frame {grouped(seen)} of {grouped(frame)}
+        </span>
         {counts.running > 0 && <span>{plural(counts.running, "task")} running</span>}
         <span>{plural(tokens, "token")}</span>
         {cost_usd !== null && <span>{dollars(cost_usd)}</span>}
+        {limits.length > 0 && (
+          <span class="ss-limits" tabIndex={0} title={limits.join(" ")}>
+            ⓘ limited
+          </span>
+        )}
+        {!state.connected && <span class="ss-badge-warn">✗ no kernel</span>}
       </span>
     </header>
+  );
+}
+
+/** LIVE, or where in the records; and what came meanwhile. */
+function Place() {
+  const { client, state, actions } = useUi();
+  const { cursor, left } = state;
+  const count = newFrames(cursor, left, client.edge);
+  if (cursor.at === null) return <span class="ss-place">● LIVE</span>;
+  return (
+    <>
+      <span class="ss-place" data-recorded>
+        ◷ AT f{cursor.at}
+        {cursor.phase !== null && ` ${cursor.phase}`}
+      </span>
+      {count > 0 && (
+        <button type="button" class="ss-pill" onClick={() => actions.act("live")}>
+          {plural(count, "new frame")}: go live
+        </button>
+      )}
+    </>
   );
 }

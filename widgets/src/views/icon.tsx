@@ -1,17 +1,25 @@
-import type { CommandName } from "../model/protocol";
+import type { Action } from "../model/controls";
 
-const PATHS: Readonly<Record<CommandName, string>> = {
+const PATHS: Partial<Readonly<Record<Action, string>>> = {
   step_phase: "M3 3.5v9l7-4.5zM11.5 3.5h2v9h-2z",
   step_frame: "M1.5 3.5v9l5.5-4.5zM7 3.5v9l5.5-4.5zM12.5 3.5h2v9h-2z",
+  continue: "M3 3.5v9l6-4.5zM11.5 5.5a2.5 2.5 0 1 1 0 5 2.5 2.5 0 0 1 0-5z",
   until_idle: "M1.5 3.5v9L8 8zM8 3.5v9L14.5 8z",
   pause: "M4 3.5h3v9H4zM9 3.5h3v9H9z",
   stop: "M4 4h8v8H4z",
+  first: "M3 3.5h2v9H3zM13 3.5v9L5.5 8z",
+  back: "M11 3.5v9L4 8z",
+  forward: "M5 3.5v9L12 8z",
+  live: "M8 4.5a3.5 3.5 0 1 1 0 7 3.5 3.5 0 0 1 0-7zM8 1a7 7 0 1 0 0 14A7 7 0 0 0 8 1zm0 1.4a5.6 5.6 0 1 1 0 11.2A5.6 5.6 0 0 1 8 2.4z",
+  reverse_continue: "M13 3.5v9L7 8zM4.5 5.5a2.5 2.5 0 1 1 0 5 2.5 2.5 0 0 1 0-5z",
+  search:
+    "M7 2.5a4.5 4.5 0 1 1-2.7 8.1A4.5 4.5 0 0 1 7 2.5zm0 1.5a3 3 0 1 0 0 6 3 3 0 0 0 0-6zM10 11l1-1 3.2 3.2-1 1z",
 };
 
-export function Icon({ name }: { readonly name: CommandName }) {
+export function Icon({ name }: { readonly name: Action }) {
   return (
     <svg class="ss-icon" viewBox="0 0 16 16" aria-hidden="true" focusable="false">
-      <path d={PATHS[name]} />
+      <path d={PATHS[name]} fill-rule="evenodd" />
     </svg>
   );
 }

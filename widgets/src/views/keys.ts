@@ -1,9 +1,11 @@
-import { commandOf } from "../model/controls";
-import type { CommandName } from "../model/protocol";
+import { type Action, actionOf } from "../model/controls";
 
 const TYPED_IN = "input:not([type='checkbox']), textarea, select";
 /** What Space presses by itself. */
 const PRESSABLE = "button, input, summary";
+/** What the arrow keys move in by themselves. */
+const WALKED = "[role='tree'], [role='grid'], [role='tablist'], [role='toolbar'], pre, code";
+const ARROWS: readonly Action[] = ["back", "forward", "first", "live"];
 
 /**
  * Keeps unmodified keys in the widget: JupyterLab's command mode would take "d d" and delete the
@@ -14,11 +16,13 @@ export function keepFromPage(event: KeyboardEvent): void {
   event.stopPropagation();
 }
 
-/** The command that a key press asks for, given where the focus is. */
-export function commandPressed(event: KeyboardEvent): CommandName | null {
+/** The action that a key press asks for, given where the focus is. */
+export function actionPressed(event: KeyboardEvent): Action | null {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return null;
   const target = event.target as Element;
   if (target.closest(TYPED_IN)) return null;
-  const command = commandOf(event);
-  return command === "pause" && target.closest(PRESSABLE) ? null : command;
+  const action = actionOf(event);
+  if (action === "pause" && target.closest(PRESSABLE)) return null;
+  if (action !== null && ARROWS.includes(action) && target.closest(WALKED)) return null;
+  return action;
 }

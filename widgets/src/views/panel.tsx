@@ -1,17 +1,19 @@
 import type { ComponentChildren } from "preact";
-import type { PaneState } from "../model/client";
 import type { Tab } from "../model/layout";
+import type { Held } from "../model/panes";
+import type { Pane } from "../model/protocol";
 import { panelId, tabId } from "./tabs";
+import { useUi } from "./ui";
 
 interface PanelProps {
-  readonly ids: string;
   readonly tab: Tab;
   readonly busy?: boolean;
-  readonly seq?: number;
+  readonly at?: number | null | undefined;
   readonly children: ComponentChildren;
 }
 
-export function Panel({ ids, tab, busy = false, seq, children }: PanelProps) {
+export function Panel({ tab, busy = false, at, children }: PanelProps) {
+  const { ids } = useUi();
   return (
     <div
       class="ss-panel"
@@ -19,25 +21,51 @@ export function Panel({ ids, tab, busy = false, seq, children }: PanelProps) {
       id={panelId(ids, tab)}
       aria-labelledby={tabId(ids, tab)}
       aria-busy={busy}
-      data-seq={seq}
+      data-at={at === undefined ? undefined : (at ?? "live")}
     >
       {children}
     </div>
   );
 }
 
-interface FetchedProps<Data> {
-  readonly ids: string;
+interface FetchedProps<P extends Pane> {
   readonly tab: Tab;
-  readonly pane: PaneState<Data>;
-  readonly children: (data: Data) => ComponentChildren;
+  readonly pane: P;
+  /** The node or task that it is about. */
+  readonly of?: string | null;
+  /** Shown where there is nothing to fetch. */
+  readonly none?: string;
+  readonly children: (data: Held[P]) => ComponentChildren;
 }
 
 /** A panel whose data is fetched: what was there stays, dimmed, until the new has come. */
-export function FetchedPanel<Data>({ ids, tab, pane, children }: FetchedProps<Data>) {
+export function FetchedPanel<P extends Pane>(props: FetchedProps<P>) {
+  const { tab, pane, of = null, none, children } = props;
+  const { client, state } = useUi();
+  const slot = state.panes[pane];
+  const fits = client.fits({ pane, of });
+  if (none !== undefined) {
+    return (
+      <Panel tab={tab}>
+        <p class="ss-empty">{none}</p>
+      </Panel>
+    );
+  }
+  if (!state.connected && !fits) {
+    return (
+      <Panel tab={tab}>
+        <p class="ss-empty">There is no kernel, and this was not fetched before it went away.</p>
+      </Panel>
+    );
+  }
+  const data = slot?.data ?? null;
   return (
-    <Panel ids={ids} tab={tab} busy={pane.loading} seq={pane.seq}>
-      {pane.data === null ? <p class="ss-empty ss-waiting">Loading…</p> : children(pane.data)}
+    <Panel
+      tab={tab}
+      busy={(slot?.loading ?? true) && !fits}
+      at={fits ? state.settled.at : undefined}
+    >
+      {data === null ? <p class="ss-empty ss-waiting">Loading…</p> : children(data as Held[P])}
     </Panel>
   );
 }

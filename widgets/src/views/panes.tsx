@@ -1,58 +1,143 @@
-import { useState } from "preact/hooks";
-import type { Client, ClientState } from "../model/client";
-import { ALL_TABS, type Choice, choose, DETAIL_TABS, PLAN_TABS, type Tab } from "../model/layout";
+import type { Group, Tab } from "../model/layout";
 import type { Summary } from "../model/protocol";
-import { PaneOf } from "./pane";
+import { selectedNode } from "../model/ui";
+import { BreakpointsView } from "./breakpoints";
+import { HandlersView } from "./handlers";
+import { NodeDetailView } from "./node_detail";
+import { OutputView } from "./output";
+import { FetchedPanel } from "./panel";
+import { PendingView } from "./pending";
+import { ProblemsView } from "./problems";
+import { StateView } from "./state";
 import { Tabs } from "./tabs";
-import { FIRST_TREE } from "./tree";
+import { TaskDetail } from "./task_detail";
+import { TasksView } from "./tasks";
+import { TreeView } from "./tree";
+import { useUi } from "./ui";
+import { XmlView } from "./xml";
 
 interface PanesProps {
-  readonly client: Client;
-  readonly state: ClientState;
+  readonly groups: readonly Group[];
   readonly summary: Summary;
-  readonly ids: string;
-  readonly choice: Choice;
-  readonly setChoice: (choice: Choice) => void;
-  /** All tabs in one row, because only one pane fits. */
-  readonly single: boolean;
+  /** The task of the Task tab. */
+  readonly task: string | null;
 }
 
-interface Group {
-  readonly name: string;
-  readonly tabs: readonly Tab[];
-  readonly chosen: Tab;
-}
-
-function groupsOf(choice: Choice, single: boolean): readonly Group[] {
-  if (single) return [{ name: "Panes", tabs: ALL_TABS, chosen: choice.last }];
-  return [
-    { name: "Plan views", tabs: PLAN_TABS, chosen: choice.plan },
-    { name: "Details", tabs: DETAIL_TABS, chosen: choice.detail },
-  ];
-}
-
-export function Panes({ summary, choice, setChoice, single, ...rest }: PanesProps) {
-  const [tree, setTree] = useState(FIRST_TREE);
-  const { pending, handlers, state, problems } = summary.counts;
-  const counts = {
-    "Pending writes": pending,
-    Handlers: handlers,
-    State: state,
-    Problems: problems,
+export function Panes({ groups, summary, task }: PanesProps) {
+  const { actions, ids } = useUi();
+  const { counts } = summary;
+  const badges: Partial<Record<Tab, number>> = {
+    "Pending writes": counts.pending,
+    Handlers: counts.handlers,
+    Tasks: counts.running,
+    Breakpoints: counts.breakpoints,
+    Output: counts.output,
+    Problems: counts.problems,
   };
   return (
-    <div class="ss-panes">
-      {groupsOf(choice, single).map((group) => (
-        <div key={group.name} class="ss-group">
+    <div class="ss-panes" data-groups={groups.length}>
+      {groups.map((group) => (
+        <div key={group.name} class="ss-group" data-group={group.name}>
           <Tabs
-            {...group}
-            ids={rest.ids}
-            counts={counts}
-            choose={(tab) => setChoice(choose(choice, tab))}
+            name={group.name}
+            tabs={group.tabs}
+            chosen={group.chosen}
+            choose={actions.open}
+            counts={badges}
+            ids={ids}
           />
-          <PaneOf {...rest} tab={group.chosen} summary={summary} tree={tree} setTree={setTree} />
+          <PanelOf tab={group.chosen} summary={summary} task={task} />
         </div>
       ))}
     </div>
   );
+}
+
+interface PanelOfProps {
+  readonly tab: Tab;
+  readonly summary: Summary;
+  readonly task: string | null;
+}
+
+/** The panel of a tab. */
+function PanelOf({ tab, summary, task }: PanelOfProps) {
+  const node = selectedNode(useUi().ui);
+  switch (tab) {
+    case "Tree":
+      return (
+        <FetchedPanel tab={tab} pane="plan">
+          {(plan) => <TreeView plan={plan} />}
+        </FetchedPanel>
+      );
+    case "XML":
+      return (
+        <FetchedPanel tab={tab} pane="xml">
+          {(xml) => <XmlView xml={xml} />}
+        </FetchedPanel>
+      );
+    case "Node":
+      return (
+        <FetchedPanel
+          tab={tab}
+          pane="node"
+          of={node}
+          {...(node === null && { none: "Select a node in the plan." })}
+        >
+          {(node) => <NodeDetailView node={node} />}
+        </FetchedPanel>
+      );
+    case "State":
+      return (
+        <FetchedPanel tab={tab} pane="state">
+          {(state) => <StateView state={state} />}
+        </FetchedPanel>
+      );
+    case "Task":
+      return (
+        <FetchedPanel
+          tab={tab}
+          pane="task"
+          of={task}
+          {...(task === null && { none: "Select a task, or a node that has one." })}
+        >
+          {(detail) => <TaskDetail task={detail} summary={summary} />}
+        </FetchedPanel>
+      );
+    case "Pending writes":
+      return (
+        <FetchedPanel tab={tab} pane="pending">
+          {(pending) => <PendingView pending={pending} />}
+        </FetchedPanel>
+      );
+    case "Handlers":
+      return (
+        <FetchedPanel tab={tab} pane="handlers">
+          {(handlers) => <HandlersView handlers={handlers} />}
+        </FetchedPanel>
+      );
+    case "Tasks":
+      return (
+        <FetchedPanel tab={tab} pane="tasks">
+          {(tasks) => <TasksView tasks={tasks} summary={summary} />}
+        </FetchedPanel>
+      );
+    case "Breakpoints":
+      return (
+        <FetchedPanel tab={tab} pane="breakpoints">
+          {(breakpoints) => <BreakpointsView breakpoints={breakpoints} />}
+        </FetchedPanel>
+      );
+    case "Output":
+      return (
+        <FetchedPanel tab={tab} pane="output">
+          {(output) => <OutputView output={output} />}
+        </FetchedPanel>
+      );
+    case "Problems":
+      return (
+        <FetchedPanel tab={tab} pane="problems">
+          {(problems) => <ProblemsView problems={problems} />}
+        </FetchedPanel>
+      );
+  }
 }

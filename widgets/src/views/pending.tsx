@@ -1,99 +1,263 @@
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { writeLook } from "../model/looks";
-import type { Pending, PendingWrite } from "../model/protocol";
+import type { Pending, PendingWrite, Reader } from "../model/protocol";
 import { type Column, Grid } from "./grid";
+import { FrameLink, KeyLink, NodeLink } from "./links";
 import { Mark, Text } from "./text";
-import { ValueView } from "./value";
+import { useUi } from "./ui";
+import { Maybe } from "./value";
 
-interface PendingProps {
-  readonly pending: Pending;
-  readonly loadAll: () => void;
-}
-
-/** The writes that the next FLUSH will apply, in that order. */
-export function PendingView({ pending, loadAll }: PendingProps) {
+/** The writes that the next FLUSH will apply, in that order; after it, what came of them. */
+export function PendingView({ pending }: { readonly pending: Pending }) {
+  const { ui, actions } = useUi();
+  const { selection } = ui;
   return (
     <Grid
       name="Pending writes"
-      columns={columns(loadAll)}
+      columns={pending.editable ? [...COLUMNS, CHANGE] : COLUMNS}
       rows={pending.writes}
-      keyOf={(write) => write.id}
+      keyOf={({ id }) => id}
       empty="Nothing is pending."
+      toneOf={({ conflict, status }) =>
+        status === "overridden" || conflict?.startsWith("overridden") ? "lost" : undefined
+      }
+      select={({ id, key, scope }) => actions.select({ kind: "write", id, key, scope })}
+      isSelected={({ id }) => selection?.kind === "write" && selection.id === id}
+      below={(write) => {
+        const editing = pending.editable && ui.editing === write.id;
+        const about = editing || write.conflict !== null || write.edited !== null;
+        return about && <Below write={write} editing={editing} />;
+      }}
     />
   );
 }
 
-const columns = (loadAll: () => void): Column<PendingWrite>[] => [
+const COLUMNS: readonly Column<PendingWrite>[] = [
   { name: "#", align: "end", cell: ({ order }) => order },
   {
     name: "Key",
     cell: ({ scope, key }) => (
       <code>
-        {scope !== "state" && (
-          <span class="ss-dim">
-            <Text of={`${scope}.`} />
-          </span>
-        )}
-        <Text of={key} />
+        <KeyLink of={key} scope={scope} />
       </code>
     ),
   },
   { name: "Op", cell: ({ op }) => op },
-  {
-    name: "Old → new",
-    wide: true,
-    cell: (write) => <OldToNew write={write} loadAll={loadAll} />,
-  },
-  {
-    name: "Origin",
-    cell: ({ origin, trigger }) => (
-      <span title={trigger || undefined}>
-        <Text of={origin} />
-      </span>
-    ),
-  },
+  { name: "Old → new", wide: true, cell: (write) => <OldToNew write={write} /> },
+  { name: "Status", cell: (write) => <Standing write={write} /> },
+  { name: "Origin", cell: (write) => <Origin write={write} /> },
   {
     name: "Node",
-    cell: ({ node_id }) =>
-      node_id !== null && (
-        <code>
-          <Text of={node_id} />
-        </code>
-      ),
+    cell: ({ node_id }) => (
+      <code>
+        <NodeLink id={node_id} />
+      </code>
+    ),
   },
-  { name: "Status", cell: ({ status }) => <Mark look={writeLook(status)} /> },
+  { name: "Frame", cell: ({ frame }) => <FrameLink frame={frame} /> },
+  { name: "Read by", cell: ({ readers }) => <Readers of={readers} /> },
 ];
 
-function OldToNew({
-  write,
-  loadAll,
-}: {
-  readonly write: PendingWrite;
-  readonly loadAll: () => void;
-}) {
+const CHANGE: Column<PendingWrite> = {
+  name: "Change",
+  cell: (write) => <EditAndDrop write={write} />,
+};
+
+function Standing({ write }: { readonly write: PendingWrite }) {
+  const { status, outcome, noop } = write;
+  // Queued still, but it is known what will come, or came, of it.
+  const coming = outcome ?? (noop && status === "queued" ? "noop" : null);
+  return (
+    <span class="ss-standing">
+      <Mark look={writeLook(status)} />
+      {coming !== null && coming !== status && (
+        <span class="ss-dim">
+          → <Text of={writeLook(coming).word} />
+        </span>
+      )}
+    </span>
+  );
+}
+
+/** Who wrote it; a handler leads to its call. */
+function Origin({ write }: { readonly write: PendingWrite }) {
+  const { actions } = useUi();
+  const { origin, origin_id, handler, trigger } = write;
+  const words = handler === null ? origin : `${origin} ${handler}`;
+  if (origin !== "handler" || origin_id === null) {
+    return (
+      <span title={trigger || undefined}>
+        <Text of={words} />
+      </span>
+    );
+  }
+  return (
+    <button
+      type="button"
+      class="ss-link"
+      title={trigger || "Show the handler call"}
+      onClick={() => actions.showCall(origin_id)}
+    >
+      <Text of={words} />
+    </button>
+  );
+}
+
+export function Readers({ of }: { readonly of: readonly Reader[] }) {
+  if (of.length === 0) return <span class="ss-dim">nobody</span>;
+  return (
+    <span class="ss-readers">
+      {of.map(({ component, path, node_id }) => (
+        <span key={path} title={path}>
+          {node_id === null ? (
+            <Text of={component} />
+          ) : (
+            <ReaderLink name={component} id={node_id} />
+          )}
+        </span>
+      ))}
+    </span>
+  );
+}
+
+function ReaderLink({ name, id }: { readonly name: string; readonly id: string }) {
+  const { actions } = useUi();
+  return (
+    <button type="button" class="ss-link" onClick={() => actions.showNode(id)}>
+      <Text of={name} />
+    </button>
+  );
+}
+
+function OldToNew({ write }: { readonly write: PendingWrite }) {
   return (
     <span class="ss-change">
-      {write.old === null ? (
-        <span class="ss-dim">unset</span>
-      ) : (
-        <ValueView value={write.old} loadAll={loadAll} />
-      )}
+      <Maybe value={write.old} none="unset" />
       <span class="ss-new">
         <span class="ss-arrow" aria-hidden="true">
           →
         </span>
-        <NewValue write={write} loadAll={loadAll} />
+        <Maybe value={write.new} none={write.op === "update" ? "computed at flush" : "deleted"} />
       </span>
     </span>
   );
 }
 
-function NewValue({
-  write,
-  loadAll,
-}: {
+function EditAndDrop({ write }: { readonly write: PendingWrite }) {
+  const { client, state, actions } = useUi();
+  const dropping = state.underway[`drop_pending ${write.id}`] !== undefined;
+  if (write.status !== "queued" && write.status !== "edited") return null;
+  return (
+    <span class="ss-actions">
+      <button
+        type="button"
+        class="ss-link"
+        aria-label={`Edit ${write.key}`}
+        onClick={() => actions.edit(write.id)}
+      >
+        Edit
+      </button>
+      <button
+        type="button"
+        class="ss-link"
+        aria-label={`Drop ${write.key}`}
+        aria-disabled={dropping}
+        onClick={() => client.order({ name: "drop_pending", write: write.id })}
+      >
+        Drop
+      </button>
+    </span>
+  );
+}
+
+interface BelowProps {
   readonly write: PendingWrite;
-  readonly loadAll: () => void;
-}) {
-  if (write.new !== null) return <ValueView value={write.new} loadAll={loadAll} />;
-  return <span class="ss-dim">{write.op === "update" ? "computed at flush" : "deleted"}</span>;
+  readonly editing: boolean;
+}
+
+function Below({ write, editing }: BelowProps) {
+  return (
+    <div class="ss-about">
+      {write.conflict !== null && (
+        <p data-tone="warn">
+          ⊘ <Text of={write.conflict} />
+        </p>
+      )}
+      {write.edited !== null && (
+        <p class="ss-dim">
+          ✎ <Text of={write.edited} />
+        </p>
+      )}
+      {editing && <Editor write={write} />}
+    </div>
+  );
+}
+
+/** Longer values are edited in Python. */
+const EDITABLE_CHARS = 20_000;
+
+function Editor({ write }: { readonly write: PendingWrite }) {
+  const { client, actions } = useUi();
+  const field = useRef<HTMLTextAreaElement>(null);
+  const [error, setError] = useState<string | null>(null);
+  const [start, setStart] = useState<string | null>(startOf(write));
+
+  useEffect(() => {
+    const { new: value } = write;
+    if (start !== null || value === null || value.ref === null) return;
+    if (value.chars > EDITABLE_CHARS) {
+      setError(`It is too long to be edited here. In Python: ex.edit_pending("${write.id}", …)`);
+      setStart("");
+    } else {
+      client
+        .ask({ pane: "value", of: value.ref })
+        .then(({ text }) => setStart(text))
+        .catch((why: Error) => setError(why.message));
+    }
+  }, []);
+  useLayoutEffect(() => field.current?.focus(), [start]);
+
+  const save = async () => {
+    const value = field.current?.value ?? "";
+    const outcome = await client.order({ name: "edit_pending", write: write.id, value }, true);
+    if (outcome?.ok) actions.edit(null);
+    else setError(outcome?.error ?? "It could not be sent.");
+  };
+  if (start === null) return <p class="ss-dim">Loading the whole value…</p>;
+  return (
+    <div class="ss-editor">
+      <textarea
+        ref={field}
+        aria-label={`New value of ${write.key}`}
+        aria-invalid={error !== null}
+        rows={2}
+        defaultValue={start}
+        onInput={() => setError(null)}
+        onKeyDown={(event) => {
+          if (event.key !== "Enter" || event.shiftKey) return;
+          event.preventDefault();
+          save();
+        }}
+      />
+      <button type="button" class="ss-button ss-small" onClick={save}>
+        Save
+      </button>
+      <button type="button" class="ss-button ss-small" onClick={() => actions.edit(null)}>
+        Cancel
+      </button>
+      {error !== null ? (
+        <span role="alert" data-tone="bad">
+          <Text of={error} />
+        </span>
+      ) : (
+        <span class="ss-dim">JSON; Enter saves, Shift+Enter breaks the line, Esc leaves it</span>
+      )}
+    </div>
+  );
+}
+
+/** The text to begin with; null where it was cut and has to be fetched. */
+function startOf({ new: value }: PendingWrite): string | null {
+  if (value === null) return "";
+  return value.cut ? null : value.text;
 }

@@ -1,17 +1,32 @@
 import { phaseLook } from "../model/looks";
 import type { PhaseChip } from "../model/protocol";
+import { Dot } from "./dot";
+import { useUi } from "./ui";
 
 export function Phases({ phases }: { readonly phases: readonly PhaseChip[] }) {
+  const { ui, actions } = useUi();
+  const { selection } = ui;
   return (
     <ol class="ss-phases" aria-label="Phases">
       {phases.map((chip) => (
-        <Chip key={chip.name} chip={chip} />
+        <Chip
+          key={chip.name}
+          chip={chip}
+          selected={selection?.kind === "phase" && selection.name === chip.name}
+          select={() => actions.select({ kind: "phase", name: chip.name })}
+        />
       ))}
     </ol>
   );
 }
 
-function Chip({ chip }: { readonly chip: PhaseChip }) {
+interface ChipProps {
+  readonly chip: PhaseChip;
+  readonly selected: boolean;
+  readonly select: () => void;
+}
+
+function Chip({ chip, selected, select }: ChipProps) {
   const look = phaseLook(chip);
   return (
     <li
@@ -20,13 +35,20 @@ function Chip({ chip }: { readonly chip: PhaseChip }) {
       aria-current={chip.state === "current" ? "step" : undefined}
       data-state={chip.state}
       data-slow={look.slow || undefined}
+      data-selected={selected || undefined}
       title={look.title}
+      onClick={select}
     >
       <span class="ss-phase-glyph" aria-hidden="true">
         {look.glyph}
       </span>
       <span class="ss-phase-name">{chip.name}</span>
       <span class="ss-phase-ms">{look.ms}</span>
+      <Dot
+        subject={{ kind: "phase", name: chip.name }}
+        name={chip.name}
+        inTabOrder={chip.state === "current"}
+      />
     </li>
   );
 }

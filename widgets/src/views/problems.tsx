@@ -1,15 +1,13 @@
-import type { Problem } from "../model/protocol";
+import type { Problem, Problems } from "../model/protocol";
 import { grouped } from "../model/text";
 import { type Column, Grid } from "./grid";
+import { FrameLink, NodeLink, SourceLink } from "./links";
 import { Text } from "./text";
 
-interface ProblemsProps {
-  readonly problems: readonly Problem[];
-  readonly total: number;
-}
-
-export function ProblemsView({ problems, total }: ProblemsProps) {
-  const rows = problems.map((problem, order) => ({ ...problem, order }));
+/** What went wrong up to the cursor, newest frame first; each leads to its node, frame and line. */
+export function ProblemsView({ problems }: { readonly problems: Problems }) {
+  const rows = problems.problems.map((problem, order) => ({ ...problem, order }));
+  const more = problems.total - rows.length;
   return (
     <>
       <Grid
@@ -19,9 +17,7 @@ export function ProblemsView({ problems, total }: ProblemsProps) {
         keyOf={({ order }) => order}
         empty="No problems."
       />
-      {total > problems.length && (
-        <p class="ss-empty">… {grouped(total - problems.length)} more problems.</p>
-      )}
+      {more > 0 && <p class="ss-empty">… {grouped(more)} more problems.</p>}
     </>
   );
 }
@@ -36,32 +32,48 @@ const COLUMNS: readonly Column<Problem>[] = [
       </span>
     ),
   },
+  { name: "Message", wide: true, cell: (problem) => <Message problem={problem} /> },
   {
-    name: "Message",
-    wide: true,
-    cell: ({ message }) => (
-      <span class="ss-message">
-        <Text of={message} />
+    name: "Node",
+    cell: ({ node_id }) => (
+      <code>
+        <NodeLink id={node_id} />
+      </code>
+    ),
+  },
+  {
+    name: "Frame",
+    cell: ({ frame, phase }) => (
+      <span class="ss-nowrap">
+        <FrameLink frame={frame} />
+        {phase !== null && (
+          <>
+            {frame > 0 && " · "}
+            <Text of={phase} />
+          </>
+        )}
       </span>
     ),
   },
   {
-    name: "Node",
-    cell: ({ node_id }) =>
-      node_id !== null && (
-        <code>
-          <Text of={node_id} />
-        </code>
-      ),
-  },
-  { name: "Phase", cell: ({ phase }) => phase !== null && <Text of={phase} /> },
-  {
     name: "Source",
-    cell: ({ source }) =>
-      source !== null && (
-        <code>
-          <Text of={source} />
-        </code>
-      ),
+    cell: ({ source }) => (
+      <code>
+        <SourceLink source={source} />
+      </code>
+    ),
   },
 ];
+
+function Message({ problem }: { readonly problem: Problem }) {
+  return (
+    <span class="ss-message">
+      <Text of={problem.message} />
+      {problem.advice !== null && (
+        <span class="ss-advice">
+          → <Text of={problem.advice} />
+        </span>
+      )}
+    </span>
+  );
+}

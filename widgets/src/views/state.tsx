@@ -1,17 +1,18 @@
 import { useState } from "preact/hooks";
 import type { State, StateEntry } from "../model/protocol";
 import { grouped } from "../model/text";
+import { Dot } from "./dot";
 import { type Column, Grid } from "./grid";
+import { FrameLink, NodeLink } from "./links";
+import { Readers } from "./pending";
 import { Mark, Text } from "./text";
+import { useUi } from "./ui";
 import { ValueView } from "./value";
 
-interface StateProps {
-  readonly state: State;
-  readonly loadAll: () => void;
-}
-
-/** The committed state, by key. */
-export function StateView({ state, loadAll }: StateProps) {
+/** The state by key, with the cursor; volatile state is apart. */
+export function StateView({ state }: { readonly state: State }) {
+  const { ui, actions } = useUi();
+  const { selection } = ui;
   const [sought, setSought] = useState("");
   const [changedOnly, setChangedOnly] = useState(false);
   const shown = state.entries.filter(
@@ -19,6 +20,21 @@ export function StateView({ state, loadAll }: StateProps) {
       key.toLowerCase().includes(sought.toLowerCase()) && (changed || !changedOnly),
   );
   const more = state.total - state.entries.length;
+  const grid = (scope: StateEntry["scope"], name: string, empty: string) => (
+    <Grid
+      name={name}
+      columns={COLUMNS}
+      rows={shown.filter((entry) => entry.scope === scope)}
+      keyOf={({ key }) => key}
+      empty={empty}
+      below={past}
+      select={({ key }) => actions.select({ kind: "key", key, scope })}
+      isSelected={({ key }) =>
+        selection?.kind === "key" && selection.key === key && selection.scope === scope
+      }
+      reveal={ui.reveal}
+    />
+  );
   return (
     <>
       <div class="ss-filter">
@@ -38,17 +54,19 @@ export function StateView({ state, loadAll }: StateProps) {
           changed only
         </label>
       </div>
-      <Grid
-        name="State"
-        columns={columns(loadAll)}
-        rows={shown}
-        keyOf={({ key }) => key}
-        empty={state.entries.length === 0 ? "State is empty." : "No key passes the filter."}
-      />
+      {grid(
+        "state",
+        "State",
+        state.entries.length === 0 ? "State is empty." : "No key passes the filter.",
+      )}
+      {state.entries.some(({ scope }) => scope === "vol") && (
+        <section class="ss-group-of">
+          <h4>Volatile (in memory only)</h4>
+          {grid("vol", "Volatile state", "No key passes the filter.")}
+        </section>
+      )}
       {more > 0 && (
-        <button type="button" class="ss-link ss-more" onClick={loadAll}>
-          … {grouped(more)} more keys: load all
-        </button>
+        <p class="ss-empty">… {grouped(more)} more keys: search finds them by name ( / ).</p>
       )}
     </>
   );
@@ -56,16 +74,20 @@ export function StateView({ state, loadAll }: StateProps) {
 
 const CHANGED = { glyph: "~", word: "changed", tone: "live" } as const;
 
-const columns = (loadAll: () => void): Column<StateEntry>[] => [
+const COLUMNS: readonly Column<StateEntry>[] = [
   {
     name: "Key",
-    cell: ({ key }) => (
-      <code>
-        <Text of={key} />
-      </code>
+    cell: ({ key, scope }) => (
+      <span class="ss-with-dot">
+        <Dot subject={{ kind: "key", key, scope }} name={key} />
+        <code>
+          <Text of={key} />
+        </code>
+      </span>
     ),
   },
-  { name: "Value", wide: true, cell: ({ value }) => <ValueView value={value} loadAll={loadAll} /> },
+  { name: "Value", wide: true, cell: (entry) => <ValueAndOld entry={entry} /> },
+  { name: "Changed", cell: ({ changed }) => changed && <Mark look={CHANGED} /> },
   {
     name: "Type",
     cell: ({ value }) => (
@@ -74,7 +96,71 @@ const columns = (loadAll: () => void): Column<StateEntry>[] => [
       </span>
     ),
   },
-  { name: "Since", align: "end", cell: ({ from_frame }) => `f${from_frame}` },
-  { name: "Writer", cell: ({ writer }) => writer !== null && <Text of={writer} /> },
-  { name: "Changed", cell: ({ changed }) => changed && <Mark look={CHANGED} /> },
+  { name: "Since", cell: ({ from_frame }) => <FrameLink frame={from_frame} /> },
+  { name: "Writer", cell: (entry) => <Writer entry={entry} /> },
+  { name: "Read by", cell: ({ readers }) => <Readers of={readers} /> },
 ];
+
+function ValueAndOld({ entry }: { readonly entry: StateEntry }) {
+  return (
+    <span class="ss-change">
+      {entry.changed && entry.old !== null && (
+        <>
+          <del>
+            <ValueView value={entry.old} />
+          </del>
+          <span class="ss-arrow" aria-hidden="true">
+            →
+          </span>
+        </>
+      )}
+      <ValueView value={entry.value} />
+    </span>
+  );
+}
+
+function Writer({ entry }: { readonly entry: StateEntry }) {
+  const { actions } = useUi();
+  const { writer, writer_node, writer_id } = entry;
+  if (writer === null) return null;
+  const call = writer_id !== null && writer_node !== null ? writer_id : null;
+  if (call === null) return <Text of={writer} />;
+  return (
+    <span class="ss-nowrap">
+      <button
+        type="button"
+        class="ss-link"
+        title="Show the handler call"
+        onClick={() => actions.showCall(call)}
+      >
+        <Text of={writer} />
+      </button>{" "}
+      <NodeLink id={writer_node} />
+    </span>
+  );
+}
+
+/** The last values, folded: each leads to its frame. */
+function past({ history }: StateEntry) {
+  if (history.length < 2) return null;
+  return (
+    <details class="ss-history">
+      <summary>{history.length} values</summary>
+      <ol>
+        {history.map(({ frame, value, writer }) => (
+          <li key={frame}>
+            <FrameLink frame={frame} />{" "}
+            <code>
+              <Text of={value} />
+            </code>{" "}
+            {writer !== null && (
+              <span class="ss-dim">
+                <Text of={writer} />
+              </span>
+            )}
+          </li>
+        ))}
+      </ol>
+    </details>
+  );
+}

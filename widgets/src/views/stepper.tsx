@@ -1,95 +1,128 @@
-import { useEffect, useId, useRef, useState } from "preact/hooks";
-import type { Client } from "../model/client";
-import { whyOff } from "../model/controls";
-import { FIRST_CHOICE, panesSeen } from "../model/layout";
-import { type CommandName, PROTOCOL } from "../model/protocol";
+import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { Client, ClientState } from "../model/client";
+import { groupsOf, watchedIn } from "../model/layout";
+import { type PhaseChip, PROTOCOL, type Summary } from "../model/protocol";
 import { sentenceOf } from "../model/sentence";
 import { visible } from "../model/text";
+import { FIRST_UI, selectedNode, type UiState } from "../model/ui";
+import { useActions } from "./actions";
 import { Alerts } from "./alerts";
-import { ConfirmStop } from "./confirm";
 import { Header } from "./header";
-import { useClient, useSingle } from "./hooks";
-import { commandPressed, keepFromPage } from "./keys";
+import { useClient, useConnection, useRoom } from "./hooks";
+import { actionPressed, keepFromPage } from "./keys";
 import { Panes } from "./panes";
 import { Phases } from "./phases";
+import { Popups } from "./popups";
 import { Text } from "./text";
+import { TimelineView } from "./timeline";
 import { Toolbar } from "./toolbar";
+import { UiContext } from "./ui";
 
 export function Stepper({ client }: { readonly client: Client }) {
   const state = useClient(client);
-  const { summary } = state;
+  const { summary, cursor } = state;
   const root = useRef<HTMLElement>(null);
   const ids = useId();
-  const single = useSingle(root);
-  const [choice, setChoice] = useState(FIRST_CHOICE);
-  const [asking, setAsking] = useState(false);
+  const room = useRoom(root);
+  useConnection(client, root);
+  const [ui, setUi] = useState(FIRST_UI);
+  const actions = useActions(client, ui, setUi, root);
+  const groups = useMemo(() => groupsOf(ui.choice, room), [ui.choice, room]);
+  const chosen = { node: selectedNode(ui), task: taskOf(ui, state) };
 
-  useEffect(() => client.watch(panesSeen(choice, single)), [client, choice, single]);
-
-  const run = (name: CommandName) => {
-    const asks = name === "stop" && (summary?.counts.running ?? 0) > 0;
-    if (!asks) client.command(name);
-    else if (whyOff(name, summary, state.underway) === null) setAsking(true);
-  };
-  const closeQuestion = () => {
-    setAsking(false);
-    root.current?.querySelector<HTMLElement>("[data-control='stop']")?.focus();
-  };
+  useEffect(
+    () => client.watch(watchedIn(groups, chosen)),
+    [client, groups, chosen.node, chosen.task],
+  );
+  useRestoredFocus(root, ui);
 
   const onKeyDown = (event: KeyboardEvent) => {
-    // With nothing to close, Esc goes back to the page.
-    if (event.key === "Escape" && !asking) return;
+    if (event.key === "Escape") {
+      const open = ui.popup !== null || ui.editing !== null;
+      // With nothing to close, Esc goes back to the page.
+      if (!open) return;
+      keepFromPage(event);
+      if (ui.popup !== null) actions.popup(null);
+      else actions.edit(null);
+      return;
+    }
     keepFromPage(event);
-    if (event.key === "Escape") closeQuestion();
-    const command = asking ? null : commandPressed(event);
-    if (command === null) return;
+    const action = ui.popup === null ? actionPressed(event) : null;
+    if (action === null) return;
     event.preventDefault();
-    run(command);
+    actions.act(action);
   };
 
   return (
-    <section
-      class="smithers-stepper"
-      ref={root}
-      tabIndex={-1}
-      aria-label={`Stepper ${visible(summary?.name ?? "")}`.trim()}
-      data-cursor="live"
-      data-seq={summary?.seq}
-      data-frame={summary?.frame}
-      data-phase={summary?.phase ?? ""}
-      data-status={summary?.status}
-      onKeyDown={onKeyDown}
-    >
-      {summary && <Header summary={summary} />}
-      <div class="ss-controls">
-        <Toolbar state={state} run={run} />
-        {summary && <Phases phases={summary.phases} />}
-        {asking && (
-          <ConfirmStop
-            running={summary?.counts.running ?? 0}
-            stop={() => {
-              closeQuestion();
-              client.command("stop");
-            }}
-            close={closeQuestion}
-          />
+    <UiContext.Provider value={{ client, state, ui, actions, ids }}>
+      <section
+        class="smithers-stepper"
+        ref={root}
+        tabIndex={-1}
+        aria-label={`Stepper ${visible(summary?.name ?? "")}`.trim()}
+        data-cursor={cursor.at ?? "live"}
+        data-room={room}
+        data-seq={summary?.seq}
+        data-frame={summary?.frame}
+        data-phase={summary?.phase ?? ""}
+        data-status={summary?.status}
+        data-connected={state.connected}
+        onKeyDown={onKeyDown}
+      >
+        {summary && <Header summary={summary} />}
+        <div class="ss-controls">
+          <Toolbar />
+          {summary && <Phases phases={chipsOf(state, summary)} />}
+          <Popups />
+        </div>
+        {room !== "tiny" && <TimelineView />}
+        <p class="ss-sentence" role="status" aria-label="Stepper status" aria-live="polite">
+          <Text of={sentenceOf(state)} />
+        </p>
+        <Alerts alerts={state.alerts} dismiss={(alert) => client.dismiss(alert)} />
+        {summary?.protocol === PROTOCOL && groups.length > 0 && (
+          <Panes groups={groups} summary={summary} task={chosen.task} />
         )}
-      </div>
-      <p class="ss-sentence" role="status" aria-label="Stepper status" aria-live="polite">
-        <Text of={sentenceOf(state)} />
-      </p>
-      <Alerts alerts={state.alerts} dismiss={(alert) => client.dismiss(alert)} />
-      {summary?.protocol === PROTOCOL && (
-        <Panes
-          client={client}
-          state={state}
-          summary={summary}
-          ids={ids}
-          choice={choice}
-          setChoice={setChoice}
-          single={single}
-        />
-      )}
-    </section>
+      </section>
+    </UiContext.Provider>
   );
 }
+
+/** The task of the Task tab: the one that was chosen, else that of the selected node. */
+function taskOf(ui: UiState, { panes }: ClientState): string | null {
+  if (ui.task !== null) return ui.task;
+  const id = selectedNode(ui);
+  return panes.plan?.data?.nodes.find((node) => node.id === id)?.task_id ?? null;
+}
+
+/** The phases of the frame that is seen; until they have come those of the live one without their times. */
+function chipsOf({ settled, panes }: ClientState, { phases }: Summary): readonly PhaseChip[] {
+  const head = panes.frame?.data;
+  if (settled.at === null) return phases;
+  if (head?.frame === settled.at) return head.phases;
+  return phases.map(({ name }) => ({ name, state: "done", ms: null }));
+}
+
+/** When a popup closes the focus goes back to where it was. */
+function useRestoredFocus(root: { readonly current: HTMLElement | null }, ui: UiState): void {
+  const before = useRef<HTMLElement | null>(null);
+  const open = ui.popup ?? ui.editing;
+  const last = useRef(open);
+  if (open !== null && last.current === null)
+    before.current = document.activeElement as HTMLElement | null;
+  useLayoutEffect(() => {
+    if (last.current !== null && open === null) {
+      const target = before.current;
+      const home = root.current;
+      if (target?.isConnected && home?.contains(target)) target.focus();
+      else (control(home, last.current) ?? home)?.focus();
+    }
+    last.current = open;
+  }, [open, root]);
+}
+
+/** The button in the toolbar that opened a popup. */
+const control = (root: HTMLElement | null, name: string): HTMLElement | null =>
+  [...(root?.querySelectorAll<HTMLElement>("[data-control]") ?? [])].find(
+    ({ dataset }) => dataset.control === name,
+  ) ?? null;

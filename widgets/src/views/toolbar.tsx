@@ -1,17 +1,17 @@
 import { useState } from "preact/hooks";
-import type { ClientState } from "../model/client";
-import { CONTROLS, type Control, whyOff } from "../model/controls";
-import type { CommandName } from "../model/protocol";
+import { CONTROLS, type Control, whyControlOff, whyOff } from "../model/controls";
 import { Icon } from "./icon";
 import { rove } from "./roving";
+import { useUi } from "./ui";
 
-interface ToolbarProps {
-  readonly state: ClientState;
-  readonly run: (name: CommandName) => void;
-}
-
-export function Toolbar({ state, run }: ToolbarProps) {
+export function Toolbar() {
+  const { client, state, actions } = useUi();
   const [active, setActive] = useState(0);
+  const { summary, underway, connected, cursor } = state;
+  const off = (control: Control) =>
+    whyControlOff(control.name, cursor, client.edge, (name) =>
+      whyOff(name, summary, underway, connected),
+    );
   return (
     <div
       class="ss-toolbar"
@@ -23,11 +23,12 @@ export function Toolbar({ state, run }: ToolbarProps) {
         <ControlButton
           key={control.name}
           control={control}
-          off={whyOff(control.name, state.summary, state.underway)}
+          off={off(control)}
+          walks={cursor.at !== null}
           inTabOrder={index === active}
           press={() => {
             setActive(index);
-            run(control.name);
+            actions.act(control.name);
           }}
         />
       ))}
@@ -39,21 +40,28 @@ interface ControlButtonProps {
   readonly control: Control;
   /** Why it can't be used now. */
   readonly off: string | null;
+  /** The cursor is in the records: stepping walks there. */
+  readonly walks: boolean;
   readonly inTabOrder: boolean;
   readonly press: () => void;
 }
 
-function ControlButton({ control, off, inTabOrder, press }: ControlButtonProps) {
+const STEPS = new Set(["step_phase", "step_frame", "continue", "until_idle"]);
+
+function ControlButton({ control, off, walks, inTabOrder, press }: ControlButtonProps) {
+  const recorded = walks && STEPS.has(control.name);
+  const does = recorded ? "Goes forward in the records; executes nothing." : control.does;
   // aria-disabled, not disabled: a disabled button drops the focus, and the shortcuts with it.
   return (
     <button
       type="button"
       class="ss-button"
       data-control={control.name}
+      data-walks={recorded || undefined}
       aria-label={control.label}
       aria-keyshortcuts={control.shortcut}
       aria-disabled={off !== null}
-      title={off ?? control.does}
+      title={`${off ?? does} (${control.key})`}
       tabIndex={inTabOrder ? 0 : -1}
       onClick={off === null ? press : undefined}
     >

@@ -1,54 +1,56 @@
-import {
-  type Dispatch,
-  type StateUpdater,
-  useCallback,
-  useEffect,
-  useMemo,
-  useRef,
-  useState,
-} from "preact/hooks";
-import type { Plan, PlanNode } from "../model/protocol";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { WholePlan } from "../model/plan";
+import type { PlanNode, RunningTask } from "../model/protocol";
 import { grouped } from "../model/text";
-import { keepingEqual, moveOf, type Row, toggled, visibleRows } from "../model/tree";
-import { NodeDetail } from "./node_detail";
+import {
+  anyUnchanged,
+  keepingEqual,
+  type Move,
+  moveOf,
+  ROW_PX,
+  type Row,
+  toggled,
+  visibleRows,
+  WINDOWED_FROM,
+  windowOf,
+} from "../model/tree";
+import { Compare } from "./compare";
+import { useNow } from "./hooks";
 import { DryNote } from "./panel";
-import { TreeRow } from "./tree_row";
+import { TreeRow, UnchangedRow } from "./tree_row";
+import { useUi } from "./ui";
 
-/** What the person did to the tree; kept by node, so that it survives a step. */
-export interface TreeChoice {
-  readonly folded: ReadonlySet<string>;
-  readonly selected: string | null;
-}
-
-export const FIRST_TREE: TreeChoice = { folded: new Set(), selected: null };
-
-export type SetTreeChoice = Dispatch<StateUpdater<TreeChoice>>;
-
-interface TreeProps {
-  readonly plan: Plan;
-  readonly choice: TreeChoice;
-  readonly setChoice: SetTreeChoice;
-  readonly loadAll: () => void;
-}
-
-export function TreeView({ plan, choice, setChoice, loadAll }: TreeProps) {
+export function TreeView({ plan }: { readonly plan: WholePlan }) {
+  const { client, ui, actions } = useUi();
   const nodes = useKept(plan.nodes);
-  const rows = useMemo(() => visibleRows(nodes, choice.folded), [nodes, choice.folded]);
-  const selected = rows.find((row) => row.key === choice.selected);
+  const rows = useMemo(() => visibleRows(nodes, ui.tree), [nodes, ui.tree]);
   const more = plan.total - plan.nodes.length;
+  const nothing = !plan.dry && plan.base > 0 && nodes.every((node) => node.change === "");
   return (
     <div class="ss-plan">
-      <div class="ss-scroll">
-        <DryNote dry={plan.dry} />
-        <Tree rows={rows} choice={choice} setChoice={setChoice} />
-        {rows.length === 0 && <p class="ss-empty">The plan is empty.</p>}
-        {more > 0 && (
-          <button type="button" class="ss-link ss-more" onClick={loadAll}>
-            … {grouped(more)} more nodes: load all
-          </button>
+      <Compare base={plan.base}>
+        {anyUnchanged(nodes) && (
+          <label>
+            <input
+              type="checkbox"
+              checked={ui.tree.foldUnchanged}
+              onChange={({ currentTarget: { checked } }) =>
+                actions.setTree((was) => ({ ...was, foldUnchanged: checked, opened: new Set() }))
+              }
+            />
+            fold unchanged
+          </label>
         )}
-      </div>
-      {selected && <NodeDetail node={selected.node} />}
+        {nothing && <span class="ss-dim">This frame changed nothing.</span>}
+      </Compare>
+      <DryNote dry={plan.dry} />
+      <Tree rows={rows} />
+      {rows.length === 0 && <p class="ss-empty">The plan is empty.</p>}
+      {more > 0 && (
+        <button type="button" class="ss-link ss-more" onClick={() => client.moreNodes()}>
+          … {grouped(more)} more nodes: load more
+        </button>
+      )}
     </div>
   );
 }
@@ -61,53 +63,134 @@ function useKept(nodes: readonly PlanNode[]): readonly PlanNode[] {
   }, [nodes]);
 }
 
-interface RowsProps {
-  readonly rows: readonly Row[];
-  readonly choice: TreeChoice;
-  readonly setChoice: SetTreeChoice;
-}
-
-function Tree({ rows, choice, setChoice }: RowsProps) {
-  const tree = useRef<HTMLDivElement>(null);
+function Tree({ rows }: { readonly rows: readonly Row[] }) {
+  const { state, ui, actions } = useUi();
+  const scroll = useRef<HTMLDivElement>(null);
   const [moved, setMoved] = useState(0);
-  const entry = rows.some((row) => row.key === choice.selected) ? choice.selected : rows[0]?.key;
+  const { selected } = ui.tree;
+  const at = rows.findIndex((row) => row.key === selected);
+  const entry = rows[Math.max(0, at)]?.key ?? null;
+  const seen = useWindow(scroll, rows.length);
+  const running = useRunning(state.settled.at === null ? (state.summary?.running ?? []) : []);
+  const now = useNowOf(running.size > 0);
 
-  // After a key the focus follows the selection; after a step it is left where it is.
+  // After a key or a link the selection is brought into sight; after a step nothing moves.
+  useLayoutEffect(() => {
+    if (moved + ui.reveal > 0 && at >= 0) intoSight(scroll.current, at * ROW_PX);
+  }, [moved, ui.reveal]);
   useEffect(() => {
-    if (moved) tree.current?.querySelector<HTMLElement>("[tabindex='0']")?.focus();
+    if (moved) scroll.current?.querySelector<HTMLElement>("[tabindex='0']")?.focus();
   }, [moved]);
 
-  const select = useCallback(
-    (key: string) => setChoice((was) => ({ ...was, selected: key })),
-    [setChoice],
-  );
   const toggle = useCallback(
-    (key: string) => setChoice((was) => ({ selected: key, folded: toggled(was.folded, key) })),
-    [setChoice],
+    (key: string) => actions.setTree((was) => ({ ...was, folded: toggled(was.folded, key) })),
+    [actions],
   );
-
-  const onKeyDown = (event: KeyboardEvent) => {
-    if (event.shiftKey || event.ctrlKey || event.metaKey || event.altKey) return;
-    const move = moveOf(rows, entry ?? null, event.key);
-    if (move === null) return;
-    event.preventDefault();
-    if (move.kind === "select") select(move.key);
-    else toggle(move.key);
+  const open = useCallback(
+    (parent: string) =>
+      actions.setTree((was) => ({ ...was, opened: new Set([...was.opened, parent]) })),
+    [actions],
+  );
+  const select = (row: Row) => {
+    if (row.kind === "node") actions.selectNode(row.node.id, row.key);
+    else actions.setTree((was) => ({ ...was, selected: row.key }));
+  };
+  const follow = (move: Move) => {
+    const row = rows.find(({ key }) => key === move.key);
+    if (move.kind === "open") open(move.key);
+    else if (move.kind === "toggle") toggle(move.key);
+    else if (row) select(row);
     setMoved(moved + 1);
   };
 
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.shiftKey || event.ctrlKey || event.metaKey || event.altKey) return;
+    const at = (event.target as HTMLElement).closest<HTMLElement>("[data-row]")?.dataset.row;
+    const move = moveOf(rows, at ?? entry, event.key);
+    if (move === null) return;
+    event.preventDefault();
+    follow(move);
+  };
+
+  const shown = rows.slice(seen.first, seen.end);
+  // The row that Tab enters stays drawn, wherever one has scrolled to.
+  const outside = at >= 0 && (at < seen.first || at >= seen.end);
   return (
-    <div class="ss-tree" role="tree" aria-label="Plan" ref={tree} onKeyDown={onKeyDown}>
-      {rows.map((row) => (
-        <TreeRow
-          key={row.key}
-          row={row}
-          selected={row.key === choice.selected}
-          inTabOrder={row.key === entry}
-          select={select}
-          toggle={toggle}
-        />
-      ))}
+    <div class="ss-scroll" ref={scroll}>
+      <div class="ss-tree" role="tree" aria-label="Plan" onKeyDown={onKeyDown}>
+        <Spacer rows={seen.first} />
+        {shown.map((row, index) =>
+          row.kind === "fold" ? (
+            <UnchangedRow
+              key={row.key}
+              row={row}
+              selected={row.key === selected}
+              inTabOrder={row.key === entry}
+              open={open}
+            />
+          ) : (
+            <TreeRow
+              key={row.key}
+              row={row}
+              task={running.get(row.node.id)}
+              now={running.has(row.node.id) ? now : 0}
+              selected={row.key === selected}
+              inTabOrder={row.key === entry || (outside && index === 0)}
+              actions={actions}
+              toggle={toggle}
+            />
+          ),
+        )}
+        <Spacer rows={rows.length - seen.end} />
+      </div>
     </div>
   );
+}
+
+function Spacer({ rows }: { readonly rows: number }) {
+  if (rows <= 0) return null;
+  return <div class="ss-spacer" role="presentation" style={{ height: `${rows * ROW_PX}px` }} />;
+}
+
+function useWindow(scroll: { readonly current: HTMLElement | null }, rows: number) {
+  const [seen, setSeen] = useState(() => windowOf(rows, 0, 600));
+  useEffect(() => {
+    const element = scroll.current;
+    if (element === null || rows < WINDOWED_FROM) return;
+    const look = () => {
+      const next = windowOf(rows, element.scrollTop, element.clientHeight);
+      setSeen((was) => (was.first === next.first && was.end === next.end ? was : next));
+    };
+    look();
+    element.addEventListener("scroll", look, { passive: true });
+    const observer = new ResizeObserver(look);
+    observer.observe(element);
+    return () => {
+      element.removeEventListener("scroll", look);
+      observer.disconnect();
+    };
+  }, [scroll, rows]);
+  return rows < WINDOWED_FROM
+    ? { first: 0, end: rows }
+    : { ...seen, end: Math.min(seen.end, rows) };
+}
+
+function intoSight(scroll: HTMLElement | null, top: number): void {
+  if (scroll === null) return;
+  const { scrollTop, clientHeight } = scroll;
+  if (top < scrollTop) scroll.scrollTop = top;
+  else if (top + 2 * ROW_PX > scrollTop + clientHeight) {
+    scroll.scrollTop = top + 2 * ROW_PX - clientHeight;
+  }
+}
+
+/** The running tasks by node. */
+function useRunning(running: readonly RunningTask[]): ReadonlyMap<string, RunningTask> {
+  return useMemo(() => new Map(running.map((task) => [task.node_id, task])), [running]);
+}
+
+function useNowOf(runs: boolean): number {
+  const { state } = useUi();
+  if (state.summary === null) throw new Error("a plan was shown without a summary");
+  return useNow(state.summary, runs);
 }

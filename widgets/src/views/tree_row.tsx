@@ -1,45 +1,70 @@
 import { useMemo } from "preact/hooks";
-import { CHANGE_MARKS, nodeLook, typeGlyph } from "../model/looks";
-import type { PlanNode, PropChange } from "../model/protocol";
+import { attemptWords, elapsed } from "../model/clock";
+import { CHANGE_MARKS, nodeLook, STATUS_MARK, typeGlyph } from "../model/looks";
+import type { PlanNode, PropChange, RunningTask } from "../model/protocol";
 import { preview } from "../model/text";
-import { nameOf, type Row, rowAttrs } from "../model/tree";
+import { type FoldRow, type NodeRow, nameOf, rowAttrs } from "../model/tree";
+import { DotButton } from "./dot";
 import { Mark, Said, Text } from "./text";
+import type { Actions } from "./ui";
 
 interface TreeRowProps {
-  readonly row: Row;
+  readonly row: NodeRow;
+  readonly task: RunningTask | undefined;
+  /** The kernel's clock, where the node's task is under way. */
+  readonly now: number;
   readonly selected: boolean;
   readonly inTabOrder: boolean;
-  readonly select: (key: string) => void;
+  readonly actions: Actions;
   readonly toggle: (key: string) => void;
 }
 
 /** A row, drawn anew only when something that it shows has changed. */
 export function TreeRow(props: TreeRowProps) {
-  const { row, selected, inTabOrder, select, toggle } = props;
+  const { row, task, now, selected, inTabOrder, actions, toggle } = props;
   const { node, expandable, expanded, position, siblings } = row;
   return useMemo(
     () => drawn(props),
-    [node, expandable, expanded, position, siblings, selected, inTabOrder, select, toggle],
+    [
+      node,
+      task,
+      now,
+      expandable,
+      expanded,
+      position,
+      siblings,
+      selected,
+      inTabOrder,
+      actions,
+      toggle,
+    ],
   );
 }
 
-function drawn({ row, selected, inTabOrder, select, toggle }: TreeRowProps) {
+function drawn({ row, task, now, selected, inTabOrder, actions, toggle }: TreeRowProps) {
   const { node } = row;
   return (
     <div
       class="ss-row"
       role="treeitem"
+      data-row={row.key}
       data-node-id={node.id}
       data-change={node.change || undefined}
+      data-status={node.status ?? undefined}
       aria-level={node.depth + 1}
       aria-posinset={row.position}
       aria-setsize={row.siblings}
       aria-expanded={row.expandable ? row.expanded : undefined}
       aria-selected={selected}
       tabIndex={inTabOrder ? 0 : -1}
-      onClick={() => select(row.key)}
+      onClick={() => actions.selectNode(node.id, row.key)}
     >
-      <ChangeMark change={node.change} />
+      <DotButton
+        set={node.breakpoints.length > 0}
+        label={`Breakpoint on ${node.id}`}
+        toggle={() => actions.toggleBreakpoint({ kind: "node", id: node.id })}
+      />
+      <ChangeMark node={node} />
       <Indent depth={node.depth} />
       <span
         class="ss-twisty"
@@ -54,25 +79,62 @@ function drawn({ row, selected, inTabOrder, select, toggle }: TreeRowProps) {
       </span>
       <NodeLabel node={node} />
       <span class="ss-rest">
-        <NodeRest node={node} />
+        <NodeRest node={node} task={task} now={now} />
       </span>
-      {node.status !== null && (
-        <span class="ss-node-status">
-          <Mark look={nodeLook(node.status)} />
-        </span>
-      )}
+      <NodeStatus node={node} task={task} now={now} />
     </div>
   );
 }
 
-function ChangeMark({ change }: Pick<PlanNode, "change">) {
+interface UnchangedRowProps {
+  readonly row: FoldRow;
+  readonly selected: boolean;
+  readonly inTabOrder: boolean;
+  readonly open: (parent: string) => void;
+}
+
+/** Stands for nodes in which nothing happened. */
+export function UnchangedRow({ row, selected, inTabOrder, open }: UnchangedRowProps) {
+  return (
+    <div
+      class="ss-row ss-unchanged"
+      role="treeitem"
+      data-row={row.key}
+      aria-level={row.depth + 1}
+      aria-expanded={false}
+      aria-selected={selected}
+      tabIndex={inTabOrder ? 0 : -1}
+      title="Click shows them"
+      onClick={() => open(row.parent)}
+    >
+      <span class="ss-dot-place" />
+      <span class="ss-change-mark" />
+      <Indent depth={row.depth} />⋯ {row.count} unchanged
+    </div>
+  );
+}
+
+function ChangeMark({ node }: { readonly node: PlanNode }) {
+  const { change, moved, status_before } = node;
+  const mark = change !== "" ? CHANGE_MARKS[change] : "";
   return (
     <span class="ss-change-mark">
       {change !== "" && (
         <>
-          <span aria-hidden="true">{CHANGE_MARKS[change]}</span>
+          <span aria-hidden="true">{mark}</span>
           <Said>{change}</Said>
         </>
+      )}
+      {moved && change !== "moved" && (
+        <>
+          <span aria-hidden="true">{CHANGE_MARKS.moved}</span>
+          <Said>moved</Said>
+        </>
+      )}
+      {change === "" && status_before !== null && (
+        <span aria-hidden="true" class="ss-status-mark">
+          {STATUS_MARK}
+        </span>
       )}
     </span>
   );
@@ -104,10 +166,32 @@ function NodeLabel({ node }: { readonly node: PlanNode }) {
   );
 }
 
-/** What a row shows as far as there is room: the detail below the tree has all of it. */
-function NodeRest({ node }: { readonly node: PlanNode }) {
+interface RestProps {
+  readonly node: PlanNode;
+  readonly task: RunningTask | undefined;
+  readonly now: number;
+}
+
+/** What a row shows as far as there is room: the inspector has all of it. */
+function NodeRest({ node, task, now }: RestProps) {
+  const attempt = task ? attemptWords(task, now) : "";
   return (
     <>
+      {node.why !== null && (
+        <span class="ss-why">
+          <Text of={`${node.change}: ${node.why}`} />
+        </span>
+      )}
+      {attempt !== "" && (
+        <span class="ss-why">
+          <Text of={attempt} />
+        </span>
+      )}
+      {task !== undefined && task.tail !== "" && (
+        <span class="ss-tail">
+          <Text of={`…${task.tail.replace(/\s+/g, " ").slice(-90)}`} />
+        </span>
+      )}
       {node.changes.map((change) => (
         <PropDiff key={change.prop} change={change} />
       ))}
@@ -130,7 +214,25 @@ function NodeRest({ node }: { readonly node: PlanNode }) {
   );
 }
 
-function PropDiff({ change }: { readonly change: PropChange }) {
+function NodeStatus({ node, task, now }: RestProps) {
+  if (node.status === null) return null;
+  const took = task ? elapsed(task, now) : "";
+  return (
+    <span class="ss-node-status">
+      {node.status_before !== null && (
+        <span class="ss-dim">
+          <Said>was </Said>
+          <Text of={nodeLook(node.status_before).word} />
+          <span aria-hidden="true"> → </span>
+        </span>
+      )}
+      <Mark look={nodeLook(node.status)} />
+      {took !== "" && <span class="ss-dim"> {took}</span>}
+    </span>
+  );
+}
+
+export function PropDiff({ change }: { readonly change: PropChange }) {
   return (
     <span class="ss-diff">
       <Text of={change.prop} />{" "}

@@ -1,27 +1,91 @@
+import { useEffect, useState } from "preact/hooks";
 import type { Value } from "../model/protocol";
-import { size } from "../model/text";
+import { grouped, size } from "../model/text";
 import { Text } from "./text";
-
-interface ValueViewProps {
-  readonly value: Value;
-  readonly loadAll: () => void;
-}
+import { useUi } from "./ui";
 
 /** About where a value begins to scroll in its cell: the keyboard must reach it then. */
 const SCROLLED_CHARS = 160;
+/** As much as is laid out at once: more would freeze the page. */
+export const PAGE_CHARS = 65_536;
 
-/** A value's JSON, with what is missing of it on offer. */
-export function ValueView({ value, loadAll }: ValueViewProps) {
+interface Page {
+  readonly ref: string;
+  readonly from: number;
+  readonly text: string;
+}
+
+/** A value's JSON, with what is missing of it on offer, a page at a time. */
+export function ValueView({ value }: { readonly value: Value }) {
+  const { client } = useUi();
+  const [page, setPage] = useState<Page | null>(null);
+  const { ref } = value;
+  useEffect(() => setPage(null), [ref]);
+
+  const load = async (from: number) => {
+    if (ref === null) return;
+    try {
+      // The kernel counts characters from 1.
+      const since = from + 1;
+      const { text } = await client.ask({ pane: "value", of: ref, since, limit: PAGE_CHARS });
+      setPage({ ref, from, text });
+    } catch (error) {
+      client.say(error instanceof Error ? error.message : String(error));
+    }
+  };
+
+  const shown = page?.ref === ref ? page : null;
+  const text = shown?.text ?? value.text;
   return (
     <span class="ss-value">
-      <code tabIndex={value.text.length > SCROLLED_CHARS ? 0 : undefined}>
-        <Text of={value.text} />
+      <code tabIndex={text.length > SCROLLED_CHARS ? 0 : undefined}>
+        <Text of={text} />
       </code>
-      {value.cut && (
-        <button type="button" class="ss-link" onClick={loadAll}>
-          … load all ({size(value.chars)})
-        </button>
-      )}
+      {shown === null
+        ? value.cut && (
+            <button type="button" class="ss-link" onClick={() => load(0)}>
+              … load all ({size(value.chars)})
+            </button>
+          )
+        : value.chars > PAGE_CHARS && <Pager page={shown} chars={value.chars} load={load} />}
     </span>
   );
+}
+
+interface PagerProps {
+  readonly page: Page;
+  readonly chars: number;
+  readonly load: (from: number) => void;
+}
+
+function Pager({ page, chars, load }: PagerProps) {
+  const end = Math.min(chars, page.from + PAGE_CHARS);
+  return (
+    <span class="ss-pager">
+      <button
+        type="button"
+        class="ss-link"
+        aria-disabled={page.from === 0}
+        onClick={() => page.from > 0 && load(page.from - PAGE_CHARS)}
+      >
+        ‹ before
+      </button>
+      <span class="ss-dim">
+        {grouped(page.from + 1)}–{grouped(end)} of {grouped(chars)}
+      </span>
+      <button
+        type="button"
+        class="ss-link"
+        aria-disabled={end >= chars}
+        onClick={() => end < chars && load(end)}
+      >
+        after ›
+      </button>
+    </span>
+  );
+}
+
+/** The value, or a word where there is none. */
+export function Maybe({ value, none }: { readonly value: Value | null; readonly none: string }) {
+  return value === null ? <span class="ss-dim">{none}</span> : <ValueView value={value} />;
 }

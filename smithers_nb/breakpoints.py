@@ -1,0 +1,123 @@
+"""``ex.breakpoints``: the breakpoints of an execution, from any thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from .bridge import engine
+from .engine.breakpoints import HANDLERS
+from .store.breakpoints import Breakpoint, Kind
+from .values import readable
+
+if TYPE_CHECKING:
+    from .engine.live import Live
+
+_UNSET = object()
+
+
+class BreakpointsDoor:
+    """The breakpoints of an execution: those that are set here and those that are set in the stepper are the same.
+
+    They are stored with the execution. A hit ends ``step``, ``run`` and the stepper's commands after the phase in which
+    it happened, and is recorded in ``ex.df.events``.
+    """
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    def add(
+        self,
+        *,
+        node: str | None = None,
+        key: str | None = None,
+        handler: str | None = None,
+        phase: str | None = None,
+        error: bool = False,
+        event: str | None = None,
+        equals: object = _UNSET,
+        when: str | None = None,
+        hits: int = 1,
+        once: bool = False,
+        log: bool = False,
+    ) -> Breakpoint:
+        """Set a breakpoint and return it.
+
+        Parameters
+        ----------
+        node : str
+            A node's id; ``event`` is ``"mount"`` (the default), ``"finished"``, ``"error"`` or ``"unmount"``.
+        key : str
+            A key of the state, or of the volatile state; ``event`` is ``"changed"`` (the default) or ``"written"``: as
+            soon as a write of it is queued. With ``equals`` it stops when the key has become equal to that.
+        handler : str
+            The id of a node, one of whose handlers is called; ``event`` says which. Or the handler of any node:
+            ``"on_error"``.
+        phase : str
+            One of the seven, such as ``"RENDER"``.
+        error : bool
+            Any error.
+        when : str
+            An expression over ``state``, ``prev`` (the state before), ``node``, ``frame`` and ``writes`` that must be
+            true, too: ``"state.n > 3"``. Alone it stops in the frame in which it becomes true; one over ``prev``,
+            ``frame`` or ``writes`` in every frame in which it is true.
+        hits : int
+            It stops from so many hits on.
+        once : bool
+            It is switched off after it has stopped.
+        log : bool
+            Its hits are recorded, and nothing stops.
+
+        Raises
+        ------
+        ValueError
+            If it could never hit, or ``when`` is no such expression.
+        """
+        wanted: dict[Kind, str | None] = {"node": node, "key": key, "handler": handler, "phase": phase}
+        given: list[tuple[Kind, str | None]] = [(kind, target) for kind, target in wanted.items() if target is not None]
+        given += [("error", None)] if error else []
+        if len(given) > 1:
+            raise ValueError(f"a breakpoint waits for one thing, not for {' and '.join(kind for kind, _ in given)}.")
+        kind, target = given[0] if given else ("expression", None)
+        if kind == "handler" and target in HANDLERS:
+            target, event = None, target
+        if equals is not _UNSET:
+            event = event or "equals"
+        event = event or {"node": "mount", "key": "changed"}.get(kind)
+        value = None if equals is _UNSET else readable(equals).text
+        point = Breakpoint("", kind, target, event, value, when, once, True, log, hits)
+        return engine.call(self._live.breakpoints.add(point))
+
+    def remove(self, id: str | Breakpoint) -> None:
+        """Remove a breakpoint; its hits stay in the records.
+
+        Raises:
+            ValueError: if there is none of that id.
+        """
+        engine.call(self._live.breakpoints.remove(_id(id)))
+
+    def enable(self, id: str | Breakpoint) -> None:
+        """Switch a breakpoint on; its hits count from 0."""
+        engine.call(self._live.breakpoints.change(_id(id), enabled=True))
+
+    def disable(self, id: str | Breakpoint) -> None:
+        """Switch a breakpoint off."""
+        engine.call(self._live.breakpoints.change(_id(id), enabled=False))
+
+    def list(self) -> list[Breakpoint]:
+        """Return all of them, oldest first."""
+        return [*self._live.breakpoints.all]
+
+    def __iter__(self) -> Iterator[Breakpoint]:
+        return iter(self._live.breakpoints.all)
+
+    def __len__(self) -> int:
+        return len(self._live.breakpoints.all)
+
+    def __repr__(self) -> str:
+        lines = [repr(point) for point in self._live.breakpoints.all]
+        return "\n".join(lines) or "<no breakpoints: ex.breakpoints.add(key='n') sets one>"
+
+
+def _id(point: str | Breakpoint) -> str:
+    return point.id if isinstance(point, Breakpoint) else point

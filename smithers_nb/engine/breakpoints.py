@@ -1,0 +1,424 @@
+"""Breakpoints: looked at after each phase, on what it has left in the draft. Without one nothing is looked at."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, get_args
+
+from ..nodes.tree import TreeNode
+from ..records import Phase, Write
+from ..store import breakpoints as stored
+from ..store.breakpoints import Breakpoint, Hit, Kind
+from ..values import readable
+from .draft import Draft
+from .expression import Expression, ExpressionError, Facts
+from .schedule import RUNNABLE
+
+if TYPE_CHECKING:
+    from .live import Live
+
+logger = logging.getLogger(__name__)
+
+NAMES = ("state", "prev", "node", "frame", "writes")
+NODE_EVENTS = ("mount", "finished", "error", "unmount")
+KEY_EVENTS = ("written", "changed", "equals")
+HANDLERS = ("on_finished", "on_error", "on_progress")
+MOMENTARY = frozenset({"prev", "frame", "writes"})
+"""Names that stand for something new in every frame: an expression over them hits whenever it is true."""
+GOOD = frozenset({"succeeded", "done", "skipped", "max_reached"})
+BAD = frozenset({"failed", "cancelled", "abandoned"})
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """What a breakpoint may wait for."""
+
+    text: str
+    node_id: str | None = None
+
+
+class Breakpoints:
+    """The breakpoints of one execution, on the engine's loop; ``all`` may be read from any thread."""
+
+    def __init__(self, live: Live, points: Iterable[Breakpoint] = ()) -> None:
+        self._live = live
+        self._points = {point.id: point for point in points}
+        self._conditions = {point.id: Expression(point.when, NAMES) for point in self._points.values() if point.when}
+        self._next = 1 + max((int(id[1:]) for id in self._points if id[1:].isdigit()), default=0)
+        self._memory = _Memory()
+        self.errors: dict[str, str] = {}
+        """By id: why its condition could not be computed when it was last looked at."""
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to look for."""
+        return any(point.enabled for point in self._points.values())
+
+    @property
+    def all(self) -> tuple[Breakpoint, ...]:
+        """All of them, oldest first."""
+        return tuple(self._points.values())
+
+    # ---- setting -----------------------------------------------------------------------------------------------
+
+    async def add(self, point: Breakpoint) -> Breakpoint:
+        """Check a breakpoint, give it an id, and store it.
+
+        Raises:
+            ValueError: saying what is wrong with it.
+        """
+        check(point)
+        point = replace(point, id=f"b{self._next}", hits=0)
+        self._next += 1
+        await self._put(point)
+        return point
+
+    async def change(self, id: str, **changes: Any) -> Breakpoint:  # Any: its fields
+        """Change a breakpoint and store it; switched on again, it counts from 0.
+
+        Raises:
+            ValueError: if there is none of that id, or it would be wrong.
+        """
+        point = self.of(id)
+        changed = replace(point, **changes)
+        if changed.enabled and not point.enabled:
+            changed = replace(changed, hits=0)
+        check(changed)
+        await self._put(changed)
+        return changed
+
+    async def remove(self, id: str) -> None:
+        """Remove a breakpoint; its hits stay in the records.
+
+        Raises:
+            ValueError: if there is none of that id.
+        """
+        self.of(id)
+        await self._live.database.transaction(stored.remove, self._live.execution_id, id)
+        del self._points[id]
+        self._conditions.pop(id, None)
+        self.errors.pop(id, None)
+        self._live.observers.notify()
+
+    def of(self, id: str) -> Breakpoint:
+        """Return the breakpoint of an id.
+
+        Raises:
+            ValueError: if there is none.
+        """
+        if id not in self._points:
+            raise ValueError(f"there is no breakpoint {id!r}. There are: {', '.join(self._points) or 'none'}.")
+        return self._points[id]
+
+    async def _put(self, point: Breakpoint) -> None:
+        await self._live.database.transaction(stored.put, self._live.execution_id, point)
+        self._points[point.id] = point
+        self._conditions.pop(point.id, None)
+        self.errors.pop(point.id, None)
+        self._memory.true.pop(point.id, None)
+        if point.when:
+            self._conditions[point.id] = Expression(point.when, NAMES)
+        self._live.observers.notify()
+
+    # ---- hitting -----------------------------------------------------------------------------------------------
+
+    async def look(self, draft: Draft) -> Hit | None:
+        """Return the first hit that stops, after a phase of a frame; all hits are counted and recorded."""
+        found = Found(self._live, draft, self._memory)
+        hits: list[Hit] = []
+        touched: list[Breakpoint] = []
+        for point in list(self._points.values()):
+            if not point.enabled:
+                continue
+            for happened in found.of(point):
+                if not self._holds(point, found, happened):
+                    continue
+                point = replace(point, hits=point.hits + 1)
+                stops = not point.log_only and point.hits >= point.after
+                if point.once and point.hits >= point.after:
+                    point = replace(point, enabled=False)
+                hits.append(self._hit(point, draft, happened, stops))
+                touched.append(point)
+                break  # Once a phase is enough.
+        self._memory.remember(found)
+        if not hits:
+            return None
+        self._points.update({point.id: point for point in touched})
+        live = self._live
+        await live.database.transaction(stored.record, live.execution_id, touched, [hit.event() for hit in hits])
+        live.observers.notify()
+        return next((hit for hit in hits if hit.stops), None)
+
+    @staticmethod
+    def _hit(point: Breakpoint, draft: Draft, happened: Happened, stops: bool) -> Hit:
+        phase = str(draft.phase or Phase.FLUSH)
+        return Hit(point.id, draft.number, phase, happened.text, happened.node_id, point.log_only, stops)
+
+    def _holds(self, point: Breakpoint, found: Found, happened: Happened) -> bool:
+        """Whether its condition is true; one that can't be computed is not."""
+        condition = self._conditions.get(point.id)
+        if condition is None:
+            return True
+        try:
+            true = bool(condition.value(found.names(happened.node_id)))
+            self.errors.pop(point.id, None)
+        except ExpressionError as error:
+            self.errors[point.id] = str(error)
+            true = False
+        if point.kind != "expression" or condition.named & MOMENTARY:
+            return true
+        before = self._memory.true.get(point.id, False)
+        self._memory.true[point.id] = true
+        return true and not before
+
+
+def check(point: Breakpoint) -> None:
+    """Refuse a breakpoint that could never hit.
+
+    Raises:
+        ValueError: saying what is wrong, and what there is.
+    """
+    wanted: dict[str, Sequence[str | None]] = {
+        "node": NODE_EVENTS,
+        "key": KEY_EVENTS,
+        "handler": (*HANDLERS, None),
+    }
+    if point.kind not in get_args(Kind):
+        raise ValueError(f"there is no breakpoint on a {point.kind!r}: {', '.join(get_args(Kind))} are the kinds.")
+    if point.event not in wanted.get(point.kind, (None,)):
+        there = ", ".join(str(event) for event in wanted.get(point.kind, ()) if event) or "no event"
+        raise ValueError(f"a breakpoint on a {point.kind} has {there}, not {point.event!r}.")
+    if point.kind in ("node", "key") and not point.target:
+        raise ValueError(f"a breakpoint on a {point.kind} needs to know which one.")
+    if point.kind == "phase" and point.target not in set(Phase):
+        raise ValueError(f"there is no phase {point.target!r}: {', '.join(Phase)} are the phases of a frame.")
+    if point.kind in ("error", "expression") and point.target:
+        raise ValueError(f"a breakpoint on an {point.kind} has no target.")
+    if point.kind == "expression" and not point.when:
+        raise ValueError("a breakpoint needs something to wait for: a node, a key, a handler, a phase, or when=.")
+    if (point.event == "equals") != (point.value is not None):
+        raise ValueError("a value goes with `equals`, and only with it.")
+    if point.value is not None:
+        try:
+            json.loads(point.value)
+        except ValueError:
+            raise ValueError(f"{point.value!r} is no JSON: texts stand in double quotes.") from None
+    if point.after < 1:
+        raise ValueError(f"hits={point.after}: it stops from the first hit on at the earliest.")
+    if point.when:
+        Expression(point.when, NAMES)
+
+
+class _Memory:
+    """What is known of earlier phases."""
+
+    def __init__(self) -> None:
+        self.frame = 0
+        self.writes: set[str] = set()
+        """Ids of this frame's writes that were there already."""
+        self.problems = 0
+        self.calls = 0
+        self.standing: Mapping[str, str] = {}
+        self.old: dict[tuple[str, str], Any] = {}
+        """The values that the last FLUSH replaced."""
+        self.true: dict[str, bool] = {}
+        """By id of a breakpoint: whether its expression was true when it was last looked at."""
+
+    def remember(self, found: Found) -> None:
+        draft = found.draft
+        self.frame = draft.number
+        self.writes |= {write.id for write in found.writes}
+        self.problems = len(draft.problems)
+        self.calls = len(draft.calls)
+        if draft.phase is Phase.COMMIT:
+            self.standing = dict(draft.schedule.status)
+        if draft.phase is Phase.FLUSH or draft.phase is None:
+            self.old = _replaced(draft.written)
+            self.writes = set()
+
+
+class Found:
+    """What the phase that has just ended has brought about."""
+
+    def __init__(self, live: Live, draft: Draft, memory: _Memory) -> None:
+        self.live = live
+        self.draft = draft
+        self.memory = memory
+        if memory.frame != draft.number or draft.phase is None:
+            memory.problems = memory.calls = 0
+        self.flushed = draft.phase is Phase.FLUSH or draft.phase is None
+        """None: writes that were applied between two frames."""
+        self.writes = draft.written if self.flushed else draft.pending
+
+    def of(self, point: Breakpoint) -> Iterator[Happened]:
+        """Yield what a breakpoint waits for."""
+        draft, phase = self.draft, self.draft.phase
+        match point.kind:
+            case "phase":
+                if phase == point.target:
+                    yield Happened(f"{phase} of frame {draft.number} is done")
+            case "handler":
+                for call in draft.calls[self.memory.calls :] if phase is Phase.EXECUTE else ():
+                    if point.target in (None, call.node_id) and point.event in (None, call.event):
+                        ended = "was called" if call.status == "ok" else call.status
+                        yield Happened(f"{call.event} of {call.node_id} {ended}", call.node_id)
+            case "error":
+                for problem in draft.problems[self.memory.problems :]:
+                    yield Happened(f"{problem.kind}: {problem.message}", problem.node_id)
+            case "key":
+                yield from self._key(point)
+            case "node":
+                yield from self._node(point)
+            case "expression":
+                condition = point.when or ""
+                # One that names the writes is looked at while they can still be edited.
+                if self.flushed if not names_writes(condition) else phase is Phase.EFFECTS:
+                    yield Happened(f"{condition} is true")
+
+    def _key(self, point: Breakpoint) -> Iterator[Happened]:
+        if point.event == "written":
+            for write in self.writes:
+                if write.key == point.target and write.id not in self.memory.writes:
+                    yield Happened(f"{write.key} is written by {said_by(write)}{_new(write)}", write.node_id)
+            return
+        if not self.flushed:
+            return
+        for (_, key), old in _replaced(self.writes).items():
+            last = [write for write in self.writes if write.key == key and write.status in ("applied", "edited")]
+            if key != point.target or not last:
+                continue
+            new = last[-1].new
+            if plain(old) != plain(new) and (point.event == "changed" or plain(new) == json.loads(point.value or "")):
+                yield Happened(f"{key} changed {say(old)} → {say(new)}", last[-1].node_id)
+
+    def _node(self, point: Breakpoint) -> Iterator[Happened]:
+        draft, id = self.draft, point.target or ""
+        if draft.phase is Phase.RECONCILE:
+            if point.event == "mount" and id in draft.changes.mounted:
+                yield Happened(f"{draft.tree.index[id].type} {id} was mounted", id)
+            if point.event == "unmount" and id in draft.changes.unmounted:
+                yield Happened(f"{draft.before.index[id].type} {id} was unmounted", id)
+        if point.event not in ("finished", "error"):
+            return
+        wanted = GOOD if point.event == "finished" else BAD
+        if draft.phase is Phase.SNAPSHOT:
+            for entry in draft.ended:
+                if entry.node.id == id and entry.status in wanted:
+                    error = f": {entry.result.error}" if entry.result and entry.result.error else ""
+                    yield Happened(f"{entry.node.type} {id} {entry.status}{error}", id)
+        elif draft.phase is Phase.COMMIT and (node := draft.tree.index.get(id)) and node.type not in RUNNABLE:
+            yield from self._standing(node, wanted)
+
+    def _standing(self, node: TreeNode, wanted: frozenset[str]) -> Iterator[Happened]:
+        """Phases, steps and loops: their standing is that of what is in them."""
+        now = self.draft.schedule.status.get(node.id)
+        if now in wanted and self.memory.standing.get(node.id) != now:
+            yield Happened(f"{node.type} {node.props.get('name', node.id)} {now}", node.id)
+
+    def names(self, node_id: str | None) -> dict[str, Any]:  # Any: JSON
+        """Return what an expression may look at: copies, as plain JSON."""
+        draft, live = self.draft, self.live
+        tree = draft.tree
+        node = tree.index.get(node_id) if node_id else None
+        return {
+            "state": Facts(self._state, lambda: sorted(live.cells)),
+            "prev": Facts(self._before, lambda: sorted({*live.cells, *(key for _, key in self._replaced)})),
+            "node": None if node is None else _node_facts(node, draft.schedule.status.get(node.id)),
+            "frame": _frame_facts(draft),
+            "writes": [_write_facts(write) for write in self.writes],
+        }
+
+    @property
+    def _replaced(self) -> dict[tuple[str, str], Any]:
+        return _replaced(self.writes) if self.flushed else self.memory.old
+
+    def _state(self, key: str) -> Any:
+        cell = self.live.cells.get(key)
+        return None if cell is None else json.loads(cell.stored.text)
+
+    def _before(self, key: str) -> Any:
+        replaced = self._replaced
+        return plain(replaced["state", key]) if ("state", key) in replaced else self._state(key)
+
+
+def names_writes(text: str) -> bool:
+    """Whether an expression names the writes."""
+    return "writes" in Expression(text, NAMES).named
+
+
+def say(value: object) -> str:
+    """Return a value in at most 60 characters: a single word without quotes, and None as nothing."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, str) and value.isidentifier():
+        return value
+    text = readable(value).text
+    return text if len(text) <= 60 else f"{text[:60]}…"
+
+
+def said_by(write: Write) -> str:
+    """Return who wrote: ``on_finished of notes``."""
+    return f"{write.handler} of {write.node_id}" if write.handler else write.node_id or write.origin
+
+
+def plain(value: object) -> Any:  # Any: JSON
+    """Return a copy of a value as JSON."""
+    return json.loads(readable(value).text)
+
+
+def _new(write: Write) -> str:
+    computed = write.op == "update" and write.status == "queued"
+    return "" if write.op == "delete" else ": computed at flush" if computed else f": {say(write.new)}"
+
+
+def _replaced(writes: Iterable[Write]) -> dict[tuple[str, str], Any]:
+    """Return the value that each key had before these writes were applied."""
+    found: dict[tuple[str, str], Any] = {}
+    for write in writes:
+        if write.status in ("applied", "overridden", "edited"):
+            found.setdefault((write.scope, write.key), write.old)
+    return found
+
+
+def _node_facts(node: TreeNode, status: str | None) -> dict[str, Any]:
+    return {
+        "id": node.id,
+        "type": node.type,
+        "key": node.key,
+        "props": plain(node.props),
+        "text": node.text,
+        "path": node.path,
+        "status": status,
+        "events": list(node.events),
+    }
+
+
+def _frame_facts(draft: Draft) -> dict[str, Any]:
+    return {
+        "number": draft.number,
+        "phase": str(draft.phase),
+        "reason": list(draft.reason),
+        "mounted": list(draft.changes.mounted),
+        "unmounted": list(draft.changes.unmounted),
+        "updated": list(draft.changes.updated),
+        "moved": list(draft.changes.moved),
+        "handlers": len(draft.calls),
+        "problems": len(draft.problems),
+        "nodes": len(draft.tree),
+    }
+
+
+def _write_facts(write: Write) -> dict[str, Any]:
+    return {
+        "key": write.key,
+        "scope": write.scope,
+        "op": write.op,
+        "old": plain(write.old),
+        "new": plain(write.new),
+        "origin": write.origin,
+        "node": write.node_id,
+        "handler": write.handler,
+        "status": write.status,
+    }

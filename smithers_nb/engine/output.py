@@ -1,0 +1,188 @@
+"""What user code prints: shown where it is printed, and kept for the stepper with frame, phase and place.
+
+While a phase or a task runs, ``sys.stdout`` and ``sys.stderr`` stand behind an ear that passes everything on and
+listens to what is printed in a component, a handler, an effect or a task, in its worker thread, too. What other code
+prints meanwhile is passed on and not kept. A thread that user code starts itself has no place, and is not heard.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..records import Event, Phase
+from .place import TaskScope, place_of
+from .purity import RenderScope
+
+if TYPE_CHECKING:
+    from .draft import Draft
+    from .live import Live
+
+OUTPUT = "output"
+"""Kind of the events that hold what was printed."""
+PIECE_CHARS = 100_000
+"""One piece is cut after so many characters."""
+PIECES = 500
+"""Of one frame; what is printed beyond is shown and not kept."""
+
+Stream = Literal["stdout", "stderr"]
+
+_hearing: ContextVar[_Hearing | None] = ContextVar("smithers_output", default=None)
+_installing = Lock()
+_listeners = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Hearing:
+    live: Live
+    draft: Draft | None
+    where: str
+
+
+class Ear:
+    """Stands before a stream: passes everything on."""
+
+    def __init__(self, stream: Any, name: Stream) -> None:  # Any: whatever the kernel or a test has put there
+        self._stream = stream
+        self._name = name
+
+    def write(self, text: str) -> Any:
+        """Pass it on, and keep it if user code of an execution wrote it."""
+        if (hearing := _hearing.get()) is not None and text:
+            hearing.live.printed.take(self._name, text, hearing)
+        return self._stream.write(text)
+
+    def writelines(self, lines: Any) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def heard(live: Live, draft: Draft | None = None, where: str = "") -> Iterator[None]:
+    """Keep what is printed in this context until the block ends; ``where`` names code that has no place of its own."""
+    global _listeners
+    with _installing:
+        _listeners += 1
+        _install()
+    token = _hearing.set(_Hearing(live, draft, where))
+    try:
+        yield
+    finally:
+        _hearing.reset(token)
+        with _installing:
+            _listeners -= 1
+            if not _listeners:
+                _remove()
+
+
+def _install() -> None:
+    # Every time: someone may have put another stream there meanwhile.
+    if not isinstance(sys.stdout, Ear | None):
+        sys.stdout = Ear(sys.stdout, "stdout")
+    if not isinstance(sys.stderr, Ear | None):
+        sys.stderr = Ear(sys.stderr, "stderr")
+
+
+def _remove() -> None:
+    if isinstance(sys.stdout, Ear):
+        sys.stdout = sys.stdout._stream
+    if isinstance(sys.stderr, Ear):
+        sys.stderr = sys.stderr._stream
+
+
+class Printed:
+    """What was printed in one execution and is not in the file yet."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._lock = Lock()
+        self._pieces: list[_Piece] = []
+        self.heard = 0
+        """How many characters so far."""
+        self._count = (0, 0)
+        """Frame, and how many pieces of it there were."""
+
+    def take(self, stream: Stream, text: str, hearing: _Hearing) -> None:
+        """Keep a piece, if code with a place printed it; from any thread."""
+        live, draft = self._live, hearing.draft
+        node_id, where = self._place()
+        if not where and not (where := hearing.where):
+            return
+        frame, phase = (draft.number, _under_way(draft)) if draft is not None else (live.frame, None)
+        with self._lock:
+            self.heard += len(text)
+            last = self._pieces[-1] if self._pieces else None
+            piece = _Piece(stream, frame, phase, node_id, where)
+            if last is not None and last.same_place(piece) and last.chars < PIECE_CHARS:
+                last.add(text)
+                return
+            known, count = self._count
+            self._count = (frame, count + 1 if known == frame else 1)
+            if self._count[1] == PIECES:
+                text = "… more was printed in this frame; it was shown, and is not kept.\n"
+            if self._count[1] <= PIECES:
+                piece.add(text)
+                self._pieces.append(piece)
+        # Outside of a phase nobody else would tell the stepper.
+        if draft is None:
+            live.soon(live.observers.notify)
+
+    def _place(self) -> tuple[str | None, str]:
+        place = place_of(self._live.context)
+        if place is None:
+            return None, ""
+        if isinstance(place, RenderScope):
+            return None, place.name
+        if isinstance(place, TaskScope):
+            return place.node_id, f"task {place.node_id}"
+        return place.node_id, f"{place.handler or place.origin} of {place.node_id}"
+
+    def take_events(self) -> list[Event]:
+        """Return what is to be recorded, and forget it."""
+        with self._lock:
+            pieces, self._pieces = self._pieces, []
+        return [piece.event() for piece in pieces]
+
+    @property
+    def waiting(self) -> list[Event]:
+        """What is not in the file yet."""
+        with self._lock:
+            return [piece.event() for piece in self._pieces]
+
+
+class _Piece:
+    def __init__(self, stream: str, frame: int, phase: str | None, node_id: str | None, where: str) -> None:
+        self.place = (stream, frame, phase, node_id, where)
+        self.texts: list[str] = []
+        self.chars = 0
+
+    def same_place(self, other: _Piece) -> bool:
+        return self.place == other.place
+
+    def add(self, text: str) -> None:
+        text = text[: PIECE_CHARS - self.chars]
+        self.texts.append(text)
+        self.chars += len(text)
+
+    def event(self) -> Event:
+        stream, frame, phase, node_id, where = self.place
+        text = "".join(self.texts).encode("utf-8", "replace").decode()
+        payload = {"stream": stream, "phase": phase, "where": where, "text": text}
+        return Event(frame, OUTPUT, node_id, json.dumps(payload, ensure_ascii=False))
+
+
+def _under_way(draft: Draft) -> str:
+    """Return the phase that is running; a draft that has none is for writes between two frames."""
+    phases = list(Phase)
+    if draft.phase is None and draft.snapshot is None and not draft.reason:
+        return str(Phase.FLUSH)
+    return str(phases[0] if draft.phase is None else phases[min(phases.index(draft.phase) + 1, len(phases) - 1)])

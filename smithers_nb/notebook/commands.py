@@ -1,0 +1,88 @@
+"""What the stepper's commands do, as coroutines for the engine's loop."""
+
+from __future__ import annotations
+
+import json
+
+from ..engine.breakpoints import NAMES
+from ..engine.expression import Expression
+from ..execution import Execution
+from ..records import Frame
+from ..store.breakpoints import Breakpoint
+from . import messages as m
+
+
+async def moved(ex: Execution, name: str) -> object:
+    """Do a move."""
+    match name:
+        case "step_phase":
+            return await ex.step_phase()
+        case "step_frame":
+            return await ex.step()
+        case "until_idle":
+            return await ex.run(until=_problem)
+        case _:
+            return await ex.run()
+
+
+def _problem(frame: Frame) -> str | None:
+    """Say why "Until idle" stops at a frame."""
+    if not frame.problems:
+        return None
+    more = f" (and {len(frame.problems) - 1} more)" if len(frame.problems) > 1 else ""
+    return f"frame {frame.number} has a problem: {frame.problems[0].kind}{more}"
+
+
+async def steered(ex: Execution, command: m.Steering) -> str | None:
+    """Do what moves nothing; return the id of a new breakpoint.
+
+    Raises:
+        RunError, ApprovalError, NotStorableError, ValueError: in words that the stepper shows.
+    """
+    live = ex.live
+    match command:
+        case m.EditPending():
+            await live.edit_pending(ex.draft, command.write, _json(command.value))
+        case m.DropPending():
+            await live.drop_pending(ex.draft, command.write)
+        case m.Steer(name="cancel"):
+            await live.tasks.cancel(command.node)
+        case m.Steer():
+            await live.tasks.retry(command.node)
+        case m.Answer():
+            await live.answer(command.approval, command.choice, command.comment)
+        case m.BreakAdd():
+            return (await live.breakpoints.add(_point(command))).id
+        case m.BreakCheck():
+            Expression(command.when, NAMES)
+        case m.BreakRemove():
+            await live.breakpoints.remove(command.breakpoint)
+        case m.BreakChange():
+            changes = command.model_dump(exclude={"type", "id", "name", "breakpoint"}, exclude_none=True)
+            if "when" in changes:
+                changes["when"] = changes["when"] or None
+            await live.breakpoints.change(command.breakpoint, **changes)
+    live.observers.notify()
+    return None
+
+
+def _point(command: m.BreakAdd) -> Breakpoint:
+    return Breakpoint(
+        "",
+        command.kind,
+        command.target,
+        command.event or {"node": "mount", "key": "changed"}.get(command.kind),
+        command.value,
+        command.when or None,
+        command.once,
+        True,
+        command.log_only,
+        command.after,
+    )
+
+
+def _json(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"{text[:60]!r} is no JSON ({error}). A text stands in double quotes.") from None

@@ -1,0 +1,141 @@
+"""What the browser says to the kernel: requests for panes, and commands. See ``protocol``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+MoveName = Literal["step_phase", "step_frame", "continue", "until_idle", "pause", "stop"]
+PaneName = Literal[
+    "frame", "timeline", "plan", "xml", "pending", "handlers", "state", "tasks", "task", "breakpoints", "output",
+    "problems", "node", "value", "search", "last_change", "hit",
+]  # fmt: skip
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Hello(_Message):
+    """A view was opened, or saw a gap in ``seq``: the kernel pushes a fresh summary."""
+
+    type: Literal["hello"]
+    protocol: int
+
+
+class _Command(_Message):
+    type: Literal["command"]
+    id: str
+
+
+class Move(_Command):
+    """Steps, runs, pauses or stops."""
+
+    name: MoveName
+
+
+class EditPending(_Command):
+    """Changes a pending write."""
+
+    name: Literal["edit_pending"]
+    write: str
+    value: str
+    """JSON."""
+
+
+class DropPending(_Command):
+    """Lets a pending write fall."""
+
+    name: Literal["drop_pending"]
+    write: str
+
+
+class Steer(_Command):
+    """Ends the task of a node, or runs it again."""
+
+    name: Literal["cancel", "retry"]
+    node: str
+
+
+class Answer(_Command):
+    """Answers an approval, by its id or its node's."""
+
+    name: Literal["answer"]
+    approval: str
+    choice: str
+    comment: str | None = None
+
+
+class BreakAdd(_Command):
+    """Sets a breakpoint."""
+
+    name: Literal["break_add"]
+    kind: Literal["node", "key", "handler", "phase", "error", "expression"]
+    target: str | None = None
+    event: str | None = None
+    value: str | None = None
+    when: str | None = None
+    once: bool = False
+    log_only: bool = False
+    after: int = 1
+
+
+class BreakCheck(_Command):
+    """Asks whether an expression is one."""
+
+    name: Literal["break_check"]
+    when: str
+
+
+class BreakRemove(_Command):
+    """Removes a breakpoint."""
+
+    name: Literal["break_remove"]
+    breakpoint: str
+
+
+class BreakChange(_Command):
+    """Changes a breakpoint; what is not named stays."""
+
+    name: Literal["break_change"]
+    breakpoint: str
+    enabled: bool | None = None
+    once: bool | None = None
+    log_only: bool | None = None
+    when: str | None = None
+
+
+class Get(_Message):
+    """Asks for a pane, at the cursor."""
+
+    type: Literal["get"]
+    id: str
+    pane: PaneName
+    at: int | None = None
+    """A recorded frame; None is live."""
+    phase: Literal["SNAPSHOT", "RENDER", "RECONCILE", "COMMIT", "EXECUTE", "EFFECTS", "FLUSH"] | None = None
+    """The phase after which a recorded frame is shown; None is its rest."""
+    base: int | None = None
+    """The frame to compare with; None is the one before, 0 is none."""
+    of: str | None = None
+    """What it is about: a node, a task, a key, a value's ref, the text to search for."""
+    known: int | None = None
+    """The version of the plan that the browser has."""
+    since: int = Field(default=1, ge=1)
+    limit: int = Field(default=500, ge=1, le=100_000)
+    before: tuple[int, int] | None = None
+    direction: Literal["back", "forward"] = "back"
+    full: bool = False
+    """The XML uncut, for copying."""
+
+
+Steering = EditPending | DropPending | Steer | Answer | BreakAdd | BreakCheck | BreakRemove | BreakChange
+"""Commands that move nothing: they neither wait for a move nor hold one up."""
+
+Command = Annotated[Move | Steering, Field(discriminator="name")]
+
+Message = Annotated[Hello | Command | Get, Field(discriminator="type")]
+
+incoming: TypeAdapter[Hello | Move | Steering | Get] = TypeAdapter(Message)
+"""Checks a message of the browser's; raises ``pydantic.ValidationError``."""

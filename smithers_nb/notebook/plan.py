@@ -1,0 +1,263 @@
+"""The plan as rows of a tree with their marks, as XML with its marked lines, and one node in detail."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+
+from ..nodes import xml
+from ..nodes.tree import Tree, TreeNode
+from ..store.breakpoints import Breakpoint
+from . import protocol as p
+from .moment import Moment, Records
+from .values import cut, short
+
+LISTS = 8
+"""How many lists of rows are kept, to send only what differs from them."""
+XML_CHARS = 200_000
+
+
+class Plans:
+    """Makes the plan's rows."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self._lists: OrderedDict[int, list[p.PlanNode]] = OrderedDict()
+        self._version = 0
+        self._lock = threading.Lock()
+
+    def plan(self, moment: Moment, limit: int, known: int | None) -> p.Plan:
+        """Return the first rows, those that the browser has as (start, count)."""
+        marks = Marks(self._records, moment)
+        rows: list[p.PlanNode] = []
+        total = 0
+        for row in marks.rows():
+            total += 1
+            if total <= limit:
+                rows.append(row())
+        with self._lock:
+            old = self._lists.get(known) if known is not None else None
+            self._version += 1
+            version = self._version
+            self._lists[version] = rows
+            if len(self._lists) > LISTS:
+                self._lists.popitem(last=False)
+        return {
+            "frame": moment.frame,
+            "dry": moment.dry,
+            "total": total,
+            "version": version,
+            "base": moment.base,
+            "nodes": [*rows] if old is None else _differing(old, rows),
+        }
+
+    def xml(self, moment: Moment, full: bool) -> p.Xml:
+        """Return the plan as XML, with the lines that are marked."""
+        text = moment.tree.xml
+        too_long = not full and len(text) > XML_CHARS
+        marks = Marks(self._records, moment)
+        lines = [(line, marks.change(node), node.id) for line, node in _lines(moment.tree)]
+        return {
+            "frame": moment.frame,
+            "dry": moment.dry,
+            "text": text[:XML_CHARS] if too_long else text,
+            "chars": len(text),
+            "cut": too_long,
+            "marks": [(line, change, id) for line, change, id in lines if change],
+        }
+
+
+class Marks:
+    """How each node of a moment is marked."""
+
+    def __init__(self, records: Records, moment: Moment) -> None:
+        changes = moment.changes
+        self.moment = moment
+        self.before = moment.before.index
+        self.added = set(changes.mounted)
+        self.removed = set(changes.unmounted)
+        self.updated = set(changes.updated)
+        self.moved = set(changes.moved)
+        self.status, self.tasks = records.status(moment)
+        self.stood = records.stood(moment)
+        self.points = _by_node(records.ex.live.breakpoints.all)
+        self.why = self._remounted()
+
+    def rows(self) -> Iterator[_Row]:
+        """Yield the rows in document order, removed ones at their old place."""
+        return _rows(self.moment.tree.roots, self.moment.before.roots, 0, self)
+
+    def is_gone(self, node: TreeNode) -> bool:
+        """Whether it is in the plan no more. One that was mounted anew is shown as what it is now, once."""
+        return node.id in self.removed and node.id not in self.added
+
+    def change(self, node: TreeNode, removed: bool = False) -> p.Change:
+        """Return the mark of a node."""
+        if removed:
+            return "removed"
+        if node.id in self.added:
+            return "remounted" if node.id in self.why else "added"
+        if node.id in self.updated:
+            return "changed"
+        return "moved" if node.id in self.moved else ""
+
+    def row(self, node: TreeNode, depth: int, removed: bool) -> p.PlanNode:
+        """Return a row."""
+        status = None if removed else self.status.get(node.id)
+        before = self.stood.get(node.id)
+        return {
+            "id": node.id,
+            "parent": node.parent_id,
+            "depth": depth,
+            "type": node.type,
+            "key": node.key,
+            "explicit_id": node.explicit_id,
+            "attrs": [(name, short(text, p.VALUE_CHARS) or "") for name, text in xml.attributes(node)],
+            "text": None if node.text is None else cut(node.text),
+            "events": list(node.events),
+            "status": status,
+            "change": self.change(node, removed),
+            "moved": not removed and node.id in self.moved,
+            "why": self.why.get(node.id),
+            "changes": self.changes(node) if node.id in self.updated and not removed else [],
+            "children": len(node.children),
+            "source": node.source,
+            "path": node.path,
+            "status_before": before if before != status and not removed else None,
+            "mounted": self.moment.frame if node.id in self.added and not removed else 0,
+            "breakpoints": self.points.get(node.id, []),
+            "task_id": self.tasks.get(node.id),
+        }
+
+    def changes(self, node: TreeNode) -> list[p.PropChange]:
+        """Return which props of a node are other ones, old and new."""
+        old = dict(xml.attributes(self.before[node.id])) | {"text": self.before[node.id].text or ""}
+        new = dict(xml.attributes(node)) | {"text": node.text or ""}
+        return [
+            {"prop": name, "old": short(old.get(name)), "new": short(new.get(name))}
+            for name in dict.fromkeys([*old, *new])
+            if old.get(name) != new.get(name)
+        ]
+
+    def _remounted(self) -> dict[str, str]:
+        """Return by node id why it was mounted anew, of both nodes where it got another id."""
+        index, why = self.moment.tree.index, {}
+        gone: dict[tuple[str, str | None, int], TreeNode] = {}
+        for id in self.removed:
+            node = self.before[id]
+            if id in self.added:
+                why[id] = _anew(node, index[id])
+            else:
+                gone[node.type, node.parent_id, node.position] = node
+        for id in self.added - self.removed:
+            node = index[id]
+            was = gone.get((node.type, node.parent_id, node.position))
+            if was is None or node.type == "text" or was.source != node.source:
+                continue
+            if self._siblings(node, self.moment.tree) == self._siblings(was, self.moment.before):
+                why[id] = why[was.id] = _another(was, node)
+        return why
+
+    @staticmethod
+    def _siblings(node: TreeNode, tree: Tree) -> int:
+        return len(tree.index[node.parent_id].children if node.parent_id else tree.roots)
+
+
+class _Row:
+    """A row that is made when it is sent: of 10,000 nodes 500 are."""
+
+    __slots__ = ("depth", "marks", "node", "removed")
+
+    def __init__(self, marks: Marks, node: TreeNode, depth: int, removed: bool) -> None:
+        self.marks, self.node, self.depth, self.removed = marks, node, depth, removed
+
+    def __call__(self) -> p.PlanNode:
+        return self.marks.row(self.node, self.depth, self.removed)
+
+
+def _anew(was: TreeNode, node: TreeNode) -> str:
+    if was.type != node.type:
+        return f"{node.id} was a {was.type} and is a {node.type} now: another type is another node, and starts anew."
+    loops = " → ".join(one.loop or "outside of a loop" for one in (was, node))
+    return f"its loop went on ({loops}): each iteration mounts what is in it anew."
+
+
+def _another(was: TreeNode, node: TreeNode) -> str:
+    if was.key != node.key:
+        what = f"its key was {was.key!r} and is {node.key!r}"
+    elif was.explicit_id or node.explicit_id:
+        what = f"its id was {was.id!r} and is {node.id!r}"
+    else:
+        what = f"its path was {was.path} and is {node.path}"
+    return f"{what}: that is another node. What still ran under the old one is cancelled, and a task starts anew."
+
+
+def _by_node(points: tuple[Breakpoint, ...]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for point in points:
+        if point.kind in ("node", "handler") and point.target:
+            found.setdefault(point.target, []).append(point.id)
+    return found
+
+
+def _rows(nodes: tuple[TreeNode, ...], before: tuple[TreeNode, ...], depth: int, marks: Marks) -> Iterator[_Row]:
+    """Yield the rows of siblings and all below them, the removed ones at their old place."""
+    gone = [node for node in before if marks.is_gone(node)] if marks.removed else []
+    for node in nodes:
+        while gone and gone[0].position <= node.position:
+            yield from _gone(gone.pop(0), depth, marks)
+        yield _Row(marks, node, depth, False)
+        if node.children or marks.removed:
+            old = marks.before.get(node.id)
+            yield from _rows(node.children, old.children if old else (), depth + 1, marks)
+    for node in gone:
+        yield from _gone(node, depth, marks)
+
+
+def _gone(node: TreeNode, depth: int, marks: Marks) -> Iterator[_Row]:
+    yield _Row(marks, node, depth, True)
+    for child in node.children:
+        if marks.is_gone(child):
+            yield from _gone(child, depth + 1, marks)
+
+
+def _differing(old: list[p.PlanNode], rows: list[p.PlanNode]) -> list[p.PlanNode | tuple[int, int]]:
+    """Return the rows, those that stand in ``old`` as (start, count)."""
+    places = {(row["id"], row["change"] == "removed"): place for place, row in enumerate(old)}
+    found: list[p.PlanNode | tuple[int, int]] = []
+    for row in rows:
+        place = places.get((row["id"], row["change"] == "removed"))
+        if place is None or old[place] != row:
+            found.append(row)
+        elif found and isinstance(last := found[-1], tuple) and sum(last) == place:
+            found[-1] = (last[0], last[1] + 1)
+        else:
+            found.append((place, 1))
+    return found
+
+
+def _lines(tree: Tree) -> Iterator[tuple[int, TreeNode]]:
+    """Yield each node with the line, from 0, on which it begins in the XML."""
+    line = 0 if len(tree.roots) == 1 else 1
+    stack = [(node, True) for node in reversed(tree.roots)]
+    while stack:
+        node, opening = stack.pop()
+        if not opening:
+            line += 1  # Its closing tag.
+            continue
+        yield line, node
+        if node.type == "text" and node.text is not None:
+            line += 1 + node.text.count("\n")
+        elif not node.children:
+            line += 1
+        elif any(child.type == "text" for child in node.children):
+            for inner in node.walk():
+                if inner is not node:
+                    yield line, inner
+                    line += (inner.text or "").count("\n")
+            line += 1
+        else:
+            line += 1
+            stack.append((node, False))
+            stack += [(child, True) for child in reversed(node.children)]

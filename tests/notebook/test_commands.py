@@ -1,0 +1,284 @@
+"""What the browser's messages do, and what comes back: the stepper without a page."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smithers_nb import Approval, Execution, Phase, Stepper, Task, component
+from smithers_nb.bridge import engine
+from smithers_nb.notebook.panes import limits
+from tests.notebook.kernel import run_cells
+
+
+class Browser:
+    """Sends as the page does, and keeps what the kernel sends."""
+
+    def __init__(self, ex: Execution) -> None:
+        self.stepper = Stepper(ex)
+        self.sent: list[dict[str, Any]] = []
+        self.summaries: list[dict[str, Any]] = []
+        self._came = threading.Condition()
+        self.stepper.send = self._take  # type: ignore[method-assign]  # the page's end of the comm
+        self.stepper.observe(lambda change: self.summaries.append(change["new"]), "summary")
+        self._ids = 0
+
+    def _take(self, message: dict[str, Any], *_: object) -> None:
+        with self._came:
+            self.sent.append(message)
+            self._came.notify_all()
+
+    def post(self, **message: Any) -> str:
+        self._ids += 1
+        message = {"id": f"c{self._ids}", "type": "command", **message}
+        self.stepper._received(self.stepper, message, None)
+        return str(message["id"])
+
+    def answer(self, kind: str, id: str) -> dict[str, Any]:
+        def found() -> dict[str, Any] | None:
+            return next((m for m in self.sent if (m["type"], m["id"]) == (kind, id)), None)
+
+        with self._came:
+            assert self._came.wait_for(lambda: found() is not None, 10), f"no {kind} of {id} came: {self.sent}"
+            return found() or {}
+
+    def do(self, name: str, **options: Any) -> dict[str, Any]:
+        id = self.post(name=name, **options)
+        assert self.answer("ack", id)["accepted"]
+        return self.answer("done", id)
+
+    def get(self, pane: str, **options: Any) -> Any:
+        reply = self.answer("reply", self.post(type="get", pane=pane, **options))
+        return reply["data"] if reply["error"] is None else reply["error"]
+
+
+@pytest.fixture
+def browse(tmp_path: Path):
+    made: list[Execution] = []
+
+    def open_(app: object, **options: Any) -> tuple[Execution, Browser]:
+        made.append(Execution(app, store=tmp_path / "t.db", **options))
+        return made[-1], Browser(made[-1])
+
+    yield open_
+    for ex in made:
+        ex.close()
+
+
+@component
+def Counter(ctx):
+    n = ctx.state.get("n", 0)
+    return Task(key=f"t{n}", run=lambda: n, on_finished=lambda r: ctx.state.set("n", n + 1)) if n < 3 else None
+
+
+def test_a_breakpoint_that_is_set_in_the_widget_is_the_one_of_python_and_ends_continue(browse):
+    ex, page = browse(Counter)
+    id = page.do("break_add", kind="key", target="n", event="equals", value="2")["result"]
+    assert [point.id for point in ex.breakpoints] == [id]
+    assert page.do("continue")["ok"]
+    assert (ex.state["n"], ex.reason) == (2, "stopped: n changed 1 → 2")
+    summary = page.stepper._summary()
+    assert summary["hit"]["text"] == "n changed 1 → 2"
+    assert summary["sentence"].startswith("Stopped: n changed 1 → 2. ")
+    page.do("break_change", breakpoint=id, enabled=False)
+    assert not ex.breakpoints.list()[0].enabled
+    page.do("break_remove", breakpoint=id)
+    assert page.get("breakpoints")["breakpoints"] == []
+    assert page.do("continue")["ok"]
+    assert ex.status == "finished"
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ({"name": "break_check", "when": "state.n >"}, "is no Python expression"),
+        ({"name": "break_add", "kind": "expression", "when": "ctx.stop()"}, "can't be called"),
+        ({"name": "break_add", "kind": "phase", "target": "LUNCH"}, "no phase 'LUNCH'"),
+        ({"name": "break_remove", "breakpoint": "b9"}, "no breakpoint 'b9'"),
+        ({"name": "edit_pending", "write": "9w9", "value": "1"}, "no write '9w9' is pending"),
+        ({"name": "edit_pending", "write": "9w9", "value": "one"}, "is no JSON"),
+        ({"name": "drop_pending", "write": "9w9"}, "no write '9w9' is pending"),
+        ({"name": "cancel", "node": "x"}, "nothing of node 'x'"),
+        ({"name": "retry", "node": "x"}, "no task that has ended"),
+        ({"name": "answer", "approval": "x", "choice": "approve"}, "no approval 'x'"),
+    ],
+)
+def test_a_command_that_can_not_be_done_says_why_in_its_own_answer(browse, command, words):
+    ex, page = browse(Counter)
+    done = page.do(**command)
+    assert not done["ok"]
+    assert words in done["error"]
+    assert page.stepper._summary()["error"] is None
+    assert (len(ex.breakpoints), ex.recorded) == (0, 0)
+
+
+def test_pending_writes_are_edited_and_dropped_as_the_operators_and_recorded(browse):
+    ex, page = browse(
+        component(
+            lambda ctx: Task(id="t", run=lambda: 1, on_finished=lambda r: [ctx.state.set(k, 1) for k in ("a", "b")])
+        )
+    )
+    while not ex.pending:
+        page.do("step_frame")
+    pane = page.get("pending")
+    assert pane["editable"]
+    one, other = pane["writes"]
+    assert page.do("edit_pending", write=one["id"], value='{"x": [1]}')["ok"]
+    assert page.do("drop_pending", write=other["id"])["ok"]
+    shown = page.get("pending")["writes"]
+    assert [(w["status"], w["origin"], bool(w["edited"])) for w in shown] == [("edited", "operator", True), ("dropped", "operator", True)]  # fmt: skip
+    page.do("until_idle")
+    assert dict(ex.state) == {"a": {"x": [1]}}
+    assert list(ex.df.events["kind"]) == ["edit_pending", "drop_pending"]
+
+
+def test_a_command_that_comes_twice_is_done_once(browse):
+    ex, page = browse(Counter)
+    page.post(id="x", name="step_frame")
+    page.answer("done", "x")
+    page.post(id="x", name="step_frame")
+    assert [(m["accepted"], m["why"]) for m in page.sent if m["type"] == "ack"] == [(True, ""), (False, "it was taken already")]  # fmt: skip
+    assert ex.recorded == 1
+
+
+def test_tasks_are_cancelled_retried_and_answered_while_a_move_is_under_way(browse, gate, wait_until):
+    held = gate()
+
+    @component
+    def App(ctx):
+        return [Task(id="long", run=held.passed, on_error=lambda r: None), Approval(id="ok", prompt="<b>go</b>?")]
+
+    ex, page = browse(App)
+    move = page.post(name="continue")
+    held.reached()
+    wait_until(lambda: ex.questions == ("ok",))
+    rows = {row["node_id"]: row for row in page.get("tasks")["tasks"]}
+    assert {id: (row["status"], row["can"]) for id, row in rows.items()} == {
+        "long": ("running", ["cancel"]),
+        "ok": ("blocked", ["answer", "cancel"]),
+    }
+    summary = page.stepper._summary()
+    assert [(q["node_id"], q["prompt"], q["options"]) for q in summary["questions"]] == [("ok", "<b>go</b>?", ["approve", "deny"])]  # fmt: skip
+    assert {task["node_id"] for task in summary["running"]} == {"long", "ok"}
+    assert summary["busy"] == "continue"
+    assert page.do("cancel", node="long")["ok"]
+    assert page.do("answer", approval=summary["questions"][0]["approval_id"], choice="deny", comment="no")["ok"]
+    assert page.answer("done", move)["ok"]
+    assert {row["node_id"]: row["status"] for row in ex.df.tasks.to_dict("records")} == {"long": "cancelled", "ok": "succeeded"}  # fmt: skip
+    task = page.get("task", of=rows["ok"]["task_id"])
+    assert (task["choice"], task["comment"], task["question"]) == ("deny", "no", "<b>go</b>?")
+    held.open()
+    assert page.do("retry", node="long")["ok"]
+    page.do("until_idle")
+    assert len(ex.df.tasks) == 3
+
+
+def test_the_tail_of_a_running_task_is_shown_and_bounded(browse, gate):
+    held = gate()
+    ex, page = browse([Task(id=f"t{i}", run=held.passed) for i in range(10)])
+    page.do("step_frame")
+    held.reached()
+    for entry in ex.live.tasks.running:
+        ex.live.stream.tails[entry.task_id] = "x" * 10_000 + "end"
+    tails = [task["tail"] for task in page.stepper._summary()["running"]]
+    assert len(tails) == 10
+    assert sum(map(len, tails)) <= 8192
+    assert all(tail.endswith("end") for tail in tails)
+    assert {len(row["tail"]) for row in page.get("tasks")["tasks"]} == {2048}
+
+
+def test_until_idle_stops_at_a_problem_and_says_which_and_continue_does_not(browse):
+    @component
+    def App(ctx):
+        return [Phase(name=n)[Task(id=n, run=lambda: 1 / 0, on_error=lambda r: 1 / 0)] for n in "ab"]
+
+    ex, page = browse(App)
+    page.do("until_idle")
+    assert ex.reason == "frame 2 has a problem: HandlerError"
+    page.do("continue")
+    assert ex.over
+
+
+def test_an_error_goes_away_once_the_execution_goes_on_by_other_means(browse):
+    @component
+    def App(ctx):
+        if ctx.state.get("n") == 1:
+            raise ValueError("one")
+        return Phase(name="x")
+
+    ex, page = browse(App)
+    page.do("step_frame")
+    ex.state.set("n", 1)
+    assert "ValueError" in page.do("step_frame")["error"]
+    assert "ValueError" in page.stepper._summary()["error"]
+    ex.state.set("n", 2)
+    ex.step_sync()
+    assert page.stepper._summary()["error"] is None
+
+
+def test_ten_summaries_a_second_at_most_whatever_happens_and_the_last_one_is_true(browse, wait_until):
+    ex, page = browse(Phase(name="x"))
+    before = len(page.summaries)
+    for _ in range(200):
+        page.stepper._push()
+        engine.do(ex.live.observers.notify)
+    assert len(page.summaries) - before <= 10
+    page.do("step_frame")
+    wait_until(lambda: page.stepper.summary["frame"] == 1 and page.stepper.summary["busy"] is None)
+    numbers = [summary["seq"] for summary in page.summaries]
+    assert numbers == sorted(set(numbers))
+
+
+def test_two_views_of_one_execution_agree(browse, wait_until):
+    ex, page = browse(Counter)
+    other = Browser(ex)
+    page.do("step_frame")
+    differing = ("seq", "now", "versions")
+    wait_until(lambda: other.stepper.summary["frame"] == 1)
+    one, two = page.stepper._summary(), other.stepper._summary()
+    assert {k: v for k, v in one.items() if k not in differing} == {k: v for k, v in two.items() if k not in differing}
+
+
+def test_a_request_for_a_frame_that_is_not_there_is_answered_in_words(browse):
+    _, page = browse(Counter)
+    assert page.get("plan", at=7) == "StoreError: there is no frame 7. It has none yet."
+    assert page.get("node", of="nobody") == "StoreError: there is no node 'nobody' in frame 0."
+
+
+@pytest.mark.parametrize(("version", "words"), [((6, 30, 1), "ipykernel 6.30"), ((7, 4, 0), "")])
+def test_what_an_older_kernel_can_not_do_is_said_in_words(monkeypatch, version, words):
+    kernel = type("ipykernel", (), {"version_info": version})
+    monkeypatch.setitem(sys.modules, "ipykernel", kernel)
+    assert [words in line for line in limits()] == ([True] if words else [])
+
+
+PRINTS = """%%smithers --quiet
+@component
+def App(ctx):
+    print("in render")
+    return Task(id="t", run=lambda: print("in the thread") or 1, on_finished=lambda r: print("in the handler"))
+"""
+
+
+def test_in_a_kernel_what_user_code_prints_reaches_the_cell_and_the_records(tmp_path):
+    cells = run_cells(
+        tmp_path,
+        PRINTS,
+        "ex.run_sync(); print('the cell itself')",
+        "await ex.run()",
+        "import json; print([p['text'] for p in ex.df.events['payload']])",
+        "ex",
+    )
+    shown = cells.text(1)
+    for words in ("in render", "in the thread", "in the handler", "the cell itself"):
+        assert words in shown, shown
+    kept = cells.text(3)
+    for words in ("in render", "in the thread", "in the handler"):
+        assert words in kept, kept
+    assert "the cell itself" not in kept
+    assert "in render" not in cells.text(4)
+    assert not any(cells.failed(n) for n in range(5))

@@ -1,0 +1,119 @@
+/** Breakpoints: what a click on a thing sets, what the form makes, and which of them are there already. */
+
+import type { Breakpoint, BreakpointKind, NewBreakpoint } from "./protocol";
+
+/** What may be selected, and stopped at. */
+export type Subject =
+  | { readonly kind: "node"; readonly id: string }
+  | { readonly kind: "key"; readonly key: string; readonly scope: string }
+  | { readonly kind: "handler"; readonly node: string; readonly event: string }
+  | { readonly kind: "phase"; readonly name: string };
+
+/** The breakpoint that a click on the thing sets. */
+export function breakpointOn(subject: Subject): NewBreakpoint {
+  switch (subject.kind) {
+    case "node":
+      return { kind: "node", target: subject.id, event: "mount" };
+    case "key":
+      return { kind: "key", target: subject.key, event: "changed" };
+    case "handler":
+      return { kind: "handler", target: subject.node, event: subject.event };
+    case "phase":
+      return { kind: "phase", target: subject.name };
+  }
+}
+
+/** The breakpoint of that kind, target and event, if it is set. */
+export function sameAs(
+  wanted: NewBreakpoint,
+  breakpoints: readonly Breakpoint[],
+): Breakpoint | undefined {
+  return breakpoints.find(
+    ({ kind, target, event }) =>
+      kind === wanted.kind &&
+      target === (wanted.target ?? null) &&
+      (wanted.event === undefined || event === wanted.event),
+  );
+}
+
+export const isSet = (subject: Subject, breakpoints: readonly Breakpoint[]): boolean =>
+  sameAs(breakpointOn(subject), breakpoints)?.enabled ?? false;
+
+// ---- the form ----
+
+export interface Form {
+  readonly kind: BreakpointKind;
+  readonly target: string;
+  readonly event: string;
+  readonly value: string;
+  readonly when: string;
+  readonly once: boolean;
+  readonly log_only: boolean;
+  /** As typed. */
+  readonly after: string;
+}
+
+export const EMPTY_FORM: Form = {
+  kind: "expression",
+  target: "",
+  event: "",
+  value: "",
+  when: "",
+  once: false,
+  log_only: false,
+  after: "1",
+};
+
+export const KIND_WORDS: Readonly<Record<BreakpointKind, string>> = {
+  node: "node",
+  key: "key",
+  handler: "handler",
+  phase: "phase",
+  error: "any error",
+  expression: "expression",
+};
+
+export const EVENTS: Readonly<Record<BreakpointKind, readonly string[]>> = {
+  node: ["mount", "finished", "error", "unmount"],
+  key: ["changed", "written", "equals"],
+  handler: ["on_finished", "on_error", "on_progress"],
+  phase: [],
+  error: [],
+  expression: [],
+};
+
+/** The form for another kind: what does not fit it is emptied. */
+export const ofKind = (form: Form, kind: BreakpointKind): Form => ({
+  ...form,
+  kind,
+  target: kind === "phase" ? "RENDER" : "",
+  event: EVENTS[kind][0] ?? "",
+  value: "",
+});
+
+export const hasTarget = (kind: BreakpointKind): boolean =>
+  kind !== "error" && kind !== "expression";
+
+/** What the form asks for, or what is missing in it. */
+export function asked(form: Form): NewBreakpoint | string {
+  const { kind, target, event, value, when } = form;
+  if (hasTarget(kind) && target.trim() === "") {
+    return `Which ${kind === "handler" ? "node's handler" : kind}? Enter its ${kind === "key" ? "name" : "id"}.`;
+  }
+  if (kind === "expression" && when.trim() === "") {
+    return "Enter an expression over state, prev, node, frame, writes.";
+  }
+  if (event === "equals" && value.trim() === "") return "Enter the value as JSON.";
+  const after = Number(form.after);
+  if (!Number.isInteger(after) || after < 1) return "Hits is a whole number from 1 on.";
+  return {
+    kind,
+    target: hasTarget(kind) ? target.trim() : null,
+    event: event || null,
+    value: event === "equals" ? value : null,
+    when: when.trim() || null,
+    once: form.once,
+    log_only: form.log_only,
+    after,
+  };
+}

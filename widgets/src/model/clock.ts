@@ -1,0 +1,31 @@
+/** How long something has taken, and how long until something begins, as a person reads it. */
+
+import type { RunningTask } from "./protocol";
+
+/** "12 s", "3 min 5 s", "1 h 2 min". */
+export function lasting(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+}
+
+type Timed = Pick<
+  RunningTask,
+  "status" | "started" | "retry_at" | "attempt" | "max_attempts" | "reason"
+> & { readonly ended?: number | null };
+
+/** How long a task has run or ran; "" where it did not. */
+export function elapsed({ started, ended }: Timed, now: number): string {
+  if (started === null) return "";
+  const ms = (ended ?? now) - started;
+  return ended != null && ms < 10_000 ? `${(ms / 1000).toFixed(1)} s` : lasting(ms);
+}
+
+/** "attempt 3/5, next in 12 s, reason 429"; "" for a first attempt without a reason. */
+export function attemptWords(task: Timed, now: number): string {
+  const { attempt, max_attempts, retry_at, reason } = task;
+  const next = retry_at !== null ? `next in ${lasting(Math.max(0, retry_at - now + 999))}` : "";
+  const tries = attempt > 1 || next !== "" ? `attempt ${attempt}/${max_attempts}` : "";
+  return [tries, next, reason ? `reason ${reason}` : ""].filter(Boolean).join(", ");
+}

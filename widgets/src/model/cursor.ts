@@ -1,0 +1,128 @@
+/** Where one looks: LIVE, or at a recorded frame. Moving it never executes anything. */
+
+export const PHASES = [
+  "SNAPSHOT",
+  "RENDER",
+  "RECONCILE",
+  "COMMIT",
+  "EXECUTE",
+  "EFFECTS",
+  "FLUSH",
+] as const;
+
+const REST = PHASES.indexOf("EFFECTS");
+
+export interface Cursor {
+  /** The frame; null: live. */
+  readonly at: number | null;
+  /** After which phase; null: at the frame's rest. */
+  readonly phase: string | null;
+}
+
+export const LIVE: Cursor = { at: null, phase: null };
+
+/** How far the execution is. */
+export interface Edge {
+  readonly frame: number;
+  readonly phase: string | null;
+  /** The newest frame in the file. */
+  readonly recorded: number;
+}
+
+export interface Motion {
+  readonly cursor: Cursor;
+  /** What there is to say about it. */
+  readonly note: string | null;
+}
+
+export const AT_EDGE = "You are at the live edge: nothing was executed. Next: step executes.";
+const AT_START = "This is the first frame: there is nothing before it.";
+
+export type Walk =
+  | "back"
+  | "forward"
+  | "first"
+  | "live"
+  | "back_phase"
+  | "forward_phase"
+  | "back_frame"
+  | "forward_frame";
+
+const indexOf = (phase: string | null): number =>
+  phase === null ? REST : (PHASES as readonly string[]).indexOf(phase);
+
+/** A place in the records as one number: seven to a frame. */
+const placeOf = (frame: number, phase: string | null): number => frame * 7 + indexOf(phase);
+
+const cursorAt = (place: number): Cursor => {
+  const index = place % 7;
+  return { at: Math.floor(place / 7), phase: index === REST ? null : (PHASES[index] ?? null) };
+};
+
+/** The frame that is seen. */
+export const seenFrame = (cursor: Cursor, edge: Edge): number => cursor.at ?? edge.frame;
+
+/** The cursor on a frame; the newest frame is seen live. */
+export function goTo(frame: number, edge: Edge): Motion {
+  if (frame >= edge.frame || frame > edge.recorded) return { cursor: LIVE, note: null };
+  return { cursor: { at: Math.max(1, frame), phase: null }, note: null };
+}
+
+export function walked(cursor: Cursor, walk: Walk, edge: Edge): Motion {
+  const frame = seenFrame(cursor, edge);
+  switch (walk) {
+    case "first":
+      return goTo(1, edge);
+    case "live":
+      return { cursor: LIVE, note: null };
+    case "back":
+    case "back_frame":
+      if (frame <= 1) return { cursor, note: AT_START };
+      return goTo(Math.min(frame - 1, edge.recorded), edge);
+    case "forward":
+    case "forward_frame":
+      return ahead(cursor, placeOf(frame + 1, null), edge);
+    case "forward_phase":
+      return ahead(cursor, placeOf(frame, cursor.phase) + 1, edge);
+    case "back_phase":
+      return phaseBack(cursor, edge);
+  }
+}
+
+function ahead({ at }: Cursor, place: number, edge: Edge): Motion {
+  const next = cursorAt(place);
+  if (at === null || next.at === null) return { cursor: LIVE, note: AT_EDGE };
+  const reached = next.at > edge.recorded || place >= placeOf(edge.frame, edge.phase);
+  const whole = next.phase === null && next.at >= edge.frame;
+  return reached || whole ? { cursor: LIVE, note: AT_EDGE } : { cursor: next, note: null };
+}
+
+function phaseBack(cursor: Cursor, edge: Edge): Motion {
+  const from =
+    cursor.at === null ? placeOf(edge.frame, edge.phase) : placeOf(cursor.at, cursor.phase);
+  const last = placeOf(edge.recorded, "FLUSH");
+  const place = Math.min(from - 1, last);
+  return place < placeOf(1, "SNAPSHOT")
+    ? { cursor, note: AT_START }
+    : { cursor: cursorAt(place), note: null };
+}
+
+/** How many frames came since the live edge was left. */
+export const newFrames = (cursor: Cursor, left: number, edge: Edge): number =>
+  cursor.at === null ? 0 : Math.max(0, edge.frame - left);
+
+/** Frames as a person names them: "42", "f42", "-1" for the one before. */
+export function frameNamed(text: string, edge: Edge, cursor: Cursor): number | null {
+  const named = /^\s*f?\s*([+-]?)(\d+)\s*$/i.exec(text);
+  if (named === null) return /^\s*live\s*$/i.test(text) ? edge.frame : null;
+  const count = Number(named[2]);
+  if (named[1] === "-") return Math.max(1, seenFrame(cursor, edge) - count);
+  if (named[1] === "+") return seenFrame(cursor, edge) + count;
+  return count >= 1 && count <= edge.frame ? count : null;
+}
+
+/** What is said of a recorded place before the kernel has said more. */
+export function placeWords({ at, phase }: Cursor, edge: Edge): string {
+  const after = phase === null ? "at rest" : `after ${phase}`;
+  return `You are at frame ${at} of ${edge.frame}, ${after} (recorded). Nothing executes here.`;
+}

@@ -1,0 +1,83 @@
+/** Unchanged parts of the plan, folded: runs of siblings in which nothing happened. */
+
+import type { PlanNode } from "./protocol";
+
+/** Smaller plans are shown whole. */
+export const FOLDED_FROM = 24;
+/** Fewer unchanged nodes in a row are shown. */
+export const RUN_FROM = 4;
+
+const LOUD = new Set(["running", "blocked", "failed", "abandoned"]);
+
+/** Nothing happened to the node, and nothing is under way in it. */
+export const isQuiet = (node: PlanNode): boolean =>
+  node.change === "" &&
+  !node.moved &&
+  node.status_before === null &&
+  !LOUD.has(node.status ?? "") &&
+  node.breakpoints.length === 0;
+
+interface FoldChoice {
+  readonly opened: ReadonlySet<string>;
+  readonly selected: string | null;
+  readonly foldUnchanged: boolean;
+}
+
+/** The runs to fold: the index of a run's first node, and how many nodes are in it. */
+export function runsOf(
+  nodes: readonly PlanNode[],
+  { opened, selected, foldUnchanged }: FoldChoice,
+): ReadonlyMap<number, number> {
+  const runs = new Map<number, number>();
+  const small = nodes.length < FOLDED_FROM;
+  // Where nothing changed there is nothing to set off: all of it is shown.
+  if (!foldUnchanged || small || nodes.every(isQuiet)) return runs;
+  const size = sizes(nodes);
+  const quiet = quietSubtrees(nodes, size, selected);
+  for (let at = 0; at < nodes.length; at += 1) {
+    const node = nodes[at];
+    if (node === undefined || !quiet[at] || opened.has(node.parent ?? "")) continue;
+    let end = at;
+    // The siblings that follow directly, each with all below it.
+    while (quiet[end] && nodes[end]?.parent === node.parent) end += size[end] ?? 1;
+    if (end - at >= RUN_FROM) runs.set(at, end - at);
+    // What is below a quiet node that is not folded itself is not looked at any closer.
+    at = end - 1;
+  }
+  return runs;
+}
+
+/** How many rows each node and all below it take. */
+function sizes(nodes: readonly PlanNode[]): number[] {
+  const size = nodes.map(() => 1);
+  const open: number[] = [];
+  const close = (depth: number) => {
+    while (open.length > depth) {
+      const at = open.pop() ?? 0;
+      const up = open.at(-1);
+      if (up !== undefined) size[up] = (size[up] ?? 1) + (size[at] ?? 1);
+    }
+  };
+  nodes.forEach(({ depth }, at) => {
+    close(depth);
+    open.push(at);
+  });
+  close(0);
+  return size;
+}
+
+function quietSubtrees(
+  nodes: readonly PlanNode[],
+  size: readonly number[],
+  selected: string | null,
+): boolean[] {
+  const quiet = nodes.map((node) => isQuiet(node) && node.id !== selected);
+  // From the end: what is below a node comes after it.
+  for (let at = nodes.length - 1; at >= 0; at -= 1) {
+    const end = at + (size[at] ?? 1);
+    for (let below = at + 1; quiet[at] && below < end; below += size[below] ?? 1) {
+      if (!quiet[below]) quiet[at] = false;
+    }
+  }
+  return quiet;
+}

@@ -1,0 +1,84 @@
+/** What is known of each pane: which question its data answers, and whether that is still the question. */
+
+import type { Cursor } from "./cursor";
+import type { Watched } from "./layout";
+import { completed, type WholePlan } from "./plan";
+import {
+  type Pane,
+  type PaneData,
+  type PlanNode,
+  type Summary,
+  VERSIONED,
+  type Versions,
+  type Want,
+} from "./protocol";
+
+/** What a pane holds: its reply, the plan with all its rows. */
+export type Held = Omit<PaneData, "plan"> & { readonly plan: WholePlan };
+
+export interface Slot<Data> {
+  readonly data: Data | null;
+  /** The question that the data answers. */
+  readonly question: string;
+  readonly version: string;
+  /** A fresher answer is on its way, or will be asked for. */
+  readonly loading: boolean;
+}
+
+export type Slots = { readonly [P in Pane]?: Slot<Held[P]> };
+
+/** Rows of the plan that are asked for at once. */
+export const FIRST_NODES = 500;
+
+/** What decides which data a pane should show. */
+export interface View {
+  readonly cursor: Cursor;
+  /** The frame that is compared with; null: the one before. */
+  readonly base: number | null;
+  readonly limit: number;
+}
+
+const BASED: readonly Pane[] = ["plan", "xml", "node"];
+
+/** The request for a pane, but for what the kernel may leave out because it is held. */
+export function wantOf({ pane, of }: Watched, { cursor, base, limit }: View): Want {
+  return {
+    pane,
+    at: cursor.at,
+    phase: cursor.phase,
+    ...(BASED.includes(pane) && { base }),
+    ...(of !== null && { of }),
+    ...(pane === "plan" && { limit }),
+  };
+}
+
+export const questionOf = (want: Want): string => JSON.stringify(want);
+
+/** Panes of recorded frames that show something that may change later. */
+const MARKED: readonly Pane[] = ["plan", "node", "breakpoints", "frame"];
+
+/** A name for the state of things that a pane shows: asked again when it is another. */
+export function versionOf(want: Want, summary: Summary): string {
+  const { versions } = summary;
+  const at = want.at ?? null;
+  if (at === null || at >= summary.frame) return liveVersion(want.pane, versions);
+  if (!MARKED.includes(want.pane)) return "recorded";
+  return `recorded ${want.pane === "frame" ? versions.frame : versions.breakpoints}`;
+}
+
+function liveVersion(pane: Pane, versions: Versions): string {
+  const own = (VERSIONED as readonly Pane[]).includes(pane);
+  if (own) return String(versions[pane as keyof Versions]);
+  const { plan, state, tasks, breakpoints, handlers } = versions;
+  return [plan, state, tasks, breakpoints, handlers].join(".");
+}
+
+/** A reply's data as it is held; null when it can't be put together. */
+export function heldOf<P extends Pane>(
+  pane: P,
+  data: PaneData[P],
+  rows: readonly PlanNode[],
+): Held[P] | null {
+  if (pane !== "plan") return data as Held[P];
+  return completed(data as PaneData["plan"], rows) as Held[P] | null;
+}

@@ -1,0 +1,160 @@
+import { type Dispatch, type StateUpdater, useMemo, useRef } from "preact/hooks";
+import { breakpointOn, type Subject, sameAs } from "../model/breakpoints";
+import type { Client } from "../model/client";
+import { type Action, effectOf, whyOff } from "../model/controls";
+import {
+  callShown,
+  keyShown,
+  nodeSelected,
+  nodeShown,
+  opened,
+  selectedKey,
+  subjectOf,
+  taskShown,
+  type UiState,
+} from "../model/ui";
+import { selectSource } from "./source";
+import type { Actions } from "./ui";
+
+type SetUi = Dispatch<StateUpdater<UiState>>;
+
+/** What the controls and links do. Made once: rows that are handed them need not be drawn anew. */
+export function useActions(client: Client, ui: UiState, setUi: SetUi, root: RootRef): Actions {
+  const latest = useRef(ui);
+  latest.current = ui;
+  return useMemo(() => makeActions(client, latest, setUi, root), [client, setUi, root]);
+}
+
+export type RootRef = { readonly current: HTMLElement | null };
+
+function makeActions(
+  client: Client,
+  ui: { readonly current: UiState },
+  setUi: SetUi,
+  root: RootRef,
+): Actions {
+  const repeats = new LastChanges(client);
+
+  const toggleBreakpoint = (subject: Subject) => {
+    const wanted = breakpointOn(subject);
+    const there = sameAs(wanted, client.state.panes.breakpoints?.data?.breakpoints ?? []);
+    if (there === undefined) client.order({ name: "break_add", ...wanted });
+    else client.order({ name: "break_remove", breakpoint: there.id });
+  };
+
+  const view: Partial<Record<Action, () => void>> = {
+    breakpoint: () => {
+      const subject = subjectOf(ui.current);
+      if (subject) toggleBreakpoint(subject);
+      else client.say("Select a node, a key, a handler or a phase first, then press B.");
+    },
+    watch: () => {
+      const key = selectedKey(ui.current);
+      if (key) toggleBreakpoint({ kind: "key", ...key });
+      else client.say("Select a key in State or Pending writes first, then press W.");
+    },
+    last_change: () => {
+      const key = selectedKey(ui.current);
+      if (key) repeats.seek(key.scope === "vol" ? `vol ${key.key}` : key.key);
+      else client.say("Select a key in State or Pending writes first, then press L.");
+    },
+    edit: () => {
+      const { selection } = ui.current;
+      if (selection?.kind === "write") setUi((was) => ({ ...was, editing: selection.id }));
+      else client.say("Select a pending write first, then press E.");
+    },
+    search: () => setUi((was) => ({ ...was, popup: "search" })),
+    go_to: () => setUi((was) => ({ ...was, popup: "go_to" })),
+    help: () => setUi((was) => ({ ...was, popup: "help" })),
+  };
+
+  const act = (action: Action) => {
+    const effect = effectOf(action, client.state.cursor);
+    switch (effect.kind) {
+      case "walk":
+        return client.walk(effect.walk);
+      case "seek":
+        return void seekHit(client, effect.direction);
+      case "view":
+        return view[effect.action]?.();
+      case "command":
+        if (effect.name === "stop" && asksToStop(client)) {
+          return setUi((was) => ({ ...was, popup: "stop" }));
+        }
+        return void client.order({ name: effect.name } as Parameters<Client["order"]>[0]);
+    }
+  };
+
+  return {
+    act,
+    toggleBreakpoint,
+    open: (tab) => setUi((was) => opened(was, tab)),
+    popup: (popup) => setUi((was) => ({ ...was, popup })),
+    select: (selection) => setUi((was) => ({ ...was, selection })),
+    selectNode: (id, rowKey) => setUi((was) => nodeSelected(was, id, rowKey)),
+    setTree: (change) => setUi((was) => ({ ...was, tree: change(was.tree) })),
+    showNode: (id) =>
+      setUi((was) => nodeShown(was, client.state.panes.plan?.data?.nodes ?? [], id)),
+    showKey: (key, scope) => setUi((was) => keyShown(was, key, scope)),
+    selectTask: (task) => setUi((was) => ({ ...was, task })),
+    showTask: (task) => setUi((was) => taskShown(was, task)),
+    showCall: (call) => setUi((was) => callShown(was, call)),
+    showFrame: (frame) => client.goTo(frame),
+    showSource: (source) => {
+      if (!selectSource(root.current, source)) client.say(`This page has no cell for ${source}.`);
+    },
+    edit: (editing) => setUi((was) => ({ ...was, editing })),
+  };
+}
+
+/** Whether tasks are running that Stop would end. */
+function asksToStop(client: Client): boolean {
+  const { summary, underway, connected } = client.state;
+  return (
+    (summary?.counts.running ?? 0) > 0 && whyOff("stop", summary, underway, connected) === null
+  );
+}
+
+const told = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** To the nearest breakpoint hit in the records; ahead of the last one is the live edge. */
+async function seekHit(client: Client, direction: "back" | "forward"): Promise<void> {
+  const { at, phase } = client.state.cursor;
+  try {
+    const hit = await client.ask({ pane: "hit", at, phase, direction });
+    if (hit.found !== null) {
+      const { frame, phase: after, text } = hit.found;
+      const rest = after === "EFFECTS" ? null : after;
+      client.look({ cursor: { at: frame, phase: rest }, note: text });
+    } else if (direction === "forward") client.walk("live");
+    else client.say(hit.text);
+  } catch (error) {
+    client.say(told(error));
+  }
+}
+
+/** L, and L again: each time the change before. */
+class LastChanges {
+  private key: string | null = null;
+  private before: readonly [number, number] | null = null;
+
+  constructor(private readonly client: Client) {}
+
+  async seek(key: string): Promise<void> {
+    const before = key === this.key ? this.before : null;
+    const { at, phase } = this.client.state.cursor;
+    try {
+      const change = await this.client.ask({ pane: "last_change", of: key, at, phase, before });
+      this.key = key;
+      this.before = change.before;
+      if (change.found === null) this.client.say(change.text);
+      else {
+        const cursor = { at: change.found.frame, phase: "FLUSH" };
+        const live = change.found.frame >= this.client.edge.frame;
+        this.client.look({ cursor: live ? { at: null, phase: null } : cursor, note: change.text });
+      }
+    } catch (error) {
+      this.client.say(told(error));
+    }
+  }
+}

@@ -1,0 +1,47 @@
+import { isSet, type Subject } from "../model/breakpoints";
+import { useUi } from "./ui";
+
+interface DotProps {
+  readonly subject: Subject;
+  readonly name: string;
+  readonly inTabOrder?: boolean;
+}
+
+/** Sets and removes the breakpoint on what it stands beside. */
+export function Dot({ subject, name, inTabOrder = false }: DotProps) {
+  const { state, actions } = useUi();
+  const set = isSet(subject, state.panes.breakpoints?.data?.breakpoints ?? []);
+  const what = subject.kind === "key" ? "Watch" : "Breakpoint on";
+  return (
+    <DotButton
+      set={set}
+      label={`${what} ${name}`}
+      inTabOrder={inTabOrder}
+      toggle={() => actions.toggleBreakpoint(subject)}
+    />
+  );
+}
+
+interface DotButtonProps {
+  readonly set: boolean;
+  readonly label: string;
+  readonly inTabOrder?: boolean;
+  readonly toggle: () => void;
+}
+
+export function DotButton({ set, label, inTabOrder = false, toggle }: DotButtonProps) {
+  return (
+    <button
+      type="button"
+      class="ss-dot"
+      aria-label={label}
+      aria-pressed={set}
+      title={`${label} (${set ? "set: click removes it" : "click sets it"})`}
+      tabIndex={inTabOrder ? 0 : -1}
+      onClick={(event) => {
+        event.stopPropagation();
+        toggle();
+      }}
+    />
+  );
+}

@@ -1,0 +1,71 @@
+import type { ComponentChildren } from "preact";
+import { Text } from "./text";
+import { useUi } from "./ui";
+
+interface LinkProps {
+  readonly go: () => void;
+  readonly title: string;
+  readonly children: ComponentChildren;
+}
+
+/** Leads to another place in the widget. */
+export function Link({ go, title, children }: LinkProps) {
+  const press = (event: Event) => {
+    // The row that it stands in is not selected by it.
+    event.stopPropagation();
+    go();
+  };
+  return (
+    <button type="button" class="ss-link" title={title} onClick={press}>
+      {children}
+    </button>
+  );
+}
+
+export function NodeLink({ id }: { readonly id: string | null }) {
+  const { actions } = useUi();
+  if (id === null) return null;
+  return (
+    <Link go={() => actions.showNode(id)} title="Show the node in the plan">
+      <Text of={id} />
+    </Link>
+  );
+}
+
+export function KeyLink({ of, scope = "state" }: { readonly of: string; readonly scope?: string }) {
+  const { actions } = useUi();
+  return (
+    <Link go={() => actions.showKey(of, scope)} title="Show the key in State">
+      <Text of={scope === "state" ? of : `${scope}.${of}`} />
+    </Link>
+  );
+}
+
+export function FrameLink({ frame }: { readonly frame: number }) {
+  const { actions } = useUi();
+  if (frame < 1) return null;
+  return (
+    <Link go={() => actions.showFrame(frame)} title={`Go to frame ${frame}`}>
+      f{frame}
+    </Link>
+  );
+}
+
+export function TaskLink({ id, children }: { readonly id: string; children: ComponentChildren }) {
+  const { actions } = useUi();
+  return (
+    <Link go={() => actions.showTask(id)} title="Show the task">
+      {children}
+    </Link>
+  );
+}
+
+export function SourceLink({ source }: { readonly source: string | null }) {
+  const { actions } = useUi();
+  if (source === null) return null;
+  return (
+    <Link go={() => actions.showSource(source)} title="Select the cell, where the page allows it">
+      <Text of={source} />
+    </Link>
+  );
+}

@@ -1,0 +1,161 @@
+import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
+import { attemptWords, elapsed } from "../model/clock";
+import { nodeLook } from "../model/looks";
+import type { ModelCall, Summary, Task, ToolCall } from "../model/protocol";
+import { dollars, grouped, milliseconds, visible } from "../model/text";
+import { Facts } from "./facts";
+import { type Column, Grid } from "./grid";
+import { useNow } from "./hooks";
+import { FrameLink, NodeLink, SourceLink } from "./links";
+import { TaskActions } from "./tasks";
+import { Mark, Text } from "./text";
+import { useUi } from "./ui";
+import { Maybe, ValueView } from "./value";
+
+/** All that is known of a task: attempts, prompt, tool calls, model calls, result. */
+export function TaskDetail({ task, summary }: { readonly task: Task; readonly summary: Summary }) {
+  const { state } = useUi();
+  const live = state.settled.at === null;
+  const news = live ? summary.running.find(({ task_id }) => task_id === task.task_id) : undefined;
+  const now = useNow(summary, live && task.ended === null && task.started !== null);
+  const latest = { ...task, ...news, tail: news?.tail || task.tail };
+  const attempt = attemptWords(latest, now);
+  return (
+    <div class="ss-detail">
+      <Facts
+        name="Selected task"
+        facts={[
+          ["node", <NodeLink key="n" id={task.node_id} />],
+          ["status", <Mark key="s" look={nodeLook(latest.status)} />],
+          ["time", elapsed({ ...latest, ended: task.ended }, now)],
+          ["attempt", attempt || `${latest.attempt}/${task.max_attempts}`],
+          ["frames", <Frames key="f" task={task} />],
+          ["tokens", task.tokens === null ? null : grouped(task.tokens)],
+          ["cost", task.cost_usd === null ? null : dollars(task.cost_usd)],
+          ["source", task.source && <SourceLink key="so" source={task.source} />],
+          ["question", task.question && <Text key="q" of={task.question} />],
+          ["answer", task.choice && <Text key="a" of={task.choice} />],
+          ["comment", task.comment && <Text key="c" of={task.comment} />],
+          ["prompt", task.prompt && <ValueView key="p" value={task.prompt} />],
+          ["result", task.result && <ValueView key="r" value={task.result} />],
+        ]}
+      />
+      <Answer task={task} />
+      {task.trace !== null && (
+        <details class="ss-trace" open>
+          <summary>{visible(task.error ?? "error")}</summary>
+          <pre>{visible(task.trace)}</pre>
+        </details>
+      )}
+      {latest.tail !== "" && (
+        <p class="ss-tail-whole">
+          <Text of={latest.tail} />
+        </p>
+      )}
+      <Part name="Tool calls" count={task.tool_calls.length}>
+        <Grid
+          name="Tool calls"
+          columns={TOOLS}
+          rows={task.tool_calls}
+          keyOf={({ id }) => id}
+          empty=""
+        />
+      </Part>
+      <Part name="Model calls" count={task.model_calls.length}>
+        <Grid
+          name="Model calls"
+          columns={MODELS}
+          rows={task.model_calls}
+          keyOf={({ turn, attempt: at }) => `${at} ${turn}`}
+          empty=""
+        />
+      </Part>
+    </div>
+  );
+}
+
+function Frames({ task }: { readonly task: Task }) {
+  return (
+    <>
+      <FrameLink frame={task.frame} />
+      {task.settled_frame !== null && (
+        <>
+          {" – "}
+          <FrameLink frame={task.settled_frame} />
+        </>
+      )}
+    </>
+  );
+}
+
+/** The buttons of the task; with a comment where it asks something. */
+function Answer({ task }: { readonly task: Task }) {
+  const [comment, setComment] = useState("");
+  return (
+    <div class="ss-answer">
+      {task.can.includes("answer") && (
+        <input
+          type="text"
+          aria-label="Comment"
+          placeholder="Comment (optional)"
+          value={comment}
+          onInput={(event) => setComment(event.currentTarget.value)}
+        />
+      )}
+      <TaskActions task={task} comment={comment} />
+    </div>
+  );
+}
+
+interface PartProps {
+  readonly name: string;
+  readonly count: number;
+  readonly children: ComponentChildren;
+}
+
+function Part({ name, count, children }: PartProps) {
+  if (count === 0) return null;
+  return (
+    <section class="ss-group-of">
+      <h4>
+        {name} ({count})
+      </h4>
+      {children}
+    </section>
+  );
+}
+
+const TOOLS: readonly Column<ToolCall>[] = [
+  {
+    name: "Tool",
+    cell: ({ tool }) => (
+      <code>
+        <Text of={tool} />
+      </code>
+    ),
+  },
+  { name: "Status", cell: ({ status }) => <Text of={status} /> },
+  { name: "Input", wide: true, cell: ({ input }) => <ValueView value={input} /> },
+  {
+    name: "Output",
+    cell: ({ output, error }) =>
+      error === null ? <Maybe value={output} none="none yet" /> : <Text of={error} />,
+  },
+  { name: "Time", align: "end", cell: ({ ms }) => ms !== null && milliseconds(ms) },
+];
+
+const MODELS: readonly Column<ModelCall>[] = [
+  { name: "Turn", align: "end", cell: ({ turn }) => turn },
+  { name: "Attempt", align: "end", cell: ({ attempt }) => attempt },
+  { name: "Model", cell: ({ model }) => <Text of={model} /> },
+  { name: "In", align: "end", cell: ({ input_tokens }) => input_tokens },
+  { name: "Out", align: "end", cell: ({ output_tokens }) => output_tokens },
+  {
+    name: "Response",
+    wide: true,
+    cell: ({ response, error }) =>
+      error === null ? <Maybe value={response} none="none yet" /> : <Text of={error} />,
+  },
+  { name: "Time", align: "end", cell: ({ ms }) => milliseconds(ms) },
+];

@@ -1,0 +1,145 @@
+import { attemptWords, elapsed } from "../model/clock";
+import { nodeLook } from "../model/looks";
+import type { Summary, TaskRow, Tasks } from "../model/protocol";
+import { dollars, grouped } from "../model/text";
+import { type Column, Grid } from "./grid";
+import { useNow } from "./hooks";
+import { FrameLink, NodeLink, TaskLink } from "./links";
+import { Mark, Text } from "./text";
+import { useUi } from "./ui";
+
+interface TasksProps {
+  readonly tasks: Tasks;
+  readonly summary: Summary;
+}
+
+/** The tasks up to the cursor, newest first; those under way with what the summary says of them. */
+export function TasksView({ tasks, summary }: TasksProps) {
+  const { state, ui, actions } = useUi();
+  const live = state.settled.at === null;
+  const rows = live ? tasks.tasks.map((task) => withNews(task, summary)) : tasks.tasks;
+  const now = useNow(summary, live && rows.some(isTimed));
+  return (
+    <Grid
+      name="Tasks"
+      columns={columns(live ? now : tasks.now)}
+      rows={rows}
+      keyOf={({ task_id }) => task_id}
+      empty="No task has been started yet."
+      below={(task) => below(task, now)}
+      select={({ task_id }) => actions.selectTask(task_id)}
+      isSelected={({ task_id }) => ui.task === task_id}
+    />
+  );
+}
+
+const isTimed = ({ started, ended, retry_at }: TaskRow): boolean =>
+  (started !== null && ended === null) || retry_at !== null;
+
+/** A task under way changes between two looks at the store: the summary knows. */
+function withNews(task: TaskRow, { running }: Summary): TaskRow {
+  const news = running.find(({ task_id }) => task_id === task.task_id);
+  if (news === undefined) return task;
+  const { status, reason, attempt, started, retry_at, tail } = news;
+  return { ...task, status, reason, attempt, started, retry_at, tail: tail || task.tail };
+}
+
+const columns = (now: number): readonly Column<TaskRow>[] => [
+  {
+    name: "Node",
+    cell: ({ node_id, type }) => (
+      <code>
+        {type !== null && (
+          <>
+            <Text of={type} />{" "}
+          </>
+        )}
+        <NodeLink id={node_id} />
+      </code>
+    ),
+  },
+  {
+    name: "Status",
+    cell: ({ task_id, status }) => (
+      <TaskLink id={task_id}>
+        <Mark look={nodeLook(status)} />
+      </TaskLink>
+    ),
+  },
+  { name: "Attempt", cell: ({ attempt, max_attempts }) => `${attempt}/${max_attempts}` },
+  { name: "Time", align: "end", cell: (task) => elapsed(task, now) },
+  { name: "Loop", align: "end", cell: ({ iteration }) => iteration !== null && `@${iteration}` },
+  { name: "Frame", cell: ({ frame }) => <FrameLink frame={frame} /> },
+  { name: "Turns", align: "end", cell: ({ requests }) => known(requests, grouped) },
+  { name: "Tokens", align: "end", cell: ({ tokens }) => known(tokens, grouped) },
+  { name: "Cost", align: "end", cell: ({ cost_usd }) => known(cost_usd, dollars) },
+  { name: "Tools", align: "end", cell: ({ tools }) => tools > 0 && grouped(tools) },
+  { name: "Do", wide: true, cell: (task) => <TaskActions task={task} /> },
+];
+
+const known = (count: number | null, words: (count: number) => string) =>
+  count === null ? <span class="ss-dim">–</span> : words(count);
+
+/** What a person can do about a task: cancel, retry, and answer what it asks. */
+export function TaskActions({ task, comment }: { readonly task: TaskRow; comment?: string }) {
+  const { client, state } = useUi();
+  const { node_id: node, can, options } = task;
+  const off = (key: string) => state.underway[key] !== undefined;
+  return (
+    <span class="ss-actions">
+      {can.includes("answer") &&
+        options.map((choice) => (
+          <button
+            key={choice}
+            type="button"
+            class="ss-button ss-small"
+            aria-disabled={off(`answer ${node} ${choice}`)}
+            onClick={() =>
+              client.order({ name: "answer", approval: node, choice, comment: comment || null })
+            }
+          >
+            <Text of={choice} />
+          </button>
+        ))}
+      {(["cancel", "retry"] as const).map(
+        (name) =>
+          can.includes(name) && (
+            <button
+              key={name}
+              type="button"
+              class="ss-button ss-small"
+              aria-label={`${name === "cancel" ? "Cancel" : "Retry"} ${node}`}
+              aria-disabled={off(`${name} ${node}`)}
+              onClick={() => client.order({ name, node })}
+            >
+              {name === "cancel" ? "Cancel" : "Retry"}
+            </button>
+          ),
+      )}
+    </span>
+  );
+}
+
+function below(task: TaskRow, now: number) {
+  const attempt = attemptWords(task, now);
+  if (attempt === "" && task.tail === "" && task.error === null) return null;
+  return (
+    <div class="ss-about">
+      {attempt !== "" && (
+        <p data-tone="warn">
+          <Text of={attempt} />
+        </p>
+      )}
+      {task.error !== null && (
+        <p data-tone="bad">
+          ✗ <Text of={task.error} />
+        </p>
+      )}
+      {task.tail !== "" && (
+        <p class="ss-tail-whole">
+          <Text of={task.tail} />
+        </p>
+      )}
+    </div>
+  );
+}
