@@ -21,7 +21,6 @@ from ..store.connection import uncancelled
 from ..values import Stored, encode
 from .draft import Draft
 from .live import Live
-from .output import heard
 from .phases.effects import LOOP
 from .phases.flush import flush_between
 from .pipeline import frame
@@ -205,8 +204,7 @@ class Loop:
         self._look("running")
         draft = self.draft
         try:
-            with heard(self.live, draft):
-                done = await anext(self._phases)  # type: ignore[arg-type]  # _begin set it
+            done = await anext(self._phases)  # type: ignore[arg-type]  # _begin set it
         except BaseException as error:
             await self._abandon()
             if isinstance(error, SmithersError) and draft is not None:

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from threading import Lock
@@ -66,18 +64,22 @@ class Ear:
         return getattr(self._stream, name)
 
 
-@contextmanager
-def heard(live: Live, draft: Draft | None = None, where: str = "") -> Iterator[None]:
+class heard:  # reads as a statement: with heard(live): …
     """Keep what is printed in this context until the block ends; ``where`` names code that has no place of its own."""
-    global _listeners
-    with _installing:
-        _listeners += 1
-        _install()
-    token = _hearing.set(_Hearing(live, draft, where))
-    try:
-        yield
-    finally:
-        _hearing.reset(token)
+
+    def __init__(self, live: Live, draft: Draft | None = None, where: str = "") -> None:
+        self._hearing = _Hearing(live, draft, where)
+
+    def __enter__(self) -> None:
+        global _listeners
+        with _installing:
+            _listeners += 1
+            _install()
+        self._token = _hearing.set(self._hearing)
+
+    def __exit__(self, *_: object) -> None:
+        global _listeners
+        _hearing.reset(self._token)
         with _installing:
             _listeners -= 1
             if not _listeners:

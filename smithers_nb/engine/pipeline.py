@@ -9,6 +9,7 @@ from ..records import Phase
 from ..store.connection import uncancelled
 from .draft import Draft
 from .live import Live
+from .output import heard
 from .phases.commit import commit
 from .phases.effects import effects
 from .phases.execute import execute
@@ -30,7 +31,7 @@ async def frame(live: Live, draft: Draft) -> AsyncGenerator[Phase | StoreError]:
         snapshot(live, draft)
     yield Phase.SNAPSHOT
 
-    with draft.timed(Phase.RENDER):
+    with draft.timed(Phase.RENDER), heard(live, draft):
         rendered = draft.rendered = render(live.app, draft.seen, live.context, live.rendered)
         draft.tree = rendered.tree
         draft.transactions += first_values(rendered.inits, draft.next_write_id, live.cells, live.vol)
@@ -44,11 +45,11 @@ async def frame(live: Live, draft: Draft) -> AsyncGenerator[Phase | StoreError]:
         await uncancelled(commit(live, draft))
     yield Phase.COMMIT
 
-    with draft.timed(Phase.EXECUTE):
+    with draft.timed(Phase.EXECUTE), heard(live, draft):
         await execute(live, draft)
     yield Phase.EXECUTE
 
-    with draft.timed(Phase.EFFECTS):
+    with draft.timed(Phase.EFFECTS), heard(live, draft):
         await effects(live, draft)
     yield Phase.EFFECTS
 

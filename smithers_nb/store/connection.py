@@ -80,13 +80,18 @@ class Database:
                 raise
             return result
 
-        return await uncancelled(self._hop(hop))
-
-    async def _hop(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        # aiosqlite's public calls are one hop per statement; this is the same queue with a function of our own.
         with mapped(self.path):
-            result: T = await self._connection._execute(work, self._connection._conn)  # type: ignore[no-untyped-call]  # see above
-        return result
+            return await uncancelled(self._hop(hop))
+
+    def _hop(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        # aiosqlite's public calls are one hop per statement; this is the same queue with a function of our own.
+        # Without a coroutine around it: the event loop would take as long for it as SQLite for the statements.
+        connection = self._connection
+        if not connection._running:
+            raise StoreError(f"{self.path} was closed: nothing more is written from here.")
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        connection._tx.put_nowait((future, lambda: work(connection._conn)))
+        return future
 
     async def close(self) -> None:
         """Close the file when its last user has gone."""
