@@ -7,12 +7,13 @@ import json
 import os
 import re
 from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import PydanticSerializationError
 
-from ..errors import AgentConfigError, AgentError, NotStorableError
+from ..errors import AgentConfigError, AgentError, NotStorableError, clean
 from .recording import Answer, Talk, window
 from .runner import AgentReply, AgentTask, Ledger
 from .scripted import Plain, Scripted
@@ -309,7 +310,7 @@ def _audits() -> tuple[type[AbstractCapability[Any]], type[AbstractCapability[An
             provider, model = talk.named(asked.model.system, asked.model.model_name)
             async with talk.ledger.turn(window(provider, model)):
                 talk.ask(provider, model, _dump(asked.messages))
-                response: ModelResponse = await handler(asked)
+                response: ModelResponse = _clean(await handler(asked))
             usage = response.usage
             answer = Answer(_dump([response])[1:-1], usage.input_tokens, usage.output_tokens, _cost(response))
             await talk.answer(answer)
@@ -368,7 +369,7 @@ def _piece(talk: Talk, event: Any) -> None:
         name = kinds.get(str(getattr(part, "part_kind", None) or getattr(part, "part_delta_kind", "")))
         text = getattr(part, "content", None) or getattr(part, "content_delta", None)
         if name and text and not talk.repeating:
-            talk.piece(name, text)
+            talk.piece(name, clean(text))
     elif kind == "function_tool_call" and event.part.tool_call_id not in talk.known:
         part = event.part
         talk.piece("tool_start", {"id": part.tool_call_id, "tool": part.tool_name, "input": part.args})
@@ -389,6 +390,16 @@ def _dump(messages: list[Any]) -> str:
     from pydantic_ai.messages import ModelMessagesTypeAdapter
 
     return ModelMessagesTypeAdapter.dump_json(messages).decode()
+
+
+def _clean(response: ModelResponse) -> ModelResponse:
+    """Return an answer that can be written down: JSON may escape what is no valid text."""
+
+    def cleaned(part: Any) -> Any:
+        names = [name for name in ("content", "args") if isinstance(getattr(part, name, None), str)]
+        return replace(part, **{name: clean(getattr(part, name)) for name in names})
+
+    return replace(response, parts=[cleaned(part) for part in response.parts])
 
 
 def _load(messages: str) -> list[ModelMessage]:

@@ -18,6 +18,7 @@ from ..errors import (
     BudgetExceededError,
     RunError,
     StoreError,
+    clean,
     traceback_of,
 )
 from ..nodes.runnable import AGENTS, Approval, Smithers, Task
@@ -397,7 +398,7 @@ class Tasks(Mapping[str, TaskEntry]):
             status, message = "cancelled", "its node is no longer in the plan" if entry.unmounted else CANCELLED
         except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  # it goes to on_error
             # asyncio would let an exit() in a task end the engine's thread.
-            status, message = "failed", f"{type(error).__name__}: {error}"
+            status, message = "failed", clean(f"{type(error).__name__}: {error}")
             # An error in our own words says all; the way through the libraries does not.
             trace = None if isinstance(error, AgentError) else traceback_of(error)
             reason = f"limit: {error.limit}" if isinstance(error, BudgetExceededError) else None
@@ -432,7 +433,8 @@ class Tasks(Mapping[str, TaskEntry]):
     async def _record(self, entry: TaskEntry, end: writer.TaskEnd) -> None:
         live = self._live
         stale = stale_call(live, entry, end.status) if entry.unmounted else None
-        await live.database.transaction(writer.end_task, live.execution_id, end, stale)
+        settled = live.frame if entry.unmounted else None
+        await live.database.transaction(writer.end_task, live.execution_id, end, stale, settled)
         if entry.unmounted:
             self.settle(entry.task_id)
         self.ended(end)

@@ -567,8 +567,16 @@ def next_attempt(db: sqlite3.Connection, execution_id: str, task_id: str, attemp
     )
 
 
-def end_task(db: sqlite3.Connection, execution_id: str, end: TaskEnd, stale: HandlerCall | None = None) -> None:
-    """Record how a task ended and release it. ``stale`` is the call that its handler will not get."""
+def end_task(
+    db: sqlite3.Connection,
+    execution_id: str,
+    end: TaskEnd,
+    stale: HandlerCall | None = None,
+    settled_at: int | None = None,
+) -> None:
+    """Record how a task ended and release it. ``stale`` is the call that its handler will not get; a task that nobody
+    has to deal with is settled at once, at a frame.
+    """
     value = end.result
     if end.status != "succeeded":
         withdraw(db, execution_id, [end.task_id])
@@ -600,9 +608,10 @@ def end_task(db: sqlite3.Connection, execution_id: str, end: TaskEnd, stale: Han
             "INSERT INTO handlers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (execution_id, c.id, c.frame, c.node_id, c.task_id, c.event, c.status, c.writes, c.ms, c.error, c.source),
         )
+    if settled_at is not None:
         db.execute(
             "UPDATE tasks SET settled_at_frame = ? WHERE execution_id = ? AND task_id = ?",
-            (c.frame, execution_id, end.task_id),
+            (settled_at, execution_id, end.task_id),
         )
 
 

@@ -306,6 +306,7 @@ STORABLE: dict[str, Any] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore::smithers_nb.errors.AppChangedWarning")
 @pytest.mark.parametrize("value", STORABLE.values(), ids=STORABLE)
 def test_a_value_comes_back_equal_and_of_its_type(value: Any, run_of: Any, resumed: Any) -> None:
     ex = run_of(handled(to(value)))
