@@ -160,7 +160,10 @@ class Live:
 
     def wake(self) -> None:
         """Let the loop look again whether there is something to do; from any thread."""
-        self._loop.call_soon_threadsafe(self._awake.set)
+        if asyncio._get_running_loop() is self._loop:
+            self._awake.set()
+        else:
+            self._loop.call_soon_threadsafe(self._awake.set)
 
     def child_changed(self) -> None:
         """A child, or one below it, has moved: look again, and tell whoever looks at this one."""

@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator
 
 from ..errors import ExecutionOwnedError, StoreError
 from ..records import Phase
-from ..store.connection import uncancelled
 from .draft import Draft
 from .live import Live
 from .output import heard
@@ -42,7 +41,7 @@ async def frame(live: Live, draft: Draft) -> AsyncGenerator[Phase | StoreError]:
     yield Phase.RECONCILE
 
     with draft.timed(Phase.COMMIT):
-        await uncancelled(commit(live, draft))
+        await commit(live, draft)
     yield Phase.COMMIT
 
     with draft.timed(Phase.EXECUTE), heard(live, draft):
@@ -56,7 +55,7 @@ async def frame(live: Live, draft: Draft) -> AsyncGenerator[Phase | StoreError]:
     while draft.phase is not Phase.FLUSH:
         try:
             with draft.timed(Phase.FLUSH):
-                await uncancelled(flush(live, draft))
+                await flush(live, draft)
         except ExecutionOwnedError:
             raise
         except StoreError as failed:  # The file is locked, the disk is full: the same writes are tried again.

@@ -65,8 +65,8 @@ class Database:
     ) -> T:
         """Run ``work(connection, …)`` in one transaction, on the connection's thread, and return its result.
 
-        If it raises, nothing of it stays. A caller that is cancelled waits for the end all the same: the file
-        and what is in memory must not part ways.
+        If it raises, nothing of it stays. A caller that is cancelled waits for the end all the same, and goes on to
+        its next await: the file and what is in memory must not part ways.
         """
 
         def hop(connection: sqlite3.Connection) -> T:
@@ -81,7 +81,7 @@ class Database:
             return result
 
         with mapped(self.path):
-            return await uncancelled(self._hop(hop))
+            return await _to_its_end(self._hop(hop))
 
     def _hop(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
         # aiosqlite's public calls are one hop per statement; this is the same queue with a function of our own.
@@ -100,6 +100,22 @@ class Database:
             if self._users == 0:
                 del self._open[self.path]
                 await self._connection.close()
+
+
+async def _to_its_end(future: asyncio.Future[T]) -> T:
+    """Return what a future gives. A cancellation meanwhile takes effect at the next await of the one who waits."""
+    task, cancelled = asyncio.current_task(), False
+    try:
+        while not future.done():
+            try:
+                await asyncio.shield(future)
+            except asyncio.CancelledError:
+                cancelled = True
+        return future.result()
+    finally:
+        if cancelled and task is not None:
+            task.uncancel()
+            task.cancel()
 
 
 async def uncancelled(work: Awaitable[T]) -> T:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
 from . import writer
@@ -38,11 +37,11 @@ class OwnedDatabase:
             ExecutionOwnedError: if another process has the execution; nothing is written.
         """
 
-        @wraps(work)
         def owned(db: sqlite3.Connection, /, *args: P.args, **kwargs: P.kwargs) -> T:
             writer.check_owner(db, self._execution_id, self._lease)
             return work(db, *args, **kwargs)
 
+        owned.__name__ = getattr(work, "__name__", owned.__name__)  # For whoever watches transactions.
         return await self.shared.transaction(owned, *args, **kwargs)
 
     async def release(self) -> None:

@@ -273,6 +273,12 @@ def set_status(db: sqlite3.Connection, execution_id: str, status: str, reason: s
     )
 
 
+def _many(db: sqlite3.Connection, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
+    """Run a statement once a row: most frames have none for most tables."""
+    if rows:
+        db.executemany(sql, rows)
+
+
 # ---- a frame ---------------------------------------------------------------------------------------------------
 
 
@@ -287,28 +293,34 @@ def commit_frame(
     """COMMIT: the frame's row, the node versions that begin and end with it, the tasks to start."""
     renew_lease(db, execution_id, lease)
     frame = commit.frame
-    db.executemany(
+    _many(
+        db,
         "UPDATE nodes SET to_frame = ? WHERE execution_id = ? AND node_id = ? AND from_frame = ?",
         [(frame, execution_id, node_id, since) for node_id, since in commit.closed],
     )
-    db.executemany(
+    _many(
+        db,
         "INSERT INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
         [_node_row(execution_id, node, frame) for node in commit.opened],
     )
-    db.executemany(
+    _many(
+        db,
         "UPDATE reads SET to_frame = ? WHERE execution_id = ? AND component = ? AND key = ? AND from_frame = ?",
         [(frame, execution_id, *read) for read in commit.read_no_more],
     )
-    db.executemany(
+    _many(
+        db,
         "INSERT INTO reads VALUES (?, ?, ?, ?, NULL)",
         [(execution_id, *read, frame) for read in commit.read_anew],
     )
     add_tasks(db, execution_id, commit.tasks, frame)
-    db.executemany(
+    _many(
+        db,
         "UPDATE loops SET status = 'unmounted' WHERE execution_id = ? AND node_id = ?",
         [(execution_id, id) for id in commit.loops_gone],
     )
-    db.executemany(
+    _many(
+        db,
         "INSERT OR REPLACE INTO loops VALUES (?, ?, ?, ?)",
         [(execution_id, id, state.iteration, state.status) for id, state in commit.loops],
     )
@@ -339,11 +351,13 @@ def flush_frame(
     ``ms`` is None for writes that are applied between two frames.
     """
     following = flush.frame + 1
-    db.executemany(
+    _many(
+        db,
         "UPDATE state SET to_frame = ? WHERE execution_id = ? AND key = ? AND from_frame = ?",
         [(following, execution_id, change.key, change.since) for change in flush.changes if change.since is not None],
     )
-    db.executemany(
+    _many(
+        db,
         # A key that is written twice between two frames has one version for the frame to come.
         "INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?, ?, NULL)",
         [
@@ -352,18 +366,21 @@ def flush_frame(
             if change.value is not None
         ],
     )
-    db.executemany(
+    _many(
+        db,
         "INSERT INTO transitions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [_transition_row(execution_id, flush.frame, *row) for row in _numbered_on(db, execution_id, flush)],
     )
-    db.executemany(
+    _many(
+        db,
         "INSERT INTO handlers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (execution_id, c.id, c.frame, c.node_id, c.task_id, c.event, c.status, c.writes, c.ms, c.error, c.source)
             for c in flush.calls
         ],
     )
-    db.executemany(
+    _many(
+        db,
         "INSERT INTO effects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (execution_id, e.id, e.frame, e.node_id, e.kind, e.status, e.deps, e.writes, e.ms, e.error)
@@ -376,7 +393,8 @@ def flush_frame(
         add_event(db, execution_id, event.frame, event.kind, event.node_id, event.payload)
     for end in flush.ended:
         end_task(db, execution_id, end)
-    db.executemany(
+    _many(
+        db,
         "UPDATE tasks SET settled_at_frame = ? WHERE execution_id = ? AND task_id = ?",
         [(flush.frame, execution_id, task_id) for task_id in flush.settled],
     )
