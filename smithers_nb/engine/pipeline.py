@@ -44,11 +44,11 @@ async def frame(live: Live, draft: Draft) -> AsyncGenerator[Phase | StoreError]:
         await commit(live, draft)
     yield Phase.COMMIT
 
-    with draft.timed(Phase.EXECUTE), heard(live, draft):
+    with draft.timed(Phase.EXECUTE):
         await execute(live, draft)
     yield Phase.EXECUTE
 
-    with draft.timed(Phase.EFFECTS), heard(live, draft):
+    with draft.timed(Phase.EFFECTS):
         await effects(live, draft)
     yield Phase.EFFECTS
 

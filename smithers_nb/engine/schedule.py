@@ -105,7 +105,7 @@ class _Walk:
         if node.type in TRANSPARENT:
             return self.children(node.children, parent, active, gate)
         already = len(self.result.start)
-        settled, failed = self.children(node.children, node.type, active, _Gate())
+        settled, failed = self.children(node.children, node.type, active, _Gate()) if node.children else (True, False)
         if node.type in LOOPS:
             return self.loop(node, active, settled, failed)
         if node.type == "parallel":
@@ -121,7 +121,7 @@ class _Walk:
             if active:
                 self.result.start.append(node)
             return False, False
-        failed = task.status in ("failed", "cancelled") and "on_error" not in node.events
+        failed = task.status in ("failed", "cancelled", "abandoned") and "on_error" not in node.events
         return task.settled and not failed, task.settled and failed
 
     def loop(self, node: TreeNode, active: bool, settled: bool, failed: bool) -> tuple[bool, bool]:

@@ -36,11 +36,12 @@ def diff(old: Tree, new: Tree) -> Changes:
     before: dict[str, TreeNode] = {}
     after: dict[str, TreeNode] = {}
     _collect(old.roots, new.roots, before, after)
-    stayed = [node for id, node in after.items() if _same(before.get(id), node)]
+    same = {id for id, node in before.items() if id in after and _same(node, after[id])}
+    stayed = [node for id, node in after.items() if id in same] if same else []
     moved = _moved(before, stayed, old, new)
     return Changes(
-        mounted=_ordered(new, [id for id, node in after.items() if not _same(before.get(id), node)]),
-        unmounted=_ordered(old, [id for id, node in before.items() if not _same(after.get(id), node)]),
+        mounted=_ordered(new, [id for id in after if id not in same]),
+        unmounted=_ordered(old, [id for id in before if id not in same]),
         updated=_ordered(new, [node.id for node in stayed if not node.same_content(before[node.id])]),
         moved=_ordered(new, [node.id for node in stayed if node.id in moved]),
         shifted=_ordered(
@@ -86,6 +87,8 @@ def _same(one: TreeNode | None, other: TreeNode) -> bool:
 def _ordered(tree: Tree, ids: list[str]) -> tuple[str, ...]:
     if len(ids) < 2:
         return tuple(ids)
+    if len(ids) == len(tree):
+        return tuple(node.id for node in tree.walk())
     if len(ids) * 8 > len(tree):
         wanted = set(ids)
         return tuple(node.id for node in tree.walk() if node.id in wanted)

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from time import perf_counter
 
 from pydantic_core import PydanticSerializationError, to_json
@@ -301,7 +302,8 @@ def commit_frame(
     _many(
         db,
         "INSERT INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
-        [_node_row(execution_id, node, frame) for node in commit.opened],
+        # In the order of the table: SQLite appends then, instead of looking for each one's place.
+        [_node_row(execution_id, node, frame) for node in sorted(commit.opened, key=attrgetter("id"))],
     )
     _many(
         db,

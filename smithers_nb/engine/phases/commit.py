@@ -103,8 +103,7 @@ def _remember(live: Live, draft: Draft, opened: list[TreeNode], starting: list[T
         del live.since[id]
         live.tasks.unmount(id)
         live.loops.pop((draft.before.index[id].loop, id), None)
-    for node in opened:
-        live.since[node.id] = draft.number
+    live.since.update(dict.fromkeys((node.id for node in opened), draft.number))
     for entry in starting:
         live.tasks.add(entry)
     for (loop, id), state in draft.schedule.loops.items():

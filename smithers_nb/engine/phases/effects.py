@@ -15,6 +15,7 @@ from ...values import encode
 from ..callbacks import call_with_ctx
 from ..draft import Draft
 from ..live import EffectMemory, Live
+from ..output import heard
 from ..place import entered
 from ..state import Transaction
 
@@ -95,7 +96,7 @@ async def _call(
     started = perf_counter()
     error: str | None = None
     try:
-        with entered(live.context, transaction):
+        with entered(live.context, transaction), heard(live, draft):
             await call_with_ctx(function, live.context)
         transaction.state = "closed"
     except (Exception, SystemExit, KeyboardInterrupt) as failure:  # noqa: BLE001  # the user's; none of its writes is applied

@@ -15,6 +15,7 @@ from ..agents import agent_task
 from ..callbacks import call_handler
 from ..draft import Draft
 from ..live import Live
+from ..output import heard
 from ..place import entered
 from ..state import Transaction
 from ..tasks import TaskEntry, stale_call
@@ -98,7 +99,7 @@ async def _call(live: Live, draft: Draft, entry: TaskEntry, event: str, report: 
     started = perf_counter()
     error: str | None = None
     try:
-        with entered(live.context, transaction):
+        with entered(live.context, transaction), heard(live, draft):
             await call_handler(handler, report or entry.result, live.context)
         transaction.state = "closed"
     except (Exception, SystemExit, KeyboardInterrupt) as failure:  # noqa: BLE001  # the user's; none of its writes is applied
