@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ACK_MS, Client, SETTLE_MS, SILENCE_MS } from "../src/model/client";
 import { whyOff } from "../src/model/controls";
 import { newFrames } from "../src/model/cursor";
-import type { CommandName, Pane } from "../src/model/protocol";
+import { type CommandName, type Pane, TAKEN } from "../src/model/protocol";
 import { sentenceOf } from "../src/model/sentence";
 import { outgoingGuard } from "./guards";
 import { FakeKernel } from "./kernel";
@@ -250,6 +250,18 @@ describe("lost messages", () => {
     kernel.ack(kernel.commands[0]);
     kernel.push({ seq: 20 });
     expect(off("step_frame")).toBeNull();
+  });
+
+  it("free a button whose ack was lost: the click is sent again under its id, and taken once", () => {
+    const { kernel, client, off } = started();
+    client.order({ name: "step_frame" });
+    vi.advanceTimersByTime(SILENCE_MS);
+    const [first, again] = kernel.commands;
+    expect(again).toEqual(first);
+    kernel.ack(again, false, TAKEN);
+    kernel.push({ frame: 5 });
+    expect(off("step_frame")).toBeNull();
+    expect(alerts(client)).toEqual([]);
   });
 
   it("are looked for by one hello when something is owed and nothing is heard", () => {

@@ -31,6 +31,7 @@ import {
   PROTOCOL,
   type Reply,
   type Summary,
+  TAKEN,
   type Want,
 } from "./protocol";
 import { EMPTY_TRACK, joined, joinFrom, type Track } from "./timeline";
@@ -90,6 +91,7 @@ interface Request {
 interface Sent {
   readonly key: string;
   readonly name: string;
+  readonly message: Outgoing;
   /** The caller shows how it ended. */
   readonly quiet: boolean;
   readonly settle: (outcome: Outcome) => void;
@@ -254,9 +256,12 @@ export class Client {
       note: null,
     });
     setTimeout(() => this.lateIfUnheard(key, id), ACK_MS);
-    this.channel.send({ type: "command", id, ...order });
+    const message: Outgoing = { type: "command", id, ...order };
+    this.channel.send(message);
     this.listen();
-    return new Promise((settle) => this.commands.set(id, { key, name: order.name, quiet, settle }));
+    return new Promise((settle) =>
+      this.commands.set(id, { key, name: order.name, message, quiet, settle }),
+    );
   }
 
   dismiss(alert: Alert): void {
@@ -304,7 +309,7 @@ export class Client {
       ...(anew && { track: EMPTY_TRACK, cursor: LIVE, settled: LIVE }),
     });
     this.forget();
-    this.hello();
+    this.recover();
   }
 
   private readonly onMessage = (message: Incoming): void => {
@@ -318,7 +323,7 @@ export class Client {
   private onAck({ id, accepted, why }: Ack): void {
     const sent = this.commands.get(id);
     if (sent === undefined) return;
-    if (accepted) this.setUnderway(sent.key, { id, acked: true, late: false });
+    if (accepted || why === TAKEN) this.setUnderway(sent.key, { id, acked: true, late: false });
     else
       this.end(id, { ok: false, error: `${labelOf(sent.name)} was refused: ${why}`, result: null });
   }
@@ -462,9 +467,21 @@ export class Client {
     if (!owed || !this.state.connected || this.silence !== undefined || this.recovering) return;
     this.silence = setTimeout(() => {
       this.silence = undefined;
-      this.recovering = true;
-      this.hello();
+      this.recover();
     }, SILENCE_MS);
+  }
+
+  /**
+   * Messages may have been lost, either way. A command without an ack is sent again under its id, which the
+   * kernel takes once; what it has taken is free again with the summary that answers the hello.
+   */
+  private recover(): void {
+    this.recovering = true;
+    for (const { id, acked } of Object.values(this.state.underway)) {
+      const sent = this.commands.get(id);
+      if (sent !== undefined && !acked) this.channel.send(sent.message);
+    }
+    this.hello();
   }
 
   /**

@@ -162,6 +162,9 @@ export interface Ack {
   readonly why: string;
 }
 
+/** The `why` of a command that came twice. */
+export const TAKEN = "it was taken already";
+
 export interface Done {
   readonly type: "done";
   readonly id: string;

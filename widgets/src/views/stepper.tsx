@@ -39,8 +39,10 @@ export function Stepper({ client }: { readonly client: Client }) {
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === "Escape") {
       const open = ui.popup !== null || ui.editing !== null;
-      // With nothing to close, Esc goes back to the page.
-      if (!open) return;
+      if (!open) {
+        backToPage(root.current);
+        return;
+      }
       keepFromPage(event);
       if (ui.popup !== null) actions.popup(null);
       else actions.edit(null);
@@ -119,6 +121,13 @@ function useRestoredFocus(root: { readonly current: HTMLElement | null }, ui: Ui
     }
     last.current = open;
   }, [open, root]);
+}
+
+/** With nothing to close, Esc goes back to the page: in JupyterLab to the notebook around. */
+function backToPage(root: HTMLElement | null): void {
+  const around = root?.parentElement?.closest<HTMLElement>("[tabindex]");
+  if (around) around.focus({ preventScroll: true });
+  else (document.activeElement as HTMLElement | null)?.blur();
 }
 
 /** The button in the toolbar that opened a popup. */

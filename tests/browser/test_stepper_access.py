@@ -1,0 +1,172 @@
+"""Looks and access: narrow columns, dark theme, contrast, keys that belong to Lab, and a notebook without a kernel."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.lab import Lab
+from tests.browser.stepping import HOSTILE, REPORT, Stepper
+
+TABS = ("Tree", "XML", "Node", "State", "Task", "Pending writes", "Handlers", "Tasks", "Breakpoints", "Output", "Problems")
+
+# Every text on the page against what is behind it, as WCAG computes it; returns what is below 4.5.
+CONTRAST = """root => {
+  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+  const rgba = color => {
+    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data].map((v, i) => i < 3 ? v : v / 255);
+  };
+  const over = (top, under) => [0, 1, 2].map(i => top[i] * top[3] + under[i] * (1 - top[3]));
+  const behind = element => {
+    const layers = [];
+    for (let up = element; up; up = up.parentElement) layers.push(rgba(getComputedStyle(up).backgroundColor));
+    return layers.reverse().reduce((under, top) => over(top, under), [255, 255, 255]);
+  };
+  const light = c => c.map(v => v / 255).map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const poor = [];
+  const walk = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  for (let text = walk.nextNode(); text; text = walk.nextNode()) {
+    const element = text.parentElement, box = element.getBoundingClientRect();
+    if (!text.textContent.trim() || box.width < 2 || element.closest('canvas, .ss-said')) continue;
+    const under = behind(element), top = over(rgba(getComputedStyle(element).color), under);
+    const [a, b] = [light(top), light(under)].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < 4.5) poor.push(`${ratio.toFixed(2)} ${element.className} ${text.textContent.trim().slice(0, 40)}`);
+  }
+  return poor;
+}"""
+
+OVERFLOW = """root => {
+  const right = root.getBoundingClientRect().right + 1;
+  return [...root.querySelectorAll('.ss-toolbar .ss-button, .ss-status, .ss-sentence')]
+    .filter(e => e.getBoundingClientRect().width && e.getBoundingClientRect().right > right).map(e => e.className);
+}"""
+
+
+def look(notebook: Lab, stepper: Stepper, theme: str) -> None:
+    """Screenshots at four widths, and contrast in every pane."""
+    page: Page = notebook.page
+    for tab in TABS[2:]:
+        stepper.tab(tab)
+        page.wait_for_timeout(60)
+        assert stepper.region.evaluate(CONTRAST) == [], tab
+    stepper.tab("Pending writes")
+    notebook.command("application:toggle-left-area")
+    for width in (1280, 800, 500, 360):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_timeout(300)
+        stepper.region.scroll_into_view_if_needed()
+        assert stepper.region.evaluate(OVERFLOW) == [], width
+        assert stepper.region.evaluate(CONTRAST) == [], width
+        notebook.shot(f"{theme}-{width}.png")
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_every_pane_has_contrast_and_every_width_its_layout(theme):
+    settings = {"@jupyterlab/apputils-extension:themes": {"theme": theme}}
+    with Lab(["%load_ext smithers_nb", REPORT], settings=settings) as notebook:
+        notebook.run_all()
+        stepper = Stepper(notebook.page, "report")
+        for frame in (1, 2):
+            stepper.step(frame)
+        stepper.node("notes").click()
+        look(notebook, stepper, theme.split()[-1].lower())
+        notebook.page.set_viewport_size({"width": 360, "height": 900})
+        stepper.button("Step frame").click()
+        stepper.wait(frame=3, phase="EFFECTS")  # It works there, too.
+        stepper.press("ArrowLeft")
+        stepper.wait(cursor=2)
+        notebook.page.set_viewport_size({"width": 1280, "height": 900})
+        page = notebook.page
+        page.emulate_media(reduced_motion="reduce")
+        assert page.evaluate("e => getComputedStyle(e).transitionDuration", stepper.button("Stop").element_handle()) == "0s"
+        page.wait_for_timeout(200)
+        assert stepper.region.evaluate(CONTRAST) == []  # In the records, too.
+        notebook.shot(f"{theme.split()[-1].lower()}-recorded.png")
+        notebook.assert_quiet()
+
+
+ALL_HOSTILE = f"""%%smithers hostile
+bad = {HOSTILE!r}
+
+def broken(result, ctx):
+    print(bad)
+    ctx.state.set("k" + bad, bad)
+    raise ValueError(bad)
+
+@component
+def Hostile(ctx):
+    return (
+        <Phase name={{bad}}>
+            <Claude id="say" model={{scripted(bad)}} on_finished={{lambda r: ctx.state.set(bad, r.output)}}>{{bad}}</Claude>
+            <Task id="fail" run={{lambda: 1 / 0}} on_error={{broken}}/>
+            <Step key={{bad}} name={{bad}}/>
+        </Phase>
+    )"""
+
+
+def test_hostile_text_is_inert_in_every_pane_and_in_the_saved_notebook(lab):
+    notebook = lab(["%load_ext smithers_nb", ALL_HOSTILE])
+    dialogs: list[str] = []
+    notebook.page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    notebook.run_all()
+    stepper = Stepper(notebook.page, "hostile")
+    stepper.step(1)
+    notebook.evaluate("__import__('time').sleep(0.3)")
+    stepper.step(2)
+    stepper.node("say").click()
+    seen: set[str] = set()
+    for tab in TABS:
+        stepper.tab(tab)
+        notebook.page.wait_for_timeout(150)
+        assert stepper.region.locator("img, script, b, a, iframe, [onerror], [href], [src]").count() == 0, tab
+        panel = stepper.region.get_by_role("tabpanel", name=tab, exact=True)
+        if "<img src=x onerror=alert(1)>" in (panel.text_content() or ""):
+            seen.add(tab)
+    assert seen >= {"Tree", "Node", "Pending writes", "Handlers", "Output", "Problems"}, seen
+    assert dialogs == []
+    saved = notebook.save()
+    html = ["".join(o["data"]["text/html"]) for o in saved["cells"][1]["outputs"] if "text/html" in o.get("data", {})]
+    assert html and not any("<img" in part or "<script" in part or "</script" in part for part in html)
+
+
+def test_keys_of_lab_are_labs_and_the_notebook_stays_readable_and_small(lab):
+    notebook = lab(["%load_ext smithers_nb", REPORT, "1"])
+    notebook.run_all()
+    page = notebook.page
+    stepper = Stepper(page, "report")
+    for frame in (1, 2):
+        stepper.step(frame)
+    cells = "() => window.jupyterapp.shell.currentWidget.content.widgets.length"
+    for place in (stepper.button("Stop"), stepper.node("notes"), stepper.region.get_by_role("slider")):
+        place.focus()
+        for key in ("d", "d", "x", "a", "m", "y"):
+            page.keyboard.press(key)
+    assert page.evaluate(cells) == 3
+    dirty = "() => window.jupyterapp.shell.currentWidget.context.model.dirty"
+    page.keyboard.press("Control+s")
+    page.wait_for_function(f"!({dirty})()")
+    assert notebook.path.stat().st_size < 64_000
+
+    # Without a kernel: what was fetched can be looked at, and nothing can be executed.
+    stepper.button("Back").click()
+    stepper.wait(cursor=1)
+    stepper.button("Live").click()
+    notebook.shutdown_kernel()
+    expect(stepper.region).to_have_attribute("data-connected", "false", timeout=10_000)
+    expect(stepper.status).to_contain_text("There is no kernel")
+    expect(stepper.button("Step frame")).to_have_attribute("aria-disabled", "true")
+    stepper.press("ArrowLeft")
+    stepper.wait(cursor=1)
+    expect(stepper.region.get_by_role("tree", name="Plan")).to_contain_text("notes")
+    notebook.shot("no-kernel.png")
+
+    # Opened again it is readable: the static page is there.
+    notebook.reload()
+    static = notebook.cell(1).locator(".jp-OutputArea-output")
+    expect(static).to_contain_text("smithers_nb: report", timeout=10_000)
+    expect(static).to_contain_text("Give two notes on tidal energy.")
+    notebook.shot("reopened.png")
