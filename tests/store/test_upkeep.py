@@ -191,7 +191,9 @@ def test_what_was_pruned_is_gone_and_what_was_kept_is_as_it_was(run_of: Any) -> 
         len(getattr(ex.df, table)) for table in ("frames", "nodes", "state", "transitions", "handlers", "effects")
     )
     assert rows - left == sum(
-        count for table, count in pruned.rows.items() if table not in ("model_calls", "stream_events", "events", "reads")
+        count
+        for table, count in pruned.rows.items()
+        if table not in ("model_calls", "stream_events", "events", "reads")
     )
     assert pruned.rows["frames"] == last - 4
     assert f"frames: {last - 4}" in repr(pruned)
