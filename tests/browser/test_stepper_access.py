@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -171,6 +173,7 @@ def test_keys_of_lab_are_labs_and_the_notebook_stays_readable_and_small(lab):
     stepper.wait(cursor=1)
     stepper.button("Live").click()
     notebook.shutdown_kernel()
+    stepper.button("Step frame").click()
     expect(stepper.region).to_have_attribute("data-connected", "false", timeout=10_000)
     expect(stepper.status).to_contain_text("There is no kernel")
     expect(stepper.button("Step frame")).to_have_attribute("aria-disabled", "true")
@@ -179,9 +182,11 @@ def test_keys_of_lab_are_labs_and_the_notebook_stays_readable_and_small(lab):
     expect(stepper.region.get_by_role("tree", name="Plan")).to_contain_text("notes")
     notebook.shot("no-kernel.png")
 
-    # Opened again it is readable: the static page is there.
-    notebook.reload()
-    static = notebook.cell(1).locator(".jp-OutputArea-output")
+    # Who is given the file, and trusts nothing in it yet, can read the static page.
+    given = json.loads(notebook.path.read_text())
+    given["metadata"]["of"] = "somebody else"
+    reader = lab(given)
+    static = reader.cell(1).locator(".jp-OutputArea-output")
     expect(static).to_contain_text("smithers_nb: report", timeout=10_000)
     expect(static).to_contain_text("Give two notes on tidal energy.")
-    notebook.shot("reopened.png")
+    reader.shot("reopened.png")

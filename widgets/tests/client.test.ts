@@ -370,6 +370,17 @@ describe("the cursor", () => {
     expect(kernel.sent).toHaveLength(sent);
   });
 
+  it("hears from a send that fails that the kernel was shut down", () => {
+    const { kernel, client, off } = started();
+    kernel.send = () => {
+      throw new Error("Cannot send");
+    };
+    client.order({ name: "step_frame" });
+    expect(client.state.connected).toBe(false);
+    expect(off("step_frame")).toContain("no kernel");
+    expect(client.state.underway).toEqual({});
+  });
+
   it("compares with a pinned frame", () => {
     const { kernel, client } = started();
     watch(client, ["plan", "pending"]);

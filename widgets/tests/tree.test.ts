@@ -192,10 +192,10 @@ it("a link to a node unfolds what it is in", () => {
 });
 
 it.each([
-  [100, 0, 200, { first: 0, end: 100 }],
-  [1000, 0, 220, { first: 0, end: 30 }],
-  [1000, 11_000, 220, { first: 480, end: 530 }],
-  [1000, 22_000, 220, { first: 980, end: 1000 }],
+  [59, 0, 200, { first: 0, end: 59 }],
+  [1000, 0, 220, { first: 0, end: 20 }],
+  [1000, 11_000, 220, { first: 490, end: 520 }],
+  [1000, 22_000, 220, { first: 990, end: 1000 }],
 ])("of %i rows, %i px down, in %i px, the window is %j", (rows, top, height, window) => {
   expect(windowOf(rows, top, height)).toEqual(window);
 });

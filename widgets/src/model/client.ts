@@ -257,7 +257,7 @@ export class Client {
     });
     setTimeout(() => this.lateIfUnheard(key, id), ACK_MS);
     const message: Outgoing = { type: "command", id, ...order };
-    this.channel.send(message);
+    this.post(message);
     this.listen();
     return new Promise((settle) =>
       this.commands.set(id, { key, name: order.name, message, quiet, settle }),
@@ -277,6 +277,7 @@ export class Client {
     this.heard();
     this.update({
       summary: next,
+      connected: true,
       alerts: this.alertsOf(last, next),
       note: this.state.cursor.at === null && last?.frame !== next.frame ? null : this.state.note,
       bookmarks: BOOKMARKS.get(next.execution_id) ?? this.state.bookmarks,
@@ -383,8 +384,18 @@ export class Client {
 
   // ---- what goes out ----
 
+  /** Sends; that it can't be sent is how the page hears of a kernel that was shut down. */
+  private post(message: Outgoing): void {
+    try {
+      this.channel.send(message);
+    } catch {
+      this.forget();
+      this.update({ connected: false, underway: {} });
+    }
+  }
+
   private hello(): void {
-    this.channel.send({ type: "hello", protocol: PROTOCOL });
+    this.post({ type: "hello", protocol: PROTOCOL });
   }
 
   private wanted(watched: Watched): Want {
@@ -402,12 +413,15 @@ export class Client {
     const { summary } = this.state;
     if (summary?.protocol !== PROTOCOL) return;
     for (const watched of this.watched) this.refreshPane(watched, summary);
-    this.refreshTrack(summary);
+    // The timeline can wait: a round trip less before the new frame is on the screen.
+    if (this.inFlight.size === 0) this.refreshTrack(summary);
     this.listen();
   }
 
   private refreshPane(watched: Watched, summary: Summary): void {
     const { pane } = watched;
+    // Of the live frame the summary says it all.
+    if (pane === "frame" && this.state.settled.at === null) return;
     const want = this.wanted(watched);
     const question = questionOf(want);
     const version = versionOf(want, summary);
@@ -449,7 +463,7 @@ export class Client {
     const { question = "", version = "", held = null, settle } = about;
     const rows = held?.nodes ?? [];
     this.requests.set(id, { want, question, version, rows, ...(settle && { settle }) });
-    this.channel.send({ type: "get", id, ...want, ...(held && { known: held.version }) });
+    this.post({ type: "get", id, ...want, ...(held && { known: held.version }) });
     this.listen();
     return id;
   }
@@ -479,7 +493,7 @@ export class Client {
     this.recovering = true;
     for (const { id, acked } of Object.values(this.state.underway)) {
       const sent = this.commands.get(id);
-      if (sent !== undefined && !acked) this.channel.send(sent.message);
+      if (sent !== undefined && !acked) this.post(sent.message);
     }
     this.hello();
   }

@@ -112,10 +112,13 @@ export interface Chosen {
   readonly task: string | null;
 }
 
-/** What has to be fetched. The breakpoints always are: their marks are everywhere. */
+/**
+ * What has to be fetched, in the order in which it is asked for: what one looks at first. The breakpoints
+ * always are: their marks are everywhere.
+ */
 export function watchedIn(groups: readonly Group[], chosen: Chosen): Watched[] {
   const seen = groups.map(({ chosen: tab }) => PANE_OF[tab]);
-  const panes: Pane[] = [...new Set<Pane>(["frame", "breakpoints", ...seen])];
+  const panes: Pane[] = [...new Set<Pane>([...seen, "frame", "breakpoints"])];
   return panes.flatMap((pane) => {
     const of = pane === "node" ? chosen.node : pane === "task" ? chosen.task : null;
     const needs = pane === "node" || pane === "task";

@@ -189,8 +189,8 @@ export function rowAttrs(node: PlanNode): PlanNode["attrs"] {
 
 export const ROW_PX = 22;
 /** Fewer rows are all drawn. */
-export const WINDOWED_FROM = 150;
-const BESIDE = 20;
+export const WINDOWED_FROM = 60;
+const BESIDE = 10;
 
 export interface Window {
   readonly first: number;

@@ -25,11 +25,14 @@ export function TreeView({ plan }: { readonly plan: WholePlan }) {
   const nodes = useKept(plan.nodes);
   const rows = useMemo(() => visibleRows(nodes, ui.tree), [nodes, ui.tree]);
   const more = plan.total - plan.nodes.length;
-  const nothing = !plan.dry && plan.base > 0 && nodes.every((node) => node.change === "");
+  const nothing =
+    !plan.dry &&
+    plan.base > 0 &&
+    nodes.every((node) => node.change === "" && node.status_before === null);
   return (
     <div class="ss-plan">
       <Compare base={plan.base}>
-        {anyUnchanged(nodes) && (
+        {!nothing && anyUnchanged(nodes) && (
           <label>
             <input
               type="checkbox"
