@@ -92,6 +92,7 @@ def test_an_error_that_was_made_by_hand_is_told_by_its_status(status: int, run_o
     assert ex.run_sync().status == "finished"
     passes = status == 429 or status >= 500
     assert (list(ex.df.tasks.status), len(model.calls)) == (["succeeded"], 2) if passes else (["failed"], 1)
+    assert passes or "ex.retry('c')" in ex.df.tasks.error[0], "it says what to do"
 
 
 @pytest.mark.parametrize("header", ["-5", "nan", "inf", "1e18", "soon", ""])
