@@ -6,6 +6,7 @@ Errors are told by the names of pydantic-ai's classes and by status: the library
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isnan
 from random import Random
 
 IN_PLACE_S = 2.0
@@ -13,6 +14,8 @@ IN_PLACE_S = 2.0
 FIRST_S = 1.0
 LONGEST_S = 60.0
 """Of the waits that we choose ourselves: they double from the first to this one."""
+MOST_S = 24 * 3600.0
+"""Nobody means a longer wait, and there are headers whose moment no clock can show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +68,25 @@ def retry_after(error: BaseException) -> float | None:
     """Return the seconds that the provider asked us to wait; fractions too, which the library leaves out."""
     known = getattr(error, "retry_after", None)
     if isinstance(known, int | float):
-        return max(0.0, float(known))
+        return _sensible(known)
     headers = getattr(error, "headers", None)
     if not isinstance(headers, dict):
         return None
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         try:
-            return max(0.0, float(headers[name]) * unit)
+            return _sensible(float(headers[name]) * unit)
         except (KeyError, ValueError):
             continue
     return None
+
+
+def _sensible(wait_s: float) -> float | None:
+    """Return a wait that can be waited for; None for what is no number.
+
+    >>> _sensible(-5), _sensible(0.5), _sensible(float("inf")), _sensible(float("nan"))
+    (0.0, 0.5, 86400.0, None)
+    """
+    return None if isnan(wait_s) else min(max(0.0, wait_s), MOST_S)
 
 
 def backoff_s(attempt: int, seed: str) -> float:

@@ -11,8 +11,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from pydantic_ai.exceptions import ModelHTTPError
 
-from smithers_nb import Claude
+from smithers_nb import Claude, scripted
 from smithers_nb.agents.pydantic_ai import ALIASES
 from tests.agents.conftest import APIS, Background, model_at
 from tests.agents.fake_replies import Act, Garbage, Hang, Refuse, Status, by_turn, call, say
@@ -25,6 +26,7 @@ SAYS: dict[str, Act] = {
     "401": Status(401),
     "402": Status(402),
     "404": Status(404),
+    "418": Status(418),
 }
 """What says no for good: it is not asked again."""
 
@@ -82,6 +84,31 @@ def test_what_passes_is_asked_again_and_both_attempts_are_recorded(act: Act, api
     assert list(ex.df.handlers.event) == ["on_finished"]
 
 
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 413, 422, 429, 500, 503, 529])
+def test_an_error_that_was_made_by_hand_is_told_by_its_status(status: int, run_of: Any) -> None:
+    """A model of one's own raises the library's general error, not that of the category."""
+    model = scripted(ModelHTTPError(status, "mine"), "ok")
+    ex = run_of(Claude(id="c", model=model, on_error=lambda result: None)["hi"])
+    assert ex.run_sync().status == "finished"
+    passes = status == 429 or status >= 500
+    assert (list(ex.df.tasks.status), len(model.calls)) == (["succeeded"], 2) if passes else (["failed"], 1)
+    assert passes or "ex.retry('c')" in ex.df.tasks.error[0], "it says what to do"
+
+
+@pytest.mark.parametrize("header", ["-5", "nan", "inf", "1e18", "soon", ""])
+def test_a_retry_after_that_makes_no_sense_breaks_nothing(
+    header: str, provider: Any, run_of: Any, wait_until: Any
+) -> None:
+    """It is waited for, or left out; the agent never fails because of it."""
+    server = provider(Status(429, header), say("ok"))
+    ex = run_of(Claude(id="c", model=model_at(server))["hi"])
+    run = Background(ex)
+    wait_until(lambda: ex.tasks.get("c") in ("blocked", "succeeded", "failed"))
+    assert ex.tasks["c"] in ("blocked", "succeeded"), ex.df.tasks.error[0]
+    ex.pause()
+    run.ended()
+
+
 @each_api
 def test_the_provider_package_makes_no_attempts_of_its_own(api: str, provider: Any, ask: Any) -> None:
     server = provider(Status(500, "0"))
@@ -119,7 +146,7 @@ def look() -> str:
     return "seen"
 
 
-@pytest.mark.parametrize(("header", "seconds"), [("1", 1.0), ("0.4", 0.4)])
+@pytest.mark.parametrize(("header", "seconds"), [("1", 1.0), ("1.7", 1.7)])
 def test_the_provider_says_how_long_to_wait(header: str, seconds: float, provider: Any, ask: Any) -> None:
     server = provider(Status(429, header), say("ok"))
     _, result = ask(server)

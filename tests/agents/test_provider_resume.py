@@ -49,6 +49,8 @@ class Outcome:
     """Turns whose answer was in the file when it died."""
     ended: list[str]
     """Ids of the tool calls that were in the file as done when it died."""
+    running: list[str]
+    """And of those that were there as under way."""
     tools_before: list[str]
     end: str
     """Status, what was said, and how often its handler ran."""
@@ -107,6 +109,9 @@ def kill_and_resume(folder: Path, api: str, point: str) -> Outcome:
         killed = exitcode(process)
         answered = {row["turn"] for row in rows(folder, "SELECT turn FROM model_calls WHERE response IS NOT NULL")}
         done = [row["tool_call_id"] for row in rows(folder, "SELECT tool_call_id FROM tool_calls WHERE status = 'ok'")]
+        running = [
+            row["tool_call_id"] for row in rows(folder, "SELECT tool_call_id FROM tool_calls WHERE status = 'running'")
+        ]
         before = tools_of(folder)
         exitcode(start(folder, "resume", server.anthropic_url, api, ""))
         requests = server.wait_for(lambda requests: all(one.outcome != "open" for one in requests))
@@ -115,7 +120,7 @@ def kill_and_resume(folder: Path, api: str, point: str) -> Outcome:
     outcome = folder / "outcome.txt"
     end = outcome.read_text() if outcome.exists() else "it did not end"
     errors = (folder / "errors.txt").read_text()
-    return Outcome(killed, answered, done, before, end, errors, requests, tools_of(folder), calls, tool_calls)
+    return Outcome(killed, answered, done, running, before, end, errors, requests, tools_of(folder), calls, tool_calls)
 
 
 def check(point: str, outcome: Outcome) -> None:
@@ -133,6 +138,8 @@ def check(point: str, outcome: Outcome) -> None:
     assert recorded == list(range(1, TURNS + 1)), "each answer is recorded once"
     assert sum(row["input_tokens"] or 0 for row in outcome.calls) == 10 * TURNS, "and counted once"
 
+    if point.startswith("in "):
+        assert len(outcome.running) == point.startswith("in tool"), "a tool has its row before it starts"
     last = {row["tool_call_id"]: row for row in outcome.tool_calls}
     assert [json.loads(row["input"])["n"] for row in last.values()] == [1, 2, 3]
     assert [row["status"] for row in last.values()] == ["ok"] * 3
