@@ -8,7 +8,7 @@ import logging
 from time import time
 from typing import TYPE_CHECKING
 
-from ..errors import StoreError
+from ..errors import ExecutionOwnedError, NotStorableError, StoreError
 from ..store import calls
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Stream:
     def __init__(self, live: Live) -> None:
         self._live = live
         self._waiting: list[calls.Piece] = []
-        self._writing: asyncio.Task[None] | None = None
+        self._writing: asyncio.Task[bool] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.tails: dict[str, str] = {}
         """The last text of each agent, by task id; it goes when its task is dealt with."""
@@ -45,11 +45,11 @@ class Stream:
             self._timer = asyncio.get_running_loop().call_later(BATCH_S, self._timed)
 
     async def written(self) -> None:
-        """Wait until all that came so far is in the store."""
+        """Wait until all that came so far is in the store, or the file does not take it."""
         while self._waiting or self._writing:
             self._write()
-            if self._writing:
-                await asyncio.wait({self._writing})
+            if self._writing and not await asyncio.shield(self._writing):
+                return
 
     def _timed(self) -> None:
         self._timer = None
@@ -61,14 +61,24 @@ class Stream:
         if self._writing is None and self._waiting:
             pieces, self._waiting = self._waiting, []
             self._writing = asyncio.get_running_loop().create_task(self._written(pieces))
+            self._writing.add_done_callback(self._go_on)
 
-    async def _written(self, pieces: list[calls.Piece]) -> None:
+    def _go_on(self, writing: asyncio.Task[bool]) -> None:
+        if len(self._waiting) >= BATCH and not writing.cancelled() and writing.result():
+            self._write()
+
+    async def _written(self, pieces: list[calls.Piece]) -> bool:
+        """Write them; what the file does not take now goes with the next batch."""
         live = self._live
         try:
             await live.database.transaction(calls.add_pieces, live.execution_id, pieces)
-        except StoreError as error:
+            return True
+        except (ExecutionOwnedError, NotStorableError) as error:
             logger.warning("%d streamed pieces could not be stored: %s", len(pieces), error)
+            return True
+        except StoreError as error:
+            logger.warning("%d streamed pieces could not be stored yet: %s", len(pieces), error)
+            self._waiting[:0] = pieces
+            return False
         finally:
             self._writing = None
-            if len(self._waiting) >= BATCH:
-                self._write()
