@@ -7,6 +7,7 @@ import secrets
 import warnings
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Self, get_args
 
 from pydantic import TypeAdapter, ValidationError
@@ -389,6 +390,15 @@ class Execution:
     def at(self, frame: int) -> FrameView:
         """Return a recorded frame: its tree and the state that it read."""
         return History(self.store.reader, self.execution_id).at(frame)
+
+    def export(self, path: str | os.PathLike[str]) -> Path:
+        """Write everything that is recorded of it to a file, ``run.ndjson``: one JSON object a line, frame by frame.
+
+        Raises:
+            ValueError: if the file's name does not end in ``.ndjson``.
+            StoreError: if it can't be written.
+        """
+        return History(self.store.reader, self.execution_id).export(path)
 
     def preview(self) -> Tree:
         """Return the plan as it would be rendered now. Nothing is executed or stored.

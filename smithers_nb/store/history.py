@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from ..artifacts import Artifact
@@ -12,6 +14,7 @@ from ..errors import StoreError
 from ..nodes.diff import Changes, diff
 from ..nodes.tree import Tree
 from ..values import Stored, decode
+from .export import export
 from .frames import DataFrames
 from .prune import refuse_pruned
 from .reader import Reader
@@ -91,6 +94,17 @@ class History:
         tree, _ = self.reader.tree(self.execution_id, frame)
         state = self.reader.state(self.execution_id, frame)
         return FrameView(frame, self.execution_id, tree, RecordedState({key: row[0] for key, row in state.items()}))
+
+    def export(self, path: str | os.PathLike[str]) -> Path:
+        """Write everything that is recorded of it to a file, ``run.ndjson``: one JSON object a line, frame by frame.
+
+        The first line tells the format and the execution; each other one has the name of its ``table``.
+
+        Raises:
+            ValueError: if the file's name does not end in ``.ndjson``.
+            StoreError: if it can't be written.
+        """
+        return export(self.reader, self.execution_id, path)
 
     def diff(self, one: int, other: int) -> Changes:
         """Return which nodes were mounted, unmounted, updated and moved from one frame to another."""

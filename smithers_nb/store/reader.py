@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,13 @@ class Reader:
                         "changed. State is written with ctx.state.set, or ex.state.set in the notebook."
                     ) from error
                 raise
+
+    @contextmanager
+    def moment(self) -> Iterator[sqlite3.Connection]:
+        """Read the file as it is at one moment, with as many queries as it takes."""
+        with mapped(self.path), closing(self._connect()) as connection:
+            connection.execute("BEGIN")
+            yield connection
 
     def kinds(self, table: str) -> dict[str, str]:
         """Return the declared type of each column, in order: ``{"frame": "INTEGER", …}``."""

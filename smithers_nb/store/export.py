@@ -1,0 +1,96 @@
+"""``export``: an execution as lines of JSON, for other programs."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ..errors import StoreError
+from .reader import Reader
+
+FORMAT = 1
+"""Of the lines; the first one says it."""
+
+_OF_TASK = "(SELECT mounted_at_frame FROM tasks t WHERE t.execution_id = x.execution_id AND t.task_id = x.task_id)"
+_TABLES = (
+    # (table, its frame, its order within a frame): in a frame the tables follow each other as here.
+    ("frames", "frame", "frame"),
+    ("nodes", "from_frame", "position, node_id"),
+    ("reads", "from_frame", "component, key"),
+    ("tasks", "mounted_at_frame", "rowid"),
+    ("model_calls", _OF_TASK, "id"),
+    ("tool_calls", _OF_TASK, "id"),
+    ("stream_events", _OF_TASK, "id"),
+    ("approvals", _OF_TASK, "asked_at, approval_id"),
+    ("handlers", "frame", "rowid"),
+    ("effects", "frame", "rowid"),
+    ("transitions", "frame", "seq"),
+    ("state", "from_frame", "key"),
+    ("artifacts", "frame", "created_at, artifact_id"),
+    ("events", "frame", "id"),
+)
+
+
+def export(reader: Reader, execution_id: str, path: str | os.PathLike[str]) -> Path:
+    """Write an execution to a file: one JSON object a line, the first one tells the format and the execution.
+
+    Raises:
+        ValueError: if the file's name does not end in ``.ndjson``.
+        StoreError: if it can't be written.
+    """
+    target = Path(path)
+    if target.suffix != ".ndjson":
+        raise ValueError(f"export writes lines of JSON: name a file that ends in .ndjson, not {target.name!r}.")
+    head = {"format": "smithers_nb", "version": FORMAT, "execution": reader.execution(execution_id)}
+    try:
+        # Beside the target, and put in its place when it is whole: nobody ever reads half of one.
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=target.parent, suffix=".part", delete=False
+        ) as file:
+            try:
+                file.write(_line(head))
+                with reader.moment() as db:
+                    for _, _, row in heapq.merge(*(_rows(db, n, execution_id) for n in range(len(_TABLES)))):
+                        file.write(_line(row))
+                file.close()
+                os.replace(file.name, target)
+            except BaseException:
+                with suppress(FileNotFoundError):
+                    os.unlink(file.name)
+                raise
+    except OSError as error:
+        raise StoreError(
+            f"{target} can't be written: {error.strerror}. Check the folder and its permissions."
+        ) from error
+    return target
+
+
+def _rows(
+    db: sqlite3.Connection, place: int, execution_id: str
+) -> Iterator[tuple[int, tuple[int, int], dict[str, Any]]]:
+    """Yield (frame, order, row) of one table, a few rows at a time in memory."""
+    table, frame, order = _TABLES[place]
+    kinds = {row[1]: row[2] for row in db.execute(f"PRAGMA table_info({table})")}
+    columns = [name for name in kinds if name != "execution_id"]
+    names = ", ".join(f'x."{name}"' for name in columns)
+    found = db.execute(
+        f"SELECT {frame}, {names} FROM {table} x WHERE execution_id = ? ORDER BY 1, {order}", (execution_id,)
+    )
+    for number, (at, *values) in enumerate(found):
+        row = {
+            name: json.loads(value) if kinds[name] == "JSON TEXT" and value is not None else value
+            for name, value in zip(columns, values, strict=True)
+        }
+        yield at or 0, (place, number), {"table": table, **row}
+
+
+def _line(row: dict[str, Any]) -> str:
+    # In ASCII: some readers take U+2028 for the end of a line.
+    return json.dumps(row) + "\n"
