@@ -24,6 +24,30 @@ class Hello(_Message):
     protocol: int
 
 
+class Get(_Message):
+    """Asks for a pane, at the cursor."""
+
+    type: Literal["get"]
+    id: str
+    pane: PaneName
+    at: int | None = None
+    """A recorded frame; None is live."""
+    phase: Literal["SNAPSHOT", "RENDER", "RECONCILE", "COMMIT", "EXECUTE", "EFFECTS", "FLUSH"] | None = None
+    """The phase after which a recorded frame is shown; None is its rest."""
+    base: int | None = None
+    """The frame to compare with; None is the one before, 0 is none."""
+    of: str | None = None
+    """What it is about: a node, a task, a key, a value's ref, the text to search for."""
+    known: int | None = None
+    """The version of the plan that the browser has."""
+    since: int = Field(default=1, ge=1)
+    limit: int = Field(default=500, ge=1, le=100_000)
+    before: tuple[int, int] | None = None
+    direction: Literal["back", "forward"] = "back"
+    full: bool = False
+    """The XML uncut, for copying."""
+
+
 class _Command(_Message):
     type: Literal["command"]
     id: str
@@ -33,6 +57,8 @@ class Move(_Command):
     """Steps, runs, pauses or stops."""
 
     name: MoveName
+    ask: tuple[Get, ...] = Field(default=(), max_length=8)
+    """What is asked of the place that it leads to: answered with its end, which saves a round trip."""
 
 
 class EditPending(_Command):
@@ -104,30 +130,6 @@ class BreakChange(_Command):
     once: bool | None = None
     log_only: bool | None = None
     when: str | None = None
-
-
-class Get(_Message):
-    """Asks for a pane, at the cursor."""
-
-    type: Literal["get"]
-    id: str
-    pane: PaneName
-    at: int | None = None
-    """A recorded frame; None is live."""
-    phase: Literal["SNAPSHOT", "RENDER", "RECONCILE", "COMMIT", "EXECUTE", "EFFECTS", "FLUSH"] | None = None
-    """The phase after which a recorded frame is shown; None is its rest."""
-    base: int | None = None
-    """The frame to compare with; None is the one before, 0 is none."""
-    of: str | None = None
-    """What it is about: a node, a task, a key, a value's ref, the text to search for."""
-    known: int | None = None
-    """The version of the plan that the browser has."""
-    since: int = Field(default=1, ge=1)
-    limit: int = Field(default=500, ge=1, le=100_000)
-    before: tuple[int, int] | None = None
-    direction: Literal["back", "forward"] = "back"
-    full: bool = False
-    """The XML uncut, for copying."""
 
 
 Steering = EditPending | DropPending | Steer | Answer | BreakAdd | BreakCheck | BreakRemove | BreakChange

@@ -172,6 +172,8 @@ class Stepper(anywidget.AnyWidget):
 
     def _done(self, message: m.Move | m.Steering, error: str | None, result: str | None = None) -> None:
         self._push()
+        for get in message.ask if isinstance(message, m.Move) else ():
+            self.send(self._reply(get))
         ok = error is None
         self.send({"type": "done", "id": message.id, "name": message.name, "ok": ok, "error": error, "result": result})
 

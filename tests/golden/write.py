@@ -112,6 +112,12 @@ def messages() -> dict[str, Any]:
             "messages": [
                 {"type": "hello", "protocol": p.PROTOCOL},
                 *({"type": "command", "id": "c1", "name": name} for name in get_args(m.MoveName)),
+                {
+                    "type": "command",
+                    "id": "c1",
+                    "name": "step_frame",
+                    "ask": [{"type": "get", "id": "r0", "pane": "plan", "known": 4}],
+                },
                 {"type": "command", "id": "c2", "name": "edit_pending", "write": "4w2", "value": '"other"'},
                 {"type": "command", "id": "c2", "name": "drop_pending", "write": "4w2"},
                 {"type": "command", "id": "c2", "name": "cancel", "node": "notes"},

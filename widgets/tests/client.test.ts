@@ -418,6 +418,48 @@ describe("the plan", () => {
   });
 });
 
+describe("what a step leads to", () => {
+  const ahead = (kernel: FakeKernel) => {
+    const [command] = kernel.commands;
+    return command !== undefined && "ask" in command ? (command.ask ?? []) : [];
+  };
+
+  it("is asked for with it, and not again when the step has ended", () => {
+    const { kernel, client } = started();
+    watch(client, ["plan", "tasks"]);
+    kernel.replyToAll();
+    client.order({ name: "step_frame" });
+    expect(ahead(kernel).map(({ pane, known }) => [pane, known])).toEqual([["plan", 1]]);
+    kernel.push({ busy: "step_frame" });
+    kernel.replyToAll();
+    const before = kernel.asked("plan").length;
+    kernel.push({ busy: null, frame: 5 });
+    for (const get of ahead(kernel)) kernel.reply(get, { data: { ...panes().plan, total: 99 } });
+    kernel.done(kernel.commands[0]);
+    expect(kernel.asked("plan")).toHaveLength(before);
+    expect(client.state.panes.plan).toMatchObject({ version: "3", data: { total: 99 } });
+  });
+
+  it("is asked for anew when the answer did not come", () => {
+    const { kernel, client } = started();
+    watch(client, ["plan"]);
+    kernel.replyToAll();
+    client.order({ name: "step_frame" });
+    kernel.push({ frame: 5 });
+    expect(kernel.asked("plan")).toHaveLength(1);
+    kernel.done(kernel.commands[0]);
+    expect(kernel.asked("plan")).toHaveLength(2);
+  });
+
+  it("is not asked for with a step through the records", () => {
+    const { kernel, client } = started();
+    watch(client, ["plan"]);
+    client.goTo(2);
+    client.order({ name: "step_frame" });
+    expect(ahead(kernel)).toEqual([]);
+  });
+});
+
 describe("versions", () => {
   it("save a request for a pane that has not changed", () => {
     const { kernel, client } = started();

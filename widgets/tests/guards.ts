@@ -525,6 +525,22 @@ export const replyGuard = by(
   Object.fromEntries(PANES.map((pane) => [pane, replyOf(pane)])),
 );
 
+const getGuard = object<P.Get>({
+  type: oneOf("get"),
+  id: text,
+  pane: oneOf(...PANES),
+  at: optional(nullable(whole)),
+  phase: optional(nullable(text)),
+  base: optional(nullable(whole)),
+  of: optional(nullable(text)),
+  known: optional(nullable(whole)),
+  since: optional(whole),
+  limit: optional(whole),
+  before: optional(nullable(span)),
+  direction: optional(oneOf("back", "forward")),
+  full: optional(flag),
+});
+
 const order = (name: string, fields: Readonly<Record<string, Guard<unknown>>> = {}) =>
   object<Record<string, unknown>>({
     type: oneOf("command"),
@@ -537,7 +553,7 @@ const commandGuard = by("name", {
   ...Object.fromEntries(
     ["step_phase", "step_frame", "until_idle", "continue", "pause", "stop"].map((name) => [
       name,
-      order(name),
+      order(name, { ask: optional(list(getGuard)) }),
     ]),
   ),
   edit_pending: order("edit_pending", { write: text, value: text }),
@@ -569,21 +585,7 @@ const commandGuard = by("name", {
 export const outgoingGuard = by("type", {
   hello: object<P.Hello>({ type: oneOf("hello"), protocol: whole }),
   command: commandGuard,
-  get: object<P.Get>({
-    type: oneOf("get"),
-    id: text,
-    pane: oneOf(...PANES),
-    at: optional(nullable(whole)),
-    phase: optional(nullable(text)),
-    base: optional(nullable(whole)),
-    of: optional(nullable(text)),
-    known: optional(nullable(whole)),
-    since: optional(whole),
-    limit: optional(whole),
-    before: optional(nullable(span)),
-    direction: optional(oneOf("back", "forward")),
-    full: optional(flag),
-  }),
+  get: getGuard,
 });
 
 const answerGuard = by("type", {

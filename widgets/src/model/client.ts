@@ -21,7 +21,9 @@ import {
 } from "./panes";
 import {
   type Ack,
+  type Command,
   type Done,
+  type Get,
   type Incoming,
   type Order,
   type Outgoing,
@@ -42,6 +44,13 @@ export const ACK_MS = 1500;
 export const SILENCE_MS = 5000;
 /** After a drag the details are fetched when the cursor has stood still for this long. */
 export const SETTLE_MS = 120;
+
+const STEPS: readonly string[] = ["step_phase", "step_frame"];
+/** What is asked for together with a step. */
+const AHEAD: readonly Pane[] = ["plan", "xml", "pending", "state"];
+
+/** The version of an answer that was read with the summary of that number. */
+const asOf = (seq: number): string => `@${seq}`;
 
 /** What the client uses of an anywidget model. */
 export interface Channel {
@@ -86,6 +95,8 @@ interface Request {
   readonly rows: readonly PlanNode[];
   /** Of a request that is for one caller, not for the pane. */
   readonly settle?: (reply: Reply) => void;
+  /** Sent with a command, and answered with its end. */
+  readonly ahead?: boolean;
 }
 
 interface Sent {
@@ -120,6 +131,8 @@ export class Client {
   private readonly requests = new Map<string, Request>();
   private readonly inFlight = new Map<Pane, string>();
   private readonly commands = new Map<string, Sent>();
+  /** The panes whose answer comes with the end of a step. */
+  private readonly ahead = new Set<Pane>();
   private readonly cache = new Cache();
   private watched: readonly Watched[] = [];
   private limit = FIRST_NODES;
@@ -256,7 +269,13 @@ export class Client {
       note: null,
     });
     setTimeout(() => this.lateIfUnheard(key, id), ACK_MS);
-    const message: Outgoing = { type: "command", id, ...order };
+    const asked = STEPS.includes(order.name) ? this.askAhead() : [];
+    const message = {
+      type: "command",
+      id,
+      ...order,
+      ...(asked.length > 0 && { ask: asked }),
+    } as Command;
     this.post(message);
     this.listen();
     return new Promise((settle) =>
@@ -334,12 +353,14 @@ export class Client {
     if (sent === undefined) return;
     const words = ok ? error : (error ?? `${labelOf(sent.name)} failed.`);
     this.end(id, { ok, error: words, result });
+    this.refresh();
   }
 
   private onReply(reply: Reply): void {
     const request = this.requests.get(reply.id);
     if (request === undefined) return;
     this.requests.delete(reply.id);
+    if (request.ahead) this.ahead.delete(reply.pane);
     if (request.settle) {
       request.settle(reply);
       return;
@@ -357,7 +378,9 @@ export class Client {
   }
 
   /** Puts a reply into its pane, unless another question was asked since; recorded ones are kept. */
-  private take(reply: Reply, { question, version, rows, want }: Request): void {
+  private take(reply: Reply, request: Request): void {
+    const { question, rows, want } = request;
+    const version = request.ahead ? asOf(reply.seq) : request.version;
     const { alerts, panes } = this.state;
     const loading = this.inFlight.has(reply.pane);
     const last = panes[reply.pane];
@@ -425,7 +448,13 @@ export class Client {
     const want = this.wanted(watched);
     const question = questionOf(want);
     const version = versionOf(want, summary);
+    // Its answer comes with the end of the step, which has come.
+    if (this.ahead.has(pane) && summary.busy === null) return;
     const slot = this.state.panes[pane] as Slot<unknown> | undefined;
+    if (slot?.question === question && slot.version === asOf(summary.seq)) {
+      this.setPane(pane, { ...slot, version });
+      return;
+    }
     if (slot?.question === question && slot.version === version) {
       if (slot.loading && !this.inFlight.has(pane)) this.setPane(pane, { ...slot, loading: false });
       return;
@@ -453,6 +482,26 @@ export class Client {
     const want: Want = { pane: "timeline", since: joinFrom(this.state.track) };
     const version = String(versions.timeline);
     this.inFlight.set("timeline", this.request(want, { version }));
+  }
+
+  /** The requests for what is looked at, to be sent with a step. */
+  private askAhead(): Get[] {
+    if (this.state.settled.at !== null) return [];
+    const watched = this.watched.filter(({ pane }) => AHEAD.includes(pane));
+    return watched.map((one) => {
+      const want = this.wanted(one);
+      const id = this.nextId();
+      const held = one.pane === "plan" ? this.state.panes.plan?.data : null;
+      const question = questionOf(want);
+      this.requests.set(id, { want, question, version: "", rows: held?.nodes ?? [], ahead: true });
+      this.ahead.add(one.pane);
+      return { type: "get", id, ...want, ...(held && { known: held.version }) };
+    });
+  }
+
+  private dropAhead(): void {
+    this.ahead.clear();
+    for (const [id, { ahead }] of this.requests) if (ahead) this.requests.delete(id);
   }
 
   private request(
@@ -507,6 +556,7 @@ export class Client {
     this.recovering = false;
     for (const id of this.inFlight.values()) this.requests.delete(id);
     this.inFlight.clear();
+    this.dropAhead();
     const kept = Object.entries(this.state.underway).filter(([, command]) => !command.acked);
     this.update({ underway: Object.fromEntries(kept) });
   }
@@ -520,6 +570,7 @@ export class Client {
     const sent = this.commands.get(id);
     if (sent === undefined) return;
     this.commands.delete(id);
+    if (STEPS.includes(sent.name)) this.dropAhead();
     const { [sent.key]: ended, ...others } = this.state.underway;
     const underway = ended?.id === id ? others : this.state.underway;
     const { alerts } = this.state;

@@ -199,7 +199,11 @@ export interface NewBreakpoint {
 
 /** What can be asked of the kernel, by name. */
 export type Order =
-  | { readonly name: MoveName | "pause" | "stop" }
+  | {
+      readonly name: MoveName | "pause" | "stop";
+      /** What is asked of the place that it leads to: answered with its end, which saves a round trip. */
+      readonly ask?: readonly Get[];
+    }
   | { readonly name: "edit_pending"; readonly write: string; readonly value: string }
   | { readonly name: "drop_pending"; readonly write: string }
   | { readonly name: "cancel" | "retry"; readonly node: string }
