@@ -272,7 +272,7 @@ class Talk:
 
     def piece(self, kind: str, payload: object) -> None:
         """Something was streamed."""
-        self.ledger.piece(self.turn, kind, json.dumps(payload, ensure_ascii=False, default=str))
+        self.ledger.piece(self.turn, self.attempt, kind, json.dumps(payload, ensure_ascii=False, default=str))
 
 
 def window(provider: str, model: str) -> str | None:

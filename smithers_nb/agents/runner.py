@@ -216,7 +216,7 @@ class Ledger(Protocol):
     async def tool(self, call: ToolCall) -> None:
         """Record that a tool starts, or how it ended."""
 
-    def piece(self, turn: int, kind: str, payload: str) -> None:
+    def piece(self, turn: int, attempt: int, kind: str, payload: str) -> None:
         """Record a streamed piece (token, thinking, tool_start, tool_end; ``payload`` is JSON) with the next batch."""
 
     def turn(self, window: str | None) -> AbstractAsyncContextManager[None]:

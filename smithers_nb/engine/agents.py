@@ -185,6 +185,8 @@ class TaskLedger:
     def __init__(self, live: Live, entry: TaskEntry) -> None:
         self._live = live
         self._entry = entry
+        self._started = entry.attempt
+        """How often the task had been started by then: after a restart the runner counts from 1."""
         live.budget.begin()
 
     async def asked(self, request: Request) -> None:
@@ -203,9 +205,9 @@ class TaskLedger:
             self._live.budget.spent.tool_calls += 1
         await self._record(calls.ToolRow(task_id=self._entry.task_id, **_fields(call)), late=call.status != "running")
 
-    def piece(self, turn: int, kind: str, payload: str) -> None:
+    def piece(self, turn: int, attempt: int, kind: str, payload: str) -> None:
         """Record a streamed piece."""
-        self._live.stream.add(self._entry.task_id, turn, kind, payload)
+        self._live.stream.add(self._entry.task_id, turn, self._started + attempt - 1, kind, payload)
 
     def turn(self, window: str | None) -> AbstractAsyncContextManager[None]:
         """Wait until the provider may be asked."""

@@ -34,9 +34,9 @@ class Stream:
         self.tails: dict[str, str] = {}
         """The last text of each agent, by task id; it goes when its task is dealt with."""
 
-    def add(self, task_id: str, turn: int, kind: str, payload: str) -> None:
+    def add(self, task_id: str, turn: int, attempt: int, kind: str, payload: str) -> None:
         """Keep a piece; on the engine's loop."""
-        self._waiting.append(calls.Piece(task_id, turn, kind, payload, time()))
+        self._waiting.append(calls.Piece(task_id, turn, attempt, kind, payload, time()))
         if kind in ("token", "thinking"):
             self.tails[task_id] = (self.tails.get(task_id, "") + json.loads(payload))[-TAIL:]
         if len(self._waiting) >= BATCH:

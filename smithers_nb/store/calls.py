@@ -64,6 +64,8 @@ class Piece:
 
     task_id: str
     turn: int
+    attempt: int
+    """Of the task: what an attempt that failed had streamed is told from what the next one streams."""
     kind: str
     payload: str
     """As JSON."""
@@ -161,8 +163,9 @@ def interrupt_tool_calls(db: sqlite3.Connection, execution_id: str, task_id: str
 def add_pieces(db: sqlite3.Connection, execution_id: str, pieces: Iterable[Piece]) -> None:
     """Record streamed pieces in their order."""
     db.executemany(
-        "INSERT INTO stream_events (execution_id, task_id, turn, kind, payload, created_at) VALUES (?, ?, ?, ?, ?, ?)",
-        [(execution_id, one.task_id, one.turn, one.kind, one.payload, at_time(one.at)) for one in pieces],
+        "INSERT INTO stream_events (execution_id, task_id, turn, attempt, kind, payload, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [(execution_id, one.task_id, one.turn, one.attempt, one.kind, one.payload, at_time(one.at)) for one in pieces],
     )
 
 

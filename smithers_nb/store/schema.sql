@@ -230,6 +230,7 @@ CREATE TABLE stream_events (
   execution_id TEXT NOT NULL,
   task_id TEXT NOT NULL,
   turn INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
   kind TEXT NOT NULL,
   payload JSON TEXT NOT NULL,
   created_at TIME TEXT NOT NULL,

@@ -170,3 +170,12 @@ def test_an_agent_of_ones_own_asks_the_same_way(provider: Any, run_of: Any) -> N
     assert [result.output for result in results] == ["tea is 3"]
     assert list(ex.df.tool_calls.output) == [3]
     assert len(server.requests) == len(ex.df.model_calls) == 2
+
+
+def test_what_an_attempt_that_failed_has_streamed_is_told_from_the_next_one(provider: Any, ask: Any) -> None:
+    server = provider(say("abc", "def", "ghi", cut_after=4), say("hel", "lo"))
+    ex, result = ask(server)
+    assert result.output == "hello"
+    events = ex.df.stream_events
+    said = {attempt: "".join(map(text, found.payload)) for attempt, found in events.groupby("attempt")}
+    assert said == {1: "abc", 2: "hello"}
