@@ -146,6 +146,7 @@ def test_keys_step_and_reach_neither_lab_nor_the_cell(lab):
     stepper.button("Step frame").focus()
     notebook.page.keyboard.press("n")
     stepper.wait(frame=1, phase="EFFECTS")
+    expect(stepper.button("Step phase")).not_to_have_attribute("aria-disabled", "true")  # The command is over.
     notebook.page.keyboard.press("s")
     stepper.wait(phase="FLUSH")
     notebook.page.keyboard.press("d")
