@@ -20,6 +20,7 @@ print(json.dumps({
     "nodes": sorted(report.df.nodes["node_id"].unique().tolist()),
 }))"""
 
+
 def looked(lab: Lab, cell: int) -> dict:
     lab.run_cell(cell)
     return json.loads(lab.text(cell))

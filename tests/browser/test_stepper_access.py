@@ -10,7 +10,19 @@ from playwright.sync_api import Page, expect
 from tests.browser.lab import Lab
 from tests.browser.stepping import HOSTILE, REPORT, Stepper
 
-TABS = ("Tree", "XML", "Node", "State", "Task", "Pending writes", "Handlers", "Tasks", "Breakpoints", "Output", "Problems")
+TABS = (
+    "Tree",
+    "XML",
+    "Node",
+    "State",
+    "Task",
+    "Pending writes",
+    "Handlers",
+    "Tasks",
+    "Breakpoints",
+    "Output",
+    "Problems",
+)
 
 # Every text on the page against what is behind it, as WCAG computes it; returns what is below 4.5.
 CONTRAST = """root => {
@@ -84,7 +96,10 @@ def test_every_pane_has_contrast_and_every_width_its_layout(theme):
         notebook.page.set_viewport_size({"width": 1280, "height": 900})
         page = notebook.page
         page.emulate_media(reduced_motion="reduce")
-        assert page.evaluate("e => getComputedStyle(e).transitionDuration", stepper.button("Stop").element_handle()) == "0s"
+        assert (
+            page.evaluate("e => getComputedStyle(e).transitionDuration", stepper.button("Stop").element_handle())
+            == "0s"
+        )
         page.wait_for_timeout(200)
         assert stepper.region.evaluate(CONTRAST) == []  # In the records, too.
         notebook.shot(f"{theme.split()[-1].lower()}-recorded.png")

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from tests.browser.stepping import REPORT, Stepper
 
+
 def test_breakpoints_are_set_by_a_click_on_what_they_are_about_and_a_hit_explains_itself(lab):
     notebook = lab(["%load_ext smithers_nb", REPORT, "report.breakpoints"])
     for cell in (0, 1):

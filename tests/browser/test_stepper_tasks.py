@@ -147,4 +147,6 @@ def test_views_of_one_execution_agree_also_in_a_side_tab(lab):
     for index in range(3):
         expect(views.nth(index)).to_have_attribute("data-frame", "1", timeout=10_000)
         expect(views.nth(index).get_by_role("tree", name="Plan")).to_contain_text('name="0"')
-    notebook.page.evaluate("() => { for (const one of [...window.jupyterapp.shell.widgets('main')]) if (!one.context) one.dispose(); }")
+    notebook.page.evaluate(
+        "() => { for (const one of [...window.jupyterapp.shell.widgets('main')]) if (!one.context) one.dispose(); }"
+    )
