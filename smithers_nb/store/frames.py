@@ -125,7 +125,7 @@ class DataFrames:
 
     @property
     def stream_events(self) -> pd.DataFrame:
-        """One row per streamed piece: task_id, turn, attempt, kind (token, thinking, tool_start, tool_end), payload …"""
+        """A row per streamed piece: task_id, turn, attempt, kind (token, thinking, tool_start, tool_end), payload …"""
         return self._table("stream_events")
 
     @property
