@@ -31,6 +31,8 @@ REST = Phase.EFFECTS
 """A step ends after this phase: the frame's writes are pending, and FLUSH is the first thing the next step does."""
 
 HEARTBEAT_S = 10.0
+REMEMBERED = 256
+"""So many states back a plan that comes again is noticed: a long run must not keep all of its plans."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +297,8 @@ class Loop:
             self._seen.clear()
             return False
         trees = self._seen.setdefault(live.value_signature, [])
+        if len(self._seen) > REMEMBERED:
+            del self._seen[next(iter(self._seen))]
         again = sum(1 for tree in trees if not diff(tree, live.tree))
         trees.append(live.tree)
         # Effects that come round are named by their own guard, which looks at more runs.
