@@ -43,6 +43,7 @@ from .tasks import TaskEntry, Tasks
 logger = logging.getLogger(__name__)
 
 MAX_AGENTS = 32
+"""So many agents of an execution run at a time, unless it is told otherwise."""
 FAILED = 20
 """How many errors that kept a frame from being made are remembered."""
 

@@ -17,7 +17,6 @@ from ..nodes.tree import Tree
 from ..records import Event, Phase, Problem, Status
 from ..store import writer
 from ..store.breakpoints import Hit
-from ..store.connection import uncancelled
 from ..values import Stored, encode
 from .draft import Draft
 from .live import Live
@@ -228,7 +227,7 @@ class Loop:
         while live.inbox or live.ending or not live.causes:
             if live.inbox or live.ending:
                 between = Draft(live.execution_id, live.frame, ())
-                await uncancelled(flush_between(live, between))
+                await flush_between(live, between)
                 if live.breakpoints and (hit := await live.breakpoints.look(between)):
                     self.hit, self.over = hit, False
                     self._look("running")
@@ -315,9 +314,7 @@ class Loop:
             self.status, self.reason = "finished", node.message
         else:
             self.status, self.reason = "stopped", getattr(node, "reason", "")
-        await uncancelled(
-            live.database.transaction(writer.set_result, live.execution_id, self.status, self.reason, self.result)
-        )
+        await live.database.transaction(writer.set_result, live.execution_id, self.status, self.reason, self.result)
         live.observers.notify()
 
     async def _over(self) -> None:
@@ -344,7 +341,7 @@ class Loop:
         if self._recorded == (status, reason):
             return
         live = self.live
-        await uncancelled(live.database.transaction(writer.set_status, live.execution_id, status, reason))
+        await live.database.transaction(writer.set_status, live.execution_id, status, reason)
         self._recorded = (status, reason)
         live.observers.notify()
 

@@ -21,7 +21,7 @@ from ..errors import (
     clean,
     traceback_of,
 )
-from ..nodes.runnable import AGENTS, Approval, Smithers, Task
+from ..nodes.runnable import AGENT_TYPES, Approval, Smithers, Task
 from ..nodes.tree import TreeNode
 from ..records import HandlerCall, TaskResult, TaskStatus
 from ..store import calls, writer
@@ -93,7 +93,8 @@ class TaskEntry:
 
     @property
     def is_agent(self) -> bool:
-        return isinstance(self.node.node, AGENTS)
+        # By its type: a plan that was read back has no nodes of the user's until the first frame.
+        return self.node.type in AGENT_TYPES
 
     @property
     def event(self) -> str | None:

@@ -79,7 +79,9 @@ class Agent(NodeBase):
 
 
 AGENTS = (Claude, Agent)
-"""The nodes that a runner runs."""
+"""The nodes that a runner runs …"""
+AGENT_TYPES = frozenset(node.model_fields["type"].default for node in AGENTS)
+"""… and their types."""
 
 
 class Task(NodeBase):

@@ -209,7 +209,7 @@ def check_owner(db: sqlite3.Connection, execution_id: str, lease: Lease) -> None
     )
 
 
-def renew_lease(db: sqlite3.Connection, execution_id: str, lease: Lease) -> None:
+def renew_lease(db: sqlite3.Connection, execution_id: str) -> None:
     """Extend our lease, which ``check_owner`` has found to be ours."""
     db.execute(
         "UPDATE executions SET lease_expires_at = ?, updated_at = ? WHERE execution_id = ?",
@@ -219,7 +219,7 @@ def renew_lease(db: sqlite3.Connection, execution_id: str, lease: Lease) -> None
 
 def heartbeat(db: sqlite3.Connection, execution_id: str, lease: Lease) -> None:
     """Extend our lease, and those of the tasks that we are running."""
-    renew_lease(db, execution_id, lease)
+    renew_lease(db, execution_id)
     db.execute(
         "UPDATE tasks SET lease_expires_at = ? WHERE execution_id = ? AND lease_owner = ?",
         (expiry(), execution_id, lease.owner),
@@ -286,13 +286,12 @@ def _many(db: sqlite3.Connection, sql: str, rows: Sequence[tuple[object, ...]]) 
 def commit_frame(
     db: sqlite3.Connection,
     execution_id: str,
-    lease: Lease,
     commit: FrameCommit,
     ms: Mapping[Phase, float],
     started: float,
 ) -> None:
     """COMMIT: the frame's row, the node versions that begin and end with it, the tasks to start."""
-    renew_lease(db, execution_id, lease)
+    renew_lease(db, execution_id)
     frame = commit.frame
     _many(
         db,

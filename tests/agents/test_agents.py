@@ -618,3 +618,16 @@ def test_what_cannot_run_is_said_when_it_mounts(app: Any, words: str, run_of: An
     assert [problem.kind for problem in frame.problems] == [AgentConfigError.__name__]
     assert words in frame.problems[0].message
     assert ex.run_sync().status == "failed"
+
+
+def test_no_more_agents_than_may_run_at_once_after_a_restart_too(run_of: Any, resumed: Any) -> None:
+
+    nodes = [Claude(id=f"c{n}", model=scripted("done", delay_s=0.3))["x"] for n in range(5)]
+    ex = run_of(nodes, max_agents=1)
+    ex.step_sync()
+    ex.close()
+    again = resumed(nodes, max_agents=2)
+    while again.step_phase_sync().phase != "EXECUTE":
+        pass
+    assert sorted(again.tasks.values()) == ["pending"] * 3 + ["running"] * 2
+    assert again.run_sync().status == "finished"

@@ -26,7 +26,6 @@ async def commit(live: Live, draft: Draft) -> None:
     await live.database.transaction(
         writer.commit_frame,
         live.execution_id,
-        live.lease,
         writer.FrameCommit(
             frame=draft.number,
             reason=draft.reason,
