@@ -469,6 +469,26 @@ describe("what a step leads to", () => {
     expect(seen).toHaveLength(drawn);
   });
 
+  it("may overtake the trait: what comes after it is no gap, and nothing goes back", () => {
+    const { kernel, client } = started();
+    const overtaken = summary({ seq: 2 });
+    kernel.summary = overtaken; // Made, and not heard of yet.
+    client.goTo(2);
+    client.order({ name: "stop" });
+    const hellos = kernel.hellos;
+    kernel.end(kernel.commands[0], { frame: 6 }, []);
+    const newest = kernel.summary;
+    kernel.summary = overtaken;
+    kernel.repeat();
+    expect(client.state.summary?.frame).toBe(6);
+    kernel.summary = newest;
+    kernel.repeat();
+    expect(client.state).toMatchObject({ cursor: { at: 2 }, summary: { frame: 6 } });
+    kernel.push({ frame: 7 });
+    expect(client.state.summary?.frame).toBe(7);
+    expect(kernel.hellos).toBe(hellos);
+  });
+
   it("is asked for anew when there were too many summaries for one more", () => {
     const { kernel, client } = started();
     watch(client, ["plan"]);

@@ -100,6 +100,8 @@ export class Client {
   private watched: readonly Watched[] = [];
   private limit = FIRST_NODES;
   private trackVersion = -1;
+  /** The number of the newest summary that came as the trait. */
+  private traitSeq: number | null = null;
   private recovering = false;
   private silence: ReturnType<typeof setTimeout> | undefined;
   private settling: ReturnType<typeof setTimeout> | undefined;
@@ -252,14 +254,20 @@ export class Client {
 
   private readonly onSummary = (): void => {
     const next = this.channel.get("summary") as Summary | null | undefined;
-    if (next?.protocol !== undefined) this.adopt(next);
+    if (next?.protocol === undefined) return;
+    const before = this.traitSeq;
+    this.traitSeq = next.seq;
+    const last = this.state.summary;
+    this.heard();
+    if (last === null || before === null) this.adopt(next);
+    else if (next.seq < before || next.seq > before + 1) this.resync(next, next.seq < before);
+    // It may have come with the end of a command before: those overtake the trait.
+    else if (next.seq > last.seq) this.adopt(next);
+    this.refresh();
   };
 
   private adopt(next: Summary): void {
     const last = this.state.summary;
-    this.heard();
-    // It came with the end of a command before.
-    if (last?.seq === next.seq && last.execution_id === next.execution_id) return;
     this.update({
       summary: next,
       connected: true,
@@ -267,9 +275,7 @@ export class Client {
       note: this.state.cursor.at === null && last?.frame !== next.frame ? null : this.state.note,
       bookmarks: BOOKMARKS.get(next.execution_id) ?? this.state.bookmarks,
     });
-    if (last !== null && (next.seq > last.seq + 1 || next.seq < last.seq)) this.resync(next, last);
-    else if (this.recovering) this.forget();
-    this.refresh();
+    if (this.recovering) this.forget();
   }
 
   private alertsOf(last: Summary | null, next: Summary): readonly Alert[] {
@@ -282,8 +288,8 @@ export class Client {
   }
 
   /** Messages were lost, or the kernel began anew: nothing that is owed can be counted on. */
-  private resync(next: Summary, last: Summary): void {
-    const anew = next.seq < last.seq || next.execution_id !== last.execution_id;
+  private resync(next: Summary, anew: boolean): void {
+    this.adopt(next);
     if (anew) this.cache.clear();
     this.trackVersion = -1;
     const stale = Object.entries(this.state.panes).map(([pane, slot]) => [
@@ -316,9 +322,8 @@ export class Client {
   private onDone({ id, name, ok, error, result, summary, replies }: Done): void {
     if (summary !== null) {
       for (const reply of replies) this.onReply(reply, summary);
-      this.adopt(summary);
+      if (summary.seq > (this.state.summary?.seq ?? -1)) this.adopt(summary);
     }
-    if (!this.orders.has(id)) return;
     this.end(id, { ok, error: ok ? error : (error ?? `${labelOf(name)} failed.`), result });
     this.refresh();
   }

@@ -40,10 +40,6 @@ export class Orders {
     this.underway = { ...this.underway, [sent.key]: { id, late: false } };
   }
 
-  has(id: string): boolean {
-    return this.sent.has(id);
-  }
-
   /** Whether that is news to the page: one that was late is not any more. */
   ack(id: string): boolean {
     const key = this.sent.get(id)?.key;
