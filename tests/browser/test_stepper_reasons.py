@@ -37,15 +37,12 @@ CELL = """%%smithers {name} --quiet
 @component
 def App(ctx):
     return {app}
-{name} = Execution(App, name="{name}", {options})
-if "{name}" == "breakpoint":
-    {name}.breakpoints.add(node="a")
-Stepper({name})"""
+{name} = Execution(App, name="{name}", {options})"""
 
 
 def test_until_idle_says_why_it_stopped(lab):
-    cells = [CELL.format(name=name, app=app, options=options) for name, (app, options, _, _) in ENDS.items()]
-    notebook = lab([SETUP, *cells])
+    apps = [CELL.format(name=name, app=app, options=options) for name, (app, options, _, _) in ENDS.items()]
+    notebook = lab([SETUP, *apps, "breakpoint.breakpoints.add(node='a')", *(f"Stepper({name})" for name in ENDS)])
     notebook.run_all()
     for name, (_, _, status, words) in ENDS.items():
         stepper = Stepper(notebook.page, name)
@@ -123,9 +120,9 @@ def test_a_result_that_comes_too_late_is_told_as_stale_and_changes_nothing(lab):
 TWINS = """%%smithers {name}
 @component
 def App(ctx):
-    ctx.state.init("n", 0)
-    return <Task key={{str(ctx.state.get("n"))}} run={{lambda: 1}} on_finished={{
-        lambda r: ctx.state.update("n", lambda n: n + 1)}}/> if ctx.state.get("n", 0) < 3 else None"""
+    n = ctx.state.get("n") or 0
+    ctx.use_effect("tick", [n], lambda: ctx.state.set("n", n + 1) if n < 3 else None)
+    return <Step name={{str(n)}}/>"""
 
 COMPARE = """import json
 def seen(ex):

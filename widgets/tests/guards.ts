@@ -586,6 +586,7 @@ export const outgoingGuard = by("type", {
   hello: object<P.Hello>({ type: oneOf("hello"), protocol: whole }),
   command: commandGuard,
   get: getGuard,
+  look: object<P.Look>({ type: oneOf("look"), gets: list(getGuard) }),
 });
 
 const answerGuard = by("type", {
@@ -600,6 +601,7 @@ const answerGuard = by("type", {
     summary: nullable(summaryGuard),
     replies: list(replyGuard),
   }),
+  replies: object<P.Replies>({ type: oneOf("replies"), replies: list(replyGuard) }),
 });
 
 /** What the Python tests write. */
@@ -608,7 +610,7 @@ export interface Golden {
   /** A summary of one that stands at a breakpoint. */
   readonly hit: P.Summary;
   readonly replies: readonly P.Reply[];
-  readonly answers: readonly (P.Ack | P.Done)[];
+  readonly answers: readonly (P.Ack | P.Done | P.Replies)[];
   readonly messages: readonly P.Outgoing[];
 }
 
