@@ -145,11 +145,8 @@ def test_hostile_text_is_inert_and_literal_in_every_pane_and_in_the_saved_notebo
     stepper = Stepper(notebook.page, HOSTILE)
     stepper.step(1)
     notebook.evaluate("__import__('time').sleep(0.5)")
-    stepper.button("Step frame").click()  # To the breakpoint, whose hit says the key.
-    stepper.wait(frame=2, status="paused")
+    stepper.step(2)
     expect(stepper.status).to_contain_text(HELD)
-    stepper.button("Step frame").click()
-    stepper.wait(frame=2, phase="EFFECTS")
     stepper.node("say").click()
     for tab in TABS:
         stepper.tab(tab)
@@ -163,6 +160,9 @@ def test_hostile_text_is_inert_and_literal_in_every_pane_and_in_the_saved_notebo
         stepper.tab(tab)
         assert stepper.region.locator(ELEMENTS).count() == 0, tab
     stepper.press("End")
+    stepper.button("Step frame").click()  # To the breakpoint, whose hit says the key.
+    stepper.wait(frame=2, phase="FLUSH", status="paused")
+    expect(stepper.status).to_contain_text("Stopped: <img src=x onerror=alert(1)>")
     stepper.press("/")
     notebook.page.keyboard.type("<img")
     expect(stepper.region.get_by_role("list", name="Results")).to_contain_text(HELD)
@@ -258,7 +258,6 @@ def test_keys_of_lab_are_labs_and_the_notebook_stays_readable_and_small(lab):
     expect(static).to_contain_text("Give two notes on tidal energy.")
     expect(static).to_contain_text('set notes: null → "1. tides 2. turbines"')
     notebook.shot("reopened-trusted.png")
-    notebook.console_errors[:] = [line for line in notebook.console_errors if "widget model not found" not in line]
 
     # Who is given the file, and trusts nothing in it yet, can read the static page, too.
     given = json.loads(saved)
@@ -268,6 +267,9 @@ def test_keys_of_lab_are_labs_and_the_notebook_stays_readable_and_small(lab):
     expect(static).to_contain_text("smithers_nb: report, paused, frame 2", timeout=10_000)
     expect(static).to_contain_text("Give two notes on tidal energy.")
     reader.shot("reopened.png")
+    # What ipywidgets says where the widget was.
+    assert all("widget model not found" in line for line in notebook.console_errors)
+    notebook.console_errors.clear()
 
 
 def test_the_notebook_stays_small_however_many_steps_and_however_big_the_plan(lab):

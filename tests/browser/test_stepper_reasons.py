@@ -15,7 +15,7 @@ ENDS = {
     "error": ("<Task id='a' run={lambda: 1 / 0}/>", "", "paused", "Stopped: frame 2 has a problem: TaskError: task a failed"),
     "approval": ("<Approval id='ok' prompt='Go on?'/>", "", "waiting", "Waiting for a person: ok."),
     "frames": ("<Step name={tick(ctx)}/>", "max_frames=5", "paused", "Stopped: max_frames=5 were rendered"),
-    "cost": ("<Claude id='a' model={dear}>hi</Claude>", "limits={'cost_usd': 0.5}", "paused", "limit: cost_usd"),
+    "cost": ("<Sequence><Claude id='a' model={dear}>1</Claude><Claude id='b' model={dear}>2</Claude></Sequence>", "limits={'cost_usd': 0.5}", "paused", "limit: cost_usd"),
     "breakpoint": ("<Task id='a' run={lambda: 1}/>", "", "paused", "Stopped: task a was mounted"),
 }  # fmt: skip
 """Why it stops: what is rendered, options of the execution, the status then, and what the sentence says."""
@@ -43,8 +43,10 @@ def App(ctx):
 def test_until_idle_says_why_it_stopped(lab):
     apps = [CELL.format(name=name, app=app, options=options) for name, (app, options, _, _) in ENDS.items()]
     notebook = lab([SETUP, *apps, "breakpoint.breakpoints.add(node='a')", *(f"Stepper({name})" for name in ENDS)])
-    notebook.run_all()
-    for name, (_, _, status, words) in ENDS.items():
+    for cell in range(len(apps) + 2):
+        notebook.run_cell(cell)
+    for cell, (name, (_, _, status, words)) in enumerate(ENDS.items(), len(apps) + 2):
+        notebook.run_cell(cell)
         stepper = Stepper(notebook.page, name)
         stepper.button("Until idle").click()
         stepper.wait(status=status)
