@@ -13,6 +13,9 @@ from . import source as sources
 from .base import Children, NodeBase
 from .element import Element, Fragment
 
+LOOPS = frozenset({"while", "ralph"})
+"""Types of the nodes whose children come again and again."""
+
 
 class If(NodeBase):
     """Its children exist only where the condition is true; nothing below a false one is rendered or run."""
