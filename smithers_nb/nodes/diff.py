@@ -68,7 +68,7 @@ def _different(old: Tree, new: Tree) -> tuple[dict[str, TreeNode], dict[str, Tre
             kept = {id(node) for node in one} & {id(node) for node in other}
             left = [node for node in one if id(node) not in kept]
             right = [node for node in other if id(node) not in kept]
-        by_id = {node.id: node for node in left}
+        by_id: dict[str, TreeNode] = {node.id: node for node in left}
         for node in right:
             after[node.id] = node
             match = by_id.pop(node.id, None)
