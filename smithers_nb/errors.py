@@ -16,7 +16,8 @@ SmithersError
 │   ├── ComponentError
 │   ├── HandlerError
 │   ├── EffectError
-│   └── EffectLoopError
+│   ├── EffectLoopError
+│   └── StalledError
 ├── StoreError              the file, or what was to go into it
 │   ├── NotStorableError
 │   ├── ExecutionOwnedError
@@ -71,6 +72,7 @@ __all__ = [
     "RunError",
     "SchemaVersionError",
     "SmithersError",
+    "StalledError",
     "StoreBusyError",
     "StoreDamagedError",
     "StoreError",
@@ -136,7 +138,7 @@ class SmithersError(Exception):
         lines = []
         for error in (self.__cause__, self):
             frames = traceback.extract_tb(error.__traceback__) if error is not None else []
-            lines += traceback.format_list([frame for frame in frames if not _inside(frame.filename)])
+            lines += traceback.format_list([frame for frame in frames if not _way_in(frame)])
             if error is not None and error is self.__cause__:
                 lines += [*traceback.format_exception_only(error), "\n"]
         return ["".join(lines).rstrip("\n"), f"{type(self).__name__}: {self}"]
@@ -219,6 +221,10 @@ class EffectLoopError(RunError):
     """An effect keeps causing itself."""
 
 
+class StalledError(RunError):
+    """The same plan over the same state came again, and nothing from outside can change it: nothing is lost."""
+
+
 class StoreError(SmithersError):
     """The database file, or what was to go into it."""
 
@@ -297,9 +303,14 @@ def clean(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
+def _way_in(frame: traceback.FrameSummary) -> bool:
+    """Whether a frame only leads to the user's code: a magic's call would repeat the whole cell in one line."""
+    return _inside(frame.filename) or (frame.line or "").startswith("get_ipython().run_cell_magic(")
+
+
 def _inside(filename: str) -> bool:
     """Whether a traceback's frame is ours or the machinery's, not the user's."""
-    parts = ("/concurrent/futures/", "/asyncio/", "/IPython/", "/ipykernel/", "/nest_asyncio")
+    parts = ("/concurrent/futures/", "/asyncio/", "/IPython/", "/ipykernel/", "/nest_asyncio", "/contextlib.py")
     return filename.startswith(PACKAGE) or any(part in filename.replace(os.sep, "/") for part in parts)
 
 

@@ -27,6 +27,7 @@ TREE = {
     "HandlerError": "RunError",
     "EffectError": "RunError",
     "EffectLoopError": "RunError",
+    "StalledError": "RunError",
     "StoreError": "SmithersError",
     "NotStorableError": "StoreError",
     "ExecutionOwnedError": "StoreError",
@@ -99,3 +100,24 @@ def test_ipython_is_shown_the_users_lines_only(run_of: Any) -> None:
     shown = "\n".join(caught.value._render_traceback_())
     assert "return 1 / 0" in shown and "ZeroDivisionError" in shown
     assert "smithers_nb/" not in shown
+
+
+def test_the_way_through_a_magic_and_through_libraries_is_not_shown(run_of: Any) -> None:
+    import json
+
+    from smithers_nb import component
+
+    def run_cell_magic(_text: str) -> None:
+        run_of(App()).step_sync()
+
+    @component
+    def App() -> Any:
+        return json.loads("{")
+
+    with pytest.raises(errors.ComponentError) as caught:
+        run_cell_magic("the whole cell")
+    shown = "\n".join(caught.value._render_traceback_())
+    line = App.function.__code__.co_firstlineno + 2
+    assert caught.value.source.startswith(f"test_errors.py:{line}:"), "the user's line, not one of the json module"
+    assert "decoder.py" in shown, "where the library failed is of help"
+    assert "contextlib" not in shown

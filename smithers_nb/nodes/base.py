@@ -125,7 +125,6 @@ def _prop_error(node: type[NodeBase], tag: str, error: ValidationError, source: 
     elif first["type"] == "missing":
         message = f"<{tag}> needs the prop {prop!r}: {prop}={{…}}."
     else:
-        message = (
-            f"prop {prop!r} of <{tag}>: {first['msg'][:1].lower()}{first['msg'][1:]}, got {_short(first['input'])}."
-        )
+        why = first["msg"].removeprefix("Value error, ")
+        message = f"prop {prop!r} of <{tag}>: {why[:1].lower()}{why[1:]}, got {_short(first['input'])}."
     return PropError(message, source=source)

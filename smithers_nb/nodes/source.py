@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import re
 import sys
+import sysconfig
 from functools import lru_cache
 from itertools import islice
 from os.path import basename, dirname
-from types import CodeType, TracebackType
+from types import CodeType, FrameType, TracebackType
 
 PACKAGE = dirname(dirname(__file__))
+LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+"""Where Python's own modules and installed packages are."""
 
 
 def caller() -> str | None:
-    """Return ``file:line:column`` of the nearest frame outside of this package.
+    """Return ``file:line:column`` of the nearest frame of the user's: outside of this package and of libraries.
 
     In a ``%%smithers`` cell the column is that of the JSX tag, since the cell's positions are the source's.
     """
-    frame = sys._getframe(1)
-    while frame is not None and _is_ours(frame.f_code.co_filename):
-        frame = frame.f_back  # type: ignore[assignment]  # None at the outermost frame ends the loop
-    return None if frame is None else position(frame.f_code, frame.f_lasti)
+    frame: FrameType | None = sys._getframe(1)
+    nearest = None
+    while frame is not None and (inside := _inside(frame.f_code.co_filename)):
+        nearest = nearest or (frame if inside == "library" else None)
+        frame = frame.f_back
+    # An app that is itself an installed package has no other place.
+    found = frame or nearest
+    return None if found is None else position(found.f_code, found.f_lasti)
 
 
 def of_function(function: object) -> str | None:
@@ -30,14 +37,13 @@ def of_function(function: object) -> str | None:
 
 
 def of_traceback(traceback: TracebackType | None) -> str | None:
-    """Return the position of the innermost frame outside of this package."""
-    found = None
+    """Return the position of the innermost frame of the user's: outside of this package and of libraries."""
+    found: dict[str | None, str] = {}
     while traceback is not None:
         code = traceback.tb_frame.f_code
-        if not _is_ours(code.co_filename):
-            found = position(code, traceback.tb_lasti)
+        found[_inside(code.co_filename)] = position(code, traceback.tb_lasti)
         traceback = traceback.tb_next
-    return found
+    return found.get(None) or found.get("library")
 
 
 @lru_cache(maxsize=4096)
@@ -62,5 +68,9 @@ def short(filename: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _is_ours(filename: str) -> bool:
-    return filename.startswith(PACKAGE)
+def _inside(filename: str) -> str | None:
+    """Return whose code it is: ``us``, ``library``, or None for the user's."""
+    if filename.startswith(PACKAGE):
+        return "us"
+    library = filename.startswith((*LIBRARIES, "<frozen ")) or "-packages" in filename
+    return "library" if library else None

@@ -109,7 +109,9 @@ class SmithersMagics(Magics):
 
     def _fresh(self, options: CellOptions, app: object) -> Execution:
         """Return a new execution of the app, or the one that is resumed, in the place of the old one."""
-        self._replace_old(options)
+        old = self.shell.user_ns.get(options.name)
+        if isinstance(old, Execution) and options.resume:
+            old.close()  # It may be the one that is resumed.
         ex = self._execution(options, app)
         # The definition is checked before it is bound: a plan that can't be rendered fails the cell.
         try:
@@ -117,6 +119,8 @@ class SmithersMagics(Magics):
         except BaseException:
             ex.close()
             raise
+        if isinstance(old, Execution) and not options.resume:
+            _end(old)
         self.shell.user_ns[options.name] = ex
         self._line.last = options.name
         _move(ex, options)
@@ -180,14 +184,6 @@ class SmithersMagics(Magics):
             raise UsageError(f"%%smithers: --root {name} is no component or node of this notebook.")
         return found
 
-    def _replace_old(self, options: CellOptions) -> None:
-        """Close the execution that the cell bound before: a fresh one takes its place, or it is resumed itself."""
-        old = self.shell.user_ns.get(options.name)
-        if isinstance(old, Execution):
-            if not old.over and not options.resume:
-                old.terminate()
-            old.close()
-
     def _props(self, options: CellOptions) -> dict[str, Any] | None:
         if not options.props:
             return None
@@ -218,6 +214,13 @@ def _execute(code: Any, names: dict[str, Any]) -> Any:
     if code.co_flags & inspect.CO_COROUTINE:
         return engine.call(value)
     return value
+
+
+def _end(ex: Execution) -> None:
+    """Close an execution for good: a fresh one has taken its place."""
+    if not ex.over:
+        ex.terminate()
+    ex.close()
 
 
 def _show_as(ex: Execution, options: CellOptions) -> None:

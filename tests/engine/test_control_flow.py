@@ -621,8 +621,11 @@ def test_a_run_that_comes_round_is_stalled_and_loses_nothing(period: int, run_of
 
     ex = run_of(App())
     result = ex.run_sync(max_frames=100)
-    assert (result.status, result.problems, ex.over) == ("stalled", (), True)
+    assert (result.status, ex.over) == ("stalled", True)
     assert "same plan over the same state" in result.reason and "state x" in result.reason
+    [problem] = result.problems
+    assert problem.kind == "StalledError" and f"as frame {ex.frame.number - period}," in problem.message
+    assert ex.df.events.query("kind == 'problem'").frame.tolist() == [ex.frame.number]
     assert ex.df.executions.status[0] == "stalled"
     assert ex.state["kept"] == 1 and ex.state["x"] in range(period)
     ex.state.set("quiet", True)
@@ -647,6 +650,17 @@ def test_a_counter_that_never_comes_round_is_not_stalled(run_of: Any) -> None:
 
     ex = run_of(App())
     assert (ex.run_sync().status, ex.state["x"]) == ("finished", 50)
+
+
+def test_a_plan_that_comes_round_over_a_new_state_is_not_stalled(run_of: Any) -> None:
+    @component
+    def App(ctx: Any) -> Any:
+        x = ctx.state.get("x", 0)
+        return Effect(id="up", deps=[x % 5], run=lambda: ctx.state.update("x", lambda x: (x or 0) + 1))
+
+    ex = run_of(App())
+    result = ex.run_sync(max_frames=40)
+    assert (result.status, result.problems, ex.state["x"]) == ("paused", (), 39)
 
 
 @pytest.mark.parametrize("most", [1, 2, 5])

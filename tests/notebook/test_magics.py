@@ -201,6 +201,22 @@ def W(ctx):
     assert "finished {'n': 1} 1 [1, 2, 3]" in out.text(5)
 
 
+def test_a_cell_that_fails_leaves_the_execution_that_it_was_to_replace(tmp_path):
+    broken = ONE.replace("return (", "return (1 / 0,")
+    mended = ONE.replace("one", "one --keep --quiet", 1)
+    out = run_cells(tmp_path, ONE, "one.step_sync()", broken, mended, "print(one.run_sync().status, one.frame.number)")
+    assert out.failed(2) and "ZeroDivisionError" in out.text(2)
+    assert "run_cell_magic" not in out.text(2), "the whole cell in one line is no help"
+    assert not out.failed(3) and "finished" in out.text(4)
+
+
+def test_a_run_tells_its_problems_as_text_too(tmp_path):
+    cell = """%%smithers h --quiet
+<Task id="t" run={lambda: 1} on_finished={lambda r: 1 / 0} />"""
+    out = run_cells(tmp_path, cell, "print(h.run_sync())")
+    assert "<RunResult finished" in out.text(1) and "HandlerError: on_finished of t raised ZeroDivision" in out.text(1)
+
+
 def test_keep_needs_an_execution(tmp_path):
     out = run_cells(tmp_path, ONE.replace("%%smithers one", "%%smithers nothing --keep"))
     assert out.failed(0) and "is no execution yet" in out.text(0)
