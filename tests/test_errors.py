@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -121,3 +122,12 @@ def test_the_way_through_a_magic_and_through_libraries_is_not_shown(run_of: Any)
     assert caught.value.source.startswith(f"test_errors.py:{line}:"), "the user's line, not one of the json module"
     assert "decoder.py" in shown, "where the library failed is of help"
     assert "contextlib" not in shown
+
+
+def test_what_a_library_did_with_a_damaged_file_is_not_shown(run_of: Any, tmp_path: Path) -> None:
+    (tmp_path / "no.db").write_text("this is no database" * 100)
+    with pytest.raises(errors.StoreDamagedError) as caught:
+        run_of(None, store=tmp_path / "no.db")
+    shown = "\n".join(caught.value._render_traceback_())
+    assert "test_errors.py" in shown and "is not a usable SQLite database" in shown
+    assert "aiosqlite" not in shown and "sqlite3." not in shown

@@ -38,9 +38,11 @@ class NodeBase(BaseModel):
     takes_text: ClassVar[bool] = False
     """Whether its children are text for a model: blank text between them is kept."""
 
-    def __init__(self, **props: Any) -> None:
+    def __init__(self, *unnamed: object, **props: Any) -> None:
         source = props.pop("source", None) or sources.caller()
         tag = type(self).model_fields["type"].default
+        if unnamed:
+            raise PropError(unnamed_prop(type(self).__name__, unnamed[0]), source=source)
         handlers = events.take(tag, props, runnable=self.runnable, source=source)
         children = flat_text(props.pop("children", ()), keep_blank=self.takes_text)
         if isinstance(props.get("key"), int):
@@ -78,6 +80,13 @@ class NodeBase(BaseModel):
             # Compared by type first: the user's objects may have an == of their own.
             if (value := values[name]) is not default and not (type(value) is type(default) and value == default)
         }
+
+
+def unnamed_prop(name: str, value: object) -> str:
+    return (
+        f"{name}({_short(value)}) gives a prop without its name. Props are named, {name}(name=…), and children stand "
+        f"in brackets behind them: {name}(…)[first, second]."
+    )
 
 
 @cache

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
-import sysconfig
 from functools import lru_cache
 from itertools import islice
 from os.path import basename, dirname
 from types import CodeType, FrameType, TracebackType
 
-PACKAGE = dirname(dirname(__file__))
-LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
-"""Where Python's own modules and installed packages are."""
+from ..errors import whose
+
+_inside = lru_cache(maxsize=1024)(whose)
 
 
 def caller() -> str | None:
@@ -65,12 +64,3 @@ def short(filename: str) -> str:
     if re.search(r"ipykernel_\d+", dirname(filename)):
         return f"cell {basename(filename).removesuffix('.py')}"
     return basename(filename) or filename
-
-
-@lru_cache(maxsize=1024)
-def _inside(filename: str) -> str | None:
-    """Return whose code it is: ``us``, ``library``, or None for the user's."""
-    if filename.startswith(PACKAGE):
-        return "us"
-    library = filename.startswith((*LIBRARIES, "<frozen ")) or "-packages" in filename
-    return "library" if library else None

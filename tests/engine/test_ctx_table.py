@@ -96,6 +96,7 @@ def test_every_row_of_the_table_holds(place: str, run_of: Any, wait_until: Any, 
     assert dict(ex.state) == {"a": 1, "updated": 2, "set": 1, "item": 2, "first": 5, "signal": 3}
     assert ex.ctx.vol["object"] is MARK
     df = ex.df.transitions.query("frame > 0")
+    assert "a" not in set(df.key), "init of a key that is there queues nothing"
     origin = place.removeprefix("async ")
     assert set(df.origin) == {origin}
     assert set(df.origin_id.notna()) == {place != "operator"}

@@ -281,6 +281,15 @@ def test_what_is_no_child_is_refused(child: object, words: list[str], plan: Any)
     assert caught.value.source.startswith("test_node_props.py:")
 
 
+@pytest.mark.parametrize("make", [Phase, Step, Card], ids=["node", "node without props", "component"])
+def test_a_prop_without_its_name_is_refused_with_both_ways_to_write_it(make: Any) -> None:
+    with pytest.raises(
+        PropError, match=r"\('x'\) gives a prop without its name.*\(name=…\).*\[first, second\]"
+    ) as caught:
+        make("x")
+    assert caught.value.source.startswith("test_node_props.py:")
+
+
 def test_what_stands_wrong_in_a_node_is_named_with_its_path_and_position(plan: Any) -> None:
     for node in (
         Switch(value=1)[Step()],
