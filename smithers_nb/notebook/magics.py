@@ -75,6 +75,7 @@ class SmithersMagics(Magics):
             self.shell.user_ns.setdefault(name, value)
 
     @cell_magic
+    @no_var_expand
     def smithers(self, line: str, cell: str) -> None:
         """Define a workflow, bind its execution, and show its stepper. Nothing is executed until you step."""
         try:

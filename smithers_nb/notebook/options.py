@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 from dataclasses import dataclass
 from typing import Literal, NoReturn
@@ -70,15 +71,27 @@ def cell_options(line: str) -> CellOptions:
         OptionError: for anything that is not one of them.
     """
     try:
-        words = shlex.split(line)
+        rest, props = _without_props(line)
+        words = shlex.split(rest)
     except ValueError as error:
         raise OptionError(f"%%smithers: {error} in {line!r}") from None
-    found = _parser().parse_args(words)
+    found = _parser().parse_args([*words, *props])
     if not found.name.isidentifier():
         raise OptionError(f"%%smithers: {found.name!r} can't be the name of a variable. Write %%smithers report, say.")
     if found.max_frames < 1 or found.step < 0:
         raise OptionError("%%smithers: --max-frames and --step take a number from 1")
     return CellOptions(**vars(found))
+
+
+def _without_props(line: str) -> tuple[str, list[str]]:
+    """Take ``--props EXPR`` out of a line: an expression has quotes and spaces of its own, up to the next option."""
+    found = re.search(r"(?<!\S)--props[ =]+(\S.*?)(?=\s+--[a-z]|\s*$)", line)
+    if found is None:
+        return line, []
+    text = found[1]
+    if text[0] in "\"'" and text[-1] == text[0]:
+        text = " ".join(shlex.split(text))  # Quoted as for a shell.
+    return line[: found.start()] + line[found.end() :], ["--props", text]
 
 
 def usage() -> str:

@@ -88,9 +88,27 @@ def test_options_of_the_magic(tmp_path, line, expected):
     assert (tmp_path / "other.db").exists() == ("other" in line)
 
 
+def test_props_are_an_expression_with_quotes_and_spaces_of_its_own(tmp_path):
+    cell = """%%smithers p --quiet {props} --step 1
+@component
+def P(topic, n=0):
+    return <Phase name={{f"{{topic}} {{n}}"}} />"""
+    given = ['{"topic": "two words", "n": 1}', "dict(topic='x')", '"dict(topic=word)"', "{'topic':word}"]
+    shown = ["two words 1", "x 0", "w 0", "w 0"]
+    out = run_cells(
+        tmp_path,
+        "word = 'w'",
+        *(part for props in given for part in (cell.format(props=f"--props {props}"), "print(p.frame.xml)")),
+    )
+    assert [out.text(number).strip() for number in (2, 4, 6, 8)] == [f'<phase name="{name}"/>' for name in shown]
+
+
 @pytest.mark.parametrize(
     "line, message",
     [
+        ("%%smithers one --props [1]", "--props is a dict of props, not a list"),
+        ("%%smithers one --props 1/0", "ZeroDivisionError"),
+        ("%%smithers one --keep --resume", "not allowed with argument"),
         ("%%smithers one --fast", "unrecognized arguments: --fast"),
         ("%%smithers 1x", "can't be the name of a variable"),
         ("%%smithers one --root Nope", "no component"),
