@@ -135,5 +135,6 @@ def _prop_error(node: type[NodeBase], tag: str, error: ValidationError, source: 
         message = f"<{tag}> needs the prop {prop!r}: {prop}={{…}}."
     else:
         why = first["msg"].removeprefix("Value error, ")
-        message = f"prop {prop!r} of <{tag}>: {why[:1].lower()}{why[1:]}, got {_short(first['input'])}."
+        advice = f" To ask whether there is something, write {prop}={{bool(…)}}." if first["type"][:4] == "bool" else ""
+        message = f"prop {prop!r} of <{tag}>: {why[:1].lower()}{why[1:]}, got {_short(first['input'])}.{advice}"
     return PropError(message, source=source)

@@ -86,6 +86,8 @@ class Component:
         for name in props:
             if name not in self._known and not self._takes_any:
                 takes = f" It takes: {', '.join(self._known)}." if self._known else " It takes none."
+                if self._known == ["props"]:
+                    takes = f" Each prop is an argument of its own: def {self.name}({', '.join(props)})."
                 raise PropError(
                     f"<{self.name}> has no prop {name!r}.{did_you_mean(name, self._known) or takes}", source=source
                 )

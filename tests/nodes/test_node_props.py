@@ -37,6 +37,11 @@ def Card(title: str, ctx: Any, size: int = 1, children: Any = ()) -> Any:
 
 
 @component
+def OneArgument(props: Any) -> Any:
+    return props.name
+
+
+@component
 def CallFrame(children: Any) -> Any:
     return Phase(name="f")[children]
 
@@ -53,6 +58,8 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception], list[str]]] = {
     "wrong type": (lambda: Phase(name=5), PropError, ["<phase>", "'name'", "5"]),
     "no condition": (lambda: If(), PropError, ["<if>", "'condition'"]),
     "condition is text": (lambda: If(condition="perhaps"), PropError, ["<if>", "'condition'", "perhaps"]),
+    "condition is a list": (lambda: If(condition=[1]), PropError, ["<if>", "[1]", "write condition={bool(…)}"]),
+    "one argument for all props": (lambda: OneArgument(name="x"), PropError, ["def OneArgument(name)"]),
     "no function": (lambda: Task(id="t"), PropError, ["<task>", "'run'"]),
     "function is text": (lambda: Task(run="f"), PropError, ["<task>", "'run'", "callable"]),
     "negative retries": (lambda: Task(run=nothing, retries=-1), PropError, ["'retries'", "-1"]),
