@@ -182,6 +182,7 @@ def test_a_handler_that_raises_rolls_back_only_itself(run_of: Any) -> None:
     [problem] = frame.problems
     assert (problem.kind, problem.node_id, problem.phase) == ("HandlerError", "t1", "EXECUTE")
     assert "no good" in problem.message
+    assert f"frame {frame.number}, test_writes.py:" in problem.message
     assert problem.source.startswith("test_writes.py:")
     assert ex.run_sync().status == "finished"
     assert dict(ex.state) == {"x": 2}
