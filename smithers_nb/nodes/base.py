@@ -44,9 +44,11 @@ class NodeBase(BaseModel):
         fields, shared = cls.model_fields, NodeBase.model_fields
         cls.declared = tuple((name, field.default) for name, field in fields.items() if name not in shared)
 
-    def __init__(self, **props: Any) -> None:
+    def __init__(self, *unnamed: object, **props: Any) -> None:
         source = props.pop("source", None) or sources.caller()
         tag = type(self).model_fields["type"].default
+        if unnamed:
+            raise PropError(unnamed_prop(type(self).__name__, unnamed[0]), source=source)
         handlers = events.take(tag, props, runnable=self.runnable, source=source)
         children = flat_text(props.pop("children", ()), keep_blank=self.takes_text)
         if isinstance(props.get("key"), int):
@@ -86,6 +88,13 @@ class NodeBase(BaseModel):
         return found
 
 
+def unnamed_prop(name: str, value: object) -> str:
+    return (
+        f"{name}({_short(value)}) gives a prop without its name. Props are named, {name}(name=…), and children stand "
+        f"in brackets behind them: {name}(…)[first, second]."
+    )
+
+
 def _short(value: object) -> str:
     try:
         return f"{value!r:.80}"
@@ -123,7 +132,7 @@ def _prop_error(node: type[NodeBase], tag: str, error: ValidationError, source: 
     elif first["type"] == "missing":
         message = f"<{tag}> needs the prop {prop!r}: {prop}={{…}}."
     else:
-        message = (
-            f"prop {prop!r} of <{tag}>: {first['msg'][:1].lower()}{first['msg'][1:]}, got {_short(first['input'])}."
-        )
+        why = first["msg"].removeprefix("Value error, ")
+        advice = f" To ask whether there is something, write {prop}={{bool(…)}}." if first["type"][:4] == "bool" else ""
+        message = f"prop {prop!r} of <{tag}>: {why[:1].lower()}{why[1:]}, got {_short(first['input'])}.{advice}"
     return PropError(message, source=source)

@@ -88,7 +88,7 @@ class Database:
         # Without a coroutine around it: the event loop would take as long for it as SQLite for the statements.
         connection = self._connection
         if not connection._running:
-            raise StoreError(f"{self.path} was closed: nothing more is written from here.")
+            raise StoreError(f"{self.path} was closed here. Execution.resume(…) goes on with what is in it.")
         future: _ToItsEnd[T] = _ToItsEnd(loop=asyncio.get_running_loop())
         connection._tx.put_nowait((future, lambda: work(connection._conn)))
         return future

@@ -69,6 +69,7 @@ def render(app: object, snapshot: Snapshot, ctx: Context, before: Rendered | Non
             "the plan is nested too deeply for Python's recursion limit, or a component contains itself.",
             path=str(renderer.deepest),
             frame=snapshot.frame,
+            source=renderer.around,
         ) from None
 
 
@@ -275,7 +276,8 @@ class _Renderer:
         elif isinstance(item, LISTS):
             self.level(item, base, slot, siblings)
         else:
-            raise _not_a_child(item, base)
+            parent = siblings.place.parent_id
+            raise _not_a_child(item, base, (self.sources.get(parent) if parent is not None else None) or self.around)
 
     def add_text(self, text: str, base: Path, slot: str, siblings: _Siblings) -> None:
         if not siblings.text:
@@ -330,7 +332,11 @@ class _Renderer:
         id = generated_id(path) if given is None else NodeId(given)
         self.claim_id(id, source, path)
         props = node.props()
-        raw = self.items_of(node) if kind == "each" else node.below()
+        try:
+            raw = self.items_of(node) if kind == "each" else node.below()
+        except PlanError as error:
+            error.at(path=path, node_id=id)
+            raise
         inner, loop, around = path, place.loop, place.around
         if kind in LOOPS:
             assert isinstance(node, LoopNode)  # for the type checker
@@ -392,6 +398,11 @@ class _Renderer:
                 source=item.source,
             )
         siblings.keys[place] = item.source
+
+    @property
+    def around(self) -> str | None:
+        """The position of the innermost component that is being placed."""
+        return next((call.scope.source for call in reversed(self.inside) if call.scope is not None), None)
 
     # ---- components --------------------------------------------------------------------------------------------
 
@@ -497,7 +508,7 @@ class _Renderer:
                 yield
             scope.check_mutations()
         except SmithersError as error:
-            error.at(path=path)
+            error.at(path=self.deepest)
             raise
         except RecursionError:
             raise
@@ -547,17 +558,27 @@ def _known_tags(function: object) -> list[str]:
     return names + [name for name in getattr(function, "__globals__", {}) if name[:1].isupper()]
 
 
-def _failed(error: BaseException, path: Path, scope: RenderScope) -> ComponentError:
+def _failed(error: BaseException, path: Path, scope: RenderScope) -> ComponentError | RenderTaskError:
+    source = sources.of_traceback(error.__traceback__) or scope.source
+    if isinstance(error, RuntimeError) and "event loop" in str(error):  # asyncio.run() and its like say so.
+        return RenderTaskError(
+            f"{scope.name} waited for something async ({error}). Rendering must be pure, because it may run again for "
+            "the same state. Do that in a <Task>, a handler or an Effect, and let it write to state.",
+            path=path,
+            source=source,
+        )
     return ComponentError(
         f"{scope.name} raised {type(error).__name__}: {error}. The frame was not committed; the one before stands.",
         path=path,
-        source=sources.of_traceback(error.__traceback__) or scope.source,
+        source=source,
     )
 
 
-def _not_a_child(item: object, base: Path) -> PlanError:
+def _not_a_child(item: object, base: Path, source: str | None) -> PlanError:
     advice = "A child is a node, text, a number, None, or a list of these."
-    if callable(item):
-        name = getattr(item, "__name__", "…")
+    name = getattr(item, "__name__", "")
+    if callable(item) and name.isidentifier():
         advice = f"To use a component, write <{name} /> or {name}(), with @component above its definition."
-    return PlanError(f"a {type(item).__name__} ({item!r:.60}) can't be a child. {advice}", path=base)
+    elif callable(item):
+        advice += " Call the function, or give it to a prop: render={…} of <Each>, run={…} of <Task>."
+    return PlanError(f"a {type(item).__name__} ({item!r:.60}) can't be a child. {advice}", path=base, source=source)
