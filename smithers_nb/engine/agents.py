@@ -101,6 +101,11 @@ async def past_of(live: Live, entry: TaskEntry) -> Past | None:
     return past
 
 
+def spent_by(reader: Reader, execution_id: str, task_id: str) -> Spent:
+    """Return what the agent of a task had used, from the store."""
+    return _past(reader, execution_id, task_id).spent
+
+
 def _past(reader: Reader, execution_id: str, task_id: str) -> Past:
     spent = Spent()
     past = Past()

@@ -9,6 +9,7 @@ from pydantic_ai import Agent as OwnAgent
 from pydantic_ai import ApprovalRequired, RunContext, Tool
 
 from smithers_nb import Agent, Claude, call_tool, scripted
+from smithers_nb.bridge import engine
 from smithers_nb.errors import ApprovalError, PropError
 
 
@@ -239,17 +240,42 @@ def test_a_question_is_still_waiting_after_a_restart(run_of: Any, resumed: Any) 
     assert list(third.df.approvals.comment) == ["go on"]
 
 
+def test_a_question_is_answered_once_however_many_answer_at_the_same_time(run_of: Any) -> None:
+    import asyncio
+
+    files = Files()
+    ex = started(run_of, files, scripted(WRITES, "done"), approve=["write"])
+    ex.run_sync()
+
+    async def both() -> list[Any]:
+        return await asyncio.gather(
+            *(ex._live.answer("c", choice, choice) for choice in ("deny", "approve")), return_exceptions=True
+        )
+
+    first, second = engine.call(both())
+    assert first is None and isinstance(second, ApprovalError)
+    assert ex.run_sync().status == "finished"
+    assert (list(ex.df.approvals.choice), files.done) == (["deny"], [])
+
+
 ENDS: dict[str, tuple[Any, str]] = {
     "cancelled": (lambda ex: ex.cancel("c"), "cancelled"),
     "stopped": (lambda ex: ex.stop(), "blocked"),
 }
 
 
+@pytest.mark.parametrize("restarts", [False, True])
 @pytest.mark.parametrize(("end", "status"), ENDS.values(), ids=ENDS)
-def test_an_agent_that_waits_for_a_person_can_be_ended(end: Any, status: str, run_of: Any) -> None:
+def test_an_agent_that_waits_for_a_person_can_be_ended(
+    end: Any, status: str, restarts: bool, run_of: Any, resumed: Any
+) -> None:
     files = Files()
     ex = started(run_of, files, scripted(WRITES, "done"), approve=["write"])
     ex.run_sync()
+    if restarts:
+        ex.close()
+        ex = resumed(ex.node["hi"])
+        ex.step_sync()
     end(ex)
     [task] = ex.df.tasks.to_dict("records")
     assert task["status"] == status
