@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from pydantic_core import PydanticSerializationError
 
 from ..errors import AgentConfigError, AgentError, NotStorableError, clean
 from .recording import Answer, Talk, window
-from .runner import AgentReply, AgentTask, Ledger
+from .runner import AgentReply, AgentTask, Asks, Ledger, ToolQuestion
 from .scripted import Plain, Scripted
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ class PydanticAiRunner:
             except asyncio.CancelledError:
                 await talk.broke_off("it was cancelled")
                 raise
+            except Asks:
+                raise
             except Exception as error:
                 if limit.expired():
                     await talk.broke_off("limit: seconds")
@@ -157,18 +160,40 @@ async def _runs(agent: Agent[Any, Any], model: Model, talk: Talk) -> AgentReply:
     audit: Any = _audits()[_streams(model)]
     # The SDKs make hidden attempts of their own.
     settings: ModelSettings = {"max_retries": 0}
-    result = await agent.run(
-        None if past else task.prompt or None,
-        message_history=ModelMessagesTypeAdapter.validate_json(past.request) if past else None,
-        model=model,
-        deps=task.local.deps,
-        model_settings=settings,
-        # The limits are the talk's: they hold over restarts, too.
-        usage_limits=UsageLimits(request_limit=None),
-        capabilities=[audit(talk)],
-    )
+    async with AsyncExitStack() as stack:
+        await _started(agent, task, stack)
+        result = await agent.run(
+            None if past else task.prompt or None,
+            message_history=ModelMessagesTypeAdapter.validate_json(past.request) if past else None,
+            model=model,
+            deps=task.local.deps,
+            model_settings=settings,
+            # The limits are the talk's: they hold over restarts, too.
+            usage_limits=UsageLimits(request_limit=None),
+            capabilities=[audit(talk)],
+        )
     await talk.reconcile(_told(result.all_messages()[-1:]))
     return AgentReply(result.output)
+
+
+async def _started(agent: Agent[Any, Any], task: AgentTask, stack: AsyncExitStack) -> None:
+    """Start the agent's toolsets, such as MCP servers, for as long as the stack is open.
+
+    Raises:
+        AgentError: naming the one that does not start.
+    """
+    for toolset in agent.toolsets:
+        try:
+            await stack.enter_async_context(toolset)
+        except Exception as error:
+            # The library, its MCP client and the server's process have errors of their own.
+            name = f"{type(toolset).__name__} {toolset.id or ''}".strip()
+            raise AgentError(
+                f"{name} of {task.node_id} can't be started: {error or type(error).__name__}. An MCP server's command "
+                f"or address has to work from here; run it by hand to see why, then ex.retry({task.node_id!r}).",
+                node_id=task.node_id,
+                source=task.source,
+            ) from error
 
 
 def _import() -> None:
@@ -288,7 +313,7 @@ def _audits() -> tuple[type[AbstractCapability[Any]], type[AbstractCapability[An
     """Return the capability that lets a talk know of everything, and the one that lets it know of every piece, too:
     the library then streams, which not every model can.
     """
-    from pydantic_ai import ModelRetry, ToolDenied, ToolFailed
+    from pydantic_ai import ApprovalRequired, ModelRetry, ToolDenied, ToolFailed
     from pydantic_ai.capabilities import AbstractCapability
     from pydantic_ai.exceptions import ToolFailedError, ToolRetryError
 
@@ -298,7 +323,7 @@ def _audits() -> tuple[type[AbstractCapability[Any]], type[AbstractCapability[An
 
         async def wrap_model_request(self, ctx: Any, *, request_context: Any, handler: Callable[..., Any]) -> Any:
             talk, asked = self.talk, request_context
-            if talk.answered:
+            if talk.goes_on(ctx.run_step):
                 await talk.reconcile(_told(asked.messages[-1:]))
             past = talk.next_turn(ctx.run_step)
             parameters = asked.model_request_parameters
@@ -321,6 +346,33 @@ def _audits() -> tuple[type[AbstractCapability[Any]], type[AbstractCapability[An
             await self.talk.never_called(call.tool_call_id, call.tool_name, given, "invalid", str(error))
             raise error
 
+        async def after_tool_validate(self, ctx: Any, *, call: Any, tool_def: Any, args: Any) -> Any:
+            talk, id, tool = self.talk, call.tool_call_id, call.tool_name
+            if ctx.tool_call_approved or tool_def.kind == "external" or talk.denied(tool) or talk.ended(id):
+                return args
+            # One that was decided about is not called again to ask.
+            shown = {} if talk.decision(id) else talk.asked_about(tool, args)
+            if shown is not None:
+                raise ApprovalRequired(shown)
+            return args
+
+        async def handle_deferred_tool_calls(self, ctx: Any, *, requests: Any) -> Any:
+            talk = self.talk
+            questions: list[ToolQuestion] = []
+            results: dict[str, Any] = {}
+            for call in requests.approvals:
+                id, tool, given = call.tool_call_id, call.tool_name, call.args_as_json_str()
+                if why := talk.denied(tool) or talk.refused(id):
+                    await talk.never_called(id, tool, given, "denied", why)
+                    results[id] = ToolDenied(why)
+                elif talk.decision(id):
+                    results[id] = True
+                else:
+                    questions.append(ToolQuestion(talk.turn, id, tool, given, requests.metadata.get(id) or {}))
+            if questions:
+                raise await talk.asks(questions)
+            return requests.build_results(approvals=results)
+
         async def wrap_tool_execute(
             self, ctx: Any, *, call: Any, tool_def: Any, args: Any, handler: Callable[..., Any]
         ) -> Any:
@@ -338,6 +390,17 @@ def _audits() -> tuple[type[AbstractCapability[Any]], type[AbstractCapability[An
                 output = _output(call, result, talk.task)
             except asyncio.CancelledError:
                 await talk.end_tool(row, "interrupted")
+                raise
+            except ApprovalRequired:
+                if ctx.tool_call_approved:
+                    await talk.end_tool(row, "raised", error="it asks for approval although it has it")
+                    raise AgentError(
+                        f"tool {call.tool_name} of {talk.task.node_id} raised ApprovalRequired although it was "
+                        "approved: let it go on where ctx.tool_call_approved is true.",
+                        node_id=talk.task.node_id,
+                        source=talk.task.source,
+                    ) from None
+                await talk.end_tool(row, "waiting")
                 raise
             except (ToolRetryError, ToolFailedError, ModelRetry, ToolFailed) as error:
                 told = isinstance(error, ToolFailedError | ToolFailed)
@@ -370,7 +433,7 @@ def _piece(talk: Talk, event: Any) -> None:
         text = getattr(part, "content", None) or getattr(part, "content_delta", None)
         if name and text and not talk.repeating:
             talk.piece(name, clean(text))
-    elif kind == "function_tool_call" and event.part.tool_call_id not in talk.known:
+    elif kind == "function_tool_call" and event.part.tool_call_id not in talk.begun:
         part = event.part
         talk.piece("tool_start", {"id": part.tool_call_id, "tool": part.tool_name, "input": part.args})
     elif kind == "function_tool_result" and event.part.tool_call_id not in talk.known:
