@@ -28,6 +28,7 @@ SmithersError
 └── AgentError
     ├── AgentConfigError
     ├── BudgetExceededError
+    ├── ReplayMismatchError
     └── ApprovalError
 
 UserWarning
@@ -68,6 +69,7 @@ __all__ = [
     "RenderMutationError",
     "RenderTaskError",
     "RenderWriteError",
+    "ReplayMismatchError",
     "RunError",
     "SchemaVersionError",
     "SmithersError",
@@ -270,6 +272,25 @@ class BudgetExceededError(AgentError):
         super().__init__(message, node_id=node_id, source=source)
         self.limit = limit
         """turns, tokens, tool_calls, cost_usd or seconds, perhaps with ``of the execution``."""
+
+
+class ReplayMismatchError(AgentError):
+    """A replay came to something that its recording has no answer to. The execution that it replays is as it was."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        difference: str,
+        turn: int | None = None,
+        node_id: str | None = None,
+        source: str | None = None,
+    ) -> None:
+        super().__init__(message, node_id=node_id, source=source)
+        self.difference = difference
+        """The first difference: what was recorded, and what there is now."""
+        self.turn = turn
+        """Of the agent; None where it is about the node."""
 
 
 class ApprovalError(AgentError):

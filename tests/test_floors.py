@@ -17,7 +17,7 @@ FLOORS = {
     **dict.fromkeys(["identity", "records", "values", "captured", "artifacts", "nodes", "syntax"], 1),
     **dict.fromkeys(["store", "agents"], 2),
     **dict.fromkeys(["engine"], 3),
-    **dict.fromkeys(["execution", "breakpoints", "bridge"], 4),
+    **dict.fromkeys(["execution", "replay", "breakpoints", "bridge"], 4),
     **dict.fromkeys(["notebook"], 5),
     **dict.fromkeys([""], 6),  # smithers_nb/__init__.py
 }

@@ -10,8 +10,9 @@ from time import time
 from typing import Any
 
 from ..errors import AgentError, BudgetExceededError
+from .replaying import Tape, Unanswered
 from .retry import IN_PLACE_S, backoff_s, verdict
-from .runner import AgentTask, Later, Ledger, Past, Request, ToolCall, ToolStatus
+from .runner import AgentTask, AnsweredBy, Later, Ledger, Past, Request, ToolCall, ToolStatus
 from .scripted import Scripted
 
 
@@ -24,6 +25,7 @@ class Asked:
     model: str
     request: str
     started_at: float
+    signature: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class Talk:
         """An answer from the past is given once more: nothing of it is recorded again."""
         self.known: set[str] = set()
         """Ids of the tool calls that had ended when this run of the agent began."""
+        self.tape = Tape(task, task.recorded) if task.recorded is not None else None
+        """What answers in a replay."""
         self._began = time()
 
     # ---- requests ----------------------------------------------------------------------------------------------
@@ -83,15 +87,43 @@ class Talk:
         self.check_limits()
         return None
 
-    def ask(self, provider: str, model: str, request: str) -> None:
-        """The request goes out."""
-        self.asked = Asked(self.turn, provider, model, request, time())
+    async def recall(self, provider: str, model: str, request: str, signature: str | None) -> str | None:
+        """Return an answer that nobody has to be asked for: the recorded one in a replay, or that of the same request
+        before.
 
-    async def answer(self, answer: Answer) -> None:
+        Raises:
+            ReplayMismatchError: if what is asked is not what was recorded.
+        """
+        if self.tape is not None:
+            return await self._again(self.tape.attempts(self.turn, request), request)
+        known = await self.ledger.answer_to(signature) if signature else None
+        if known is not None:
+            self.ask(provider, model, request, signature)
+            await self.answer(Answer(known, 0, 0, 0.0), "cache")
+        return known
+
+    async def _again(self, attempts: list[Request], request: str) -> str:
+        """Record the attempts of a turn as they were, and return the answer, if there was one."""
+        for one in attempts:
+            by: AnsweredBy = "cache" if one.answered_by == "cache" else "replay"
+            again = replace(one, request=request, started_at=time(), ms=0.0, answered_by=by, signature=None)
+            self.spent.add(again)
+            await self.ledger.asked(again)
+            self.attempt = one.attempt + 1
+            if one.response is not None:
+                self.answered, self.attempt = Past(self.turn, request, one.response), 1
+                return one.response
+        raise Unanswered
+
+    def ask(self, provider: str, model: str, request: str, signature: str | None) -> None:
+        """The request goes out."""
+        self.asked = Asked(self.turn, provider, model, request, time(), signature)
+
+    async def answer(self, answer: Answer, by: AnsweredBy = "model") -> None:
         """It was answered: recorded before the agent goes on."""
         asked = self._closed()
         self.answered = Past(asked.turn, asked.request, answer.response)
-        await self._record(asked, answer, None)
+        await self._record(asked, answer, None, by)
         self.attempt = 1
 
     async def failed(self, error: Exception) -> float:
@@ -135,7 +167,7 @@ class Talk:
         assert asked is not None  # for the type checker: ask() came before
         return asked
 
-    async def _record(self, asked: Asked, answer: Answer | None, error: str | None) -> None:
+    async def _record(self, asked: Asked, answer: Answer | None, error: str | None, by: AnsweredBy = "model") -> None:
         request = Request(
             turn=asked.turn,
             attempt=self.attempt,
@@ -149,6 +181,8 @@ class Talk:
             started_at=asked.started_at,
             ms=(time() - asked.started_at) * 1000,
             error=error,
+            answered_by=by,
+            signature=asked.signature,
         )
         self.spent.add(request)
         await self.ledger.asked(request)

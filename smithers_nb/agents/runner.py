@@ -11,6 +11,8 @@ from ..errors import AgentConfigError
 from ..values import Unstorable, encode
 
 BlockReason = Literal["retry", "rate_limit"]
+AnsweredBy = Literal["model", "cache", "replay"]
+"""cache: the same request had been answered before. replay: the answer is the recorded one."""
 ToolStatus = Literal[
     "running", "ok", "retry", "failed", "raised", "denied", "invalid", "unknown", "skipped", "interrupted"
 ]  # fmt: skip
@@ -40,9 +42,10 @@ class Request:
     """Seconds since the epoch."""
     ms: float
     error: str | None
-    answered_by: str = "model"
+    answered_by: AnsweredBy = "model"
     """Who answered; anything else than ``model`` was not paid for."""
     signature: str | None = None
+    """Of what the answer depends on, where it may be used again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ class Spent:
     """Answers whose price is not known."""
 
     def add(self, request: Request) -> None:
-        self.requests += 1
+        self.requests += request.answered_by != "cache"
         self.input_tokens += request.input_tokens or 0
         self.output_tokens += request.output_tokens or 0
         self.cost_usd += request.cost_usd or 0.0
@@ -108,6 +111,18 @@ class Past:
     tools: dict[str, ToolCall] = field(default_factory=dict)
     """The newest record of every tool call, by its id."""
     spent: Spent = field(default_factory=Spent)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a replay answers an agent from, instead of its model and its tools."""
+
+    requests: list[Request] = field(default_factory=list)
+    """In order, those that failed too."""
+    tools: list[ToolCall] = field(default_factory=list)
+    """Oldest first; a later record of the same call counts."""
+    complete: bool = False
+    """Whether it went well to its end: then it is not to ask for more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +161,10 @@ class AgentTask:
     source: str | None
     past: Past | None = None
     """None for one that begins."""
+    cache: bool = False
+    """Whether an answer to the same request may be used again."""
+    recorded: Recorded | None = None
+    """In a replay: then nothing is sent, and no tool is called."""
     local: Local = field(default_factory=Local)
 
     def as_json(self) -> str:
@@ -215,6 +234,9 @@ class Ledger(Protocol):
 
     async def tool(self, call: ToolCall) -> None:
         """Record that a tool starts, or how it ended."""
+
+    async def answer_to(self, signature: str) -> str | None:
+        """Return the answer to the same request, as JSON, if the file has one."""
 
     def piece(self, turn: int, attempt: int, kind: str, payload: str) -> None:
         """Record a streamed piece (token, thinking, tool_start, tool_end; ``payload`` is JSON) with the next batch."""

@@ -21,6 +21,7 @@ from .agents import Budget
 from .breakpoints import Breakpoints
 from .live import MAX_AGENTS, EffectMemory, Live
 from .loop import Loop
+from .replaying import Replaying
 from .state import Cell
 from .tasks import GIVE_UP, ORPHAN, RUN_AGAIN, TaskEntry
 
@@ -45,6 +46,7 @@ class Opening:
     max_agents: int = MAX_AGENTS
     budget: Budget | None = None
     """The parent's, for a child."""
+    replay: Replaying | None = None
     orphans: Orphans = "retry"
 
 
@@ -122,6 +124,7 @@ def _live(row: writer.ExecutionRow, opening: Opening, lease: Lease, cells: dict[
         strict_effects=opening.strict_effects,
         budget=opening.budget or Budget.of(opening.limits, opening.database, row.execution_id),
         max_agents=opening.max_agents,
+        replay=opening.replay,
     )
 
 

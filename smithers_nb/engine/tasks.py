@@ -156,6 +156,11 @@ class Tasks(Mapping[str, TaskEntry]):
         return [entry for entry in self._open.values() if entry.status in ENDED]
 
     @property
+    def open(self) -> list[TaskEntry]:
+        """Tasks that are not dealt with."""
+        return list(self._open.values())
+
+    @property
     def running(self) -> list[TaskEntry]:
         """Tasks of mounted nodes that are under way."""
         return [entry for entry in self._open.values() if entry.status == "running" and not entry.unmounted]
@@ -391,7 +396,8 @@ class Tasks(Mapping[str, TaskEntry]):
         trace: str | None = None
         reason: str | None = None
         try:
-            reply = await self._through_waits(entry)
+            replay = self._live.replay
+            reply = await (replay.ran(entry, self._attempts) if replay else self._through_waits(entry))
             value = stored(entry, reply.output)
         except asyncio.CancelledError:
             if entry.interrupted:

@@ -24,6 +24,8 @@ class Gate:
         self._since = time()
         self._busy = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        """More may ask with each second."""
 
     @property
     def most(self) -> int:
@@ -50,8 +52,12 @@ class Gate:
             if not place.done():
                 place.set_result(None)
                 self._busy += 1
-        if self._waiting:
-            asyncio.get_running_loop().call_later(1.0, self._let_in)
+        if self._waiting and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(1.0, self._a_second_later)
+
+    def _a_second_later(self) -> None:
+        self._timer = None
+        self._let_in()
 
 
 _gates: dict[tuple[str, str], Gate] = {}
