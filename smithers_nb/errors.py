@@ -309,6 +309,20 @@ def traceback_of(error: BaseException) -> str:
     return clean("".join(found.format()))
 
 
+def message_of(trace: str) -> str:
+    """Return what the error of a traceback says, all of its lines, after the name of its class.
+
+    >>> message_of('Traceback …:\\n  File "a.py", line 1\\n    f()\\njson.decoder.JSONDecodeError: no\\nJSON')
+    'JSONDecodeError: no\\nJSON'
+    """
+    lines = trace.strip().split("\n")
+    if lines[0].startswith("Traceback "):
+        last = max((n for n, line in enumerate(lines) if line.startswith('  File "')), default=0)
+        lines = lines[next((n for n in range(last + 1, len(lines)) if not lines[n].startswith("    ")), -1) :]
+    name, separator, words = "\n".join(lines).partition(": ")
+    return f"{name.rpartition('.')[2] if name.replace('.', '').isidentifier() else name}{separator}{words}"
+
+
 def clean(text: str) -> str:
     """Return text that UTF-8 can hold: a lone surrogate becomes its escape.
 

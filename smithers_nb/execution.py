@@ -633,8 +633,15 @@ class Execution:
         if tasks not in get_args(ReplayTasks):
             raise ValueError(f"tasks={tasks!r} is none of {', '.join(get_args(ReplayTasks))}.")
         root = self._app if app is None else _root(app, props)
-        reader = self.store.reader
-        return await replay(root, reader, self.execution_id, name or f"{self.name} replay", tasks, self._max_frames)
+        return await replay(
+            root,
+            self.store.reader,
+            self.execution_id,
+            name or f"{self.name} replay",
+            self._live.models,
+            tasks,
+            self._max_frames,
+        )
 
     def _condition(self, until: Callable[[Frame], object] | str) -> Callable[[], str | None]:
         """Return a function that says why to stop, if so."""

@@ -16,6 +16,7 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from ..errors import AgentConfigError, AgentError, NotStorableError, clean
 from .recording import Answer, Talk, window
+from .replaying import CutOff
 from .runner import AgentReply, AgentTask, Ledger, ToolCall
 from .scripted import Plain, Scripted
 
@@ -377,6 +378,10 @@ def _audits() -> tuple[type[AbstractCapability[Any]], type[AbstractCapability[An
                 # asyncio would let it end the engine's thread.
                 await talk.end_tool(row, "raised", error=repr(error))
                 raise AgentError(f"tool {call.tool_name} of {talk.task.node_id} raised {error!r}.") from error
+            except CutOff as cut:
+                if cut.call.status != "running":
+                    await talk.end_tool(row, cut.call.status, error=cut.call.error)
+                raise
             except Exception as error:
                 await talk.end_tool(row, "raised", error=f"{type(error).__name__}: {error}")
                 raise

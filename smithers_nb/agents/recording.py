@@ -226,6 +226,8 @@ class Talk:
 
     def remaining_s(self) -> float | None:
         """Return how many seconds are left to it; None for as long as it likes."""
+        if self.tape is not None:
+            return None
         own = self.task.limits.get("seconds")
         left = [None if own is None else max(0.0, self._began + own - time()), self.ledger.remaining_s()]
         return min((one for one in left if one is not None), default=None)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from ..agents.runner import Runner
-from ..errors import EngineVersionError
+from ..errors import EngineVersionError, message_of
 from ..nodes.tree import Tree
 from ..records import LoopState, TaskResult
 from ..store import writer
@@ -184,7 +184,7 @@ def _entry(entry: TaskEntry, row: dict[str, Any]) -> TaskEntry:
     if row["ended_at"] is not None:
         stored = Stored(row["result"], row["result_type"]) if row["result"] is not None else None
         output = decode(stored) if stored else None
-        error = (row["error"] or "").strip().rpartition("\n")[2] or None
+        error = message_of(row["error"]) if row["error"] else None
         entry.result = TaskResult(
             node_id=row["node_id"],
             task_id=row["task_id"],

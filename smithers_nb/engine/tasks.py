@@ -518,7 +518,9 @@ class Tasks(Mapping[str, TaskEntry]):
                 return AgentReply(await self._live.run_child(entry, node))
             task = agent_task(self._live, entry.node, entry.task_id, await past_of(self._live, entry))
             ledger = TaskLedger(self._live, entry)
-            reply: AgentReply = await timed(self._live.runner.submit(task, ledger), getattr(node, "timeout_s", None))
+            # What is recorded was in time.
+            most_s = None if task.recorded is not None else getattr(node, "timeout_s", None)
+            reply: AgentReply = await timed(self._live.runner.submit(task, ledger), most_s)
             return reply
 
 
