@@ -16,8 +16,8 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from ..errors import AgentConfigError, AgentError, NotStorableError, clean
 from .recording import Answer, Talk, window
-from .replaying import CutOff
-from .runner import AgentReply, AgentTask, Ledger, ToolCall
+from .replaying import Unanswered
+from .runner import AgentReply, AgentTask, Asks, Ledger, ToolCall, ToolQuestion
 from .scripted import Plain, Scripted
 
 if TYPE_CHECKING:
@@ -94,6 +94,8 @@ class PydanticAiRunner:
                     return await _runs(agent, model, talk)
             except asyncio.CancelledError:
                 await talk.broke_off("it was cancelled")
+                raise
+            except Asks:
                 raise
             except Exception as error:
                 if limit.expired():
@@ -312,15 +314,29 @@ def _audits() -> tuple[type[AbstractCapability[Any]], type[AbstractCapability[An
     """Return the capability that lets a talk know of everything, and the one that lets it know of every piece, too:
     the library then streams, which not every model can.
     """
-    from pydantic_ai import ModelRetry, ToolDenied, ToolFailed
+    from pydantic_ai import ApprovalRequired, ModelRetry, ToolDenied, ToolFailed
     from pydantic_ai.capabilities import AbstractCapability
     from pydantic_ai.exceptions import ToolFailedError, ToolRetryError
 
     def recalled(past: ToolCall) -> Any:  # Any: what the tool returned
-        """Return what a call gave when it was made, or tell the model again what it told it."""
-        if past.status == "ok":
-            return _returned(past.output or "null")
-        raise (ModelRetry if past.status == "retry" else ToolFailed)(past.error or "")
+        """Return what a call gave when it was made, or tell the model again what it was told.
+
+        Raises:
+            Unanswered: if it had no end, or was the end of the agent.
+        """
+        told = past.error or ""
+        match past.status:
+            case "ok":
+                return _returned(past.output or "null")
+            case "denied":
+                return ToolDenied(told)
+            case "retry":
+                raise ModelRetry(told)
+            case "failed":
+                raise ToolFailed(told)
+            case "waiting":
+                raise ApprovalRequired
+        raise Unanswered
 
     class Audit(AbstractCapability[Any]):
         def __init__(self, talk: Talk) -> None:
@@ -328,7 +344,7 @@ def _audits() -> tuple[type[AbstractCapability[Any]], type[AbstractCapability[An
 
         async def wrap_model_request(self, ctx: Any, *, request_context: Any, handler: Callable[..., Any]) -> Any:
             talk, asked = self.talk, request_context
-            if talk.answered:
+            if talk.goes_on(ctx.run_step):
                 await talk.reconcile(_told(asked.messages[-1:]))
             past = talk.next_turn(ctx.run_step)
             parameters = asked.model_request_parameters
@@ -354,6 +370,33 @@ def _audits() -> tuple[type[AbstractCapability[Any]], type[AbstractCapability[An
             await self.talk.never_called(call.tool_call_id, call.tool_name, given, "invalid", str(error))
             raise error
 
+        async def after_tool_validate(self, ctx: Any, *, call: Any, tool_def: Any, args: Any) -> Any:
+            talk, id, tool = self.talk, call.tool_call_id, call.tool_name
+            if ctx.tool_call_approved or tool_def.kind == "external" or talk.denied(tool) or talk.ended(id):
+                return args
+            # One that was decided about is not called again to ask.
+            shown = {} if talk.decision(id) else talk.asked_about(tool, args)
+            if shown is not None:
+                raise ApprovalRequired(shown)
+            return args
+
+        async def handle_deferred_tool_calls(self, ctx: Any, *, requests: Any) -> Any:
+            talk = self.talk
+            questions: list[ToolQuestion] = []
+            results: dict[str, Any] = {}
+            for call in requests.approvals:
+                id, tool, given = call.tool_call_id, call.tool_name, call.args_as_json_str()
+                if why := talk.denied(tool) or talk.refused(id):
+                    await talk.never_called(id, tool, given, "denied", why)
+                    results[id] = ToolDenied(why)
+                elif talk.decision(id):
+                    results[id] = True
+                else:
+                    questions.append(ToolQuestion(talk.turn, id, tool, given, requests.metadata.get(id) or {}))
+            if questions:
+                raise await talk.asks(questions)
+            return requests.build_results(approvals=results)
+
         async def wrap_tool_execute(
             self, ctx: Any, *, call: Any, tool_def: Any, args: Any, handler: Callable[..., Any]
         ) -> Any:
@@ -364,11 +407,26 @@ def _audits() -> tuple[type[AbstractCapability[Any]], type[AbstractCapability[An
                 await talk.never_called(call.tool_call_id, call.tool_name, given, "denied", why)
                 return ToolDenied(why)
             row = await talk.start_tool(call.tool_call_id, call.tool_name, given)
+            if talk.tape is not None:
+                past = talk.tape.tool(row)
+                await talk.end_tool(row, past.status, past.output, past.error)
+                return recalled(past)
             try:
-                result = await handler(args) if talk.tape is None else recalled(talk.tape.tool(row))
+                result = await handler(args)
                 output = _output(call, result, talk.task)
             except asyncio.CancelledError:
                 await talk.end_tool(row, "interrupted")
+                raise
+            except ApprovalRequired:
+                if ctx.tool_call_approved:
+                    await talk.end_tool(row, "raised", error="it asks for approval although it has it")
+                    raise AgentError(
+                        f"tool {call.tool_name} of {talk.task.node_id} raised ApprovalRequired although it was "
+                        "approved: let it go on where ctx.tool_call_approved is true.",
+                        node_id=talk.task.node_id,
+                        source=talk.task.source,
+                    ) from None
+                await talk.end_tool(row, "waiting")
                 raise
             except (ToolRetryError, ToolFailedError, ModelRetry, ToolFailed) as error:
                 told = isinstance(error, ToolFailedError | ToolFailed)
@@ -378,10 +436,6 @@ def _audits() -> tuple[type[AbstractCapability[Any]], type[AbstractCapability[An
                 # asyncio would let it end the engine's thread.
                 await talk.end_tool(row, "raised", error=repr(error))
                 raise AgentError(f"tool {call.tool_name} of {talk.task.node_id} raised {error!r}.") from error
-            except CutOff as cut:
-                if cut.call.status != "running":
-                    await talk.end_tool(row, cut.call.status, error=cut.call.error)
-                raise
             except Exception as error:
                 await talk.end_tool(row, "raised", error=f"{type(error).__name__}: {error}")
                 raise
@@ -405,7 +459,7 @@ def _piece(talk: Talk, event: Any) -> None:
         text = getattr(part, "content", None) or getattr(part, "content_delta", None)
         if name and text and not talk.repeating:
             talk.piece(name, clean(text))
-    elif kind == "function_tool_call" and event.part.tool_call_id not in talk.known:
+    elif kind == "function_tool_call" and event.part.tool_call_id not in talk.begun:
         part = event.part
         talk.piece("tool_start", {"id": part.tool_call_id, "tool": part.tool_name, "input": part.args})
     elif kind == "function_tool_result" and event.part.tool_call_id not in talk.known:

@@ -197,7 +197,7 @@ class Live:
 
     def asks(self, id: str) -> bool:
         """Whether an approval of this id, or of this node, waits here or in a child."""
-        here = any(id in (e.question.approval_id, e.node.id) for e in self.tasks.asking if e.question)
+        here = any(id == entry.node.id or id in entry.questions for entry in self.tasks.asking)
         return here or any(child.live.asks(id) for child in self.tasks.children.values())
 
     async def edit_pending(self, draft: Draft | None, id: str, value: object) -> None:

@@ -16,14 +16,15 @@ from ..store.breakpoints import load as load_breakpoints
 from ..store.connection import Database
 from ..store.lease import Lease
 from ..store.reader import Reader
-from ..values import Stored, decode, encode
+from ..values import Stored, decode
 from .agents import Budget
 from .breakpoints import Breakpoints
 from .live import MAX_AGENTS, EffectMemory, Live
 from .loop import Loop
+from .questions import of_orphan
 from .replaying import Replaying
 from .state import Cell
-from .tasks import GIVE_UP, ORPHAN, RUN_AGAIN, TaskEntry
+from .tasks import TaskEntry
 
 Orphans = Literal["retry", "fail", "ask"]
 """What becomes of a task that was running when its process ended."""
@@ -141,10 +142,10 @@ async def _load_tasks(live: Live, reader: Reader, tree: Tree, orphans: Orphans) 
     ran = [row for row in newest.values() if row["status"] == "running"]
     await live.database.transaction(_sorted_out, live.execution_id, ran, lost, live.frame, orphans)
     now = {row["task_id"]: row for row in reader.tasks(live.execution_id)} if ran else {}
-    asked = {question.task_id: question for question in reader.questions(live.execution_id)}
+    asked = reader.questions(live.execution_id)
     for id, row in newest.items():
         entry = _entry(TaskEntry(row["task_id"], tree.index[id]), now.get(row["task_id"], row))
-        entry.question = asked.get(entry.task_id)
+        entry.questions = {question.approval_id: question for question in asked if question.task_id == entry.task_id}
         live.tasks.add(entry)
 
 
@@ -156,13 +157,7 @@ def _sorted_out(
         id, node_id, attempt = row["task_id"], row["node_id"], row["attempt"]
         ended = f"the process that ran {node_id} ended"
         if orphans == "ask":
-            prompt = f"{ended} before {node_id} did. It may have done a part of its work. Run it again?"
-            empty, options = encode(None), [RUN_AGAIN, GIVE_UP]
-            writer.ask(
-                db,
-                execution_id,
-                writer.Question(f"{id}:{ORPHAN}{attempt}", id, node_id, ORPHAN, prompt, empty, options),
-            )
+            writer.ask(db, execution_id, of_orphan(id, node_id, attempt, ended))
         elif orphans == "fail":
             error = f"{ended} before {node_id} did, and orphans='fail' says not to run it again"
             writer.end_task(db, execution_id, writer.TaskEnd(id, "failed", attempt, error=error))
@@ -178,6 +173,7 @@ def _entry(entry: TaskEntry, row: dict[str, Any]) -> TaskEntry:
     entry.status = row["status"]
     entry.attempt = row["attempt"]
     entry.settled = row["settled_at_frame"] is not None
+    entry.answered = row["status"] == "pending" and row["reason"] == writer.ANSWERED
     if row["status"] == "blocked" and row["next_retry_at"] is not None:
         entry.retry_at = datetime.fromisoformat(row["next_retry_at"]).timestamp()
         entry.waited, entry.why = True, row["error"] or ""

@@ -13,13 +13,14 @@ from math import inf
 from typing import TYPE_CHECKING, Literal, Never
 
 from ..agents.replaying import Unanswered, mismatch, text_difference
-from ..agents.runner import AgentReply
+from ..agents.runner import AgentReply, Asks
 from ..agents.runner import Recorded as RecordedAgent
 from ..errors import AgentError, BudgetExceededError, ReplayMismatchError, RunError, message_of
 from ..nodes.runnable import Task
 from ..nodes.tree import TreeNode
 from ..records import Phase
 from ..store.recorded import Recorded, TaskRecord, WriteRecord
+from ..store.writer import Question
 from ..values import Stored, decode
 from .agents import recorded_agent
 from .state import Transaction
@@ -89,6 +90,11 @@ class Replaying:
             reply = await self._outcome(entry, record, run)
         except ReplayMismatchError as error:
             self._mismatch = self._mismatch or error
+            await self._rest(entry)
+        except Asks as asks:
+            # Nobody had answered; or nobody had been asked, and it had gone on.
+            if record is not None and record.ended:
+                self._mismatch = self._mismatch or self._asks(entry, asks)
             await self._rest(entry)
         except Exception as error:  # noqa: BLE001  # raised again when its time has come
             failure = error
@@ -263,21 +269,21 @@ class Replaying:
         """Answer, and cancel, as people did before the frame that is next."""
         for entry in live.tasks.open:
             record = self.record(entry.task_id, entry.node.id)
-            if entry.question is not None:
-                self._same_question(entry, record)
+            question = entry.questions.get(entry.task_id)
+            if question is not None:
+                self._same_question(entry, question, record)
             if record is None or entry.unmounted or self._due(record) > self.frame or record.status == "abandoned":
                 continue
-            if entry.question is not None and record.value is not None:
+            if question is not None and record.value is not None:
                 await live.tasks.answer(entry.task_id, decode(record.value), record.comment)
             elif record.status == "cancelled":
                 await self._tried(live.tasks.cancel(entry.node.id), f"{entry.node.id} was cancelled by hand")
 
-    def _same_question(self, entry: TaskEntry, record: TaskRecord | None) -> None:
+    def _same_question(self, entry: TaskEntry, question: Question, record: TaskRecord | None) -> None:
         """Look whether a person is asked what was asked then."""
         asked = self.recorded.question(record.task_id) if record else None
-        if record is None or asked is None or entry.question is None:
+        if asked is None:
             raise self._unknown(entry.node)
-        question = entry.question
         now = (question.prompt, list(question.options), question.payload.text)
         for name, one, other in zip(("prompt", "options", "payload"), asked, now, strict=True):
             if one != other:
@@ -286,6 +292,13 @@ class Replaying:
     def _raise(self) -> None:
         if self._mismatch is not None:
             raise self._mismatch
+
+    def _asks(self, entry: TaskEntry, asks: Asks) -> ReplayMismatchError:
+        tools = ", ".join(asked.tool for asked in asks.questions)
+        why = text_difference("what people are asked", "nothing", f"whether {tools} may be called")
+        turn = asks.questions[0].turn
+        what = f"turn {turn}: a person is asked about a tool call"
+        return mismatch(what, why, node_id=entry.node.id, source=entry.node.source, turn=turn)
 
     def _unknown(self, node: TreeNode) -> ReplayMismatchError:
         why = text_difference(f"the {node.type}", "nothing", f"{node.type} {node.id} starts")

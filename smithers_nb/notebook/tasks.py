@@ -165,7 +165,7 @@ def task_row(records: Records, moment: Moment, row: Row, until: str | None) -> p
 def _can(entry: TaskEntry | None) -> list[str]:
     if entry is None:
         return []
-    if entry.question is not None:
+    if entry.questions:
         return ["answer", "cancel"]
     if entry.status == "blocked":
         return ["retry", "cancel"]
@@ -175,7 +175,8 @@ def _can(entry: TaskEntry | None) -> list[str]:
 
 
 def _options(entry: TaskEntry | None) -> list[str]:
-    return list(entry.question.options) if entry is not None and entry.question else []
+    asked = list(entry.questions.values()) if entry is not None else []
+    return list(asked[0].options) if len(asked) == 1 else []
 
 
 def _iteration(node: TreeNode | None) -> int | None:
@@ -287,8 +288,8 @@ def questions(live: Any) -> list[p.Question]:  # Any: engine.live.Live
             "prompt": short(asked.prompt, 500) or "",
             "options": list(asked.options)[:20],
         }
-        for asked in (entry.question for entry in live.tasks.asking)
-        if asked is not None
+        for entry in live.tasks.asking
+        for asked in list(entry.questions.values())
     ]
     for child in list(live.tasks.children.values()):
         found += questions(child.live)

@@ -209,7 +209,7 @@ class Reader:
         ).rows[0]
         tools = self.query(
             f"{_BELOW} SELECT count(*) FROM tool_calls WHERE execution_id IN (SELECT id FROM below)"
-            " AND status NOT IN ('denied', 'invalid', 'unknown', 'skipped')",
+            " AND status NOT IN ('waiting', 'denied', 'invalid', 'unknown', 'skipped')",
             (execution_id,),
         ).rows[0]
         return (*calls, *tools)
@@ -232,14 +232,22 @@ class Reader:
     def questions(self, execution_id: str) -> list[Question]:
         """Return what people are asked, and have not answered."""
         rows = self.query(
-            "SELECT approval_id, task_id, node_id, kind, prompt, payload, options FROM approvals"
-            " WHERE execution_id = ? AND status = 'waiting' ORDER BY asked_at",
+            "SELECT approval_id, task_id, node_id, kind, prompt, payload, options, turn, tool_call_id FROM approvals"
+            " WHERE execution_id = ? AND status = 'waiting' ORDER BY asked_at, rowid",
             (execution_id,),
         ).rows
         return [
-            Question(id, task_id, node_id, kind, prompt, Stored(payload, "json"), json.loads(options))
-            for id, task_id, node_id, kind, prompt, payload, options in rows
+            Question(id, task_id, node_id, kind, prompt, Stored(payload, "json"), json.loads(options), *call)
+            for id, task_id, node_id, kind, prompt, payload, options, *call in rows
         ]
+
+    def decisions(self, execution_id: str, task_id: str) -> list[tuple[int, str, str, str | None]]:
+        """Return (turn, tool_call_id, choice, comment) of what people decided about tool calls, oldest first."""
+        return self.query(
+            "SELECT turn, tool_call_id, choice, comment FROM approvals WHERE execution_id = ? AND task_id = ?"
+            " AND tool_call_id IS NOT NULL AND status = 'answered' ORDER BY answered_at, rowid",
+            (execution_id, task_id),
+        ).rows
 
     def loops(self, execution_id: str) -> list[tuple[str, int, Any]]:
         """Return (node id, iteration, status) of every loop that is in the plan."""

@@ -60,6 +60,9 @@ class Question:
     prompt: str
     payload: Stored
     options: list[str]
+    turn: int | None = None
+    tool_call_id: str | None = None
+    """Of the call that it is about, with the turn in which the model wanted it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -512,7 +515,7 @@ def ask(db: sqlite3.Connection, execution_id: str, question: Question) -> None:
     """Put down a question to a person; its task is blocked."""
     db.execute(
         "INSERT OR IGNORE INTO approvals (execution_id, approval_id, task_id, node_id, kind, prompt, payload, options,"
-        " status, asked_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'waiting', ?)",
+        " status, asked_at, turn, tool_call_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?, ?)",
         (
             execution_id,
             question.approval_id,
@@ -523,6 +526,8 @@ def ask(db: sqlite3.Connection, execution_id: str, question: Question) -> None:
             question.payload.text,
             json.dumps(question.options, ensure_ascii=False),
             now(),
+            question.turn,
+            question.tool_call_id,
         ),
     )
     db.execute(
@@ -532,10 +537,34 @@ def ask(db: sqlite3.Connection, execution_id: str, question: Question) -> None:
     )
 
 
+def ask_about_tools(
+    db: sqlite3.Connection, execution_id: str, questions: list[Question], late: Iterable[Call]
+) -> list[Question]:
+    """Put down questions about tool calls of a task; return them with the ids that they get.
+
+    ``late`` are requests and tool calls that could not be recorded before: whoever goes on needs them.
+    """
+    for call in late:
+        add_call(db, execution_id, call)
+    (before,) = db.execute(
+        "SELECT count(*) FROM approvals WHERE execution_id = ? AND task_id = ?", (execution_id, questions[0].task_id)
+    ).fetchone()
+    numbered = [replace(one, approval_id=f"{one.task_id}:tool{n}") for n, one in enumerate(questions, before + 1)]
+    for question in numbered:
+        ask(db, execution_id, question)
+    return numbered
+
+
+ANSWERED = "answered"
+"""Reason of a task that waits to go on after people have answered: no attempt of it has failed."""
+
+
 def answer(
     db: sqlite3.Connection, execution_id: str, question: Question, choice: str, comment: str | None, end: TaskEnd | None
 ) -> None:
-    """Put down a person's answer, and with it the end of the task; without one, the task is to be run again."""
+    """Put down a person's answer, and with it the end of the task; without one, the task is to be run again, or goes
+    on when nothing else is asked.
+    """
     db.execute(
         "UPDATE approvals SET status = 'answered', choice = ?, comment = ?, answered_at = ?"
         " WHERE execution_id = ? AND approval_id = ?",
@@ -545,8 +574,9 @@ def answer(
         end_task(db, execution_id, end)
         return
     db.execute(
-        "UPDATE tasks SET status = 'pending', reason = NULL WHERE execution_id = ? AND task_id = ?",
-        (execution_id, question.task_id),
+        "UPDATE tasks SET status = 'pending', reason = ?1 WHERE execution_id = ?2 AND task_id = ?3 AND NOT EXISTS"
+        " (SELECT 1 FROM approvals WHERE execution_id = ?2 AND task_id = ?3 AND status = 'waiting')",
+        (ANSWERED if question.tool_call_id is not None else None, execution_id, question.task_id),
     )
 
 
@@ -555,9 +585,10 @@ def start_tasks(db: sqlite3.Connection, execution_id: str, task_ids: Iterable[st
     acquired = set()
     for task_id in task_ids:
         cursor = db.execute(
-            "UPDATE tasks SET status = 'running', attempt = attempt + 1, lease_owner = ?, lease_expires_at = ?,"
-            " started_at = coalesce(started_at, ?) WHERE execution_id = ? AND task_id = ? AND status = 'pending'",
-            (lease.owner, expiry(), now(), execution_id, task_id),
+            "UPDATE tasks SET status = 'running', attempt = attempt + (reason IS NOT ?1), reason = nullif(reason, ?1),"
+            " lease_owner = ?2, lease_expires_at = ?3, started_at = coalesce(started_at, ?4) WHERE execution_id = ?5"
+            " AND task_id = ?6 AND status = 'pending'",
+            (ANSWERED, lease.owner, expiry(), now(), execution_id, task_id),
         )
         if cursor.rowcount:
             acquired.add(task_id)
@@ -661,7 +692,7 @@ def abandon_tasks(db: sqlite3.Connection, execution_id: str, task_ids: list[str]
 
 def withdraw(db: sqlite3.Connection, execution_id: str, task_ids: Iterable[str]) -> None:
     """Ask a person no more."""
-    db.executemany(
-        "UPDATE approvals SET status = 'withdrawn' WHERE execution_id = ? AND task_id = ? AND status = 'waiting'",
-        [(execution_id, task_id) for task_id in task_ids],
-    )
+    tasks = [(execution_id, task_id) for task_id in task_ids]
+    waiting = "WHERE execution_id = ? AND task_id = ? AND status = 'waiting'"
+    db.executemany(f"UPDATE approvals SET status = 'withdrawn' {waiting}", tasks)
+    db.executemany(f"UPDATE tool_calls SET status = 'skipped', error = 'nobody answered' {waiting}", tasks)
