@@ -108,7 +108,10 @@ def recorded_agent(reader: Reader, execution_id: str, task_id: str, complete: bo
     """Return what a replay answers an agent from."""
     requests = [_request(row) for row in reader.model_calls(execution_id, task_id)]
     tools = [_tool_call(row) for row in reader.tool_calls(execution_id, task_id)]
-    return Recorded(requests, tools, _decisions(reader, execution_id, task_id), complete)
+    waiting = {call.tool_call_id for call in tools if call.status == "waiting"}
+    # An agent whose other questions were open had not gone on with what was answered.
+    decisions = [one for one in _decisions(reader, execution_id, task_id) if one.tool_call_id not in waiting]
+    return Recorded(requests, tools, decisions, complete)
 
 
 def _decisions(reader: Reader, execution_id: str, task_id: str) -> list[Decision]:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 from pydantic_ai import Agent as OwnAgent
-from pydantic_ai import ModelRetry, RunContext, ToolFailed
+from pydantic_ai import ApprovalRequired, ModelRetry, RunContext, ToolFailed
 
 from smithers_nb import (
     Agent,
@@ -52,6 +52,7 @@ class Desk:
         self.prompt = prompt
         self.looked: list[str] = []
         self.sent: list[str] = []
+        self.paid: list[str] = []
 
     def look_up(self, word: str) -> str:
         """Look a word up."""
@@ -59,6 +60,11 @@ class Desk:
         if word == "tide" and len(self.looked) == 1:
             raise ModelRetry("say it in the plural")
         return f"{word} #{len(self.looked)}"
+
+    def pay(self, sum: int) -> str:
+        """Pay for the book."""
+        self.paid.append(f"{sum} EUR")
+        return "paid"
 
     def send(self) -> int:
         self.sent.append("mail")
@@ -74,7 +80,8 @@ class Desk:
                         id="note",
                         model=self.model,
                         system="Be brief.",
-                        tools=[self.look_up],
+                        tools=[self.look_up, self.pay],
+                        approve=["pay"],
                         output_type=Note,
                         on_finished=lambda r: (ctx.state.set("note", r.output), ctx.state.set("cost", r.cost_usd)),
                     )[self.prompt]
@@ -97,12 +104,13 @@ class Desk:
 
 
 def answers(asked: Asked) -> Reply:
-    """Look a word up, another way, say what does not fit, and then what does."""
+    """Look a word up, another way, buy a book, say what does not fit, and then what does."""
     if "Research" not in asked.prompt:
         return say("hello")
     acts = by_turn(
         Reply(pieces=("let me ", "see"), calls=(("look_up", {"word": "tide"}),)),
         call("look_up", word="tides"),
+        call("pay", sum=20),
         output(titel="tides"),
         output(title="tides", tags=["sea"]),
     )(asked)
@@ -117,6 +125,8 @@ def desk(provider: Any, run_of: Any) -> Callable[..., tuple[Desk, Any, Any]]:
         desk = Desk(model_at(server, api))
         ex = run_of(desk.app(), name="desk")
         assert ex.run_sync().status == "waiting"
+        ex.answer("note", "approve")
+        assert ex.run_sync().status == "waiting"
         ex.answer("ok", "approve", "it is fine")
         assert ex.run_sync().status == "finished"
         return desk, ex, server
@@ -127,14 +137,14 @@ def desk(provider: Any, run_of: Any) -> Callable[..., tuple[Desk, Any, Any]]:
 @pytest.mark.parametrize("api", APIS)
 def test_a_replay_with_tools_and_approvals_makes_no_request_and_ends_in_the_same_state(api: str, desk: Any) -> None:
     app, ex, server = desk(api)
-    assert len(server.requests) == 4
+    assert len(server.requests) == 5
     before = dict(ex.state)
     replay = ex.replay()
-    assert len(server.requests) == 4, "nothing was asked"
-    assert app.looked == ["tide", "tides"], "no tool was called"
+    assert len(server.requests) == 5, "nothing was asked"
+    assert (app.looked, app.paid) == (["tide", "tides"], ["20 EUR"]), "no tool was called"
     assert app.sent == ["mail"], "no task was run"
     assert replay.same, replay
-    assert (replay.answers, replay.requests, replay.frames) == (4, 0, ex.frame.number)
+    assert (replay.answers, replay.requests, replay.frames) == (5, 0, ex.frame.number)
     assert repr(replay).startswith(f"<Replay of {ex.execution_id} as {replay.execution_id}: same; ")
     last = replay.history.at(replay.frames)
     assert dict(last.state) | {"sent": 1} == before
@@ -163,7 +173,7 @@ def test_a_changed_prompt_stops_at_its_node_and_names_the_difference(api: str, d
         "The first difference is in the prompt:\n- Research the tides.\n+ Research the tides and the moon."
     )
     assert "note, turn 1: it asks for something else than was recorded" in str(error)
-    assert len(server.requests) == 4 and changed.looked == []
+    assert len(server.requests) == 5 and changed.looked == []
     row = ex.store.df.executions.iloc[-1]
     assert (row.status, row.reason) == (
         "terminated",
@@ -386,6 +396,47 @@ def tools() -> Any:
     return App()
 
 
+def asking() -> Any:
+    """Tools that people are asked about: by the node, and by themselves."""
+
+    def write(path: str) -> str:
+        return f"{path} is written"
+
+    def change(ctx: RunContext[Any], path: str) -> str:
+        if not ctx.tool_call_approved:
+            raise ApprovalRequired({"diff": f"+{path}"})
+        return f"{path} is changed"
+
+    replies = [
+        [call_tool("write", path="a"), call_tool("write", path="b"), call_tool("change", path="c")],
+        call_tool("change", path="d"),
+        "done",
+    ]
+
+    @component
+    def App(ctx: Any) -> Any:
+        return [
+            Claude(id=id, model=scripted(*replies), tools=[write, change], approve=["write"], **both(ctx, id))["hi"]
+            for id in ("all", "half")
+        ]
+
+    return App()
+
+
+def decide(ex: Any) -> None:
+    """Approve and deny all that one agent asks, and leave the other in the middle."""
+    ex.run_sync()
+    for id, asked in ex.df.approvals[["approval_id", "payload"]].itertuples(index=False):
+        if asked["input"]["path"] == "b":
+            ex.answer(id, "deny", "not that")
+        elif "all" in id:
+            ex.answer(id, "approve")
+    ex.run_sync()
+    [last] = [one for one in ex.questions if one == "all"]
+    ex.answer(last, "deny")
+    assert ex.run_sync().status == "waiting"
+
+
 TOOL_CALLS = scripted(
     [call_tool("counts"), call_tool("counts"), call_tool("gives_up"), call_tool("secret")],
     [call_tool("nothing", a=1), call_tool("counts", b=2)],
@@ -401,6 +452,7 @@ RUNS: dict[str, tuple[Callable[[], Any], Callable[[Any], None], str]] = {
     "what people do by hand": (steered, steer, "finished"),
     "a run that is not over": (unfinished, finish, "waiting"),
     "tools that do all that they can": (tools, finish, "finished"),
+    "tools that people are asked about": (asking, decide, "waiting"),
 }
 
 
@@ -568,7 +620,14 @@ def small(prompt: str = "a prompt\nof two lines", system: str = "s", **more: Any
     @component
     def App(ctx: Any) -> Any:
         return [
-            Claude(id="c", model="small", system=system, tools=[tool], on_finished=more.get("handler"))[prompt],
+            Claude(
+                id="c",
+                model="small",
+                system=system,
+                tools=[tool],
+                approve=more.get("approve", False),
+                on_finished=more.get("handler"),
+            )[prompt],
             Task(id="t", run=lambda n: more.get("n", n), args=more.get("args", [1]), **both(ctx, "t")),
             Approval(id="ok", prompt=more.get("ask", "Go on?"), options=more.get("options", ["yes", "no"])),
             more.get("extra"),
@@ -590,6 +649,12 @@ CHANGES: dict[str, tuple[dict[str, Any], str, int | None, str]] = {
     ),
     "the instructions": ({"system": "t"}, "c", 1, "in the instructions:\n- s\n+ t"),
     "a tool that is gone": ({"tool": "other"}, "c", 2, "Unknown tool name: 'tool'"),
+    "a tool that a person is to be asked about": (
+        {"approve": True},
+        "c",
+        1,
+        "in what people are asked:\n- nothing\n+ whether tool may be called",
+    ),
     "a new agent": ({"extra": Claude(id="d", model="sonnet")["hi"]}, "d", None, "- nothing\n+ claude d starts"),
     "a new approval": ({"extra": Approval(id="d", prompt="?")}, "d", None, "- nothing\n+ approval d starts"),
     "another question": ({"ask": "Stop?"}, "ok", None, "in its prompt:\n- Go on?\n+ Stop?"),
