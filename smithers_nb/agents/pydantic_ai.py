@@ -342,8 +342,13 @@ def _audits() -> tuple[type[AbstractCapability[Any]], type[AbstractCapability[An
         def __init__(self, talk: Talk) -> None:
             self.talk = talk
 
+        async def wrap_run(self, ctx: Any, *, handler: Callable[..., Any]) -> Any:
+            _whose(ctx, self.talk.task)
+            return await handler()
+
         async def wrap_model_request(self, ctx: Any, *, request_context: Any, handler: Callable[..., Any]) -> Any:
             talk, asked = self.talk, request_context
+            _whose(ctx, talk.task)
             if talk.goes_on(ctx.run_step):
                 await talk.reconcile(_told(asked.messages[-1:]))
             past = talk.next_turn(ctx.run_step)
@@ -401,6 +406,7 @@ def _audits() -> tuple[type[AbstractCapability[Any]], type[AbstractCapability[An
             self, ctx: Any, *, call: Any, tool_def: Any, args: Any, handler: Callable[..., Any]
         ) -> Any:
             talk, given = self.talk, call.args_as_json_str()
+            _whose(ctx, talk.task)
             if past := talk.ended(call.tool_call_id):
                 return recalled(past)
             if why := talk.denied(call.tool_name):
@@ -447,6 +453,16 @@ def _audits() -> tuple[type[AbstractCapability[Any]], type[AbstractCapability[An
             _piece(self.talk, event)
 
     return Audit, Streaming
+
+
+def _whose(ctx: Any, task: AgentTask) -> None:
+    """Say on the span under way whose it is, where the user has the library trace agents (``Agent.instrument_all``)."""
+    if type(ctx.tracer).__name__ == "NoOpTracer":
+        return
+    from opentelemetry.trace import get_current_span
+
+    names = ("execution_id", "node_id", "task_id")
+    get_current_span().set_attributes({f"smithers.{name}": getattr(task, name) for name in names})
 
 
 def _piece(talk: Talk, event: Any) -> None:
@@ -503,12 +519,16 @@ def _signature(asked: Any, task: AgentTask) -> str | None:
 
 
 def _plain(messages: Any, ids: dict[str, str] | None = None) -> Any:  # Any: JSON
-    """Return messages without what differs from run to run: times, and the ids of runs and tool calls."""
+    """Return messages without what differs from run to run: times, ids of runs and tool calls, and of the model's
+    earlier answers all but what they say.
+    """
     ids = {} if ids is None else ids
     if isinstance(messages, list):
         return [_plain(one, ids) for one in messages]
     if not isinstance(messages, dict):
         return messages
+    if messages.get("kind") == "response":
+        return _plain(messages["parts"], ids)
     left_out = {"timestamp", "run_id", "conversation_id"}
     plain = {name: _plain(value, ids) for name, value in messages.items() if name not in left_out}
     if isinstance(id := plain.get("tool_call_id"), str):
