@@ -66,7 +66,7 @@ def _of_tool(entry: TaskEntry, asked: ToolQuestion) -> Question:
         task_id=entry.task_id,
         node_id=entry.node.id,
         kind=TOOL,
-        prompt=f"{entry.node.id} wants to call {asked.tool}.",
+        prompt=f"{entry.node.id} wants to call {asked.tool} with {asked.input:.300}{'…' * (len(asked.input) > 300)}",
         payload=stored(entry, {"tool": asked.tool, "input": json.loads(asked.input), **asked.shown}),
         options=[APPROVE, DENY],
         turn=asked.turn,

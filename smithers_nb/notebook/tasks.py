@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from time import time
 from typing import Any
@@ -122,7 +123,22 @@ def tasks(records: Records, moment: Moment) -> p.Tasks:
         "frame": moment.frame,
         "now": time() * 1000,
         "tasks": [task_row(records, moment, row, until) for row in rows],
+        "windows": windows(records) if moment.live else [],
     }
+
+
+def windows(records: Records) -> list[p.Window]:
+    """Return how often the models that have refused a request may be asked, and from when on."""
+    return [
+        {
+            "name": row["name"],
+            "opens": epoch_ms(row["opens_at"]),
+            "apart_ms": row["interval_ms"],
+            "refused": row["refused"],
+        }
+        for row in records.store.reader.rate_windows()
+        if row["refused"]
+    ]
 
 
 def task_row(records: Records, moment: Moment, row: Row, until: str | None) -> p.TaskRow:
@@ -206,9 +222,9 @@ def task(records: Records, moment: Moment, task_id: str) -> p.Task | None:
         "result": result,
         "trace": row["error"][-20_000:] if row["error"] and over else None,
         "source": node.source if node else None,
-        "question": row["question"],
-        "choice": row["choice"] if over else None,
-        "comment": row["comment"] if over else None,
+        "asked": [
+            _asked(asked, until) for asked in store.asked(task_id) if until is None or asked["asked_at"] <= until
+        ],
         "tool_calls": [_tool_call(call) for call in store.tool_calls(task_id)],
         "model_calls": [_model_call(call) for call in store.model_calls(task_id)],
     }
@@ -217,6 +233,23 @@ def task(records: Records, moment: Moment, task_id: str) -> p.Task | None:
 
 def _text(text: str, ref: tuple[object, ...]) -> p.Value:
     return value(text, len(text), "text", ref)
+
+
+def _asked(row: Row, until: str | None) -> p.Asked:
+    """Return a question, as it stood."""
+    payload = None if row["payload"] in (None, "null") else row["payload"]
+    waits = row["status"] == "answered" and until is not None and row["answered_at"] > until
+    return {
+        "approval_id": row["approval_id"],
+        "kind": row["kind"],
+        "prompt": row["prompt"],
+        "options": json.loads(row["options"]),
+        "payload": of_part(payload, row["payload_chars"], ("approvals", "payload", row["approval_id"])),
+        "diff": row["diff"],
+        "status": "waiting" if waits else row["status"],
+        "choice": None if waits else row["choice"],
+        "comment": None if waits else row["comment"],
+    }
 
 
 def _tool_call(row: Row) -> p.ToolCall:

@@ -505,6 +505,9 @@ def test_no_more_agents_run_than_may(run_of: Any) -> None:
             order.append(n)
             under_way.append(n)
             most.append(len(under_way))
+            for _ in range(100):  # A busy machine takes its time to start another one.
+                if max(most) < 3:
+                    await asyncio.sleep(0.02)
             await asyncio.sleep(0.01)
             under_way.remove(n)
             return ModelResponse(parts=[TextPart("x")])
