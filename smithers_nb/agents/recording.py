@@ -119,25 +119,35 @@ class Talk:
             ReplayMismatchError: if what is asked is not what was recorded.
         """
         if self.tape is not None:
-            return await self._again(self.tape.attempts(self.turn, request), request)
+            return await self._again(self.tape, request)
         known = await self.ledger.answer_to(signature) if signature else None
         if known is not None:
             self.ask(provider, model, request, signature)
             await self.answer(Answer(known, 0, 0, 0.0), "cache")
         return known
 
-    async def _again(self, attempts: list[Request], request: str) -> str:
+    async def _again(self, tape: Tape, request: str) -> str:
         """Record the attempts of a turn as they were, and return the answer, if there was one."""
+        attempts = tape.attempts(self.turn, request)
+        if self.turn == 1:
+            for lost in tape.lost[0]:
+                await self._recorded(lost)
+            for call in tape.lost[1]:
+                await self.ledger.tool(call)
         for one in attempts:
-            by: AnsweredBy = "cache" if one.answered_by == "cache" else "replay"
-            again = replace(one, request=request, started_at=time(), ms=0.0, answered_by=by, signature=None)
-            self.spent.add(again)
-            await self.ledger.asked(again)
+            await self._recorded(replace(one, request=request))
             self.attempt = one.attempt + 1
             if one.response is not None:
                 self.answered, self.attempt = Past(self.turn, request, one.response), 1
                 return one.response
         raise Unanswered
+
+    async def _recorded(self, one: Request) -> None:
+        """Record a request once more: nobody is asked."""
+        by: AnsweredBy = "cache" if one.answered_by == "cache" else "replay"
+        again = replace(one, started_at=time(), ms=0.0, answered_by=by, signature=None)
+        self.spent.add(again)
+        await self.ledger.asked(again)
 
     def ask(self, provider: str, model: str, request: str, signature: str | None) -> None:
         """The request goes out."""

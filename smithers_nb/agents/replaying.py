@@ -28,7 +28,15 @@ class Tape:
 
     def __init__(self, task: AgentTask, recorded: Recorded) -> None:
         self._task = task
-        self._recorded = recorded
+        self._complete = recorded.complete
+        requests = recorded.requests
+        began = max(
+            (n for n, one in enumerate(requests) if one.turn == 1 and n and requests[n - 1].response), default=0
+        )
+        self._requests = requests[began:]
+        said = "".join(one.response or "" for one in self._requests)
+        self.lost = requests[:began], [call for call in recorded.tools if f'"{call.tool_call_id}"' not in said]
+        """What it had asked and called before it was cut off and began anew."""
         # There are models that use an id again in another turn.
         self._tools = {(one.turn, one.tool_call_id): one for one in recorded.tools}
 
@@ -39,10 +47,10 @@ class Tape:
             ReplayMismatchError: if something else was asked then, or nothing.
             Unanswered: if it had ended before.
         """
-        found = [one for one in self._recorded.requests if one.turn == turn]
+        found = [one for one in self._requests if one.turn == turn]
         if found and (why := difference(found[-1].request, request)):
             raise self._mismatch(turn, "it asks for something else than was recorded", why)
-        if not found and self._recorded.complete:
+        if not found and self._complete:
             asked = _parts(request)[-1]
             raise self._mismatch(turn, "it asks once more than was recorded", text_difference(asked[0], "", asked[1]))
         if not found:

@@ -23,6 +23,7 @@ from ..store.recorded import Recorded, TaskRecord, WriteRecord
 from ..store.writer import Question
 from ..values import Stored, decode
 from .agents import recorded_agent
+from .attempt import CANCELLED
 from .state import Transaction
 
 if TYPE_CHECKING:
@@ -100,10 +101,8 @@ class Replaying:
             failure = error
             if record is not None and record.status in FAILED:
                 failure = _failure(record)
-            elif record is None or record.status == "succeeded":
-                pass  # It went well then: the comparison will say so.
-            else:
-                await self._rest(entry)
+            elif record is not None and record.status != "succeeded":
+                await self._rest(entry)  # It was cut off, or cancelled: when, its frame says.
         while not entry.unmounted and self._due(record) > self.frame:
             await self._waits(entry)
         if record is not None:
@@ -143,7 +142,8 @@ class Replaying:
         assert loop.live.replay is not None  # for the type checker: child() made it
         await loop.live.replay.follow(loop, max_frames)
         self.notes += [f"child {loop.live.name}: {note}" for note in loop.live.replay.notes]
-        if not loop.over:
+        record = self.record(entry.task_id, entry.node.id)
+        if not loop.over and not (record and record.ended):
             await self._rest(entry)
         return loop.reason
 
@@ -260,7 +260,9 @@ class Replaying:
         found = []
         for entry in live.tasks.open:
             record = self._known.get(entry.task_id)
-            waited_for = not self.live_tasks or entry.node.type != "task" or self._due(record) <= self.frame
+            # A function of the user's may take until a later frame.
+            taken = not self.live_tasks or entry.node.type != "task"
+            waited_for = taken or (record is not None and self._due(record) <= self.frame)
             if entry.handle and not entry.handle.done() and waited_for and entry.task_id not in self._at_rest:
                 found.append(entry.handle)
         return found
@@ -272,11 +274,11 @@ class Replaying:
             question = entry.questions.get(entry.task_id)
             if question is not None:
                 self._same_question(entry, question, record)
-            if record is None or entry.unmounted or self._due(record) > self.frame or record.status == "abandoned":
+            if record is None or entry.unmounted or self._due(record) > self.frame:
                 continue
             if question is not None and record.value is not None:
                 await live.tasks.answer(entry.task_id, decode(record.value), record.comment)
-            elif record.status == "cancelled":
+            elif record.error == CANCELLED:
                 await self._tried(live.tasks.cancel(entry.node.id), f"{entry.node.id} was cancelled by hand")
 
     def _same_question(self, entry: TaskEntry, question: Question, record: TaskRecord | None) -> None:

@@ -21,7 +21,7 @@ from ..store.connection import uncancelled
 from ..values import Stored
 from . import questions
 from .agents import TaskLedger, agent_task, past_of
-from .attempt import call, in_thread, stored, text, timed
+from .attempt import CANCELLED, call, in_thread, stored, text, timed
 from .output import heard
 from .place import TaskScope, entered
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-CANCELLED = "it was cancelled by hand"
 ENDED = frozenset({"succeeded", "failed", "cancelled", "abandoned"})
 
 

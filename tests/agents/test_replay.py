@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -281,8 +282,8 @@ def tasks() -> Any:
         async def writes(ctx: Any) -> str:
             ctx.state.set("half", time.time())
             ctx.progress({"done": 0.5})
-            while ctx.state.get("reported") is None:
-                await asyncio_sleep()
+            while ctx.state.get("reported") is None:  # noqa: ASYNC110  # the state has no event
+                await asyncio.sleep(0.01)
             ctx.artifact.markdown("what a task made")
             return "written"
 
@@ -302,12 +303,6 @@ def tasks() -> Any:
     return App()
 
 
-async def asyncio_sleep() -> None:
-    import asyncio
-
-    await asyncio.sleep(0.01)
-
-
 def steered() -> Any:
     model = scripted("one", "two")
 
@@ -321,8 +316,6 @@ def steered() -> Any:
         ]
 
     async def hangs() -> None:
-        import asyncio
-
         await asyncio.Event().wait()
 
     return App()
@@ -348,6 +341,47 @@ def steer(ex: Any) -> None:
     ex.answer("ok", "no", "not like this")
     ex.run_sync()
     ex.state.delete("count")
+    ex.run_sync()
+
+
+def cut_off() -> Any:
+    """They are stopped within a tool, and go on, or begin anew."""
+    ran: list[str] = []
+
+    async def waits(whose: str) -> str:
+        ran.append(whose)
+        if ran.count(whose) == 1:
+            await asyncio.Event().wait()
+        return "waited"
+
+    def model(whose: str) -> Any:
+        return scripted(call_tool("first"), call_tool("waits", whose=whose), *["done"] * 3)
+
+    def first() -> int:
+        return len(ran)
+
+    anew = scripted(call_tool("first"), call_tool("waits", whose="anew"), call_tool("first"), "done")
+    tools = [first, waits]
+
+    @component
+    def App(ctx: Any) -> Any:
+        return [
+            Claude(id="goes on", model=model("goes on"), tools=tools, **both(ctx, "goes on"))["hi"],
+            Claude(id="anew", model=anew, tools=tools, resume_mode="restart", **both(ctx, "anew"))["hi"],
+        ]
+
+    return App()
+
+
+def stop_and_go(ex: Any) -> None:
+    run = threading.Thread(target=ex.run_sync)
+    run.start()
+    for _ in range(2000):
+        if list(ex.df.tool_calls.query("status == 'running'").tool) == ["waits"] * 2:
+            break
+        time.sleep(0.01)
+    ex.stop()
+    run.join(20)
     ex.run_sync()
 
 
@@ -450,6 +484,7 @@ RUNS: dict[str, tuple[Callable[[], Any], Callable[[Any], None], str]] = {
     "children with agents, approvals and a Stop": (children, answer_children, "finished"),
     "tasks that fail, are tried again, write, and report": (tasks, finish, "finished"),
     "what people do by hand": (steered, steer, "finished"),
+    "agents that were cut off": (cut_off, stop_and_go, "finished"),
     "a run that is not over": (unfinished, finish, "waiting"),
     "tools that do all that they can": (tools, finish, "finished"),
     "tools that people are asked about": (asking, decide, "waiting"),
@@ -508,8 +543,6 @@ FAILURES: dict[str, tuple[list[Any], dict[str, Any]]] = {
 
 async def look(n: int) -> str:
     """Look."""
-    import asyncio
-
     if n == 0:
         raise ValueError("nothing\nto see")
     if n == 2:
@@ -755,7 +788,5 @@ def test_what_a_replay_can_not_do_is_refused(run_of: Any) -> None:
 
 
 def test_it_can_be_awaited(run_of: Any) -> None:
-    import asyncio
-
     ex = small_run(run_of)
     assert asyncio.run(ex.replay_async()).same
