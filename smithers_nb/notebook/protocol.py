@@ -501,6 +501,7 @@ class ModelCall(TypedDict):
     turn: int
     attempt: int
     model: str
+    answered_by: str
     input_tokens: int | None
     output_tokens: int | None
     cost_usd: float | None

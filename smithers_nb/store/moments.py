@@ -278,9 +278,9 @@ class Moments:
     def model_calls(self, task_id: str) -> list[Row]:
         """Return the requests of a task to its model, oldest first; the response cut."""
         return self._rows(
-            "SELECT id, turn, attempt, model, input_tokens, output_tokens, cost_usd, ms, error, substr(response, 1,"
-            " :cut) AS response, length(response) AS response_chars FROM model_calls WHERE execution_id = :id"
-            " AND task_id = :task ORDER BY id LIMIT 200",
+            "SELECT id, turn, attempt, model, answered_by, input_tokens, output_tokens, cost_usd, ms, error,"
+            " substr(response, 1, :cut) AS response, length(response) AS response_chars FROM model_calls"
+            " WHERE execution_id = :id AND task_id = :task ORDER BY id LIMIT 200",
             task=task_id,
             cut=CUT,
         )

@@ -323,6 +323,7 @@ const modelCall = object<P.ModelCall>({
   turn: whole,
   attempt: whole,
   model: text,
+  answered_by: oneOf("model", "cache", "replay"),
   input_tokens: nullable(whole),
   output_tokens: nullable(whole),
   cost_usd: nullable(number),
