@@ -29,6 +29,7 @@ SmithersError
 └── AgentError
     ├── AgentConfigError
     ├── BudgetExceededError
+    ├── ReplayMismatchError
     └── ApprovalError
 
 UserWarning
@@ -70,6 +71,7 @@ __all__ = [
     "RenderMutationError",
     "RenderTaskError",
     "RenderWriteError",
+    "ReplayMismatchError",
     "RunError",
     "SchemaVersionError",
     "SmithersError",
@@ -283,6 +285,25 @@ class BudgetExceededError(AgentError):
         """turns, tokens, tool_calls, cost_usd or seconds, perhaps with ``of the execution``."""
 
 
+class ReplayMismatchError(AgentError):
+    """A replay came to something that its recording has no answer to. The execution that it replays is as it was."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        difference: str,
+        turn: int | None = None,
+        node_id: str | None = None,
+        source: str | None = None,
+    ) -> None:
+        super().__init__(message, node_id=node_id, source=source)
+        self.difference = difference
+        """The first difference: what was recorded, and what there is now."""
+        self.turn = turn
+        """Of the agent; None where it is about the node."""
+
+
 class ApprovalError(AgentError):
     """An answer to an approval that does not wait, or a choice that it does not offer."""
 
@@ -297,6 +318,20 @@ def traceback_of(error: BaseException) -> str:
         shown.stack = traceback.StackSummary.from_list(user or list(shown.stack))
         shown = shown.__cause__ or shown.__context__
     return clean("".join(found.format()))
+
+
+def message_of(trace: str) -> str:
+    """Return what the error of a traceback says, all of its lines, after the name of its class.
+
+    >>> message_of('Traceback …:\\n  File "a.py", line 1\\n    f()\\njson.decoder.JSONDecodeError: no\\nJSON')
+    'JSONDecodeError: no\\nJSON'
+    """
+    lines = trace.strip().split("\n")
+    if lines[0].startswith("Traceback "):
+        last = max((n for n, line in enumerate(lines) if line.startswith('  File "')), default=0)
+        lines = lines[next((n for n in range(last + 1, len(lines)) if not lines[n].startswith("    ")), -1) :]
+    name, separator, words = "\n".join(lines).partition(": ")
+    return f"{name.rpartition('.')[2] if name.replace('.', '').isidentifier() else name}{separator}{words}"
 
 
 def clean(text: str) -> str:

@@ -14,6 +14,8 @@ from .callbacks import names_ctx, place_of_ctx
 if TYPE_CHECKING:
     from .tasks import TaskEntry
 
+CANCELLED = "it was cancelled by hand"
+
 
 async def timed(work: Any, timeout_s: float | None) -> Any:
     """Await something, for so many seconds at most.

@@ -130,12 +130,12 @@ class Loop:
                 self.live.cause("stopped by hand")
             await self._enter("stopped", "stopped by hand")
 
-    async def terminate(self) -> None:
+    async def terminate(self, why: str = "terminated by hand") -> None:
         """Stop for good."""
         await self._halt("terminated")
         await self.live.tasks.interrupt()
         if not self.over:
-            await self._enter("terminated", "terminated by hand")
+            await self._enter("terminated", why)
             self.over = True
 
     async def close(self) -> None:
@@ -146,7 +146,7 @@ class Loop:
             await live.tasks.interrupt()
         except ExecutionOwnedError as taken:
             logger.warning("%s is closed here: %s", live.name, taken)
-        await self._abandon()
+        await self.abandon()
         self._heart.cancel()
         live.closed = True
         await live.watch.stopped()
@@ -209,7 +209,7 @@ class Loop:
         try:
             done = await anext(self._phases)  # type: ignore[arg-type]  # _begin set it
         except BaseException as error:
-            await self._abandon()
+            await self.abandon()
             if isinstance(error, SmithersError) and draft is not None:
                 self.live.failed.append(_problem(error, draft))
             raise
@@ -267,7 +267,13 @@ class Loop:
         live.causes.clear()
         self._phases = frame(live, self.draft)
 
-    async def _abandon(self) -> None:
+    def due_anyway(self, why: str) -> None:
+        """Make a frame due that nothing here calls for: it is no repetition."""
+        self._seen.clear()
+        if not self.live.causes:
+            self.live.cause(why)
+
+    async def abandon(self) -> None:
         """Give up the frame under way: what it had not flushed is dealt with again by a later one."""
         if self._phases is None or self.draft is None:
             return

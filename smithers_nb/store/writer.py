@@ -16,7 +16,7 @@ from ..errors import ExecutionOwnedError, UnknownExecutionError
 from ..nodes.tree import TreeNode
 from ..records import EffectRun, Event, HandlerCall, LoopState, Phase, Write
 from ..values import Stored
-from .calls import Call, add_call
+from .calls import Call, add_call, at_time
 from .connection import now
 from .lease import Lease, expiry, is_dead
 
@@ -37,7 +37,9 @@ class ExecutionRow:
     engine_version: str
     seed: int
     parent_id: str | None = None
-    """Of the execution whose Smithers node it is."""
+    """Of the execution whose Smithers node it is, or that it was forked from."""
+    forked_at_frame: int | None = None
+    """The frame after which it goes its own way; None unless it was forked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ class FrameCommit:
     """What COMMIT writes of a frame."""
 
     frame: int
+    began_at: float
+    """Its SNAPSHOT's clock, in seconds since the epoch."""
     reason: tuple[str, ...]
     counts: tuple[int, int, int, int]
     """mounted, unmounted, updated, moved."""
@@ -140,13 +144,14 @@ def create_execution(db: sqlite3.Connection, row: ExecutionRow, lease: Lease, st
     """Add an execution with its first state, owned by us."""
     at = now()
     db.execute(
-        "INSERT INTO executions (execution_id, name, parent_id, status, reason, app, code_hash, engine_version, seed,"
-        " owner, owned_since, lease_expires_at, created_at, updated_at)"
-        " VALUES (?, ?, ?, 'ready', '', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO executions (execution_id, name, parent_id, forked_at_frame, status, reason, app, code_hash,"
+        " engine_version, seed, owner, owned_since, lease_expires_at, created_at, updated_at)"
+        " VALUES (?, ?, ?, ?, 'ready', '', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             row.execution_id,
             row.name,
             row.parent_id,
+            row.forked_at_frame,
             row.app,
             row.code_hash,
             row.engine_version,
@@ -350,7 +355,7 @@ def commit_frame(
             execution_id,
             frame,
             json.dumps(commit.reason, ensure_ascii=False),
-            now(),
+            at_time(commit.began_at),
             *commit.counts,
             ms[Phase.SNAPSHOT],
             ms[Phase.RENDER],

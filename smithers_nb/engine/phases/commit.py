@@ -29,6 +29,7 @@ async def commit(live: Live, draft: Draft) -> None:
         live.execution_id,
         writer.FrameCommit(
             frame=draft.number,
+            began_at=draft.seen.now,
             reason=draft.reason,
             counts=(
                 len(draft.changes.mounted),
