@@ -8,7 +8,7 @@ from itertools import zip_longest
 from typing import Any
 
 from ..errors import AgentError, ReplayMismatchError
-from .runner import AgentTask, Recorded, Request, ToolCall
+from .runner import AgentTask, RecordedAgent, Request, ToolCall
 
 SHOWN = 160
 """So many characters of a line are shown, about where it differs."""
@@ -26,7 +26,7 @@ class Unanswered(AgentError):
 class Tape:
     """What is recorded of one agent, found by turn and by what was asked, not by when."""
 
-    def __init__(self, task: AgentTask, recorded: Recorded) -> None:
+    def __init__(self, task: AgentTask, recorded: RecordedAgent) -> None:
         self._task = task
         self._complete = recorded.complete
         requests = recorded.requests
