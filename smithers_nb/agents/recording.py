@@ -10,8 +10,21 @@ from time import time
 from typing import Any
 
 from ..errors import AgentError, BudgetExceededError
+from .replaying import Tape, Unanswered
 from .retry import IN_PLACE_S, backoff_s, verdict
-from .runner import AgentTask, Asks, Decision, Later, Ledger, Past, Request, ToolCall, ToolQuestion, ToolStatus
+from .runner import (
+    AgentTask,
+    AnsweredBy,
+    Asks,
+    Decision,
+    Later,
+    Ledger,
+    Past,
+    Request,
+    ToolCall,
+    ToolQuestion,
+    ToolStatus,
+)
 from .scripted import Scripted
 
 
@@ -24,6 +37,7 @@ class Asked:
     model: str
     request: str
     started_at: float
+    signature: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +59,8 @@ class Talk:
         self.ledger = ledger
         self.spent = replace(past.spent)
         self.tools = dict(past.tools)
-        self.decisions = {(one.turn, one.tool_call_id): one for one in past.decisions}
+        decisions = task.recorded.decisions if task.recorded is not None else past.decisions
+        self.decisions = {(one.turn, one.tool_call_id): one for one in decisions}
         self.attempt = past.failures + 1
         """Of the turn that is next."""
         self.answered: Past | None = past if past.turn else None
@@ -62,6 +77,8 @@ class Talk:
         """Ids of the tool calls that had ended when this run of the agent began …"""
         self.begun: set[str] = set()
         """… and of those that a person was asked about, too."""
+        self.tape = Tape(task, task.recorded) if task.recorded is not None else None
+        """What answers in a replay."""
         self._began = time()
 
     # ---- requests ----------------------------------------------------------------------------------------------
@@ -94,15 +111,53 @@ class Talk:
         self.check_limits()
         return None
 
-    def ask(self, provider: str, model: str, request: str) -> None:
-        """The request goes out."""
-        self.asked = Asked(self.turn, provider, model, request, time())
+    async def recall(self, provider: str, model: str, request: str, signature: str | None) -> str | None:
+        """Return an answer that nobody has to be asked for: the recorded one in a replay, or that of the same request
+        before.
 
-    async def answer(self, answer: Answer) -> None:
+        Raises:
+            ReplayMismatchError: if what is asked is not what was recorded.
+        """
+        if self.tape is not None:
+            return await self._again(self.tape, request)
+        known = await self.ledger.answer_to(signature) if signature else None
+        if known is not None:
+            self.ask(provider, model, request, signature)
+            await self.answer(Answer(known, 0, 0, 0.0), "cache")
+        return known
+
+    async def _again(self, tape: Tape, request: str) -> str:
+        """Record the attempts of a turn as they were, and return the answer, if there was one."""
+        attempts = tape.attempts(self.turn, request)
+        if self.turn == 1:
+            for lost in tape.lost[0]:
+                await self._recorded(lost)
+            for call in tape.lost[1]:
+                await self.ledger.tool(call)
+        for one in attempts:
+            await self._recorded(replace(one, request=request))
+            self.attempt = one.attempt + 1
+            if one.response is not None:
+                self.answered, self.attempt = Past(self.turn, request, one.response), 1
+                return one.response
+        raise Unanswered
+
+    async def _recorded(self, one: Request) -> None:
+        """Record a request once more: nobody is asked."""
+        by: AnsweredBy = "cache" if one.answered_by == "cache" else "replay"
+        again = replace(one, started_at=time(), ms=0.0, answered_by=by, signature=None)
+        self.spent.add(again)
+        await self.ledger.asked(again)
+
+    def ask(self, provider: str, model: str, request: str, signature: str | None) -> None:
+        """The request goes out."""
+        self.asked = Asked(self.turn, provider, model, request, time(), signature)
+
+    async def answer(self, answer: Answer, by: AnsweredBy = "model") -> None:
         """It was answered: recorded before the agent goes on."""
         asked = self._closed()
         self.answered = Past(asked.turn, asked.request, answer.response)
-        await self._record(asked, answer, None)
+        await self._record(asked, answer, None, by)
         self.attempt = 1
 
     async def failed(self, error: Exception) -> float:
@@ -146,7 +201,7 @@ class Talk:
         assert asked is not None  # for the type checker: ask() came before
         return asked
 
-    async def _record(self, asked: Asked, answer: Answer | None, error: str | None) -> None:
+    async def _record(self, asked: Asked, answer: Answer | None, error: str | None, by: AnsweredBy = "model") -> None:
         request = Request(
             turn=asked.turn,
             attempt=self.attempt,
@@ -160,6 +215,8 @@ class Talk:
             started_at=asked.started_at,
             ms=(time() - asked.started_at) * 1000,
             error=error,
+            answered_by=by,
+            signature=asked.signature,
         )
         self.spent.add(request)
         await self.ledger.asked(request)
@@ -203,6 +260,8 @@ class Talk:
 
     def remaining_s(self) -> float | None:
         """Return how many seconds are left to it; None for as long as it likes."""
+        if self.tape is not None:
+            return None
         own = self.task.limits.get("seconds")
         left = [None if own is None else max(0.0, self._began + own - time()), self.ledger.remaining_s()]
         return min((one for one in left if one is not None), default=None)

@@ -12,6 +12,8 @@ from ..errors import AgentConfigError
 from ..values import Unstorable, encode
 
 BlockReason = Literal["retry", "rate_limit"]
+AnsweredBy = Literal["model", "cache", "replay"]
+"""cache: the same request had been answered before. replay: the answer is the recorded one."""
 ToolStatus = Literal[
     "waiting", "running", "ok", "retry", "failed", "raised", "denied", "invalid", "unknown", "skipped", "interrupted"
 ]  # fmt: skip
@@ -42,9 +44,10 @@ class Request:
     """Seconds since the epoch."""
     ms: float
     error: str | None
-    answered_by: str = "model"
+    answered_by: AnsweredBy = "model"
     """Who answered; anything else than ``model`` was not paid for."""
     signature: str | None = None
+    """Of what the answer depends on, where it may be used again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ class Spent:
     """Answers whose price is not known."""
 
     def add(self, request: Request) -> None:
-        self.requests += 1
+        self.requests += request.answered_by != "cache"
         self.input_tokens += request.input_tokens or 0
         self.output_tokens += request.output_tokens or 0
         self.cost_usd += request.cost_usd or 0.0
@@ -125,6 +128,20 @@ class Past:
 
 
 @dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a replay answers an agent from, instead of its model and its tools."""
+
+    requests: list[Request] = field(default_factory=list)
+    """In order, those that failed too."""
+    tools: list[ToolCall] = field(default_factory=list)
+    """Oldest first; a later record of the same call counts."""
+    decisions: list[Decision] = field(default_factory=list)
+    """What people decided about tool calls, oldest first."""
+    complete: bool = False
+    """Whether it went well to its end: then it is not to ask for more."""
+
+
+@dataclass(frozen=True, slots=True)
 class Local:
     """What only this process has of an agent."""
 
@@ -163,6 +180,10 @@ class AgentTask:
     source: str | None
     past: Past | None = None
     """None for one that begins."""
+    cache: bool = False
+    """Whether an answer to the same request may be used again."""
+    recorded: Recorded | None = None
+    """In a replay: then nothing is sent, and no tool is called."""
     local: Local = field(default_factory=Local)
 
     def as_json(self) -> str:
@@ -254,6 +275,9 @@ class Ledger(Protocol):
 
     async def tool(self, call: ToolCall) -> None:
         """Record that a tool starts, or how it ended."""
+
+    async def answer_to(self, signature: str) -> str | None:
+        """Return the answer to the same request, as JSON, if the file has one."""
 
     def piece(self, turn: int, attempt: int, kind: str, payload: str) -> None:
         """Record a streamed piece (token, thinking, tool_start, tool_end; ``payload`` is JSON) with the next batch."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -10,7 +11,7 @@ from datetime import datetime
 from time import time
 from typing import TYPE_CHECKING, Any
 
-from ..agents.runner import AgentTask, Decision, Local, Past, Request, Spent, ToolCall
+from ..agents.runner import AgentTask, Decision, Local, Past, Recorded, Request, Spent, ToolCall
 from ..errors import AgentError, StoreError
 from ..nodes.runnable import Agent, Claude
 from ..nodes.tree import TreeNode
@@ -54,6 +55,8 @@ def agent_task(live: Live, node: TreeNode, task_id: str, past: Past | None = Non
         seed=live.seed,
         source=node.source,
         past=past,
+        cache=agent.cache,
+        recorded=live.replay.agent(task_id, node.id) if live.replay else None,
         local=local,
     )
     if live.runner.remote:
@@ -106,6 +109,23 @@ def spent_by(reader: Reader, execution_id: str, task_id: str) -> Spent:
     return _past(reader, execution_id, task_id).spent
 
 
+def recorded_agent(reader: Reader, execution_id: str, task_id: str, complete: bool) -> Recorded:
+    """Return what a replay answers an agent from."""
+    requests = [_request(row) for row in reader.model_calls(execution_id, task_id)]
+    tools = [_tool_call(row) for row in reader.tool_calls(execution_id, task_id)]
+    waiting = {call.tool_call_id for call in tools if call.status == "waiting"}
+    # An agent whose other questions were open had not gone on with what was answered.
+    decisions = [one for one in _decisions(reader, execution_id, task_id) if one.tool_call_id not in waiting]
+    return Recorded(requests, tools, decisions, complete)
+
+
+def _decisions(reader: Reader, execution_id: str, task_id: str) -> list[Decision]:
+    return [
+        Decision(turn, id, choice == APPROVE, comment)
+        for turn, id, choice, comment in reader.decisions(execution_id, task_id)
+    ]
+
+
 def _past(reader: Reader, execution_id: str, task_id: str) -> Past:
     spent = Spent()
     past = Past()
@@ -119,10 +139,7 @@ def _past(reader: Reader, execution_id: str, task_id: str) -> Past:
             past = Past(row["turn"], row["request"], row["response"])
     tools = {row["tool_call_id"]: _tool_call(row) for row in reader.tool_calls(execution_id, task_id)}
     spent.tool_calls = sum(1 for call in tools.values() if call.status in CALLED)
-    decisions = [
-        Decision(turn, id, choice == APPROVE, comment)
-        for turn, id, choice, comment in reader.decisions(execution_id, task_id)
-    ]
+    decisions = _decisions(reader, execution_id, task_id)
     return replace(past, failures=failures, decisions=decisions, tools=tools, spent=spent)
 
 
@@ -143,6 +160,7 @@ def _request(row: dict[str, Any]) -> Request:
         "cost_usd",
         "ms",
         "error",
+        "answered_by",
     )
     return Request(**{name: row[name] for name in names}, provider=row["provider"] or "", started_at=0.0)
 
@@ -210,6 +228,10 @@ class TaskLedger:
         self._live.budget.spent.add(request)
         await self._record(calls.ModelCall(task_id=entry.task_id, **_fields(request)), late=True)
         self._live.observers.notify()
+
+    async def answer_to(self, signature: str) -> str | None:
+        """Return the newest answer to the same request that the file has."""
+        return await asyncio.to_thread(Reader(self._live.database.path).answer_to, signature)
 
     async def tool(self, call: ToolCall) -> None:
         """Record a tool call. One that can't be recorded is not begun."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from ..agents.runner import Runner
-from ..errors import EngineVersionError
+from ..errors import EngineVersionError, message_of
 from ..nodes.tree import Tree
 from ..records import LoopState, TaskResult
 from ..store import writer
@@ -22,6 +22,7 @@ from .breakpoints import Breakpoints
 from .live import MAX_AGENTS, EffectMemory, Live
 from .loop import Loop
 from .questions import of_orphan
+from .replaying import Replaying
 from .state import Cell
 from .tasks import TaskEntry
 
@@ -46,6 +47,7 @@ class Opening:
     max_agents: int = MAX_AGENTS
     budget: Budget | None = None
     """The parent's, for a child."""
+    replay: Replaying | None = None
     orphans: Orphans = "retry"
 
 
@@ -123,6 +125,7 @@ def _live(row: writer.ExecutionRow, opening: Opening, lease: Lease, cells: dict[
         strict_effects=opening.strict_effects,
         budget=opening.budget or Budget.of(opening.limits, opening.database, row.execution_id),
         max_agents=opening.max_agents,
+        replay=opening.replay,
     )
 
 
@@ -179,7 +182,7 @@ def _entry(entry: TaskEntry, row: dict[str, Any]) -> TaskEntry:
     if row["ended_at"] is not None:
         stored = Stored(row["result"], row["result_type"]) if row["result"] is not None else None
         output = decode(stored) if stored else None
-        error = (row["error"] or "").strip().rpartition("\n")[2] or None
+        error = message_of(row["error"]) if row["error"] else None
         entry.result = TaskResult(
             node_id=row["node_id"],
             task_id=row["task_id"],

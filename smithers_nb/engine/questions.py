@@ -87,8 +87,8 @@ def find(asking: Sequence[TaskEntry], id: str, choice: str) -> tuple[TaskEntry, 
     """
     asked = {}
     for entry in asking:
-        for question in entry.questions.values():
-            asked[question.approval_id] = asked[names(entry)[0]] = (entry, question)
+        for name, question in zip(names(entry), entry.questions.values(), strict=True):
+            asked[name] = asked[question.approval_id] = (entry, question)
     if id not in asked:
         waiting = ", ".join(name for entry in asking for name in names(entry)) or "none"
         raise ApprovalError(f"no approval {id!r} waits for an answer. Waiting: {waiting}.", node_id=id)

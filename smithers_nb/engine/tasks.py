@@ -21,7 +21,7 @@ from ..store.connection import uncancelled
 from ..values import Stored
 from . import questions
 from .agents import TaskLedger, agent_task, past_of
-from .attempt import call, in_thread, stored, text, timed
+from .attempt import CANCELLED, call, in_thread, stored, text, timed
 from .output import heard
 from .place import TaskScope, entered
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-CANCELLED = "it was cancelled by hand"
 ENDED = frozenset({"succeeded", "failed", "cancelled", "abandoned"})
 
 
@@ -76,7 +75,7 @@ class TaskEntry:
     def used(self) -> tuple[dict[str, int], float | None]:
         """Return usage and cost in USD; nothing for a plain task."""
         spent = self.spent
-        if not spent.requests:
+        if not spent.requests and not spent.turns:
             return {}, None
         names = ("input_tokens", "output_tokens", "requests")
         return {name: getattr(spent, name) for name in names}, spent.cost
@@ -144,6 +143,11 @@ class Tasks(Mapping[str, TaskEntry]):
     def unsettled(self) -> list[TaskEntry]:
         """Tasks that have ended and were not dealt with yet, in no order."""
         return [entry for entry in self._open.values() if entry.status in ENDED]
+
+    @property
+    def open(self) -> list[TaskEntry]:
+        """Tasks that are not dealt with."""
+        return list(self._open.values())
 
     @property
     def running(self) -> list[TaskEntry]:
@@ -380,7 +384,8 @@ class Tasks(Mapping[str, TaskEntry]):
         trace: str | None = None
         reason: str | None = None
         try:
-            found = await self._through_waits(entry)
+            replay = self._live.replay
+            found = await (replay.ran(entry, self._attempts) if replay else self._through_waits(entry))
             if found is None:
                 return  # People are asked, and it is started again.
             reply = found
@@ -513,7 +518,9 @@ class Tasks(Mapping[str, TaskEntry]):
                 return AgentReply(await self._live.run_child(entry, node))
             task = agent_task(self._live, entry.node, entry.task_id, await past_of(self._live, entry))
             ledger = TaskLedger(self._live, entry)
-            reply: AgentReply = await timed(self._live.runner.submit(task, ledger), getattr(node, "timeout_s", None))
+            # What is recorded was in time.
+            most_s = None if task.recorded is not None else getattr(node, "timeout_s", None)
+            reply: AgentReply = await timed(self._live.runner.submit(task, ledger), most_s)
             return reply
 
 

@@ -61,6 +61,11 @@ class Claude(NodeBase):
     resume_mode: ResumeMode = "continue"
     """What happens to one that was cut off by a crash or a stop: it goes on from what is recorded, begins anew, or
     fails."""
+    cache: bool = False
+    """Whether a request that has been answered before, in any execution of this file, is answered from it: the same
+    model and settings, prompt, instructions, tools, output type and limits. Nothing is sent then and nothing paid for.
+    Tools are called all the same; what they return is part of the next request. Models that are a function of yours
+    are always asked, and no answer is used again of an agent that failed."""
 
     runnable: ClassVar[bool] = True
     takes_text: ClassVar[bool] = True
@@ -82,6 +87,7 @@ class Agent(NodeBase):
     retries: int = Field(default=3, ge=0)
     timeout_s: float | None = Field(default=None, gt=0)
     resume_mode: ResumeMode = "continue"
+    cache: bool = False
 
     runnable: ClassVar[bool] = True
     takes_text: ClassVar[bool] = True

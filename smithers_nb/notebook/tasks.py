@@ -273,6 +273,7 @@ def _model_call(row: Row) -> p.ModelCall:
         "turn": row["turn"],
         "attempt": row["attempt"],
         "model": row["model"],
+        "answered_by": row["answered_by"],
         "input_tokens": row["input_tokens"],
         "output_tokens": row["output_tokens"],
         "cost_usd": row["cost_usd"],

@@ -278,9 +278,9 @@ class Moments:
     def model_calls(self, task_id: str) -> list[Row]:
         """Return the requests of a task to its model, oldest first; the response cut."""
         return self._rows(
-            "SELECT id, turn, attempt, model, input_tokens, output_tokens, cost_usd, ms, error, substr(response, 1,"
-            " :cut) AS response, length(response) AS response_chars FROM model_calls WHERE execution_id = :id"
-            " AND task_id = :task ORDER BY id LIMIT 200",
+            "SELECT id, turn, attempt, model, answered_by, input_tokens, output_tokens, cost_usd, ms, error,"
+            " substr(response, 1, :cut) AS response, length(response) AS response_chars FROM model_calls"
+            " WHERE execution_id = :id AND task_id = :task ORDER BY id LIMIT 200",
             task=task_id,
             cut=CUT,
         )
@@ -352,9 +352,9 @@ class Moments:
         """
         like = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         rows = self.reader.query(
-            "SELECT 'node', node_id, type || ' ' || coalesce(key, node_id), max(from_frame), node_id FROM nodes WHERE"
-            " execution_id = :id AND (node_id LIKE :like ESCAPE '\\' OR key LIKE :like ESCAPE '\\' OR type LIKE :like"
-            " ESCAPE '\\' OR text LIKE :like ESCAPE '\\' OR props LIKE :like ESCAPE '\\') GROUP BY node_id"
+            "SELECT 'node', node_id, type || ' ' || coalesce(key, text, node_id), max(from_frame), node_id FROM nodes"
+            " WHERE execution_id = :id AND (node_id LIKE :like ESCAPE '\\' OR key LIKE :like ESCAPE '\\' OR type"
+            " LIKE :like ESCAPE '\\' OR text LIKE :like ESCAPE '\\' OR props LIKE :like ESCAPE '\\') GROUP BY node_id"
             " UNION ALL SELECT 'key', key, key, max(from_frame), NULL FROM state WHERE execution_id = :id AND key LIKE"
             " :like ESCAPE '\\' GROUP BY key"
             " UNION ALL SELECT 'handler', id, event || ' of ' || node_id, max(frame), node_id FROM handlers WHERE"

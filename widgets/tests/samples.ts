@@ -454,6 +454,7 @@ export function panesFullOf(text: string): PaneData {
           turn: 1,
           attempt: 1,
           model: text,
+          answered_by: "cache",
           input_tokens: 1,
           output_tokens: 1,
           cost_usd: null,

@@ -284,6 +284,8 @@ export interface ModelCall {
   readonly turn: number;
   readonly attempt: number;
   readonly model: string;
+  /** `model`, `cache` or `replay`: only the first was paid for. */
+  readonly answered_by: string;
   readonly input_tokens: number | null;
   readonly output_tokens: number | null;
   readonly cost_usd: number | null;

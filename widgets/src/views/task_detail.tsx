@@ -135,7 +135,10 @@ const TOOLS: readonly Column<ToolCall>[] = [
 const MODELS: readonly Column<ModelCall>[] = [
   { name: "Turn", align: "end", cell: ({ turn }) => turn },
   { name: "Attempt", align: "end", cell: ({ attempt }) => attempt },
-  { name: "Model", cell: ({ model }) => <Text of={model} /> },
+  {
+    name: "Model",
+    cell: ({ model, answered_by: by }) => <Text of={by === "model" ? model : `${model} (${by})`} />,
+  },
   { name: "In", align: "end", cell: ({ input_tokens }) => input_tokens },
   { name: "Out", align: "end", cell: ({ output_tokens }) => output_tokens },
   {
