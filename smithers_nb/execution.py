@@ -270,7 +270,7 @@ class Execution:
     # ---- steering ----------------------------------------------------------------------------------------------
 
     def answer(self, approval_id: str, choice: str, comment: str | None = None) -> None:
-        """Answer an approval, by its id or its node's; one of a child execution as well.
+        """Answer an approval, or whether an agent may call a tool, by its id or its node's; in a child execution, too.
 
         Raises:
             ApprovalError: if none of that id waits, or it does not offer the choice.
@@ -485,7 +485,7 @@ class Execution:
 
     @property
     def questions(self) -> tuple[str, ...]:
-        """Ids of the nodes that wait for a person's answer, those of children too."""
+        """By which ids ``answer`` takes what people are asked, in children too: the node's, or each question's own."""
         return tuple(self._live.tasks.questions)
 
     @property
