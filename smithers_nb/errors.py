@@ -16,7 +16,8 @@ SmithersError
 │   ├── ComponentError
 │   ├── HandlerError
 │   ├── EffectError
-│   └── EffectLoopError
+│   ├── EffectLoopError
+│   └── StalledError
 ├── StoreError              the file, or what was to go into it
 │   ├── NotStorableError
 │   ├── ExecutionOwnedError
@@ -42,6 +43,7 @@ A message says what happened, why that is wrong and what to do; the place is in 
 from __future__ import annotations
 
 import os
+import sysconfig
 import traceback
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -73,6 +75,7 @@ __all__ = [
     "RunError",
     "SchemaVersionError",
     "SmithersError",
+    "StalledError",
     "StoreBusyError",
     "StoreDamagedError",
     "StoreError",
@@ -84,6 +87,8 @@ LONGEST_PATH = 300
 """Characters of a path that a message shows; the attribute has all of it."""
 
 PACKAGE = os.path.dirname(__file__)
+LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+"""Where Python's own modules and installed packages are."""
 
 
 class SmithersError(Exception):
@@ -136,11 +141,13 @@ class SmithersError(Exception):
     def _render_traceback_(self) -> list[str]:
         """Return what IPython shows: the user's own lines and the message, without the way through this package."""
         lines = []
-        for error in (self.__cause__, self):
-            frames = traceback.extract_tb(error.__traceback__) if error is not None else []
-            lines += traceback.format_list([frame for frame in frames if not _inside(frame.filename)])
-            if error is not None and error is self.__cause__:
-                lines += [*traceback.format_exception_only(error), "\n"]
+        cause = traceback.extract_tb(self.__cause__.__traceback__) if self.__cause__ is not None else []
+        first = next((place for place, frame in enumerate(cause) if _users(frame)), None)
+        # A cause in which nothing of the user's stands is in our message already.
+        if self.__cause__ is not None and first is not None:
+            lines += traceback.format_list([frame for frame in cause[first:] if not _inside(frame.filename)])
+            lines += [*traceback.format_exception_only(self.__cause__), "\n"]
+        lines += traceback.format_list([frame for frame in traceback.extract_tb(self.__traceback__) if _users(frame)])
         return ["".join(lines).rstrip("\n"), f"{type(self).__name__}: {self}"]
 
     def __str__(self) -> str:
@@ -219,6 +226,10 @@ class EffectError(RunError):
 
 class EffectLoopError(RunError):
     """An effect keeps causing itself."""
+
+
+class StalledError(RunError):
+    """The same plan over the same state came again, and nothing from outside can change it: nothing is lost."""
 
 
 class StoreError(SmithersError):
@@ -330,6 +341,19 @@ def clean(text: str) -> str:
     'a\\\\ud800b'
     """
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+def whose(filename: str) -> str | None:
+    """Return whose code a file is: ``us``, ``library``, or None for the user's."""
+    if filename.startswith(PACKAGE):
+        return "us"
+    library = filename.startswith((*LIBRARIES, "<frozen ")) or "-packages" in filename
+    return "library" if library else None
+
+
+def _users(frame: traceback.FrameSummary) -> bool:
+    """Whether a frame shows code of the user's; the call of a magic would repeat the whole cell in one line."""
+    return whose(frame.filename) is None and not (frame.line or "").startswith("get_ipython().run_cell_magic(")
 
 
 def _inside(filename: str) -> bool:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import cache
 from hashlib import sha256
@@ -163,18 +164,40 @@ async def _runs(agent: Agent[Any, Any], model: Model, talk: Talk) -> AgentReply:
     audit: Any = _audits()[_streams(model)]
     # The SDKs make hidden attempts of their own.
     settings: ModelSettings = {"max_retries": 0}
-    result = await agent.run(
-        None if past else task.prompt or None,
-        message_history=ModelMessagesTypeAdapter.validate_json(past.request) if past else None,
-        model=model,
-        deps=task.local.deps,
-        model_settings=settings,
-        # The limits are the talk's: they hold over restarts, too.
-        usage_limits=UsageLimits(request_limit=None),
-        capabilities=[audit(talk)],
-    )
+    async with AsyncExitStack() as stack:
+        await _started(agent, task, stack)
+        result = await agent.run(
+            None if past else task.prompt or None,
+            message_history=ModelMessagesTypeAdapter.validate_json(past.request) if past else None,
+            model=model,
+            deps=task.local.deps,
+            model_settings=settings,
+            # The limits are the talk's: they hold over restarts, too.
+            usage_limits=UsageLimits(request_limit=None),
+            capabilities=[audit(talk)],
+        )
     await talk.reconcile(_told(result.all_messages()[-1:]))
     return AgentReply(result.output)
+
+
+async def _started(agent: Agent[Any, Any], task: AgentTask, stack: AsyncExitStack) -> None:
+    """Start the agent's toolsets, such as MCP servers, for as long as the stack is open.
+
+    Raises:
+        AgentError: naming the one that does not start.
+    """
+    for toolset in agent.toolsets:
+        try:
+            await stack.enter_async_context(toolset)
+        except Exception as error:
+            # The library, its MCP client and the server's process have errors of their own.
+            name = f"{type(toolset).__name__} {toolset.id or ''}".strip()
+            raise AgentError(
+                f"{name} of {task.node_id} can't be started: {error or type(error).__name__}. An MCP server's command "
+                f"or address has to work from here; run it by hand to see why, then ex.retry({task.node_id!r}).",
+                node_id=task.node_id,
+                source=task.source,
+            ) from error
 
 
 def _import() -> None:

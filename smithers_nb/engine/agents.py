@@ -104,6 +104,11 @@ async def past_of(live: Live, entry: TaskEntry) -> Past | None:
     return past
 
 
+def spent_by(reader: Reader, execution_id: str, task_id: str) -> Spent:
+    """Return what the agent of a task had used, from the store."""
+    return _past(reader, execution_id, task_id).spent
+
+
 def recorded_agent(reader: Reader, execution_id: str, task_id: str, complete: bool) -> Recorded:
     """Return what a replay answers an agent from."""
     requests = [_request(row) for row in reader.model_calls(execution_id, task_id)]

@@ -17,7 +17,7 @@ from ..store.connection import Database
 from ..store.lease import Lease
 from ..store.reader import Reader
 from ..values import Stored, decode
-from .agents import Budget
+from .agents import Budget, spent_by
 from .breakpoints import Breakpoints
 from .live import MAX_AGENTS, EffectMemory, Live
 from .loop import Loop
@@ -146,6 +146,8 @@ async def _load_tasks(live: Live, reader: Reader, tree: Tree, orphans: Orphans) 
     for id, row in newest.items():
         entry = _entry(TaskEntry(row["task_id"], tree.index[id]), now.get(row["task_id"], row))
         entry.questions = {question.approval_id: question for question in asked if question.task_id == entry.task_id}
+        if entry.status == "blocked" and entry.is_agent:
+            entry.spent = spent_by(reader, live.execution_id, entry.task_id)
         live.tasks.add(entry)
 
 

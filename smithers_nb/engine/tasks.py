@@ -281,8 +281,12 @@ class Tasks(Mapping[str, TaskEntry]):
         entry, question = questions.find(self.asking, id, choice)
         live = self._live
         end = questions.end_by_answer(entry, question, choice, comment)
-        await live.database.transaction(writer.answer, live.execution_id, question, choice, comment, end)
-        entry.questions.pop(question.approval_id, None)
+        del entry.questions[question.approval_id]  # Nobody else answers it meanwhile.
+        try:
+            await live.database.transaction(writer.answer, live.execution_id, question, choice, comment, end)
+        except BaseException:
+            entry.questions[question.approval_id] = question
+            raise
         if end is not None:
             self.ended(end)
         elif entry.questions:

@@ -81,15 +81,15 @@ class Database:
             return result
 
         with mapped(self.path):
-            return await _to_its_end(self._hop(hop))
+            return await _outcome(self._hop(hop))
 
-    def _hop(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+    def _hop(self, work: Callable[[sqlite3.Connection], T]) -> _ToItsEnd[T]:
         # aiosqlite's public calls are one hop per statement; this is the same queue with a function of our own.
         # Without a coroutine around it: the event loop would take as long for it as SQLite for the statements.
         connection = self._connection
         if not connection._running:
-            raise StoreError(f"{self.path} was closed: nothing more is written from here.")
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+            raise StoreError(f"{self.path} was closed here. Execution.resume(…) goes on with what is in it.")
+        future: _ToItsEnd[T] = _ToItsEnd(loop=asyncio.get_running_loop())
         connection._tx.put_nowait((future, lambda: work(connection._conn)))
         return future
 
@@ -102,20 +102,25 @@ class Database:
                 await self._connection.close()
 
 
-async def _to_its_end(future: asyncio.Future[T]) -> T:
-    """Return what a future gives. A cancellation meanwhile takes effect at the next await of the one who waits."""
-    task, cancelled = asyncio.current_task(), False
+class _ToItsEnd(asyncio.Future[T]):
+    """What a hop will give. Who waits for it and is cancelled waits all the same; ``asyncio.shield`` around it would
+    take a turn of the event loop more.
+    """
+
+    def cancel(self, msg: object = None) -> bool:
+        return False
+
+
+async def _outcome(future: _ToItsEnd[T]) -> T:
+    """Return what a hop gives. A cancellation meanwhile takes effect at the next await of the one who waits."""
     try:
-        while not future.done():
-            try:
-                await asyncio.shield(future)
-            except asyncio.CancelledError:
-                cancelled = True
-        return future.result()
-    finally:
-        if cancelled and task is not None:
+        return await future
+    except asyncio.CancelledError:
+        # The task was told to wake up with it, and by then the hop had ended.
+        if (task := asyncio.current_task()) is not None:
             task.uncancel()
             task.cancel()
+        return future.result()
 
 
 async def uncancelled(work: Awaitable[T]) -> T:

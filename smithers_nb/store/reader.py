@@ -127,6 +127,11 @@ class Reader:
         ).rows
         return str(rows[0][0]) if rows else None
 
+    def named(self, name: str) -> list[dict[str, Any]]:
+        """Return the rows of the executions of a name, newest first."""
+        found = self.query("SELECT * FROM executions WHERE name = ? ORDER BY created_at DESC", (name,))
+        return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+
     def execution(self, execution_id: str) -> dict[str, Any]:
         """Return the row of an execution as a dict."""
         found = self.query("SELECT * FROM executions WHERE execution_id = ?", (execution_id,))

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
+import threading
 from typing import Any
 
 import pytest
 from pydantic_ai import Agent as OwnAgent
 from pydantic_ai import ApprovalRequired, RunContext, Tool
+from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
+from pydantic_ai.models.function import FunctionModel
 
 from smithers_nb import Agent, Claude, call_tool, scripted
+from smithers_nb.bridge import engine
 from smithers_nb.errors import ApprovalError, PropError
+from smithers_nb.store import connection
 
 
 class Files:
@@ -201,9 +208,6 @@ def test_siblings_run_at_once_and_each_question_is_answered_on_its_own(run_of: A
 
 def test_an_agent_asks_again_in_a_later_turn_although_the_call_is_the_same(run_of: Any) -> None:
     """Also where a model uses the ids of its calls again."""
-    from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
-    from pydantic_ai.models.function import FunctionModel
-
     files = Files()
 
     def model(messages: list[Any], info: Any) -> ModelResponse:
@@ -239,17 +243,79 @@ def test_a_question_is_still_waiting_after_a_restart(run_of: Any, resumed: Any) 
     assert list(third.df.approvals.comment) == ["go on"]
 
 
+def test_of_several_questions_those_that_are_left_wait_after_a_restart(run_of: Any, resumed: Any) -> None:
+    files = Files()
+    calls = [call_tool("write", path=path, text="x") for path in "ab"]
+    ex = started(run_of, files, scripted(calls, "done"), approve=["write"])
+    ex.run_sync()
+    ex.answer("c@1:tool1", "approve")
+    ex.close()
+    again = resumed(ex.node["hi"])
+    assert again.run_sync().status == "waiting"
+    assert (files.done, again.questions) == ([], ("c",))
+    again.answer("c", "approve")
+    assert again.run_sync().status == "finished"
+    assert sorted(files.done) == ["write a", "write b"]
+
+
+def test_a_locked_file_loses_no_answer_of_the_model_while_it_asks(
+    run_of: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What could not be recorded goes with the question."""
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_S", 0.3)
+    files, asked = Files(), []
+
+    def model(messages: list[Any], info: Any) -> ModelResponse:
+        asked.append(len(messages))
+        if len(messages) > 1:
+            return ModelResponse(parts=[TextPart("done")])
+        other = sqlite3.connect(tmp_path / "t.db", isolation_level=None, check_same_thread=False)
+        other.execute("BEGIN IMMEDIATE")
+        threading.Timer(0.75, other.close).start()
+        return ModelResponse(parts=[ToolCallPart("write", {"path": "a", "text": "x"})])
+
+    ex = started(run_of, files, FunctionModel(model), approve=["write"])
+    assert ex.run_sync().status == "waiting"
+    assert (len(ex.df.model_calls), rows(ex, "status")) == (1, [("waiting",)])
+    ex.answer("c", "approve")
+    assert ex.run_sync().status == "finished"
+    assert (asked, files.done) == ([1, 3], ["write a"])
+
+
+def test_a_question_is_answered_once_however_many_answer_at_the_same_time(run_of: Any) -> None:
+    files = Files()
+    ex = started(run_of, files, scripted(WRITES, "done"), approve=["write"])
+    ex.run_sync()
+
+    async def both() -> list[Any]:
+        return await asyncio.gather(
+            *(ex._live.answer("c", choice, choice) for choice in ("deny", "approve")), return_exceptions=True
+        )
+
+    first, second = engine.call(both())
+    assert first is None and isinstance(second, ApprovalError)
+    assert ex.run_sync().status == "finished"
+    assert (list(ex.df.approvals.choice), files.done) == (["deny"], [])
+
+
 ENDS: dict[str, tuple[Any, str]] = {
     "cancelled": (lambda ex: ex.cancel("c"), "cancelled"),
     "stopped": (lambda ex: ex.stop(), "blocked"),
 }
 
 
+@pytest.mark.parametrize("restarts", [False, True])
 @pytest.mark.parametrize(("end", "status"), ENDS.values(), ids=ENDS)
-def test_an_agent_that_waits_for_a_person_can_be_ended(end: Any, status: str, run_of: Any) -> None:
+def test_an_agent_that_waits_for_a_person_can_be_ended(
+    end: Any, status: str, restarts: bool, run_of: Any, resumed: Any
+) -> None:
     files = Files()
     ex = started(run_of, files, scripted(WRITES, "done"), approve=["write"])
     ex.run_sync()
+    if restarts:
+        ex.close()
+        ex = resumed(ex.node["hi"])
+        ex.step_sync()
     end(ex)
     [task] = ex.df.tasks.to_dict("records")
     assert task["status"] == status
