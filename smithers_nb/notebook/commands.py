@@ -10,6 +10,7 @@ from ..execution import Execution
 from ..records import Frame
 from ..store.breakpoints import Breakpoint
 from . import messages as m
+from .values import short
 
 
 async def moved(ex: Execution, name: str) -> object:
@@ -29,8 +30,9 @@ def _problem(frame: Frame) -> str | None:
     """Say why "Until idle" stops at a frame."""
     if not frame.problems:
         return None
+    first = frame.problems[0]
     more = f" (and {len(frame.problems) - 1} more)" if len(frame.problems) > 1 else ""
-    return f"frame {frame.number} has a problem: {frame.problems[0].kind}{more}"
+    return f"frame {frame.number} has a problem: {first.kind}: {short(first.message.splitlines()[0], 120)}{more}"
 
 
 async def steered(ex: Execution, command: m.Steering) -> str | None:

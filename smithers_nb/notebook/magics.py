@@ -32,7 +32,17 @@ if TYPE_CHECKING:
 
 
 def _show(ex: Execution) -> None:
-    _display(Stepper(ex))  # type: ignore[no-untyped-call]  # IPython's
+    _show_stepper(Stepper(ex))
+
+
+def _show_stepper(stepper: Stepper) -> None:
+    """Display the widget, and as an output of its own the static page, which can be written anew."""
+    data, metadata = stepper._repr_mimebundle_()
+    note = "The stepper needs its kernel. Below is how the execution stood."
+    _display({**data, "text/html": f"<p>{note}</p>"}, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
+    handle = _display({"text/html": ""}, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+    if handle is not None:
+        stepper.keep_page(lambda html: handle.update({"text/html": html}, raw=True))
 
 
 def _show_text(text: str) -> None:
@@ -56,6 +66,7 @@ def load(shell: InteractiveShell, names: dict[str, Any]) -> None:
     html.for_type(RunResult, static_view.result_html)
     plain.for_type(Frame, lambda frame, printer, _cycle: printer.text(static_view.frame_text(frame)))
     formatter.ipython_display_formatter.for_type(Execution, _show)
+    formatter.ipython_display_formatter.for_type(Stepper, _show_stepper)
 
 
 @magics_class

@@ -40,6 +40,8 @@ class Get(_Message):
     """What it is about: a node, a task, a key, a value's ref, the text to search for."""
     known: int | None = None
     """The version of the plan that the browser has."""
+    seen: int | None = None
+    """The version of the pane that the browser has: with a move it is not answered while that is the newest."""
     since: int = Field(default=1, ge=1)
     limit: int = Field(default=500, ge=1, le=100_000)
     before: tuple[int, int] | None = None
@@ -57,7 +59,7 @@ class Move(_Command):
     """Steps, runs, pauses or stops."""
 
     name: MoveName
-    ask: tuple[Get, ...] = Field(default=(), max_length=8)
+    ask: tuple[Get, ...] = Field(default=(), max_length=12)
     """What is asked of the place that it leads to: answered with its end, which saves a round trip."""
 
 

@@ -18,24 +18,30 @@ LISTS = 8
 XML_CHARS = 200_000
 
 
+Calm = dict[str, tuple[TreeNode, tuple[object, ...], p.PlanNode]]
+"""By node id the rows of nodes to which nothing happened, with all that they depend on."""
+
+
 class Plans:
     """Makes the plan's rows."""
 
     def __init__(self, records: Records) -> None:
         self._records = records
         self._lists: OrderedDict[int, list[p.PlanNode]] = OrderedDict()
+        self._calm: Calm = {}
         self._version = 0
         self._lock = threading.Lock()
 
     def plan(self, moment: Moment, limit: int, known: int | None) -> p.Plan:
         """Return the first rows, those that the browser has as (start, count)."""
-        marks = Marks(self._records, moment)
+        marks = Marks(self._records, moment, self._calm)
         rows: list[p.PlanNode] = []
         total = 0
         for row in marks.rows():
             total += 1
             if total <= limit:
                 rows.append(row())
+        self._calm = marks.calm
         with self._lock:
             old = self._lists.get(known) if known is not None else None
             self._version += 1
@@ -71,8 +77,10 @@ class Plans:
 class Marks:
     """How each node of a moment is marked."""
 
-    def __init__(self, records: Records, moment: Moment) -> None:
+    def __init__(self, records: Records, moment: Moment, known: Calm | None = None) -> None:
         changes = moment.changes
+        self.known = known or {}
+        self.calm: Calm = {}
         self.moment = moment
         self.before = moment.before.index
         self.added = set(changes.mounted)
@@ -83,6 +91,7 @@ class Marks:
         self.stood = records.stood(moment)
         self.points = _by_node(records.ex.live.breakpoints.all)
         self.why = self._remounted()
+        self.touched = self.added | self.removed | self.updated | self.moved | self.why.keys()
 
     def rows(self) -> Iterator[_Row]:
         """Yield the rows in document order, removed ones at their old place."""
@@ -103,7 +112,18 @@ class Marks:
         return "moved" if node.id in self.moved else ""
 
     def row(self, node: TreeNode, depth: int, removed: bool) -> p.PlanNode:
-        """Return a row."""
+        """Return a row: that of the list before, where it says the same. Most of them do."""
+        id = node.id
+        if removed or id in self.touched:
+            return self._row(node, depth, removed)
+        about = (depth, self.status.get(id), self.stood.get(id), self.points.get(id), self.tasks.get(id))
+        known = self.known.get(id)
+        if known is None or known[0] is not node or known[1] != about:
+            known = (node, about, self._row(node, depth, removed))
+        self.calm[id] = known
+        return known[2]
+
+    def _row(self, node: TreeNode, depth: int, removed: bool) -> p.PlanNode:
         status = None if removed else self.status.get(node.id)
         before = self.stood.get(node.id)
         return {
@@ -228,7 +248,7 @@ def _differing(old: list[p.PlanNode], rows: list[p.PlanNode]) -> list[p.PlanNode
     found: list[p.PlanNode | tuple[int, int]] = []
     for row in rows:
         place = places.get((row["id"], row["change"] == "removed"))
-        if place is None or old[place] != row:
+        if place is None or (old[place] is not row and old[place] != row):
             found.append(row)
         elif found and isinstance(last := found[-1], tuple) and sum(last) == place:
             found[-1] = (last[0], last[1] + 1)

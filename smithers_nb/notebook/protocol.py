@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from typing_extensions import TypedDict
 
-PROTOCOL = 2
+PROTOCOL = 3
 """Raised when a message changes its meaning; the browser says so when it meets another number."""
 
 FIRST_NODES = 500
@@ -402,7 +402,7 @@ class StateEntry(TypedDict):
     """Who wrote it last, in words: ``on_finished of notes``, ``operator``, ``init``."""
     writer_node: str | None
     writer_id: str | None
-    """The handler call, effect run or task."""
+    """The handler call; None where it was none."""
     old: Value | None
     """The value before."""
     readers: list[Reader]
@@ -650,8 +650,6 @@ class Reply(TypedDict):
     type: Literal["reply"]
     id: str
     pane: str
-    seq: int
-    """The summary's ``seq`` when this was read."""
     at: int | None
     phase: str | None
     """As they were asked for."""
@@ -687,3 +685,7 @@ class Done(TypedDict):
     error: str | None
     result: str | None
     """Of ``break_add``: the breakpoint's id."""
+    summary: Summary | None
+    """What the trait has from now on; None where there were too many: it follows."""
+    replies: list[Reply]
+    """To what was asked with a move, read after ``summary``."""

@@ -16,9 +16,16 @@ QUEUED = ("queued", "edited")
 
 def sentence(ex: Execution) -> str:
     """Return how things stand, live."""
-    hit = f"Stopped: {ex.hit.text}. " if ex.hit is not None else ""
+    stopped = f"{why}. " if (why := _stopped(ex)) else ""
     swapped = "New code is in place: this is its plan, rendered dry. " if ex.swapped is not None else ""
-    return hit + swapped + _standing(ex)
+    return stopped + swapped + _standing(ex)
+
+
+def _stopped(ex: Execution) -> str:
+    if ex.hit is not None:
+        return f"Stopped: {ex.hit.text}"
+    reason = ex.reason.rstrip(".") if ex.status == "paused" else ""
+    return f"Stopped: {reason}" if reason and not reason.startswith("paused") else reason.capitalize()
 
 
 def recorded_sentence(records: Records, moment: Moment) -> str:
@@ -49,7 +56,8 @@ def _was(records: Records, moment: Moment) -> str:
     if moment.phase is Phase.EXECUTE:
         return f"EXECUTE: {count(row.get('handlers', 0), 'handler')} fired."
     if moment.phase is Phase.EFFECTS:
-        return f"At rest: {nodes}; {count(row.get('writes', 0), 'write')} pending."
+        pending = f"{count(row['writes'], 'write')} pending" if row.get("writes") else "nothing pending"
+        return f"At rest: {nodes}; {pending}."
     return f"{moment.phase}: {nodes}."
 
 

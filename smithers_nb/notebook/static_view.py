@@ -10,6 +10,12 @@ from ..store.history import FrameView
 from ..values import readable
 from .panes import View
 
+CHARS = 20_000
+"""Of the XML: what is saved with the notebook stays small."""
+
+LINES = 50
+"""Of the writes, and of the handler calls."""
+
 
 def as_text(view: View) -> str:
     """Return the execution in a few lines: how it stands, the sentence, the plan, what is pending."""
@@ -19,9 +25,9 @@ def as_text(view: View) -> str:
         view.sentence(),
         "",
         *(["Dry render; nothing was executed:"] if moment.dry else []),
-        visible(moment.tree.xml),
+        visible(_cut(moment.tree.xml)),
     ]
-    lines += [f"pending: {visible(write_line(write))}" for write in view.ex.pending]
+    lines += [f"pending: {visible(write_line(write))}" for write in view.ex.pending[:LINES]]
     return "\n".join(lines)
 
 
@@ -37,6 +43,11 @@ def as_html(view: View) -> str:
         ex.pending,
         [f"{call.event} of {call.node_id}: {call.status}" for call in (ex.frame.handlers if ex.frame else ())],
     )
+
+
+def as_page(view: View) -> str:
+    """Return the static HTML that stands below a stepper; the widget's style hides it."""
+    return f'<div class="smithers-static">{as_html(view)}</div>'
 
 
 def frame_text(frame: Frame) -> str:
@@ -82,17 +93,26 @@ def _standing(write: Write) -> str:
 
 
 def _section(title: str, sentence: str, note: str, xml: str, pending: tuple[Write, ...], handlers: list[str]) -> str:
-    writes = "".join(f"<li>{_safe(write_line(write))}</li>" for write in pending)
-    calls = "".join(f"<li>{_safe(call)}</li>" for call in handlers)
+    writes = _items([write_line(write) for write in pending])
+    calls = _items(handlers)
     return (
         f"<details open><summary><b>{_safe(title)}</b></summary>"
         f"<p>{_safe(sentence)}</p>"
         + (f"<p><i>{_safe(note)}</i></p>" if note else "")
-        + f"<pre>{_safe(xml)}</pre>"
+        + f"<pre>{_safe(_cut(xml))}</pre>"
         + (f"<p>Pending writes</p><ol>{writes}</ol>" if writes else "")
         + (f"<p>Handlers</p><ol>{calls}</ol>" if calls else "")
         + "</details>"
     )
+
+
+def _items(lines: list[str]) -> str:
+    more = [f"… and {len(lines) - LINES:,} more"] if len(lines) > LINES else []
+    return "".join(f"<li>{_safe(line)}</li>" for line in [*lines[:LINES], *more])
+
+
+def _cut(xml: str) -> str:
+    return xml if len(xml) <= CHARS else f"{xml[:CHARS]}\n… ({len(xml):,} characters; frame.xml has all)"
 
 
 def _safe(text: str) -> str:

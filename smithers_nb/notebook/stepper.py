@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import traceback
+from asyncio import TimerHandle
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from importlib.resources import files
 from time import monotonic
 from typing import Any
@@ -23,7 +24,7 @@ from . import messages as m
 from . import protocol as p
 from .commands import moved, steered
 from .panes import View
-from .static_view import as_html, as_text
+from .static_view import as_html, as_page, as_text
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,9 @@ PUSH_S = 0.1
 
 PUSHES = 10
 """At most so many summaries a second: jupyter_server drops messages when it is flooded."""
+
+PAGE_S = 1.0
+"""When nothing has happened for this time, the static page is written anew."""
 
 REMEMBERED = 256
 """Commands whose id is remembered: one that comes twice is done once."""
@@ -62,6 +66,9 @@ class Stepper(anywidget.AnyWidget):
         self._due = False
         self._pushed: deque[float] = deque(maxlen=PUSHES)
         self._taken: deque[str] = deque(maxlen=REMEMBERED)
+        self._show_page: Callable[[str], None] | None = None
+        self._page = ""
+        self._page_due: TimerHandle | None = None
         self._view = View(execution, execution.preview() if execution.frame is None else EMPTY)
         super().__init__(summary=self._summary())
         self.on_msg(self._received)
@@ -84,22 +91,34 @@ class Stepper(anywidget.AnyWidget):
         """Something happened: push soon, but not more often than ``PUSH_S``. On the engine's thread."""
         if not self._due:
             self._due = True
-            engine.loop.call_later(PUSH_S, self._push)
+            engine.loop.call_later(PUSH_S, self._push_what_is_due)
+            self._page_soon()
+
+    def _push_what_is_due(self) -> None:
+        if self._due:
+            self._push()
 
     def _push(self) -> None:
         """Send a fresh summary now, or as soon as there may be another; from any thread."""
         with self._lock:
-            wait = 1.0 - (monotonic() - self._pushed[0]) if len(self._pushed) == PUSHES else 0.0
-            if wait > 0:
-                self._due = True
-                engine.do(lambda: engine.loop.call_later(wait, self._push))
-                return
-            self._pushed.append(monotonic())
-            self._due = False
-            try:
-                self.summary = dict(self._summary())
-            except Exception:
-                logger.exception("the stepper of %s could not be updated", self._ex.name)
+            summary = self._fresh()
+            if summary is not None:
+                self.summary = dict(summary)
+
+    def _fresh(self) -> p.Summary | None:
+        """Return a new summary; None where there may be none now: it is pushed as soon as there may."""
+        wait = 1.0 - (monotonic() - self._pushed[0]) if len(self._pushed) == PUSHES else 0.0
+        if wait > 0:
+            self._due = True
+            engine.do(lambda: engine.loop.call_later(wait, self._push_what_is_due))
+            return None
+        self._pushed.append(monotonic())
+        self._due = False
+        try:
+            return self._summary()
+        except Exception:
+            logger.exception("the stepper of %s could not be updated", self._ex.name)
+            return None
 
     def _send(self, msg: Any, buffers: Any = None) -> None:
         super()._send(msg, buffers)
@@ -171,11 +190,30 @@ class Stepper(anywidget.AnyWidget):
         self.send({"type": "ack", "id": message.id, "name": message.name, "accepted": not why, "why": why})
 
     def _done(self, message: m.Move | m.Steering, error: str | None, result: str | None = None) -> None:
-        self._push()
-        for get in message.ask if isinstance(message, m.Move) else ():
-            self.send(self._reply(get))
-        ok = error is None
-        self.send({"type": "done", "id": message.id, "name": message.name, "ok": ok, "error": error, "result": result})
+        """Say how a command ended. One message has all that the page shows then: it draws the new frame at once."""
+        with self._lock:
+            summary = self._fresh()
+            self.send(
+                {
+                    "type": "done",
+                    "id": message.id,
+                    "name": message.name,
+                    "ok": error is None,
+                    "error": error,
+                    "result": result,
+                    "summary": summary,
+                    "replies": self._replies(message, summary),
+                }
+            )
+            if summary is not None:
+                self.summary = dict(summary)
+
+    def _replies(self, message: m.Move | m.Steering, summary: p.Summary | None) -> list[p.Reply]:
+        """Answer what was asked together with a move, but for what the page has."""
+        if summary is None or not isinstance(message, m.Move):
+            return []
+        versions = summary["versions"]
+        return [self._reply(get) for get in message.ask if get.seen is None or get.seen != versions.get(get.pane)]
 
     def _reply(self, get: m.Get) -> p.Reply:
         data, error = None, None
@@ -190,7 +228,6 @@ class Stepper(anywidget.AnyWidget):
             "type": "reply",
             "id": get.id,
             "pane": get.pane,
-            "seq": self._seq,
             "at": get.at,
             "phase": get.phase,
             "data": data,
@@ -202,6 +239,29 @@ class Stepper(anywidget.AnyWidget):
         self._push()
 
     # ---- without a browser -------------------------------------------------------------------------------------
+
+    def keep_page(self, show: Callable[[str], None]) -> None:
+        """Give the static page to ``show``, now and whenever the execution has come to rest: on the engine's thread.
+
+        A saved notebook has no widget, or one that says "model not found"; the page can be read all the same.
+        """
+        self._show_page = show
+        engine.do(self._write_page)
+
+    def _page_soon(self) -> None:
+        if self._show_page is not None:
+            if self._page_due is not None:
+                self._page_due.cancel()
+            self._page_due = engine.loop.call_later(PAGE_S, self._write_page)
+
+    def _write_page(self) -> None:
+        try:
+            page = as_page(self._view)
+            if self._show_page is not None and page != self._page:
+                self._page = page
+                self._show_page(page)
+        except Exception:
+            logger.exception("the static page of %s could not be written", self._ex.name)
 
     def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         bundle = super()._repr_mimebundle_(**options)

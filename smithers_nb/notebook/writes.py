@@ -249,7 +249,8 @@ def _tell_history(records: Records, entries: list[p.StateEntry], frame: int) -> 
         writer = writers.get((entry["key"], entry["from_frame"] - 1))
         if writer is not None:
             entry["writer"] = words(writer)
-            entry["writer_node"], entry["writer_id"] = writer["node_id"], writer["origin_id"]
+            entry["writer_node"] = writer["node_id"]
+            entry["writer_id"] = writer["origin_id"] if (writer["handler"] or "").startswith("on_") else None
         entry["history"] = [
             {
                 "frame": since,
@@ -267,8 +268,8 @@ def _tell_history(records: Records, entries: list[p.StateEntry], frame: int) -> 
 
 
 def words(row: Row) -> str:
-    """Return who wrote: ``on_finished of notes``, ``operator``."""
-    if row["handler"]:
+    """Return who wrote: ``on_finished of notes``, ``effect tick``, ``operator``."""
+    if row["origin"] == "handler":
         return f"{row['handler']} of {row['node_id']}"
     return f"{row['origin']} {row['node_id']}" if row["node_id"] else str(row["origin"])
 

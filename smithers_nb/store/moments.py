@@ -352,9 +352,9 @@ class Moments:
         """
         like = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         rows = self.reader.query(
-            "SELECT 'node', node_id, type || ' ' || coalesce(key, node_id), max(from_frame), node_id FROM nodes WHERE"
-            " execution_id = :id AND (node_id LIKE :like ESCAPE '\\' OR key LIKE :like ESCAPE '\\' OR type LIKE :like"
-            " ESCAPE '\\' OR text LIKE :like ESCAPE '\\' OR props LIKE :like ESCAPE '\\') GROUP BY node_id"
+            "SELECT 'node', node_id, type || ' ' || coalesce(key, text, node_id), max(from_frame), node_id FROM nodes"
+            " WHERE execution_id = :id AND (node_id LIKE :like ESCAPE '\\' OR key LIKE :like ESCAPE '\\' OR type"
+            " LIKE :like ESCAPE '\\' OR text LIKE :like ESCAPE '\\' OR props LIKE :like ESCAPE '\\') GROUP BY node_id"
             " UNION ALL SELECT 'key', key, key, max(from_frame), NULL FROM state WHERE execution_id = :id AND key LIKE"
             " :like ESCAPE '\\' GROUP BY key"
             " UNION ALL SELECT 'handler', id, event || ' of ' || node_id, max(frame), node_id FROM handlers WHERE"

@@ -31,7 +31,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import psutil
 from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, Request, sync_playwright
@@ -179,8 +179,10 @@ class Server:
         kernels: Mapping[str, str] | None = None,
         env: Mapping[str, str] | None = None,
         python: str = sys.executable,
+        app: Literal["lab", "notebook"] = "lab",
     ) -> None:
-        """settings: ``{"@jupyterlab/x-extension:plugin": {...}}``, over `LAB_SETTINGS`.
+        """app: JupyterLab, or Notebook 7, which shows one document a page.
+        settings: ``{"@jupyterlab/x-extension:plugin": {...}}``, over `LAB_SETTINGS`.
         kernels: ``{kernelspec name: Python executable}``; the default ``python3`` is ``python`` itself."""
         self.root = Path(tempfile.mkdtemp(prefix="lab-"))
         self.work = self.root / "work"
@@ -188,7 +190,7 @@ class Server:
         self.token = secrets.token_hex(16)
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._python = python
+        self._python, self.app = python, app
         self._env = {**os.environ, **self._own_directories(), **(env or {})}
         self._write_settings({**LAB_SETTINGS, **(settings or {})})
         self._write_kernels(kernels or {})
@@ -256,11 +258,12 @@ class Server:
             path.write_text(json.dumps({"argv": argv, "display_name": name, "language": "python"}))
 
     def _start(self, timeout_s: float = 90) -> None:
+        module, flags = {"lab": ("jupyterlab", "LabApp"), "notebook": ("notebook", "JupyterNotebookApp")}[self.app]
         command = [
-            *(self._python, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"),
+            *(self._python, "-m", module, "--no-browser", "--allow-root", "--ip=127.0.0.1"),
             *(f"--port={self.port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={self.token}"),
             f"--ServerApp.root_dir={self.work}",
-            "--LabApp.expose_app_in_browser=True",  # Gives the page window.jupyterapp.
+            f"--{flags}.expose_app_in_browser=True",  # Gives the page window.jupyterapp.
             *("--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"),
         ]
         with (self.root / "lab.log").open("wb") as log:
@@ -433,6 +436,10 @@ class Lab:
 
     def reload(self, timeout_s: float = 90) -> Page:
         """Loads JupyterLab anew with this notebook alone, as saved; its kernel, if it has one, goes on."""
+        if self.server.app == "notebook":
+            self.page.goto(f"{self.server.url}/notebooks/{self._name}/nb.ipynb?token={self.server.token}")
+            self.page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.context")
+            return self._opened(timeout_s)
         # A workspace of its own: else Lab reopens the tabs of the notebook that was here before.
         self.page.goto(
             f"{self.server.url}/lab/workspaces/{self._name}/tree/{self._name}/nb.ipynb?token={self.server.token}&reset"
@@ -454,7 +461,11 @@ class Lab:
         self.wait_idle(timeout_s)
 
     def wait_idle(self, timeout_s: float = 60) -> None:
-        self.page.wait_for_selector(IDLE, state="attached", timeout=timeout_s * 1000)
+        if self.server.app == "notebook":  # It has no such mark.
+            idle = f"() => {PANEL}.sessionContext.session?.kernel?.status === 'idle'"
+            self.page.wait_for_function(idle, timeout=timeout_s * 1000)
+        else:
+            self.page.wait_for_selector(IDLE, state="attached", timeout=timeout_s * 1000)
 
     def evaluate(self, expression: str, timeout_s: float = 30) -> str:
         """The repr of a Python expression in the kernel's namespace; it waits for a running cell."""
@@ -549,6 +560,14 @@ class Lab:
         outputs = self.page.evaluate(f"i => {PANEL}.content.widgets[i].model.outputs?.toJSON() ?? []", index)
         assert isinstance(outputs, list)
         return outputs
+
+    def wait_output(self, index: int, text: str, timeout_s: float = 30) -> None:
+        """Returns once a text is somewhere in the cell's outputs."""
+        self.page.wait_for_function(
+            f"([i, text]) => JSON.stringify({PANEL}.content.widgets[i].model.outputs.toJSON()).includes(text)",
+            arg=[index, text],
+            timeout=timeout_s * 1000,
+        )
 
     def text(self, index: int) -> str:
         """The cell's outputs as one text: streams, text/plain and tracebacks."""

@@ -65,7 +65,7 @@ describe("opening and closing", () => {
     watch(client, ["plan"]);
     client.order({ name: "step_phase" });
     expect(kernel.sent.map(({ type }) => type)).toEqual(["hello"]);
-    expect(alerts(client)[0]).toContain("protocol 2 of the stepper and the kernel speaks 1");
+    expect(alerts(client)[0]).toContain("protocol 3 of the stepper and the kernel speaks 1");
     expect(off("step_phase")).toContain("don't fit");
   });
 });
@@ -94,7 +94,7 @@ describe("panes", () => {
     watch(client, ["plan"]);
     for (let push = 0; push < 10; push += 1) kernel.push();
     expect(kernel.gets).toHaveLength(1);
-    kernel.reply(kernel.gets[0], { seq: 1 });
+    kernel.reply(kernel.gets[0]);
     expect(kernel.gets).toHaveLength(2);
     expect(client.state.panes.plan?.loading).toBe(true);
     kernel.reply(kernel.gets[1]);
@@ -107,8 +107,8 @@ describe("panes", () => {
     watch(client, ["pending"]);
     kernel.push({ seq: 5 }); // a gap: the first request is given up and asked anew
     expect(kernel.gets).toHaveLength(2);
-    kernel.reply(kernel.gets[1], { seq: 5 });
-    kernel.reply(kernel.gets[0], { seq: 1, data: { ...panes().pending, writes: [] } });
+    kernel.reply(kernel.gets[1]);
+    kernel.reply(kernel.gets[0], { data: { ...panes().pending, writes: [] } });
     expect(client.state.panes.pending?.data?.writes).toHaveLength(1);
   });
 
@@ -226,6 +226,8 @@ describe("commands", () => {
       ok: true,
       error: null,
       result: null,
+      summary: null,
+      replies: [],
     });
     expect(off("step_phase")).not.toBeNull();
   });
@@ -424,30 +426,76 @@ describe("what a step leads to", () => {
     return command !== undefined && "ask" in command ? (command.ask ?? []) : [];
   };
 
-  it("is asked for with it, and not again when the step has ended", () => {
+  it("is asked for with it, comes with its end, and is not asked for again", () => {
     const { kernel, client } = started();
-    watch(client, ["plan", "tasks"]);
+    watch(client, ["plan", "tasks", "node"]);
     kernel.replyToAll();
     client.order({ name: "step_frame" });
-    expect(ahead(kernel).map(({ pane, known }) => [pane, known])).toEqual([["plan", 1]]);
-    kernel.push({ busy: "step_frame" });
-    kernel.replyToAll();
-    const before = kernel.asked("plan").length;
-    kernel.push({ busy: null, frame: 5 });
-    for (const get of ahead(kernel)) kernel.reply(get, { data: { ...panes().plan, total: 99 } });
-    kernel.done(kernel.commands[0]);
-    expect(kernel.asked("plan")).toHaveLength(before);
-    expect(client.state.panes.plan).toMatchObject({ version: "3", data: { total: 99 } });
+    expect(ahead(kernel).map(({ pane, known, seen }) => [pane, known, seen])).toEqual([
+      ["plan", 1, 1],
+      ["tasks", undefined, 1],
+      ["node", undefined, undefined],
+      ["timeline", undefined, 1],
+    ]);
+    const before = kernel.sent.length;
+    const [plan, , node, track] = ahead(kernel);
+    // Of the tasks there was nothing new.
+    kernel.end(kernel.commands[0], { frame: 5, versions: { ...versions(2), tasks: 1 } }, [
+      plan,
+      node,
+      track,
+    ]);
+    kernel.repeat();
+    expect(kernel.sent).toHaveLength(before);
+    expect(client.state.panes.plan).toMatchObject({ version: "2", loading: false });
+    expect(client.state.panes.tasks).toMatchObject({ version: "1", loading: false });
+    expect(client.state.summary?.frame).toBe(5);
+    expect(client.state.underway).toEqual({});
   });
 
-  it("is asked for anew when the answer did not come", () => {
+  it("is drawn once: all of it comes in one message", () => {
+    const { kernel, client, off } = started();
+    watch(client, ["plan"]);
+    kernel.replyToAll();
+    client.order({ name: "step_frame" });
+    const seen: unknown[] = [];
+    client.subscribe(() => seen.push(client.state.summary?.frame));
+    kernel.ack(kernel.commands[0]);
+    expect(seen).toEqual([]); // Nobody sees an ack that came in time.
+    kernel.end(kernel.commands[0], { frame: 5 }, ahead(kernel));
+    expect(off("step_frame")).toBeNull();
+    const drawn = seen.length;
+    kernel.repeat();
+    expect(seen).toHaveLength(drawn);
+  });
+
+  it("may overtake the trait: what comes after it is no gap, and nothing goes back", () => {
+    const { kernel, client } = started();
+    const overtaken = summary({ seq: 2 });
+    kernel.summary = overtaken; // Made, and not heard of yet.
+    client.goTo(2);
+    client.order({ name: "stop" });
+    const hellos = kernel.hellos;
+    kernel.end(kernel.commands[0], { frame: 6 }, []);
+    const newest = kernel.summary;
+    kernel.summary = overtaken;
+    kernel.repeat();
+    expect(client.state.summary?.frame).toBe(6);
+    kernel.summary = newest;
+    kernel.repeat();
+    expect(client.state).toMatchObject({ cursor: { at: 2 }, summary: { frame: 6 } });
+    kernel.push({ frame: 7 });
+    expect(client.state.summary?.frame).toBe(7);
+    expect(kernel.hellos).toBe(hellos);
+  });
+
+  it("is asked for anew when there were too many summaries for one more", () => {
     const { kernel, client } = started();
     watch(client, ["plan"]);
     kernel.replyToAll();
     client.order({ name: "step_frame" });
-    kernel.push({ frame: 5 });
-    expect(kernel.asked("plan")).toHaveLength(1);
     kernel.done(kernel.commands[0]);
+    kernel.push({ frame: 5 });
     expect(kernel.asked("plan")).toHaveLength(2);
   });
 

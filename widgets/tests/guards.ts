@@ -533,7 +533,6 @@ const replyOf = <K extends P.Pane>(pane: K) =>
     pane: oneOf(pane) as Guard<K>,
     at: nullable(whole),
     phase: nullable(text),
-    seq: whole,
     data: nullable<unknown>(paneGuards[pane]),
     error: nullable(text),
   });
@@ -552,6 +551,7 @@ const getGuard = object<P.Get>({
   base: optional(nullable(whole)),
   of: optional(nullable(text)),
   known: optional(nullable(whole)),
+  seen: optional(nullable(whole)),
   since: optional(whole),
   limit: optional(whole),
   before: optional(nullable(span)),
@@ -615,6 +615,8 @@ const answerGuard = by("type", {
     ok: flag,
     error: nullable(text),
     result: nullable(text),
+    summary: nullable(summaryGuard),
+    replies: list(replyGuard),
   }),
 });
 

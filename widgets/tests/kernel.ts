@@ -6,6 +6,7 @@ import type {
   Outgoing,
   Pane,
   PaneData,
+  Reply,
   Summary,
 } from "../src/model/protocol";
 import { panes, summary as sample, versions } from "./samples";
@@ -73,18 +74,24 @@ export class FakeKernel implements Channel {
     this.emit("change:summary");
   }
 
+  /** Syncs the trait as it is. */
+  repeat(): void {
+    this.emit("change:summary");
+  }
+
   say(message: Incoming): void {
     this.emit("msg:custom", message);
   }
 
   reply(get: Get | undefined, change: Partial<Incoming> = {}): void {
     if (get === undefined) throw new Error("nothing was asked");
-    const seq = this.summary?.seq ?? 0;
-    const { id, pane } = get;
-    const { at = null, phase = null } = get;
+    this.say(this.answer(get, change));
+  }
+
+  private answer(get: Get, change: Partial<Incoming> = {}): Incoming {
+    const { id, pane, at = null, phase = null } = get;
     const data = this.answers[pane]?.(get) ?? this.data[pane];
-    const message = { type: "reply", id, pane, at, phase, seq, data, error: null, ...change };
-    this.say(message as Incoming);
+    return { type: "reply", id, pane, at, phase, data, error: null, ...change } as Incoming;
   }
 
   /** Answers all that was asked and not yet answered; returns how much that was. */
@@ -108,7 +115,23 @@ export class FakeKernel implements Channel {
   done(command: Command | undefined, error: string | null = null): void {
     if (command === undefined) throw new Error("no command was sent");
     const { id, name } = command;
-    this.say({ type: "done", id, name, ok: error === null, error, result: null });
+    const ok = error === null;
+    this.say({ type: "done", id, name, ok, error, result: null, summary: null, replies: [] });
+  }
+
+  /** Ends a command as the kernel does: with the summary, and answers to what was asked with it. */
+  end(
+    command: Command | undefined,
+    change: Partial<Summary>,
+    asked: readonly (Get | undefined)[],
+  ): void {
+    if (command === undefined) throw new Error("no command was sent");
+    const { id, name } = command;
+    const seq = (this.summary?.seq ?? 0) + 1;
+    const summary = { ...(this.summary ?? sample()), seq, versions: versions(seq), ...change };
+    const replies = asked.flatMap((get) => (get ? [this.answer(get) as Reply] : []));
+    this.summary = summary;
+    this.say({ type: "done", id, name, ok: true, error: null, result: null, summary, replies });
   }
 
   private answered = 0;

@@ -30,7 +30,6 @@ describe("the guards", () => {
     pane: "plan",
     at: null,
     phase: null,
-    seq: 1,
     data: panes().plan,
     error: null,
   };

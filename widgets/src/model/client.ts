@@ -8,14 +8,14 @@ import { Cache } from "./cache";
 import { labelOf, whyOff } from "./controls";
 import { type Cursor, type Edge, goTo, LIVE, type Motion, type Walk, walked } from "./cursor";
 import type { Watched } from "./layout";
-import { mismatch, type Outcome, underwayKey } from "./orders";
+import { mismatch, Orders, type Outcome, type Underways, underwayKey } from "./orders";
 import {
   FIRST_NODES,
-  type Held,
   heldOf,
   questionOf,
   type Slot,
   type Slots,
+  seenVersion,
   versionOf,
   wantOf,
 } from "./panes";
@@ -25,17 +25,18 @@ import {
   type Done,
   type Get,
   type Incoming,
+  MOVES,
   type Order,
   type Outgoing,
   type Pane,
   type PaneData,
-  type PlanNode,
   PROTOCOL,
   type Reply,
   type Summary,
   TAKEN,
   type Want,
 } from "./protocol";
+import { type Request, Requests } from "./requests";
 import { EMPTY_TRACK, joined, joinFrom, type Track } from "./timeline";
 
 /** A command without an ack for this long means that the kernel is busy. */
@@ -45,26 +46,12 @@ export const SILENCE_MS = 5000;
 /** After a drag the details are fetched when the cursor has stood still for this long. */
 export const SETTLE_MS = 120;
 
-const STEPS: readonly string[] = ["step_phase", "step_frame"];
-/** What is asked for together with a step. */
-const AHEAD: readonly Pane[] = ["plan", "xml", "pending", "state"];
-
-/** The version of an answer that was read with the summary of that number. */
-const asOf = (seq: number): string => `@${seq}`;
-
 /** What the client uses of an anywidget model. */
 export interface Channel {
   get(trait: "summary"): unknown;
   on(event: string, listener: (...args: never[]) => void): void;
   off(event: string, listener: (...args: never[]) => void): void;
   send(message: Outgoing): void;
-}
-
-export interface Underway {
-  readonly id: string;
-  readonly acked: boolean;
-  /** No ack came in time: the kernel is busy with something else. */
-  readonly late: boolean;
 }
 
 export interface ClientState {
@@ -83,29 +70,8 @@ export interface ClientState {
   readonly track: Track;
   readonly bookmarks: readonly number[];
   readonly panes: Slots;
-  readonly underway: Readonly<Record<string, Underway>>;
+  readonly underway: Underways;
   readonly alerts: readonly Alert[];
-}
-
-interface Request {
-  readonly want: Want;
-  readonly question: string;
-  readonly version: string;
-  /** The rows that the kernel may refer to. */
-  readonly rows: readonly PlanNode[];
-  /** Of a request that is for one caller, not for the pane. */
-  readonly settle?: (reply: Reply) => void;
-  /** Sent with a command, and answered with its end. */
-  readonly ahead?: boolean;
-}
-
-interface Sent {
-  readonly key: string;
-  readonly name: string;
-  readonly message: Outgoing;
-  /** The caller shows how it ended. */
-  readonly quiet: boolean;
-  readonly settle: (outcome: Outcome) => void;
 }
 
 /** Bookmarks are the page's own: several views of one execution agree. */
@@ -128,15 +94,14 @@ export class Client {
   };
 
   private readonly listeners = new Set<() => void>();
-  private readonly requests = new Map<string, Request>();
-  private readonly inFlight = new Map<Pane, string>();
-  private readonly commands = new Map<string, Sent>();
-  /** The panes whose answer comes with the end of a step. */
-  private readonly ahead = new Set<Pane>();
+  private readonly requests = new Requests();
+  private readonly orders = new Orders();
   private readonly cache = new Cache();
   private watched: readonly Watched[] = [];
   private limit = FIRST_NODES;
   private trackVersion = -1;
+  /** The number of the newest summary that came as the trait. */
+  private traitSeq: number | null = null;
   private recovering = false;
   private silence: ReturnType<typeof setTimeout> | undefined;
   private settling: ReturnType<typeof setTimeout> | undefined;
@@ -221,6 +186,7 @@ export class Client {
 
   bookmark(frame: number): void {
     const { bookmarks, summary } = this.state;
+    if (frame < 1) return;
     const next = bookmarks.includes(frame)
       ? bookmarks.filter((one) => one !== frame)
       : [...bookmarks, frame].sort((a, b) => a - b);
@@ -252,7 +218,9 @@ export class Client {
         data === null
           ? reject(new Error(error ?? "There is nothing."))
           : resolve(data as PaneData[P]);
-      this.request(want, { settle });
+      const id = this.nextId();
+      this.requests.put(id, { want, question: "", version: "", rows: [], settle });
+      this.post({ type: "get", id, ...want });
     });
   }
 
@@ -263,24 +231,19 @@ export class Client {
     if (underway[key] !== undefined) return Promise.resolve(null);
     if (whyOff(order.name, summary, underway, connected) !== null) return Promise.resolve(null);
     const id = this.nextId();
-    this.update({
-      underway: { ...underway, [key]: { id, acked: false, late: false } },
-      alerts: cleared(alerts, "command"),
-      note: null,
+    const ask = isMove(order.name) && summary !== null ? this.askAhead(summary) : [];
+    const message = { type: "command", id, ...order, ...(ask.length > 0 && { ask }) } as Command;
+    return new Promise((settle) => {
+      const asked = ask.map((get) => get.id);
+      this.orders.begin({ key, message, quiet, asked, settle });
+      this.post(message);
+      const { underway } = this.orders;
+      this.update({ underway, alerts: cleared(alerts, "command"), note: null });
+      setTimeout(() => {
+        if (this.orders.overdue(key, id)) this.showUnderway();
+      }, ACK_MS);
+      this.listen();
     });
-    setTimeout(() => this.lateIfUnheard(key, id), ACK_MS);
-    const asked = STEPS.includes(order.name) ? this.askAhead() : [];
-    const message = {
-      type: "command",
-      id,
-      ...order,
-      ...(asked.length > 0 && { ask: asked }),
-    } as Command;
-    this.post(message);
-    this.listen();
-    return new Promise((settle) =>
-      this.commands.set(id, { key, name: order.name, message, quiet, settle }),
-    );
   }
 
   dismiss(alert: Alert): void {
@@ -292,8 +255,19 @@ export class Client {
   private readonly onSummary = (): void => {
     const next = this.channel.get("summary") as Summary | null | undefined;
     if (next?.protocol === undefined) return;
+    const before = this.traitSeq;
+    this.traitSeq = next.seq;
     const last = this.state.summary;
     this.heard();
+    if (last === null || before === null) this.adopt(next);
+    else if (next.seq < before || next.seq > before + 1) this.resync(next, next.seq < before);
+    // It may have come with the end of a command before: those overtake the trait.
+    else if (next.seq > last.seq) this.adopt(next);
+    this.refresh();
+  };
+
+  private adopt(next: Summary): void {
+    const last = this.state.summary;
     this.update({
       summary: next,
       connected: true,
@@ -301,10 +275,8 @@ export class Client {
       note: this.state.cursor.at === null && last?.frame !== next.frame ? null : this.state.note,
       bookmarks: BOOKMARKS.get(next.execution_id) ?? this.state.bookmarks,
     });
-    if (last !== null && (next.seq > last.seq + 1 || next.seq < last.seq)) this.resync(next, last);
-    else if (this.recovering) this.forget();
-    this.refresh();
-  };
+    if (this.recovering) this.forget();
+  }
 
   private alertsOf(last: Summary | null, next: Summary): readonly Alert[] {
     const { alerts } = this.state;
@@ -316,8 +288,8 @@ export class Client {
   }
 
   /** Messages were lost, or the kernel began anew: nothing that is owed can be counted on. */
-  private resync(next: Summary, last: Summary): void {
-    const anew = next.seq < last.seq || next.execution_id !== last.execution_id;
+  private resync(next: Summary, anew: boolean): void {
+    this.adopt(next);
     if (anew) this.cache.clear();
     this.trackVersion = -1;
     const stale = Object.entries(this.state.panes).map(([pane, slot]) => [
@@ -340,35 +312,34 @@ export class Client {
     this.listen();
   };
 
-  private onAck({ id, accepted, why }: Ack): void {
-    const sent = this.commands.get(id);
-    if (sent === undefined) return;
-    if (accepted || why === TAKEN) this.setUnderway(sent.key, { id, acked: true, late: false });
-    else
-      this.end(id, { ok: false, error: `${labelOf(sent.name)} was refused: ${why}`, result: null });
+  private onAck({ id, name, accepted, why }: Ack): void {
+    if (!accepted && why !== TAKEN) {
+      this.end(id, { ok: false, error: `${labelOf(name)} was refused: ${why}`, result: null });
+    } else if (this.orders.ack(id)) this.showUnderway();
   }
 
-  private onDone({ id, ok, error, result }: Done): void {
-    const sent = this.commands.get(id);
-    if (sent === undefined) return;
-    const words = ok ? error : (error ?? `${labelOf(sent.name)} failed.`);
-    this.end(id, { ok, error: words, result });
+  /** The end of a command, also of another view's; what it led to comes with it. */
+  private onDone({ id, name, ok, error, result, summary, replies }: Done): void {
+    if (summary !== null) {
+      for (const reply of replies) this.onReply(reply, summary);
+      if (summary.seq > (this.state.summary?.seq ?? -1)) this.adopt(summary);
+    }
+    this.end(id, { ok, error: ok ? error : (error ?? `${labelOf(name)} failed.`), result });
     this.refresh();
   }
 
-  private onReply(reply: Reply): void {
-    const request = this.requests.get(reply.id);
+  /** A reply of its own, or one that came with `summary`, which says of which version it is. */
+  private onReply(reply: Reply, summary?: Summary): void {
+    const request = this.requests.close(reply.id);
     if (request === undefined) return;
-    this.requests.delete(reply.id);
-    if (request.ahead) this.ahead.delete(reply.pane);
     if (request.settle) {
       request.settle(reply);
       return;
     }
-    if (this.inFlight.get(reply.pane) === reply.id) this.inFlight.delete(reply.pane);
-    if (reply.pane === "timeline") this.takeTrack(reply.data, request.version);
-    else this.take(reply, request);
-    this.refresh();
+    const version = summary ? versionOf(request.want, summary) : request.version;
+    if (reply.pane === "timeline") this.takeTrack(reply.data, version);
+    else this.take(reply, request, version);
+    if (summary === undefined) this.refresh();
   }
 
   private takeTrack(data: PaneData["timeline"] | null, version: string): void {
@@ -378,11 +349,9 @@ export class Client {
   }
 
   /** Puts a reply into its pane, unless another question was asked since; recorded ones are kept. */
-  private take(reply: Reply, request: Request): void {
-    const { question, rows, want } = request;
-    const version = request.ahead ? asOf(reply.seq) : request.version;
+  private take(reply: Reply, { question, rows, want }: Request, version: string): void {
     const { alerts, panes } = this.state;
-    const loading = this.inFlight.has(reply.pane);
+    const loading = this.requests.flies(reply.pane);
     const last = panes[reply.pane];
     if (reply.error !== null || reply.data === null) {
       const error = reply.error ?? "There is nothing.";
@@ -413,6 +382,7 @@ export class Client {
       this.channel.send(message);
     } catch {
       this.forget();
+      this.orders.abandon();
       this.update({ connected: false, underway: {} });
     }
   }
@@ -437,7 +407,7 @@ export class Client {
     if (summary?.protocol !== PROTOCOL) return;
     for (const watched of this.watched) this.refreshPane(watched, summary);
     // The timeline can wait: a round trip less before the new frame is on the screen.
-    if (this.inFlight.size === 0) this.refreshTrack(summary);
+    if (this.requests.none) this.refreshTrack(summary);
     this.listen();
   }
 
@@ -448,15 +418,10 @@ export class Client {
     const want = this.wanted(watched);
     const question = questionOf(want);
     const version = versionOf(want, summary);
-    // Its answer comes with the end of the step, which has come.
-    if (this.ahead.has(pane) && summary.busy === null) return;
     const slot = this.state.panes[pane] as Slot<unknown> | undefined;
-    if (slot?.question === question && slot.version === asOf(summary.seq)) {
-      this.setPane(pane, { ...slot, version });
-      return;
-    }
     if (slot?.question === question && slot.version === version) {
-      if (slot.loading && !this.inFlight.has(pane)) this.setPane(pane, { ...slot, loading: false });
+      if (slot.loading && !this.requests.flies(pane))
+        this.setPane(pane, { ...slot, loading: false });
       return;
     }
     const { connected } = this.state;
@@ -465,9 +430,8 @@ export class Client {
       this.setPane(pane, { data: kept.data, question, version: kept.version, loading: false });
       return;
     }
-    if (!connected || this.inFlight.has(pane)) return;
-    const held = pane === "plan" ? this.state.panes.plan?.data : null;
-    this.inFlight.set(pane, this.request(want, { question, version, held: held ?? null }));
+    if (!connected || this.requests.flies(pane)) return;
+    this.fetch(want, version);
     this.setPane(pane, {
       data: slot?.data ?? null,
       question: slot?.question ?? "",
@@ -476,45 +440,46 @@ export class Client {
     });
   }
 
-  private refreshTrack({ versions }: Summary): void {
-    if (this.trackVersion === versions.timeline || this.inFlight.has("timeline")) return;
-    if (!this.state.connected) return;
-    const want: Want = { pane: "timeline", since: joinFrom(this.state.track) };
-    const version = String(versions.timeline);
-    this.inFlight.set("timeline", this.request(want, { version }));
+  private refreshTrack(summary: Summary): void {
+    if (!this.state.connected || this.requests.flies("timeline")) return;
+    const want = this.trackWanted;
+    const version = versionOf(want, summary);
+    if (String(this.trackVersion) !== version) this.fetch(want, version);
   }
 
-  /** The requests for what is looked at, to be sent with a step. */
-  private askAhead(): Get[] {
-    if (this.state.settled.at !== null) return [];
-    const watched = this.watched.filter(({ pane }) => AHEAD.includes(pane));
-    return watched.map((one) => {
-      const want = this.wanted(one);
-      const id = this.nextId();
-      const held = one.pane === "plan" ? this.state.panes.plan?.data : null;
-      const question = questionOf(want);
-      this.requests.set(id, { want, question, version: "", rows: held?.nodes ?? [], ahead: true });
-      this.ahead.add(one.pane);
-      return { type: "get", id, ...want, ...(held && { known: held.version }) };
-    });
+  private get trackWanted(): Want {
+    return { pane: "timeline", since: joinFrom(this.state.track) };
   }
 
-  private dropAhead(): void {
-    this.ahead.clear();
-    for (const [id, { ahead }] of this.requests) if (ahead) this.requests.delete(id);
-  }
-
-  private request(
-    want: Want,
-    about: Partial<Omit<Request, "want" | "rows">> & { held?: Held["plan"] | null },
-  ): string {
-    const id = this.nextId();
-    const { question = "", version = "", held = null, settle } = about;
-    const rows = held?.nodes ?? [];
-    this.requests.set(id, { want, question, version, rows, ...(settle && { settle }) });
-    this.post({ type: "get", id, ...want, ...(held && { known: held.version }) });
+  private fetch(want: Want, version: string): void {
+    const { request, get } = this.prepared(want, version);
+    this.requests.fly(get.id, request);
+    this.post(get);
     this.listen();
-    return id;
+  }
+
+  private prepared(want: Want, version: string): { request: Request; get: Get } {
+    const held = want.pane === "plan" ? this.state.panes.plan?.data : null;
+    const rows = held?.nodes ?? [];
+    return {
+      request: { want, question: questionOf(want), version, rows },
+      get: { type: "get", id: this.nextId(), ...want, ...(held && { known: held.version }) },
+    };
+  }
+
+  /** The requests for all that is looked at, to be sent with a move and answered with its end. */
+  private askAhead(summary: Summary): Get[] {
+    const { settled, panes } = this.state;
+    if (settled.at !== null) return [];
+    const live = this.watched.filter(({ pane }) => pane !== "frame");
+    const wants = [...live.map((one) => this.wanted(one)), this.trackWanted];
+    return wants.map((want) => {
+      const { request, get } = this.prepared(want, versionOf(want, summary));
+      this.requests.put(get.id, request);
+      const seen =
+        want.pane === "timeline" ? this.trackVersion : seenVersion(panes[want.pane], request);
+      return { ...get, ...(seen >= 0 && { seen }) };
+    });
   }
 
   // ---- what is owed ----
@@ -526,7 +491,7 @@ export class Client {
 
   /** Says hello again once when something is owed and nothing is heard. */
   private listen(): void {
-    const owed = this.inFlight.size > 0 || Object.keys(this.state.underway).length > 0;
+    const owed = !this.requests.none || Object.keys(this.state.underway).length > 0;
     if (!owed || !this.state.connected || this.silence !== undefined || this.recovering) return;
     this.silence = setTimeout(() => {
       this.silence = undefined;
@@ -540,45 +505,29 @@ export class Client {
    */
   private recover(): void {
     this.recovering = true;
-    for (const { id, acked } of Object.values(this.state.underway)) {
-      const sent = this.commands.get(id);
-      if (sent !== undefined && !acked) this.post(sent.message);
-    }
+    for (const message of this.orders.unheard) this.post(message);
     this.hello();
   }
 
   /**
    * Gives up on what may have been lost: the requests in flight, and the commands that were acked. The
-   * summary's `busy` still keeps the buttons off while such a command runs. One without an ack may yet
-   * be queued in a busy kernel: it stays, or a second click would step twice.
+   * summary's `busy` still keeps the buttons off while such a command runs.
    */
   private forget(): void {
     this.recovering = false;
-    for (const id of this.inFlight.values()) this.requests.delete(id);
-    this.inFlight.clear();
-    this.dropAhead();
-    const kept = Object.entries(this.state.underway).filter(([, command]) => !command.acked);
-    this.update({ underway: Object.fromEntries(kept) });
-  }
-
-  private lateIfUnheard(key: string, id: string): void {
-    const command = this.state.underway[key];
-    if (command?.id === id && !command.acked) this.setUnderway(key, { ...command, late: true });
+    this.requests.giveUp();
+    this.requests.drop(this.orders.giveUp());
+    this.showUnderway();
   }
 
   private end(id: string, outcome: Outcome): void {
-    const sent = this.commands.get(id);
+    const sent = this.orders.end(id);
     if (sent === undefined) return;
-    this.commands.delete(id);
-    if (STEPS.includes(sent.name)) this.dropAhead();
-    const { [sent.key]: ended, ...others } = this.state.underway;
-    const underway = ended?.id === id ? others : this.state.underway;
-    const { alerts } = this.state;
-    const told = sent.quiet || outcome.error === null;
-    this.update({
-      underway,
-      alerts: told ? alerts : raised(alerts, "command", outcome.error ?? ""),
-    });
+    this.requests.drop(sent.asked);
+    this.showUnderway();
+    if (!sent.quiet && outcome.error !== null) {
+      this.update({ alerts: raised(this.state.alerts, "command", outcome.error) });
+    }
     sent.settle(outcome);
   }
 
@@ -589,8 +538,9 @@ export class Client {
     return `${this.prefix}-${this.sent}`;
   }
 
-  private setUnderway(key: string, command: Underway): void {
-    this.update({ underway: { ...this.state.underway, [key]: command } });
+  private showUnderway(): void {
+    const { underway } = this.orders;
+    if (underway !== this.state.underway) this.update({ underway });
   }
 
   private setPane(pane: Pane, slot: Slot<unknown>): void {
@@ -602,6 +552,8 @@ export class Client {
     for (const listener of this.listeners) listener();
   }
 }
+
+const isMove = (name: string): boolean => (MOVES as readonly string[]).includes(name);
 
 /** Versions of one question are numbers that grow, but for those of recorded frames. */
 function fresher(version: string, last: string): boolean {

@@ -1,6 +1,6 @@
 /** How a status, a change or a phase looks: a glyph, a word and a tone, never a colour alone. */
 
-import type { Change, ExecutionStatus, PhaseChip } from "./protocol";
+import type { Change, ExecutionStatus, PhaseChip, Problem } from "./protocol";
 import { milliseconds } from "./text";
 
 export type Tone = "good" | "live" | "warn" | "bad" | "idle";
@@ -62,6 +62,12 @@ export const executionLook = (status: ExecutionStatus): Look =>
 export const nodeLook = (status: string): Look => NODE.get(status) ?? unknown(status);
 export const writeLook = (status: string): Look => WRITE.get(status) ?? unknown(status);
 export const callLook = (status: string): Look => CALL.get(status) ?? unknown(status);
+
+/** Whether it is an advice: of the whole app, not of what went wrong in a frame. */
+export const isAdvice = ({ frame }: Problem): boolean => frame === 0;
+
+export const problemLook = (problem: Problem): Look =>
+  isAdvice(problem) ? look("△", problem.kind, "warn") : look("✗", problem.kind, "bad");
 
 export const CHANGE_MARKS: Readonly<Record<Exclude<Change, "">, string>> = {
   added: "+",

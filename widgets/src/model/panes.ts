@@ -73,6 +73,15 @@ function liveVersion(pane: Pane, versions: Versions): string {
   return [plan, state, tasks, breakpoints, handlers].join(".");
 }
 
+/** The version of a live pane that is held, as the kernel counts them; -1 where it holds something else. */
+export function seenVersion(
+  slot: Slot<unknown> | undefined,
+  { want, question }: { readonly want: Want; readonly question: string },
+): number {
+  const counted = (VERSIONED as readonly Pane[]).includes(want.pane);
+  return counted && slot?.question === question && slot.version !== "" ? Number(slot.version) : -1;
+}
+
 /** A reply's data as it is held; null when it can't be put together. */
 export function heldOf<P extends Pane>(
   pane: P,

@@ -8,7 +8,7 @@ import type { FrameHead, PaneData, Pane as PaneName } from "./records";
 
 export * from "./records";
 
-export const PROTOCOL = 2;
+export const PROTOCOL = 3;
 
 /** What moves the execution; one at a time. */
 export const MOVES = ["step_phase", "step_frame", "until_idle", "continue"] as const;
@@ -146,8 +146,6 @@ interface ReplyTo<P extends PaneName> {
   readonly pane: P;
   readonly at: number | null;
   readonly phase: string | null;
-  /** The summary's `seq` when this was read. */
-  readonly seq: number;
   readonly data: PaneData[P] | null;
   readonly error: string | null;
 }
@@ -172,6 +170,10 @@ export interface Done {
   readonly ok: boolean;
   readonly error: string | null;
   readonly result: string | null;
+  /** What the trait has from now on; null where there were too many: it follows. */
+  readonly summary: Summary | null;
+  /** To what was asked with a move, read after `summary`. */
+  readonly replies: readonly Reply[];
 }
 
 export type Incoming = Reply | Ack | Done;
@@ -236,6 +238,8 @@ export interface Want {
   readonly base?: number | null;
   readonly of?: string | null;
   readonly known?: number | null;
+  /** The version that is held: with a move it is not answered while that is the newest. */
+  readonly seen?: number | null;
   readonly since?: number;
   readonly limit?: number;
   readonly before?: readonly [number, number] | null;

@@ -32,14 +32,11 @@ export function Compare({ base, children }: CompareProps) {
           {pinned !== null && pinned > 0 && <option value={pinned}>frame {pinned} (pinned)</option>}
         </select>
       </label>
-      <button
-        type="button"
-        class="ss-link"
-        aria-disabled={seen < 1}
-        onClick={() => seen > 0 && client.pin(seen)}
-      >
-        pin f{seen}
-      </button>
+      {seen > 0 && (
+        <button type="button" class="ss-link" onClick={() => client.pin(seen)}>
+          pin f{seen}
+        </button>
+      )}
       {children}
     </div>
   );

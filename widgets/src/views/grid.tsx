@@ -74,7 +74,7 @@ export function Grid<Row>(props: GridProps<Row>) {
   return (
     <>
       <table class="ss-grid" ref={table} role="grid" aria-label={name} onKeyDown={onKeyDown}>
-        <thead>
+        <thead hidden={rows.length === 0}>
           <tr>
             {columns.map((column, cell) => (
               <th

@@ -24,9 +24,7 @@ export function Header({ summary }: { readonly summary: Summary }) {
       </span>
       <span class="ss-facts">
         <Place />
-        <span>
-          frame {grouped(seen)} of {grouped(frame)}
-        </span>
+        <span>{frame === 0 ? "no frame yet" : `frame ${grouped(seen)} of ${grouped(frame)}`}</span>
         {counts.running > 0 && <span>{plural(counts.running, "task")} running</span>}
         <span>{plural(tokens, "token")}</span>
         {cost_usd !== null && <span>{dollars(cost_usd)}</span>}

@@ -1,6 +1,6 @@
 import type { Action } from "../model/controls";
 
-const PATHS: Partial<Readonly<Record<Action, string>>> = {
+const PATHS: Partial<Readonly<Record<Action | "bookmark", string>>> = {
   step_phase: "M3 3.5v9l7-4.5zM11.5 3.5h2v9h-2z",
   step_frame: "M1.5 3.5v9l5.5-4.5zM7 3.5v9l5.5-4.5zM12.5 3.5h2v9h-2z",
   continue: "M3 3.5v9l6-4.5zM11.5 5.5a2.5 2.5 0 1 1 0 5 2.5 2.5 0 0 1 0-5z",
@@ -14,9 +14,12 @@ const PATHS: Partial<Readonly<Record<Action, string>>> = {
   reverse_continue: "M13 3.5v9L7 8zM4.5 5.5a2.5 2.5 0 1 1 0 5 2.5 2.5 0 0 1 0-5z",
   search:
     "M7 2.5a4.5 4.5 0 1 1-2.7 8.1A4.5 4.5 0 0 1 7 2.5zm0 1.5a3 3 0 1 0 0 6 3 3 0 0 0 0-6zM10 11l1-1 3.2 3.2-1 1z",
+  bookmark: "M4 2h8v12l-4-3.2L4 14zM5.4 3.4v7.7L8 9l2.6 2.1V3.4z",
+  go_to: "M2 7.2h7.2L6.3 4.3l1-1L12 8l-4.7 4.7-1-1 2.9-2.9H2zM12.8 3h1.5v10h-1.5z",
+  help: "M8 1a7 7 0 1 0 0 14A7 7 0 0 0 8 1zm0 1.4a5.6 5.6 0 1 1 0 11.2A5.6 5.6 0 0 1 8 2.4zM7.2 10.4h1.6V12H7.2zM8 4a2.6 2.6 0 0 0-2.6 2.5h1.5A1.1 1.1 0 1 1 8.5 7.4C7.7 7.8 7.2 8.3 7.2 9.2v.4h1.6v-.3c0-.4.3-.6.8-.9A2.5 2.5 0 0 0 8 4z",
 };
 
-export function Icon({ name }: { readonly name: Action }) {
+export function Icon({ name }: { readonly name: Action | "bookmark" }) {
   return (
     <svg class="ss-icon" viewBox="0 0 16 16" aria-hidden="true" focusable="false">
       <path d={PATHS[name]} fill-rule="evenodd" />

@@ -12,8 +12,25 @@ const ARROWS: readonly Action[] = ["back", "forward", "first", "live"];
  * user's cell. Tab, and combinations such as Ctrl+S, belong to the page.
  */
 export function keepFromPage(event: KeyboardEvent): void {
-  if (event.key === "Tab" || event.ctrlKey || event.metaKey || event.altKey) return;
-  event.stopPropagation();
+  if (isOurs(event)) event.stopPropagation();
+}
+
+const isOurs = (event: KeyboardEvent): boolean =>
+  event.key !== "Tab" && !event.ctrlKey && !event.metaKey && !event.altKey;
+
+/** Lumino's mark for "no shortcuts here": also none of the page's own, such as Ctrl+S. */
+const NO_SHORTCUTS = "data-lm-suppress-shortcuts";
+
+/**
+ * The same for a page that takes keys before the widget hears of them, as Notebook 7 does: the mark is
+ * there for keys of the widget, and not for the page's. Returns what ends it.
+ */
+export function keepShortcutsAway(root: HTMLElement): () => void {
+  const mark = (event: KeyboardEvent) => {
+    if (root.contains(event.target as Node)) root.toggleAttribute(NO_SHORTCUTS, isOurs(event));
+  };
+  window.addEventListener("keydown", mark, true);
+  return () => window.removeEventListener("keydown", mark, true);
 }
 
 /** The action that a key press asks for, given where the focus is. */

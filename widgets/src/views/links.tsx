@@ -60,6 +60,34 @@ export function TaskLink({ id, children }: { readonly id: string; children: Comp
   );
 }
 
+interface OriginProps {
+  /** Who it was, in words. */
+  readonly of: string;
+  /** The handler call; null where it was none. */
+  readonly call: string | null;
+  readonly node: string | null;
+  readonly title?: string;
+}
+
+/** Who wrote: leads to the handler call, else to the node; a person is nowhere in the widget. */
+export function OriginLink({ of, call, node, title = "" }: OriginProps) {
+  const { actions } = useUi();
+  if (call === null && node === null) {
+    return (
+      <span title={title || undefined}>
+        <Text of={of} />
+      </span>
+    );
+  }
+  const go = () => (call === null ? actions.showNode(node ?? "") : actions.showCall(call));
+  const where = call === null ? "Show the node in the plan" : "Show the handler call";
+  return (
+    <Link go={go} title={title || where}>
+      <Text of={of} />
+    </Link>
+  );
+}
+
 export function SourceLink({ source }: { readonly source: string | null }) {
   const { actions } = useUi();
   if (source === null) return null;

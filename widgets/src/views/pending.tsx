@@ -2,7 +2,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { writeLook } from "../model/looks";
 import type { Pending, PendingWrite, Reader } from "../model/protocol";
 import { type Column, Grid } from "./grid";
-import { FrameLink, KeyLink, NodeLink } from "./links";
+import { FrameLink, KeyLink, Link, NodeLink, OriginLink } from "./links";
 import { Mark, Text } from "./text";
 import { useUi } from "./ui";
 import { Maybe } from "./value";
@@ -79,31 +79,16 @@ function Standing({ write }: { readonly write: PendingWrite }) {
   );
 }
 
-/** Who wrote it; a handler leads to its call. */
+/** Who wrote it: also of an edited one the handler call from which it came. */
 function Origin({ write }: { readonly write: PendingWrite }) {
-  const { actions } = useUi();
-  const { origin, origin_id, handler, trigger } = write;
-  const words = handler === null ? origin : `${origin} ${handler}`;
-  if (origin !== "handler" || origin_id === null) {
-    return (
-      <span title={trigger || undefined}>
-        <Text of={words} />
-      </span>
-    );
-  }
-  return (
-    <button
-      type="button"
-      class="ss-link"
-      title={trigger || "Show the handler call"}
-      onClick={() => actions.showCall(origin_id)}
-    >
-      <Text of={words} />
-    </button>
-  );
+  const { origin, origin_id, handler, node_id, trigger } = write;
+  const call = handler?.startsWith("on_") ? origin_id : null;
+  const words = [origin, handler].filter(Boolean).join(" ");
+  return <OriginLink of={words} call={call} node={node_id} title={trigger} />;
 }
 
 export function Readers({ of }: { readonly of: readonly Reader[] }) {
+  const { actions } = useUi();
   if (of.length === 0) return <span class="ss-dim">nobody</span>;
   return (
     <span class="ss-readers">
@@ -112,20 +97,13 @@ export function Readers({ of }: { readonly of: readonly Reader[] }) {
           {node_id === null ? (
             <Text of={component} />
           ) : (
-            <ReaderLink name={component} id={node_id} />
+            <Link go={() => actions.showNode(node_id)} title="Show the node in the plan">
+              <Text of={component} />
+            </Link>
           )}
         </span>
       ))}
     </span>
-  );
-}
-
-function ReaderLink({ name, id }: { readonly name: string; readonly id: string }) {
-  const { actions } = useUi();
-  return (
-    <button type="button" class="ss-link" onClick={() => actions.showNode(id)}>
-      <Text of={name} />
-    </button>
   );
 }
 

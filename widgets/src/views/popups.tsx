@@ -45,15 +45,18 @@ interface PopupProps {
 function Popup({ name, close, children }: PopupProps) {
   return (
     <div class="ss-popup" role="dialog" aria-label={name}>
-      <button
-        type="button"
-        class="ss-button ss-icon-button ss-close"
-        aria-label="Close"
-        title="Close (Esc)"
-        onClick={close}
-      >
-        ✕
-      </button>
+      <div class="ss-popup-head">
+        <h4>{name}</h4>
+        <button
+          type="button"
+          class="ss-button ss-icon-button"
+          aria-label="Close"
+          title="Close (Esc)"
+          onClick={close}
+        >
+          ✕
+        </button>
+      </div>
       {children}
     </div>
   );
@@ -62,23 +65,19 @@ function Popup({ name, close, children }: PopupProps) {
 type CloseProps = Pick<PopupProps, "close">;
 
 function Help({ close }: CloseProps) {
-  const table = useRef<HTMLTableElement>(null);
-  useLayoutEffect(() => table.current?.focus(), []);
+  const list = useFocus<HTMLUListElement>();
   return (
     <Popup name="Keys" close={close}>
-      <table class="ss-help" ref={table} tabIndex={-1}>
-        <tbody>
-          {ALL_CONTROLS.map(({ name, label, key, does }) => (
-            <tr key={name}>
-              <td>
-                <kbd>{key}</kbd>
-              </td>
-              <th scope="row">{label}</th>
-              <td>{does}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <ul class="ss-help" ref={list} tabIndex={-1}>
+        {ALL_CONTROLS.map(({ name, label, key, does }) => (
+          <li key={name}>
+            <kbd>{key}</kbd>
+            <span>
+              <strong>{label}</strong> <span class="ss-dim">{does}</span>
+            </span>
+          </li>
+        ))}
+      </ul>
       <p class="ss-dim">
         In the records S, N, C and U walk forward and execute nothing. In the plan the arrow keys
         move, fold and unfold. Tab leaves; Esc closes what is open.
@@ -117,7 +116,7 @@ function GoTo({ close }: CloseProps) {
         }}
       >
         <label>
-          Go to frame{" "}
+          Frame{" "}
           <input
             ref={field}
             type="text"

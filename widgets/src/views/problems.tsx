@@ -1,8 +1,9 @@
+import { problemLook } from "../model/looks";
 import type { Problem, Problems } from "../model/protocol";
 import { grouped } from "../model/text";
 import { type Column, Grid } from "./grid";
 import { FrameLink, NodeLink, SourceLink } from "./links";
-import { Text } from "./text";
+import { Mark, Text } from "./text";
 
 /** What went wrong up to the cursor, newest frame first; each leads to its node, frame and line. */
 export function ProblemsView({ problems }: { readonly problems: Problems }) {
@@ -25,12 +26,7 @@ export function ProblemsView({ problems }: { readonly problems: Problems }) {
 const COLUMNS: readonly Column<Problem>[] = [
   {
     name: "Kind",
-    cell: ({ kind }) => (
-      <span class="ss-mark" data-tone="bad">
-        <span aria-hidden="true">✗</span>
-        <Text of={kind} />
-      </span>
-    ),
+    cell: (problem) => <Mark look={problemLook(problem)} />,
   },
   { name: "Message", wide: true, cell: (problem) => <Message problem={problem} /> },
   {

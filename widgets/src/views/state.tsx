@@ -3,7 +3,7 @@ import type { State, StateEntry } from "../model/protocol";
 import { grouped } from "../model/text";
 import { Dot } from "./dot";
 import { type Column, Grid } from "./grid";
-import { FrameLink, NodeLink } from "./links";
+import { FrameLink, OriginLink } from "./links";
 import { Readers } from "./pending";
 import { Mark, Text } from "./text";
 import { useUi } from "./ui";
@@ -120,24 +120,9 @@ function ValueAndOld({ entry }: { readonly entry: StateEntry }) {
 }
 
 function Writer({ entry }: { readonly entry: StateEntry }) {
-  const { actions } = useUi();
   const { writer, writer_node, writer_id } = entry;
   if (writer === null) return null;
-  const call = writer_id !== null && writer_node !== null ? writer_id : null;
-  if (call === null) return <Text of={writer} />;
-  return (
-    <span class="ss-nowrap">
-      <button
-        type="button"
-        class="ss-link"
-        title="Show the handler call"
-        onClick={() => actions.showCall(call)}
-      >
-        <Text of={writer} />
-      </button>{" "}
-      <NodeLink id={writer_node} />
-    </span>
-  );
+  return <OriginLink of={writer} call={writer_id} node={writer_node} />;
 }
 
 /** The last values, folded: each leads to its frame. */

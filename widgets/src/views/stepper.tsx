@@ -9,7 +9,7 @@ import { useActions } from "./actions";
 import { Alerts } from "./alerts";
 import { Header } from "./header";
 import { useClient, useConnection, useRoom } from "./hooks";
-import { actionPressed, keepFromPage } from "./keys";
+import { actionPressed, keepFromPage, keepShortcutsAway } from "./keys";
 import { Panes } from "./panes";
 import { Phases } from "./phases";
 import { Popups } from "./popups";
@@ -34,6 +34,7 @@ export function Stepper({ client }: { readonly client: Client }) {
     () => client.watch(watchedIn(groups, chosen)),
     [client, groups, chosen.node, chosen.task],
   );
+  useEffect(() => (root.current ? keepShortcutsAway(root.current) : undefined), []);
   useRestoredFocus(root, ui);
 
   const onKeyDown = (event: KeyboardEvent) => {

@@ -8,13 +8,23 @@ export interface TabsProps<T extends Tab> {
   readonly chosen: T;
   readonly choose: (tab: T) => void;
   readonly counts: Partial<Readonly<Record<Tab, number>>>;
+  /** The tab whose count is of errors. */
+  readonly bad: Tab | null;
   readonly ids: string;
 }
 
 export const tabId = (ids: string, tab: Tab): string => `${ids}-tab-${tab.replace(" ", "-")}`;
 export const panelId = (ids: string, tab: Tab): string => `${ids}-panel-${tab.replace(" ", "-")}`;
 
-export function Tabs<T extends Tab>({ name, tabs, chosen, choose, counts, ids }: TabsProps<T>) {
+export function Tabs<T extends Tab>({
+  name,
+  tabs,
+  chosen,
+  choose,
+  counts,
+  bad,
+  ids,
+}: TabsProps<T>) {
   const onKeyDown = (event: KeyboardEvent & { currentTarget: HTMLElement }) => {
     const tab = tabs[rove(event) ?? -1];
     if (tab !== undefined) choose(tab);
@@ -35,16 +45,14 @@ export function Tabs<T extends Tab>({ name, tabs, chosen, choose, counts, ids }:
           onClick={() => choose(tab)}
         >
           {tab}
-          <Badge tab={tab} count={counts[tab]} />
+          <Badge bad={tab === bad} count={counts[tab]} />
         </button>
       ))}
     </div>
   );
 }
 
-function Badge({ tab, count }: { readonly tab: Tab; readonly count: number | undefined }) {
+function Badge({ bad, count }: { readonly bad: boolean; readonly count: number | undefined }) {
   if (!count) return null;
-  return (
-    <span class="ss-badge" data-bad={tab === "Problems" || undefined} data-count={grouped(count)} />
-  );
+  return <span class="ss-badge" data-bad={bad || undefined} data-count={grouped(count)} />;
 }

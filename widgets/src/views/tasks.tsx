@@ -82,7 +82,7 @@ const columns = (now: number): readonly Column<TaskRow>[] => [
   { name: "Tokens", align: "end", cell: ({ tokens }) => known(tokens, grouped) },
   { name: "Cost", align: "end", cell: ({ cost_usd }) => known(cost_usd, dollars) },
   { name: "Tools", align: "end", cell: ({ tools }) => tools > 0 && grouped(tools) },
-  { name: "Do", wide: true, cell: (task) => <TaskActions task={task} /> },
+  { name: "Actions", wide: true, cell: (task) => <TaskActions task={task} /> },
 ];
 
 const known = (count: number | null, words: (count: number) => string) =>

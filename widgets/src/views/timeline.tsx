@@ -10,6 +10,7 @@ import {
   type Lane,
   spanOf,
 } from "../model/timeline";
+import { Icon } from "./icon";
 import { useUi } from "./ui";
 
 const LANE_PX = 7;
@@ -86,56 +87,35 @@ export function TimelineView() {
         />
       </div>
       <div class="ss-timeline-tools" role="group" aria-label="Timeline tools">
-        <button
-          type="button"
-          class="ss-button ss-small"
-          aria-label="Reverse continue"
-          title="Back to the last breakpoint hit, in the records (⇧C)"
-          onClick={() => actions.act("reverse_continue")}
-        >
-          ◆←
-        </button>
-        <button
-          type="button"
-          class="ss-button ss-small"
-          aria-label="Bookmark"
-          aria-pressed={bookmarks.includes(seen)}
-          title="Bookmarks this frame on the timeline"
-          onClick={() => seen > 0 && client.bookmark(seen)}
-        >
-          ⚑
-        </button>
-        <button
-          type="button"
-          class="ss-button ss-small"
-          aria-label="Go to frame"
-          title="Go to frame (G)"
-          onClick={() => actions.act("go_to")}
-        >
-          f…
-        </button>
-        <button
-          type="button"
-          class="ss-button ss-small"
-          aria-label="Search"
-          title="Nodes, keys, handlers, tasks, output (/)"
-          onClick={() => actions.act("search")}
-        >
-          ⌕
-        </button>
-        <button
-          type="button"
-          class="ss-button ss-small"
-          aria-label="Help"
-          title="The keys (?)"
-          onClick={() => actions.act("help")}
-        >
-          ?
-        </button>
+        {TOOLS.map(({ name, label, title }) => (
+          <button
+            key={name}
+            type="button"
+            class="ss-button ss-small ss-tool"
+            aria-label={label}
+            aria-pressed={name === "bookmark" ? bookmarks.includes(seen) : undefined}
+            title={title}
+            onClick={() => (name === "bookmark" ? client.bookmark(seen) : actions.act(name))}
+          >
+            <Icon name={name} />
+          </button>
+        ))}
       </div>
     </div>
   );
 }
+
+const TOOLS = [
+  {
+    name: "reverse_continue",
+    label: "Reverse continue",
+    title: "Back to the last breakpoint hit, in the records (⇧C)",
+  },
+  { name: "bookmark", label: "Bookmark", title: "Bookmarks this frame on the timeline" },
+  { name: "go_to", label: "Go to frame", title: "Go to frame (G)" },
+  { name: "search", label: "Search", title: "Nodes, keys, handlers, tasks, output (/)" },
+  { name: "help", label: "Help", title: "The keys (?)" },
+] as const;
 
 function overWords(
   over: number | null,

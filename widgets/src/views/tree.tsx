@@ -44,7 +44,7 @@ export function TreeView({ plan }: { readonly plan: WholePlan }) {
             fold unchanged
           </label>
         )}
-        {nothing && <span class="ss-dim">This frame changed nothing.</span>}
+        {nothing && <span class="ss-dim">This frame changed nothing in the plan.</span>}
       </Compare>
       <DryNote dry={plan.dry} />
       <Tree rows={rows} />

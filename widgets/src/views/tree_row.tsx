@@ -175,6 +175,7 @@ interface RestProps {
 /** What a row shows as far as there is room: the inspector has all of it. */
 function NodeRest({ node, task, now }: RestProps) {
   const attempt = task ? attemptWords(task, now) : "";
+  const changed = new Set(node.changes.map(({ prop }) => prop));
   return (
     <>
       {node.why !== null && (
@@ -200,16 +201,18 @@ function NodeRest({ node, task, now }: RestProps) {
           <Text of={event} />
         </span>
       ))}
-      {node.text !== null && (
+      {node.text !== null && !changed.has("text") && (
         <span class="ss-text">
           <Text of={preview(node.text)} />
         </span>
       )}
-      {rowAttrs(node).map(([attr, value]) => (
-        <span key={attr} class="ss-attr">
-          <Text of={`${attr}="${preview(value, 40)}"`} />
-        </span>
-      ))}
+      {rowAttrs(node)
+        .filter(([attr]) => !changed.has(attr))
+        .map(([attr, value]) => (
+          <span key={attr} class="ss-attr">
+            <Text of={`${attr}="${preview(value, 40)}"`} />
+          </span>
+        ))}
     </>
   );
 }
