@@ -16,7 +16,8 @@ SmithersError
 │   ├── ComponentError
 │   ├── HandlerError
 │   ├── EffectError
-│   └── EffectLoopError
+│   ├── EffectLoopError
+│   └── StalledError
 ├── StoreError              the file, or what was to go into it
 │   ├── NotStorableError
 │   ├── ExecutionOwnedError
@@ -28,6 +29,7 @@ SmithersError
 └── AgentError
     ├── AgentConfigError
     ├── BudgetExceededError
+    ├── ReplayMismatchError
     └── ApprovalError
 
 UserWarning
@@ -41,6 +43,7 @@ A message says what happened, why that is wrong and what to do; the place is in 
 from __future__ import annotations
 
 import os
+import sysconfig
 import traceback
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -68,9 +71,11 @@ __all__ = [
     "RenderMutationError",
     "RenderTaskError",
     "RenderWriteError",
+    "ReplayMismatchError",
     "RunError",
     "SchemaVersionError",
     "SmithersError",
+    "StalledError",
     "StoreBusyError",
     "StoreDamagedError",
     "StoreError",
@@ -82,6 +87,8 @@ LONGEST_PATH = 300
 """Characters of a path that a message shows; the attribute has all of it."""
 
 PACKAGE = os.path.dirname(__file__)
+LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+"""Where Python's own modules and installed packages are."""
 
 
 class SmithersError(Exception):
@@ -134,11 +141,13 @@ class SmithersError(Exception):
     def _render_traceback_(self) -> list[str]:
         """Return what IPython shows: the user's own lines and the message, without the way through this package."""
         lines = []
-        for error in (self.__cause__, self):
-            frames = traceback.extract_tb(error.__traceback__) if error is not None else []
-            lines += traceback.format_list([frame for frame in frames if not _inside(frame.filename)])
-            if error is not None and error is self.__cause__:
-                lines += [*traceback.format_exception_only(error), "\n"]
+        cause = traceback.extract_tb(self.__cause__.__traceback__) if self.__cause__ is not None else []
+        first = next((place for place, frame in enumerate(cause) if _users(frame)), None)
+        # A cause in which nothing of the user's stands is in our message already.
+        if self.__cause__ is not None and first is not None:
+            lines += traceback.format_list([frame for frame in cause[first:] if not _inside(frame.filename)])
+            lines += [*traceback.format_exception_only(self.__cause__), "\n"]
+        lines += traceback.format_list([frame for frame in traceback.extract_tb(self.__traceback__) if _users(frame)])
         return ["".join(lines).rstrip("\n"), f"{type(self).__name__}: {self}"]
 
     def __str__(self) -> str:
@@ -219,6 +228,10 @@ class EffectLoopError(RunError):
     """An effect keeps causing itself."""
 
 
+class StalledError(RunError):
+    """The same plan over the same state came again, and nothing from outside can change it: nothing is lost."""
+
+
 class StoreError(SmithersError):
     """The database file, or what was to go into it."""
 
@@ -272,6 +285,25 @@ class BudgetExceededError(AgentError):
         """turns, tokens, tool_calls, cost_usd or seconds, perhaps with ``of the execution``."""
 
 
+class ReplayMismatchError(AgentError):
+    """A replay came to something that its recording has no answer to. The execution that it replays is as it was."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        difference: str,
+        turn: int | None = None,
+        node_id: str | None = None,
+        source: str | None = None,
+    ) -> None:
+        super().__init__(message, node_id=node_id, source=source)
+        self.difference = difference
+        """The first difference: what was recorded, and what there is now."""
+        self.turn = turn
+        """Of the agent; None where it is about the node."""
+
+
 class ApprovalError(AgentError):
     """An answer to an approval that does not wait, or a choice that it does not offer."""
 
@@ -288,6 +320,20 @@ def traceback_of(error: BaseException) -> str:
     return clean("".join(found.format()))
 
 
+def message_of(trace: str) -> str:
+    """Return what the error of a traceback says, all of its lines, after the name of its class.
+
+    >>> message_of('Traceback …:\\n  File "a.py", line 1\\n    f()\\njson.decoder.JSONDecodeError: no\\nJSON')
+    'JSONDecodeError: no\\nJSON'
+    """
+    lines = trace.strip().split("\n")
+    if lines[0].startswith("Traceback "):
+        last = max((n for n, line in enumerate(lines) if line.startswith('  File "')), default=0)
+        lines = lines[next((n for n in range(last + 1, len(lines)) if not lines[n].startswith("    ")), -1) :]
+    name, separator, words = "\n".join(lines).partition(": ")
+    return f"{name.rpartition('.')[2] if name.replace('.', '').isidentifier() else name}{separator}{words}"
+
+
 def clean(text: str) -> str:
     """Return text that UTF-8 can hold: a lone surrogate becomes its escape.
 
@@ -295,6 +341,19 @@ def clean(text: str) -> str:
     'a\\\\ud800b'
     """
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+def whose(filename: str) -> str | None:
+    """Return whose code a file is: ``us``, ``library``, or None for the user's."""
+    if filename.startswith(PACKAGE):
+        return "us"
+    installed = "site-packages" in filename or "dist-packages" in filename
+    return "library" if installed or filename.startswith((*LIBRARIES, "<frozen ")) else None
+
+
+def _users(frame: traceback.FrameSummary) -> bool:
+    """Whether a frame shows code of the user's; the call of a magic would repeat the whole cell in one line."""
+    return whose(frame.filename) is None and not (frame.line or "").startswith("get_ipython().run_cell_magic(")
 
 
 def _inside(filename: str) -> bool:

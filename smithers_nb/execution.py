@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -34,6 +34,8 @@ from .nodes.element import Component
 from .nodes.runnable import Limits
 from .nodes.tree import Tree
 from .records import Frame, Phase, Problem, RunResult, Status, Write
+from .replay import Replay, replay
+from .replay import Tasks as ReplayTasks
 from .store import writer
 from .store.breakpoints import Hit
 from .store.connection import Database, Durability
@@ -268,7 +270,7 @@ class Execution:
     # ---- steering ----------------------------------------------------------------------------------------------
 
     def answer(self, approval_id: str, choice: str, comment: str | None = None) -> None:
-        """Answer an approval, by its id or its node's; one of a child execution as well.
+        """Answer an approval, or whether an agent may call a tool, by its id or its node's; in a child execution, too.
 
         Raises:
             ApprovalError: if none of that id waits, or it does not offer the choice.
@@ -400,6 +402,54 @@ class Execution:
         """
         return History(self.store.reader, self.execution_id).export(path)
 
+    def replay(
+        self,
+        models: Literal["recorded"] = "recorded",
+        *,
+        app: object = None,
+        props: Mapping[str, Any] | None = None,
+        tasks: ReplayTasks = "recorded",
+        name: str | None = None,
+    ) -> Replay:
+        """Run what is recorded of this execution again, from frame 1, and return how it compares with the recording.
+
+        Offline and free: agents are answered with the responses that were recorded, and their tools with what they had
+        returned; no request is made, no tool is called, no MCP server started, no key needed. Task nodes end as they
+        had ended, approvals are answered as they were, and what people wrote, changed, dropped, cancelled or had tried
+        again is done in the same frame. Every task ends in the frame in which it had ended, nothing is waited for, and
+        ``ctx.now()`` is the recorded time. Components, handlers and effects run, and so does what they do outside.
+        What can't be done as it was (another app was swapped in, ``ctx.vol`` was written by hand) is in ``notes``.
+
+        It is a new execution of the same file, called ``name`` (else as this one, with " replay"), with this one as
+        its ``parent_id`` and 0 as its ``forked_at_frame``. Its usage and cost are the recorded ones; its rows in
+        ``model_calls`` say ``replay`` in ``answered_by``: nothing was paid for.
+
+        ``app``, with ``props``, is changed code to hold against the recording; the default is the present app.
+        ``tasks="run"`` calls the functions of Task nodes again, which finds what has changed in them.
+
+        An agent, task or approval that wants what was not recorded (another prompt, another tool, other arguments)
+        ends the replay there. Other differences are in the result. Which model an agent names is not compared.
+
+        Raises:
+            ReplayMismatchError: naming node, turn and the first difference.
+            ComponentError, PlanError, PurityError: as ``run`` would.
+            StoreError: if the first frames were pruned.
+            ValueError: for ``models`` other than ``"recorded"``: to ask models again, make a new Execution.
+        """
+        return engine.call(self._replay(models, app, props, tasks, name))
+
+    async def replay_async(
+        self,
+        models: Literal["recorded"] = "recorded",
+        *,
+        app: object = None,
+        props: Mapping[str, Any] | None = None,
+        tasks: ReplayTasks = "recorded",
+        name: str | None = None,
+    ) -> Replay:
+        """Do what ``replay`` does, without blocking."""
+        return await engine.wait(self._replay(models, app, props, tasks, name))
+
     def preview(self) -> Tree:
         """Return the plan as it would be rendered now. Nothing is executed or stored.
 
@@ -436,7 +486,7 @@ class Execution:
 
     @property
     def questions(self) -> tuple[str, ...]:
-        """Ids of the nodes that wait for a person's answer, those of children too."""
+        """By which ids ``answer`` takes what people are asked, in children too: the node's, or each question's own."""
         return tuple(self._live.tasks.questions)
 
     @property
@@ -571,6 +621,28 @@ class Execution:
         most = self._max_frames if max_frames is None else max_frames
         outcome = await self._loop.run(most, self._condition(until) if until is not None else None)
         return RunResult(self.status, outcome.reason or self.reason, outcome.frames, self.frame, outcome.problems)
+
+    async def _replay(
+        self, models: str, app: object, props: Mapping[str, Any] | None, tasks: ReplayTasks, name: str | None
+    ) -> Replay:
+        refuse_while_rendering("replay() was called")
+        if models != "recorded":
+            raise ValueError(
+                f"models={models!r}: a replay takes its answers from the recording, models='recorded'. To ask models, "
+                "make a new Execution(app, models=…)."
+            )
+        if tasks not in get_args(ReplayTasks):
+            raise ValueError(f"tasks={tasks!r} is none of {', '.join(get_args(ReplayTasks))}.")
+        root = self._app if app is None else _root(app, props)
+        return await replay(
+            root,
+            self.store.reader,
+            self.execution_id,
+            name or f"{self.name} replay",
+            self._live.models,
+            tasks,
+            self._max_frames,
+        )
 
     def _condition(self, until: Callable[[Frame], object] | str) -> Callable[[], str | None]:
         """Return a function that says why to stop, if so."""

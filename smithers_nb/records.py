@@ -201,6 +201,10 @@ class Frame:
         )
 
 
+TOLD = 5
+"""So many problems are written out where a run shows itself as text."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunResult:
     """How a ``run()`` ended."""
@@ -216,5 +220,6 @@ class RunResult:
 
     def __repr__(self) -> str:
         last = f", the last one is {self.frame.number}" if self.frame else ""
-        problems = f", {len(self.problems)} problems" if self.problems else ""
-        return f"<RunResult {self.status}: {self.reason}; {self.frames} frames{last}{problems}>"
+        told = [f"\n  {problem.kind}: {problem.message}" for problem in self.problems[:TOLD]]
+        more = f"\n  and {len(self.problems) - TOLD} more problems" if len(self.problems) > TOLD else ""
+        return f"<RunResult {self.status}: {self.reason}; {self.frames} frames{last}>{''.join(told)}{more}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ TREE = {
     "HandlerError": "RunError",
     "EffectError": "RunError",
     "EffectLoopError": "RunError",
+    "StalledError": "RunError",
     "StoreError": "SmithersError",
     "NotStorableError": "StoreError",
     "ExecutionOwnedError": "StoreError",
@@ -40,6 +42,7 @@ TREE = {
     "ApprovalError": "AgentError",
     "AppChangedWarning": "UserWarning",
     "BudgetExceededError": "AgentError",
+    "ReplayMismatchError": "AgentError",
 }
 
 
@@ -99,3 +102,33 @@ def test_ipython_is_shown_the_users_lines_only(run_of: Any) -> None:
     shown = "\n".join(caught.value._render_traceback_())
     assert "return 1 / 0" in shown and "ZeroDivisionError" in shown
     assert "smithers_nb/" not in shown
+
+
+def test_the_way_through_a_magic_and_through_libraries_is_not_shown(run_of: Any) -> None:
+    import json
+
+    from smithers_nb import component
+
+    def run_cell_magic(_text: str) -> None:
+        run_of(App()).step_sync()
+
+    @component
+    def App() -> Any:
+        return json.loads("{")
+
+    with pytest.raises(errors.ComponentError) as caught:
+        run_cell_magic("the whole cell")
+    shown = "\n".join(caught.value._render_traceback_())
+    line = App.function.__code__.co_firstlineno + 2
+    assert caught.value.source.startswith(f"test_errors.py:{line}:"), "the user's line, not one of the json module"
+    assert "decoder.py" in shown, "where the library failed is of help"
+    assert "contextlib" not in shown
+
+
+def test_what_a_library_did_with_a_damaged_file_is_not_shown(run_of: Any, tmp_path: Path) -> None:
+    (tmp_path / "no.db").write_text("this is no database" * 100)
+    with pytest.raises(errors.StoreDamagedError) as caught:
+        run_of(None, store=tmp_path / "no.db")
+    shown = "\n".join(caught.value._render_traceback_())
+    assert "test_errors.py" in shown and "is not a usable SQLite database" in shown
+    assert "aiosqlite" not in shown and "sqlite3." not in shown

@@ -17,7 +17,7 @@ FLOORS = {
     **dict.fromkeys(["identity", "records", "values", "captured", "artifacts", "nodes", "syntax"], 1),
     **dict.fromkeys(["store", "agents"], 2),
     **dict.fromkeys(["engine"], 3),
-    **dict.fromkeys(["execution", "breakpoints", "bridge"], 4),
+    **dict.fromkeys(["execution", "replay", "breakpoints", "bridge"], 4),
     **dict.fromkeys(["notebook"], 5),
     **dict.fromkeys([""], 6),  # smithers_nb/__init__.py
 }
@@ -39,7 +39,7 @@ KEPT_APART = [
 DOORS = [
     (["pandas"], "store.frames", 1),
     (["matplotlib"], "store.plots", 1),
-    (["pydantic_ai"], "agents.pydantic_ai", 1),
+    (["pydantic_ai", "opentelemetry"], "agents.pydantic_ai", 1),
     (["IPython"], "notebook.*", 1),
     (["ipywidgets", "anywidget"], "notebook.*", 1),
     (["sqlite3", "aiosqlite"], "store*", 99),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import doctest
 import importlib
+import inspect
 import pkgutil
 from typing import Any
 
@@ -52,6 +54,87 @@ MODULES = sorted(found.name for found in pkgutil.walk_packages(smithers_nb.__pat
 def test_the_public_names_are_these() -> None:
     assert sorted(smithers_nb.__all__) == PUBLIC
     assert len(set(smithers_nb.__all__)) == len(smithers_nb.__all__)
+
+
+def test_an_execution_is_made_with_these_defaults() -> None:
+    parameters = inspect.signature(smithers_nb.Execution).parameters.values()
+    defaults = {one.name: one.default for one in parameters if one.default is not one.empty}
+    assert defaults.pop("store") == "smithers.db"
+    assert {name: defaults[name] for name in defaults if defaults[name] is not None} == {
+        "name": "execution",
+        "seed": 0,
+        "max_frames": 1000,
+        "durability": "normal",
+        "max_agents": 32,
+        "strict_effects": False,
+    }
+    assert {"props", "state", "models", "limits", "runner"} == {name for name in defaults if defaults[name] is None}
+
+
+FIELDS = {
+    "Frame": "number execution_id reason phase tree mounted unmounted updated moved handlers effects pending problems ms",
+    "Write": "id scope key op old new origin origin_id node_id handler trigger seq status",
+    "HandlerCall": "id frame node_id task_id event status writes ms error source",
+    "TaskResult": "node_id task_id status output text error attempts usage cost_usd duration_s",
+    "RunResult": "status reason frames frame problems",
+}
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_a_record_has_these_fields_and_is_frozen(name: str) -> None:
+    from smithers_nb import records
+
+    record = getattr(records, name)
+    assert [field.name for field in dataclasses.fields(record)] == FIELDS[name].split()
+    assert record.__dataclass_params__.frozen
+
+
+PROPS: dict[str, dict[str, object]] = {
+    "text": {"text": ...},
+    "if": {"condition": ...},
+    "switch": {"value": ...},
+    "case": {"equals": ...},
+    "default": {},
+    "each": {"items": ..., "by": ..., "render": ...},  # by is what the prop key is called inside.
+    "sequence": {"name": None, "skip_if": False},
+    "phase": {"name": ..., "skip_if": False},
+    "step": {"name": None, "skip_if": False},
+    "parallel": {"max_concurrency": None},
+    "while": {"id": ..., "condition": ..., "max_iterations": 100},
+    "ralph": {"id": ..., "until": False, "max_iterations": 10},
+    "task": {"run": ..., "args": [], "retries": 0, "timeout_s": None},
+    "approval": {"prompt": ..., "options": ["approve", "deny"], "kind": "approval", "payload": None},
+    "smithers": {"component": ..., "args": {}, "max_frames": 1000},
+    "effect": {"run": ..., "deps": [], "cleanup": None},
+    "stop": {"reason": "a Stop was reached"},
+    "end": {"message": "an End was reached", "value": None},
+}
+AGENT: dict[str, object] = {
+    "allow": None,
+    "deny": [],
+    "max_turns": 50,
+    "limits": {},
+    "retries": 3,
+    "timeout_s": None,
+    "resume_mode": "continue",
+}
+CLAUDE: dict[str, object] = {"model": "sonnet", "system": None, "tools": [], "output_type": None, **AGENT}
+PROPS |= {"claude": CLAUDE, "agent": {"agent": ..., "deps": None, **AGENT}}
+
+
+def test_the_nodes_have_these_props_and_defaults() -> None:
+    from smithers_nb.nodes.base import NodeBase
+    from smithers_nb.nodes.union import TAGS
+
+    assert set(TAGS) == set(PROPS)
+    for tag, node in TAGS.items():
+        own = {
+            name: ... if field.is_required() else field.default
+            for name, field in node.model_fields.items()
+            if name not in NodeBase.model_fields or (name == "id" and field.is_required())
+        }
+        missing = {name: value for name, value in PROPS[tag].items() if own.get(name, "no such prop") != value}
+        assert missing == {}, tag
 
 
 EACH_FIRST = """

@@ -6,16 +6,20 @@ import asyncio
 import json
 import os
 import re
+import sys
 from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import cache
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from pydantic_core import PydanticSerializationError
+from pydantic_core import PydanticSerializationError, to_json
 
 from ..errors import AgentConfigError, AgentError, NotStorableError, clean
 from .recording import Answer, Talk, window
-from .runner import AgentReply, AgentTask, Ledger
+from .replaying import Tape, Unanswered
+from .runner import AgentReply, AgentTask, Asks, Ledger, ToolCall, ToolQuestion
 from .scripted import Plain, Scripted
 
 if TYPE_CHECKING:
@@ -93,6 +97,8 @@ class PydanticAiRunner:
             except asyncio.CancelledError:
                 await talk.broke_off("it was cancelled")
                 raise
+            except Asks:
+                raise
             except Exception as error:
                 if limit.expired():
                     await talk.broke_off("limit: seconds")
@@ -135,6 +141,8 @@ class PydanticAiRunner:
         return made, model
 
     async def _model(self, wanted: object, task: AgentTask) -> Model:
+        if isinstance(wanted, str) and task.recorded is not None:
+            return await asyncio.to_thread(_stand_in, ALIASES.get(wanted, wanted))
         if not isinstance(wanted, str):
             await asyncio.to_thread(_import)
             return _function_model(wanted) if isinstance(wanted, Scripted) else _checked(wanted, task)
@@ -157,18 +165,41 @@ async def _runs(agent: Agent[Any, Any], model: Model, talk: Talk) -> AgentReply:
     audit: Any = _audits()[_streams(model)]
     # The SDKs make hidden attempts of their own.
     settings: ModelSettings = {"max_retries": 0}
-    result = await agent.run(
-        None if past else task.prompt or None,
-        message_history=ModelMessagesTypeAdapter.validate_json(past.request) if past else None,
-        model=model,
-        deps=task.local.deps,
-        model_settings=settings,
-        # The limits are the talk's: they hold over restarts, too.
-        usage_limits=UsageLimits(request_limit=None),
-        capabilities=[audit(talk)],
-    )
+    async with AsyncExitStack() as stack:
+        if talk.tape is None:
+            await _started(agent, task, stack)
+        result = await agent.run(
+            None if past else task.prompt or None,
+            message_history=ModelMessagesTypeAdapter.validate_json(past.request) if past else None,
+            model=model,
+            deps=task.local.deps,
+            model_settings=settings,
+            # The limits are the talk's: they hold over restarts, too.
+            usage_limits=UsageLimits(request_limit=None),
+            capabilities=[audit(talk)],
+        )
     await talk.reconcile(_told(result.all_messages()[-1:]))
     return AgentReply(result.output)
+
+
+async def _started(agent: Agent[Any, Any], task: AgentTask, stack: AsyncExitStack) -> None:
+    """Start the agent's toolsets, such as MCP servers, for as long as the stack is open.
+
+    Raises:
+        AgentError: naming the one that does not start.
+    """
+    for toolset in agent.toolsets:
+        try:
+            await stack.enter_async_context(toolset)
+        except Exception as error:
+            # The library, its MCP client and the server's process have errors of their own.
+            name = f"{type(toolset).__name__} {toolset.id or ''}".strip()
+            raise AgentError(
+                f"{name} of {task.node_id} can't be started: {error or type(error).__name__}. An MCP server's command "
+                f"or address has to work from here; run it by hand to see why, then ex.retry({task.node_id!r}).",
+                node_id=task.node_id,
+                source=task.source,
+            ) from error
 
 
 def _import() -> None:
@@ -200,6 +231,26 @@ def _inferred(wanted: str, task: AgentTask) -> Model:
             source=task.source,
         )
     return model
+
+
+def _stand_in(name: str) -> Model:
+    """Return what stands for a model in a replay: it needs no key. It is like the model in how output is asked for."""
+    from pydantic_ai.models.function import FunctionModel
+    from pydantic_ai.providers import infer_provider_class
+
+    provider, _, model = name.partition(":")
+    try:
+        profile = infer_provider_class(provider).model_profile(model)
+    except (ImportError, ValueError):  # Its package is not there, or nobody knows it.
+        profile = None
+
+    async def never(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        raise AgentError(f"{name} was to be asked in a replay.")
+
+    async def stream(messages: list[ModelMessage], info: AgentInfo) -> AsyncIterator[str]:
+        yield str(await never(messages, info))
+
+    return FunctionModel(never, stream_function=stream, model_name=model or name, profile=profile)
 
 
 def _fix(name: str, error: Exception | None) -> str:
@@ -288,17 +339,45 @@ def _audits() -> tuple[type[AbstractCapability[Any]], type[AbstractCapability[An
     """Return the capability that lets a talk know of everything, and the one that lets it know of every piece, too:
     the library then streams, which not every model can.
     """
-    from pydantic_ai import ModelRetry, ToolDenied, ToolFailed
+    from pydantic_ai import ApprovalRequired, ModelRetry, ToolDenied, ToolFailed
     from pydantic_ai.capabilities import AbstractCapability
     from pydantic_ai.exceptions import ToolFailedError, ToolRetryError
+
+    def recalled(past: ToolCall) -> Any:  # Any: what the tool returned
+        """Return what a call gave when it was made, or tell the model again what it was told.
+
+        Raises:
+            Unanswered: if it had no end, or was the end of the agent.
+        """
+        told = past.error or ""
+        match past.status:
+            case "ok":
+                return _returned(past.output or "null")
+            case "denied":
+                return ToolDenied(told)
+            case "retry":
+                raise ModelRetry(told)
+            case "failed":
+                raise ToolFailed(told)
+            case "waiting":
+                raise ApprovalRequired
+        raise Unanswered
 
     class Audit(AbstractCapability[Any]):
         def __init__(self, talk: Talk) -> None:
             self.talk = talk
 
+        def get_wrapper_toolset(self, toolset: Any) -> Any:
+            return None if self.talk.tape is None else _here(toolset, self.talk.tape)
+
+        async def wrap_run(self, ctx: Any, *, handler: Callable[..., Any]) -> Any:
+            _whose(ctx, self.talk.task)
+            return await handler()
+
         async def wrap_model_request(self, ctx: Any, *, request_context: Any, handler: Callable[..., Any]) -> Any:
             talk, asked = self.talk, request_context
-            if talk.answered:
+            _whose(ctx, talk.task)
+            if talk.goes_on(ctx.run_step):
                 await talk.reconcile(_told(asked.messages[-1:]))
             past = talk.next_turn(ctx.run_step)
             parameters = asked.model_request_parameters
@@ -308,8 +387,11 @@ def _audits() -> tuple[type[AbstractCapability[Any]], type[AbstractCapability[An
             if past is not None:
                 return _load(f"[{past}]")[0]
             provider, model = talk.named(asked.model.system, asked.model.model_name)
+            request, signature = _dump(asked.messages), _signature(asked, talk.task)
+            if known := await talk.recall(provider, model, request, signature):
+                return _load(f"[{known}]")[0]
             async with talk.ledger.turn(window(provider, model)):
-                talk.ask(provider, model, _dump(asked.messages))
+                talk.ask(provider, model, request, signature)
                 response: ModelResponse = _clean(await handler(asked))
             usage = response.usage
             answer = Answer(_dump([response])[1:-1], usage.input_tokens, usage.output_tokens, _cost(response))
@@ -321,23 +403,64 @@ def _audits() -> tuple[type[AbstractCapability[Any]], type[AbstractCapability[An
             await self.talk.never_called(call.tool_call_id, call.tool_name, given, "invalid", str(error))
             raise error
 
+        async def after_tool_validate(self, ctx: Any, *, call: Any, tool_def: Any, args: Any) -> Any:
+            talk, id, tool = self.talk, call.tool_call_id, call.tool_name
+            if ctx.tool_call_approved or tool_def.kind == "external" or talk.denied(tool) or talk.ended(id):
+                return args
+            # One that was decided about is not called again to ask.
+            shown = {} if talk.decision(id) else talk.asked_about(tool, args)
+            if shown is not None:
+                raise ApprovalRequired(shown)
+            return args
+
+        async def handle_deferred_tool_calls(self, ctx: Any, *, requests: Any) -> Any:
+            talk = self.talk
+            questions: list[ToolQuestion] = []
+            results: dict[str, Any] = {}
+            for call in requests.approvals:
+                id, tool, given = call.tool_call_id, call.tool_name, call.args_as_json_str()
+                if why := talk.denied(tool) or talk.refused(id):
+                    await talk.never_called(id, tool, given, "denied", why)
+                    results[id] = ToolDenied(why)
+                elif talk.decision(id):
+                    results[id] = True
+                else:
+                    questions.append(ToolQuestion(talk.turn, id, tool, given, requests.metadata.get(id) or {}))
+            if questions:
+                raise await talk.asks(questions)
+            return requests.build_results(approvals=results)
+
         async def wrap_tool_execute(
             self, ctx: Any, *, call: Any, tool_def: Any, args: Any, handler: Callable[..., Any]
         ) -> Any:
             talk, given = self.talk, call.args_as_json_str()
+            _whose(ctx, talk.task)
             if past := talk.ended(call.tool_call_id):
-                if past.status == "ok":
-                    return _returned(past.output or "null")
-                raise (ModelRetry if past.status == "retry" else ToolFailed)(past.error or "")
+                return recalled(past)
             if why := talk.denied(call.tool_name):
                 await talk.never_called(call.tool_call_id, call.tool_name, given, "denied", why)
                 return ToolDenied(why)
             row = await talk.start_tool(call.tool_call_id, call.tool_name, given)
+            if talk.tape is not None:
+                past = talk.tape.tool(row)
+                await talk.end_tool(row, past.status, past.output, past.error)
+                return recalled(past)
             try:
                 result = await handler(args)
                 output = _output(call, result, talk.task)
             except asyncio.CancelledError:
                 await talk.end_tool(row, "interrupted")
+                raise
+            except ApprovalRequired:
+                if ctx.tool_call_approved:
+                    await talk.end_tool(row, "raised", error="it asks for approval although it has it")
+                    raise AgentError(
+                        f"tool {call.tool_name} of {talk.task.node_id} raised ApprovalRequired although it was "
+                        "approved: let it go on where ctx.tool_call_approved is true.",
+                        node_id=talk.task.node_id,
+                        source=talk.task.source,
+                    ) from None
+                await talk.end_tool(row, "waiting")
                 raise
             except (ToolRetryError, ToolFailedError, ModelRetry, ToolFailed) as error:
                 told = isinstance(error, ToolFailedError | ToolFailed)
@@ -360,6 +483,38 @@ def _audits() -> tuple[type[AbstractCapability[Any]], type[AbstractCapability[An
     return Audit, Streaming
 
 
+def _here(toolset: Any, tape: Tape) -> Any:  # Any: pydantic-ai's toolsets
+    """Return what a replay offers for a toolset: tools of the recorded names for MCP servers, none of which is started
+    or called.
+    """
+    from pydantic_ai import FunctionToolset, Tool
+
+    servers = sys.modules.get("pydantic_ai.mcp")  # It is not there where nobody uses one.
+    if servers is None:
+        return toolset
+    here: set[str] = set()
+    toolset.apply(lambda leaf: here.update(getattr(leaf, "tools", ())))
+    theirs = sorted(tape.tools - here)
+
+    def stand_in(leaf: Any) -> Any:
+        if not isinstance(leaf, servers.MCPToolset):
+            return leaf
+        names, theirs[:] = list(theirs), []
+        return FunctionToolset([Tool.from_schema(dict, name, None, {"type": "object"}) for name in names])
+
+    return toolset.visit_and_replace(stand_in)
+
+
+def _whose(ctx: Any, task: AgentTask) -> None:
+    """Say on the span under way whose it is, where the user has the library trace agents (``Agent.instrument_all``)."""
+    if type(ctx.tracer).__name__ == "NoOpTracer":
+        return
+    from opentelemetry.trace import get_current_span
+
+    names = ("execution_id", "node_id", "task_id")
+    get_current_span().set_attributes({f"smithers.{name}": getattr(task, name) for name in names})
+
+
 def _piece(talk: Talk, event: Any) -> None:
     """Record a piece of the stream, unless it is of an answer that is given once more."""
     kind = event.event_kind
@@ -370,7 +525,7 @@ def _piece(talk: Talk, event: Any) -> None:
         text = getattr(part, "content", None) or getattr(part, "content_delta", None)
         if name and text and not talk.repeating:
             talk.piece(name, clean(text))
-    elif kind == "function_tool_call" and event.part.tool_call_id not in talk.known:
+    elif kind == "function_tool_call" and event.part.tool_call_id not in talk.begun:
         part = event.part
         talk.piece("tool_start", {"id": part.tool_call_id, "tool": part.tool_name, "input": part.args})
     elif kind == "function_tool_result" and event.part.tool_call_id not in talk.known:
@@ -390,6 +545,45 @@ def _dump(messages: list[Any]) -> str:
     from pydantic_ai.messages import ModelMessagesTypeAdapter
 
     return ModelMessagesTypeAdapter.dump_json(messages).decode()
+
+
+def _signature(asked: Any, task: AgentTask) -> str | None:
+    """Return what an answer depends on, in short; None if it is not to be used again, or nobody can say."""
+    from pydantic_ai.models.function import FunctionModel
+    from pydantic_ai.models.test import TestModel
+
+    model, script = asked.model, task.local.model
+    known = isinstance(script, Scripted) and not any(map(callable, script.replies))
+    if not task.cache or task.recorded is not None or (isinstance(model, FunctionModel | TestModel) and not known):
+        return None
+    parts = {
+        "model": [model.system, model.model_name, getattr(model, "base_url", None), model.settings],
+        "script": repr(script.replies) if isinstance(script, Scripted) else None,
+        "settings": asked.model_settings,
+        "parameters": asked.model_request_parameters,
+        "messages": _plain(json.loads(_dump(asked.messages))),
+        "limits": task.limits,
+    }
+    # What is no JSON has a repr, perhaps with an address: then it is another one in the next process, and asked.
+    return sha256(to_json(parts, fallback=repr)).hexdigest()
+
+
+def _plain(messages: Any, ids: dict[str, str] | None = None) -> Any:  # Any: JSON
+    """Return messages without what differs from run to run: times, ids of runs and tool calls, and of the model's
+    earlier answers all but what they say.
+    """
+    ids = {} if ids is None else ids
+    if isinstance(messages, list):
+        return [_plain(one, ids) for one in messages]
+    if not isinstance(messages, dict):
+        return messages
+    if messages.get("kind") == "response":
+        return _plain(messages["parts"], ids)
+    left_out = {"timestamp", "run_id", "conversation_id"}
+    plain = {name: _plain(value, ids) for name, value in messages.items() if name not in left_out}
+    if isinstance(id := plain.get("tool_call_id"), str):
+        plain["tool_call_id"] = ids.setdefault(id, str(len(ids)))
+    return plain
 
 
 def _clean(response: ModelResponse) -> ModelResponse:

@@ -10,8 +10,21 @@ from time import time
 from typing import Any
 
 from ..errors import AgentError, BudgetExceededError
+from .replaying import Tape, Unanswered
 from .retry import IN_PLACE_S, backoff_s, verdict
-from .runner import AgentTask, Later, Ledger, Past, Request, ToolCall, ToolStatus
+from .runner import (
+    AgentTask,
+    AnsweredBy,
+    Asks,
+    Decision,
+    Later,
+    Ledger,
+    Past,
+    Request,
+    ToolCall,
+    ToolQuestion,
+    ToolStatus,
+)
 from .scripted import Scripted
 
 
@@ -24,6 +37,7 @@ class Asked:
     model: str
     request: str
     started_at: float
+    signature: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +59,8 @@ class Talk:
         self.ledger = ledger
         self.spent = replace(past.spent)
         self.tools = dict(past.tools)
+        decisions = task.recorded.decisions if task.recorded is not None else past.decisions
+        self.decisions = {(one.turn, one.tool_call_id): one for one in decisions}
         self.attempt = past.failures + 1
         """Of the turn that is next."""
         self.answered: Past | None = past if past.turn else None
@@ -58,7 +74,11 @@ class Talk:
         self.repeating = False
         """An answer from the past is given once more: nothing of it is recorded again."""
         self.known: set[str] = set()
-        """Ids of the tool calls that had ended when this run of the agent began."""
+        """Ids of the tool calls that had ended when this run of the agent began …"""
+        self.begun: set[str] = set()
+        """… and of those that a person was asked about, too."""
+        self.tape = Tape(task, task.recorded) if task.recorded is not None else None
+        """What answers in a replay."""
         self._began = time()
 
     # ---- requests ----------------------------------------------------------------------------------------------
@@ -67,8 +87,16 @@ class Talk:
         """Begin to run the agent, anew or again; return the answered turn that it goes on from."""
         self.before = self.answered.turn - 1 if self.answered else 0
         self.repeating = self.answered is not None
-        self.known = {id for id in self.tools if self.ended(id)}
+        last = [call for call in self.tools.values() if self.answered and call.turn == self.answered.turn]
+        self.known = {call.tool_call_id for call in last if call.status not in ("waiting", "running", "interrupted")}
+        self.begun = self.known | {call.tool_call_id for call in last if call.status == "waiting"}
         return self.answered
+
+    def goes_on(self, step: int) -> bool:
+        """Whether a request, the ``step``-th of this run of the agent, comes after all that was answered: then the
+        tool calls of the last answer are over.
+        """
+        return self.answered is not None and self.before + step > self.answered.turn
 
     def next_turn(self, step: int) -> str | None:
         """A request is due, the ``step``-th of this run of the agent; return its answer if it has one already.
@@ -83,15 +111,53 @@ class Talk:
         self.check_limits()
         return None
 
-    def ask(self, provider: str, model: str, request: str) -> None:
-        """The request goes out."""
-        self.asked = Asked(self.turn, provider, model, request, time())
+    async def recall(self, provider: str, model: str, request: str, signature: str | None) -> str | None:
+        """Return an answer that nobody has to be asked for: the recorded one in a replay, or that of the same request
+        before.
 
-    async def answer(self, answer: Answer) -> None:
+        Raises:
+            ReplayMismatchError: if what is asked is not what was recorded.
+        """
+        if self.tape is not None:
+            return await self._again(self.tape, request)
+        known = await self.ledger.answer_to(signature) if signature else None
+        if known is not None:
+            self.ask(provider, model, request, signature)
+            await self.answer(Answer(known, 0, 0, 0.0), "cache")
+        return known
+
+    async def _again(self, tape: Tape, request: str) -> str:
+        """Record the attempts of a turn as they were, and return the answer, if there was one."""
+        attempts = tape.attempts(self.turn, request)
+        if self.turn == 1:
+            for lost in tape.lost[0]:
+                await self._recorded(lost)
+            for call in tape.lost[1]:
+                await self.ledger.tool(call)
+        for one in attempts:
+            await self._recorded(replace(one, request=request))
+            self.attempt = one.attempt + 1
+            if one.response is not None:
+                self.answered, self.attempt = Past(self.turn, request, one.response), 1
+                return one.response
+        raise Unanswered
+
+    async def _recorded(self, one: Request) -> None:
+        """Record a request once more: nobody is asked."""
+        by: AnsweredBy = "cache" if one.answered_by == "cache" else "replay"
+        again = replace(one, started_at=time(), ms=0.0, answered_by=by, signature=None)
+        self.spent.add(again)
+        await self.ledger.asked(again)
+
+    def ask(self, provider: str, model: str, request: str, signature: str | None) -> None:
+        """The request goes out."""
+        self.asked = Asked(self.turn, provider, model, request, time(), signature)
+
+    async def answer(self, answer: Answer, by: AnsweredBy = "model") -> None:
         """It was answered: recorded before the agent goes on."""
         asked = self._closed()
         self.answered = Past(asked.turn, asked.request, answer.response)
-        await self._record(asked, answer, None)
+        await self._record(asked, answer, None, by)
         self.attempt = 1
 
     async def failed(self, error: Exception) -> float:
@@ -135,7 +201,7 @@ class Talk:
         assert asked is not None  # for the type checker: ask() came before
         return asked
 
-    async def _record(self, asked: Asked, answer: Answer | None, error: str | None) -> None:
+    async def _record(self, asked: Asked, answer: Answer | None, error: str | None, by: AnsweredBy = "model") -> None:
         request = Request(
             turn=asked.turn,
             attempt=self.attempt,
@@ -149,6 +215,8 @@ class Talk:
             started_at=asked.started_at,
             ms=(time() - asked.started_at) * 1000,
             error=error,
+            answered_by=by,
+            signature=asked.signature,
         )
         self.spent.add(request)
         await self.ledger.asked(request)
@@ -192,6 +260,8 @@ class Talk:
 
     def remaining_s(self) -> float | None:
         """Return how many seconds are left to it; None for as long as it likes."""
+        if self.tape is not None:
+            return None
         own = self.task.limits.get("seconds")
         left = [None if own is None else max(0.0, self._began + own - time()), self.ledger.remaining_s()]
         return min((one for one in left if one is not None), default=None)
@@ -207,9 +277,39 @@ class Talk:
             return f"Denied: this agent may call only {', '.join(task.allow) or 'no tool'}."
         return None
 
+    def asked_about(self, tool: str, args: dict[str, Any]) -> dict[str, Any] | None:  # Any: anything storable
+        """Return what to show a person of a tool's call, who is to decide about it; None if the node lets it pass."""
+        if any(fnmatchcase(tool, pattern) for pattern in self.task.approve):
+            return {}
+        found = self.task.local.approve(tool, args) if self.task.local.approve else None
+        return (found if isinstance(found, dict) else {}) if found else None
+
+    def decision(self, tool_call_id: str) -> Decision | None:
+        """Return what was decided about a call of this turn."""
+        return self.decisions.get((self.turn, tool_call_id))
+
+    def refused(self, tool_call_id: str) -> str | None:
+        """Return what the model is told of a call that a person denied; None if nobody did."""
+        found = self.decision(tool_call_id)
+        return None if found is None or found.approved else found.comment or "Denied by a person."
+
+    async def asks(self, questions: list[ToolQuestion]) -> Asks:
+        """Calls wait for people; return the error that lets the agent wait, too."""
+        for one in questions:
+            known = self.known_call(one.tool_call_id)
+            if known is None or known.status != "waiting":
+                attempt = known.attempt + 1 if known else 1
+                await self._tool(ToolCall(one.turn, attempt, one.tool_call_id, one.tool, one.input, "waiting", time()))
+        return Asks(questions)
+
+    def known_call(self, tool_call_id: str, turn: int | None = None) -> ToolCall | None:
+        """Return the record of a call of a turn, this one: there are models that use an id again."""
+        call = self.tools.get(tool_call_id)
+        return call if call is not None and call.turn == (turn or self.turn) else None
+
     def ended(self, tool_call_id: str) -> ToolCall | None:
         """Return the call if it has ended already: it is not made again."""
-        call = self.tools.get(tool_call_id)
+        call = self.known_call(tool_call_id)
         return call if call is not None and call.status in ("ok", "retry", "failed") else None
 
     async def start_tool(self, tool_call_id: str, tool: str, given: str) -> ToolCall:
@@ -224,8 +324,8 @@ class Talk:
         if reached := self.ledger.reached(tool=True):
             raise self.over(reached, "all agents of the execution together have used it")
         self.spent.tool_calls += 1
-        cut_off = self.tools.get(tool_call_id)
-        attempt = cut_off.attempt + 1 if cut_off else 1
+        known = self.known_call(tool_call_id)
+        attempt = 1 if known is None else known.attempt + (known.status != "waiting")
         call = ToolCall(self.turn, attempt, tool_call_id, tool, given, "running", time())
         await self._tool(call)
         return call
@@ -237,12 +337,15 @@ class Talk:
         ms = (time() - call.started_at) * 1000
         await self._tool(replace(call, status=status, output=output, error=error, ms=ms))
 
-    async def never_called(self, tool_call_id: str, tool: str, given: str, status: ToolStatus, why: str) -> None:
-        """The model wanted a tool that was not called. It may be told more than once."""
-        known = self.tools.get(tool_call_id)
-        if known is None or known.status == "running":
-            turn = self.turn
-            await self._tool(ToolCall(turn, 1, tool_call_id, tool, given, status, time(), None, 0.0, why))
+    async def never_called(
+        self, tool_call_id: str, tool: str, given: str, status: ToolStatus, why: str, turn: int | None = None
+    ) -> None:
+        """The model wanted a tool, in this turn, that was not called. It may be told more than once."""
+        turn = turn or self.turn
+        known = self.known_call(tool_call_id, turn)
+        if known is None or known.status in ("waiting", "running"):
+            attempt = known.attempt if known else 1
+            await self._tool(ToolCall(turn, attempt, tool_call_id, tool, given, status, time(), None, 0.0, why))
 
     def offers(self, functions: list[str], outputs: list[str]) -> None:
         """The model is offered these tools, and these ways to give its output."""
@@ -252,15 +355,16 @@ class Talk:
         """Record the calls of the last answer that came to nothing without anybody being told: of tools that there are
         not, and those that an output made needless. ``told`` is what the model heard of each, by id.
         """
-        answer = json.loads(self.answered.response) if self.answered else {"parts": []}
-        for part in answer["parts"]:
+        last = self.answered or Past(response='{"parts": []}')
+        for part in json.loads(last.response)["parts"]:
             if part["part_kind"] != "tool-call" or part["tool_name"] in self._outputs:
                 continue
             id, tool = part["tool_call_id"], part["tool_name"]
-            if id not in self.tools:
+            known = self.known_call(id, last.turn)
+            if known is None or known.status == "waiting":
                 status: ToolStatus = "skipped" if tool in self._functions else "unknown"
                 given = part["args"] if isinstance(part["args"], str) else json.dumps(part["args"])
-                await self.never_called(id, tool, given or "{}", status, told.get(id, "it was not called"))
+                await self.never_called(id, tool, given or "{}", status, told.get(id, "it was not called"), last.turn)
 
     def named(self, provider: str, model: str) -> tuple[str, str]:
         """Return provider and model as they are recorded."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Protocol
@@ -11,11 +12,14 @@ from ..errors import AgentConfigError
 from ..values import Unstorable, encode
 
 BlockReason = Literal["retry", "rate_limit"]
+AnsweredBy = Literal["model", "cache", "replay"]
+"""cache: the same request had been answered before. replay: the answer is the recorded one."""
 ToolStatus = Literal[
-    "running", "ok", "retry", "failed", "raised", "denied", "invalid", "unknown", "skipped", "interrupted"
+    "waiting", "running", "ok", "retry", "failed", "raised", "denied", "invalid", "unknown", "skipped", "interrupted"
 ]  # fmt: skip
-"""ok: it returned. retry, failed: it told the model so (``ModelRetry``, ``ToolFailed``). raised: its exception ended
-the agent. denied, invalid, unknown, skipped: it was never called. interrupted: it was cut off; a resume runs it again.
+"""waiting: a person is asked about it. ok: it returned. retry, failed: it told the model so (``ModelRetry``,
+``ToolFailed``). raised: its exception ended the agent. denied, invalid, unknown, skipped: it was never called.
+interrupted: it was cut off; a resume runs it again.
 """
 
 
@@ -40,9 +44,10 @@ class Request:
     """Seconds since the epoch."""
     ms: float
     error: str | None
-    answered_by: str = "model"
+    answered_by: AnsweredBy = "model"
     """Who answered; anything else than ``model`` was not paid for."""
     signature: str | None = None
+    """Of what the answer depends on, where it may be used again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,7 @@ class Spent:
     """Answers whose price is not known."""
 
     def add(self, request: Request) -> None:
-        self.requests += 1
+        self.requests += request.answered_by != "cache"
         self.input_tokens += request.input_tokens or 0
         self.output_tokens += request.output_tokens or 0
         self.cost_usd += request.cost_usd or 0.0
@@ -95,6 +100,16 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person decided about a tool call."""
+
+    turn: int
+    tool_call_id: str
+    approved: bool
+    comment: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Past:
     """How far an agent had come when it was cut off, or began to wait."""
 
@@ -105,9 +120,25 @@ class Past:
     """Of that turn, as JSON."""
     failures: int = 0
     """Attempts of the following turn that failed."""
+    decisions: list[Decision] = field(default_factory=list)
+    """What people decided about tool calls, oldest first."""
     tools: dict[str, ToolCall] = field(default_factory=dict)
     """The newest record of every tool call, by its id."""
     spent: Spent = field(default_factory=Spent)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedAgent:
+    """What a replay answers an agent from, instead of its model and its tools."""
+
+    requests: list[Request] = field(default_factory=list)
+    """In order, those that failed too."""
+    tools: list[ToolCall] = field(default_factory=list)
+    """Oldest first; a later record of the same call counts."""
+    decisions: list[Decision] = field(default_factory=list)
+    """What people decided about tool calls, oldest first."""
+    complete: bool = False
+    """Whether it went well to its end: then it is not to ask for more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +148,7 @@ class Local:
     model: Any = None  # Any: an id, ``Scripted``, or pydantic-ai's Model; None for the agent's own
     tools: list[Any] = field(default_factory=list)  # Any: functions, and pydantic-ai's tools and toolsets
     output_type: Any = None  # Any: whatever pydantic-ai takes
+    approve: Callable[[str, dict[str, Any]], Any] | None = None  # Any: whether, or what to show
     agent: Any = None  # Any: the user's pydantic_ai.Agent
     deps: Any = None  # Any: whatever that agent takes
 
@@ -137,6 +169,8 @@ class AgentTask:
     system: str | None
     allow: list[str] | None
     deny: list[str]
+    approve: list[str]
+    """Names or patterns of the tools that a person is asked about."""
     limits: dict[str, float]
     """turns, tokens, tool_calls, cost_usd, seconds: those that are limited."""
     retries: int
@@ -146,6 +180,10 @@ class AgentTask:
     source: str | None
     past: Past | None = None
     """None for one that begins."""
+    cache: bool = False
+    """Whether an answer to the same request may be used again."""
+    recorded: RecordedAgent | None = None
+    """In a replay: then nothing is sent, and no tool is called."""
     local: Local = field(default_factory=Local)
 
     def as_json(self) -> str:
@@ -162,6 +200,7 @@ class AgentTask:
         parts = {
             "tools": [self._reference(f"tool {tool!r:.60}", tool) for tool in local.tools],
             "output_type": None if local.output_type is None else self._reference("output_type", local.output_type),
+            "approve": None if local.approve is None else self._reference("approve", local.approve),
             "deps": self._deps(),
         }
         return json.dumps({**asdict(replace(self, local=Local())), "local": parts})
@@ -207,6 +246,27 @@ class Later(Exception):
         """Seconds since the epoch."""
 
 
+@dataclass(frozen=True, slots=True)
+class ToolQuestion:
+    """A call of a tool that a person is asked about."""
+
+    turn: int
+    tool_call_id: str
+    tool: str
+    input: str
+    """As JSON."""
+    shown: dict[str, Any]  # Any: anything storable
+    """What else there is to look at, such as a diff."""
+
+
+class Asks(Exception):
+    """An agent goes on when people have answered: it is submitted again then, with its past."""
+
+    def __init__(self, questions: list[ToolQuestion]) -> None:
+        super().__init__(f"a person is asked about {', '.join(one.tool for one in questions)}")
+        self.questions = questions
+
+
 class Ledger(Protocol):
     """What a runner writes to, and asks, while an agent runs. The engine gives one to each ``submit``."""
 
@@ -215,6 +275,9 @@ class Ledger(Protocol):
 
     async def tool(self, call: ToolCall) -> None:
         """Record that a tool starts, or how it ended."""
+
+    async def answer_to(self, signature: str) -> str | None:
+        """Return the answer to the same request, as JSON, if the file has one."""
 
     def piece(self, turn: int, attempt: int, kind: str, payload: str) -> None:
         """Record a streamed piece (token, thinking, tool_start, tool_end; ``payload`` is JSON) with the next batch."""
@@ -259,5 +322,6 @@ class Runner(Protocol):
 
         Raises:
             Later: if it has to wait for long; it is submitted again then, with its past.
+            Asks: if people are to decide about tool calls; likewise.
             AgentError: in our words; anything else as the library raised it.
         """

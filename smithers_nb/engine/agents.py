@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -10,14 +11,15 @@ from datetime import datetime
 from time import time
 from typing import TYPE_CHECKING, Any
 
-from ..agents.runner import AgentTask, Local, Past, Request, Spent, ToolCall
+from ..agents.runner import AgentTask, Decision, Local, Past, RecordedAgent, Request, Spent, ToolCall
 from ..errors import AgentError, StoreError
 from ..nodes.runnable import Agent, Claude
 from ..nodes.tree import TreeNode
-from ..store import calls
+from ..store import calls, writer
 from ..store.connection import Database
 from ..store.reader import Reader
 from . import windows
+from .questions import APPROVE
 
 if TYPE_CHECKING:
     from .live import Live
@@ -46,12 +48,15 @@ def agent_task(live: Live, node: TreeNode, task_id: str, past: Past | None = Non
         system=agent.system if isinstance(agent, Claude) else None,
         allow=agent.allow,
         deny=agent.deny,
+        approve=["*"] if agent.approve is True else agent.approve if isinstance(agent.approve, list) else [],
         limits={str(k): v for k, v in agent.limits.items()}
         | {"turns": min(agent.max_turns, agent.limits.get("turns", agent.max_turns))},
         retries=agent.retries,
         seed=live.seed,
         source=node.source,
         past=past,
+        cache=agent.cache,
+        recorded=live.replay.agent(task_id, node.id) if live.replay else None,
         local=local,
     )
     if live.runner.remote:
@@ -61,12 +66,13 @@ def agent_task(live: Live, node: TreeNode, task_id: str, past: Past | None = Non
 
 def _local(live: Live, agent: Claude | Agent) -> Local:
     """Return what only this process has of it, with the model that stands in for its own in this execution, if any."""
+    approve = agent.approve if callable(agent.approve) else None
     if isinstance(agent, Claude):
         model = live.models.get(agent.model, agent.model) if isinstance(agent.model, str) else agent.model
-        return Local(model, agent.tools, agent.output_type)
+        return Local(model, agent.tools, agent.output_type, approve)
     own: Any = getattr(agent.agent, "model", None)
     name = own if isinstance(own, str) else getattr(own, "model_id", None)
-    return Local(model=live.models.get(str(name)), agent=agent.agent, deps=agent.deps)
+    return Local(model=live.models.get(str(name)), approve=approve, agent=agent.agent, deps=agent.deps)
 
 
 async def past_of(live: Live, entry: TaskEntry) -> Past | None:
@@ -91,10 +97,33 @@ async def past_of(live: Live, entry: TaskEntry) -> Past | None:
             source=entry.node.source,
         )
     if cut_off and node.resume_mode == "restart":
+        await live.database.transaction(writer.withdraw, live.execution_id, [entry.task_id])
         return None
     past = _past(Reader(live.database.path), live.execution_id, entry.task_id)
     entry.spent = replace(past.spent)
     return past
+
+
+def spent_by(reader: Reader, execution_id: str, task_id: str) -> Spent:
+    """Return what the agent of a task had used, from the store."""
+    return _past(reader, execution_id, task_id).spent
+
+
+def recorded_agent(reader: Reader, execution_id: str, task_id: str, complete: bool) -> RecordedAgent:
+    """Return what a replay answers an agent from."""
+    requests = [_request(row) for row in reader.model_calls(execution_id, task_id)]
+    tools = [_tool_call(row) for row in reader.tool_calls(execution_id, task_id)]
+    waiting = {call.tool_call_id for call in tools if call.status == "waiting"}
+    # An agent whose other questions were open had not gone on with what was answered.
+    decisions = [one for one in _decisions(reader, execution_id, task_id) if one.tool_call_id not in waiting]
+    return RecordedAgent(requests, tools, decisions, complete)
+
+
+def _decisions(reader: Reader, execution_id: str, task_id: str) -> list[Decision]:
+    return [
+        Decision(turn, id, choice == APPROVE, comment)
+        for turn, id, choice, comment in reader.decisions(execution_id, task_id)
+    ]
 
 
 def _past(reader: Reader, execution_id: str, task_id: str) -> Past:
@@ -110,7 +139,8 @@ def _past(reader: Reader, execution_id: str, task_id: str) -> Past:
             past = Past(row["turn"], row["request"], row["response"])
     tools = {row["tool_call_id"]: _tool_call(row) for row in reader.tool_calls(execution_id, task_id)}
     spent.tool_calls = sum(1 for call in tools.values() if call.status in CALLED)
-    return replace(past, failures=failures, tools=tools, spent=spent)
+    decisions = _decisions(reader, execution_id, task_id)
+    return replace(past, failures=failures, decisions=decisions, tools=tools, spent=spent)
 
 
 CUT = ("it was cancelled",)
@@ -130,6 +160,7 @@ def _request(row: dict[str, Any]) -> Request:
         "cost_usd",
         "ms",
         "error",
+        "answered_by",
     )
     return Request(**{name: row[name] for name in names}, provider=row["provider"] or "", started_at=0.0)
 
@@ -198,11 +229,19 @@ class TaskLedger:
         await self._record(calls.ModelCall(task_id=entry.task_id, **_fields(request)), late=True)
         self._live.observers.notify()
 
+    async def answer_to(self, signature: str) -> str | None:
+        """Return the newest answer to the same request that the file has."""
+        return await asyncio.to_thread(Reader(self._live.database.path).answer_to, signature)
+
     async def tool(self, call: ToolCall) -> None:
         """Record a tool call. One that can't be recorded is not begun."""
         if call.status == "running":
             self._entry.spent.tool_calls += 1
             self._live.budget.spent.tool_calls += 1
+        elif call.status == "waiting" and call.ms is not None:
+            # It was called, and asks first: it is counted when it does its work.
+            self._entry.spent.tool_calls -= 1
+            self._live.budget.spent.tool_calls -= 1
         await self._record(calls.ToolRow(task_id=self._entry.task_id, **_fields(call)), late=call.status != "running")
 
     def piece(self, turn: int, attempt: int, kind: str, payload: str) -> None:

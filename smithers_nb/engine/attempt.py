@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from ..errors import NotStorableError
 from ..nodes.runnable import Task
 from ..values import Stored, Unstorable, encode
-from .callbacks import names_ctx
+from .callbacks import names_ctx, place_of_ctx
 
 if TYPE_CHECKING:
     from .tasks import TaskEntry
+
+CANCELLED = "it was cancelled by hand"
 
 
 async def timed(work: Any, timeout_s: float | None) -> Any:
@@ -32,10 +34,14 @@ async def timed(work: Any, timeout_s: float | None) -> Any:
 
 async def call(node: Task, ctx: object) -> Any:
     """Call the function of a task: on the loop if it is async, else in a thread."""
-    args = node.args if isinstance(node.args, list) else []
-    named = node.args if isinstance(node.args, dict) else {}
+    args = list(node.args) if isinstance(node.args, list) else []
+    named = dict(node.args) if isinstance(node.args, dict) else {}
     if names_ctx(node.run):
-        named = {**named, "ctx": ctx}
+        place = place_of_ctx(node.run)
+        if place is not None and place <= len(args) > 0:
+            args.insert(place, ctx)
+        else:
+            named["ctx"] = ctx
     if in_thread(node):
         return await asyncio.to_thread(node.run, *args, **named)
     return await node.run(*args, **named)

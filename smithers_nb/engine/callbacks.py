@@ -45,6 +45,13 @@ def names_ctx(function: Callable[..., Any]) -> bool:
         return False
 
 
+def place_of_ctx(function: Callable[..., Any]) -> int | None:
+    """Return the place of ``ctx`` among the positional arguments of a function that names it; None if it has none."""
+    parameters = inspect.signature(function).parameters.values()
+    positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return positional.index("ctx") if "ctx" in positional else None
+
+
 async def _finished(value: object) -> None:
     if inspect.isawaitable(value):
         await value

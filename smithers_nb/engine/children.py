@@ -35,8 +35,12 @@ async def run_child(parent: Live, entry: TaskEntry, node: Smithers) -> Any:  # A
     parent.tasks.children[entry.node.id] = loop
     # The parent looks again when the child begins to wait for a person.
     loop.live.observers.add(parent.child_changed)
+    replay = parent.replay
     try:
-        outcome = await loop.run(node.max_frames)
+        if replay is not None:
+            reason = await replay.child_ran(entry, loop, node.max_frames)
+        else:
+            reason = (await loop.run(node.max_frames)).reason
     except asyncio.CancelledError:
         if not entry.interrupted:  # Its node is gone, or it was cancelled by hand: nobody will go on with it.
             await loop.terminate()
@@ -46,8 +50,7 @@ async def run_child(parent: Live, entry: TaskEntry, node: Smithers) -> Any:  # A
         await loop.close()
     if loop.status != "finished":
         raise RunError(
-            f"child execution {loop.live.name} ({loop.live.execution_id}) is {loop.status}: "
-            f"{outcome.reason or loop.reason}."
+            f"child execution {loop.live.name} ({loop.live.execution_id}) is {loop.status}: {reason or loop.reason}."
         )
     return decode(loop.result) if loop.result else None
 
@@ -61,7 +64,7 @@ async def _open(parent: Live, entry: TaskEntry, node: Smithers) -> Loop:
             source=node.source,
         )
     row = ExecutionRow(
-        execution_id=hashlib.sha256(f"{parent.execution_id}/{entry.task_id}".encode()).hexdigest()[:12],
+        execution_id=child_id(parent.execution_id, entry.task_id),
         name=f"{parent.name}/{entry.node.id}",
         app=component.name,
         code_hash=code_hash(component),
@@ -77,9 +80,15 @@ async def _open(parent: Live, entry: TaskEntry, node: Smithers) -> Loop:
         parent.strict_effects,
         max_agents=parent.max_agents,
         budget=parent.budget,
+        replay=parent.replay.child(entry, child_id) if parent.replay else None,
     )
     try:
         Reader(parent.database.path).execution(row.execution_id)
     except UnknownExecutionError:
         return await create(row, opening, {})
     return await reopen(row, opening)
+
+
+def child_id(execution_id: str, task_id: str) -> str:
+    """Return the id of the child that a task runs."""
+    return hashlib.sha256(f"{execution_id}/{task_id}".encode()).hexdigest()[:12]

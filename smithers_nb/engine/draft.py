@@ -107,6 +107,7 @@ class Draft:
 
     def problem(self, error: SmithersError, phase: Phase) -> None:
         """Add an error that does not stop the frame."""
+        error.at(frame=self.number)
         found = Problem(type(error).__name__, str(error), error.node_id, phase, error.source)
         if found not in self.problems:  # FLUSH may be tried again.
             self.problems.append(found)

@@ -34,6 +34,7 @@ from .observe import Observers
 from .output import Printed
 from .purity import generation
 from .rendered import Rendered
+from .replaying import Replaying
 from .schedule import Schedule
 from .signals import ComputedValues
 from .state import Cell, Queued, Transaction
@@ -71,6 +72,7 @@ class Live:
         strict_effects: bool = False,
         budget: Budget,
         max_agents: int = MAX_AGENTS,
+        replay: Replaying | None = None,
     ) -> None:
         self.execution_id = execution_id
         self.name = name
@@ -85,6 +87,8 @@ class Live:
         """What all agents may use; shared with children."""
         self.max_agents = max_agents
         """So many run at a time; the others wait for their turn."""
+        self.replay = replay
+        """The recording that it follows, if it is the replay of another."""
         self.seed = seed
         self.lease = lease
         self.closed = False
@@ -193,7 +197,7 @@ class Live:
 
     def asks(self, id: str) -> bool:
         """Whether an approval of this id, or of this node, waits here or in a child."""
-        here = any(id in (e.question.approval_id, e.node.id) for e in self.tasks.asking if e.question)
+        here = any(id == entry.node.id or id in entry.questions for entry in self.tasks.asking)
         return here or any(child.live.asks(id) for child in self.tasks.children.values())
 
     async def edit_pending(self, draft: Draft | None, id: str, value: object) -> None:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ..errors import ExecutionOwnedError, SmithersError, StoreError
+from ..errors import ExecutionOwnedError, SmithersError, StalledError, StoreError
 from ..nodes.base import NodeBase
 from ..nodes.control import End
 from ..nodes.diff import diff
@@ -62,8 +62,8 @@ class Loop:
         """The one before it: it stands again if the one under way can't be rendered."""
         self.over = False
         """It has ended, and nothing is outstanding."""
-        self._seen: dict[int, list[Tree]] = {}
-        """By the signature of the state: the plans over it since something last came from outside."""
+        self._seen: dict[int, list[tuple[int, Tree]]] = {}
+        """By the signature of the state: the plans over it, with their frames, since something came from outside."""
         self._phases: AsyncGenerator[Phase | StoreError] | None = None
         self._command = asyncio.Lock()
         self._moving: asyncio.Task[object] | None = None
@@ -111,6 +111,8 @@ class Loop:
                 if frames >= max_frames:
                     self.reason = f"max_frames={max_frames} were rendered"
                     break
+        if self.status == "stalled" and self.draft is not None:
+            problems += [problem for problem in self.draft.problems if problem.phase is Phase.FLUSH]
         return Outcome(self.reason, frames, tuple(problems))
 
     def pause(self) -> None:
@@ -128,12 +130,12 @@ class Loop:
                 self.live.cause("stopped by hand")
             await self._enter("stopped", "stopped by hand")
 
-    async def terminate(self) -> None:
+    async def terminate(self, why: str = "terminated by hand") -> None:
         """Stop for good."""
         await self._halt("terminated")
         await self.live.tasks.interrupt()
         if not self.over:
-            await self._enter("terminated", "terminated by hand")
+            await self._enter("terminated", why)
             self.over = True
 
     async def close(self) -> None:
@@ -144,7 +146,7 @@ class Loop:
             await live.tasks.interrupt()
         except ExecutionOwnedError as taken:
             logger.warning("%s is closed here: %s", live.name, taken)
-        await self._abandon()
+        await self.abandon()
         self._heart.cancel()
         live.closed = True
         await live.watch.stopped()
@@ -207,7 +209,7 @@ class Loop:
         try:
             done = await anext(self._phases)  # type: ignore[arg-type]  # _begin set it
         except BaseException as error:
-            await self._abandon()
+            await self.abandon()
             if isinstance(error, SmithersError) and draft is not None:
                 self.live.failed.append(_problem(error, draft))
             raise
@@ -265,7 +267,13 @@ class Loop:
         live.causes.clear()
         self._phases = frame(live, self.draft)
 
-    async def _abandon(self) -> None:
+    def due_anyway(self, why: str) -> None:
+        """Make a frame due that nothing here calls for: it is no repetition."""
+        self._seen.clear()
+        if not self.live.causes:
+            self.live.cause(why)
+
+    async def abandon(self) -> None:
         """Give up the frame under way: what it had not flushed is dealt with again by a later one."""
         if self._phases is None or self.draft is None:
             return
@@ -284,24 +292,39 @@ class Loop:
             await self._end(draft.ending)
         elif not live.outstanding:
             await self._over()
-        elif self._repeats():
-            await self._enter("stalled", f"the same plan over the same state came again: {', '.join(live.causes[:3])}")
-            live.causes.clear()
-            self.over = True
+        elif (before := self._repeats()) is not None:
+            await self._stall(before)
 
-    def _repeats(self) -> bool:
-        """Whether this frame's plan and state were there before, with nothing from outside in between."""
+    async def _stall(self, before: int) -> None:
+        """It goes round in circles: say from which frame on."""
+        draft, live = self.draft, self.live
+        assert draft is not None  # for the type checker: a frame was flushed
+        why = f"frame {draft.number} has the same plan over the same state as frame {before}"
+        round = ", ".join(live.causes[:3])
+        error = StalledError(
+            f"{why}, and nothing else is under way: it would go round for ever by {round}. Nothing was lost. Let what "
+            "writes that stop, or write it by hand: ex.state.set makes it go on.",
+            frame=draft.number,
+        )
+        draft.problem(error, Phase.FLUSH)
+        live.noted.append(draft.problems[-1].event(draft.number))
+        await self._enter("stalled", f"{why}: {round}")
+        live.causes.clear()
+        self.over = True
+
+    def _repeats(self) -> int | None:
+        """Return the frame whose plan and state this one's are again, with nothing from outside in between."""
         draft, live = self.draft, self.live
         if draft is None or draft.ended or draft.operated or live.tasks.outstanding or live.inbox or live.ending:
             self._seen.clear()
-            return False
+            return None
         trees = self._seen.setdefault(live.value_signature, [])
         if len(self._seen) > REMEMBERED:
             del self._seen[next(iter(self._seen))]
-        again = sum(1 for tree in trees if not diff(tree, live.tree))
-        trees.append(live.tree)
+        again = [number for number, tree in trees if not diff(tree, live.tree)]
+        trees.append((draft.number, live.tree))
         # Effects that come round are named by their own guard, which looks at more runs.
-        return again >= (LOOP if draft.effects else 1)
+        return again[-1] if len(again) >= (LOOP if draft.effects else 1) else None
 
     async def _end(self, node: NodeBase) -> None:
         """A Stop or an End was reached: cancel what runs, and say how it ended."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from ..agents.runner import Runner
-from ..errors import EngineVersionError
+from ..errors import EngineVersionError, message_of
 from ..nodes.tree import Tree
 from ..records import LoopState, TaskResult
 from ..store import writer
@@ -16,13 +16,15 @@ from ..store.breakpoints import load as load_breakpoints
 from ..store.connection import Database
 from ..store.lease import Lease
 from ..store.reader import Reader
-from ..values import Stored, decode, encode
-from .agents import Budget
+from ..values import Stored, decode
+from .agents import Budget, spent_by
 from .breakpoints import Breakpoints
 from .live import MAX_AGENTS, EffectMemory, Live
 from .loop import Loop
+from .questions import of_orphan
+from .replaying import Replaying
 from .state import Cell
-from .tasks import GIVE_UP, ORPHAN, RUN_AGAIN, TaskEntry
+from .tasks import TaskEntry
 
 Orphans = Literal["retry", "fail", "ask"]
 """What becomes of a task that was running when its process ended."""
@@ -45,6 +47,7 @@ class Opening:
     max_agents: int = MAX_AGENTS
     budget: Budget | None = None
     """The parent's, for a child."""
+    replay: Replaying | None = None
     orphans: Orphans = "retry"
 
 
@@ -122,6 +125,7 @@ def _live(row: writer.ExecutionRow, opening: Opening, lease: Lease, cells: dict[
         strict_effects=opening.strict_effects,
         budget=opening.budget or Budget.of(opening.limits, opening.database, row.execution_id),
         max_agents=opening.max_agents,
+        replay=opening.replay,
     )
 
 
@@ -138,10 +142,12 @@ async def _load_tasks(live: Live, reader: Reader, tree: Tree, orphans: Orphans) 
     ran = [row for row in newest.values() if row["status"] == "running"]
     await live.database.transaction(_sorted_out, live.execution_id, ran, lost, live.frame, orphans)
     now = {row["task_id"]: row for row in reader.tasks(live.execution_id)} if ran else {}
-    asked = {question.task_id: question for question in reader.questions(live.execution_id)}
+    asked = reader.questions(live.execution_id)
     for id, row in newest.items():
         entry = _entry(TaskEntry(row["task_id"], tree.index[id]), now.get(row["task_id"], row))
-        entry.question = asked.get(entry.task_id)
+        entry.questions = {question.approval_id: question for question in asked if question.task_id == entry.task_id}
+        if entry.status == "blocked" and entry.is_agent:
+            entry.spent = spent_by(reader, live.execution_id, entry.task_id)
         live.tasks.add(entry)
 
 
@@ -153,13 +159,7 @@ def _sorted_out(
         id, node_id, attempt = row["task_id"], row["node_id"], row["attempt"]
         ended = f"the process that ran {node_id} ended"
         if orphans == "ask":
-            prompt = f"{ended} before {node_id} did. It may have done a part of its work. Run it again?"
-            empty, options = encode(None), [RUN_AGAIN, GIVE_UP]
-            writer.ask(
-                db,
-                execution_id,
-                writer.Question(f"{id}:{ORPHAN}{attempt}", id, node_id, ORPHAN, prompt, empty, options),
-            )
+            writer.ask(db, execution_id, of_orphan(id, node_id, attempt, ended))
         elif orphans == "fail":
             error = f"{ended} before {node_id} did, and orphans='fail' says not to run it again"
             writer.end_task(db, execution_id, writer.TaskEnd(id, "failed", attempt, error=error))
@@ -175,13 +175,14 @@ def _entry(entry: TaskEntry, row: dict[str, Any]) -> TaskEntry:
     entry.status = row["status"]
     entry.attempt = row["attempt"]
     entry.settled = row["settled_at_frame"] is not None
+    entry.answered = row["status"] == "pending" and row["reason"] == writer.ANSWERED
     if row["status"] == "blocked" and row["next_retry_at"] is not None:
         entry.retry_at = datetime.fromisoformat(row["next_retry_at"]).timestamp()
         entry.waited, entry.why = True, row["error"] or ""
     if row["ended_at"] is not None:
         stored = Stored(row["result"], row["result_type"]) if row["result"] is not None else None
         output = decode(stored) if stored else None
-        error = (row["error"] or "").strip().rpartition("\n")[2] or None
+        error = message_of(row["error"]) if row["error"] else None
         entry.result = TaskResult(
             node_id=row["node_id"],
             task_id=row["task_id"],

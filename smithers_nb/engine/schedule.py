@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ..nodes.control import LoopNode
+from ..nodes.control import LOOPS, LoopNode
 from ..nodes.diff import Changes
 from ..nodes.tree import Tree, TreeNode
 from ..records import LoopKey, LoopState
@@ -15,7 +15,6 @@ RUNNABLE = frozenset({"claude", "agent", "task", "approval", "smithers"})
 ORDERED = frozenset({"phase", "step", "stop", "end"})
 TRANSPARENT = frozenset({"if", "switch", "case", "default", "each"})
 """What stands inside of these takes part in the order outside."""
-LOOPS = frozenset({"while", "ralph"})
 DECIDING = LOOPS | TRANSPARENT | {"effect", "stop", "end", "parallel"}
 """Other props of these change whose turn it is."""
 

@@ -11,24 +11,17 @@ from itertools import count
 from time import perf_counter, time
 from typing import TYPE_CHECKING
 
-from ..agents.runner import AgentReply, Later, Spent
-from ..errors import (
-    AgentError,
-    ApprovalError,
-    BudgetExceededError,
-    RunError,
-    StoreError,
-    clean,
-    traceback_of,
-)
+from ..agents.runner import AgentReply, Asks, Later, Spent
+from ..errors import AgentError, BudgetExceededError, RunError, StoreError, clean, traceback_of
 from ..nodes.runnable import AGENT_TYPES, Approval, Smithers, Task
 from ..nodes.tree import TreeNode
 from ..records import HandlerCall, TaskResult, TaskStatus
 from ..store import calls, writer
 from ..store.connection import uncancelled
-from ..values import Stored, encode
+from ..values import Stored
+from . import questions
 from .agents import TaskLedger, agent_task, past_of
-from .attempt import call, in_thread, stored, text, timed
+from .attempt import CANCELLED, call, in_thread, stored, text, timed
 from .output import heard
 from .place import TaskScope, entered
 
@@ -38,12 +31,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-CANCELLED = "it was cancelled by hand"
-ORPHAN = "orphan"
-"""Kind of the question about a task whose process ended while it ran …"""
-RUN_AGAIN = "run again"
-GIVE_UP = "give up"
-"""… and its options."""
 ENDED = frozenset({"succeeded", "failed", "cancelled", "abandoned"})
 
 
@@ -61,8 +48,8 @@ class TaskEntry:
     unmounted: bool = False
     interrupted: bool = False
     """It was stopped by a person and will be run again."""
-    question: writer.Question | None = None
-    """What it waits for a person to answer, while it is blocked."""
+    questions: dict[str, writer.Question] = field(default_factory=dict)
+    """By their ids: what it waits for people to answer, while it is blocked."""
     handle: asyncio.Task[None] | None = None
     spent: Spent = field(default_factory=Spent)
     """What an agent has used."""
@@ -70,6 +57,8 @@ class TaskEntry:
     """It was under way before, and ended without an end: in this process or in another."""
     waited: bool = False
     """It has been blocked, and goes on from where it was."""
+    answered: bool = False
+    """It is to go on because people have answered: that is no new attempt."""
     retry_at: float | None = None
     """Until when it is blocked, in seconds since the epoch; None unless it waits to try again."""
     why: str = ""
@@ -86,7 +75,7 @@ class TaskEntry:
     def used(self) -> tuple[dict[str, int], float | None]:
         """Return usage and cost in USD; nothing for a plain task."""
         spent = self.spent
-        if not spent.requests:
+        if not spent.requests and not spent.turns:
             return {}, None
         names = ("input_tokens", "output_tokens", "requests")
         return {name: getattr(spent, name) for name in names}, spent.cost
@@ -156,6 +145,11 @@ class Tasks(Mapping[str, TaskEntry]):
         return [entry for entry in self._open.values() if entry.status in ENDED]
 
     @property
+    def open(self) -> list[TaskEntry]:
+        """Tasks that are not dealt with."""
+        return list(self._open.values())
+
+    @property
     def running(self) -> list[TaskEntry]:
         """Tasks of mounted nodes that are under way."""
         return [entry for entry in self._open.values() if entry.status == "running" and not entry.unmounted]
@@ -168,7 +162,7 @@ class Tasks(Mapping[str, TaskEntry]):
     @property
     def asking(self) -> list[TaskEntry]:
         """Tasks of mounted nodes that wait for a person."""
-        return [entry for entry in self._open.values() if entry.question is not None and not entry.unmounted]
+        return [entry for entry in self._open.values() if entry.questions and not entry.unmounted]
 
     @property
     def sleeping(self) -> list[TaskEntry]:
@@ -181,9 +175,7 @@ class Tasks(Mapping[str, TaskEntry]):
     def waits_for_people(self) -> bool:
         """Whether nothing but a person's answer can bring this on, here or in a child."""
         left = self._left
-        return bool(left) and all(
-            entry.question is not None or self._child(entry, "waits_for_people") for entry in left
-        )
+        return bool(left) and all(entry.questions or self._child(entry, "waits_for_people") for entry in left)
 
     @property
     def waits(self) -> bool:
@@ -201,9 +193,9 @@ class Tasks(Mapping[str, TaskEntry]):
 
     @property
     def questions(self) -> list[str]:
-        """Ids of the nodes that wait for a person's answer, those of children too."""
+        """By which ids people can answer what is asked, in children too."""
         inner = [id for child in self.children.values() for id in child.live.tasks.questions]
-        return [entry.node.id for entry in self.asking] + inner
+        return [name for entry in self.asking for name in questions.names(entry)] + inner
 
     @property
     def outstanding(self) -> bool:
@@ -239,8 +231,9 @@ class Tasks(Mapping[str, TaskEntry]):
                 logger.warning("task %s is not ours to run: its row says who has it", task_id)
                 continue
             self.version += 1
-            entry.cut_off = entry.attempt > 0
-            entry.attempt += 1
+            entry.cut_off = entry.attempt > 0 and not entry.answered
+            entry.attempt += not entry.answered
+            entry.waited, entry.answered = entry.waited or entry.answered, False
             if isinstance(entry.node.node, Approval):
                 await self._ask(entry, entry.node.node)
                 continue
@@ -258,53 +251,51 @@ class Tasks(Mapping[str, TaskEntry]):
         for entry in [entry for entry in self._open.values() if entry.unmounted]:
             if entry.handle is None and entry.status in ("pending", "blocked"):
                 entry.status = "cancelled"
-                await self._record(entry, writer.TaskEnd(entry.task_id, "cancelled", 0, reason="its node is gone"))
+                await self._record(entry, _end_by_hand(entry, reason="its node is gone"))
             elif entry.handle is not None and not in_thread(entry.node.node):
                 entry.handle.cancel()
 
     async def _ask(self, entry: TaskEntry, approval: Approval) -> None:
         """Put the question where a person finds it; the task waits for the answer."""
+        question = questions.of_node(entry, approval)
+        await self._live.database.transaction(writer.ask, self._live.execution_id, question)
+        entry.status, entry.questions = "blocked", {question.approval_id: question}
+
+    async def _ask_about_tools(self, entry: TaskEntry, asks: Asks) -> None:
+        """Put an agent's questions where people find them; it is started again when all of them are answered."""
         live = self._live
-        question = writer.Question(
-            approval_id=entry.task_id,
-            task_id=entry.task_id,
-            node_id=entry.node.id,
-            kind=approval.kind,
-            prompt=approval.prompt,
-            payload=stored(entry, approval.payload),
-            options=approval.options,
-        )
-        await live.database.transaction(writer.ask, live.execution_id, question)
-        entry.status, entry.question = "blocked", question
+        found = questions.of_tools(entry, asks)
+        asked = await live.database.transaction(writer.ask_about_tools, live.execution_id, found, entry.late)
+        entry.late.clear()
+        entry.questions = {question.approval_id: question for question in asked}
+        entry.handle = None
+        self._blocked(entry)
 
     async def answer(self, id: str, choice: str, comment: str | None) -> None:
         """Answer a question by its id or its node's. An approval's task ends with the choice; one whose process had
-        ended is run again, or fails.
+        ended is run again, or fails; an agent goes on when all that it asked is answered.
 
         Raises:
             ApprovalError: if none of that id waits, or it does not offer the choice.
         """
-        asking = ((entry, entry.question) for entry in self.asking if entry.question)
-        entry, question = next(
-            ((entry, asked) for entry, asked in asking if id in (asked.approval_id, asked.node_id)), (None, None)
-        )
-        if entry is None or question is None:
-            waiting = ", ".join(self.questions) or "none"
-            raise ApprovalError(f"no approval {id!r} waits for an answer. Waiting: {waiting}.", node_id=id)
-        if choice not in question.options:
-            raise ApprovalError(
-                f"{choice!r} is no choice of {entry.node.id}: it offers {question.options}.", node_id=entry.node.id
-            )
+        entry, question = questions.find(self.asking, id, choice)
         live = self._live
-        end = _end_by_answer(entry, question, choice, comment)
-        await live.database.transaction(writer.answer, live.execution_id, question, choice, comment, end)
-        entry.question = None
+        end = questions.end_by_answer(entry, question, choice, comment)
+        del entry.questions[question.approval_id]  # Nobody else answers it meanwhile.
+        try:
+            await live.database.transaction(writer.answer, live.execution_id, question, choice, comment, end)
+        except BaseException:
+            entry.questions[question.approval_id] = question
+            raise
         if end is not None:
             self.ended(end)
-            return
-        self.version += 1
-        entry.status = "pending"
-        live.cause(f"{entry.node.id} is run again: {question.kind} was answered with {choice}")
+        elif entry.questions:
+            live.observers.notify()
+        else:
+            self.version += 1
+            entry.status, entry.answered = "pending", question.tool_call_id is not None
+            goes = "goes on" if entry.answered else "is run again"
+            live.cause(f"{entry.node.id} {goes}: {question.kind} was answered with {choice}")
 
     async def cancel(self, node_id: str) -> None:
         """End the task of a node by hand; its ``on_error`` gets the result, if it has one.
@@ -315,15 +306,17 @@ class Tasks(Mapping[str, TaskEntry]):
         entry = self._mounted.get(node_id)
         if entry is None or entry.status not in ("pending", "running", "blocked"):
             raise RunError(f"nothing of node {node_id!r} is under way that could be cancelled.", node_id=node_id)
-        if entry.handle is not None and not in_thread(entry.node.node):
-            entry.handle.cancel()
-            await asyncio.wait({entry.handle})
-            return
+        if (handle := entry.handle) is not None and not in_thread(entry.node.node):
+            handle.cancel()
+            await asyncio.wait({handle})
+            if not entry.questions:  # Else it had just asked, and was not under way any more.
+                return
         entry.scope.closed = True
+        usage, cost_usd = entry.used()
         entry.result = TaskResult(
-            node_id, entry.task_id, "cancelled", None, CANCELLED, CANCELLED, entry.attempt, {}, None, 0.0
+            node_id, entry.task_id, "cancelled", None, CANCELLED, CANCELLED, entry.attempt, usage, cost_usd, 0.0
         )
-        await self._record(entry, writer.TaskEnd(entry.task_id, "cancelled", entry.attempt, error=CANCELLED))
+        await self._record(entry, _end_by_hand(entry, error=CANCELLED))
 
     async def retry(self, node_id: str) -> None:
         """Run the task of a node again, as a new task with the node's present props. One that waits to try again waits
@@ -349,10 +342,10 @@ class Tasks(Mapping[str, TaskEntry]):
     async def cancel_all(self) -> None:
         """Cancel everything that has not ended: the execution is over."""
         for entry in [entry for entry in self._open.values() if entry.status not in ENDED]:
-            if entry.handle is not None:
-                entry.handle.cancel()
-                await asyncio.wait({entry.handle})
-            else:
+            if (handle := entry.handle) is not None:
+                handle.cancel()
+                await asyncio.wait({handle})
+            if handle is None or entry.questions:
                 await self.cancel(entry.node.id)
         for entry in self.unsettled:
             self.settle(entry.task_id)
@@ -391,7 +384,11 @@ class Tasks(Mapping[str, TaskEntry]):
         trace: str | None = None
         reason: str | None = None
         try:
-            reply = await self._through_waits(entry)
+            replay = self._live.replay
+            found = await (replay.ran(entry, self._attempts) if replay else self._through_waits(entry))
+            if found is None:
+                return  # People are asked, and it is started again.
+            reply = found
             value = stored(entry, reply.output)
         except asyncio.CancelledError:
             if entry.interrupted:
@@ -445,12 +442,12 @@ class Tasks(Mapping[str, TaskEntry]):
         self._live.progress.pop(end.task_id, None)
         if (entry := self._open.get(end.task_id)) and entry.result:
             self.version += 1
-            entry.status, entry.question = entry.result.status, None
+            entry.status, entry.questions = entry.result.status, {}
             self._live.cause(f"{entry.node.id} {end.status}")
         self._live.observers.notify()
 
-    async def _through_waits(self, entry: TaskEntry) -> AgentReply:
-        """Run it to its end, with all the times in between for which it is blocked."""
+    async def _through_waits(self, entry: TaskEntry) -> AgentReply | None:
+        """Run it to its end, with all the times in between for which it is blocked; None if it waits for people."""
         while True:
             if entry.retry_at is not None:
                 await self._sleep(entry, entry.retry_at)
@@ -458,6 +455,9 @@ class Tasks(Mapping[str, TaskEntry]):
                 return await self._attempts(entry)
             except Later as later:
                 await self._block(entry, later)
+            except Asks as asks:
+                await self._ask_about_tools(entry, asks)
+                return None
 
     async def _block(self, entry: TaskEntry, later: Later) -> None:
         """It has to wait, and says so where another process finds it."""
@@ -466,9 +466,15 @@ class Tasks(Mapping[str, TaskEntry]):
         await live.database.transaction(
             writer.block_task, live.execution_id, entry.task_id, later.reason, until, str(later)
         )
-        self.version += 1
-        entry.status, entry.waited, entry.why = "blocked", True, str(later)
+        entry.waited, entry.why = True, str(later)
         entry.retry_at = later.at
+        self._blocked(entry)
+
+    def _blocked(self, entry: TaskEntry) -> None:
+        """It is under way no more: another one may be."""
+        live = self._live
+        self.version += 1
+        entry.status = "blocked"
         if any(other.status == "pending" and other.is_agent for other in self._open.values()):
             live.cause("another agent may start")
         live.child_changed()
@@ -512,26 +518,18 @@ class Tasks(Mapping[str, TaskEntry]):
                 return AgentReply(await self._live.run_child(entry, node))
             task = agent_task(self._live, entry.node, entry.task_id, await past_of(self._live, entry))
             ledger = TaskLedger(self._live, entry)
-            reply: AgentReply = await timed(self._live.runner.submit(task, ledger), getattr(node, "timeout_s", None))
+            # What is recorded was in time.
+            most_s = None if task.recorded is not None else getattr(node, "timeout_s", None)
+            reply: AgentReply = await timed(self._live.runner.submit(task, ledger), most_s)
             return reply
 
 
-def _end_by_answer(
-    entry: TaskEntry, question: writer.Question, choice: str, comment: str | None
-) -> writer.TaskEnd | None:
-    """Return how the answer ends the task, and give the task its result; None if it is to be run again."""
-    if question.kind == ORPHAN:
-        if choice == RUN_AGAIN:
-            return None
-        error = comment or question.prompt
-        entry.result = TaskResult(
-            entry.node.id, entry.task_id, "failed", None, error, error, entry.attempt, {}, None, 0.0
-        )
-        return writer.TaskEnd(entry.task_id, "failed", entry.attempt, error=error)
-    entry.result = TaskResult(
-        entry.node.id, entry.task_id, "succeeded", choice, comment or choice, None, 1, {}, None, 0.0
+def _end_by_hand(entry: TaskEntry, error: str | None = None, reason: str | None = None) -> writer.TaskEnd:
+    """Return the end of a task that is not under way; what it had used stays recorded."""
+    usage, cost_usd = entry.used()
+    return writer.TaskEnd(
+        entry.task_id, "cancelled", entry.attempt, None, error, reason, usage, cost_usd, tuple(entry.late)
     )
-    return writer.TaskEnd(entry.task_id, "succeeded", 1, encode(choice))
 
 
 def stale_call(live: Live, entry: TaskEntry, status: str, call_id: str | None = None) -> HandlerCall | None:

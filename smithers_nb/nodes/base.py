@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, SkipValidation, ValidationError
@@ -33,14 +32,23 @@ class NodeBase(BaseModel):
     source: SkipValidation[str | None] = None
     """Where it was made: ``report:14:9``."""
 
+    declared: ClassVar[tuple[tuple[str, object], ...]] = ()
+    """(name, default) of the props that are this node's own."""
     runnable: ClassVar[bool] = False
     """Whether it starts a task when it mounts."""
     takes_text: ClassVar[bool] = False
     """Whether its children are text for a model: blank text between them is kept."""
 
-    def __init__(self, **props: Any) -> None:
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        fields, shared = cls.model_fields, NodeBase.model_fields
+        cls.declared = tuple((name, field.default) for name, field in fields.items() if name not in shared)
+
+    def __init__(self, *unnamed: object, **props: Any) -> None:
         source = props.pop("source", None) or sources.caller()
         tag = type(self).model_fields["type"].default
+        if unnamed:
+            raise PropError(unnamed_prop(type(self).__name__, unnamed[0]), source=source)
         handlers = events.take(tag, props, runnable=self.runnable, source=source)
         children = flat_text(props.pop("children", ()), keep_blank=self.takes_text)
         if isinstance(props.get("key"), int):
@@ -71,20 +79,19 @@ class NodeBase(BaseModel):
 
     def props(self) -> dict[str, object]:
         """Return the declared props that differ from their default, in the order of declaration, as they are shown."""
-        values = self.__dict__
-        return {
-            name: shown(value)
-            for name, default in declared(type(self))
+        values, found = self.__dict__, {}
+        for name, default in self.declared:
+            value = values[name]
             # Compared by type first: the user's objects may have an == of their own.
-            if (value := values[name]) is not default and not (type(value) is type(default) and value == default)
-        }
+            if value is not default and not (type(value) is type(default) and value == default):
+                found[name] = value if type(value) is str else shown(value)
+        return found
 
 
-@cache
-def declared(node: type[NodeBase]) -> tuple[tuple[str, object], ...]:
-    """Return (name, default) of the props that are this node's own."""
-    return tuple(
-        (name, field.default) for name, field in node.model_fields.items() if name not in NodeBase.model_fields
+def unnamed_prop(name: str, value: object) -> str:
+    return (
+        f"{name}({_short(value)}) gives a prop without its name. Props are named, {name}(name=…), and children stand "
+        f"in brackets behind them: {name}(…)[first, second]."
     )
 
 
@@ -118,14 +125,14 @@ def _prop_error(node: type[NodeBase], tag: str, error: ValidationError, source: 
     # A misspelt prop also makes the right one missing; the misspelling is the cause.
     first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
     prop = str(first["loc"][0]) if first["loc"] else tag
-    known = [name for name, _ in declared(node)]
+    known = [name for name, _ in node.declared]
     if first["type"] == "extra_forbidden":
         has = f" It has: {', '.join(known)}." if known else " It has none of its own."
         message = f"<{tag}> has no prop {prop!r}.{did_you_mean(prop, [*known, 'key', 'id']) or has}"
     elif first["type"] == "missing":
         message = f"<{tag}> needs the prop {prop!r}: {prop}={{…}}."
     else:
-        message = (
-            f"prop {prop!r} of <{tag}>: {first['msg'][:1].lower()}{first['msg'][1:]}, got {_short(first['input'])}."
-        )
+        why = first["msg"].removeprefix("Value error, ")
+        advice = f" To ask whether there is something, write {prop}={{bool(…)}}." if first["type"][:4] == "bool" else ""
+        message = f"prop {prop!r} of <{tag}>: {why[:1].lower()}{why[1:]}, got {_short(first['input'])}.{advice}"
     return PropError(message, source=source)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
@@ -12,6 +12,9 @@ from ..values import storable
 from . import source as sources
 from .base import Children, NodeBase
 from .element import Element, Fragment
+
+LOOPS = frozenset({"while", "ralph"})
+"""Types of the nodes whose children come again and again."""
 
 
 class If(NodeBase):
@@ -49,7 +52,7 @@ class Switch(NodeBase):
         Raises:
             PlanError: for a child that is neither Case nor Default.
         """
-        cases = [child for child in self.children if child is not None and not isinstance(child, bool)]
+        cases = list(_flat(self.children))
         for child in cases:
             if not isinstance(child, Case | Default):
                 raise PlanError(
@@ -59,7 +62,30 @@ class Switch(NodeBase):
                 )
         equal = (case for case in cases if isinstance(case, Case) and case.equals == self.value)
         chosen = next(equal, None) or next((case for case in cases if isinstance(case, Default)), None)
-        return tuple(child if child is chosen else None for child in self.children)
+        return _only(chosen, self.children)
+
+
+def _flat(children: Iterable[Any]) -> Iterator[Any]:
+    """Yield the children, those in lists and fragments too, but for what renders nothing."""
+    for child in children:
+        if isinstance(child, list | tuple | Fragment):
+            yield from _flat(child.children if isinstance(child, Fragment) else child)
+        elif child is not None and not isinstance(child, bool):
+            yield child
+
+
+def _only(chosen: Any, children: Iterable[Any]) -> Children:
+    """Return the children with None in the places of all but one, which thus keeps its own."""
+    return tuple(
+        child
+        if child is chosen
+        else Fragment(key=child.key, children=_only(chosen, child.children), source=child.source)
+        if isinstance(child, Fragment)
+        else _only(chosen, child)
+        if isinstance(child, list | tuple)
+        else None
+        for child in children
+    )
 
 
 class Each(NodeBase):

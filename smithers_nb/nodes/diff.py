@@ -33,9 +33,7 @@ def diff(old: Tree, new: Tree) -> Changes:
     A node that keeps its id was unmounted and mounted all the same if its type, or the iteration of the loop that it
     stands in, is another.
     """
-    before: dict[str, TreeNode] = {}
-    after: dict[str, TreeNode] = {}
-    _collect(old.roots, new.roots, before, after)
+    before, after = _different(old, new)
     same = {id for id, node in before.items() if id in after and _same(node, after[id])}
     stayed = [node for id, node in after.items() if id in same] if same else []
     moved = _moved(before, stayed, old, new)
@@ -51,11 +49,13 @@ def diff(old: Tree, new: Tree) -> Changes:
     )
 
 
-def _collect(
-    old: tuple[TreeNode, ...], new: tuple[TreeNode, ...], before: dict[str, TreeNode], after: dict[str, TreeNode]
-) -> None:
-    """Collect the nodes of both sides that are not one object in both."""
-    stack = [(old, new)]
+def _different(old: Tree, new: Tree) -> tuple[dict[str, TreeNode], dict[str, TreeNode]]:
+    """Return the nodes of both sides that are not one object in both."""
+    if new.patch is not None and new.patch.of is old.roots:
+        return new.patch.before, new.patch.after
+    before: dict[str, TreeNode] = {}
+    after: dict[str, TreeNode] = {}
+    stack = [(old.roots, new.roots)]
     while stack:
         one, other = stack.pop()
         if one is other:
@@ -68,16 +68,18 @@ def _collect(
             kept = {id(node) for node in one} & {id(node) for node in other}
             left = [node for node in one if id(node) not in kept]
             right = [node for node in other if id(node) not in kept]
-        by_id = {node.id: node for node in left}
+        by_id: dict[str, TreeNode] = {node.id: node for node in left}
         for node in right:
             after[node.id] = node
             match = by_id.pop(node.id, None)
             if match is not None:
                 before[node.id] = match
-            stack.append((match.children if match is not None else (), node.children))
-        for node in by_id.values():
-            before[node.id] = node
-            stack.append((node.children, ()))
+                stack.append((match.children, node.children))
+            elif node.children:
+                stack.append(((), node.children))
+        before.update(by_id)
+        stack += [(node.children, ()) for node in by_id.values() if node.children]
+    return before, after
 
 
 def _same(one: TreeNode | None, other: TreeNode) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, overload
 
 from ..errors import PropError, did_you_mean
 from . import source as sources
-from .base import Children, flat_text
+from .base import Children, flat_text, unnamed_prop
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +74,20 @@ class Component:
         self.__name__ = self.name
         self.__wrapped__ = function  # What inspect.getsource and editors follow.
 
-    def __call__(self, *, key: str | int | None = None, children: object = (), **props: Any) -> Element:
+    def __call__(self, *unnamed: object, key: str | int | None = None, children: object = (), **props: Any) -> Element:
         """Describe a call with these props.
 
         Raises:
             PropError: for a prop that the function does not take, or one that it needs and was not given.
         """
         source = sources.caller()
+        if unnamed:
+            raise PropError(unnamed_prop(self.name, unnamed[0]), source=source)
         for name in props:
             if name not in self._known and not self._takes_any:
                 takes = f" It takes: {', '.join(self._known)}." if self._known else " It takes none."
+                if self._known == ["props"]:
+                    takes = f" Each prop is an argument of its own: def {self.name}({', '.join(props)})."
                 raise PropError(
                     f"<{self.name}> has no prop {name!r}.{did_you_mean(name, self._known) or takes}", source=source
                 )

@@ -16,7 +16,11 @@ SPELLINGS = {name: event for event in EVENTS for name in (event, f"on{event[3:].
 
 
 class Handlers(BaseModel):
-    """What is called when a runnable node's task ends."""
+    """What is called when a runnable node's task ends.
+
+    A handler's writes are applied exactly once. What else it does (mail, files) happens at least once: after a crash
+    between the call and its FLUSH it is called again.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, StrictBool
 
 from ..values import storable
 from .base import NodeBase
@@ -20,6 +20,8 @@ def _tool(value: Any) -> Any:  # Any: it is what the user gave
 Tools = list[Annotated[Any, AfterValidator(_tool)]]
 Limits = dict[Literal["turns", "tokens", "tool_calls", "cost_usd", "seconds"], Annotated[int | float, Field(gt=0)]]
 ResumeMode = Literal["continue", "restart", "fail"]
+Approve = StrictBool | list[str] | Callable[[str, dict[str, Any]], Any]
+"""True for all tools, names or patterns, or a function of a tool's name and arguments that returns whether."""
 
 
 class Claude(NodeBase):
@@ -38,6 +40,11 @@ class Claude(NodeBase):
     recorded as denied, and the model is told."""
     deny: list[str] = Field(default=[])
     """Names or patterns of tools that may not be called, whatever ``allow`` says."""
+    approve: Approve = False
+    """Which tools a person is asked about before they are called, besides those that ask for it themselves
+    (``requires_approval=True``, ``ApprovalRequired``): names or patterns, True for all, or a function of a tool's name
+    and arguments. What that function returns as a dict is shown with the question: ``{"diff": …}``. Denied, the model
+    is told so, with the person's comment."""
     output_type: Any = None  # Any: a pydantic model, or another type that pydantic-ai takes
     """The type of the output; None for text. A reply that does not fit is sent back to the model."""
     max_turns: int = Field(default=50, ge=1)
@@ -49,10 +56,16 @@ class Claude(NodeBase):
     """How many times a request is tried again after a failure that may pass: a rate limit, an overloaded or
     unreachable server, a timeout."""
     timeout_s: float | None = Field(default=None, gt=0)
-    """Seconds until it fails; None for as long as it takes. While it waits to try again they do not count."""
+    """Seconds until it fails; None for as long as it takes. While it waits to try again, or for a person, they do not
+    count."""
     resume_mode: ResumeMode = "continue"
     """What happens to one that was cut off by a crash or a stop: it goes on from what is recorded, begins anew, or
     fails."""
+    cache: bool = False
+    """Whether a request that has been answered before, in any execution of this file, is answered from it: the same
+    model and settings, prompt, instructions, tools, output type and limits. Nothing is sent then and nothing paid for.
+    Tools are called all the same; what they return is part of the next request. Models that are a function of yours
+    are always asked, and no answer is used again of an agent that failed."""
 
     runnable: ClassVar[bool] = True
     takes_text: ClassVar[bool] = True
@@ -68,11 +81,13 @@ class Agent(NodeBase):
     allow: list[str] | None = None
     """As of ``Claude``, like all that follow."""
     deny: list[str] = Field(default=[])
+    approve: Approve = False
     max_turns: int = Field(default=50, ge=1)
     limits: Limits = Field(default={})
     retries: int = Field(default=3, ge=0)
     timeout_s: float | None = Field(default=None, gt=0)
     resume_mode: ResumeMode = "continue"
+    cache: bool = False
 
     runnable: ClassVar[bool] = True
     takes_text: ClassVar[bool] = True

@@ -7,20 +7,26 @@ import sys
 from functools import lru_cache
 from itertools import islice
 from os.path import basename, dirname
-from types import CodeType, TracebackType
+from types import CodeType, FrameType, TracebackType
 
-PACKAGE = dirname(dirname(__file__))
+from ..errors import whose
+
+_inside = lru_cache(maxsize=1024)(whose)
 
 
 def caller() -> str | None:
-    """Return ``file:line:column`` of the nearest frame outside of this package.
+    """Return ``file:line:column`` of the nearest frame of the user's: outside of this package and of libraries.
 
     In a ``%%smithers`` cell the column is that of the JSX tag, since the cell's positions are the source's.
     """
-    frame = sys._getframe(1)
-    while frame is not None and _is_ours(frame.f_code.co_filename):
-        frame = frame.f_back  # type: ignore[assignment]  # None at the outermost frame ends the loop
-    return None if frame is None else position(frame.f_code, frame.f_lasti)
+    frame: FrameType | None = sys._getframe(1)
+    nearest = None
+    while frame is not None and (inside := _inside(frame.f_code.co_filename)):
+        nearest = nearest or (frame if inside == "library" else None)
+        frame = frame.f_back
+    # An app that is itself an installed package has no other place.
+    found = frame or nearest
+    return None if found is None else position(found.f_code, found.f_lasti)
 
 
 def of_function(function: object) -> str | None:
@@ -30,14 +36,13 @@ def of_function(function: object) -> str | None:
 
 
 def of_traceback(traceback: TracebackType | None) -> str | None:
-    """Return the position of the innermost frame outside of this package."""
-    found = None
+    """Return the position of the innermost frame of the user's: outside of this package and of libraries."""
+    found: dict[str | None, str] = {}
     while traceback is not None:
         code = traceback.tb_frame.f_code
-        if not _is_ours(code.co_filename):
-            found = position(code, traceback.tb_lasti)
+        found[_inside(code.co_filename)] = position(code, traceback.tb_lasti)
         traceback = traceback.tb_next
-    return found
+    return found.get(None) or found.get("library")
 
 
 @lru_cache(maxsize=4096)
@@ -59,8 +64,3 @@ def short(filename: str) -> str:
     if re.search(r"ipykernel_\d+", dirname(filename)):
         return f"cell {basename(filename).removesuffix('.py')}"
     return basename(filename) or filename
-
-
-@lru_cache(maxsize=1024)
-def _is_ours(filename: str) -> bool:
-    return filename.startswith(PACKAGE)

@@ -43,11 +43,7 @@ class TreeNode:
 
     def walk(self) -> Iterator[TreeNode]:
         """Yield this node and all below it in document order."""
-        stack = [self]
-        while stack:
-            node = stack.pop()
-            yield node
-            stack.extend(reversed(node.children))
+        return walk((self,))
 
     def same_content(self, other: TreeNode) -> bool:
         """Whether both look the same, wherever they stand and whatever is below them."""
@@ -69,6 +65,16 @@ class TreeNode:
         return f"<{self.type} {self.id} at {self.path}>"
 
 
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """How a tree was made of another: all nodes that are not one object in both, by id."""
+
+    of: tuple[TreeNode, ...]
+    """The roots of the other one."""
+    before: dict[str, TreeNode]
+    after: dict[str, TreeNode]
+
+
 @dataclass(frozen=True)
 class Tree:
     """A whole plan."""
@@ -76,6 +82,8 @@ class Tree:
     roots: tuple[TreeNode, ...] = ()
     known: dict[str, TreeNode] | None = field(default=None, compare=False, repr=False)
     """The index, where who made the tree has it already."""
+    patch: Patch | None = field(default=None, compare=False, repr=False)
+    """What is new in it, where only a part was made anew: else it would have to be looked for among all nodes."""
 
     @cached_property
     def index(self) -> dict[str, TreeNode]:
@@ -93,8 +101,7 @@ class Tree:
 
     def walk(self) -> Iterator[TreeNode]:
         """Yield every node in document order, parents first."""
-        for root in self.roots:
-            yield from root.walk()
+        return walk(self.roots)
 
     @cached_property
     def xml(self) -> str:
@@ -106,6 +113,16 @@ class Tree:
 
     def __repr__(self) -> str:
         return f"<Tree of {len(self)} nodes>"
+
+
+def walk(siblings: tuple[TreeNode, ...]) -> Iterator[TreeNode]:
+    """Yield each node and all below it in document order."""
+    stack = list(reversed(siblings))
+    while stack:
+        node = stack.pop()
+        yield node
+        if node.children:
+            stack.extend(reversed(node.children))
 
 
 EMPTY = Tree()

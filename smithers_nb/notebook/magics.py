@@ -1,4 +1,4 @@
-"""``%%smithers``: a cell defines a tree of components, and shows its stepper."""
+"""``%%smithers``: a cell defines a tree of components, and shows its stepper. ``%smithers``: commands, as words."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
-from IPython.core.magic import Magics, cell_magic, magics_class
+from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 from IPython.display import display as _display
 
 from ..bridge import engine
 from ..engine.purity import anything_may_have_changed
-from ..errors import StoreError, UnknownExecutionError
+from ..errors import StoreError
 from ..execution import Execution
 from ..nodes.base import NodeBase
 from ..nodes.element import Component, Element, Fragment
 from ..records import Frame, RunResult
 from ..store.history import FrameView
+from ..store.store import Store
 from ..syntax.compile import cell_filename, parse, remember
 from ..syntax.create import jsx
 from ..syntax.transpile import FRAGMENT, RUNTIME, transpile
-from . import static_view
+from . import static_view, subcommands
 from .options import CellOptions, OptionError, cell_options, usage
 from .stepper import Stepper
 
@@ -53,6 +54,7 @@ def load(shell: InteractiveShell, names: dict[str, Any]) -> None:
     magics = SmithersMagics(shell, names)
     shell.register_magics(magics)
     magics.provide_names()
+    shell.set_hook("complete_command", magics.complete, str_key="%smithers")  # type: ignore[no-untyped-call]  # IPython's
     # A cell may have changed anything that a component reads.
     shell.events.register("post_run_cell", lambda *_result: anything_may_have_changed())
     formatter = shell.display_formatter
@@ -76,6 +78,7 @@ class SmithersMagics(Magics):
     def __init__(self, shell: InteractiveShell, names: dict[str, Any]) -> None:
         super().__init__(shell)
         self._names = names
+        self._line = subcommands.Line(shell.user_ns)
 
     def provide_names(self) -> None:
         """Define the public names that the notebook has not defined itself."""
@@ -83,6 +86,7 @@ class SmithersMagics(Magics):
             self.shell.user_ns.setdefault(name, value)
 
     @cell_magic
+    @no_var_expand
     def smithers(self, line: str, cell: str) -> None:
         """Define a workflow, bind its execution, and show its stepper. Nothing is executed until you step."""
         try:
@@ -100,9 +104,26 @@ class SmithersMagics(Magics):
 
     smithers.__doc__ = f"{smithers.__doc__}\n\n{usage()}"
 
+    @line_magic("smithers")  # type: ignore[arg-type]  # IPython's annotation finds no type for the method
+    @no_var_expand
+    def command(self, line: str) -> object:
+        """Step, run, look at and steer the executions of this notebook."""
+        try:
+            return self._line.do(line)
+        except (OptionError, StoreError) as error:
+            raise UsageError(str(error)) from None
+
+    command.__doc__ = f"{command.__doc__}\n\n{subcommands.usage()}"  # type: ignore[assignment]  # as above
+
+    def complete(self, _completer: object, event: Any) -> list[str]:  # Any: IPython's event, an untyped bag
+        """Return what Tab offers after ``%smithers``."""
+        return self._line.complete(event.text_until_cursor)
+
     def _fresh(self, options: CellOptions, app: object) -> Execution:
         """Return a new execution of the app, or the one that is resumed, in the place of the old one."""
-        self._replace_old(options.name)
+        old = self.shell.user_ns.get(options.name)
+        if isinstance(old, Execution) and options.resume:
+            old.close()  # It may be the one that is resumed.
         ex = self._execution(options, app)
         # The definition is checked before it is bound: a plan that can't be rendered fails the cell.
         try:
@@ -110,7 +131,10 @@ class SmithersMagics(Magics):
         except BaseException:
             ex.close()
             raise
+        if isinstance(old, Execution) and not options.resume:
+            _end(old)
         self.shell.user_ns[options.name] = ex
+        self._line.last = options.name
         _move(ex, options)
         return ex
 
@@ -172,30 +196,27 @@ class SmithersMagics(Magics):
             raise UsageError(f"%%smithers: --root {name} is no component or node of this notebook.")
         return found
 
-    def _replace_old(self, name: str) -> None:
-        """Close the execution that the cell bound before: it is replaced by a fresh one."""
-        old = self.shell.user_ns.get(name)
-        if isinstance(old, Execution):
-            if not old.over:
-                old.terminate()
-            old.close()
-
     def _props(self, options: CellOptions) -> dict[str, Any] | None:
-        found = eval(options.props, self.shell.user_ns) if options.props else None
-        if found is not None and not isinstance(found, dict):
+        if not options.props:
+            return None
+        try:
+            found = eval(options.props, self.shell.user_ns)  # the user's own
+        except Exception as error:  # noqa: BLE001  # an expression of the user's, on the magic's own line
+            raise UsageError(f"%%smithers: --props {options.props}: {type(error).__name__}: {error}") from None
+        if not isinstance(found, dict):
             raise UsageError(f"%%smithers: --props is a dict of props, not a {type(found).__name__}.")
         return found
 
     def _execution(self, options: CellOptions, app: object) -> Execution:
-        props = eval(options.props, self.shell.user_ns) if options.props else None  # the user's own
-        if options.resume:
-            try:
-                return Execution.resume(
-                    app, store=options.db, name=options.name, props=props, max_frames=options.max_frames
-                )
-            except (UnknownExecutionError, StoreError) as error:
-                raise UsageError(f"%%smithers --resume: {error}") from error
-        return Execution(app, name=options.name, store=options.db, props=props, max_frames=options.max_frames)
+        props = self._props(options)
+        if not options.resume:
+            return Execution(app, name=options.name, store=options.db, props=props, max_frames=options.max_frames)
+        try:
+            file = Store(options.db)
+            id = subcommands.unfinished(file, options.name)["execution_id"]
+            return Execution.resume(app, store=file, id=id, props=props, max_frames=options.max_frames)
+        except (OptionError, StoreError) as error:
+            raise UsageError(f"%%smithers --resume: {error}") from error
 
 
 def _execute(code: Any, names: dict[str, Any]) -> Any:
@@ -205,6 +226,13 @@ def _execute(code: Any, names: dict[str, Any]) -> Any:
     if code.co_flags & inspect.CO_COROUTINE:
         return engine.call(value)
     return value
+
+
+def _end(ex: Execution) -> None:
+    """Close an execution for good: a fresh one has taken its place."""
+    if not ex.over:
+        ex.terminate()
+    ex.close()
 
 
 def _show_as(ex: Execution, options: CellOptions) -> None:

@@ -171,5 +171,5 @@ def _find(records: Records, ref: list[Any]) -> Stored | None:  # Any: JSON
 
 _TABLES = {
     ("state", "value"), ("transitions", "old"), ("transitions", "new"), ("events", "payload"), ("tasks", "result"),
-    ("tool_calls", "input"), ("tool_calls", "output"), ("model_calls", "response"),
+    ("tool_calls", "input"), ("tool_calls", "output"), ("model_calls", "response"), ("approvals", "payload"),
 }  # fmt: skip

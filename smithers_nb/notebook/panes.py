@@ -108,6 +108,12 @@ class View:
         rows = self.records.store.times(ids[: tasks.RUNNING])
         return {id: (epoch_ms(started), epoch_ms(retry), reason) for id, started, retry, reason in rows}
 
+    def _refusals(self) -> tuple[object, ...]:
+        """Return how often each model has refused a request: their windows are shown while agents are under way."""
+        if not any(entry.is_agent and entry.status in ("running", "blocked") for entry in self.ex.live.tasks.values()):
+            return ()
+        return tuple((window["name"], window["refused"]) for window in tasks.windows(self.records))
+
     def findings(self) -> list[Problem]:
         """Return what ``ex.lint()`` finds, looked for once a frame."""
         if self._linted != self.ex.recorded:
@@ -132,9 +138,10 @@ class View:
             "handlers": (*calls, standing),
             "state": (live.frame, live.value_signature, len(live.cells), len(live.vol), flushed, live.rendered),
             "tasks": tuple(
-                (id, entry.task_id, entry.status, entry.attempt, entry.settled, entry.spent.requests)
+                (id, entry.task_id, entry.status, entry.attempt, entry.settled, entry.spent.requests, *entry.questions)
                 for id, entry in list(live.tasks.items())
-            ),
+            )
+            + self._refusals(),
             "breakpoints": (points, ex.hit),
             "output": (live.printed.heard, flushed),
             "problems": (moment.frame, *errors),

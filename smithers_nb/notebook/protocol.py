@@ -452,6 +452,37 @@ class Tasks(TypedDict):
     now: float
     tasks: list[TaskRow]
     """Newest first, 200."""
+    windows: list[Window]
+    """Of the models that have refused a request; nothing in a recorded frame."""
+
+
+class Window(TypedDict):
+    """When all agents of the file may ask a model of a provider."""
+
+    name: str
+    """``provider:model``."""
+    opens: float | None
+    """Until then nobody asks."""
+    apart_ms: float
+    """How far apart requests are."""
+    refused: int
+
+
+class Asked(TypedDict):
+    """What a task asked a person."""
+
+    approval_id: str
+    kind: str
+    prompt: str
+    options: list[str]
+    payload: Value | None
+    """What there is to look at, without the diff."""
+    diff: str | None
+    """The first 20,000 characters."""
+    status: str
+    """waiting, answered or withdrawn."""
+    choice: str | None
+    comment: str | None
 
 
 class ToolCall(TypedDict):
@@ -470,6 +501,7 @@ class ModelCall(TypedDict):
     turn: int
     attempt: int
     model: str
+    answered_by: str
     input_tokens: int | None
     output_tokens: int | None
     cost_usd: float | None
@@ -483,9 +515,8 @@ class Task(TaskRow):
     result: Value | None
     trace: str | None
     source: str | None
-    question: str | None
-    choice: str | None
-    comment: str | None
+    asked: list[Asked]
+    """Oldest first."""
     tool_calls: list[ToolCall]
     model_calls: list[ModelCall]
 

@@ -67,6 +67,8 @@ def _standing(ex: Execution) -> str:
         return f"Frame {ex.recorded} was the last: the execution is {ex.status} ({ex.reason})."
     if ex.status == "waiting" and ex.questions and not ex.running:
         return f"Waiting for a person: {', '.join(ex.questions)}. Answer with ex.answer({ex.questions[0]!r}, …)."
+    if ex.status == "waiting" and not ex.running and ex.reason:
+        return f"{ex.reason}."
     if ex.status == "waiting":
         return f"Waiting for {count(ex.running, 'task')} under way. The next frame begins when one has ended."
     if ex.status == "stopped":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from time import time
 from typing import Any
@@ -122,7 +123,22 @@ def tasks(records: Records, moment: Moment) -> p.Tasks:
         "frame": moment.frame,
         "now": time() * 1000,
         "tasks": [task_row(records, moment, row, until) for row in rows],
+        "windows": windows(records) if moment.live else [],
     }
+
+
+def windows(records: Records) -> list[p.Window]:
+    """Return how often the models that have refused a request may be asked, and from when on."""
+    return [
+        {
+            "name": row["name"],
+            "opens": epoch_ms(row["opens_at"]),
+            "apart_ms": row["interval_ms"],
+            "refused": row["refused"],
+        }
+        for row in records.store.reader.rate_windows()
+        if row["refused"]
+    ]
 
 
 def task_row(records: Records, moment: Moment, row: Row, until: str | None) -> p.TaskRow:
@@ -165,7 +181,7 @@ def task_row(records: Records, moment: Moment, row: Row, until: str | None) -> p
 def _can(entry: TaskEntry | None) -> list[str]:
     if entry is None:
         return []
-    if entry.question is not None:
+    if entry.questions:
         return ["answer", "cancel"]
     if entry.status == "blocked":
         return ["retry", "cancel"]
@@ -175,7 +191,8 @@ def _can(entry: TaskEntry | None) -> list[str]:
 
 
 def _options(entry: TaskEntry | None) -> list[str]:
-    return list(entry.question.options) if entry is not None and entry.question else []
+    asked = list(entry.questions.values()) if entry is not None else []
+    return list(asked[0].options) if len(asked) == 1 else []
 
 
 def _iteration(node: TreeNode | None) -> int | None:
@@ -205,9 +222,9 @@ def task(records: Records, moment: Moment, task_id: str) -> p.Task | None:
         "result": result,
         "trace": row["error"][-20_000:] if row["error"] and over else None,
         "source": node.source if node else None,
-        "question": row["question"],
-        "choice": row["choice"] if over else None,
-        "comment": row["comment"] if over else None,
+        "asked": [
+            _asked(asked, until) for asked in store.asked(task_id) if until is None or asked["asked_at"] <= until
+        ],
         "tool_calls": [_tool_call(call) for call in store.tool_calls(task_id)],
         "model_calls": [_model_call(call) for call in store.model_calls(task_id)],
     }
@@ -216,6 +233,23 @@ def task(records: Records, moment: Moment, task_id: str) -> p.Task | None:
 
 def _text(text: str, ref: tuple[object, ...]) -> p.Value:
     return value(text, len(text), "text", ref)
+
+
+def _asked(row: Row, until: str | None) -> p.Asked:
+    """Return a question, as it stood."""
+    payload = None if row["payload"] in (None, "null") else row["payload"]
+    waits = row["status"] == "answered" and until is not None and row["answered_at"] > until
+    return {
+        "approval_id": row["approval_id"],
+        "kind": row["kind"],
+        "prompt": row["prompt"],
+        "options": json.loads(row["options"]),
+        "payload": of_part(payload, row["payload_chars"], ("approvals", "payload", row["approval_id"])),
+        "diff": row["diff"],
+        "status": "waiting" if waits else row["status"],
+        "choice": None if waits else row["choice"],
+        "comment": None if waits else row["comment"],
+    }
 
 
 def _tool_call(row: Row) -> p.ToolCall:
@@ -239,6 +273,7 @@ def _model_call(row: Row) -> p.ModelCall:
         "turn": row["turn"],
         "attempt": row["attempt"],
         "model": row["model"],
+        "answered_by": row["answered_by"],
         "input_tokens": row["input_tokens"],
         "output_tokens": row["output_tokens"],
         "cost_usd": row["cost_usd"],
@@ -287,8 +322,8 @@ def questions(live: Any) -> list[p.Question]:  # Any: engine.live.Live
             "prompt": short(asked.prompt, 500) or "",
             "options": list(asked.options)[:20],
         }
-        for asked in (entry.question for entry in live.tasks.asking)
-        if asked is not None
+        for entry in live.tasks.asking
+        for asked in list(entry.questions.values())
     ]
     for child in list(live.tasks.children.values()):
         found += questions(child.live)

@@ -114,24 +114,25 @@ def add_model_call(db: sqlite3.Connection, execution_id: str, call: ModelCall) -
 
 
 def put_tool_call(db: sqlite3.Connection, execution_id: str, call: ToolRow) -> None:
-    """Record that a tool starts, or, for a call that runs already, how it ended."""
-    if call.status != "running":
-        cursor = db.execute(
-            "UPDATE tool_calls SET status = ?, output = ?, ms = ?, error = ? WHERE execution_id = ? AND task_id = ?"
-            " AND tool_call_id = ? AND attempt = ? AND status = 'running'",
-            (
-                call.status,
-                call.output,
-                call.ms,
-                call.error,
-                execution_id,
-                call.task_id,
-                call.tool_call_id,
-                call.attempt,
-            ),
-        )
-        if cursor.rowcount:
-            return
+    """Record that a tool waits for a person, or starts; or, for a call that does already, how it goes on or ended."""
+    cursor = db.execute(
+        "UPDATE tool_calls SET status = ?, output = ?, started_at = ?, ms = ?, error = ? WHERE execution_id = ?"
+        " AND task_id = ? AND turn = ? AND tool_call_id = ? AND attempt = ? AND status IN ('waiting', 'running')",
+        (
+            call.status,
+            call.output,
+            at_time(call.started_at),
+            call.ms,
+            call.error,
+            execution_id,
+            call.task_id,
+            call.turn,
+            call.tool_call_id,
+            call.attempt,
+        ),
+    )
+    if cursor.rowcount:
+        return
     db.execute(
         "INSERT INTO tool_calls (execution_id, task_id, turn, attempt, tool_call_id, tool, input, output, status,"
         " started_at, ms, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

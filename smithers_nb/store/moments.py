@@ -184,7 +184,8 @@ class Moments:
 
     def whole(self, table: str, column: str, at: Sequence[object]) -> tuple[str, str | None] | None:
         """Return a text whole, with its type if it has one: of ``state`` (key, from_frame), ``transitions`` (frame,
-        seq), ``events`` (id), ``tasks`` (task_id), ``tool_calls`` and ``model_calls`` (id).
+        seq), ``events`` (id), ``tasks`` (task_id), ``tool_calls`` and ``model_calls`` (id), ``approvals``
+        (approval_id).
         """
         where, kind = _WHOLE[table, column]
         rows = self.reader.query(
@@ -225,16 +226,27 @@ class Moments:
         )
 
     def task(self, task_id: str) -> Row | None:
-        """Return a task with what was asked of a person and answered; its result cut."""
+        """Return a task; its result cut."""
         rows = self._rows(
-            "SELECT t.*, substr(t.result, 1, :cut) AS result, length(t.result) AS result_chars, a.prompt AS question,"
-            " a.options, a.choice, a.comment, (SELECT count(*) FROM tool_calls c WHERE c.execution_id = t.execution_id"
-            " AND c.task_id = t.task_id) AS tools FROM tasks t LEFT JOIN approvals a ON a.execution_id = t.execution_id"
-            " AND a.approval_id = t.task_id WHERE t.execution_id = :id AND t.task_id = :task",
+            "SELECT t.*, substr(t.result, 1, :cut) AS result, length(t.result) AS result_chars, (SELECT count(*) FROM"
+            " tool_calls c WHERE c.execution_id = t.execution_id AND c.task_id = t.task_id) AS tools FROM tasks t"
+            " WHERE t.execution_id = :id AND t.task_id = :task",
             task=task_id,
             cut=CUT,
         )
         return rows[0] if rows else None
+
+    def asked(self, task_id: str) -> list[Row]:
+        """Return what a task asked of people, oldest first; what there is to look at cut, its diff apart."""
+        return self._rows(
+            "SELECT approval_id, kind, prompt, options, status, choice, comment, asked_at, answered_at, diff,"
+            " substr(shown, 1, :cut) AS payload, length(shown) AS payload_chars FROM (SELECT rowid AS place, *,"
+            " CASE WHEN json_type(payload, '$.diff') = 'text' THEN substr(payload ->> '$.diff', 1, 20000) END AS diff,"
+            " CASE WHEN json_type(payload, '$.diff') = 'text' THEN json_remove(payload, '$.diff') ELSE payload END AS"
+            " shown FROM approvals WHERE execution_id = :id AND task_id = :task) ORDER BY place LIMIT 100",
+            task=task_id,
+            cut=CUT,
+        )
 
     def newest_tasks(self, until: int) -> dict[str, Row]:
         """Return by node id the newest task that was there in a frame."""
@@ -266,9 +278,9 @@ class Moments:
     def model_calls(self, task_id: str) -> list[Row]:
         """Return the requests of a task to its model, oldest first; the response cut."""
         return self._rows(
-            "SELECT id, turn, attempt, model, input_tokens, output_tokens, cost_usd, ms, error, substr(response, 1,"
-            " :cut) AS response, length(response) AS response_chars FROM model_calls WHERE execution_id = :id"
-            " AND task_id = :task ORDER BY id LIMIT 200",
+            "SELECT id, turn, attempt, model, answered_by, input_tokens, output_tokens, cost_usd, ms, error,"
+            " substr(response, 1, :cut) AS response, length(response) AS response_chars FROM model_calls"
+            " WHERE execution_id = :id AND task_id = :task ORDER BY id LIMIT 200",
             task=task_id,
             cut=CUT,
         )
@@ -381,6 +393,7 @@ _WHOLE = {
     ("tool_calls", "input"): ("id = ?", "NULL"),
     ("tool_calls", "output"): ("id = ?", "NULL"),
     ("model_calls", "response"): ("id = ?", "NULL"),
+    ("approvals", "payload"): ("approval_id = ?", "NULL"),
 }
 
 

@@ -44,6 +44,13 @@ _SPANS = ", ".join(f"({4**n})" for n in range(8)) + ", (1000000000)"
 """The spans of closed intervals, as in ``schema.sql``."""
 
 
+_BELOW = (
+    "WITH RECURSIVE below(id) AS (SELECT ?"
+    " UNION SELECT execution_id FROM executions JOIN below ON parent_id = id AND forked_at_frame IS NULL)"
+)
+"""An execution and its children, not what was forked from them."""
+
+
 class ReadOnlyError(StoreError):
     """A query that writes."""
 
@@ -120,6 +127,11 @@ class Reader:
         ).rows
         return str(rows[0][0]) if rows else None
 
+    def named(self, name: str) -> list[dict[str, Any]]:
+        """Return the rows of the executions of a name, newest first."""
+        found = self.query("SELECT * FROM executions WHERE name = ? ORDER BY created_at DESC", (name,))
+        return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+
     def execution(self, execution_id: str) -> dict[str, Any]:
         """Return the row of an execution as a dict."""
         found = self.query("SELECT * FROM executions WHERE execution_id = ?", (execution_id,))
@@ -178,26 +190,44 @@ class Reader:
         )
         return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
 
+    def answer_to(self, signature: str) -> str | None:
+        """Return the newest answer to the request of this signature, as JSON. What an agent was answered that failed,
+        but for a limit, is none.
+        """
+        rows = self.query(
+            "SELECT response FROM model_calls JOIN tasks USING (execution_id, task_id) WHERE signature = ?"
+            " AND response IS NOT NULL AND (tasks.status != 'failed' OR tasks.reason LIKE 'limit: %')"
+            " ORDER BY id DESC LIMIT 1",
+            (signature,),
+        ).rows
+        return str(rows[0][0]) if rows else None
+
     def spent(self, execution_id: str) -> tuple[int, int, int, float, int, int]:
         """Return what all agents of an execution and of its children have used: requests that were answered, input
         and output tokens, cost in USD, answers without a known price, tool calls.
         """
-        below = (
-            "WITH RECURSIVE below(id) AS (SELECT ?"
-            " UNION SELECT execution_id FROM executions JOIN below ON parent_id = id)"
-        )
         calls = self.query(
-            f"{below} SELECT count(response), coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0),"
+            f"{_BELOW} SELECT count(response), coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0),"
             " coalesce(sum(cost_usd), 0), count(*) FILTER (WHERE response IS NOT NULL AND cost_usd IS NULL)"
             " FROM model_calls WHERE execution_id IN (SELECT id FROM below)",
             (execution_id,),
         ).rows[0]
         tools = self.query(
-            f"{below} SELECT count(*) FROM tool_calls WHERE execution_id IN (SELECT id FROM below)"
-            " AND status NOT IN ('denied', 'invalid', 'unknown', 'skipped')",
+            f"{_BELOW} SELECT count(*) FROM tool_calls WHERE execution_id IN (SELECT id FROM below)"
+            " AND status NOT IN ('waiting', 'denied', 'invalid', 'unknown', 'skipped')",
             (execution_id,),
         ).rows[0]
         return (*calls, *tools)
+
+    def answers(self, execution_id: str) -> dict[str, int]:
+        """Return how many requests of an execution and its children were answered, by who did."""
+        return dict(
+            self.query(
+                f"{_BELOW} SELECT answered_by, count(response) FROM model_calls"
+                " WHERE execution_id IN (SELECT id FROM below) GROUP BY answered_by",
+                (execution_id,),
+            ).rows
+        )
 
     def rate_windows(self) -> list[dict[str, Any]]:
         """Return when each model of a provider may be asked, as dicts: name, opens_at, next_at …"""
@@ -207,14 +237,22 @@ class Reader:
     def questions(self, execution_id: str) -> list[Question]:
         """Return what people are asked, and have not answered."""
         rows = self.query(
-            "SELECT approval_id, task_id, node_id, kind, prompt, payload, options FROM approvals"
-            " WHERE execution_id = ? AND status = 'waiting' ORDER BY asked_at",
+            "SELECT approval_id, task_id, node_id, kind, prompt, payload, options, turn, tool_call_id FROM approvals"
+            " WHERE execution_id = ? AND status = 'waiting' ORDER BY asked_at, rowid",
             (execution_id,),
         ).rows
         return [
-            Question(id, task_id, node_id, kind, prompt, Stored(payload, "json"), json.loads(options))
-            for id, task_id, node_id, kind, prompt, payload, options in rows
+            Question(id, task_id, node_id, kind, prompt, Stored(payload, "json"), json.loads(options), *call)
+            for id, task_id, node_id, kind, prompt, payload, options, *call in rows
         ]
+
+    def decisions(self, execution_id: str, task_id: str) -> list[tuple[int, str, str, str | None]]:
+        """Return (turn, tool_call_id, choice, comment) of what people decided about tool calls, oldest first."""
+        return self.query(
+            "SELECT turn, tool_call_id, choice, comment FROM approvals WHERE execution_id = ? AND task_id = ?"
+            " AND tool_call_id IS NOT NULL AND status = 'answered' ORDER BY answered_at, rowid",
+            (execution_id, task_id),
+        ).rows
 
     def loops(self, execution_id: str) -> list[tuple[str, int, Any]]:
         """Return (node id, iteration, status) of every loop that is in the plan."""

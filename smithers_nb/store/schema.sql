@@ -273,6 +273,8 @@ CREATE TABLE approvals (
   comment TEXT,
   asked_at TIME TEXT NOT NULL,
   answered_at TIME TEXT,
+  turn INTEGER,
+  tool_call_id TEXT,
   PRIMARY KEY (execution_id, approval_id),
   FOREIGN KEY (execution_id, task_id) REFERENCES tasks ON DELETE CASCADE
 );

@@ -16,10 +16,12 @@ from ..errors import ExecutionOwnedError, UnknownExecutionError
 from ..nodes.tree import TreeNode
 from ..records import EffectRun, Event, HandlerCall, LoopState, Phase, Write
 from ..values import Stored
-from .calls import Call, add_call
+from .calls import Call, add_call, at_time
 from .connection import now
 from .lease import Lease, expiry, is_dead
 
+TOGETHER = 32
+"""So many rows are inserted by one statement."""
 Work = Callable[[sqlite3.Connection], None]
 """One transaction: a function of this module with all but the connection given."""
 
@@ -35,7 +37,9 @@ class ExecutionRow:
     engine_version: str
     seed: int
     parent_id: str | None = None
-    """Of the execution whose Smithers node it is."""
+    """Of the execution whose Smithers node it is, or that it was forked from."""
+    forked_at_frame: int | None = None
+    """The frame after which it goes its own way; None unless it was forked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,9 @@ class Question:
     prompt: str
     payload: Stored
     options: list[str]
+    turn: int | None = None
+    tool_call_id: str | None = None
+    """Of the call that it is about, with the turn in which the model wanted it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,8 @@ class FrameCommit:
     """What COMMIT writes of a frame."""
 
     frame: int
+    began_at: float
+    """Its SNAPSHOT's clock, in seconds since the epoch."""
     reason: tuple[str, ...]
     counts: tuple[int, int, int, int]
     """mounted, unmounted, updated, moved."""
@@ -135,13 +144,14 @@ def create_execution(db: sqlite3.Connection, row: ExecutionRow, lease: Lease, st
     """Add an execution with its first state, owned by us."""
     at = now()
     db.execute(
-        "INSERT INTO executions (execution_id, name, parent_id, status, reason, app, code_hash, engine_version, seed,"
-        " owner, owned_since, lease_expires_at, created_at, updated_at)"
-        " VALUES (?, ?, ?, 'ready', '', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO executions (execution_id, name, parent_id, forked_at_frame, status, reason, app, code_hash,"
+        " engine_version, seed, owner, owned_since, lease_expires_at, created_at, updated_at)"
+        " VALUES (?, ?, ?, ?, 'ready', '', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             row.execution_id,
             row.name,
             row.parent_id,
+            row.forked_at_frame,
             row.app,
             row.code_hash,
             row.engine_version,
@@ -280,6 +290,15 @@ def _many(db: sqlite3.Connection, sql: str, rows: Sequence[tuple[object, ...]]) 
         db.executemany(sql, rows)
 
 
+def _insert(db: sqlite3.Connection, into: str, values: str, rows: Sequence[tuple[object, ...]]) -> None:
+    """Insert rows, many a statement: one a row takes a quarter longer."""
+    whole = len(rows) - len(rows) % TOGETHER
+    together = f"{into} VALUES {', '.join([values] * TOGETHER)}" if whole else ""
+    for at in range(0, whole, TOGETHER):
+        db.execute(together, [value for row in rows[at : at + TOGETHER] for value in row])
+    _many(db, f"{into} VALUES {values}", rows[whole:])
+
+
 # ---- a frame ---------------------------------------------------------------------------------------------------
 
 
@@ -298,9 +317,10 @@ def commit_frame(
         "UPDATE nodes SET to_frame = ? WHERE execution_id = ? AND node_id = ? AND from_frame = ?",
         [(frame, execution_id, node_id, since) for node_id, since in commit.closed],
     )
-    _many(
+    _insert(
         db,
-        "INSERT INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+        "INSERT INTO nodes",
+        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
         # In the order of the table: SQLite appends then, instead of looking for each one's place.
         [_node_row(execution_id, node, frame) for node in sorted(commit.opened, key=attrgetter("id"))],
     )
@@ -309,9 +329,10 @@ def commit_frame(
         "UPDATE reads SET to_frame = ? WHERE execution_id = ? AND component = ? AND key = ? AND from_frame = ?",
         [(frame, execution_id, *read) for read in commit.read_no_more],
     )
-    _many(
+    _insert(
         db,
-        "INSERT INTO reads VALUES (?, ?, ?, ?, NULL)",
+        "INSERT INTO reads",
+        "(?, ?, ?, ?, NULL)",
         [(execution_id, *read, frame) for read in commit.read_anew],
     )
     add_tasks(db, execution_id, commit.tasks, frame)
@@ -334,7 +355,7 @@ def commit_frame(
             execution_id,
             frame,
             json.dumps(commit.reason, ensure_ascii=False),
-            now(),
+            at_time(commit.began_at),
             *commit.counts,
             ms[Phase.SNAPSHOT],
             ms[Phase.RENDER],
@@ -357,19 +378,21 @@ def flush_frame(
         "UPDATE state SET to_frame = ? WHERE execution_id = ? AND key = ? AND from_frame = ?",
         [(following, execution_id, change.key, change.since) for change in flush.changes if change.since is not None],
     )
-    _many(
+    _insert(
         db,
         # A key that is written twice between two frames has one version for the frame to come.
-        "INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?, ?, NULL)",
+        "INSERT OR REPLACE INTO state",
+        "(?, ?, ?, ?, ?, NULL)",
         [
             (execution_id, change.key, change.value.text, change.value.type, following)
             for change in flush.changes
             if change.value is not None
         ],
     )
-    _many(
+    _insert(
         db,
-        "INSERT INTO transitions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO transitions",
+        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [_transition_row(execution_id, flush.frame, *row) for row in _numbered_on(db, execution_id, flush)],
     )
     _many(
@@ -507,7 +530,7 @@ def ask(db: sqlite3.Connection, execution_id: str, question: Question) -> None:
     """Put down a question to a person; its task is blocked."""
     db.execute(
         "INSERT OR IGNORE INTO approvals (execution_id, approval_id, task_id, node_id, kind, prompt, payload, options,"
-        " status, asked_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'waiting', ?)",
+        " status, asked_at, turn, tool_call_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?, ?)",
         (
             execution_id,
             question.approval_id,
@@ -518,6 +541,8 @@ def ask(db: sqlite3.Connection, execution_id: str, question: Question) -> None:
             question.payload.text,
             json.dumps(question.options, ensure_ascii=False),
             now(),
+            question.turn,
+            question.tool_call_id,
         ),
     )
     db.execute(
@@ -527,10 +552,34 @@ def ask(db: sqlite3.Connection, execution_id: str, question: Question) -> None:
     )
 
 
+def ask_about_tools(
+    db: sqlite3.Connection, execution_id: str, questions: list[Question], late: Iterable[Call]
+) -> list[Question]:
+    """Put down questions about tool calls of a task; return them with the ids that they get.
+
+    ``late`` are requests and tool calls that could not be recorded before: whoever goes on needs them.
+    """
+    for call in late:
+        add_call(db, execution_id, call)
+    (before,) = db.execute(
+        "SELECT count(*) FROM approvals WHERE execution_id = ? AND task_id = ?", (execution_id, questions[0].task_id)
+    ).fetchone()
+    numbered = [replace(one, approval_id=f"{one.task_id}:tool{n}") for n, one in enumerate(questions, before + 1)]
+    for question in numbered:
+        ask(db, execution_id, question)
+    return numbered
+
+
+ANSWERED = "answered"
+"""Reason of a task that waits to go on after people have answered: no attempt of it has failed."""
+
+
 def answer(
     db: sqlite3.Connection, execution_id: str, question: Question, choice: str, comment: str | None, end: TaskEnd | None
 ) -> None:
-    """Put down a person's answer, and with it the end of the task; without one, the task is to be run again."""
+    """Put down a person's answer, and with it the end of the task; without one, the task is to be run again, or goes
+    on when nothing else is asked.
+    """
     db.execute(
         "UPDATE approvals SET status = 'answered', choice = ?, comment = ?, answered_at = ?"
         " WHERE execution_id = ? AND approval_id = ?",
@@ -540,8 +589,9 @@ def answer(
         end_task(db, execution_id, end)
         return
     db.execute(
-        "UPDATE tasks SET status = 'pending', reason = NULL WHERE execution_id = ? AND task_id = ?",
-        (execution_id, question.task_id),
+        "UPDATE tasks SET status = 'pending', reason = ?1 WHERE execution_id = ?2 AND task_id = ?3 AND NOT EXISTS"
+        " (SELECT 1 FROM approvals WHERE execution_id = ?2 AND task_id = ?3 AND status = 'waiting')",
+        (ANSWERED if question.tool_call_id is not None else None, execution_id, question.task_id),
     )
 
 
@@ -550,9 +600,10 @@ def start_tasks(db: sqlite3.Connection, execution_id: str, task_ids: Iterable[st
     acquired = set()
     for task_id in task_ids:
         cursor = db.execute(
-            "UPDATE tasks SET status = 'running', attempt = attempt + 1, lease_owner = ?, lease_expires_at = ?,"
-            " started_at = coalesce(started_at, ?) WHERE execution_id = ? AND task_id = ? AND status = 'pending'",
-            (lease.owner, expiry(), now(), execution_id, task_id),
+            "UPDATE tasks SET status = 'running', attempt = attempt + (reason IS NOT ?1), reason = nullif(reason, ?1),"
+            " lease_owner = ?2, lease_expires_at = ?3, started_at = coalesce(started_at, ?4) WHERE execution_id = ?5"
+            " AND task_id = ?6 AND status = 'pending'",
+            (ANSWERED, lease.owner, expiry(), now(), execution_id, task_id),
         )
         if cursor.rowcount:
             acquired.add(task_id)
@@ -656,7 +707,7 @@ def abandon_tasks(db: sqlite3.Connection, execution_id: str, task_ids: list[str]
 
 def withdraw(db: sqlite3.Connection, execution_id: str, task_ids: Iterable[str]) -> None:
     """Ask a person no more."""
-    db.executemany(
-        "UPDATE approvals SET status = 'withdrawn' WHERE execution_id = ? AND task_id = ? AND status = 'waiting'",
-        [(execution_id, task_id) for task_id in task_ids],
-    )
+    tasks = [(execution_id, task_id) for task_id in task_ids]
+    waiting = "WHERE execution_id = ? AND task_id = ? AND status = 'waiting'"
+    db.executemany(f"UPDATE approvals SET status = 'withdrawn' {waiting}", tasks)
+    db.executemany(f"UPDATE tool_calls SET status = 'skipped', error = 'nobody answered' {waiting}", tasks)

@@ -247,7 +247,34 @@ def _remapped_error(error: SyntaxError, transpiled: Transpiled, text: str) -> Sy
         end = positions.end(error.end_lineno, _byte_column(lines, error.end_lineno, error.end_offset))
     line, offset = _character_position(source, start)
     end_line, end_offset = _character_position(source, max(start, end))
-    return type(error)(error.msg, (transpiled.filename, line, offset, source.line(line) + "\n", end_line, end_offset))
+    message = _in_python(error.msg, source.line(line), offset - 1)
+    return type(error)(message, (transpiled.filename, line, offset, source.line(line) + "\n", end_line, end_offset))
+
+
+JAVASCRIPT = {
+    "&&": "Python has no '&&': write 'and'",
+    "||": "Python has no '||': write 'or'",
+    "?": "Python has no '? :': write 'one if condition else other'",
+    "=>": "Python has no '=>': write 'lambda item: …'",
+    "!==": "Python has no '!==': write '!='",
+    "===": "Python has no '===': write '=='",
+    "!": "Python has no '!': write 'not'",
+    "`": "Python has no backquotes: write f'… {name} …'",
+}
+STATEMENT = re.compile(r"\{\s*(for|while|if|return|def|with|try|del|raise|import)\b")
+
+
+def _in_python(message: str, line: str, at: int) -> str:
+    """Return what to write instead, where the user writes in braces what JavaScript would take; else the message."""
+    if message != "invalid syntax":
+        return message
+    for sign, advice in JAVASCRIPT.items():
+        if sign in line[max(0, at - len(sign) + 1) : at + len(sign)]:
+            return advice
+    found = next((found for found in STATEMENT.finditer(line) if found.start(1) == at), None)
+    if found is None:
+        return message
+    return f"'{found[1]}' begins a statement, and braces take an expression: [… for x in xs], or a if b else c"
 
 
 def _unplaced_error(message: str, filename: str) -> SyntaxError:

@@ -1,5 +1,7 @@
 """An agent that is killed: ``main(folder, "run", url, api, point)`` runs it, and ``"resume"`` goes on with it.
 
+With ``approve`` a person is asked about each call, and says yes.
+
 The point is where it dies: ``in tool 2``; ``before write 5`` and ``after write 5`` of the transactions that record the
 agent; of others it knows nothing, and the test kills it.
 """
@@ -22,6 +24,7 @@ from smithers_nb.store.connection import Database
 TOOLS = Path("tools.txt")
 DIES = ""
 MODEL: Any = None
+APPROVE = False
 
 
 def kill() -> None:
@@ -55,39 +58,48 @@ def App(ctx: Any) -> Any:
         ctx.state.set("said", result.output)
         ctx.state.update("finished", lambda old: (old or 0) + 1)
 
-    return Claude(id="c", model=MODEL, tools=[step], on_finished=finished)["Take three steps."]
+    return Claude(id="c", model=MODEL, tools=[step], approve=APPROVE, on_finished=finished)["Take three steps."]
 
 
-def die_at(moment: str, number: int) -> None:
-    """Die before or after the commit of that transaction, counted from the first that records the agent."""
+def die_at(moment: str, kind: str, number: int) -> None:
+    """Die before or after the commit of that transaction, counted from the first that records the agent: of all
+    (``write``), or of those of one function.
+    """
     original = Database.transaction
+    recording: list[bool] = []
     seen: list[str] = []
 
     async def transaction(self: Database, work: Any, *args: Any, **named: Any) -> Any:
-        if seen or work.__name__ == "start_tasks":
-            seen.append(work.__name__)
-        if moment == "before" and len(seen) == number:
+        if work.__name__ == "start_tasks":
+            recording.append(True)
+        ours = bool(recording) and kind in ("write", work.__name__)
+        seen.extend([work.__name__] * ours)
+        if ours and moment == "before" and len(seen) == number:
             kill()
         result = await original(self, work, *args, **named)
-        if moment == "after" and len(seen) == number:
+        if ours and moment == "after" and len(seen) == number:
             kill()
         return result
 
     Database.transaction = transaction  # type: ignore[method-assign]
 
 
-def main(folder: str, command: str, url: str, api: str, point: str) -> None:
+def main(folder: str, command: str, url: str, api: str, point: str, approve: bool = False) -> None:
     """Run it, or go on with it, in a folder; ``outcome.txt`` says how it ended, ``errors.txt`` what went wrong."""
-    global DIES, MODEL
+    global APPROVE, DIES, MODEL
     os.chdir(folder)
     os.dup2(os.open("errors.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
-    DIES, MODEL = point, model(url, api)
+    APPROVE, DIES, MODEL = approve, point, model(url, api)
     if point.startswith(("before", "after")):
-        die_at(point.split()[0], int(point.split()[-1]))
+        moment, kind, number = point.split()
+        die_at(moment, kind, int(number))
     with (
         Execution(App(), store="killed.db", name="killed")
         if command == "run"
         else Execution.resume(App(), store="killed.db", name="killed")
     ) as ex:
-        ex.run_sync()
+        while ex.run_sync().status == "waiting":
+            asked = ex.df.approvals
+            for id in asked[asked.status == "waiting"].approval_id:
+                ex.answer(id, "approve", f"answered by {command}")
         Path("outcome.txt").write_text(f"{ex.status}|{ex.state.get('said')}|{ex.state.get('finished')}")

@@ -36,7 +36,9 @@ PASSES: dict[str, Act] = {
     "429 without Retry-After": Status(429),
     "500": Status(500, "0"),
     "503": Status(503, "0"),
+    "500 without Retry-After": Status(500),
     "529": Status(529, "0"),
+    "408": Status(408, "0"),
     "cut before the answer": Refuse(),
     "cut within the answer": say("abc", "def", "ghi", cut_after=4),
     "an error within the answer": say("abc", "def", "ghi", cut_after=4, fails=Status(529)),
@@ -193,6 +195,19 @@ def test_a_server_that_never_answers_is_left_at_the_timeout(api: str, provider: 
     assert "timeout_s=0.5" in result.error
     server.wait_for(lambda requests: [one.outcome for one in requests] == ["gone"])
     assert attempts(ex) == [(1, 1, False, True)]
+
+
+@each_api
+def test_a_request_that_takes_longer_than_the_models_own_timeout_is_made_again(
+    api: str, provider: Any, ask: Any
+) -> None:
+    server = provider(Hang(), say("at last"))
+    model = model_at(server, api)
+    model._settings = {"timeout": 0.5}
+    ex, result = ask(server, model=model)
+    assert (result.status, result.output) == ("succeeded", "at last")
+    assert attempts(ex) == [(1, 1, False, True), (1, 2, True, False)]
+    assert "imeout" in ex.df.model_calls.error[0] or "imed out" in ex.df.model_calls.error[0]
 
 
 @each_api

@@ -59,6 +59,12 @@ class Outcome:
     tools: list[str]
     calls: list[dict[str, Any]]
     tool_calls: list[dict[str, Any]]
+    asked: list[dict[str, Any]]
+    """What people were asked when it died."""
+    approvals: list[dict[str, Any]]
+    """And at the end."""
+    attempts: int
+    """Of the task."""
 
 
 def rows(folder: Path, sql: str) -> list[dict[str, Any]]:
@@ -72,7 +78,7 @@ def tools_of(folder: Path) -> list[str]:
     return file.read_text().splitlines() if file.exists() else []
 
 
-def start(folder: Path, *args: str) -> multiprocessing.process.BaseProcess:
+def start(folder: Path, *args: Any) -> multiprocessing.process.BaseProcess:
     process = processes.Process(target=killed_app.main, args=(str(folder), *args))
     process.start()
     return process
@@ -83,7 +89,7 @@ def exitcode(process: multiprocessing.process.BaseProcess) -> int | None:
     return process.exitcode
 
 
-def kill_and_resume(folder: Path, api: str, point: str) -> Outcome:
+def kill_and_resume(folder: Path, api: str, point: str, approve: bool = False) -> Outcome:
     """``in request 2`` and ``in answer 2`` are killed from here, the other points by the app itself."""
     folder.mkdir()
     kind, _, number = point.rpartition(" ")
@@ -99,7 +105,7 @@ def kill_and_resume(folder: Path, api: str, point: str) -> Outcome:
         return answers(asked)
 
     with FakeServer(script) as server:
-        process = start(folder, "run", server.anthropic_url, api, point)
+        process = start(folder, "run", server.anthropic_url, api, point, approve)
         if kind == "in request":
             server.wait_for(lambda requests: len(requests) == int(number), 60)
             process.kill()
@@ -112,15 +118,33 @@ def kill_and_resume(folder: Path, api: str, point: str) -> Outcome:
         running = [
             row["tool_call_id"] for row in rows(folder, "SELECT tool_call_id FROM tool_calls WHERE status = 'running'")
         ]
-        before = tools_of(folder)
-        exitcode(start(folder, "resume", server.anthropic_url, api, ""))
+        before, asked = tools_of(folder), rows(folder, "SELECT * FROM approvals ORDER BY rowid")
+        exitcode(start(folder, "resume", server.anthropic_url, api, "", approve))
         requests = server.wait_for(lambda requests: all(one.outcome != "open" for one in requests))
     calls = rows(folder, "SELECT * FROM model_calls ORDER BY id")
     tool_calls = rows(folder, "SELECT * FROM tool_calls ORDER BY id")
+    approvals = rows(folder, "SELECT * FROM approvals ORDER BY rowid")
     outcome = folder / "outcome.txt"
     end = outcome.read_text() if outcome.exists() else "it did not end"
     errors = (folder / "errors.txt").read_text()
-    return Outcome(killed, answered, done, running, before, end, errors, requests, tools_of(folder), calls, tool_calls)
+    [task] = rows(folder, "SELECT attempt FROM tasks")
+    tools, attempts = tools_of(folder), task["attempt"]
+    return Outcome(
+        killed,
+        answered,
+        done,
+        running,
+        before,
+        end,
+        errors,
+        requests,
+        tools,
+        calls,
+        tool_calls,
+        asked,
+        approvals,
+        attempts,
+    )
 
 
 def check(point: str, outcome: Outcome) -> None:
@@ -160,11 +184,25 @@ EVERY_TURN = [
 ]
 
 
-def all_of(folder: Path, api: str, points: list[str]) -> dict[str, Outcome]:
+def check_approvals(outcome: Outcome) -> None:
+    """Each call is asked about once, what was answered stays answered, and what waited was answered later."""
+    assert len(outcome.tool_calls) == 3 or "interrupted" in {row["status"] for row in outcome.tool_calls}
+    assert [json.loads(row["payload"])["input"]["n"] for row in outcome.approvals] == [1, 2, 3]
+    assert [row["choice"] for row in outcome.approvals] == ["approve"] * 3
+    assert outcome.attempts <= 2, "a crash makes another attempt, an answer does not"
+    for before, after in zip(outcome.asked, outcome.approvals, strict=False):
+        if before["status"] == "answered":
+            assert before == after
+        else:
+            assert (before["asked_at"], after["comment"]) == (after["asked_at"], "answered by resume")
+
+
+def all_of(folder: Path, api: str, points: list[str], approve: bool = False) -> dict[str, Outcome]:
     """All of them at once: they mostly wait for imports."""
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         found = {
-            point: pool.submit(kill_and_resume, folder / f"{api}{n}", api, point) for n, point in enumerate(points)
+            point: pool.submit(kill_and_resume, folder / f"{api}{n}", api, point, approve)
+            for n, point in enumerate(points)
         }
     return {point: one.result() for point, one in found.items()}
 
@@ -192,3 +230,26 @@ def test_an_agent_that_is_killed_around_every_commit_goes_on(tmp_path: Path) -> 
         reached += 1
         check(point, outcome)
     assert reached >= 30
+
+
+def approved(folder: Path, points: list[str]) -> int:
+    """Kill an agent whose calls are asked about at these points; return how many it reached."""
+    reached = 0
+    for point, outcome in all_of(folder, "anthropic", points, approve=True).items():
+        if outcome.exitcode == 0:
+            continue
+        reached += 1
+        check(point, outcome)
+        check_approvals(outcome)
+    return reached
+
+
+def test_an_agent_that_is_killed_while_people_are_asked_goes_on(tmp_path: Path) -> None:
+    """Before and after the question is put, the answer is, and the tool is called."""
+    points = ["after ask_about_tools 2", "before answer 1", "after answer 2", "after start_tasks 3", "in tool 2"]
+    assert approved(tmp_path, points) == len(points)
+
+
+@pytest.mark.long
+def test_an_agent_that_is_killed_around_every_commit_while_people_are_asked_goes_on(tmp_path: Path) -> None:
+    assert approved(tmp_path, [f"{moment} write {n}" for n in range(2, 50) for moment in ("before", "after")]) >= 60

@@ -66,6 +66,16 @@ def test_a_key_is_in_no_file(api: str, provider: Any, ask: Any, tmp_path: Path) 
 
 
 @each_api
+@pytest.mark.parametrize("prompt", ["a\0b", "x" * 5_000_000], ids=["NUL", "5 MB"])
+def test_a_strange_prompt_arrives_as_it_is(prompt: str, api: str, provider: Any, ask: Any) -> None:
+    server = provider(say("hello"))
+    ex, result = ask(server, api, prompt)
+    assert result.output == "hello"
+    assert server.requests[0].asked.prompt == prompt
+    assert ex.df.model_calls.request[0][0]["parts"][0]["content"] == prompt
+
+
+@each_api
 def test_tools_run_over_several_turns(api: str, provider: Any, ask: Any) -> None:
     server = provider(by_turn(call("add", a=1, b=2), call("double", n=3), say("it is 6")))
     ex, result = ask(server, api, tools=[add, double])

@@ -54,6 +54,9 @@ SWITCHES: dict[str, tuple[Any, list[Any], list[str]]] = {
     "a case that is a list": ([1], [Case(equals=[1])[task("l")], Default()[task("d")]], ["l"]),
     "a child that is not there": ("a", [None, False, Case(equals="a")[task("a")]], ["a"]),
     "no children": ("a", [], []),
+    "cases in a list": (2, [[Case(equals=n)[task(str(n))] for n in (1, 2, 3)], Default()[task("d")]], ["2"]),
+    "cases in a fragment": (2, [Fragment()[Case(equals=1)[task("1")], Case(equals=2)[task("2")]]], ["2"]),
+    "the default behind a list": (9, [[Case(equals=1)[task("1")]], Default()[task("d")]], ["d"]),
 }
 
 
@@ -69,6 +72,12 @@ def test_a_switch_renders_one_case(value: Any, children: list[Any], found: list[
 def test_a_switch_takes_only_cases(child: Any, plan: Any) -> None:
     with pytest.raises(PlanError, match="directly in a <switch>"):
         plan(Switch(value=1)[Case(equals=1), child])
+
+
+def test_a_case_in_a_list_keeps_its_place(plan: Any) -> None:
+    for value in (0, 2):
+        tree = plan(Switch(value=value)[[Case(equals=n) for n in range(3)], Fragment(key="k")[Default()]])
+        assert tree.roots[0].children[0].path == f"/switch[0]/case[0.{value}]"
 
 
 def test_a_switch_that_changes_unmounts_one_case_and_mounts_the_other(run_of: Any) -> None:
@@ -621,8 +630,11 @@ def test_a_run_that_comes_round_is_stalled_and_loses_nothing(period: int, run_of
 
     ex = run_of(App())
     result = ex.run_sync(max_frames=100)
-    assert (result.status, result.problems, ex.over) == ("stalled", (), True)
+    assert (result.status, ex.over) == ("stalled", True)
     assert "same plan over the same state" in result.reason and "state x" in result.reason
+    [problem] = result.problems
+    assert problem.kind == "StalledError" and f"as frame {ex.frame.number - period}," in problem.message
+    assert ex.df.events.query("kind == 'problem'").frame.tolist() == [ex.frame.number]
     assert ex.df.executions.status[0] == "stalled"
     assert ex.state["kept"] == 1 and ex.state["x"] in range(period)
     ex.state.set("quiet", True)
@@ -647,6 +659,17 @@ def test_a_counter_that_never_comes_round_is_not_stalled(run_of: Any) -> None:
 
     ex = run_of(App())
     assert (ex.run_sync().status, ex.state["x"]) == ("finished", 50)
+
+
+def test_a_plan_that_comes_round_over_a_new_state_is_not_stalled(run_of: Any) -> None:
+    @component
+    def App(ctx: Any) -> Any:
+        x = ctx.state.get("x", 0)
+        return Effect(id="up", deps=[x % 5], run=lambda: ctx.state.update("x", lambda x: (x or 0) + 1))
+
+    ex = run_of(App())
+    result = ex.run_sync(max_frames=40)
+    assert (result.status, result.problems, ex.state["x"]) == ("paused", (), 39)
 
 
 @pytest.mark.parametrize("most", [1, 2, 5])

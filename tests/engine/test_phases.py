@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -30,6 +31,52 @@ def test_every_phase_of_a_frame_is_timed(run_of: Any) -> None:
         frame = ex.step_phase_sync()
         assert list(frame.ms) == [P(name) for name in ORDER[:done]]
         assert all(ms >= 0 for ms in frame.ms.values())
+
+
+def test_a_task_that_ends_after_snapshot_is_the_next_frames(run_of: Any, gate: Any, wait_until: Any) -> None:
+    stand = gate()
+    ex = run_of(Task(id="t", run=stand.passed, on_finished=lambda r: None))
+    ex.step_sync()
+    ex.state.set("x", 1)
+    assert [str(ex.step_phase_sync().phase) for _ in range(2)] == ["FLUSH", "SNAPSHOT"]
+    stand.open()
+    wait_until(lambda: ex.tasks["t"] == "succeeded")
+    second = ex.step_sync()
+    assert (second.number, second.phase, second.handlers) == (2, "EFFECTS", ())
+    assert [call.frame for call in ex.step_sync().handlers] == [3]
+
+
+def test_an_abandoned_frame_is_closed_and_its_row_says_open(run_of: Any) -> None:
+    ex = run_of(Counts())
+    assert [str(ex.step_phase_sync().phase) for _ in range(4)][-1] == "COMMIT"
+    phases = ex._loop._phases
+    ex.close()
+    assert phases.ag_frame is None, "nobody will go on with this generator"
+    assert ex.df.frames.status.tolist() == ["open"]
+
+
+def test_a_run_that_waits_does_not_look_again_and_again(
+    run_of: Any, gate: Any, wait_until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand = gate()
+    ex = run_of(Task(id="t", run=stand.passed))
+    ex.step_sync()
+    slept: list[int] = []
+    real = ex._live.sleep
+
+    async def sleep() -> None:
+        slept.append(1)
+        await real()
+
+    monkeypatch.setattr(ex._live, "sleep", sleep)
+    runs = threading.Thread(target=ex.run_sync)
+    runs.start()
+    wait_until(lambda: bool(slept))
+    threading.Event().wait(0.3)  # What polls shows itself in this time.
+    assert len(slept) == 1
+    stand.open()
+    runs.join(10)
+    assert ex.status == "finished"
 
 
 def test_a_step_rests_before_flush_with_its_writes_pending(run_of: Any) -> None:

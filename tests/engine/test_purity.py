@@ -73,6 +73,14 @@ def makes_it_unstorable(ctx: Any) -> None:
     ctx.state["list"].append({1})
 
 
+def runs_it_on_the_loop(ctx: Any) -> None:
+    coroutine = later()
+    try:
+        asyncio.get_running_loop().run_until_complete(coroutine)
+    finally:
+        coroutine.close()
+
+
 def makes_an_execution(ctx: Any) -> None:
     Execution(Step(), store=":memory:")
 
@@ -95,6 +103,7 @@ IMPURE: dict[str, tuple[Any, type[Exception], str]] = {
     "create_task": (starts_a_task, RenderTaskError, "later"),
     "ensure_future": (ensures_a_future, RenderTaskError, "later"),
     "gather": (gathers, RenderTaskError, "later"),
+    "run_until_complete": (runs_it_on_the_loop, RenderTaskError, "event loop"),
     "append": (appends, RenderMutationError, "'list'"),
     "deep inside": (changes_deep_inside, RenderMutationError, "'dict'"),
     "unstorable": (makes_it_unstorable, RenderMutationError, "'list'"),
@@ -125,6 +134,7 @@ def test_a_component_that_does_more_than_render_is_refused(act: Any, error: Any,
         assert caught.value.path == "/phase[0]/Impure[0]"
         assert caught.value.frame == 2
         assert "Impure" in str(caught.value) or "task" in str(caught.value)
+        assert caught.value.source.startswith("test_purity.py:"), "the user's own line"
     assert contents(ex) == before
     assert dict(ex.state) == {"list": [1], "dict": {"a": [1]}, "bad": True}
     ex.state.set("bad", False)

@@ -36,6 +36,10 @@ ARGS: dict[str, tuple[Any, Any, Any]] = {
     "named": (lambda a, b: [a, b], {"b": 2, "a": 1}, [1, 2]),
     "ctx": (lambda ctx: ctx.state.get("s"), [], "stored"),
     "ctx and args": (lambda a, ctx: [a, ctx.state.get("s")], [1], [1, "stored"]),
+    "ctx first, then args": (lambda ctx, a, b=3: [a, b, ctx.state.get("s")], [1], [1, 3, "stored"]),
+    "ctx between args": (lambda a, ctx, b: [a, b, ctx.state.get("s")], [1, 2], [1, 2, "stored"]),
+    "ctx behind a default": (lambda a, b=3, ctx=None: [a, b, ctx.state.get("s")], [1], [1, 3, "stored"]),
+    "ctx by name only": (lambda *args, ctx: [*args, ctx.state.get("s")], [1], [1, "stored"]),
     "ctx and named": (lambda ctx, a: [a, ctx.frame], {"a": 1}, [1, 1]),
 }
 

@@ -139,6 +139,34 @@ def test_handlers_and_effects_apply_in_document_order(run_of: Any) -> None:
     assert ex.state["x"] == ["e2", "e1", "e3", "t2", "t1", "t3"]
 
 
+def test_handlers_fire_in_the_document_order_of_their_frame_not_in_that_of_their_start(
+    run_of: Any, gate: Any, wait_until: Any
+) -> None:
+    """The keyed tasks have changed places since they were started."""
+    gates = {name: gate() for name in "abc"}
+    fired: list[str] = []
+
+    @component
+    def App(ctx: Any) -> Any:
+        order = ctx.state.get("order", "abc")
+        return [
+            Task(id=name, key=name, run=gates[name].passed_in_thread, on_finished=lambda r: fired.append(r.node_id))
+            for name in order
+        ]
+
+    ex = run_of(App())
+    ex.step_sync()
+    ex.state.set("order", "cab")
+    for one in gates.values():
+        one.reached()
+    ex.step_sync()
+    for one in gates.values():
+        one.open()
+    wait_until(lambda: set(ex.tasks.values()) == {"succeeded"})
+    ex.step_sync()
+    assert fired == ["c", "a", "b"]
+
+
 def test_a_handler_that_raises_rolls_back_only_itself(run_of: Any) -> None:
     def bad(ctx: Any) -> None:
         ctx.state.set("x", "lost")
@@ -154,6 +182,7 @@ def test_a_handler_that_raises_rolls_back_only_itself(run_of: Any) -> None:
     [problem] = frame.problems
     assert (problem.kind, problem.node_id, problem.phase) == ("HandlerError", "t1", "EXECUTE")
     assert "no good" in problem.message
+    assert f"frame {frame.number}, test_writes.py:" in problem.message
     assert problem.source.startswith("test_writes.py:")
     assert ex.run_sync().status == "finished"
     assert dict(ex.state) == {"x": 2}

@@ -7,7 +7,21 @@ from typing import Any
 
 import pytest
 
-from smithers_nb import Claude, Effect, Fragment, If, Parallel, Phase, Sequence, Step, Task, Text, component
+from smithers_nb import (
+    Claude,
+    Each,
+    Effect,
+    Fragment,
+    If,
+    Parallel,
+    Phase,
+    Sequence,
+    Step,
+    Switch,
+    Task,
+    Text,
+    component,
+)
 from smithers_nb.errors import EventPropError, PlanError, PropError, UnknownTagError
 from smithers_nb.nodes.union import TAGS
 from smithers_nb.syntax.create import jsx
@@ -20,6 +34,11 @@ def nothing() -> None:
 @component
 def Card(title: str, ctx: Any, size: int = 1, children: Any = ()) -> Any:
     return Phase(name=title)[children]
+
+
+@component
+def OneArgument(props: Any) -> Any:
+    return props.name
 
 
 @component
@@ -39,6 +58,8 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception], list[str]]] = {
     "wrong type": (lambda: Phase(name=5), PropError, ["<phase>", "'name'", "5"]),
     "no condition": (lambda: If(), PropError, ["<if>", "'condition'"]),
     "condition is text": (lambda: If(condition="perhaps"), PropError, ["<if>", "'condition'", "perhaps"]),
+    "condition is a list": (lambda: If(condition=[1]), PropError, ["<if>", "[1]", "write condition={bool(…)}"]),
+    "one argument for all props": (lambda: OneArgument(name="x"), PropError, ["def OneArgument(name)"]),
     "no function": (lambda: Task(id="t"), PropError, ["<task>", "'run'"]),
     "function is text": (lambda: Task(run="f"), PropError, ["<task>", "'run'", "callable"]),
     "negative retries": (lambda: Task(run=nothing, retries=-1), PropError, ["'retries'", "-1"]),
@@ -255,6 +276,7 @@ def test_a_component_may_return(function: Any, count: int, kind: str, plan: Any)
         pytest.param(object(), ["object"], id="object"),
         pytest.param(nothing, ["function", "<nothing />", "@component"], id="function"),
         pytest.param(Card, ["<Card />"], id="component that was not called"),
+        pytest.param(lambda item: None, ["Call the function", "render={…} of <Each>"], id="lambda"),
         pytest.param(b"x", ["bytes"], id="bytes"),
     ],
 )
@@ -263,6 +285,28 @@ def test_what_is_no_child_is_refused(child: object, words: list[str], plan: Any)
         plan(Phase(name="a")[child])
     assert [word for word in words if word not in str(caught.value)] == [], str(caught.value)
     assert caught.value.path == "/phase[0]"
+    assert caught.value.source.startswith("test_node_props.py:")
+
+
+@pytest.mark.parametrize("make", [Phase, Step, Card], ids=["node", "node without props", "component"])
+def test_a_prop_without_its_name_is_refused_with_both_ways_to_write_it(make: Any) -> None:
+    with pytest.raises(
+        PropError, match=r"\('x'\) gives a prop without its name.*\(name=…\).*\[first, second\]"
+    ) as caught:
+        make("x")
+    assert caught.value.source.startswith("test_node_props.py:")
+
+
+def test_what_stands_wrong_in_a_node_is_named_with_its_path_and_position(plan: Any) -> None:
+    for node in (
+        Switch(value=1)[Step()],
+        Each(items=[{}], key="id", render=lambda item: Step()),
+        Each(items=["a", "a"], key=str, render=lambda item: Step()),
+    ):
+        with pytest.raises(PlanError) as caught:
+            plan(Phase(name="a")[node])
+        assert caught.value.path == f"/phase[0]/{node.type}[0]"
+        assert caught.value.source.startswith("test_node_props.py:")
 
 
 def test_a_generator_component_is_refused(plan: Any) -> None:

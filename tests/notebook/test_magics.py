@@ -88,9 +88,27 @@ def test_options_of_the_magic(tmp_path, line, expected):
     assert (tmp_path / "other.db").exists() == ("other" in line)
 
 
+def test_props_are_an_expression_with_quotes_and_spaces_of_its_own(tmp_path):
+    cell = """%%smithers p --quiet {props} --step 1
+@component
+def P(topic, n=0):
+    return <Phase name={{f"{{topic}} {{n}}"}} />"""
+    given = ['{"topic": "two words", "n": 1}', "dict(topic='x')", '"dict(topic=word)"', "{'topic':word}"]
+    shown = ["two words 1", "x 0", "w 0", "w 0"]
+    out = run_cells(
+        tmp_path,
+        "word = 'w'",
+        *(part for props in given for part in (cell.format(props=f"--props {props}"), "print(p.frame.xml)")),
+    )
+    assert [out.text(number).strip() for number in (2, 4, 6, 8)] == [f'<phase name="{name}"/>' for name in shown]
+
+
 @pytest.mark.parametrize(
     "line, message",
     [
+        ("%%smithers one --props [1]", "--props is a dict of props, not a list"),
+        ("%%smithers one --props 1/0", "ZeroDivisionError"),
+        ("%%smithers one --keep --resume", "not allowed with argument"),
         ("%%smithers one --fast", "unrecognized arguments: --fast"),
         ("%%smithers 1x", "can't be the name of a variable"),
         ("%%smithers one --root Nope", "no component"),
@@ -199,6 +217,22 @@ def W(ctx):
     assert out.failed(3), "a mend that is broken too leaves the old code"
     assert not out.failed(4)
     assert "finished {'n': 1} 1 [1, 2, 3]" in out.text(5)
+
+
+def test_a_cell_that_fails_leaves_the_execution_that_it_was_to_replace(tmp_path):
+    broken = ONE.replace("return (", "return (1 / 0,")
+    mended = ONE.replace("one", "one --keep --quiet", 1)
+    out = run_cells(tmp_path, ONE, "one.step_sync()", broken, mended, "print(one.run_sync().status, one.frame.number)")
+    assert out.failed(2) and "ZeroDivisionError" in out.text(2)
+    assert "run_cell_magic" not in out.text(2), "the whole cell in one line is no help"
+    assert not out.failed(3) and "finished" in out.text(4)
+
+
+def test_a_run_tells_its_problems_as_text_too(tmp_path):
+    cell = """%%smithers h --quiet
+<Task id="t" run={lambda: 1} on_finished={lambda r: 1 / 0} />"""
+    out = run_cells(tmp_path, cell, "print(h.run_sync())")
+    assert "<RunResult finished" in out.text(1) and "HandlerError: on_finished of t raised ZeroDivision" in out.text(1)
 
 
 def test_keep_needs_an_execution(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from smithers_nb import Approval, Execution, Phase, Stepper, Task, component
+from smithers_nb import Approval, Claude, Execution, Phase, Stepper, Task, call_tool, component, scripted
 from smithers_nb.bridge import engine
 from smithers_nb.notebook.panes import limits
 from tests.notebook.kernel import run_cells
@@ -170,11 +171,46 @@ def test_tasks_are_cancelled_retried_and_answered_while_a_move_is_under_way(brow
     assert page.answer("done", move)["ok"]
     assert {row["node_id"]: row["status"] for row in ex.df.tasks.to_dict("records")} == {"long": "cancelled", "ok": "succeeded"}  # fmt: skip
     task = page.get("task", of=rows["ok"]["task_id"])
-    assert (task["choice"], task["comment"], task["question"]) == ("deny", "no", "<b>go</b>?")
+    [asked] = task["asked"]
+    assert (asked["choice"], asked["comment"], asked["prompt"]) == ("deny", "no", "<b>go</b>?")
     held.open()
     assert page.do("retry", node="long")["ok"]
     page.do("until_idle")
     assert len(ex.df.tasks) == 3
+
+
+def test_tool_calls_are_shown_with_what_there_is_to_look_at_and_answered_one_by_one(browse):
+    def write(path: str) -> str:
+        return f"{path} is written"
+
+    def policy(tool: str, args: dict[str, str]) -> dict[str, str]:
+        return {"diff": f"+<b>{args['path']}</b>" + "x" * 30_000, "why": "it is new"}
+
+    calls = [call_tool("write", path="a"), call_tool("write", path="b")]
+    model = scripted(calls, call_tool("write", path="c"), "done")
+    ex, page = browse(Claude(id="c", model=model, tools=[write], approve=policy)["hi"])
+    page.do("until_idle")
+    [row] = page.get("tasks")["tasks"]
+    assert (row["status"], row["can"], row["options"]) == ("blocked", ["answer", "cancel"], []), "two are asked about"
+    first, second = page.get("task", of="c@1")["asked"]
+    assert first["diff"].startswith("+<b>a</b>xxx") and len(first["diff"]) == 20_000
+    assert json.loads(first["payload"]["text"]) == {"tool": "write", "input": {"path": "a"}, "why": "it is new"}
+    assert (first["status"], first["options"]) == ("waiting", ["approve", "deny"])
+    ex.state.set("n", 1)
+    page.do("step_frame")
+    before = page.stepper._summary()["versions"]["tasks"]
+    assert page.do("answer", approval=second["approval_id"], choice="deny", comment="no")["ok"]
+    assert page.stepper._summary()["versions"]["tasks"] != before
+    assert page.get("tasks")["tasks"][0]["options"] == ["approve", "deny"]
+    assert page.do("answer", approval="c", choice="approve")["ok"]
+    page.do("until_idle")
+    task = page.get("task", of="c@1")
+    assert [(asked["choice"], asked["comment"]) for asked in task["asked"][:2]] == [("approve", None), ("deny", "no")]
+    assert [call["status"] for call in task["tool_calls"]] == ["ok", "denied", "waiting"]
+    assert task["tool_calls"][0]["ms"] is not None
+    assert task["tool_calls"][0]["output"]["text"] == '"a is written"'
+    then = page.get("task", of="c@1", at=1, phase="EFFECTS")
+    assert [(asked["status"], asked["choice"]) for asked in then["asked"]] == [("waiting", None)] * 2
 
 
 def test_the_tail_of_a_running_task_is_shown_and_bounded(browse, gate):

@@ -8,7 +8,7 @@ import {
   ofKind,
   type Subject,
 } from "../src/model/breakpoints";
-import { attemptWords, elapsed, lasting } from "../src/model/clock";
+import { attemptWords, elapsed, lasting, windowWords } from "../src/model/clock";
 import {
   type Cursor,
   type Edge,
@@ -236,6 +236,14 @@ describe("time", () => {
         0,
       ),
       "attempt 3/5, next in 12 s, reason 429",
+    ],
+    [
+      windowWords({ name: "p:m", refused: 3, opens: 12_000, apart_ms: 220.4 }, 0),
+      "p:m refused 3 requests: nobody asks for 12 s, then one each 220 ms",
+    ],
+    [
+      windowWords({ name: "p:m", refused: 1, opens: 12_000, apart_ms: 0 }, 12_000),
+      "p:m refused 1 request: as they come",
     ],
   ])("reads %j", (found, expected) => {
     expect(found).toBe(expected);

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from time import perf_counter
 
 from ...identity import Path
+from ...nodes.control import LOOPS
 from ...nodes.diff import Changes
 from ...nodes.tree import Tree, TreeNode
 from ...store import writer
@@ -13,7 +14,7 @@ from ..draft import Draft
 from ..live import Live
 from ..purity import loop_read
 from ..rendered import Rendered
-from ..schedule import LOOPS, Schedule, schedule, still_valid
+from ..schedule import Schedule, schedule, still_valid
 from ..tasks import TaskEntry
 
 
@@ -28,6 +29,7 @@ async def commit(live: Live, draft: Draft) -> None:
         live.execution_id,
         writer.FrameCommit(
             frame=draft.number,
+            began_at=draft.seen.now,
             reason=draft.reason,
             counts=(
                 len(draft.changes.mounted),

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from ...errors import AgentConfigError, HandlerError, traceback_of
+from ...errors import AgentConfigError, HandlerError, RunError, traceback_of
 from ...nodes import source as sources
 from ...nodes.runnable import AGENTS
 from ...records import HandlerCall, Phase, Problem, TaskResult
@@ -60,15 +60,14 @@ async def _deal_with(live: Live, draft: Draft, entry: TaskEntry) -> None:
     elif entry.event:
         await _call(live, draft, entry, entry.event)
     elif entry.status in ("failed", "abandoned") and entry.result:
-        draft.problems.append(
-            Problem(
-                "TaskError",
-                f"{entry.node.type} {entry.node.id} failed and has no on_error: {entry.result.error}",
-                entry.node.id,
-                Phase.EXECUTE,
-                entry.node.source,
-            )
+        node, why = entry.node, entry.result.error
+        error = RunError(
+            f"{node.type} {node.id} failed and has no on_error: {why}. ex.retry({node.id!r}) runs it again.",
+            path=node.path,
+            frame=draft.number,
+            source=node.source,
         )
+        draft.problems.append(Problem("TaskError", str(error), node.id, Phase.EXECUTE, node.source))
 
 
 async def _progress(live: Live, draft: Draft, entry: TaskEntry) -> None:

@@ -26,10 +26,10 @@ from ...errors import (
 from ...identity import ROOT, NodeId, Path, child_path, child_slot, generated_id, iteration_path, quoted
 from ...nodes import source as sources
 from ...nodes.base import NodeBase
-from ...nodes.control import Each, LoopNode
+from ...nodes.control import LOOPS, LoopNode
 from ...nodes.element import Component, Element, Fragment
 from ...nodes.structure import Text
-from ...nodes.tree import Tree, TreeNode
+from ...nodes.tree import Patch, Tree, TreeNode
 from ...nodes.union import TAGS
 from ...syntax.create import misspelt_tag
 from ...values import Stored
@@ -69,6 +69,7 @@ def render(app: object, snapshot: Snapshot, ctx: Context, before: Rendered | Non
             "the plan is nested too deeply for Python's recursion limit, or a component contains itself.",
             path=str(renderer.deepest),
             frame=snapshot.frame,
+            source=renderer.around,
         ) from None
 
 
@@ -120,6 +121,8 @@ class _Renderer:
         self.readers: dict[str, frozenset[Path]] = {}
         self.always: set[Path] = set()
         self.touched: set[Path] | None = None
+        self.renewed: set[str] = set()
+        """Ids of the nodes that were put into the index or taken from it."""
         self.called: set[Component] = set()
         self.inside: list[_Call] = []
         """The components being called, innermost last."""
@@ -158,6 +161,7 @@ class _Renderer:
         for node in gone:
             for below in node.walk():
                 del self.index[below.id]
+                self.renewed.add(below.id)
         siblings = _Siblings(old.place, first)
         self.inside = [_Call(old.inside)] if old.inside is not None else []
         self.expand(old.element, old.path, siblings)
@@ -212,12 +216,13 @@ class _Renderer:
 
     def put(self, node: TreeNode) -> TreeNode:
         self.index[node.id] = node
+        self.renewed.add(node.id)
         return node
 
     def remembered(self, roots: tuple[TreeNode, ...]) -> Rendered:
         kept = self.before.globals if self.snapshot.changed is not None else {}
         return Rendered(
-            tree=Tree(roots, self.index),
+            tree=Tree(roots, self.index, None if self.touched is None else self.patch()),
             inits=self.inits,
             instances=self.instances,
             below=self.below,
@@ -225,6 +230,16 @@ class _Renderer:
             always=frozenset(self.always),
             touched=None if self.touched is None else frozenset(self.touched),
             globals={**kept, **{component: captured_by(component.function) for component in self.called}},
+        )
+
+    def patch(self) -> Patch:
+        """Return what is new in this plan, and what was there instead."""
+        old, new = self.before.tree.index, self.index
+        changed = [id for id in self.renewed if old.get(id) is not new.get(id)]
+        return Patch(
+            self.before.tree.roots,
+            {id: old[id] for id in changed if id in old},
+            {id: new[id] for id in changed if id in new},
         )
 
     # ---- placing children --------------------------------------------------------------------------------------
@@ -243,7 +258,7 @@ class _Renderer:
     def place(self, item: Any, base: Path, slot: str, siblings: _Siblings) -> None:
         """Place one child, whatever it is."""
         if isinstance(item, NodeBase):
-            if isinstance(item, Text):
+            if type(item) is Text:
                 self.claim_key(item, base, siblings)
                 self.add_text(item.text, base, slot, siblings)
             else:
@@ -261,7 +276,8 @@ class _Renderer:
         elif isinstance(item, LISTS):
             self.level(item, base, slot, siblings)
         else:
-            raise _not_a_child(item, base)
+            parent = siblings.place.parent_id
+            raise _not_a_child(item, base, (self.sources.get(parent) if parent is not None else None) or self.around)
 
     def add_text(self, text: str, base: Path, slot: str, siblings: _Siblings) -> None:
         if not siblings.text:
@@ -306,41 +322,49 @@ class _Renderer:
                 path=base,
                 source=node.source,
             )
-        path = self.deepest = child_path(base, node.type, slot, node.key)
-        if node.key is not None:
+        # A model's attributes are looked up by Python code; of a thousand nodes that shows.
+        values = node.__dict__
+        kind, key, source = values["type"], values["key"], values["source"]
+        path = self.deepest = child_path(base, kind, slot, key)
+        if key is not None:
             self.claim_key(node, base, siblings)
-        id = NodeId(node.id) if node.id is not None else generated_id(path)
-        self.claim_id(id, node.source, path)
+        given = values["id"]
+        id = generated_id(path) if given is None else NodeId(given)
+        self.claim_id(id, source, path)
         props = node.props()
-        raw = self.items_of(node) if isinstance(node, Each) else node.below()
+        try:
+            raw = self.items_of(node) if kind == "each" else node.below()
+        except PlanError as error:
+            error.at(path=path, node_id=id)
+            raise
         inner, loop, around = path, place.loop, place.around
-        if isinstance(node, LoopNode):
+        if kind in LOOPS:
+            assert isinstance(node, LoopNode)  # for the type checker
             iteration = self.iteration(node, place.loop)
             props = {"iteration": iteration, **props}
             inner = iteration_path(path, iteration)
             raw, loop, around = raw if iteration else (), inner, (*around, (id, iteration))
-        prompt_of = node.type if node.takes_text else None
-        children = self.children(raw, inner, Place(id, loop, prompt_of, around)) if raw else ()
-        position = siblings.first + len(siblings.nodes)
+        children: tuple[TreeNode, ...] = ()
+        if raw:
+            children = self.children(raw, inner, Place(id, loop, kind if node.takes_text else None, around))
         # By position, not by keyword: for the thousand nodes of a plan that is half of a TreeNode's cost.
         placed = TreeNode(
             id,
             path,
-            node.type,
-            node.key,
-            node.id is not None,
+            kind,
+            key,
+            given is not None,
             props,
             None,
-            node.handlers.events,
-            node.source,
+            values["handlers"].events,
+            source,
             place.parent_id,
-            position,
+            siblings.first + len(siblings.nodes),
             children,
             place.loop,
             node,
         )
-        self.index[id] = placed
-        siblings.nodes.append(placed)
+        siblings.nodes.append(self.put(placed))
 
     def iteration(self, node: LoopNode, loop: str) -> int:
         """Return the iteration that a loop is in; 0 for one that has not begun, and does not."""
@@ -374,6 +398,11 @@ class _Renderer:
                 source=item.source,
             )
         siblings.keys[place] = item.source
+
+    @property
+    def around(self) -> str | None:
+        """The position of the innermost component that is being placed."""
+        return next((call.scope.source for call in reversed(self.inside) if call.scope is not None), None)
 
     # ---- components --------------------------------------------------------------------------------------------
 
@@ -463,7 +492,7 @@ class _Renderer:
             returned = component.function(**props)
         return _returned(returned, component, path)
 
-    def items_of(self, node: Each) -> tuple[Any, ...]:
+    def items_of(self, node: NodeBase) -> tuple[Any, ...]:
         """Return the rendered items of an Each: its functions are code of the component that made it."""
         call = self.inside[-1] if self.inside else None
         if call is None or call.scope is None or call.component is None:
@@ -479,7 +508,7 @@ class _Renderer:
                 yield
             scope.check_mutations()
         except SmithersError as error:
-            error.at(path=path)
+            error.at(path=self.deepest)
             raise
         except RecursionError:
             raise
@@ -529,17 +558,27 @@ def _known_tags(function: object) -> list[str]:
     return names + [name for name in getattr(function, "__globals__", {}) if name[:1].isupper()]
 
 
-def _failed(error: BaseException, path: Path, scope: RenderScope) -> ComponentError:
+def _failed(error: BaseException, path: Path, scope: RenderScope) -> ComponentError | RenderTaskError:
+    source = sources.of_traceback(error.__traceback__) or scope.source
+    if isinstance(error, RuntimeError) and "event loop" in str(error):  # asyncio.run() and its like say so.
+        return RenderTaskError(
+            f"{scope.name} waited for something async ({error}). Rendering must be pure, because it may run again for "
+            "the same state. Do that in a <Task>, a handler or an Effect, and let it write to state.",
+            path=path,
+            source=source,
+        )
     return ComponentError(
         f"{scope.name} raised {type(error).__name__}: {error}. The frame was not committed; the one before stands.",
         path=path,
-        source=sources.of_traceback(error.__traceback__) or scope.source,
+        source=source,
     )
 
 
-def _not_a_child(item: object, base: Path) -> PlanError:
+def _not_a_child(item: object, base: Path, source: str | None) -> PlanError:
     advice = "A child is a node, text, a number, None, or a list of these."
-    if callable(item):
-        name = getattr(item, "__name__", "…")
+    name = getattr(item, "__name__", "")
+    if callable(item) and name.isidentifier():
         advice = f"To use a component, write <{name} /> or {name}(), with @component above its definition."
-    return PlanError(f"a {type(item).__name__} ({item!r:.60}) can't be a child. {advice}", path=base)
+    elif callable(item):
+        advice += " Call the function, or give it to a prop: render={…} of <Each>, run={…} of <Task>."
+    return PlanError(f"a {type(item).__name__} ({item!r:.60}) can't be a child. {advice}", path=base, source=source)

@@ -14,7 +14,8 @@ def snapshot(live: Live, draft: Draft) -> None:
 
     Nothing is copied: values change only in FLUSH, and no FLUSH comes before this frame's own.
     """
-    live.snapshot_time = time()
+    recorded = live.replay.began(draft.number) if live.replay else None
+    live.snapshot_time = time() if recorded is None else recorded
     draft.generation = generation()
     known = live.changed is not None and live.generation == draft.generation
     changed = frozenset(live.changed or ()) if known else None

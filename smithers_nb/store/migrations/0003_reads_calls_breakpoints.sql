@@ -101,11 +101,13 @@ CREATE TABLE approvals_of_tasks (
   comment TEXT,
   asked_at TIME TEXT NOT NULL,
   answered_at TIME TEXT,
+  turn INTEGER,
+  tool_call_id TEXT,
   PRIMARY KEY (execution_id, approval_id),
   FOREIGN KEY (execution_id, task_id) REFERENCES tasks ON DELETE CASCADE
 );
 INSERT INTO approvals_of_tasks
   SELECT execution_id, approval_id, approval_id, node_id, kind, prompt, payload, options, status, choice, comment,
-  asked_at, answered_at FROM approvals;
+  asked_at, answered_at, NULL, NULL FROM approvals;
 DROP TABLE approvals;
 ALTER TABLE approvals_of_tasks RENAME TO approvals;

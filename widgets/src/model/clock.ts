@@ -1,6 +1,6 @@
 /** How long something has taken, and how long until something begins, as a person reads it. */
 
-import type { RunningTask } from "./protocol";
+import type { RunningTask, Window } from "./protocol";
 
 /** "12 s", "3 min 5 s", "1 h 2 min". */
 export function lasting(ms: number): string {
@@ -28,4 +28,12 @@ export function attemptWords(task: Timed, now: number): string {
   const next = retry_at !== null ? `next in ${lasting(Math.max(0, retry_at - now + 999))}` : "";
   const tries = attempt > 1 || next !== "" ? `attempt ${attempt}/${max_attempts}` : "";
   return [tries, next, reason ? `reason ${reason}` : ""].filter(Boolean).join(", ");
+}
+
+/** "m refused 3 requests: nobody asks for 12 s, then one each 220 ms". */
+export function windowWords({ name, refused, opens, apart_ms }: Window, now: number): string {
+  const waits =
+    opens !== null && opens > now ? `nobody asks for ${lasting(opens - now + 999)}, then ` : "";
+  const apart = apart_ms > 0 ? `one each ${Math.round(apart_ms)} ms` : "as they come";
+  return `${name} refused ${refused} ${refused === 1 ? "request" : "requests"}: ${waits}${apart}`;
 }

@@ -240,6 +240,32 @@ export interface Tasks {
   readonly frame: number;
   readonly now: number;
   readonly tasks: readonly TaskRow[];
+  /** Of the models that have refused a request. */
+  readonly windows: readonly Window[];
+}
+
+/** When all agents of the file may ask a model of a provider. */
+export interface Window {
+  readonly name: string;
+  /** Until then nobody asks. */
+  readonly opens: number | null;
+  /** How far apart requests are. */
+  readonly apart_ms: number;
+  readonly refused: number;
+}
+
+/** What a task asked a person. */
+export interface Asked {
+  readonly approval_id: string;
+  readonly kind: string;
+  readonly prompt: string;
+  readonly options: readonly string[];
+  /** What there is to look at, without the diff. */
+  readonly payload: Value | null;
+  readonly diff: string | null;
+  readonly status: string;
+  readonly choice: string | null;
+  readonly comment: string | null;
 }
 
 export interface ToolCall {
@@ -258,6 +284,8 @@ export interface ModelCall {
   readonly turn: number;
   readonly attempt: number;
   readonly model: string;
+  /** `model`, `cache` or `replay`: only the first was paid for. */
+  readonly answered_by: string;
   readonly input_tokens: number | null;
   readonly output_tokens: number | null;
   readonly cost_usd: number | null;
@@ -272,9 +300,8 @@ export interface Task extends TaskRow {
   /** The whole error. */
   readonly trace: string | null;
   readonly source: string | null;
-  readonly question: string | null;
-  readonly choice: string | null;
-  readonly comment: string | null;
+  /** Oldest first. */
+  readonly asked: readonly Asked[];
   readonly tool_calls: readonly ToolCall[];
   readonly model_calls: readonly ModelCall[];
 }

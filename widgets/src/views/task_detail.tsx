@@ -1,9 +1,9 @@
 import type { ComponentChildren } from "preact";
-import { useState } from "preact/hooks";
 import { attemptWords, elapsed } from "../model/clock";
 import { nodeLook } from "../model/looks";
 import type { ModelCall, Summary, Task, ToolCall } from "../model/protocol";
 import { dollars, grouped, milliseconds, visible } from "../model/text";
+import { AskedView } from "./asked";
 import { Facts } from "./facts";
 import { type Column, Grid } from "./grid";
 import { useNow } from "./hooks";
@@ -23,6 +23,13 @@ export function TaskDetail({ task, summary }: { readonly task: Task; readonly su
   const attempt = attemptWords(latest, now);
   return (
     <div class="ss-detail">
+      {task.asked.map((asked) => (
+        <AskedView
+          key={asked.approval_id}
+          asked={asked}
+          open={task.can.includes("answer") && asked.status === "waiting"}
+        />
+      ))}
       <Facts
         name="Selected task"
         facts={[
@@ -34,14 +41,13 @@ export function TaskDetail({ task, summary }: { readonly task: Task; readonly su
           ["tokens", task.tokens === null ? null : grouped(task.tokens)],
           ["cost", task.cost_usd === null ? null : dollars(task.cost_usd)],
           ["source", task.source && <SourceLink key="so" source={task.source} />],
-          ["question", task.question && <Text key="q" of={task.question} />],
-          ["answer", task.choice && <Text key="a" of={task.choice} />],
-          ["comment", task.comment && <Text key="c" of={task.comment} />],
           ["prompt", task.prompt && <ValueView key="p" value={task.prompt} />],
           ["result", task.result && <ValueView key="r" value={task.result} />],
         ]}
       />
-      <Answer task={task} />
+      <div class="ss-answer">
+        <TaskActions task={{ ...task, options: [] }} />
+      </div>
       {task.trace !== null && (
         <details class="ss-trace" open>
           <summary>{visible(task.error ?? "error")}</summary>
@@ -89,25 +95,6 @@ function Frames({ task }: { readonly task: Task }) {
   );
 }
 
-/** The buttons of the task; with a comment where it asks something. */
-function Answer({ task }: { readonly task: Task }) {
-  const [comment, setComment] = useState("");
-  return (
-    <div class="ss-answer">
-      {task.can.includes("answer") && (
-        <input
-          type="text"
-          aria-label="Comment"
-          placeholder="Comment (optional)"
-          value={comment}
-          onInput={(event) => setComment(event.currentTarget.value)}
-        />
-      )}
-      <TaskActions task={task} comment={comment} />
-    </div>
-  );
-}
-
 interface PartProps {
   readonly name: string;
   readonly count: number;
@@ -148,7 +135,10 @@ const TOOLS: readonly Column<ToolCall>[] = [
 const MODELS: readonly Column<ModelCall>[] = [
   { name: "Turn", align: "end", cell: ({ turn }) => turn },
   { name: "Attempt", align: "end", cell: ({ attempt }) => attempt },
-  { name: "Model", cell: ({ model }) => <Text of={model} /> },
+  {
+    name: "Model",
+    cell: ({ model, answered_by: by }) => <Text of={by === "model" ? model : `${model} (${by})`} />,
+  },
   { name: "In", align: "end", cell: ({ input_tokens }) => input_tokens },
   { name: "Out", align: "end", cell: ({ output_tokens }) => output_tokens },
   {

@@ -1,7 +1,8 @@
-import { attemptWords, elapsed } from "../model/clock";
+import { attemptWords, elapsed, windowWords } from "../model/clock";
 import { nodeLook } from "../model/looks";
-import type { Summary, TaskRow, Tasks } from "../model/protocol";
+import type { Question, Summary, TaskRow, Tasks } from "../model/protocol";
 import { dollars, grouped } from "../model/text";
+import { Choices } from "./asked";
 import { type Column, Grid } from "./grid";
 import { useNow } from "./hooks";
 import { FrameLink, NodeLink, TaskLink } from "./links";
@@ -20,16 +21,23 @@ export function TasksView({ tasks, summary }: TasksProps) {
   const rows = live ? tasks.tasks.map((task) => withNews(task, summary)) : tasks.tasks;
   const now = useNow(summary, live && rows.some(isTimed));
   return (
-    <Grid
-      name="Tasks"
-      columns={columns(live ? now : tasks.now)}
-      rows={rows}
-      keyOf={({ task_id }) => task_id}
-      empty="No task has been started yet."
-      below={(task) => below(task, now)}
-      select={({ task_id }) => actions.selectTask(task_id)}
-      isSelected={({ task_id }) => ui.task === task_id}
-    />
+    <>
+      {tasks.windows.map((window) => (
+        <p key={window.name} class="ss-window" data-tone="warn">
+          <Text of={windowWords(window, now)} />
+        </p>
+      ))}
+      <Grid
+        name="Tasks"
+        columns={columns(live ? now : tasks.now)}
+        rows={rows}
+        keyOf={({ task_id }) => task_id}
+        empty="No task has been started yet."
+        below={(task) => below(task, live ? summary.questions : [], now)}
+        select={({ task_id }) => actions.selectTask(task_id)}
+        isSelected={({ task_id }) => ui.task === task_id}
+      />
+    </>
   );
 }
 
@@ -81,26 +89,13 @@ const known = (count: number | null, words: (count: number) => string) =>
   count === null ? <span class="ss-dim">–</span> : words(count);
 
 /** What a person can do about a task: cancel, retry, and answer what it asks. */
-export function TaskActions({ task, comment }: { readonly task: TaskRow; comment?: string }) {
+export function TaskActions({ task }: { readonly task: TaskRow }) {
   const { client, state } = useUi();
   const { node_id: node, can, options } = task;
   const off = (key: string) => state.underway[key] !== undefined;
   return (
     <span class="ss-actions">
-      {can.includes("answer") &&
-        options.map((choice) => (
-          <button
-            key={choice}
-            type="button"
-            class="ss-button ss-small"
-            aria-disabled={off(`answer ${node} ${choice}`)}
-            onClick={() =>
-              client.order({ name: "answer", approval: node, choice, comment: comment || null })
-            }
-          >
-            <Text of={choice} />
-          </button>
-        ))}
+      {can.includes("answer") && <Choices approval={node} options={options} />}
       {(["cancel", "retry"] as const).map(
         (name) =>
           can.includes(name) && (
@@ -120,11 +115,17 @@ export function TaskActions({ task, comment }: { readonly task: TaskRow; comment
   );
 }
 
-function below(task: TaskRow, now: number) {
+function below(task: TaskRow, questions: readonly Question[], now: number) {
   const attempt = attemptWords(task, now);
-  if (attempt === "" && task.tail === "" && task.error === null) return null;
+  const asked = questions.filter(({ node_id }) => node_id === task.node_id);
+  if (attempt === "" && task.tail === "" && task.error === null && asked.length === 0) return null;
   return (
     <div class="ss-about">
+      {asked.map(({ approval_id, prompt }) => (
+        <p key={approval_id}>
+          ◆ <Text of={prompt} /> <TaskLink id={task.task_id}>look and answer</TaskLink>
+        </p>
+      ))}
       {attempt !== "" && (
         <p data-tone="warn">
           <Text of={attempt} />

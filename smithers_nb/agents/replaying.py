@@ -1,0 +1,159 @@
+"""A replay of one agent: its recorded answers and tool results, held against what it asks for now."""
+
+from __future__ import annotations
+
+import json
+from difflib import unified_diff
+from itertools import zip_longest
+from typing import Any
+
+from ..errors import AgentError, ReplayMismatchError
+from .runner import AgentTask, RecordedAgent, Request, ToolCall
+
+SHOWN = 160
+"""So many characters of a line are shown, about where it differs."""
+LINES = 12
+"""So many lines of a difference are shown."""
+
+
+class Unanswered(AgentError):
+    """The recording of an agent ends here: how, its task's record says."""
+
+    def __init__(self) -> None:
+        super().__init__("the recording has no end of it")
+
+
+class Tape:
+    """What is recorded of one agent, found by turn and by what was asked, not by when."""
+
+    def __init__(self, task: AgentTask, recorded: RecordedAgent) -> None:
+        self._task = task
+        self._complete = recorded.complete
+        requests = recorded.requests
+        began = max(
+            (n for n, one in enumerate(requests) if one.turn == 1 and n and requests[n - 1].response), default=0
+        )
+        self._requests = requests[began:]
+        said = "".join(one.response or "" for one in self._requests)
+        self.lost = requests[:began], [call for call in recorded.tools if f'"{call.tool_call_id}"' not in said]
+        """What it had asked and called before it was cut off and began anew."""
+        # There are models that use an id again in another turn.
+        self._tools = {(one.turn, one.tool_call_id): one for one in recorded.tools}
+
+    @property
+    def tools(self) -> set[str]:
+        """Names of the tools that there were, as far as they were called."""
+        return {call.tool for call in self._tools.values() if call.status != "unknown"}
+
+    def attempts(self, turn: int, request: str) -> list[Request]:
+        """Return the recorded attempts of a turn.
+
+        Raises:
+            ReplayMismatchError: if something else was asked then, or nothing.
+            Unanswered: if it had ended before.
+        """
+        found = [one for one in self._requests if one.turn == turn]
+        if found and (why := difference(found[-1].request, request)):
+            raise self._mismatch(turn, "it asks for something else than was recorded", why)
+        if not found and self._complete:
+            asked = _parts(request)[-1]
+            raise self._mismatch(turn, "it asks once more than was recorded", text_difference(asked[0], "", asked[1]))
+        if not found:
+            raise Unanswered
+        return found
+
+    def tool(self, call: ToolCall) -> ToolCall:
+        """Return what came of a tool call.
+
+        Raises:
+            ReplayMismatchError: if it was not made.
+        """
+        past = self._tools.get((call.turn, call.tool_call_id))
+        if past is not None and past.status not in ("invalid", "unknown", "skipped"):
+            return past
+        was = past.status if past else "nothing"
+        why = text_difference(f"tool {call.tool}", was, f"called with {call.input}")
+        raise self._mismatch(call.turn, "it calls a tool that was not called", why)
+
+    def _mismatch(self, turn: int, what: str, why: str) -> ReplayMismatchError:
+        return mismatch(f"turn {turn}: {what}", why, node_id=self._task.node_id, source=self._task.source, turn=turn)
+
+
+def mismatch(what: str, why: str, *, node_id: str, source: str | None, turn: int | None = None) -> ReplayMismatchError:
+    """Return the error that ends a replay; ``why`` is the first difference."""
+    return ReplayMismatchError(
+        f"{node_id}, {what}. {why}\nThe recording has no answer to it. Take the change back, or make a new Execution, "
+        "which asks the models.",
+        difference=why,
+        turn=turn,
+        node_id=node_id,
+        source=source,
+    )
+
+
+def difference(recorded: str, now: str) -> str | None:
+    """Return the first difference of two requests, which are messages as JSON; None if the same is asked.
+
+    >>> print(difference('[{"parts": [{"part_kind": "user-prompt", "content": "Write it up"}]}]',
+    ...                  '[{"parts": [{"part_kind": "user-prompt", "content": "Write it down"}]}]'))
+    The first difference is in the prompt:
+    - Write it up
+    + Write it down
+    """
+    for was, is_now in zip_longest(_parts(recorded), _parts(now), fillvalue=("", "")):
+        if was != is_now:
+            return text_difference(is_now[0] or was[0], was[1], is_now[1])
+    return None
+
+
+_NAMES = {
+    "user-prompt": "the prompt",
+    "system-prompt": "the system prompt",
+    "retry-prompt": "what the model was told to try again",
+    "text": "an earlier answer",
+    "thinking": "an earlier thought",
+}
+
+
+def _parts(messages: str) -> list[tuple[str, str]]:
+    """Return what was said, each with what it is; not when, and not the ids of the runs."""
+    found: list[tuple[str, str]] = []
+    for message in json.loads(messages):
+        if message.get("instructions"):
+            found.append(("the instructions", message["instructions"]))
+        for part in message["parts"]:
+            kind, tool = part["part_kind"], part.get("tool_name")
+            name = _NAMES.get(kind) or {"tool-return": f"what {tool} returned", "tool-call": f"the call of {tool}"}.get(
+                kind, kind
+            )
+            content = part.get("args") if kind == "tool-call" else part.get("content")
+            found.append((name, _text(content)))
+    return found
+
+
+def _text(content: Any) -> str:  # Any: JSON
+    if isinstance(content, list):
+        # A prompt in pieces; those that are text may have a time of their own.
+        return "\n".join(_text(piece) for piece in content)
+    if isinstance(content, dict):
+        return json.dumps({k: v for k, v in content.items() if k != "timestamp"}, ensure_ascii=False, sort_keys=True)
+    return content if isinstance(content, str) else json.dumps(content)
+
+
+def text_difference(name: str, was: str, is_now: str) -> str:
+    """Say where two texts differ first."""
+    diff = list(unified_diff(was.splitlines(), is_now.splitlines(), n=1, lineterm=""))[2:]
+    lines = [line for line in diff if not line.startswith("@@")][:LINES]
+    at = _first(was, is_now)
+    return "\n".join([f"The first difference is in {name}:", *(f"{line[0]} {_cut(line[1:], at)}" for line in lines)])
+
+
+def _first(was: str, is_now: str) -> int:
+    """Return in which column of its line the first difference is."""
+    at = next((n for n, (a, b) in enumerate(zip(was, is_now, strict=False)) if a != b), min(len(was), len(is_now)))
+    return at - was.rfind("\n", 0, at) - 1
+
+
+def _cut(line: str, at: int) -> str:
+    start = max(0, min(at - SHOWN // 2, len(line) - SHOWN))
+    return f"{'…' * (start > 0)}{line[start : start + SHOWN]}{'…' * (start + SHOWN < len(line))}"

@@ -1,0 +1,344 @@
+"""A replay: the frames of an execution once more, as they were recorded. What tasks, agents and people did is not done
+again but taken from the file; components, handlers and effects run.
+
+The tasks end in the frames in which they had ended, so that frame n sees what frame n saw.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from math import inf
+from typing import TYPE_CHECKING, Literal, Never
+
+from ..agents.replaying import Unanswered, mismatch, text_difference
+from ..agents.runner import AgentReply, Asks, RecordedAgent
+from ..errors import AgentError, BudgetExceededError, ReplayMismatchError, RunError, message_of
+from ..nodes.runnable import Task
+from ..nodes.tree import TreeNode
+from ..records import Phase
+from ..store.recorded import Recorded, TaskRecord, WriteRecord
+from ..store.writer import Question
+from ..values import Stored, decode
+from .agents import recorded_agent
+from .attempt import CANCELLED
+from .state import Transaction
+
+if TYPE_CHECKING:
+    from .live import Live
+    from .loop import Loop
+    from .tasks import TaskEntry
+
+FAILED = ("failed", "abandoned")
+OVER = ("finished", "failed", "stalled")
+COMMITTED = 4
+"""So many phases an abandoned frame had done for sure."""
+
+
+class Replaying:
+    """Follows the recording of one execution."""
+
+    def __init__(self, recorded: Recorded, live_tasks: bool) -> None:
+        self.recorded = recorded
+        self.live_tasks = live_tasks
+        """Whether the functions of Task nodes are called."""
+        self.frame: float = 0
+        """What had ended by this frame may end."""
+        self.notes: list[str] = []
+        """What could not be done as it was recorded, in words."""
+        self._known: dict[str, TaskRecord | None] = {}
+        """By task id of the replay."""
+        self._left: dict[str, list[TaskRecord]] = {}
+        """By node id: what has no task in the replay yet."""
+        for task in recorded.tasks:
+            self._left.setdefault(task.node_id, []).append(task)
+        self._mismatch: ReplayMismatchError | None = None
+        self._at_rest: set[str] = set()
+        """Ids of the tasks that will go on only in a later frame."""
+        self._news = asyncio.Event()
+        """A task has come to rest."""
+        self._moved = asyncio.Event()
+        """The frame has moved; then there is another one."""
+
+    # ---- what tasks did ----------------------------------------------------------------------------------------
+
+    def record(self, task_id: str, node_id: str) -> TaskRecord | None:
+        """Return the recording of a task: of the same id, else the next one of its node."""
+        if task_id not in self._known:
+            left = self._left.get(node_id, [])
+            found = next((task for task in left if task.task_id == task_id), next(iter(left), None))
+            if found is not None:
+                left.remove(found)
+            self._known[task_id] = found
+        return self._known[task_id]
+
+    def agent(self, task_id: str, node_id: str) -> RecordedAgent:
+        """Return what an agent is answered from; nothing for one that only mounts, or was not there."""
+        record = self.record(task_id, node_id) if task_id else None
+        if record is None:
+            return RecordedAgent()
+        complete = record.status == "succeeded"
+        return recorded_agent(self.recorded.reader, self.recorded.execution_id, record.task_id, complete)
+
+    async def ran(self, entry: TaskEntry, run: Callable[[TaskEntry], Awaitable[AgentReply]]) -> AgentReply:
+        """Let a task end as it had ended, when it had ended; agents and children run, with their answers recorded."""
+        record = self.record(entry.task_id, entry.node.id)
+        failure: Exception | None = None
+        reply = AgentReply(None)
+        try:
+            reply = await self._outcome(entry, record, run)
+        except ReplayMismatchError as error:
+            self._mismatch = self._mismatch or error
+            await self._rest(entry)
+        except Asks as asks:
+            # Nobody had answered; or nobody had been asked, and it had gone on.
+            if record is not None and record.ended:
+                self._mismatch = self._mismatch or self._asks(entry, asks)
+            await self._rest(entry)
+        except Exception as error:  # noqa: BLE001  # raised again when its time has come
+            failure = error
+            if record is not None and record.status in FAILED:
+                failure = _failure(record)
+            elif record is not None and record.status != "succeeded":
+                await self._rest(entry)  # It was cut off, or cancelled: when, its frame says.
+        while not entry.unmounted and self._due(record) > self.frame:
+            await self._waits(entry)
+        if record is not None:
+            entry.attempt = record.attempt
+        if failure is not None:
+            raise failure
+        return reply
+
+    async def _outcome(
+        self, entry: TaskEntry, record: TaskRecord | None, run: Callable[[TaskEntry], Awaitable[AgentReply]]
+    ) -> AgentReply:
+        node = entry.node
+        if isinstance(node.node, Task) and self.live_tasks:
+            return await run(entry)
+        if record is None:
+            raise self._unknown(node)
+        if not isinstance(node.node, Task):
+            return await run(entry)
+        before, now = self.recorded.props(record).get("args"), node.props.get("args")
+        if before != now:
+            raise self._other(node, "its function would be called otherwise", "args", before, now)
+        if record.value is None:
+            raise Unanswered
+        return AgentReply(decode(record.value))
+
+    def child(self, entry: TaskEntry, child_id: Callable[[str, str], str]) -> Replaying:
+        """Return what the child execution of a task follows."""
+        record = self.record(entry.task_id, entry.node.id)
+        if record is None:
+            raise self._unknown(entry.node)
+        return Replaying(
+            Recorded(self.recorded.reader, child_id(self.recorded.execution_id, record.task_id)), self.live_tasks
+        )
+
+    async def child_ran(self, entry: TaskEntry, loop: Loop, max_frames: int) -> str:
+        """Run a child as it had run; return why it ended. One that had not ended does not."""
+        assert loop.live.replay is not None  # for the type checker: child() made it
+        await loop.live.replay.follow(loop, max_frames)
+        self.notes += [f"child {loop.live.name}: {note}" for note in loop.live.replay.notes]
+        record = self.record(entry.task_id, entry.node.id)
+        if not loop.over and not (record and record.ended):
+            await self._rest(entry)
+        return loop.reason
+
+    def _due(self, record: TaskRecord | None) -> float:
+        """Return the frame that is to deal with a task's end."""
+        if record is None:
+            return 0
+        if record.settled_at is not None:
+            return record.settled_at
+        return self.recorded.last + 1 if record.ended else inf
+
+    async def _rest(self, entry: TaskEntry) -> Never:
+        """Wait until it is cancelled."""
+        while True:
+            await self._waits(entry)
+
+    async def _waits(self, entry: TaskEntry) -> None:
+        """Wait for the next frame."""
+        self._at_rest.add(entry.task_id)
+        self._news.set()
+        await self._moved.wait()
+
+    # ---- the frames --------------------------------------------------------------------------------------------
+
+    async def follow(self, loop: Loop, max_frames: int) -> None:
+        """Make the recorded frames, one after the other, and what comes after them.
+
+        Raises:
+            ReplayMismatchError: at the first node that wants what was not recorded.
+            ComponentError, PlanError, PurityError: as ``run`` would.
+        """
+        live, recorded = loop.live, self.recorded
+        self.notes += [
+            f"the app was swapped after frame {frame}; the same one ran in all" for frame in recorded.swaps()
+        ]
+        await self._by_hand(loop, 0, late=True)
+        for number, (status, _) in recorded.frames.items():
+            await self._ready(live, number)
+            loop.due_anyway("as recorded")
+            await (self._frame(loop, number) if status == "done" else self._half(loop))
+            await self._by_hand(loop, number, late=True)
+            await self._again(live, number)
+        await self._ready(live, recorded.last + 1)
+        if recorded.row["status"] in OVER:
+            self.frame = inf
+            self._move()
+            await loop.run(max_frames)
+        self._raise()
+
+    def began(self, frame: int) -> float | None:
+        """Return when a frame began, in seconds since the epoch; None for one that was not recorded."""
+        return self.recorded.frames[frame][1] if frame in self.recorded.frames else None
+
+    async def _frame(self, loop: Loop, number: int) -> None:
+        await loop.step()
+        self._raise()
+        await self._by_hand(loop, number, late=False)
+        if loop.draft is not None and loop.draft.phase is not Phase.FLUSH:
+            await loop.phase()
+
+    async def _half(self, loop: Loop) -> None:
+        """Its process ended within the frame, or it was given up."""
+        for _ in range(COMMITTED):
+            await loop.phase()
+        await loop.abandon()
+        self._raise()
+        await self._by_hand(loop, loop.live.frame, late=False)
+
+    async def _again(self, live: Live, frame: int) -> None:
+        """Run again what a person had run again."""
+        for node_id in self.recorded.retries.get(frame, ()):
+            await self._tried(live.tasks.retry(node_id), f"{node_id} was run again by hand")
+
+    async def _by_hand(self, loop: Loop, frame: int, late: bool) -> None:
+        """Write what people wrote, and tasks whose functions are not called; change what they changed."""
+        for write in self.recorded.writes.get(frame, ()):
+            if write.late != late or write.status == "rolled_back":
+                continue
+            if write.scope == "vol":
+                self.notes.append(f"{write.key} of vol was written by hand: it can't be read back, and was left out")
+            elif write.pending:
+                await self._tried(_changed(loop, write), f"the pending write of {write.key} was {write.status}")
+            elif write.status != "dropped" and (write.origin == "operator" or not self.live_tasks):
+                origin: Literal["operator", "task"] = "operator" if write.origin == "operator" else "task"
+                loop.live.outside(_written(write), origin, write.task_id, write.node_id)
+
+    async def _tried(self, work: Awaitable[None], what: str) -> None:
+        try:
+            await work
+        except RunError as error:
+            self.notes.append(f"{what}; now that can't be done: {error}")
+
+    # ---- waiting -----------------------------------------------------------------------------------------------
+
+    async def _ready(self, live: Live, frame: int) -> None:
+        """Let all that frame ``frame`` saw happen, and wait until it has."""
+        self.frame = frame
+        self._move()
+        await self._people(live)
+        while busy := self._busy(live):
+            self._news.clear()
+            news = asyncio.ensure_future(self._news.wait())
+            await asyncio.wait({news, *busy}, return_when=asyncio.FIRST_COMPLETED)
+            news.cancel()
+        self._raise()
+
+    def _move(self) -> None:
+        self._at_rest.clear()
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+    def _busy(self, live: Live) -> list[asyncio.Task[None]]:
+        """Return the tasks that have something to do before the next frame."""
+        found = []
+        for entry in live.tasks.open:
+            record = self._known.get(entry.task_id)
+            # A function of the user's may take until a later frame.
+            taken = not self.live_tasks or entry.node.type != "task"
+            waited_for = taken or (record is not None and self._due(record) <= self.frame)
+            if entry.handle and not entry.handle.done() and waited_for and entry.task_id not in self._at_rest:
+                found.append(entry.handle)
+        return found
+
+    async def _people(self, live: Live) -> None:
+        """Answer, and cancel, as people did before the frame that is next."""
+        for entry in live.tasks.open:
+            record = self.record(entry.task_id, entry.node.id)
+            question = entry.questions.get(entry.task_id)
+            if question is not None:
+                self._same_question(entry, question, record)
+            if record is None or entry.unmounted or self._due(record) > self.frame:
+                continue
+            if question is not None and record.value is not None:
+                await live.tasks.answer(entry.task_id, decode(record.value), record.comment)
+            elif record.error == CANCELLED:
+                await self._tried(live.tasks.cancel(entry.node.id), f"{entry.node.id} was cancelled by hand")
+
+    def _same_question(self, entry: TaskEntry, question: Question, record: TaskRecord | None) -> None:
+        """Look whether a person is asked what was asked then."""
+        asked = self.recorded.question(record.task_id) if record else None
+        if asked is None:
+            raise self._unknown(entry.node)
+        now = (question.prompt, list(question.options), question.payload.text)
+        for name, one, other in zip(("prompt", "options", "payload"), asked, now, strict=True):
+            if one != other:
+                raise self._other(entry.node, "a person is asked for something else", name, one, other)
+
+    def _raise(self) -> None:
+        if self._mismatch is not None:
+            raise self._mismatch
+
+    def _asks(self, entry: TaskEntry, asks: Asks) -> ReplayMismatchError:
+        tools = ", ".join(asked.tool for asked in asks.questions)
+        why = text_difference("what people are asked", "nothing", f"whether {tools} may be called")
+        turn = asks.questions[0].turn
+        what = f"turn {turn}: a person is asked about a tool call"
+        return mismatch(what, why, node_id=entry.node.id, source=entry.node.source, turn=turn)
+
+    def _unknown(self, node: TreeNode) -> ReplayMismatchError:
+        why = text_difference(f"the {node.type}", "nothing", f"{node.type} {node.id} starts")
+        return mismatch("it did not run in the recording", why, node_id=node.id, source=node.source)
+
+    def _other(self, node: TreeNode, what: str, name: str, before: object, now: object) -> ReplayMismatchError:
+        texts = [one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in (before, now)]
+        return mismatch(what, text_difference(f"its {name}", *texts), node_id=node.id, source=node.source)
+
+
+def _failure(record: TaskRecord) -> Exception:
+    """Return an error that is recorded as the one that ended the task."""
+    name, _, words = message_of(record.error or "").partition(": ")
+    if record.reason and record.reason.startswith("limit: "):
+        return BudgetExceededError(words, limit=record.reason.removeprefix("limit: "))
+    # Of our own kind: the way through this package says nothing about it.
+    kind: type[Exception] = type(name if name.isidentifier() else "Error", (AgentError,), {})
+    return kind(words)
+
+
+def _written(write: WriteRecord) -> Callable[[Transaction], object]:
+    """Return what queues a recorded write once more."""
+    value = decode(write.new) if write.new is not None else None
+
+    def queue(transaction: Transaction) -> object:
+        match write.op:
+            case "delete":
+                return transaction.delete(write.key)
+            case "update":
+                return transaction.update(write.key, lambda _: value)
+            case "init":
+                return transaction.init(write.key, value)
+        return transaction.set(write.key, value)
+
+    return queue
+
+
+def _changed(loop: Loop, write: WriteRecord) -> Awaitable[None]:
+    """Change or drop a pending write as a person did."""
+    if write.status == "dropped":
+        return loop.live.drop_pending(loop.draft, write.id)
+    return loop.live.edit_pending(loop.draft, write.id, decode(write.new or Stored("null", "NoneType")))

@@ -1,0 +1,128 @@
+"""``ex.replay``: a recorded execution once more, offline, and held against its recording."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .agents.pydantic_ai import PydanticAiRunner
+from .engine.code import code_hash, name_of
+from .engine.loop import Loop
+from .engine.opening import Opening, create
+from .engine.replaying import Replaying
+from .errors import SmithersError
+from .store import writer
+from .store.compare import Difference, compare
+from .store.connection import Database
+from .store.history import History
+from .store.reader import Reader
+from .store.recorded import Recorded
+from .version import __version__
+
+Tasks = Literal["recorded", "run"]
+SHOWN = 5
+"""So many differences are shown."""
+
+
+@dataclass(frozen=True, repr=False)
+class Replay:
+    """How a replay went."""
+
+    recording: str
+    """Id of the execution that was replayed."""
+    execution_id: str
+    """Id of the replay: an execution of its own in the same file."""
+    frames: int
+    """How many it has."""
+    answers: int
+    """How many requests of agents were answered from the recording …"""
+    requests: int
+    """… and how many by a model: none."""
+    differences: tuple[Difference, ...]
+    """What is not as it was recorded, the earliest first: plan, state, writes, handlers, effects, tasks, tools."""
+    notes: tuple[str, ...]
+    """What people had done that could not be done again, in words."""
+    history: History
+    """All that is in the file of the replay: ``.df``, ``.at(n)``."""
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing differs."""
+        return not self.differences
+
+    def __repr__(self) -> str:
+        count = len(self.differences)
+        outcome = "same" if self.same else f"{count} difference{'s' * (count > 1)}"
+        lines = [
+            f"<Replay of {self.recording} as {self.execution_id}: {outcome}; {self.frames} frames, "
+            f"{self.answers} answers from the recording, {self.requests} requests"
+        ]
+        lines += [f"  {difference}" for difference in self.differences[:SHOWN]]
+        lines += [f"  … and {count - SHOWN} more: .differences"] if count > SHOWN else []
+        lines += [f"  note: {note}" for note in self.notes]
+        return "\n".join(lines) + ">"
+
+
+async def replay(
+    app: object,
+    reader: Reader,
+    execution_id: str,
+    name: str,
+    models: dict[str, Any],  # Any: pydantic-ai's Model
+    tasks: Tasks,
+    max_frames: int,
+) -> Replay:
+    """Run an app as the execution is recorded, as a new execution of the same file; return how it went.
+
+    ``models`` stand for others by name; none is asked, but output is asked for as it was of them.
+
+    Raises:
+        ReplayMismatchError: if an agent, a task or an approval wants what was not recorded.
+        StoreError: if the recording is not complete.
+    """
+    recorded = Recorded(reader, execution_id)
+    row = writer.ExecutionRow(
+        execution_id=secrets.token_hex(6),
+        name=name,
+        app=name_of(app),
+        code_hash=code_hash(app),
+        engine_version=__version__,
+        seed=recorded.row["seed"],
+        parent_id=execution_id,
+        forked_at_frame=0,
+    )
+    replaying = Replaying(recorded, tasks == "run")
+    database = await Database.open(reader.path)
+    try:
+        # No request is made, so as many agents as there are may run at a time.
+        opening = Opening(app, database, PydanticAiRunner(), models, max_agents=10**9, replay=replaying)
+        frames = await _followed(await create(row, opening, recorded.first_state()), replaying, max_frames)
+    finally:
+        await database.close()
+    answers = reader.answers(row.execution_id)
+    requests = answers.pop("model", 0)
+    return Replay(
+        execution_id,
+        row.execution_id,
+        frames,
+        sum(answers.values()),
+        requests,
+        tuple(compare(reader, execution_id, row.execution_id)),
+        tuple(replaying.notes),
+        History(reader, row.execution_id),
+    )
+
+
+async def _followed(loop: Loop, replaying: Replaying, max_frames: int) -> int:
+    """Make the frames of the recording, and return how many there are."""
+    try:
+        await replaying.follow(loop, max_frames)
+    except SmithersError as error:
+        error.at(frame=loop.live.frame)
+        what, _, _ = str(error).partition(". ")
+        await loop.terminate(f"the replay stopped: {what}")
+        raise
+    finally:
+        await loop.close()
+    return loop.live.frame

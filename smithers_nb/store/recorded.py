@@ -1,0 +1,174 @@
+"""An execution as a replay follows it: its frames, what became of its tasks, and what people did."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ..errors import StoreError
+from ..values import Stored, encode
+from .prune import refuse_pruned
+from .reader import Reader
+
+RETRIED = re.compile(r"r\d+$")
+"""How the id of a task ends that a person asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecord:
+    """A task that was recorded."""
+
+    task_id: str
+    node_id: str
+    mounted_at: int
+    status: str
+    reason: str | None
+    attempt: int
+    value: Stored | None
+    error: str | None
+    settled_at: int | None
+    """The frame that dealt with its end."""
+    ended: bool
+    comment: str | None
+    """Of the person who answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRecord:
+    """A write that no handler, effect or component made, or one that a person changed."""
+
+    id: str
+    frame: int
+    late: bool
+    """Whether it was applied after those of the frame."""
+    scope: str
+    key: str
+    op: str
+    status: str
+    new: Stored | None
+    origin: str
+    """``operator`` or ``task``."""
+    task_id: str | None
+    node_id: str | None
+    pending: bool
+    """Whether it was another's, and a person changed or dropped it."""
+
+
+class Recorded:
+    """What is in the file of one execution.
+
+    Raises:
+        StoreError: if its first frames were pruned, or are another execution's.
+    """
+
+    def __init__(self, reader: Reader, execution_id: str) -> None:
+        self.reader = reader
+        self.execution_id = execution_id
+        self.row = reader.execution(execution_id)
+        refuse_pruned(reader, execution_id, 1)
+        frames = self._all("SELECT frame, status, created_at FROM frames WHERE execution_id = ? ORDER BY frame")
+        if frames and frames[0][0] != 1:
+            raise StoreError(
+                f"execution {execution_id} begins with frame {frames[0][0]}: it can't be run again from 1."
+            )
+        self.frames: dict[int, tuple[str, float]] = {
+            frame: (status, datetime.fromisoformat(began).timestamp()) for frame, status, began in frames
+        }
+        """Status, and when it began in seconds since the epoch."""
+        self.tasks = [_task(row) for row in reader.tasks(execution_id)]
+        self.writes: dict[int, list[WriteRecord]] = {}
+        """By frame."""
+        for write in self._writes():
+            self.writes.setdefault(write.frame, []).append(write)
+        self.retries: dict[int, list[str]] = {}
+        """By frame: the nodes that a person had run again."""
+        for task in self.tasks:
+            if RETRIED.search(task.task_id):
+                self.retries.setdefault(task.mounted_at, []).append(task.node_id)
+
+    @property
+    def last(self) -> int:
+        """Number of the last frame; 0 if there is none."""
+        return max(self.frames, default=0)
+
+    def first_state(self) -> dict[str, Stored]:
+        """Return the state that the execution was made with."""
+        rows = self._all(
+            "SELECT key, new FROM transitions WHERE execution_id = ? AND frame = 0 AND origin = 'init' ORDER BY seq"
+        )
+        return {key: self._stored(key, 0, new) for key, new in rows}
+
+    def props(self, task: TaskRecord) -> dict[str, Any]:  # Any: JSON
+        """Return the props with which a task's node was mounted."""
+        rows = self.reader.query(
+            "SELECT props FROM nodes WHERE execution_id = ? AND node_id = ? AND from_frame <= ?"
+            " ORDER BY from_frame DESC LIMIT 1",
+            (self.execution_id, task.node_id, task.mounted_at),
+        ).rows
+        found: dict[str, Any] = json.loads(rows[0][0]) if rows else {}
+        return found
+
+    def question(self, task_id: str) -> tuple[str, list[str], str] | None:
+        """Return what a person was asked: prompt, options, and payload as JSON."""
+        rows = self.reader.query(
+            "SELECT prompt, options, payload FROM approvals WHERE execution_id = ? AND approval_id = ?",
+            (self.execution_id, task_id),
+        ).rows
+        return (rows[0][0], json.loads(rows[0][1]), rows[0][2]) if rows else None
+
+    def swaps(self) -> list[int]:
+        """Return the frames after which the app was another one."""
+        rows = self._all("SELECT frame FROM events WHERE execution_id = ? AND kind = 'swap' ORDER BY id")
+        return [frame for (frame,) in rows]
+
+    def _all(self, sql: str) -> list[tuple[Any, ...]]:  # Any: SQLite's values
+        return self.reader.query(sql, (self.execution_id,)).rows
+
+    def _writes(self) -> list[WriteRecord]:
+        rows = self._all(
+            "SELECT id, frame, seq, scope, key, op, status, new, origin, origin_id, node_id, handler FROM transitions"
+            " WHERE execution_id = ? ORDER BY frame, seq"
+        )
+        firm: dict[int, int] = {}
+        """By frame: the place of the first write that was the frame's own."""
+        found = []
+        for id, frame, seq, scope, key, op, status, new, origin, origin_id, node_id, handler in rows:
+            pending = origin == "operator" and (handler is not None or node_id is not None)
+            reported = handler == "on_progress"
+            if pending or origin in ("handler", "effect"):
+                firm.setdefault(frame, seq)
+            if (frame == 0 and origin == "init") or not (pending or reported or origin in ("operator", "task")):
+                continue
+            value = None if new is None or op == "delete" else self._stored(key, frame, new)
+            late = frame == 0 or (seq > firm.get(frame, seq) and not pending and not reported)
+            task_id = origin_id if origin == "task" else None
+            origin = "task" if reported else origin
+            found.append(WriteRecord(id, frame, late, scope, key, op, status, value, origin, task_id, node_id, pending))
+        return found
+
+    def _stored(self, key: str, frame: int, text: str) -> Stored:
+        """Return a value that a frame wrote, with its type."""
+        rows = self.reader.query(
+            "SELECT type FROM state WHERE execution_id = ? AND key = ? AND from_frame = ? AND value = ?",
+            (self.execution_id, key, frame + 1, text),
+        ).rows
+        return Stored(text, rows[0][0] if rows else encode(json.loads(text)).type)
+
+
+def _task(row: dict[str, Any]) -> TaskRecord:
+    return TaskRecord(
+        task_id=row["task_id"],
+        node_id=row["node_id"],
+        mounted_at=row["mounted_at_frame"],
+        status=row["status"],
+        reason=row["reason"],
+        attempt=row["attempt"],
+        value=Stored(row["result"], row["result_type"]) if row["result"] is not None else None,
+        error=row["error"],
+        settled_at=row["settled_at_frame"],
+        ended=row["ended_at"] is not None,
+        comment=row["comment"],
+    )

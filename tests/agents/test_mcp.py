@@ -1,0 +1,117 @@
+"""MCP servers as tools: a real one, in a process of its own, that speaks on stdio."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastmcp.client.transports import StdioTransport
+from pydantic_ai import Agent as OwnAgent
+from pydantic_ai.mcp import MCPToolset
+
+from smithers_nb import Agent, Claude, call_tool, scripted
+
+SERVER = Path(__file__).with_name("mcp_files.py")
+
+
+def served(*command: object) -> MCPToolset[Any]:
+    """Return a server that ends with the agent; its imports may take their time."""
+    transport = StdioTransport(sys.executable, [str(word) for word in command], keep_alive=False)
+    return MCPToolset(transport, id="files", init_timeout=60)
+
+
+CALLS = [
+    call_tool("read_file", path="a"),
+    call_tool("write_file", path="b", text="x"),
+    call_tool("break_down", path="c"),
+]
+
+
+def rows(ex: Any) -> dict[str, tuple[str, Any]]:
+    return {row["tool"]: (row["status"], row["output"]) for row in ex.df.tool_calls.to_dict("records")}
+
+
+@pytest.mark.parametrize("whose", ["claude", "agent"])
+def test_its_tools_are_called_asked_about_and_denied_like_others(whose: str, run_of: Any, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    model, policy = scripted(CALLS, "done"), {"deny": ["break_*"], "approve": ["write_*"]}
+    if whose == "claude":
+        app: Any = Claude(id="c", model=model, tools=[served(SERVER, log)], **policy)["hi"]
+    else:
+        own: Any = OwnAgent("openai:gpt-5", toolsets=[served(SERVER, log)], defer_model_check=True)
+        app = Agent(id="c", agent=own, **policy)["hi"]
+    ex = run_of(app, models={"openai:gpt-5": model})
+    assert ex.run_sync().status == "waiting", ex.df.tasks.error[0]
+    assert log.read_text().splitlines() == ["read a"]
+    assert ex.df.approvals.payload[0] == {"tool": "write_file", "input": {"path": "b", "text": "x"}}
+    ex.answer("c", "approve")
+    assert ex.run_sync().status == "finished"
+    assert log.read_text().splitlines() == ["read a", "write b"], "each once"
+    assert rows(ex) == {
+        "read_file": ("ok", "what is in a"),
+        "write_file": ("ok", {"path": "b", "written": "x"}),
+        "break_down": ("denied", None),
+    }
+
+
+def test_a_tool_of_a_server_that_raises_is_told_to_the_model(run_of: Any, tmp_path: Path) -> None:
+    model = scripted(CALLS[2], lambda told: f"I was told: {told}")
+    ex = run_of(Claude(id="c", model=model, tools=[served(SERVER, tmp_path / "log")])["hi"])
+    assert ex.run_sync().status == "finished"
+    assert rows(ex) == {"break_down": ("retry", None)}
+    assert "break_down" in ex.df.tasks.result[0]
+
+
+def test_a_server_asks_by_itself(run_of: Any, tmp_path: Path) -> None:
+    tools = served(SERVER, tmp_path / "log").approval_required(lambda ctx, tool, args: tool.name == "read_file")
+    ex = run_of(Claude(id="c", model=scripted(CALLS[0], "done"), tools=[tools])["hi"])
+    assert ex.run_sync().status == "waiting"
+    ex.answer("c", "deny", "no")
+    assert ex.run_sync().status == "finished"
+    assert rows(ex) == {"read_file": ("denied", None)}
+
+
+BROKEN: dict[str, tuple[Any, str]] = {
+    "a process that ends at once": (
+        lambda: served("-c", "raise SystemExit(3)"),
+        "MCPToolset files of c can't be started",
+    ),
+    "no such command": (lambda: MCPToolset(StdioTransport("no-such-command", [])), "no-such-command"),
+    "nobody at the address": (lambda: MCPToolset("http://127.0.0.1:9/mcp"), "Client failed to connect"),
+}
+
+
+@pytest.mark.parametrize(("tools", "words"), BROKEN.values(), ids=BROKEN)
+def test_a_server_that_does_not_start_fails_the_agent_and_nothing_is_asked(tools: Any, words: str, run_of: Any) -> None:
+    model = scripted("never")
+    ex = run_of(Claude(id="c", model=model, tools=[tools()])["hi"])
+    assert ex.run_sync().status == "failed"
+    error = ex.df.tasks.error[0]
+    assert words in error and "run it by hand" in error and "ex.retry('c')" in error
+    assert "Traceback" not in error and " at 0x" not in error
+    assert (model.calls, len(ex.df.model_calls)) == ([], 0)
+
+
+def test_without_the_package_the_command_that_installs_it_is_named(python: Any) -> None:
+    found = python("import sys; sys.modules['fastmcp'] = None; import pydantic_ai.mcp")
+    assert 'pip install "pydantic-ai-slim[mcp]"' in found.stderr
+
+
+def test_a_replay_starts_no_server(run_of: Any, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    transport = StdioTransport(sys.executable, [str(SERVER), str(log)], keep_alive=False)
+    model = scripted([CALLS[0], CALLS[2], call_tool("add", a=1, b=2)], "done")
+    ex = run_of(Claude(id="c", model=model, tools=[MCPToolset(transport, init_timeout=60), add])["hi"])
+    assert ex.run_sync().status == "finished"
+    before = log.read_text()
+    transport.command = "/there/is/none"
+    replay = ex.replay()
+    assert replay.same, replay
+    assert log.read_text() == before
+    assert list(replay.history.df.tool_calls.status) == ["ok", "retry", "ok"]
+
+
+def add(a: int, b: int) -> int:
+    return a + b

@@ -1,0 +1,148 @@
+"""``%smithers`` in a real ipykernel."""
+
+from __future__ import annotations
+
+import pytest
+
+from smithers_nb.notebook.subcommands import SUBCOMMANDS
+from tests.notebook.kernel import run_cells
+from tests.notebook.test_magics import ONE
+
+COUNT = """%%smithers count --quiet
+@component
+def Count(ctx):
+    n = ctx.state.get("n", 0)
+    return (
+        <Ralph id="loop" until={n >= 5}>
+            <Task id="add" run={lambda: 1} on_finished={lambda r: ctx.state.update("n", lambda n: (n or 0) + 1)} />
+        </Ralph>
+    )"""
+
+# What is typed, and what the cell shows; they run in this order in one kernel.
+SESSION = [
+    ("%smithers", "unfinished one of this name"),
+    ("%smithers status", "there is no execution yet; a %%smithers cell makes one"),
+    ("%smithers list", "there is no file smithers.db here"),
+    (ONE, "nothing was executed"),
+    (COUNT, ""),
+    ("%smithers status", "<Execution 'count'"),
+    ("%smithers status one", "Step renders frame 1"),
+    ("%smithers xml one", '<phase name="only">'),
+    ("f = %smithers step one\nprint(f.number, one.frame.number, count.frame)", "1 1 None"),
+    ("%smithers phase", "<Frame 1 after SNAPSHOT"),
+    ("%smithers step 2", "<Frame 2 after EFFECTS"),
+    ("%smithers pending", ": update n: null → computed at flush (on_finished of add, queued)"),
+    ("%smithers until n", "state key 'n' is true"),
+    ("%smithers until state['n'] > 2", "state['n'] > 2 is true"),
+    ("%smithers break add finished", "<Breakpoint b1: node add: finished"),
+    ("%smithers watch n", "<Breakpoint b2: key n is changed"),
+    ("%smithers break RENDER", "<Breakpoint b3: phase RENDER"),
+    ("%smithers break on_error", "<Breakpoint b4: on_error of any node"),
+    ("%smithers break if state.n > 4", "<Breakpoint b5: when state.n > 4"),
+    ("%smithers break error", "<Breakpoint b6: "),
+    ("%smithers break loop on_finished", "<Breakpoint b7: on_finished of loop"),
+    ("%smithers break remove b3", "<Breakpoint b4"),
+    ("%smithers break", "<Breakpoint b1"),
+    ("%smithers run", "stopped: "),
+    ("%smithers xml 1", 'iteration="1"'),
+    ("%smithers at 1", "<FrameView 1:"),
+    ("%smithers sql select count(*) as frames from frames where frame = 1", "frames\n0       2"),
+    ("%smithers list", "count"),
+    ("%smithers export", "count.ndjson"),
+    ("%smithers pause", ""),
+    ("%smithers stop", "<Execution 'count'"),
+    ("%smithers resume count", "<Execution 'count'"),
+    ("[b.id for b in count.breakpoints]", "['b1', 'b2', 'b4', 'b5', 'b6', 'b7']"),
+    ("for b in list(count.breakpoints): count.breakpoints.remove(b)", ""),
+    ("%smithers run 1", "max_frames=1 were rendered"),
+    ("%smithers run", "<RunResult finished"),
+    ("dict(count.state)", "{'n': 5}"),
+    ("%smithers?", ""),
+    ("print(get_ipython().object_inspect_text('%smithers'))", "the executions in the file, as a DataFrame"),
+    ("%smithers help", "%smithers SUBCOMMAND [NAME]"),
+    ("%smithers watch n written", "<Breakpoint b8"),
+]
+
+WRONG = [
+    ("%smithers stauts", "there is no 'stauts'. Did you mean 'status'?"),
+    ("%smithers step two", "'two' is no number from 1"),
+    ("%smithers at", "at needs the number of a frame"),
+    ("%smithers at 99", "has no frame 99. It has the frames 1 to"),
+    ("%smithers until", "until needs to know what"),
+    ("%smithers until n >", "is no expression"),
+    ("%smithers status nope", "'nope' is neither the variable of an execution"),
+    ("%smithers phase 3", "'3' is neither the variable of an execution"),
+    ("%smithers break add finishd", "has mount, finished, error, unmount, not 'finishd'"),
+    ("%smithers break if n >", "is no Python expression"),
+    ("%smithers break remove b9", "there is no breakpoint 'b9'"),
+    ("%smithers break a b c", "'c' is more than break takes"),
+    ("%smithers sql", "sql needs a query"),
+    ("%smithers sql drop table frames", "open for reading only"),
+    ("%smithers export run.txt", ".ndjson"),
+    ("%smithers list nowhere.db", "there is no file nowhere.db here"),
+    ("%smithers resume", "resume needs the name"),
+    ("%smithers resume nothing", "has no execution 'nothing'. It has"),
+    ("%smithers resume count", "every execution 'count'"),
+]
+
+COMPLETED = [
+    ("%smithers s", ["status", "step", "stop", "sql"]),
+    ("%smithers step ", ["count", "one"]),
+    ("%smithers break one ", ["t", "RENDER", "on_error", "if", "remove"]),
+    ("%smithers break t f", ["finished"]),
+    ("%smithers watch count ", ["n"]),
+    ("%smithers watch n ", ["written", "changed"]),
+    ("%smithers break remove ", ["b8"]),
+]
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory):
+    asked = "lambda text: get_ipython().complete(None, text, len(text))[1]"
+    cells = [cell for cell, _ in [*SESSION, *WRONG]]
+    cells += [f"print(({asked})({text!r}))" for text, _ in COMPLETED]
+    return run_cells(tmp_path_factory.mktemp("line"), *cells)
+
+
+@pytest.mark.parametrize("number, typed, shown", [(n, *row) for n, row in enumerate(SESSION)])
+def test_a_subcommand_shows(session, number, typed, shown):
+    assert shown in session.text(number)
+    assert session.failed(number) == shown.startswith("there is no "), typed
+
+
+@pytest.mark.parametrize("number, typed, message", [(n, *row) for n, row in enumerate(WRONG, len(SESSION))])
+def test_a_wrong_line_fails_its_cell_in_one_line(session, number, typed, message):
+    text = session.text(number)
+    assert session.failed(number) and message in text, typed
+    assert "Traceback" not in text and len(text.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("number, typed, words", [(n, *row) for n, row in enumerate(COMPLETED, len(SESSION + WRONG))])
+def test_tab_offers_what_may_follow(session, number, typed, words):
+    offered = session.text(number)
+    assert [word for word in words if f"'{word}'" not in offered] == [], typed
+
+
+def test_every_subcommand_is_typed_in_these_tests():
+    typed = {cell.split()[1] for cell, _ in SESSION if cell.startswith("%smithers ")} | {"step"}
+    assert set(SUBCOMMANDS) == typed
+
+
+def test_only_an_unfinished_execution_is_resumed_and_one_of_this_kernel_is_not_terminated_for_it(tmp_path):
+    resumed = ONE.replace("one", "one --resume", 1)
+    out = run_cells(
+        tmp_path,
+        ONE,
+        "one.step_sync(); before = one.execution_id",
+        resumed,
+        "print(one.execution_id == before, one.run_sync().status, Store('smithers.db').df.executions.status.tolist())",
+        resumed,
+    )
+    assert "True finished ['finished']" in out.text(3)
+    assert out.failed(4) and "every execution 'one'" in out.text(4)
+
+
+def test_an_app_that_the_notebook_does_not_have_is_asked_for(tmp_path):
+    run_cells(tmp_path, ONE, "one.step_sync()")
+    out = run_cells(tmp_path, "%smithers resume one", ONE.replace("one", "one --show xml", 1), "%smithers resume one")
+    assert out.failed(0) and "Run the cell that defines it with %%smithers one --resume" in out.text(0)

@@ -1,0 +1,101 @@
+import { useState } from "preact/hooks";
+import type { Asked } from "../model/protocol";
+import { visible } from "../model/text";
+import { Text } from "./text";
+import { useUi } from "./ui";
+import { Maybe } from "./value";
+
+/** What a task asked a person, with what there is to look at; the buttons while it waits. */
+export function AskedView({ asked, open }: { readonly asked: Asked; readonly open: boolean }) {
+  const { approval_id, prompt, payload, diff, choice, comment } = asked;
+  return (
+    <div role="group" class="ss-asked" aria-label={visible(prompt)}>
+      <p>
+        <Text of={prompt} />
+      </p>
+      {payload !== null && <Maybe value={payload} none="" />}
+      {diff !== null && <Diff of={diff} />}
+      {open ? (
+        <Answer asked={asked} />
+      ) : (
+        <p class="ss-dim">
+          <code>
+            <Text of={approval_id} />
+          </code>{" "}
+          <Text of={choice === null ? asked.status : `answered: ${choice}`} />
+          {comment !== null && (
+            <>
+              {" – "}
+              <Text of={comment} />
+            </>
+          )}
+        </p>
+      )}
+    </div>
+  );
+}
+
+const SIGNS: Readonly<Record<string, string>> = { "+": "added", "-": "removed", "@": "place" };
+
+/** A unified diff: its signs say what its colours say. */
+function Diff({ of }: { readonly of: string }) {
+  const lines = of.replace(/\n$/, "").split("\n");
+  return (
+    <section class="ss-diff" aria-label="Diff">
+      <pre tabIndex={0}>
+        {lines.map((line, index) => (
+          // Lines have no name but their place.
+          <span key={index} data-sign={SIGNS[line[0] ?? ""]}>
+            {`${visible(line)}\n`}
+          </span>
+        ))}
+      </pre>
+    </section>
+  );
+}
+
+function Answer({ asked }: { readonly asked: Asked }) {
+  const [comment, setComment] = useState("");
+  return (
+    <div class="ss-answer">
+      <input
+        type="text"
+        aria-label="Comment"
+        placeholder="Comment (optional)"
+        value={comment}
+        onInput={(event) => setComment(event.currentTarget.value)}
+      />
+      <Choices approval={asked.approval_id} options={asked.options} comment={comment} />
+    </div>
+  );
+}
+
+interface ChoicesProps {
+  readonly approval: string;
+  readonly options: readonly string[];
+  readonly comment?: string;
+}
+
+/** A button for each answer. */
+export function Choices({ approval, options, comment = "" }: ChoicesProps) {
+  const { client, state } = useUi();
+  return (
+    <>
+      {options.map((choice) => (
+        <button
+          key={choice}
+          type="button"
+          class="ss-button ss-small"
+          aria-disabled={Object.keys(state.underway).some((key) =>
+            key.startsWith(`answer ${approval} `),
+          )}
+          onClick={() =>
+            client.order({ name: "answer", approval, choice, comment: comment || null })
+          }
+        >
+          <Text of={choice} />
+        </button>
+      ))}
+    </>
+  );
+}
