@@ -31,6 +31,9 @@ logger = logging.getLogger(__name__)
 PUSH_S = 0.1
 """What happens in this time makes one summary."""
 
+MOVE_S = 0.3
+"""A move that ends in this time is told by its end alone: what the page asked in between would slow it down."""
+
 PUSHES = 10
 """At most so many summaries a second: jupyter_server drops messages when it is flooded."""
 
@@ -87,11 +90,11 @@ class Stepper(anywidget.AnyWidget):
         draft = self._ex.draft
         return (draft.number, draft.phase, self._ex.recorded) if draft is not None else None
 
-    def _changed(self) -> None:
+    def _changed(self, wait: float = PUSH_S) -> None:
         """Something happened: push soon, but not more often than ``PUSH_S``. On the engine's thread."""
         if not self._due:
             self._due = True
-            engine.loop.call_later(PUSH_S, self._push_what_is_due)
+            engine.loop.call_later(wait, self._push_what_is_due)
             self._page_soon()
 
     def _push_what_is_due(self) -> None:
@@ -169,7 +172,7 @@ class Stepper(anywidget.AnyWidget):
             self._busy = message.name
             self._error = None
         self._take(message)
-        engine.do(self._changed)
+        engine.do(lambda: self._changed(MOVE_S))
         self._run(message, moved(self._ex, message.name))
 
     def _run(self, message: m.Move | m.Steering, work: Coroutine[Any, Any, object]) -> None:
