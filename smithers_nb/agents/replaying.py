@@ -40,6 +40,11 @@ class Tape:
         # There are models that use an id again in another turn.
         self._tools = {(one.turn, one.tool_call_id): one for one in recorded.tools}
 
+    @property
+    def tools(self) -> set[str]:
+        """Names of the tools that there were, as far as they were called."""
+        return {call.tool for call in self._tools.values() if call.status != "unknown"}
+
     def attempts(self, turn: int, request: str) -> list[Request]:
         """Return the recorded attempts of a turn.
 

@@ -150,7 +150,9 @@ class DataFrames:
 
     @property
     def approvals(self) -> pd.DataFrame:
-        """One row per question to a person: node_id, prompt, options, status, choice, comment, asked_at …"""
+        """One row per question to a person: node_id, kind, prompt, payload, options, status, choice, comment, asked_at,
+        answered_at; turn and tool_call_id of the tool call that it is about.
+        """
         return self._table("approvals")
 
     @property

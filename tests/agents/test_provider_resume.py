@@ -63,6 +63,8 @@ class Outcome:
     """What people were asked when it died."""
     approvals: list[dict[str, Any]]
     """And at the end."""
+    attempts: int
+    """Of the task."""
 
 
 def rows(folder: Path, sql: str) -> list[dict[str, Any]]:
@@ -125,9 +127,23 @@ def kill_and_resume(folder: Path, api: str, point: str, approve: bool = False) -
     outcome = folder / "outcome.txt"
     end = outcome.read_text() if outcome.exists() else "it did not end"
     errors = (folder / "errors.txt").read_text()
-    tools = tools_of(folder)
+    [task] = rows(folder, "SELECT attempt FROM tasks")
+    tools, attempts = tools_of(folder), task["attempt"]
     return Outcome(
-        killed, answered, done, running, before, end, errors, requests, tools, calls, tool_calls, asked, approvals
+        killed,
+        answered,
+        done,
+        running,
+        before,
+        end,
+        errors,
+        requests,
+        tools,
+        calls,
+        tool_calls,
+        asked,
+        approvals,
+        attempts,
     )
 
 
@@ -173,6 +189,7 @@ def check_approvals(outcome: Outcome) -> None:
     assert len(outcome.tool_calls) == 3 or "interrupted" in {row["status"] for row in outcome.tool_calls}
     assert [json.loads(row["payload"])["input"]["n"] for row in outcome.approvals] == [1, 2, 3]
     assert [row["choice"] for row in outcome.approvals] == ["approve"] * 3
+    assert outcome.attempts <= 2, "a crash makes another attempt, an answer does not"
     for before, after in zip(outcome.asked, outcome.approvals, strict=False):
         if before["status"] == "answered":
             assert before == after
