@@ -347,8 +347,8 @@ def whose(filename: str) -> str | None:
     """Return whose code a file is: ``us``, ``library``, or None for the user's."""
     if filename.startswith(PACKAGE):
         return "us"
-    library = filename.startswith((*LIBRARIES, "<frozen ")) or "-packages" in filename
-    return "library" if library else None
+    installed = "site-packages" in filename or "dist-packages" in filename
+    return "library" if installed or filename.startswith((*LIBRARIES, "<frozen ")) else None
 
 
 def _users(frame: traceback.FrameSummary) -> bool:

@@ -413,11 +413,12 @@ class Execution:
     ) -> Replay:
         """Run what is recorded of this execution again, from frame 1, and return how it compares with the recording.
 
-        Offline and free: agents are answered with the responses that were recorded, their tools with what they had
-        returned; no request is made, no tool is called, no key is needed. Task nodes end as they had ended, approvals
-        are answered as they were, and what people wrote, changed, dropped, cancelled or had tried again is done in the
-        same frame. Every task ends in the frame in which it had ended, nothing is waited for, and ``ctx.now()`` is the
-        recorded time. Components, handlers and effects run, and so does what they do outside.
+        Offline and free: agents are answered with the responses that were recorded, and their tools with what they had
+        returned; no request is made, no tool is called, no MCP server started, no key needed. Task nodes end as they
+        had ended, approvals are answered as they were, and what people wrote, changed, dropped, cancelled or had tried
+        again is done in the same frame. Every task ends in the frame in which it had ended, nothing is waited for, and
+        ``ctx.now()`` is the recorded time. Components, handlers and effects run, and so does what they do outside.
+        What can't be done as it was (another app was swapped in, ``ctx.vol`` was written by hand) is in ``notes``.
 
         It is a new execution of the same file, called ``name`` (else as this one, with " replay"), with this one as
         its ``parent_id`` and 0 as its ``forked_at_frame``. Its usage and cost are the recorded ones; its rows in

@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 from .agents.pydantic_ai import PydanticAiRunner
 from .engine.code import code_hash, name_of
+from .engine.loop import Loop
 from .engine.opening import Opening, create
 from .engine.replaying import Replaying
-from .errors import ReplayMismatchError
+from .errors import SmithersError
 from .store import writer
 from .store.compare import Difference, compare
 from .store.connection import Database
@@ -96,16 +97,7 @@ async def replay(
     try:
         # No request is made, so as many agents as there are may run at a time.
         opening = Opening(app, database, PydanticAiRunner(), models, max_agents=10**9, replay=replaying)
-        loop = await create(row, opening, recorded.first_state())
-        try:
-            await replaying.follow(loop, max_frames)
-        except ReplayMismatchError as error:
-            error.at(frame=loop.live.frame)
-            what, _, _ = str(error).partition(". ")
-            await loop.terminate(f"the replay stopped: {what}")
-            raise
-        finally:
-            await loop.close()
+        frames = await _followed(await create(row, opening, recorded.first_state()), replaying, max_frames)
     finally:
         await database.close()
     answers = reader.answers(row.execution_id)
@@ -113,10 +105,24 @@ async def replay(
     return Replay(
         execution_id,
         row.execution_id,
-        loop.live.frame,
+        frames,
         sum(answers.values()),
         requests,
         tuple(compare(reader, execution_id, row.execution_id)),
         tuple(replaying.notes),
         History(reader, row.execution_id),
     )
+
+
+async def _followed(loop: Loop, replaying: Replaying, max_frames: int) -> int:
+    """Make the frames of the recording, and return how many there are."""
+    try:
+        await replaying.follow(loop, max_frames)
+    except SmithersError as error:
+        error.at(frame=loop.live.frame)
+        what, _, _ = str(error).partition(". ")
+        await loop.terminate(f"the replay stopped: {what}")
+        raise
+    finally:
+        await loop.close()
+    return loop.live.frame

@@ -42,6 +42,7 @@ TREE = {
     "ApprovalError": "AgentError",
     "AppChangedWarning": "UserWarning",
     "BudgetExceededError": "AgentError",
+    "ReplayMismatchError": "AgentError",
 }
 
 

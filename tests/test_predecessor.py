@@ -312,13 +312,12 @@ def test_render_and_reconcile_are_handed_no_store_and_no_tasks() -> None:
 
 
 def test_every_declared_prop_is_read_somewhere() -> None:
-    from smithers_nb.nodes.base import declared
     from smithers_nb.nodes.union import TAGS
 
     shown_only = {"name", "kind", "payload", "prompt", "message", "key"}
     text = "\n".join(path.read_text() for path in modules())
     for tag, node in TAGS.items():
-        for prop, _ in declared(node):
+        for prop, _ in node.declared:
             read = re.search(rf"(\.{prop}\b|[\"']{prop}[\"'])", text)
             assert read or prop in shown_only, f"{prop} of <{tag}> is declared and never read"
 

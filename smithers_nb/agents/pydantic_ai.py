@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import sys
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -17,7 +18,7 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from ..errors import AgentConfigError, AgentError, NotStorableError, clean
 from .recording import Answer, Talk, window
-from .replaying import Unanswered
+from .replaying import Tape, Unanswered
 from .runner import AgentReply, AgentTask, Asks, Ledger, ToolCall, ToolQuestion
 from .scripted import Plain, Scripted
 
@@ -165,7 +166,8 @@ async def _runs(agent: Agent[Any, Any], model: Model, talk: Talk) -> AgentReply:
     # The SDKs make hidden attempts of their own.
     settings: ModelSettings = {"max_retries": 0}
     async with AsyncExitStack() as stack:
-        await _started(agent, task, stack)
+        if talk.tape is None:
+            await _started(agent, task, stack)
         result = await agent.run(
             None if past else task.prompt or None,
             message_history=ModelMessagesTypeAdapter.validate_json(past.request) if past else None,
@@ -365,6 +367,9 @@ def _audits() -> tuple[type[AbstractCapability[Any]], type[AbstractCapability[An
         def __init__(self, talk: Talk) -> None:
             self.talk = talk
 
+        def get_wrapper_toolset(self, toolset: Any) -> Any:
+            return None if self.talk.tape is None else _here(toolset, self.talk.tape)
+
         async def wrap_run(self, ctx: Any, *, handler: Callable[..., Any]) -> Any:
             _whose(ctx, self.talk.task)
             return await handler()
@@ -476,6 +481,28 @@ def _audits() -> tuple[type[AbstractCapability[Any]], type[AbstractCapability[An
             _piece(self.talk, event)
 
     return Audit, Streaming
+
+
+def _here(toolset: Any, tape: Tape) -> Any:  # Any: pydantic-ai's toolsets
+    """Return what a replay offers for a toolset: tools of the recorded names for MCP servers, none of which is started
+    or called.
+    """
+    from pydantic_ai import FunctionToolset, Tool
+
+    servers = sys.modules.get("pydantic_ai.mcp")  # It is not there where nobody uses one.
+    if servers is None:
+        return toolset
+    here: set[str] = set()
+    toolset.apply(lambda leaf: here.update(getattr(leaf, "tools", ())))
+    theirs = sorted(tape.tools - here)
+
+    def stand_in(leaf: Any) -> Any:
+        if not isinstance(leaf, servers.MCPToolset):
+            return leaf
+        names, theirs[:] = list(theirs), []
+        return FunctionToolset([Tool.from_schema(dict, name, None, {"type": "object"}) for name in names])
+
+    return toolset.visit_and_replace(stand_in)
 
 
 def _whose(ctx: Any, task: AgentTask) -> None:

@@ -8,7 +8,7 @@ from itertools import zip_longest
 from typing import Any
 
 from ..errors import AgentError, ReplayMismatchError
-from .runner import AgentTask, Recorded, Request, ToolCall
+from .runner import AgentTask, RecordedAgent, Request, ToolCall
 
 SHOWN = 160
 """So many characters of a line are shown, about where it differs."""
@@ -26,7 +26,7 @@ class Unanswered(AgentError):
 class Tape:
     """What is recorded of one agent, found by turn and by what was asked, not by when."""
 
-    def __init__(self, task: AgentTask, recorded: Recorded) -> None:
+    def __init__(self, task: AgentTask, recorded: RecordedAgent) -> None:
         self._task = task
         self._complete = recorded.complete
         requests = recorded.requests
@@ -39,6 +39,11 @@ class Tape:
         """What it had asked and called before it was cut off and began anew."""
         # There are models that use an id again in another turn.
         self._tools = {(one.turn, one.tool_call_id): one for one in recorded.tools}
+
+    @property
+    def tools(self) -> set[str]:
+        """Names of the tools that there were, as far as they were called."""
+        return {call.tool for call in self._tools.values() if call.status != "unknown"}
 
     def attempts(self, turn: int, request: str) -> list[Request]:
         """Return the recorded attempts of a turn.

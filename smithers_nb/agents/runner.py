@@ -128,7 +128,7 @@ class Past:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedAgent:
     """What a replay answers an agent from, instead of its model and its tools."""
 
     requests: list[Request] = field(default_factory=list)
@@ -182,7 +182,7 @@ class AgentTask:
     """None for one that begins."""
     cache: bool = False
     """Whether an answer to the same request may be used again."""
-    recorded: Recorded | None = None
+    recorded: RecordedAgent | None = None
     """In a replay: then nothing is sent, and no tool is called."""
     local: Local = field(default_factory=Local)
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from time import time
 from typing import TYPE_CHECKING, Any
 
-from ..agents.runner import AgentTask, Decision, Local, Past, Recorded, Request, Spent, ToolCall
+from ..agents.runner import AgentTask, Decision, Local, Past, RecordedAgent, Request, Spent, ToolCall
 from ..errors import AgentError, StoreError
 from ..nodes.runnable import Agent, Claude
 from ..nodes.tree import TreeNode
@@ -109,14 +109,14 @@ def spent_by(reader: Reader, execution_id: str, task_id: str) -> Spent:
     return _past(reader, execution_id, task_id).spent
 
 
-def recorded_agent(reader: Reader, execution_id: str, task_id: str, complete: bool) -> Recorded:
+def recorded_agent(reader: Reader, execution_id: str, task_id: str, complete: bool) -> RecordedAgent:
     """Return what a replay answers an agent from."""
     requests = [_request(row) for row in reader.model_calls(execution_id, task_id)]
     tools = [_tool_call(row) for row in reader.tool_calls(execution_id, task_id)]
     waiting = {call.tool_call_id for call in tools if call.status == "waiting"}
     # An agent whose other questions were open had not gone on with what was answered.
     decisions = [one for one in _decisions(reader, execution_id, task_id) if one.tool_call_id not in waiting]
-    return Recorded(requests, tools, decisions, complete)
+    return RecordedAgent(requests, tools, decisions, complete)
 
 
 def _decisions(reader: Reader, execution_id: str, task_id: str) -> list[Decision]:

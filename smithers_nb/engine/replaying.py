@@ -13,8 +13,7 @@ from math import inf
 from typing import TYPE_CHECKING, Literal, Never
 
 from ..agents.replaying import Unanswered, mismatch, text_difference
-from ..agents.runner import AgentReply, Asks
-from ..agents.runner import Recorded as RecordedAgent
+from ..agents.runner import AgentReply, Asks, RecordedAgent
 from ..errors import AgentError, BudgetExceededError, ReplayMismatchError, RunError, message_of
 from ..nodes.runnable import Task
 from ..nodes.tree import TreeNode

@@ -50,6 +50,13 @@ class Get(_Message):
     """The XML uncut, for copying."""
 
 
+class Look(_Message):
+    """Asks for panes, answered together."""
+
+    type: Literal["look"]
+    gets: tuple[Get, ...] = Field(max_length=12)
+
+
 class _Command(_Message):
     type: Literal["command"]
     id: str
@@ -139,7 +146,7 @@ Steering = EditPending | DropPending | Steer | Answer | BreakAdd | BreakCheck | 
 
 Command = Annotated[Move | Steering, Field(discriminator="name")]
 
-Message = Annotated[Hello | Command | Get, Field(discriminator="type")]
+Message = Annotated[Hello | Command | Get | Look, Field(discriminator="type")]
 
-incoming: TypeAdapter[Hello | Move | Steering | Get] = TypeAdapter(Message)
+incoming: TypeAdapter[Hello | Move | Steering | Get | Look] = TypeAdapter(Message)
 """Checks a message of the browser's; raises ``pydantic.ValidationError``."""

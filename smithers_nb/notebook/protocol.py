@@ -657,6 +657,13 @@ class Reply(TypedDict):
     error: str | None
 
 
+class Replies(TypedDict):
+    """The answers to what was looked at, in one message: the page draws them at once."""
+
+    type: Literal["replies"]
+    replies: list[Reply]
+
+
 PANES: dict[str, Any] = {  # Any: TypedDicts
     "frame": FrameHead, "timeline": Timeline, "plan": Plan, "xml": Xml, "pending": Pending, "handlers": Handlers,
     "state": State, "tasks": Tasks, "task": Task, "breakpoints": Breakpoints, "output": Output, "problems": Problems,

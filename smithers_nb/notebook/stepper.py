@@ -138,12 +138,14 @@ class Stepper(anywidget.AnyWidget):
         except Exception as error:  # noqa: BLE001  # the widget is the only place where it can be seen
             self._show("".join(traceback.format_exception(error)))
 
-    def _handle(self, message: m.Hello | m.Move | m.Steering | m.Get) -> None:
+    def _handle(self, message: m.Hello | m.Move | m.Steering | m.Get | m.Look) -> None:
         match message:
             case m.Hello():
                 self._push()
             case m.Get():
                 self.send(self._reply(message))
+            case m.Look():
+                self.send({"type": "replies", "replies": [self._reply(get) for get in message.gets]})
             case _ if message.id in self._taken:
                 self._acknowledge(message, "it was taken already")
             case m.Move(name="pause"):

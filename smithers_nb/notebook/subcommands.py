@@ -31,7 +31,8 @@ class Lines(str):
 # ---- of one execution: (it, what follows) -> what the cell shows ---------------------------------------------------
 
 
-def _status(ex: Execution, _rest: str) -> object:
+def _status(ex: Execution, rest: str) -> object:
+    _nothing(rest)
     return Lines(f"{ex!r}\n{sentence(ex)}")
 
 

@@ -194,6 +194,8 @@ class _Story:
     def _first(self) -> Iterator[Placed]:
         row = self._execution
         of = f", a child of execution {row['parent_id']}" if row["parent_id"] else ""
+        if row["forked_at_frame"] is not None:
+            of = f", forked from execution {row['parent_id']} after frame {row['forked_at_frame']}"
         text = f"execution {row['name']} of {row['app']} was made{of}"
         yield self._row(0, BEGUN, "execution", self.id, text, at=row["created_at"], status="ready")
 

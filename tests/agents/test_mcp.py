@@ -97,3 +97,21 @@ def test_a_server_that_does_not_start_fails_the_agent_and_nothing_is_asked(tools
 def test_without_the_package_the_command_that_installs_it_is_named(python: Any) -> None:
     found = python("import sys; sys.modules['fastmcp'] = None; import pydantic_ai.mcp")
     assert 'pip install "pydantic-ai-slim[mcp]"' in found.stderr
+
+
+def test_a_replay_starts_no_server(run_of: Any, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    transport = StdioTransport(sys.executable, [str(SERVER), str(log)], keep_alive=False)
+    model = scripted([CALLS[0], CALLS[2], call_tool("add", a=1, b=2)], "done")
+    ex = run_of(Claude(id="c", model=model, tools=[MCPToolset(transport, init_timeout=60), add])["hi"])
+    assert ex.run_sync().status == "finished"
+    before = log.read_text()
+    transport.command = "/there/is/none"
+    replay = ex.replay()
+    assert replay.same, replay
+    assert log.read_text() == before
+    assert list(replay.history.df.tool_calls.status) == ["ok", "retry", "ok"]
+
+
+def add(a: int, b: int) -> int:
+    return a + b

@@ -752,6 +752,7 @@ def test_a_component_that_raises_ends_the_replay_as_it_would_a_run(run_of: Any) 
     ex = small_run(run_of)
     with pytest.raises(ComponentError):
         ex.replay(app=Bad())
+    assert ex.store.df.executions.status.iloc[-1] == "terminated"
 
 
 def test_a_replay_can_be_replayed_and_is_not_what_resume_takes(run_of: Any, resumed: Any) -> None:

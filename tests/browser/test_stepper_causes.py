@@ -76,6 +76,10 @@ def test_writes_show_their_order_what_loses_and_what_changes_nothing_and_can_be_
     expect(field).to_have_count(0)
     expect(rows.nth(2)).to_contain_text("edited")
     expect(rows.nth(2)).to_contain_text('"mine"')
+    rows.nth(2).get_by_role("button", name="operator on_finished").click()  # Edited: it leads to where it came from.
+    expect(selected).to_contain_text("on_finished")
+    expect(selected.get_by_role("button", name="b", exact=True)).to_be_visible()
+    stepper.tab("Pending writes")
     stepper.region.get_by_role("button", name="Drop same").click()
     expect(writes).to_contain_text("dropped")
     notebook.shot("pending.png")

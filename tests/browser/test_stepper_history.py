@@ -195,9 +195,15 @@ def test_the_timeline_is_dragged_along_and_says_where_it_is(lab):
     stepper.wait(cursor=middle - 1)
     expect(plan.get_by_text("⋯ 37 unchanged")).to_be_visible()
 
+    # A write of an effect leads to its node.
+    stepper.grid("Pending writes").get_by_role("button", name="effect run").click()
+    expect(plan.locator("[aria-selected=true]")).to_have_attribute("data-node-id", "tick")
+
     # L leads to the last change of a key, and again further back.
     stepper.tab("State")
-    stepper.region.get_by_role("grid", name="State", exact=True).get_by_role("gridcell").nth(1).click()
+    state = stepper.region.get_by_role("grid", name="State", exact=True)
+    expect(state.get_by_role("button", name="effect tick")).to_be_visible()
+    state.get_by_role("gridcell").nth(1).click()
     stepper.press("l")
     expect(stepper.status).to_contain_text("n was")
     first = int(stepper.region.get_attribute("data-cursor") or 0)

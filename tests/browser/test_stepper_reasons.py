@@ -15,7 +15,7 @@ ENDS = {
     "error": ("<Task id='a' run={lambda: 1 / 0}/>", "", "paused", "Stopped: frame 2 has a problem: TaskError: task a failed"),
     "approval": ("<Approval id='ok' prompt='Go on?'/>", "", "waiting", "Waiting for a person: ok."),
     "frames": ("<Step name={tick(ctx)}/>", "max_frames=5", "paused", "Stopped: max_frames=5 were rendered"),
-    "cost": ("<Claude id='a' model={dear}>hi</Claude>", "limits={'cost_usd': 0.5}", "paused", "limit: cost_usd"),
+    "cost": ("<Sequence><Claude id='a' model={dear}>1</Claude><Claude id='b' model={dear}>2</Claude></Sequence>", "limits={'cost_usd': 0.5}", "paused", "limit: cost_usd"),
     "breakpoint": ("<Task id='a' run={lambda: 1}/>", "", "paused", "Stopped: task a was mounted"),
 }  # fmt: skip
 """Why it stops: what is rendered, options of the execution, the status then, and what the sentence says."""
@@ -37,17 +37,16 @@ CELL = """%%smithers {name} --quiet
 @component
 def App(ctx):
     return {app}
-{name} = Execution(App, name="{name}", {options})
-if "{name}" == "breakpoint":
-    {name}.breakpoints.add(node="a")
-Stepper({name})"""
+{name} = Execution(App, name="{name}", {options})"""
 
 
 def test_until_idle_says_why_it_stopped(lab):
-    cells = [CELL.format(name=name, app=app, options=options) for name, (app, options, _, _) in ENDS.items()]
-    notebook = lab([SETUP, *cells])
-    notebook.run_all()
-    for name, (_, _, status, words) in ENDS.items():
+    apps = [CELL.format(name=name, app=app, options=options) for name, (app, options, _, _) in ENDS.items()]
+    notebook = lab([SETUP, *apps, "breakpoint.breakpoints.add(node='a')", *(f"Stepper({name})" for name in ENDS)])
+    for cell in range(len(apps) + 2):
+        notebook.run_cell(cell)
+    for cell, (name, (_, _, status, words)) in enumerate(ENDS.items(), len(apps) + 2):
+        notebook.run_cell(cell)
         stepper = Stepper(notebook.page, name)
         stepper.button("Until idle").click()
         stepper.wait(status=status)
@@ -123,9 +122,9 @@ def test_a_result_that_comes_too_late_is_told_as_stale_and_changes_nothing(lab):
 TWINS = """%%smithers {name}
 @component
 def App(ctx):
-    ctx.state.init("n", 0)
-    return <Task key={{str(ctx.state.get("n"))}} run={{lambda: 1}} on_finished={{
-        lambda r: ctx.state.update("n", lambda n: n + 1)}}/> if ctx.state.get("n", 0) < 3 else None"""
+    n = ctx.state.get("n") or 0
+    ctx.use_effect("tick", [n], lambda: ctx.state.set("n", n + 1) if n < 3 else None)
+    return <Step name={{str(n)}}/>"""
 
 COMPARE = """import json
 def seen(ex):

@@ -20,6 +20,7 @@ from pathlib import Path
 from queue import Queue
 from typing import Any
 
+from smithers_nb.store.connection import PAGE_BYTES
 from smithers_nb.store.reader import Reader
 from tests.crash.launcher import POINTS, STATEMENT
 from tests.crash.workflow import AGAIN, FILE, SIDE, look
@@ -32,7 +33,6 @@ MOST_KILLS = 3
 """In one run."""
 OFTEN = 4
 """How often a random time and a random statement come in a round of all kinds of kills, and power cuts half as often."""
-PAGE = 4096
 
 Kill = dict[str, Any]
 Done = Counter[tuple[str, str]]
@@ -94,10 +94,10 @@ def cut(folder: Path, kill: Kill) -> str:
     (folder / f"{FILE}-shm").unlink(missing_ok=True)
     file, wal = folder / FILE, folder / f"{FILE}-wal"
     # What was checkpointed had been synced before: then the WAL is not torn.
-    if rng.random() < 0.5 or not wal.exists() or file.stat().st_size > PAGE:
+    if rng.random() < 0.5 or not wal.exists() or file.stat().st_size > PAGE_BYTES:
         return POWER_CUT
     data = wal.read_bytes()
-    wal.write_bytes(data[: rng.randint(0, len(data))] + rng.randbytes(rng.choice([0, 100, 3 * PAGE])))
+    wal.write_bytes(data[: rng.randint(0, len(data))] + rng.randbytes(rng.choice([0, 100, 3 * PAGE_BYTES])))
     return TORN
 
 

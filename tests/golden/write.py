@@ -119,9 +119,11 @@ def messages() -> dict[str, Any]:
                     "summary": None,
                     "replies": [],
                 },
+                {"type": "replies", "replies": replies[-2:]},
             ],
             "messages": [
                 {"type": "hello", "protocol": p.PROTOCOL},
+                {"type": "look", "gets": [{"type": "get", "id": "r0", "pane": "plan"}]},
                 *({"type": "command", "id": "c1", "name": name} for name in get_args(m.MoveName)),
                 {
                     "type": "command",

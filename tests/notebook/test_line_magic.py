@@ -70,6 +70,7 @@ WRONG = [
     ("%smithers at 99", "has no frame 99. It has the frames 1 to"),
     ("%smithers until", "until needs to know what"),
     ("%smithers until n >", "is no expression"),
+    ("%smithers status nope", "'nope' is neither the variable of an execution"),
     ("%smithers phase 3", "'3' is neither the variable of an execution"),
     ("%smithers break add finishd", "has mount, finished, error, unmount, not 'finishd'"),
     ("%smithers break if n >", "is no Python expression"),

@@ -129,7 +129,7 @@ def truncated(data: bytes) -> bytes:
 
 
 def first_page_only(data: bytes) -> bytes:
-    return data[:4096]
+    return data[: connection.PAGE_BYTES]
 
 
 def a_piece_of_the_header(data: bytes) -> bytes:
@@ -145,7 +145,7 @@ def noise_after_the_header(data: bytes) -> bytes:
 
 
 def noise_in_the_tables(data: bytes) -> bytes:
-    return data[:4096] + random.Random(1).randbytes(len(data) - 4096)
+    return data[: connection.PAGE_BYTES] + random.Random(1).randbytes(len(data) - connection.PAGE_BYTES)
 
 
 def text(data: bytes) -> bytes:

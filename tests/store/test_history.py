@@ -70,7 +70,9 @@ def test_json_columns_are_decoded(run_of: Any) -> None:
     assert ex.df.nodes.set_index(["node_id", "from_frame"]).props["s", 1] == {"name": "n is 0"}
     assert ex.df.state.value.tolist()[-1] == 3
     assert ex.df.transitions.new.tolist()[0] == 1
-    assert ex.df.model_calls.request[0][0]["kind"] == "request"
+    agent = run_of(Claude(id="c", model=scripted("x"))["turn"])  # The one in App may be gone before it asks.
+    agent.run_sync()
+    assert agent.df.model_calls.request[0][0]["kind"] == "request"
 
 
 def test_a_decoded_null_is_none(run_of: Any) -> None:

@@ -542,7 +542,7 @@ def test_damage_is_reported_and_nothing_else_is_believed(sound: Any) -> None:
     raw(path, "PRAGMA wal_checkpoint(TRUNCATE)")
     with open(path, "r+b") as file:
         for page in range(10, 20):
-            file.seek(page * 4096)
+            file.seek(page * connection.PAGE_BYTES)
             file.write(b"\xff" * 600)
     report = sound.store.check()
     assert {problem.kind for problem in report.problems} == {"integrity"}

@@ -604,6 +604,7 @@ export const outgoingGuard = by("type", {
   hello: object<P.Hello>({ type: oneOf("hello"), protocol: whole }),
   command: commandGuard,
   get: getGuard,
+  look: object<P.Look>({ type: oneOf("look"), gets: list(getGuard) }),
 });
 
 const answerGuard = by("type", {
@@ -618,6 +619,7 @@ const answerGuard = by("type", {
     summary: nullable(summaryGuard),
     replies: list(replyGuard),
   }),
+  replies: object<P.Replies>({ type: oneOf("replies"), replies: list(replyGuard) }),
 });
 
 /** What the Python tests write. */
@@ -626,7 +628,7 @@ export interface Golden {
   /** A summary of one that stands at a breakpoint. */
   readonly hit: P.Summary;
   readonly replies: readonly P.Reply[];
-  readonly answers: readonly (P.Ack | P.Done)[];
+  readonly answers: readonly (P.Ack | P.Done | P.Replies)[];
   readonly messages: readonly P.Outgoing[];
 }
 

@@ -50,7 +50,10 @@ export class FakeKernel implements Channel {
   }
 
   private get allGets(): Get[] {
-    return this.sent.filter((message) => message.type === "get");
+    return this.sent.flatMap((message) => {
+      if (message.type === "look") return message.gets;
+      return message.type === "get" ? [message] : [];
+    });
   }
 
   get commands(): Command[] {

@@ -16,9 +16,11 @@ describe("the golden file that the Python tests write", () => {
   it("has a reply for each pane, both answers and a message of each type", () => {
     const replied = golden().replies.map(({ pane }) => pane);
     expect(new Set(replied)).toEqual(new Set(PANES));
-    expect(new Set(golden().answers.map(({ type }) => type))).toEqual(new Set(["ack", "done"]));
+    expect(new Set(golden().answers.map(({ type }) => type))).toEqual(
+      new Set(["ack", "done", "replies"]),
+    );
     const types = golden().messages.map(({ type }) => type);
-    expect(new Set(types)).toEqual(new Set(["hello", "command", "get"]));
+    expect(new Set(types)).toEqual(new Set(["hello", "command", "get", "look"]));
   });
 });
 

@@ -309,6 +309,10 @@ export class Client {
     if (message.type === "ack") this.onAck(message);
     else if (message.type === "done") this.onDone(message);
     else if (message.type === "reply") this.onReply(message);
+    else if (message.type === "replies") {
+      for (const reply of message.replies) this.onReply(reply);
+    }
+    this.refresh();
     this.listen();
   };
 
@@ -325,7 +329,6 @@ export class Client {
       if (summary.seq > (this.state.summary?.seq ?? -1)) this.adopt(summary);
     }
     this.end(id, { ok, error: ok ? error : (error ?? `${labelOf(name)} failed.`), result });
-    this.refresh();
   }
 
   /** A reply of its own, or one that came with `summary`, which says of which version it is. */
@@ -339,7 +342,6 @@ export class Client {
     const version = summary ? versionOf(request.want, summary) : request.version;
     if (reply.pane === "timeline") this.takeTrack(reply.data, version);
     else this.take(reply, request, version);
-    if (summary === undefined) this.refresh();
   }
 
   private takeTrack(data: PaneData["timeline"] | null, version: string): void {
@@ -405,16 +407,18 @@ export class Client {
   private refresh(): void {
     const { summary } = this.state;
     if (summary?.protocol !== PROTOCOL) return;
-    for (const watched of this.watched) this.refreshPane(watched, summary);
-    // The timeline can wait: a round trip less before the new frame is on the screen.
-    if (this.requests.none) this.refreshTrack(summary);
+    const gets = this.watched.flatMap((watched) => this.refreshPane(watched, summary) ?? []);
+    // The timeline can wait: what one looks at comes first.
+    if (this.requests.none) gets.push(...this.refreshTrack(summary));
+    if (gets.length > 0) this.post({ type: "look", gets });
     this.listen();
   }
 
-  private refreshPane(watched: Watched, summary: Summary): void {
+  /** The request for a pane; none where what it shows is the newest, or is on its way. */
+  private refreshPane(watched: Watched, summary: Summary): Get | null {
     const { pane } = watched;
     // Of the live frame the summary says it all.
-    if (pane === "frame" && this.state.settled.at === null) return;
+    if (pane === "frame" && this.state.settled.at === null) return null;
     const want = this.wanted(watched);
     const question = questionOf(want);
     const version = versionOf(want, summary);
@@ -422,40 +426,39 @@ export class Client {
     if (slot?.question === question && slot.version === version) {
       if (slot.loading && !this.requests.flies(pane))
         this.setPane(pane, { ...slot, loading: false });
-      return;
+      return null;
     }
     const { connected } = this.state;
     const kept = this.cache.find(question, connected ? version : null);
     if (kept !== undefined) {
       this.setPane(pane, { data: kept.data, question, version: kept.version, loading: false });
-      return;
+      return null;
     }
-    if (!connected || this.requests.flies(pane)) return;
-    this.fetch(want, version);
+    if (!connected || this.requests.flies(pane)) return null;
     this.setPane(pane, {
       data: slot?.data ?? null,
       question: slot?.question ?? "",
       version: slot?.version ?? "",
       loading: true,
     });
+    return this.flown(want, version);
   }
 
-  private refreshTrack(summary: Summary): void {
-    if (!this.state.connected || this.requests.flies("timeline")) return;
+  private refreshTrack(summary: Summary): readonly Get[] {
+    if (!this.state.connected || this.requests.flies("timeline")) return [];
     const want = this.trackWanted;
     const version = versionOf(want, summary);
-    if (String(this.trackVersion) !== version) this.fetch(want, version);
+    return String(this.trackVersion) === version ? [] : [this.flown(want, version)];
   }
 
   private get trackWanted(): Want {
     return { pane: "timeline", since: joinFrom(this.state.track) };
   }
 
-  private fetch(want: Want, version: string): void {
+  private flown(want: Want, version: string): Get {
     const { request, get } = this.prepared(want, version);
     this.requests.fly(get.id, request);
-    this.post(get);
-    this.listen();
+    return get;
   }
 
   private prepared(want: Want, version: string): { request: Request; get: Get } {

@@ -176,7 +176,13 @@ export interface Done {
   readonly replies: readonly Reply[];
 }
 
-export type Incoming = Reply | Ack | Done;
+/** The answers to what was looked at, in one message: the page draws them at once. */
+export interface Replies {
+  readonly type: "replies";
+  readonly replies: readonly Reply[];
+}
+
+export type Incoming = Reply | Replies | Ack | Done;
 
 // ---- browser to kernel ----
 
@@ -249,4 +255,10 @@ export interface Want {
 
 export type Get = Want & { readonly type: "get"; readonly id: string };
 
-export type Outgoing = Hello | Command | Get;
+/** Asks for panes, answered together. */
+export interface Look {
+  readonly type: "look";
+  readonly gets: readonly Get[];
+}
+
+export type Outgoing = Hello | Command | Get | Look;

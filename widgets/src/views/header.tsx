@@ -30,7 +30,7 @@ export function Header({ summary }: { readonly summary: Summary }) {
         {cost_usd !== null && <span>{dollars(cost_usd)}</span>}
         {limits.length > 0 && (
           <span class="ss-limits" tabIndex={0} title={limits.join(" ")}>
-            ⓘ limited
+            △ limited
           </span>
         )}
         {!state.connected && <span class="ss-badge-warn">✗ no kernel</span>}

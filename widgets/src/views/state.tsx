@@ -102,19 +102,22 @@ const COLUMNS: readonly Column<StateEntry>[] = [
 ];
 
 function ValueAndOld({ entry }: { readonly entry: StateEntry }) {
+  const old = entry.changed ? entry.old : null;
   return (
     <span class="ss-change">
-      {entry.changed && entry.old !== null && (
-        <>
-          <del>
-            <ValueView value={entry.old} />
-          </del>
+      {old !== null && (
+        <del>
+          <ValueView value={old} />
+        </del>
+      )}
+      <span class="ss-new">
+        {old !== null && (
           <span class="ss-arrow" aria-hidden="true">
             →
           </span>
-        </>
-      )}
-      <ValueView value={entry.value} />
+        )}
+        <ValueView value={entry.value} />
+      </span>
     </span>
   );
 }

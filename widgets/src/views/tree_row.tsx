@@ -238,7 +238,11 @@ function NodeStatus({ node, task, now }: RestProps) {
 export function PropDiff({ change }: { readonly change: PropChange }) {
   return (
     <span class="ss-diff">
-      <Text of={change.prop} />{" "}
+      {change.prop !== "text" && (
+        <>
+          <Text of={change.prop} />{" "}
+        </>
+      )}
       <del>
         <Said>was </Said>
         <Text of={preview(change.old ?? "unset", 40)} />

@@ -1,0 +1,124 @@
+"""A runner in another process, as somebody could write one: ``Elsewhere`` sends a task as JSON to
+``python -m tests.agents.elsewhere``, which runs it, and gets rows back, line by line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from smithers_nb.agents.pydantic_ai import PydanticAiRunner
+from smithers_nb.agents.runner import AgentReply, AgentTask, Ledger, Local, Past, Request, ToolCall
+
+
+def double(n: int) -> int:
+    """Double a number."""
+    return 2 * n
+
+
+class Elsewhere:
+    """Runs each agent in a process of its own."""
+
+    remote = True
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    async def check(self, task: AgentTask) -> None:
+        pass
+
+    async def submit(self, task: AgentTask, ledger: Ledger) -> AgentReply:
+        self.sent.append(task.as_json())
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "tests.agents.elsewhere",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            cwd=Path(__file__).parents[2],
+            limit=2**24,
+        )
+        assert process.stdin and process.stdout
+        try:
+            process.stdin.write(self.sent[-1].encode() + b"\n")
+            async for line in process.stdout:
+                kind, row = json.loads(line)
+                if kind == "reply":
+                    return AgentReply(row)
+                await (ledger.asked(Request(**row)) if kind == "asked" else ledger.tool(ToolCall(**row)))
+                process.stdin.write(b"recorded\n")
+            raise RuntimeError("the other process ended without a reply")
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+
+
+def rebuilt(text: str) -> AgentTask:
+    """Return the task that was sent, with what its references stand for."""
+    sent = json.loads(text)
+    local = sent.pop("local")
+    sent["past"] = sent["past"] and TypeAdapter(Past).validate_python(sent["past"])
+    here = Local(
+        model=sent["model"],
+        tools=[named(tool) for tool in local["tools"]],
+        output_type=local["output_type"] and named(local["output_type"]),
+    )
+    return AgentTask(**{**sent, "local": here})
+
+
+def named(reference: str) -> Any:
+    module, _, name = reference.partition(":")
+    return getattr(import_module(module), name)
+
+
+class Lines:
+    """A ledger that writes each row on a line, and goes on when it is recorded."""
+
+    async def asked(self, request: Request) -> None:
+        await self._say("asked", asdict(request))
+
+    async def tool(self, call: ToolCall) -> None:
+        await self._say("tool", asdict(call))
+
+    async def _say(self, kind: str, row: Any) -> None:
+        print(json.dumps([kind, row]), flush=True)
+        await asyncio.to_thread(sys.stdin.readline)
+
+    async def answer_to(self, signature: str) -> str | None:
+        return None
+
+    def piece(self, *_: object) -> None:
+        pass
+
+    @asynccontextmanager
+    async def turn(self, window: str | None) -> AsyncIterator[None]:
+        yield
+
+    async def refused(self, window: str, wait_s: float) -> None:
+        pass
+
+    def reached(self, tool: bool = False) -> str | None:
+        return None
+
+    def remaining_s(self) -> float | None:
+        return None
+
+
+async def main() -> None:
+    task = rebuilt(sys.stdin.readline())
+    reply = await PydanticAiRunner().submit(task, Lines())
+    print(json.dumps(["reply", reply.output]), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
