@@ -127,7 +127,7 @@ def Hostile(ctx):
         ]
     ]
 
-hostile = Execution(Hostile, name=bad)
+hostile = Execution(Hostile, name=bad, state={{bad: bad[:28]}})
 hostile.breakpoints.add(key=bad)
 hostile.breakpoints.add(when=f"state.x == {{bad!r}}", log=True)
 hostile"""

@@ -33,7 +33,7 @@ def tick(ctx):
     ctx.use_effect("tick", [n], lambda: ctx.state.set("n", n + 1))
     return str(n)"""
 
-CELL = """%%smithers {name} --quiet
+CELL = """%%smithers app_of_{name} --quiet
 @component
 def App(ctx):
     return {app}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from smithers_nb import Approval, Claude, Execution, Phase, Stepper, Task, call_tool, component, scripted
+from smithers_nb import Approval, Claude, Execution, Phase, Step, Stepper, Task, call_tool, component, scripted
 from smithers_nb.bridge import engine
 from smithers_nb.notebook.panes import limits
 from tests.notebook.kernel import run_cells
@@ -318,3 +318,42 @@ def test_in_a_kernel_what_user_code_prints_reaches_the_cell_and_the_records(tmp_
     assert "the cell itself" not in kept
     assert "in render" not in cells.text(4)
     assert not any(cells.failed(n) for n in range(5))
+
+
+def test_the_end_of_a_move_has_all_that_the_page_shows_then_but_for_what_it_has(browse):
+    ex, page = browse(Counter)
+    page.do("step_frame")
+    seen = page.stepper._summary()["versions"]
+    ask = [
+        {"type": "get", "id": "p", "pane": "plan"},
+        {"type": "get", "id": "b", "pane": "breakpoints", "seen": seen["breakpoints"]},
+        {"type": "get", "id": "t", "pane": "tasks", "seen": seen["tasks"] - 1},
+    ]
+    done = page.do("step_frame", ask=ask)
+    assert [reply["id"] for reply in done["replies"]] == ["p", "t"]
+    assert done["replies"][0]["data"]["frame"] == done["summary"]["frame"] == ex.frame.number == 2
+    assert page.stepper.summary == done["summary"]
+    assert page.stepper._view.summary(0, None, None)["versions"] == done["summary"]["versions"]
+
+
+def test_what_is_looked_at_is_answered_in_one_message_and_an_error_is_one_answers_own(browse):
+    _, page = browse(Counter)
+    page.do("step_frame")
+    gets = [{"type": "get", "id": "s", "pane": "state"}, {"type": "get", "id": "n", "pane": "node", "of": "nobody"}]
+    page.stepper._received(None, {"type": "look", "gets": gets}, None)
+    (replies,) = [message["replies"] for message in page.sent if message["type"] == "replies"]
+    assert [(reply["pane"], reply["error"]) for reply in replies] == [("state", None), ("node", "StoreError: there is no node 'nobody' in frame 1.")]  # fmt: skip
+
+
+def test_the_static_page_follows_when_the_execution_has_come_to_rest_and_stays_small(browse, wait_until):
+    ex, page = browse(component(lambda ctx: [Step(key=str(i), name="long " * 40) for i in range(1000)]))
+    pages: list[str] = []
+    page.stepper.keep_page(pages.append)
+    wait_until(lambda: len(pages) == 1)
+    assert "No frames yet." in pages[0]
+    page.do("step_frame")
+    wait_until(lambda: len(pages) == 2)
+    assert "paused, frame 1" in pages[1]
+    assert len(ex.frame.xml) > 200_000
+    assert len(pages[1]) < 40_000
+    assert "characters; frame.xml has all" in pages[1]
