@@ -7,6 +7,7 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -222,3 +223,10 @@ def test_the_package_ships_its_types() -> None:
     from importlib.resources import files
 
     assert (files("smithers_nb") / "py.typed").is_file()
+
+
+def test_an_execution_in_memory_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with smithers_nb.Execution(smithers_nb.Step(), store=":memory:") as ex:
+        assert ex.run_sync().status == "finished"
+        assert list(tmp_path.iterdir()) == []

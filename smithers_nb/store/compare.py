@@ -180,7 +180,7 @@ def _tools(reader: Reader, id: str) -> Rows:
         " JOIN tasks USING (execution_id, task_id) WHERE execution_id = ? ORDER BY id",
         (id,),
     ).rows
-    return {row[:3]: (row[7], f"tool {row[3]} of {row[0]}", row[4:7]) for row in rows}
+    return {(*row[:3], row[7]): (row[7], f"tool {row[3]} of {row[0]}", row[4:7]) for row in rows}
 
 
 def _end(reader: Reader, id: str) -> Rows:

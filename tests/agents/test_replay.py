@@ -639,6 +639,41 @@ def test_a_run_that_was_killed_and_resumed_is_replayed(point: str, tmp_path: Pat
     assert (tmp_path / "tools.txt").read_text() == tools
 
 
+DIES = """
+import os, signal, sys
+from smithers_nb import Effect, Execution, Task, component
+
+@component
+def App(ctx):
+    def keep(result):
+        ctx.state.set("kept", result.output)
+        if sys.argv[1] == "run":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def count():
+        ctx.state.update("runs", lambda old: (old or 0) + 1)
+
+    kept = ctx.state.get("kept")
+    return [Task(id="t", run=lambda: 7, on_finished=keep), Effect(id="e", deps=[kept], run=count)]
+
+if sys.argv[1] == "run":
+    Execution(App(), store="k.db").run_sync()
+with Execution.resume(App(), store="k.db") as ex:
+    ex.state.set("by hand", 1)
+    ex.run_sync()
+    print(*ex.df.frames.status)
+    print(ex.replay())
+"""
+
+
+def test_a_frame_within_which_the_process_died_stays_half(python: Any) -> None:
+    assert python(DIES, "run").returncode == -9
+    done = python(DIES, "resume")
+    statuses, replay = done.stdout.split("\n", 1)
+    assert statuses.split()[:3] == ["done", "open", "done"], done.stderr
+    assert ": same; " in replay, replay
+
+
 # ---- what is not the same --------------------------------------------------------------------------------------
 
 

@@ -190,6 +190,19 @@ def test_an_effect_that_causes_itself_is_stopped(run_of: Any) -> None:
     assert runs == [0, 1, 0, 1, 0, 1]
 
 
+@pytest.mark.parametrize(("period", "runs"), [(2, 6), (3, 9), (4, 29)])
+def test_the_same_deps_for_the_fourth_time_within_ten_runs_are_a_loop(period: int, runs: int, run_of: Any) -> None:
+    @component
+    def App(ctx: Any) -> Any:
+        x = ctx.state.get("x", 0)
+        return Effect(id="e", deps=[x % period], run=lambda: ctx.state.set("x", x + 1))
+
+    ex = run_of(App())
+    problems = ex.run_sync(max_frames=30).problems
+    assert [problem.kind for problem in problems] == (["EffectLoopError"] if period < 4 else [])
+    assert len(ex.df.effects) == runs, "of frame 30, its FLUSH is still to come"
+
+
 def test_effect_rows_hold_the_deps(run_of: Any) -> None:
     ex = run_of(Effect(id="e", deps=["a", 1], run=lambda: None))
     frame = ex.step_sync()

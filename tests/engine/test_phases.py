@@ -173,6 +173,17 @@ def test_a_frame_says_why_it_was_rendered(run_of: Any) -> None:
     assert reasons == [("start",), ("notes succeeded",), ("notes@1 settled",)]
 
 
+def test_a_frame_lists_all_of_its_causes(run_of: Any) -> None:
+    ex = run_of(Task(id="t", run=lambda: 1))
+    ex.run_sync()
+    ex.state.set("x", 1)
+    ex.state.set("y", 2)
+    ex.retry("t")
+    frame = ex.step_sync()
+    assert set(frame.reason) == {"state x", "state y", "t is run again by hand"}
+    assert ex.df.frames.reason.iloc[-1] == list(frame.reason)
+
+
 def test_a_changed_key_is_a_reason(run_of: Any) -> None:
     ex = run_of(Counts())
     ex.step_sync()

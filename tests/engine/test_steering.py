@@ -221,8 +221,9 @@ def test_an_edited_write_applies_its_new_value(key: str, run_of: Any) -> None:
     ex, ids = at_rest(run_of)
     ex.edit_pending(ids[key], 99)
     [write] = [write for write in ex.pending if write.key == key]
-    assert (write.new, write.status) == (99, "edited")
+    assert (write.new, write.status, write.origin) == (99, "edited", "operator")
     ex.run_sync()
+    assert ex.df.transitions.query("key == @key and frame > 0").origin.tolist() == ["operator"]
     assert dict(ex.state) == {"a": 1, "b": 1} | {key: 99}
     assert outcomes(ex)[key] == (99, "edited")
     [event] = ex.df.events.to_dict("records")
@@ -239,6 +240,7 @@ def test_a_dropped_write_is_not_applied(key: str, run_of: Any) -> None:
     expected.pop(key, None)
     assert dict(ex.state) == expected | ({"c": 1} if key == "c" else {})
     assert outcomes(ex)[key][1] == "dropped"
+    assert ex.df.transitions.query("status == 'dropped'").origin.tolist() == ["operator"]
     assert list(ex.df.events.kind) == ["drop_pending"]
 
 

@@ -41,7 +41,7 @@ const SIGNS: Readonly<Record<string, string>> = { "+": "added", "-": "removed", 
 function Diff({ of }: { readonly of: string }) {
   const lines = of.replace(/\n$/, "").split("\n");
   return (
-    <section class="ss-diff" aria-label="Diff">
+    <section class="ss-lines" aria-label="Diff">
       <pre tabIndex={0}>
         {lines.map((line, index) => (
           // Lines have no name but their place.
