@@ -121,13 +121,22 @@ def test_tools_are_called_and_every_request_is_recorded(run_of: Any) -> None:
     assert (task["input_tokens"], task["output_tokens"], task["requests"]) == (20, 10, 2)
 
 
-def test_an_agent_that_makes_too_many_requests_fails(run_of: Any) -> None:
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"max_turns": 3},
+        {"limits": {"turns": 3}},
+        {"max_turns": 9, "limits": {"turns": 3}},
+        {"max_turns": 3, "limits": {"turns": 9}},
+    ],
+)
+def test_an_agent_that_makes_too_many_requests_fails(limits: dict[str, Any], run_of: Any) -> None:
     def forever(messages: list[Any], info: Any) -> ModelResponse:
         return ModelResponse(parts=[ToolCallPart("add", {"a": 1, "b": 1})])
 
-    ex, result = asked(run_of, FunctionModel(forever), tools=[add], max_turns=3)
+    ex, result = asked(run_of, FunctionModel(forever), tools=[add], **limits)
     assert result.status == "failed"
-    assert "UsageLimitExceeded" in result.error or "max_turns" in result.error
+    assert "turns" in result.error
     assert len(ex.df.model_calls) == 3
 
 
