@@ -343,26 +343,6 @@ def _audits() -> tuple[type[AbstractCapability[Any]], type[AbstractCapability[An
     from pydantic_ai.capabilities import AbstractCapability
     from pydantic_ai.exceptions import ToolFailedError, ToolRetryError
 
-    def recalled(past: ToolCall) -> Any:  # Any: what the tool returned
-        """Return what a call gave when it was made, or tell the model again what it was told.
-
-        Raises:
-            Unanswered: if it had no end, or was the end of the agent.
-        """
-        told = past.error or ""
-        match past.status:
-            case "ok":
-                return _returned(past.output or "null")
-            case "denied":
-                return ToolDenied(told)
-            case "retry":
-                raise ModelRetry(told)
-            case "failed":
-                raise ToolFailed(told)
-            case "waiting":
-                raise ApprovalRequired
-        raise Unanswered
-
     class Audit(AbstractCapability[Any]):
         def __init__(self, talk: Talk) -> None:
             self.talk = talk
@@ -436,7 +416,7 @@ def _audits() -> tuple[type[AbstractCapability[Any]], type[AbstractCapability[An
             talk, given = self.talk, call.args_as_json_str()
             _whose(ctx, talk.task)
             if past := talk.ended(call.tool_call_id):
-                return recalled(past)
+                return _recalled(past)
             if why := talk.denied(call.tool_name):
                 await talk.never_called(call.tool_call_id, call.tool_name, given, "denied", why)
                 return ToolDenied(why)
@@ -444,7 +424,7 @@ def _audits() -> tuple[type[AbstractCapability[Any]], type[AbstractCapability[An
             if talk.tape is not None:
                 past = talk.tape.tool(row)
                 await talk.end_tool(row, past.status, past.output, past.error)
-                return recalled(past)
+                return _recalled(past)
             try:
                 result = await handler(args)
                 output = _output(call, result, talk.task)
@@ -481,6 +461,29 @@ def _audits() -> tuple[type[AbstractCapability[Any]], type[AbstractCapability[An
             _piece(self.talk, event)
 
     return Audit, Streaming
+
+
+def _recalled(past: ToolCall) -> Any:  # Any: what the tool returned
+    """Return what a call gave when it was made, or tell the model again what it was told.
+
+    Raises:
+        Unanswered: if it had no end, or was the end of the agent.
+    """
+    from pydantic_ai import ApprovalRequired, ModelRetry, ToolDenied, ToolFailed
+
+    told = past.error or ""
+    match past.status:
+        case "ok":
+            return _returned(past.output or "null")
+        case "denied":
+            return ToolDenied(told)
+        case "retry":
+            raise ModelRetry(told)
+        case "failed":
+            raise ToolFailed(told)
+        case "waiting":
+            raise ApprovalRequired
+    raise Unanswered
 
 
 def _here(toolset: Any, tape: Tape) -> Any:  # Any: pydantic-ai's toolsets

@@ -89,6 +89,7 @@ class NodeBase(BaseModel):
 
 
 def unnamed_prop(name: str, value: object) -> str:
+    """Return what is said of a prop that was given without its name."""
     return (
         f"{name}({_short(value)}) gives a prop without its name. Props are named, {name}(name=…), and children stand "
         f"in brackets behind them: {name}(…)[first, second]."

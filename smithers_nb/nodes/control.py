@@ -76,16 +76,15 @@ def _flat(children: Iterable[Any]) -> Iterator[Any]:
 
 def _only(chosen: Any, children: Iterable[Any]) -> Children:
     """Return the children with None in the places of all but one, which thus keeps its own."""
-    return tuple(
-        child
-        if child is chosen
-        else Fragment(key=child.key, children=_only(chosen, child.children), source=child.source)
-        if isinstance(child, Fragment)
-        else _only(chosen, child)
-        if isinstance(child, list | tuple)
-        else None
-        for child in children
-    )
+    return tuple(_kept(chosen, child) for child in children)
+
+
+def _kept(chosen: Any, child: Any) -> Any:  # Any: as in Children
+    if child is chosen:
+        return child
+    if isinstance(child, Fragment):
+        return Fragment(key=child.key, children=_only(chosen, child.children), source=child.source)
+    return _only(chosen, child) if isinstance(child, list | tuple) else None
 
 
 class Each(NodeBase):
