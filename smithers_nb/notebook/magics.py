@@ -54,6 +54,8 @@ def load(shell: InteractiveShell, names: dict[str, Any]) -> None:
     magics = SmithersMagics(shell, names)
     shell.register_magics(magics)
     magics.provide_names()
+    if not shell.custom_exceptions:  # IPython has one place for this; who has taken it, keeps it.
+        shell.set_custom_exc((SyntaxError,), magics.show_syntax_error)
     shell.set_hook("complete_command", magics.complete, str_key="%smithers")  # type: ignore[no-untyped-call]  # IPython's
     # A cell may have changed anything that a component reads.
     shell.events.register("post_run_cell", lambda *_result: anything_may_have_changed())
@@ -79,6 +81,7 @@ class SmithersMagics(Magics):
         super().__init__(shell)
         self._names = names
         self._line = subcommands.Line(shell.user_ns)
+        self._unparsed: SyntaxError | None = None  # what the last cell that could not be parsed was told
 
     def provide_names(self) -> None:
         """Define the public names that the notebook has not defined itself."""
@@ -119,6 +122,13 @@ class SmithersMagics(Magics):
         """Return what Tab offers after ``%smithers``."""
         return self._line.complete(event.text_until_cursor)
 
+    def show_syntax_error(self, shell: InteractiveShell, kind: Any, error: SyntaxError, tb: Any, **_: Any) -> None:
+        """Show a cell's own syntax error as IPython does one of a plain cell: without the way through this magic."""
+        if error is self._unparsed:
+            shell.showsyntaxerror()
+        else:
+            shell.showtraceback((kind, error, tb), running_compiled_code=True)
+
     def _fresh(self, options: CellOptions, app: object) -> Execution:
         """Return a new execution of the app, or the one that is resumed, in the place of the old one."""
         old = self.shell.user_ns.get(options.name)
@@ -158,6 +168,7 @@ class SmithersMagics(Magics):
         try:
             tree = parse(source, filename, flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, transform=shell.transform_cell)
         except SyntaxError as error:
+            self._unparsed = error
             raise error.with_traceback(None)  # noqa: B904  # The way through the transpiler tells the user nothing.
         last = tree.body[-1] if tree.body else None
         expression = ast.Expression(last.value) if isinstance(last, ast.Expr) else None

@@ -52,6 +52,34 @@ def test_a_mistake_fails_the_cell_with_what_and_where(mistakes, number, name):
     assert "/engine/phases/" not in text, "the way through this package is no help"
 
 
+def test_a_syntax_error_stands_alone_and_one_of_the_users_own_code_keeps_its_way(tmp_path):
+    (tmp_path / "broken.py").write_text("x = 1\n  y = 2\n")
+    out = run_cells(
+        tmp_path,
+        "%%smithers bad\n@component\ndef Bad(ctx):\n    return <Phase name=>hi</Phase>",
+        "%%smithers bad\nimport broken",
+        "import broken",
+    )
+    assert all(out.failed(cell) for cell in range(3))
+    shown = out.text(0).strip().splitlines()
+    assert len(shown) == 4, shown
+    assert shown[0].endswith(">:4")
+    assert shown[1].index("=>") + 1 == shown[2].index("^")
+    assert shown[3] == "SyntaxError: the value of prop 'name' must be in quotes or braces: name={...}"
+    for cell in (1, 2):
+        assert "import broken" in out.text(cell)
+        assert "broken.py" in out.text(cell)
+
+
+def test_a_handler_of_syntax_errors_that_the_user_has_set_is_kept(tmp_path):
+    out = run_cells(
+        tmp_path,
+        "ip = get_ipython()\nip.set_custom_exc((SyntaxError,), lambda *a, **k: print('mine'))\n%reload_ext smithers_nb",
+        "%%smithers bad\nreturn <Phase name=>hi</Phase>",
+    )
+    assert "mine" in out.text(1)
+
+
 def test_after_all_these_mistakes_the_notebook_goes_on(mistakes):
     assert "finished" in mistakes.text(len(MISTAKES) + 2)
 
