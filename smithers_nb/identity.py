@@ -36,7 +36,7 @@ def generated_id(path: Path) -> NodeId:
     >>> generated_id(Path("/phase[0]"))
     '6d8335db15dc'
     """
-    return NodeId(sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:12])
+    return sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:12]  # type: ignore[return-value]  # as below
 
 
 def child_path(parent: Path, name: str, slot: str, key: str | None) -> Path:
@@ -80,11 +80,6 @@ def loop_of(path: str) -> str:
     unquoted = re.sub(r'"(?:[^"\\]|\\.)*"', lambda key: "_" * len(key[0]), path)
     found = list(re.finditer(r"/@\d+(?=/)", unquoted))
     return path[: found[-1].end()] if found else ""
-
-
-def child_slot(slot: str, index: int) -> str:
-    """Return the slot of the ``index``-th item of the list that stands in ``slot``."""
-    return f"{slot}.{index}" if slot else str(index)
 
 
 def prefixes_of(path: str) -> list[str]:

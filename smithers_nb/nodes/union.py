@@ -38,3 +38,5 @@ Node = Annotated[
 
 TAGS: dict[str, type[NodeBase]] = {node.model_fields["type"].default: node for node in get_args(get_args(Node)[0])}
 """Node class by its lower-case tag."""
+NODES = frozenset(TAGS.values())
+"""All of the union's classes."""

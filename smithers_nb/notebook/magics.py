@@ -55,7 +55,7 @@ def load(shell: InteractiveShell, names: dict[str, Any]) -> None:
     shell.register_magics(magics)
     magics.provide_names()
     if not shell.custom_exceptions:  # IPython has one place for this; who has taken it, keeps it.
-        shell.set_custom_exc((SyntaxError,), magics.show_syntax_error)
+        shell.set_custom_exc((SyntaxError,), magics.show_syntax_error)  # type: ignore[no-untyped-call]  # IPython's
     shell.set_hook("complete_command", magics.complete, str_key="%smithers")  # type: ignore[no-untyped-call]  # IPython's
     # A cell may have changed anything that a component reads.
     shell.events.register("post_run_cell", lambda *_result: anything_may_have_changed())
@@ -125,7 +125,7 @@ class SmithersMagics(Magics):
     def show_syntax_error(self, shell: InteractiveShell, kind: Any, error: SyntaxError, tb: Any, **_: Any) -> None:
         """Show a cell's own syntax error as IPython does one of a plain cell: without the way through this magic."""
         if error is self._unparsed:
-            shell.showsyntaxerror()
+            shell.showsyntaxerror()  # type: ignore[no-untyped-call]  # IPython's
         else:
             shell.showtraceback((kind, error, tb), running_compiled_code=True)
 

@@ -13,7 +13,7 @@ from smithers_nb.bridge import engine
 from tests.bench.frames import never, step, timed
 from tests.bench.table import Row
 
-ROUNDS = 40
+ROUNDS = 100
 STEPS = 150
 WARM_UP = 10
 

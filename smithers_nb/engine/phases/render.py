@@ -23,14 +23,15 @@ from ...errors import (
     RenderTaskError,
     SmithersError,
 )
-from ...identity import ROOT, NodeId, Path, child_path, child_slot, generated_id, iteration_path, quoted
+from ...identity import ROOT, NodeId, Path, child_path, generated_id, iteration_path, quoted
 from ...nodes import source as sources
 from ...nodes.base import NodeBase
 from ...nodes.control import LOOPS, LoopNode
 from ...nodes.element import Component, Element, Fragment
+from ...nodes.handlers import NONE as NO_HANDLERS
 from ...nodes.structure import Text
 from ...nodes.tree import Patch, Tree, TreeNode
-from ...nodes.union import TAGS
+from ...nodes.union import NODES, TAGS
 from ...syntax.create import misspelt_tag
 from ...values import Stored
 from ..context import Context
@@ -252,14 +253,17 @@ class _Renderer:
 
     def level(self, raw: tuple[Any, ...] | list[Any], base: Path, slot: str, siblings: _Siblings) -> None:
         """Place the items of a children tuple, a list or a fragment."""
+        prefix = f"{slot}." if slot else ""
         for index, item in enumerate(raw):
-            self.place(item, base, child_slot(slot, index), siblings)
+            self.place(item, base, f"{prefix}{index}", siblings)
 
     def place(self, item: Any, base: Path, slot: str, siblings: _Siblings) -> None:
         """Place one child, whatever it is."""
-        if isinstance(item, NodeBase):
-            if type(item) is Text:
-                self.claim_key(item, base, siblings)
+        kind = type(item)
+        # Whether it is a pydantic model takes Python code to say; one of ours says it by its type.
+        if kind in NODES or isinstance(item, NodeBase):
+            if kind is Text:
+                self.claim_key(item.key, item.source, base, siblings)
                 self.add_text(item.text, base, slot, siblings)
             else:
                 self.add_node(item, base, slot, siblings)
@@ -268,10 +272,10 @@ class _Renderer:
         elif isinstance(item, TEXTUAL):
             self.add_text(str(item), base, slot, siblings)
         elif isinstance(item, Element):
-            self.claim_key(item, base, siblings)
+            self.claim_key(item.key, item.source, base, siblings)
             self.expand(item, child_path(base, item.component.name, slot, item.key), siblings)
         elif isinstance(item, Fragment):
-            self.claim_key(item, base, siblings)
+            self.claim_key(item.key, item.source, base, siblings)
             self.level(item.children, base, slot if item.key is None else quoted(item.key), siblings)
         elif isinstance(item, LISTS):
             self.level(item, base, slot, siblings)
@@ -327,9 +331,9 @@ class _Renderer:
         kind, key, source = values["type"], values["key"], values["source"]
         path = self.deepest = child_path(base, kind, slot, key)
         if key is not None:
-            self.claim_key(node, base, siblings)
+            self.claim_key(key, source, base, siblings)
         given = values["id"]
-        id = generated_id(path) if given is None else NodeId(given)
+        id = generated_id(path) if given is None else given
         self.claim_id(id, source, path)
         props = node.props()
         try:
@@ -356,7 +360,7 @@ class _Renderer:
             given is not None,
             props,
             None,
-            values["handlers"].events,
+            () if values["handlers"] is NO_HANDLERS else values["handlers"].events,
             source,
             place.parent_id,
             siblings.first + len(siblings.nodes),
@@ -386,18 +390,18 @@ class _Renderer:
             )
         self.sources[id] = source
 
-    def claim_key(self, item: NodeBase | Element | Fragment, base: Path, siblings: _Siblings) -> None:
-        if item.key is None:
+    def claim_key(self, key: str | None, source: str | None, base: Path, siblings: _Siblings) -> None:
+        if key is None:
             return
-        place = (base, item.key)
+        place = (base, key)
         if place in siblings.keys:
             raise DuplicateKeyError(
-                f"two siblings have the key {item.key!r}: at {siblings.keys[place] or '?'} and at "
-                f"{item.source or '?'}. A key tells siblings apart; make it unique among them.",
+                f"two siblings have the key {key!r}: at {siblings.keys[place] or '?'} and at {source or '?'}. A key "
+                "tells siblings apart; make it unique among them.",
                 path=base,
-                source=item.source,
+                source=source,
             )
-        siblings.keys[place] = item.source
+        siblings.keys[place] = source
 
     @property
     def around(self) -> str | None:
