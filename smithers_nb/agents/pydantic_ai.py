@@ -516,7 +516,7 @@ def _here(toolset: Any, tape: Tape) -> Any:  # Any: pydantic-ai's toolsets
         found.append(leaf)
         return FunctionToolset()
 
-    class WithRecorded(WrapperToolset):  # type: ignore[type-arg]
+    class WithRecorded(WrapperToolset[Any]):
         async def get_tools(self, ctx: Any) -> dict[str, Any]:
             here = await super().get_tools(ctx)
             # What a wrapper calls them is known only of those that were called.
@@ -650,9 +650,10 @@ def _output(call: Any, result: object, task: AgentTask) -> str:
         besides = any(parts[name] is not None for name in ("content", "metadata", "tools"))
         return json.dumps(parts if besides else parts["return_value"])
     except (PydanticSerializationError, ValueError) as error:
+        kind = type(whole.return_value).__name__
         raise NotStorableError(
-            f"what tool {call.tool_name} of {task.node_id} returned ({type(whole.return_value).__name__}) can't be stored: {error}. "
-            "Return text, numbers, lists and dicts of these, or a pydantic model.",
+            f"what tool {call.tool_name} of {task.node_id} returned ({kind}) can't be stored: {error}. Return text, "
+            "numbers, lists and dicts of these, or a pydantic model.",
             node_id=task.node_id,
             source=task.source,
         ) from error
