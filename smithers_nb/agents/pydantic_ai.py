@@ -8,11 +8,12 @@ import os
 import re
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from dataclasses import replace
 from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from pydantic_core import PydanticSerializationError, to_json
 
@@ -23,9 +24,10 @@ from .runner import AgentReply, AgentTask, Asks, Ledger, ToolCall, ToolQuestion
 from .scripted import Plain, Scripted
 
 if TYPE_CHECKING:
+    from pydantic import TypeAdapter
     from pydantic_ai import Agent
     from pydantic_ai.capabilities import AbstractCapability
-    from pydantic_ai.messages import ModelMessage, ModelResponse
+    from pydantic_ai.messages import ModelMessage, ModelResponse, ToolReturn
     from pydantic_ai.models import Model
     from pydantic_ai.models.function import AgentInfo, DeltaToolCall
     from pydantic_ai.settings import ModelSettings
@@ -36,6 +38,9 @@ ALIASES = {
     "opus": "anthropic:claude-opus-5-5",
 }
 """The short names of ``Claude(model=…)``; everything else is pydantic-ai's own id."""
+
+Alone = Callable[[str | None], AbstractAsyncContextManager[object]]
+"""Holds the place of the only request of a signature."""
 
 
 class PydanticAiRunner:
@@ -50,6 +55,8 @@ class PydanticAiRunner:
         """By execution and task."""
         self._beginning = asyncio.Lock()
         """Many that begin at once would hold up the loop: they begin one after the other."""
+        self._same: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """By signature: of equal requests that may share an answer one is made, and the others wait for it."""
 
     async def check(self, task: AgentTask) -> None:
         """Make the agent, which finds a missing package or key, a misspelt id, and an output type that can't be a
@@ -93,7 +100,7 @@ class PydanticAiRunner:
             limit = asyncio.timeout(talk.remaining_s())
             try:
                 async with limit:
-                    return await _runs(agent, model, talk)
+                    return await _runs(agent, model, talk, self._alone)
             except asyncio.CancelledError:
                 await talk.broke_off("it was cancelled")
                 raise
@@ -105,6 +112,10 @@ class PydanticAiRunner:
                     raise talk.over("seconds", "its time is up") from error
                 await talk.reconcile({})
                 await asyncio.sleep(await talk.failed(error))
+
+    def _alone(self, signature: str | None) -> AbstractAsyncContextManager[object]:
+        """Wait until no request of this signature is under way."""
+        return nullcontext() if signature is None else self._same.setdefault(signature, asyncio.Lock())
 
     async def _agent(self, task: AgentTask) -> tuple[Agent[Any, Any], Model]:
         """Return the agent of a task, and its model."""
@@ -155,7 +166,7 @@ class PydanticAiRunner:
         return self._models[made]
 
 
-async def _runs(agent: Agent[Any, Any], model: Model, talk: Talk) -> AgentReply:
+async def _runs(agent: Agent[Any, Any], model: Model, talk: Talk, alone: Alone) -> AgentReply:
     """Run the agent to its end, anew or from the last turn that was answered."""
     from pydantic_ai.messages import ModelMessagesTypeAdapter
     from pydantic_ai.usage import UsageLimits
@@ -176,7 +187,7 @@ async def _runs(agent: Agent[Any, Any], model: Model, talk: Talk) -> AgentReply:
             model_settings=settings,
             # The limits are the talk's: they hold over restarts, too.
             usage_limits=UsageLimits(request_limit=None),
-            capabilities=[audit(talk)],
+            capabilities=[audit(talk, alone)],
         )
     await talk.reconcile(_told(result.all_messages()[-1:]))
     return AgentReply(result.output)
@@ -344,8 +355,9 @@ def _audits() -> tuple[type[AbstractCapability[Any]], type[AbstractCapability[An
     from pydantic_ai.exceptions import ToolFailedError, ToolRetryError
 
     class Audit(AbstractCapability[Any]):
-        def __init__(self, talk: Talk) -> None:
+        def __init__(self, talk: Talk, alone: Alone) -> None:
             self.talk = talk
+            self.alone = alone
 
         def get_wrapper_toolset(self, toolset: Any) -> Any:
             return None if self.talk.tape is None else _here(toolset, self.talk.tape)
@@ -368,14 +380,15 @@ def _audits() -> tuple[type[AbstractCapability[Any]], type[AbstractCapability[An
                 return _load(f"[{past}]")[0]
             provider, model = talk.named(asked.model.system, asked.model.model_name)
             request, signature = _dump(asked.messages), _signature(asked, talk.task)
-            if known := await talk.recall(provider, model, request, signature):
-                return _load(f"[{known}]")[0]
-            async with talk.ledger.turn(window(provider, model)):
-                talk.ask(provider, model, request, signature)
-                response: ModelResponse = _clean(await handler(asked))
-            usage = response.usage
-            answer = Answer(_dump([response])[1:-1], usage.input_tokens, usage.output_tokens, _cost(response))
-            await talk.answer(answer)
+            async with self.alone(signature):
+                if known := await talk.recall(provider, model, request, signature):
+                    return _load(f"[{known}]")[0]
+                async with talk.ledger.turn(window(provider, model)):
+                    talk.ask(provider, model, request, signature)
+                    response: ModelResponse = _clean(await handler(asked))
+                usage = response.usage
+                answer = Answer(_dump([response])[1:-1], usage.input_tokens, usage.output_tokens, _cost(response))
+                await talk.answer(answer)
             return response
 
         async def on_tool_validate_error(self, ctx: Any, *, call: Any, tool_def: Any, args: Any, error: Any) -> Any:
@@ -490,22 +503,30 @@ def _here(toolset: Any, tape: Tape) -> Any:  # Any: pydantic-ai's toolsets
     """Return what a replay offers for a toolset: tools of the recorded names for MCP servers, none of which is started
     or called.
     """
-    from pydantic_ai import FunctionToolset, Tool
+    from pydantic_ai import FunctionToolset, Tool, WrapperToolset
 
     servers = sys.modules.get("pydantic_ai.mcp")  # It is not there where nobody uses one.
     if servers is None:
         return toolset
-    here: set[str] = set()
-    toolset.apply(lambda leaf: here.update(getattr(leaf, "tools", ())))
-    theirs = sorted(tape.tools - here)
+    found: list[Any] = []
 
-    def stand_in(leaf: Any) -> Any:
+    def leave_out(leaf: Any) -> Any:
         if not isinstance(leaf, servers.MCPToolset):
             return leaf
-        names, theirs[:] = list(theirs), []
-        return FunctionToolset([Tool.from_schema(dict, name, None, {"type": "object"}) for name in names])
+        found.append(leaf)
+        return FunctionToolset()
 
-    return toolset.visit_and_replace(stand_in)
+    class WithRecorded(WrapperToolset[Any]):
+        async def get_tools(self, ctx: Any) -> dict[str, Any]:
+            here = await super().get_tools(ctx)
+            # What a wrapper calls them is known only of those that were called.
+            theirs = [
+                Tool.from_schema(dict, name, None, {"type": "object"}) for name in sorted(tape.tools - here.keys())
+            ]
+            return here | await FunctionToolset(theirs).get_tools(ctx)
+
+    rest = toolset.visit_and_replace(leave_out)
+    return WithRecorded(rest) if found else toolset
 
 
 def _whose(ctx: Any, task: AgentTask) -> None:
@@ -616,21 +637,23 @@ def _told(messages: list[ModelMessage]) -> dict[str, str]:
 
 
 def _output(call: Any, result: object, task: AgentTask) -> str:
-    """Return what a tool returned as JSON.
+    """Return what a tool returned as JSON; a ``ToolReturn`` with what else it has, such as content for the model.
 
     Raises:
         NotStorableError: if it can't be.
     """
-    from pydantic_ai.messages import ModelRequest, ToolReturn, ToolReturnPart
+    from pydantic_ai.messages import ToolReturn
 
-    value = result.return_value if isinstance(result, ToolReturn) else result
-    part = ToolReturnPart(tool_name=call.tool_name, content=value, tool_call_id=call.tool_call_id)
+    whole = result if isinstance(result, ToolReturn) else ToolReturn(result)
     try:
-        return json.dumps(json.loads(_dump([ModelRequest(parts=[part])]))[0]["parts"][0]["content"])
+        parts = json.loads(_tool_returns().dump_json(whole, exclude={"content_file_digests"}))
+        besides = any(parts[name] is not None for name in ("content", "metadata", "tools"))
+        return json.dumps(parts if besides else parts["return_value"])
     except (PydanticSerializationError, ValueError) as error:
+        kind = type(whole.return_value).__name__
         raise NotStorableError(
-            f"what tool {call.tool_name} of {task.node_id} returned ({type(value).__name__}) can't be stored: {error}. "
-            "Return text, numbers, lists and dicts of these, or a pydantic model.",
+            f"what tool {call.tool_name} of {task.node_id} returned ({kind}) can't be stored: {error}. Return text, "
+            "numbers, lists and dicts of these, or a pydantic model.",
             node_id=task.node_id,
             source=task.source,
         ) from error
@@ -638,9 +661,18 @@ def _output(call: Any, result: object, task: AgentTask) -> str:
 
 def _returned(output: str) -> Any:  # Any: what the tool returned
     """Return what a tool returned, from its record."""
-    part = {"part_kind": "tool-return", "tool_name": "t", "tool_call_id": "t", "content": json.loads(output)}
-    [message] = _load(json.dumps([{"kind": "request", "parts": [part]}]))
-    return message.parts[0].content  # type: ignore[union-attr]  # it is the part from above
+    value = json.loads(output)
+    if isinstance(value, dict) and value.get("kind") == "tool-return" and "return_value" in value:
+        return _tool_returns().validate_json(output)
+    return _tool_returns().validate_json(json.dumps({"return_value": value})).return_value
+
+
+@cache
+def _tool_returns() -> TypeAdapter[ToolReturn]:
+    from pydantic import TypeAdapter
+    from pydantic_ai.messages import ToolReturn
+
+    return TypeAdapter(ToolReturn)
 
 
 def _words(error: Any) -> str:

@@ -263,7 +263,10 @@ class Talk:
         if self.tape is not None:
             return None
         own = self.task.limits.get("seconds")
-        left = [None if own is None else max(0.0, self._began + own - time()), self.ledger.remaining_s()]
+        left = [
+            None if own is None else max(0.0, self._began + own - self.spent.seconds - time()),
+            self.ledger.remaining_s(),
+        ]
         return min((one for one in left if one is not None), default=None)
 
     # ---- tools -------------------------------------------------------------------------------------------------

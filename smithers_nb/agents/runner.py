@@ -83,6 +83,8 @@ class Spent:
     cost_usd: float = 0.0
     unpriced: int = 0
     """Answers whose price is not known."""
+    seconds: float = 0.0
+    """How long requests and tool calls were under way, before it was cut off or began to wait."""
 
     def add(self, request: Request) -> None:
         self.requests += request.answered_by != "cache"

@@ -139,6 +139,7 @@ def _past(reader: Reader, execution_id: str, task_id: str) -> Past:
             past = Past(row["turn"], row["request"], row["response"])
     tools = {row["tool_call_id"]: _tool_call(row) for row in reader.tool_calls(execution_id, task_id)}
     spent.tool_calls = sum(1 for call in tools.values() if call.status in CALLED)
+    spent.seconds = reader.busy_s(execution_id, task_id)
     decisions = _decisions(reader, execution_id, task_id)
     return replace(past, failures=failures, decisions=decisions, tools=tools, spent=spent)
 
@@ -183,7 +184,8 @@ class Budget:
     def of(cls, limits: dict[str, float], database: Database, execution_id: str) -> Budget:
         """Return the budget of an execution, with what the file says that it has used."""
         turns, tokens_in, tokens_out, cost_usd, unpriced, tools = Reader(database.path).spent(execution_id)
-        spent = Spent(turns, 0, tokens_in, tokens_out, tools, cost_usd, unpriced)
+        used_s = Reader(database.path).busy_s(execution_id) if "seconds" in limits else 0.0
+        spent = Spent(turns, 0, tokens_in, tokens_out, tools, cost_usd, unpriced, used_s)
         return cls(limits, spent)
 
     def begin(self) -> None:
@@ -205,9 +207,11 @@ class Budget:
         return f"{over[0]} of the execution" if over else None
 
     def remaining_s(self) -> float | None:
-        """Return how many seconds the agents may still go on; counted from the first that started in this process."""
+        """Return how many seconds the agents may still go on: counted from the first that started in this process, and
+        before that what requests and tool calls took.
+        """
         most = self.limits.get("seconds")
-        return None if most is None else max(0.0, (self._began or time()) + most - time())
+        return None if most is None else max(0.0, (self._began or time()) + most - self.spent.seconds - time())
 
 
 class TaskLedger:

@@ -464,8 +464,9 @@ class Tasks(Mapping[str, TaskEntry]):
         live = self._live
         until = calls.at_time(later.at)
         await live.database.transaction(
-            writer.block_task, live.execution_id, entry.task_id, later.reason, until, str(later)
+            writer.block_task, live.execution_id, entry.task_id, later.reason, until, str(later), entry.late
         )
+        entry.late.clear()
         entry.waited, entry.why = True, str(later)
         entry.retry_at = later.at
         self._blocked(entry)

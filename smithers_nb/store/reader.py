@@ -219,6 +219,22 @@ class Reader:
         ).rows[0]
         return (*calls, *tools)
 
+    def busy_s(self, execution_id: str, task_id: str | None = None) -> float:
+        """Return for how many seconds a request or a tool call of a task was under way; without a task, of any agent of
+        an execution and its children. What was under way at the same time is counted once.
+        """
+        whose = "execution_id IN (SELECT id FROM below)" if task_id is None else "execution_id = ?1 AND task_id = ?2"
+        times = f"SELECT (julianday(started_at) - 2440587.5) * 86400, ms FROM {{}} WHERE {whose} AND ms > 0"
+        spans = self.query(
+            f"{_BELOW} {times.format('model_calls')} UNION ALL {times.format('tool_calls')} ORDER BY 1",
+            (execution_id,) if task_id is None else (execution_id, task_id),
+        ).rows
+        busy = until = 0.0
+        for start, ms in spans:
+            busy += max(0.0, start + ms / 1000 - max(start, until))
+            until = max(until, start + ms / 1000)
+        return busy
+
     def answers(self, execution_id: str) -> dict[str, int]:
         """Return how many requests of an execution and its children were answered, by who did."""
         return dict(

@@ -626,8 +626,21 @@ def start_tasks(db: sqlite3.Connection, execution_id: str, task_ids: Iterable[st
     return acquired
 
 
-def block_task(db: sqlite3.Connection, execution_id: str, task_id: str, reason: str, until: str, error: str) -> None:
-    """Record that a task waits, and gave its lease back, until a time (ISO 8601)."""
+def block_task(
+    db: sqlite3.Connection,
+    execution_id: str,
+    task_id: str,
+    reason: str,
+    until: str,
+    error: str,
+    late: Iterable[Call],
+) -> None:
+    """Record that a task waits, and gave its lease back, until a time (ISO 8601).
+
+    ``late`` are requests and tool calls that could not be recorded before: whoever goes on needs them.
+    """
+    for call in late:
+        add_call(db, execution_id, call)
     db.execute(
         "UPDATE tasks SET status = 'blocked', reason = ?, next_retry_at = ?, error = ?, lease_owner = NULL,"
         " lease_expires_at = NULL WHERE execution_id = ? AND task_id = ?",

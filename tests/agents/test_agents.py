@@ -309,6 +309,27 @@ def test_a_limit_of_seconds_ends_the_request_under_way(run_of: Any) -> None:
     assert list(ex.df.model_calls.error) == ["limit: seconds"]
 
 
+# The execution's go on while it waits for people.
+@pytest.mark.parametrize(("whose", "restarts"), [("node", False), ("node", True), ("execution", True)])
+def test_seconds_are_not_counted_anew_after_a_wait_for_people(
+    whose: str, restarts: bool, run_of: Any, resumed: Any
+) -> None:
+    limits: Any = {"limits": {"seconds": 4}}
+    of_node, of_execution = (limits, {}) if whose == "node" else ({}, limits)
+    app = Claude(
+        id="c", model=scripted(call_tool("add", a=1, b=2), "done", delay_s=2.5), tools=[add], approve=True, **of_node
+    )
+    ex = run_of(app["hi"], **of_execution)
+    assert ex.run_sync().status == "waiting"
+    if restarts:
+        ex.close()
+        ex = resumed(app["hi"], **of_execution)
+    ex.answer("c", "approve")
+    assert ex.run_sync().status == "failed"
+    assert ex.df.tasks.reason[0].startswith("limit: seconds")
+    assert list(ex.df.tool_calls.status) == ["ok"]
+
+
 def test_the_executions_limit_holds_for_all_agents_and_children_and_after_a_restart(run_of: Any, resumed: Any) -> None:
     model = scripted("a")
 

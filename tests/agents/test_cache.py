@@ -11,7 +11,7 @@ from pydantic_ai import Agent as OwnAgent
 from pydantic_ai.messages import ModelResponse, TextPart
 from pydantic_ai.models.function import FunctionModel
 
-from smithers_nb import Agent, Claude, call_tool, scripted
+from smithers_nb import Agent, Claude, Parallel, call_tool, scripted
 from smithers_nb.store import calls
 from tests.agents.conftest import APIS, model_at
 from tests.agents.fake_replies import Status, by_turn, call, output, say
@@ -189,3 +189,23 @@ def test_a_script_is_known_by_its_replies_and_a_function_is_always_asked(run_of:
     assert ask(scripted("four")) == ["model"]
     for model in (scripted(lambda prompt: prompt), FunctionModel(function)):
         assert [ask(model), ask(model)] == [["model"], ["model"]]
+
+
+def test_equal_requests_at_the_same_time_are_one(provider: Any, run_of: Any) -> None:
+    server = provider(by_turn(say("it ", "is 3")))
+    model = model_at(server)
+    agents = [Claude(id=f"c{n}", model=model, cache=True)["Hello."] for n in range(5)]
+    other = Claude(id="other", model=model, cache=True)["Good bye."]
+    ex = run_of(Parallel()[[*agents, other]])
+    assert ex.run_sync().status == "finished"
+    assert len(server.requests) == 2
+    assert sorted(by(ex)) == ["cache"] * 4 + ["model"] * 2
+
+
+def test_of_equal_requests_at_the_same_time_the_next_is_made_when_one_fails(provider: Any, run_of: Any) -> None:
+    server = provider(Status(400), say("hi"))
+    model = model_at(server)
+    ex = run_of(Parallel()[[Claude(id=f"c{n}", model=model, cache=True, on_error=print)["Hello."] for n in range(3)]])
+    assert ex.run_sync().status == "finished"
+    assert by(ex) == ["model", "model", "cache"]
+    assert sorted(ex.df.tasks.status) == ["failed", "succeeded", "succeeded"]

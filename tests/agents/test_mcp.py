@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from fastmcp.client.transports import StdioTransport
 from pydantic_ai import Agent as OwnAgent
+from pydantic_ai import FunctionToolset
 from pydantic_ai.mcp import MCPToolset
 
 from smithers_nb import Agent, Claude, call_tool, scripted
@@ -111,6 +112,20 @@ def test_a_replay_starts_no_server(run_of: Any, tmp_path: Path) -> None:
     assert replay.same, replay
     assert log.read_text() == before
     assert list(replay.history.df.tool_calls.status) == ["ok", "retry", "ok"]
+
+
+def test_a_replay_knows_the_names_that_wrappers_give(run_of: Any, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    ours: Any = FunctionToolset([add]).prefixed("my")
+    theirs: Any = served(SERVER, log).prefixed("disk").filtered(lambda ctx, tool: "break" not in tool.name)
+    model = scripted([call_tool("disk_read_file", path="a"), call_tool("my_add", a=1, b=2)], "done")
+    ex = run_of(Claude(id="c", model=model, tools=[ours, theirs])["hi"])
+    assert ex.run_sync().status == "finished"
+    before = log.read_text()
+    replay = ex.replay()
+    assert replay.same, replay
+    assert log.read_text() == before
+    assert list(replay.history.df.tool_calls.tool) == ["disk_read_file", "my_add"]
 
 
 def add(a: int, b: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -12,9 +13,11 @@ from typing import Any
 import pandas as pd
 import pytest
 from pydantic_ai.exceptions import ModelHTTPError
+from pydantic_ai.models.function import FunctionModel
 
 from smithers_nb import Claude, scripted
 from smithers_nb.agents.pydantic_ai import ALIASES
+from smithers_nb.store import connection
 from tests.agents.conftest import APIS, Background, model_at
 from tests.agents.fake_replies import Act, Garbage, Hang, Refuse, Status, by_turn, call, say
 from tests.agents.fake_server import KEY, FakeServer
@@ -246,6 +249,28 @@ def test_a_long_wait_that_is_no_limit_is_a_retry(provider: Any, run_of: Any, wai
     ex = run_of(Claude(id="c", model=model_at(provider(Status(503, "3600"))))["hi"])
     run = Background(ex)
     assert blocked_at(ex, wait_until)["reason"] == "retry"
+    ex.pause()
+    run.ended()
+
+
+def test_a_locked_file_loses_no_attempt_before_a_long_wait(
+    run_of: Any, wait_until: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What could not be recorded goes with the block: whoever resumes it knows of the attempt."""
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_S", 0.3)
+
+    def model(messages: list[Any], info: Any) -> Any:
+        other = sqlite3.connect(tmp_path / "t.db", isolation_level=None, check_same_thread=False)
+        other.execute("BEGIN IMMEDIATE")
+        threading.Timer(0.45, other.close).start()
+        error = ModelHTTPError(503, "a")
+        error.retry_after = 3600
+        raise error
+
+    ex = run_of(Claude(id="c", model=FunctionModel(model))["hi"])
+    run = Background(ex)
+    assert blocked_at(ex, wait_until)["reason"] == "retry"
+    assert attempts(ex) == [(1, 1, False, True)]
     ex.pause()
     run.ended()
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 from pydantic_ai import Agent as OwnAgent
-from pydantic_ai import ApprovalRequired, ModelRetry, RunContext, ToolFailed
+from pydantic_ai import ApprovalRequired, BinaryContent, ModelRetry, RunContext, ToolFailed, ToolReturn
 
 from smithers_nb import (
     Agent,
@@ -471,6 +471,26 @@ def decide(ex: Any) -> None:
     assert ex.run_sync().status == "waiting"
 
 
+def more_than_a_value() -> Any:
+    """Tools that tell the model more than what they return."""
+
+    def picture() -> ToolReturn:
+        """Return a picture."""
+        image = BinaryContent(b"\x89PNG", media_type="image/png")
+        return ToolReturn({"found": 1}, content=["look:", image], metadata={"secret": [1]})
+
+    def plain() -> ToolReturn:
+        """Return a value, in the long way."""
+        return ToolReturn([1, 2])
+
+    def alike() -> dict[str, Any]:
+        """Return what looks like one."""
+        return {"kind": "tool-return"}
+
+    calls = [call_tool("picture"), call_tool("plain"), call_tool("alike")]
+    return Claude(id="c", model=scripted(calls, call_tool("picture"), "done"), tools=[picture, plain, alike])["hi"]
+
+
 TOOL_CALLS = scripted(
     [call_tool("counts"), call_tool("counts"), call_tool("gives_up"), call_tool("secret")],
     [call_tool("nothing", a=1), call_tool("counts", b=2)],
@@ -488,6 +508,7 @@ RUNS: dict[str, tuple[Callable[[], Any], Callable[[Any], None], str]] = {
     "a run that is not over": (unfinished, finish, "waiting"),
     "tools that do all that they can": (tools, finish, "finished"),
     "tools that people are asked about": (asking, decide, "waiting"),
+    "tools that tell more than they return": (more_than_a_value, finish, "finished"),
 }
 
 
