@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from time import time
 from typing import Any
 
@@ -41,6 +42,10 @@ class View:
     def sentence(self) -> str:
         """Return what just happened, and what the next step will do."""
         return sentence(self.ex)
+
+    def together(self) -> AbstractContextManager[None]:
+        """Read all that is asked for meanwhile, on this thread, in one go."""
+        return self.ex.store.reader.together()
 
     def summary(self, seq: int, busy: str | None, error: str | None) -> p.Summary:
         """Return all that the header, the toolbar, the phase strip and the sentence show."""

@@ -148,7 +148,9 @@ class Stepper(anywidget.AnyWidget):
             case m.Get():
                 self.send(self._reply(message))
             case m.Look():
-                self.send({"type": "replies", "replies": [self._reply(get) for get in message.gets]})
+                with self._view.together():
+                    replies = [self._reply(get) for get in message.gets]
+                self.send({"type": "replies", "replies": replies})
             case _ if message.id in self._taken:
                 self._acknowledge(message, "it was taken already")
             case m.Move(name="pause"):
@@ -197,7 +199,9 @@ class Stepper(anywidget.AnyWidget):
     def _done(self, message: m.Move | m.Steering, error: str | None, result: str | None = None) -> None:
         """Say how a command ended. One message has all that the page shows then: it draws the new frame at once."""
         with self._lock:
-            summary = self._fresh()
+            with self._view.together():
+                summary = self._fresh()
+                replies = self._replies(message, summary)
             self.send(
                 {
                     "type": "done",
@@ -207,7 +211,7 @@ class Stepper(anywidget.AnyWidget):
                     "error": error,
                     "result": result,
                     "summary": summary,
-                    "replies": self._replies(message, summary),
+                    "replies": replies,
                 }
             )
             if summary is not None:

@@ -6,9 +6,10 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import local
 from typing import Any
 from urllib.parse import quote
 
@@ -68,6 +69,7 @@ class Reader:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self._kept = _Kept()
 
     def query(self, sql: str, parameters: Parameters = ()) -> Rows:
         """Return what a query gives.
@@ -76,7 +78,7 @@ class Reader:
             StoreError: if the SQL is wrong, or writes.
         """
         guard = _Guard()
-        with mapped(self.path), closing(self._connect()) as connection:
+        with mapped(self.path), self._connection() as connection:
             connection.set_authorizer(guard)
             try:
                 cursor = connection.execute(sql, parameters)
@@ -88,6 +90,31 @@ class Reader:
                         "changed. State is written with ctx.state.set, or ex.state.set in the notebook."
                     ) from error
                 raise
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Let this thread's queries share a connection meanwhile: on each SQLite reads the schema anew, which takes
+        longer than most queries.
+        """
+        if self._kept.until is not None:
+            yield
+            return
+        with ExitStack() as self._kept.until:
+            try:
+                yield
+            finally:
+                self._kept.until = self._kept.connection = None
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        kept = self._kept
+        if kept.until is None:
+            with closing(self._connect()) as connection:
+                yield connection
+            return
+        if kept.connection is None:
+            kept.connection = kept.until.enter_context(closing(self._connect()))
+        yield kept.connection
 
     @contextmanager
     def moment(self) -> Iterator[sqlite3.Connection]:
@@ -369,6 +396,13 @@ class Reader:
         if not writable and not Path(f"{self.path}-wal").exists():
             uri += "&immutable=1"  # Nobody writes it; SQLite would want to make a log beside it.
         return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+
+
+class _Kept(local):
+    """What a thread's queries share."""
+
+    until: ExitStack | None = None
+    connection: sqlite3.Connection | None = None
 
 
 class _Guard:

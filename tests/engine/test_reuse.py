@@ -298,6 +298,26 @@ def test_a_duplicate_id_across_a_reused_and_a_called_component_is_found(run_of: 
     assert "fine" in ex.frame.tree.index
 
 
+@pytest.mark.parametrize("below", [False, True])
+def test_an_id_may_go_from_one_component_to_another_in_one_frame(below: bool, run_of: Any) -> None:
+    @component
+    def Has(ctx: Any, when: int) -> Any:
+        return Phase(name=f"{when}")[Phase(id="same", name="p") if ctx.state.get("at", 0) == when else None]
+
+    @component
+    def App(ctx: Any) -> Any:
+        return Parallel()[
+            Parallel(id=f"at {ctx.state.get('at')}" if below else None)[Has(when=0), Has(when=1), Has(when=2)]
+        ]
+
+    ex = run_of(App())
+    ex.run_sync()
+    for at in (2, 0, 1, 2):
+        ex.state.set("at", at)
+        ex.run_sync()
+        assert ex.frame.tree.index["same"].path.count(f"Has[{at}]") == 1, ex.frame.xml
+
+
 # ---- the same as a full render ---------------------------------------------------------------------------------
 
 KEYS = "abcd"
@@ -313,6 +333,7 @@ SHAPES = st.recursive(
         st.tuples(st.just("box"), st.lists(inner, max_size=3)),
         st.tuples(st.just("if"), st.sampled_from(KEYS), st.lists(inner, max_size=2)),
         st.tuples(st.just("many"), st.sampled_from(KEYS), inner),
+        st.tuples(st.just("given"), st.sampled_from(KEYS), st.lists(inner, max_size=3)),
         st.tuples(st.just("each"), st.sampled_from(KEYS), inner),
     ),
     max_leaves=12,
@@ -354,6 +375,8 @@ def built(shape: Any, ctx: Any) -> Any:
         case "many":
             count = ctx.state.get(rest[0]) or 0
             return Parallel()[[Component(key=str(n), key_read=rest[0], inner=[rest[1]]) for n in range(count)]]
+        case "given":
+            return Given(value=ctx.state.get(rest[0]), inner=rest[1])
         case "each":
             count = ctx.state.get(rest[0]) or 0
             return Each(items=list(range(count, 0, -1)), key=lambda n: n, render=lambda n: built(rest[1], ctx))
@@ -371,6 +394,12 @@ def Component(ctx: Any, key_read: Any, inner: Any) -> Any:
     if value == 3 and body:
         return body[0]
     return body
+
+
+@component
+def Given(ctx: Any, value: Any, inner: Any) -> Any:
+    """It is called again for another value; what stands in it may be as it was."""
+    return [Phase(name=f"given {value}"), *(built(one, ctx) for one in inner)]
 
 
 @component

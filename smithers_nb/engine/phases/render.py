@@ -7,7 +7,7 @@ they are. What was rendered is remembered in a ``Rendered``, which is never chan
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import GeneratorType
@@ -41,6 +41,8 @@ from ..rendered import Instance, Place, Rendered, to_call_again, upwards
 
 TEXTUAL = (str, int, float)
 LISTS = (list, tuple)
+EXACT = frozenset({str, int, bool, type(None)})
+"""Of these, equal values of one type are the same."""
 
 
 def render(app: object, snapshot: Snapshot, ctx: Context, before: Rendered | None = None) -> Rendered:
@@ -128,6 +130,7 @@ class _Renderer:
         self.inside: list[_Call] = []
         """The components being called, innermost last."""
         self.reusable: dict[Path, Instance] = {}
+        """Components inside of the one that is called again, which may be taken over with all that is in them."""
         self.deepest: Path = ROOT
 
     # ---- all, or what changed ----------------------------------------------------------------------------------
@@ -139,7 +142,8 @@ class _Renderer:
     def patched(self, outermost: list[Path], dirty: set[Path]) -> Rendered | None:
         """Call these components, in them all that are dirty, and take the rest of the plan over as it is.
 
-        Return None if one of them now has text at its edges, or nothing: its neighbours have to be placed with it.
+        Return None if one of them now has text at its edges, or nothing: its neighbours have to be placed with it. Also
+        if one places an id that another had, and perhaps has no more.
         """
         before = self.before
         self.index = before.tree.index.copy()
@@ -150,41 +154,52 @@ class _Renderer:
         self.touched = set()
         roots = before.tree.roots
         called = {path for below in dirty for path in upwards(below, before)}
-        for path in outermost:
-            roots = self.again(before.instances[path], called, roots)
+        try:
+            for path in outermost:
+                roots = self.again(before.instances[path], called, roots)
+        except DuplicateIdError:
+            return None
         return self.remembered(roots) if all(self.instances[path].whole for path in outermost) else None
 
     def again(self, old: Instance, dirty: set[Path], roots: tuple[TreeNode, ...]) -> tuple[TreeNode, ...]:
         """Call one component, put its nodes where the old ones were, and return the new roots."""
-        gone = [self.index[id] for id in old.ids]
-        first = gone[0].position if gone else 0
-        self.reusable = self.forget(old, dirty)
-        for node in gone:
-            for below in node.walk():
-                del self.index[below.id]
-                self.renewed.add(below.id)
+        first = self.index[old.ids[0]].position if old.ids else 0
+        self.forget(old, dirty)
         siblings = _Siblings(old.place, first)
         self.inside = [_Call(old.inside)] if old.inside is not None else []
         self.expand(old.element, old.path, siblings)
         self.end_text(siblings)
+        while self.reusable:
+            self.forget(self.reusable.popitem()[1])
         self.rename(old, self.instances[old.path].ids)
         return self.spliced(old, first, siblings.nodes, roots)
 
-    def forget(self, old: Instance, dirty: set[Path]) -> dict[Path, Instance]:
-        """Remove a component and all in it; return those of them that need not be called again."""
-        reusable: dict[Path, Instance] = {}
-        stack = [old.path]
-        while stack:
-            path = stack.pop()
-            instance = self.instances.pop(path)
+    def forget(self, old: Instance, dirty: Set[Path] = frozenset()) -> None:
+        """Remove a component and all in it, but for those components that need not be called again: they stay where
+        they are, to be taken over as they are, or to be forgotten, too.
+        """
+        kept: set[str] = set()
+        paths = [old.path]
+        while paths:
+            path = paths.pop()
+            instance = self.instances[path]
+            if path != old.path and path not in dirty and instance.whole:
+                self.reusable[path] = instance
+                kept.update(instance.ids)
+                continue
+            del self.instances[path]
             self.touch(path)
             for key in instance.reads:
                 self.readers[key] = self.readers[key] - {path}
             self.always.discard(path)
-            stack.extend(self.below.pop(path, ()))
-            if path != old.path and path not in dirty and instance.whole:
-                reusable[path] = instance
-        return reusable
+            paths.extend(self.below.pop(path, ()))
+        nodes = [self.index[id] for id in old.ids]
+        while nodes:
+            node = nodes.pop()
+            if node.id not in kept:
+                del self.index[node.id]
+                self.renewed.add(node.id)
+                nodes.extend(node.children)
 
     def rename(self, old: Instance, ids: tuple[NodeId, ...]) -> None:
         """Tell the components around, whose nodes these are too, what they are called now."""
@@ -415,10 +430,13 @@ class _Renderer:
         self.deepest = path
         if self.inside:
             self.inside[-1].found.append(path)
-        if (old := self.reusable.get(path)) is not None and _same_call(old.element, element):
+        old = self.reusable.pop(path, None)
+        if old is not None and _same_call(old.element, element):
             self.take_over(old, siblings)
-        else:
-            self.call_and_place(element, path, siblings)
+            return
+        if old is not None:
+            self.forget(old)
+        self.call_and_place(element, path, siblings)
 
     def call_and_place(self, element: Element, path: Path, siblings: _Siblings) -> None:
         component = element.component
@@ -465,25 +483,20 @@ class _Renderer:
         """Place the nodes of a component, and all that stands in it, without a call."""
         self.end_text(siblings)
         for id in old.ids:
-            node = self.before.tree.index[id]
-            for below in node.walk():
-                self.claim_id(below.id, below.source, below.path)
-                self.index[below.id] = below
+            node = self.index[id]
             if (node.position, node.parent_id) != (siblings.position, siblings.place.parent_id):
-                node = replace(node, position=siblings.position, parent_id=siblings.place.parent_id)
-            siblings.nodes.append(self.put(node))
-        self.keep(old.path, siblings.place)
+                node = self.put(replace(node, position=siblings.position, parent_id=siblings.place.parent_id))
+            siblings.nodes.append(node)
+        if old.place != siblings.place:
+            self.moved(old, siblings.place)
 
-    def keep(self, path: Path, place: Place | None = None) -> None:
-        """Remember a component that was taken over, and those inside of it."""
-        instance = self.before.instances[path]
-        if place is not None and place != instance.place:
-            instance = replace(instance, place=place)
-        self.remember(instance)
-        self.below[path] = self.before.below.get(path, ())
-        for inner in self.below[path]:
-            outermost = self.before.instances[inner].place == self.before.instances[path].place
-            self.keep(inner, place if outermost else None)
+    def moved(self, old: Instance, place: Place) -> None:
+        """A component was taken over to another place, and with it those inside of it that stand where it does."""
+        self.instances[old.path] = replace(old, place=place)
+        for path in self.below[old.path]:
+            inner = self.instances[path]
+            if inner.place == old.place:
+                self.moved(inner, place)
 
     def call(self, element: Element, path: Path, scope: RenderScope) -> Any:  # Any: checked by place()
         component = element.component
@@ -533,9 +546,14 @@ def _same_call(old: Element, new: Element) -> bool:
         return False
     try:
         # 1, 1.0 and True are equal, and not the same.
-        return bool(old.props == new.props) and repr(old.props) == repr(new.props)
+        return bool(old.props == new.props) and (_plain(old, new) or repr(old.props) == repr(new.props))
     except Exception:  # noqa: BLE001  # a prop's own == may do anything; then it is called again
         return False
+
+
+def _plain(old: Element, new: Element) -> bool:
+    """Whether of equal props all are text and whole numbers of the same types: most are, and a repr takes longer."""
+    return all(type(value) in EXACT and type(value) is type(new.props[name]) for name, value in old.props.items())
 
 
 def _returned(returned: Any, component: Component, path: Path) -> Any:  # Any: checked by place()
