@@ -171,6 +171,12 @@ def Slow(ctx):
     assert "paused" in notebook.text(3)
 
 
+LEFT = """from smithers_nb.bridge import engine
+async def left(): return sorted(t.get_coro().__qualname__ for t in asyncio.all_tasks() if t is not asyncio.current_task())
+engine.call(asyncio.sleep(0.1))
+print(engine.call(left()))"""
+
+
 @pytest.mark.parametrize("call", ["slow.run_sync()", "await slow.run()"])
 def test_the_stop_button_ends_a_running_cell_and_the_execution_goes_on_later(lab, call):
     app = """%%smithers slow
@@ -184,6 +190,7 @@ def Slow(ctx):
             app.replace("lambda: time.sleep(0.5)", "gate.wait"),
             call,
             "slow.status",
+            LEFT,
             "from smithers_nb.bridge import engine\nengine.do(gate.set)\nr = await slow.run()\nprint(r.status, dict(slow.state))",
         ]
     )
@@ -200,7 +207,10 @@ def Slow(ctx):
     notebook.run_cell(3)
     assert "paused" in notebook.text(3)
     notebook.run_cell(4)
-    assert "finished {'done': True}" in notebook.text(4)
+    # The node's own, which the execution goes on with, and the one that keeps the lease.
+    assert notebook.text(4).strip() == "['Loop._heartbeat', 'Tasks._run']"
+    notebook.run_cell(5)
+    assert "finished {'done': True}" in notebook.text(5)
 
 
 def test_an_error_while_rendering_is_shown_in_the_widget_and_the_frame_before_stands(lab):
