@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
@@ -76,12 +76,13 @@ class SmithersMagics(Magics):
     """The magics of smithers_nb."""
 
     shell: InteractiveShell
+    _unparsed: ClassVar[SyntaxError | None] = None
+    """What the last cell that could not be parsed was told. After ``%reload_ext`` IPython still has the old magics."""
 
     def __init__(self, shell: InteractiveShell, names: dict[str, Any]) -> None:
         super().__init__(shell)
         self._names = names
         self._line = subcommands.Line(shell.user_ns)
-        self._unparsed: SyntaxError | None = None  # what the last cell that could not be parsed was told
 
     def provide_names(self) -> None:
         """Define the public names that the notebook has not defined itself."""
@@ -168,7 +169,7 @@ class SmithersMagics(Magics):
         try:
             tree = parse(source, filename, flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, transform=shell.transform_cell)
         except SyntaxError as error:
-            self._unparsed = error
+            SmithersMagics._unparsed = error
             raise error.with_traceback(None)  # noqa: B904  # The way through the transpiler tells the user nothing.
         last = tree.body[-1] if tree.body else None
         expression = ast.Expression(last.value) if isinstance(last, ast.Expr) else None

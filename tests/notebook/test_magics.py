@@ -59,13 +59,16 @@ def test_a_syntax_error_stands_alone_and_one_of_the_users_own_code_keeps_its_way
         "%%smithers bad\n@component\ndef Bad(ctx):\n    return <Phase name=>hi</Phase>",
         "%%smithers bad\nimport broken",
         "import broken",
+        "%reload_ext smithers_nb",
+        "%%smithers bad\n@component\ndef Bad(ctx):\n    return <Phase name=>hi</Phase>",
     )
-    assert all(out.failed(cell) for cell in range(3))
-    shown = out.text(0).strip().splitlines()
-    assert len(shown) == 4, shown
-    assert shown[0].endswith(">:4")
-    assert shown[1].index("=>") + 1 == shown[2].index("^")
-    assert shown[3] == "SyntaxError: the value of prop 'name' must be in quotes or braces: name={...}"
+    assert [out.failed(cell) for cell in range(5)] == [True, True, True, False, True]
+    for cell in (0, 4):
+        shown = out.text(cell).strip().splitlines()
+        assert len(shown) == 4, shown
+        assert shown[0].endswith(">:4")
+        assert shown[1].index("=>") + 1 == shown[2].index("^")
+        assert shown[3] == "SyntaxError: the value of prop 'name' must be in quotes or braces: name={...}"
     for cell in (1, 2):
         assert "import broken" in out.text(cell)
         assert "broken.py" in out.text(cell)
