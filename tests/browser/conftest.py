@@ -23,8 +23,11 @@ OpenLab = Callable[..., Lab]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # pytest hands every collected test to this hook, not only those below this folder.
     for item in items:
-        if HERE in item.path.parents:
+        browser = HERE in item.path.parents
+        if browser:
             item.add_marker(pytest.mark.browser)
+        # With two processes: one JupyterLab at a time, which needs both cores, and a file's tests together.
+        item.add_marker(pytest.mark.xdist_group("browser" if browser else str(item.path)))
 
 
 @pytest.hookimpl(wrapper=True)
