@@ -133,10 +133,12 @@ def test_the_keyboard_alone_leads_from_the_cell_to_a_hit_and_back(lab):
         page.keyboard.press("Tab")
         if page.evaluate("() => document.activeElement?.getAttribute('role')") == "treeitem":
             break
-    for _ in range(10):
+    focused = page.evaluate(node := "() => document.activeElement?.dataset.nodeId")
+    while focused != "draft":
         page.keyboard.press("ArrowDown")
-        if page.evaluate("() => document.activeElement?.dataset.nodeId") == "draft":
-            break
+        # The focus follows when the page has been drawn anew.
+        page.wait_for_function("before => document.activeElement?.dataset.nodeId !== before", arg=focused)
+        focused = page.evaluate(node)
     page.keyboard.press("b")
     expect(stepper.dot("Breakpoint on draft")).to_have_attribute("aria-pressed", "true")
     page.keyboard.press("c")
