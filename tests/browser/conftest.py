@@ -20,6 +20,7 @@ OpenLab = Callable[..., Lab]
 """``lab(cells, *, quiet=True, files=None, viewport=(1280, 900))``: see the `lab` fixture."""
 
 
+@pytest.hookimpl(tryfirst=True)  # Before xdist looks for the groups.
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # pytest hands every collected test to this hook, not only those below this folder.
     for item in items:
