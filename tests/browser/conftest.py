@@ -20,15 +20,11 @@ OpenLab = Callable[..., Lab]
 """``lab(cells, *, quiet=True, files=None, viewport=(1280, 900))``: see the `lab` fixture."""
 
 
-@pytest.hookimpl(tryfirst=True)  # Before xdist looks for the groups.
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # pytest hands every collected test to this hook, not only those below this folder.
     for item in items:
-        browser = HERE in item.path.parents
-        if browser:
+        if HERE in item.path.parents:
             item.add_marker(pytest.mark.browser)
-        # With two processes: one JupyterLab at a time, which needs both cores, and a file's tests together.
-        item.add_marker(pytest.mark.xdist_group("browser" if browser else str(item.path)))
 
 
 @pytest.hookimpl(wrapper=True)
