@@ -91,8 +91,9 @@ class Execution:
     durability : {"normal", "full"}
         ``"full"`` also survives a power cut, for a slower COMMIT and FLUSH.
     limits : dict, optional
-        What all agents together may use: ``turns``, ``tokens``, ``tool_calls``, ``cost_usd``, ``seconds``. At one that
-        is reached the agents that want more fail, with it as their reason.
+        What all agents together may use: ``turns``, ``tokens``, ``tool_calls``, ``cost_usd``, ``seconds`` (since the
+        first of them started; of earlier processes, while a request or a tool call was under way). At one that is
+        reached the agents that want more fail, with it as their reason.
     max_agents : int
         How many agents run at a time; the others are pending until it is their turn.
     runner : Runner, optional

@@ -65,7 +65,9 @@ class Rows:
 
 
 class Reader:
-    """Reads one file. Each call opens and closes a connection of its own: no lock outlives it."""
+    """Reads one file. Each call opens and closes a connection of its own, or shares one (``together``) that is closed
+    soon: no lock outlives it.
+    """
 
     def __init__(self, path: str) -> None:
         self.path = path
