@@ -123,12 +123,12 @@ class Stepper(anywidget.AnyWidget):
             logger.exception("the stepper of %s could not be updated", self._ex.name)
             return None
 
-    def _send(self, msg: Any, buffers: Any = None) -> None:
-        super()._send(msg, buffers)
-        # ipykernel 7 sends what comes next on this comm to the shell that last replied on it. After a blocking cell
-        # updated the widget that is the main one, and a click on Pause would wait for the cell to end.
-        if self.comm is not None:
-            self.comm.__dict__.pop("_reply_subshell_id", None)
+    def open(self) -> None:
+        super().open()
+        # ipykernel 7.4 sends what comes in on a comm to the shell that sent on it last. That is the main one here, and
+        # a click on Pause would wait for the cell that is running. The click has its subshell: it shall go there.
+        if self.comm is not None and hasattr(self.comm, "_reply_subshell_for"):
+            self.comm._reply_subshell_for = lambda _data, subshell: subshell
 
     # ---- browser to kernel -------------------------------------------------------------------------------------
 

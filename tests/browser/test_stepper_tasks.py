@@ -99,6 +99,42 @@ def test_pause_and_stop_work_under_a_flood_of_frames(lab):
     assert "stopped" in notebook.text(3)
 
 
+SLOW_SENDS = """
+import threading, time
+session = get_ipython().kernel.session
+send = session.send
+
+def slow(stream, kind, *args, **named):
+    sent = send(stream, kind, *args, **named)
+    if kind == "comm_msg" and threading.current_thread().name == "smithers":
+        time.sleep(0.5)
+    return sent
+
+session.send = slow
+"""
+
+
+CLICK_AT_ONCE = """(region, pause) => {
+    const seen = new MutationObserver(() => {
+        if (Number(region.dataset.frame) >= 10) { seen.disconnect(); pause.click(); }
+    });
+    seen.observe(region, {attributes: true});
+}"""
+
+
+def test_a_click_while_the_kernel_is_sending_is_not_sent_to_the_cell_that_runs(lab):
+    notebook = lab(["%load_ext smithers_nb", FLOOD, SLOW_SENDS, "flood.run_sync(max_frames=1_000_000).status"])
+    for cell in (0, 1, 2):
+        notebook.run_cell(cell)
+    stepper = Stepper(notebook.page, "flood")
+    pause = stepper.button("Pause").element_handle()
+    stepper.region.evaluate(CLICK_AT_ONCE, pause)
+    notebook.start_cell(3)
+    stepper.wait(status="paused")
+    notebook.wait_cell(3)
+    assert "paused" in notebook.text(3)
+
+
 def test_six_clicks_while_a_cell_awaits_are_six_actions(lab):
     notebook = lab(["%load_ext smithers_nb", FLOOD, "import asyncio; await asyncio.sleep(15)"])
     for cell in (0, 1):
