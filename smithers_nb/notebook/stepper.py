@@ -173,12 +173,21 @@ class Stepper(anywidget.AnyWidget):
                 return
             self._busy = message.name
             self._error = None
-        self._take(message)
+        self._taken.append(message.id)
+        lasting = threading.Timer(MOVE_S, self._acknowledge, [message])
+        lasting.daemon = True
+        lasting.start()
         engine.do(lambda: self._changed(MOVE_S))
-        self._run(message, moved(self._ex, message.name))
+        self._run(message, moved(self._ex, message.name), lasting.cancel)
 
-    def _run(self, message: m.Move | m.Steering, work: Coroutine[Any, Any, object]) -> None:
+    def _run(
+        self,
+        message: m.Move | m.Steering,
+        work: Coroutine[Any, Any, object],
+        ended: Callable[[], object] = lambda: None,
+    ) -> None:
         def done(result: object, error: BaseException | None) -> None:
+            ended()
             moves = isinstance(message, m.Move) and message.name != "stop"
             if moves:
                 self._busy = None

@@ -1,6 +1,7 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import widget from "../src/index";
+import { DRAW_MS } from "../src/model/client";
 import { ALL_TABS, type Tab } from "../src/model/layout";
 import type { PaneData } from "../src/model/protocol";
 import { golden } from "./golden";
@@ -232,6 +233,10 @@ describe("stepping", () => {
     step.click();
     await rendered();
     expect(kernel.commands.map(({ name }) => name)).toEqual(["step_frame"]);
+    // It may end in a moment: until then nothing flickers.
+    expect(step.getAttribute("aria-disabled")).toBe("false");
+    await later(DRAW_MS);
+    await rendered();
     expect(step.getAttribute("aria-disabled")).toBe("true");
     expect(step.title).toBe("Step frame is under way. (N)");
   });

@@ -39,6 +39,8 @@ import {
 import { type Request, Requests } from "./requests";
 import { EMPTY_TRACK, joined, joinFrom, type Track } from "./timeline";
 
+/** A command that ends in this time is drawn with its end alone: a button that is off for a moment is a flicker. */
+export const DRAW_MS = 100;
 /** A command without an ack for this long means that the kernel is busy. */
 export const ACK_MS = 1500;
 /** When something is owed and nothing was heard for this long, a message may have been lost. */
@@ -238,7 +240,8 @@ export class Client {
       this.orders.begin({ key, message, quiet, asked, settle });
       this.post(message);
       const { underway } = this.orders;
-      this.update({ underway, alerts: cleared(alerts, "command"), note: null });
+      this.state = { ...this.state, underway, alerts: cleared(alerts, "command"), note: null };
+      setTimeout(() => this.draw(), DRAW_MS);
       setTimeout(() => {
         if (this.orders.overdue(key, id)) this.showUnderway();
       }, ACK_MS);
@@ -552,6 +555,10 @@ export class Client {
 
   private update(change: Partial<ClientState>): void {
     this.state = { ...this.state, ...change };
+    this.draw();
+  }
+
+  private draw(): void {
     for (const listener of this.listeners) listener();
   }
 }
