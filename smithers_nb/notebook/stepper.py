@@ -106,7 +106,11 @@ class Stepper(anywidget.AnyWidget):
         with self._lock:
             summary = self._fresh()
             if summary is not None:
-                self.summary = dict(summary)
+                self._keep(summary)
+
+    def _keep(self, summary: p.Summary) -> None:
+        self.summary = dict(summary)
+        self._pushed.append(monotonic())  # Once it is sent: ten before it count from their own sending.
 
     def _fresh(self) -> p.Summary | None:
         """Return a new summary; None where there may be none now: it is pushed as soon as there may."""
@@ -115,7 +119,6 @@ class Stepper(anywidget.AnyWidget):
             self._due = True
             engine.do(lambda: engine.loop.call_later(wait, self._push_what_is_due))
             return None
-        self._pushed.append(monotonic())
         self._due = False
         try:
             return self._summary()
@@ -224,7 +227,7 @@ class Stepper(anywidget.AnyWidget):
                 }
             )
             if summary is not None:
-                self.summary = dict(summary)
+                self._keep(summary)
 
     def _replies(self, message: m.Move | m.Steering, summary: p.Summary | None) -> list[p.Reply]:
         """Answer what was asked together with a move, but for what the page has."""

@@ -383,6 +383,9 @@ class Lab:
         self.console_errors.append(f"pageerror: {error}")
 
     def _on_failed_request(self, request: Request) -> None:
+        # Lab gives up saving its layout when the page is left, or the layout is another by then.
+        if "/lab/api/workspaces/" in request.url and request.failure == "net::ERR_ABORTED":
+            return
         self.failed_requests.append(f"{request.method} {request.url}: {request.failure}")
 
     def _on_request(self, request: Request) -> None:
