@@ -673,7 +673,7 @@ PANES: dict[str, Any] = {  # Any: TypedDicts
 
 
 class Ack(TypedDict):
-    """Sent at once: the command was taken, or why it was not."""
+    """The command was taken, or why it was not: sent at once, of a move that is taken only when it lasts."""
 
     type: Literal["ack"]
     id: str

@@ -109,6 +109,7 @@ def test_a_breakpoint_that_is_set_in_the_widget_is_the_one_of_python_and_ends_co
 def test_a_command_that_can_not_be_done_says_why_in_its_own_answer(browse, command, words):
     ex, page = browse(Counter)
     done = page.do(**command)
+    assert page.answer("ack", done["id"])["accepted"]
     assert not done["ok"]
     assert words in done["error"]
     assert page.stepper._summary()["error"] is None
