@@ -15,7 +15,7 @@ RUNNABLE = frozenset({"claude", "agent", "task", "approval", "smithers"})
 ORDERED = frozenset({"phase", "step", "stop", "end"})
 TRANSPARENT = frozenset({"if", "switch", "case", "default", "each"})
 """What stands inside of these takes part in the order outside."""
-DECIDING = LOOPS | TRANSPARENT | {"effect", "stop", "end", "parallel"}
+DECIDING = LOOPS | TRANSPARENT | {"parallel"}
 """Other props of these change whose turn it is."""
 
 

@@ -60,7 +60,12 @@ async def commit(live: Live, draft: Draft) -> None:
 def _scheduled(live: Live, draft: Draft) -> Schedule:
     """Return how the tree stands; as before, where neither the plan nor a task has changed."""
     if live.schedule_of == live.tasks.version and still_valid(draft.changes, draft.before, draft.tree):
-        return Schedule(effects=live.schedule.effects, enders=live.schedule.enders, status=live.schedule.status)
+        now, last = draft.tree.index, live.schedule
+        return Schedule(
+            effects=[now[node.id] for node in last.effects],
+            enders=[now[node.id] for node in last.enders],
+            status=last.status,
+        )
     gone = set(draft.changes.unmounted)
     tasks = {id: task for id, task in live.tasks.items() if id not in gone} if gone else live.tasks
     return schedule(draft.tree, tasks, live.loops)
