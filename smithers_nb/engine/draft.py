@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -43,6 +43,8 @@ class Draft:
     snapshot: Snapshot | None = None
     ended: list[TaskEntry] = field(default_factory=list)
     """The tasks that had ended, and were not settled, when the frame began."""
+    stood: Mapping[str, str] | None = None
+    """How the nodes of the frame before stood when this one began; None where no frame of this process came before."""
     before: Tree = EMPTY
     """The tree of the frame before."""
     tree: Tree = EMPTY

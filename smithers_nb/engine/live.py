@@ -185,6 +185,13 @@ class Live:
         """Whether something is still to come without anybody's doing."""
         return bool(self.causes or self.inbox or self.ending or self.tasks.outstanding)
 
+    @property
+    def standing(self) -> dict[str, str] | None:
+        """Where each node of the plan stands now, by id; None before the first frame of this process."""
+        if self.schedule_of == -1:
+            return None
+        return self.schedule.status | {id: task.status for id, task in self.tasks.items()}
+
     # ---- steering ----------------------------------------------------------------------------------------------
 
     async def answer(self, id: str, choice: str, comment: str | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..engine.schedule import RUNNABLE, schedule
@@ -151,11 +152,14 @@ class Records:
             return self.ex.tasks, tasks
         return self._stood(moment.frame, moment.tree)
 
-    def stood(self, moment: Moment) -> dict[str, str]:
+    def stood(self, moment: Moment) -> Mapping[str, str]:
         """Return how the nodes of the plan that a moment is compared with stood."""
         frame = moment.base
         if frame < 1 or moment.phase is None:
             return {}
+        draft = self.ex.draft
+        if draft is not None and draft.stood is not None and frame == draft.number - 1:
+            return draft.stood
         with self._lock:
             known, standing = self._stood_last
         if known != frame:

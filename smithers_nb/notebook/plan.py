@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
+from itertools import islice
 
 from ..nodes import xml
 from ..nodes.tree import Tree, TreeNode
@@ -18,6 +19,8 @@ LISTS = 8
 XML_CHARS = 200_000
 
 
+Place = tuple[TreeNode, int, bool]
+"""A node, its depth, and whether it is in the plan no more."""
 Calm = dict[str, tuple[TreeNode, tuple[object, ...], p.PlanNode]]
 """By node id the rows of nodes to which nothing happened, with all that they depend on."""
 
@@ -35,12 +38,7 @@ class Plans:
     def plan(self, moment: Moment, limit: int, known: int | None) -> p.Plan:
         """Return the first rows, those that the browser has as (start, count)."""
         marks = Marks(self._records, moment, self._calm)
-        rows: list[p.PlanNode] = []
-        total = 0
-        for row in marks.rows():
-            total += 1
-            if total <= limit:
-                rows.append(row())
+        rows = [marks.row(*place) for place in islice(marks.places(), limit)]
         self._calm = marks.calm
         with self._lock:
             old = self._lists.get(known) if known is not None else None
@@ -52,7 +50,7 @@ class Plans:
         return {
             "frame": moment.frame,
             "dry": moment.dry,
-            "total": total,
+            "total": len(moment.tree) + len(marks.removed - marks.added),
             "version": version,
             "base": moment.base,
             "nodes": [*rows] if old is None else _differing(old, rows),
@@ -93,9 +91,9 @@ class Marks:
         self.why = self._remounted()
         self.touched = self.added | self.removed | self.updated | self.moved | self.why.keys()
 
-    def rows(self) -> Iterator[_Row]:
-        """Yield the rows in document order, removed ones at their old place."""
-        return _rows(self.moment.tree.roots, self.moment.before.roots, 0, self)
+    def places(self) -> Iterator[Place]:
+        """Yield what has a row, in document order, removed nodes at their old place."""
+        return _places(self.moment.tree.roots, self.moment.before.roots, 0, self)
 
     def is_gone(self, node: TreeNode) -> bool:
         """Whether it is in the plan no more. One that was mounted anew is shown as what it is now, once."""
@@ -184,18 +182,6 @@ class Marks:
         return len(tree.index[node.parent_id].children if node.parent_id else tree.roots)
 
 
-class _Row:
-    """A row that is made when it is sent: of 10,000 nodes 500 are."""
-
-    __slots__ = ("depth", "marks", "node", "removed")
-
-    def __init__(self, marks: Marks, node: TreeNode, depth: int, removed: bool) -> None:
-        self.marks, self.node, self.depth, self.removed = marks, node, depth, removed
-
-    def __call__(self) -> p.PlanNode:
-        return self.marks.row(self.node, self.depth, self.removed)
-
-
 def _anew(was: TreeNode, node: TreeNode) -> str:
     if was.type != node.type:
         return f"{node.id} was a {was.type} and is a {node.type} now: another type is another node, and starts anew."
@@ -221,22 +207,22 @@ def _by_node(points: tuple[Breakpoint, ...]) -> dict[str, list[str]]:
     return found
 
 
-def _rows(nodes: tuple[TreeNode, ...], before: tuple[TreeNode, ...], depth: int, marks: Marks) -> Iterator[_Row]:
-    """Yield the rows of siblings and all below them, the removed ones at their old place."""
+def _places(nodes: tuple[TreeNode, ...], before: tuple[TreeNode, ...], depth: int, marks: Marks) -> Iterator[Place]:
+    """Yield siblings and all below them, the removed ones at their old place."""
     gone = [node for node in before if marks.is_gone(node)] if marks.removed else []
     for node in nodes:
         while gone and gone[0].position <= node.position:
             yield from _gone(gone.pop(0), depth, marks)
-        yield _Row(marks, node, depth, False)
+        yield node, depth, False
         if node.children or marks.removed:
             old = marks.before.get(node.id)
-            yield from _rows(node.children, old.children if old else (), depth + 1, marks)
+            yield from _places(node.children, old.children if old else (), depth + 1, marks)
     for node in gone:
         yield from _gone(node, depth, marks)
 
 
-def _gone(node: TreeNode, depth: int, marks: Marks) -> Iterator[_Row]:
-    yield _Row(marks, node, depth, True)
+def _gone(node: TreeNode, depth: int, marks: Marks) -> Iterator[Place]:
+    yield node, depth, True
     for child in node.children:
         if marks.is_gone(child):
             yield from _gone(child, depth + 1, marks)
@@ -246,9 +232,10 @@ def _differing(old: list[p.PlanNode], rows: list[p.PlanNode]) -> list[p.PlanNode
     """Return the rows, those that stand in ``old`` as (start, count)."""
     places = {(row["id"], row["change"] == "removed"): place for place, row in enumerate(old)}
     found: list[p.PlanNode | tuple[int, int]] = []
-    for row in rows:
-        place = places.get((row["id"], row["change"] == "removed"))
-        if place is None or (old[place] is not row and old[place] != row):
+    for here, row in enumerate(rows):
+        stays = here < len(old) and old[here] is row
+        place = here if stays else places.get((row["id"], row["change"] == "removed"))
+        if place is None or not (stays or old[place] == row):
             found.append(row)
         elif found and isinstance(last := found[-1], tuple) and sum(last) == place:
             found[-1] = (last[0], last[1] + 1)

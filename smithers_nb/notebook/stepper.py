@@ -67,6 +67,8 @@ class Stepper(anywidget.AnyWidget):
         self._error_at: object = None
         self._lock = threading.RLock()
         self._due = False
+        self._owed: p.Summary | None = None
+        """A summary that the page has, and the trait has not yet."""
         self._pushed: deque[float] = deque(maxlen=PUSHES)
         self._taken: deque[str] = deque(maxlen=REMEMBERED)
         self._show_page: Callable[[str], None] | None = None
@@ -107,10 +109,16 @@ class Stepper(anywidget.AnyWidget):
             summary = self._fresh()
             if summary is not None:
                 self._keep(summary)
+                self._pushed.append(monotonic())  # Once it is sent: ten before it count from their own sending.
 
     def _keep(self, summary: p.Summary) -> None:
+        self._owed = None
         self.summary = dict(summary)
-        self._pushed.append(monotonic())  # Once it is sent: ten before it count from their own sending.
+
+    def _keep_what_is_owed(self) -> None:
+        with self._lock:
+            if self._owed is not None:
+                self._keep(self._owed)
 
     def _fresh(self) -> p.Summary | None:
         """Return a new summary; None where there may be none now: it is pushed as soon as there may."""
@@ -227,7 +235,10 @@ class Stepper(anywidget.AnyWidget):
                 }
             )
             if summary is not None:
-                self._keep(summary)
+                # The page has it. Who looks later gets it from the trait, which can wait until the frame is drawn.
+                self._pushed.append(monotonic())
+                self._owed = summary
+                engine.do(lambda: engine.loop.call_later(PUSH_S, self._keep_what_is_owed))
 
     def _replies(self, message: m.Move | m.Steering, summary: p.Summary | None) -> list[p.Reply]:
         """Answer what was asked together with a move, but for what the page has."""

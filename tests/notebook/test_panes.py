@@ -160,6 +160,26 @@ def test_a_recorded_frame_is_shown_at_each_phase_as_it_was_when_it_was_stepped(v
         assert look(shown, number, phase) == live, (number, phase)
 
 
+def test_how_nodes_stood_before_is_remembered_as_it_is_recorded(view):
+    @component
+    def Work(ctx):
+        n = ctx.state.get("n", 0)
+        return [
+            Phase(name="draft")[Task(id="first", run=lambda: 1, on_finished=lambda r: ctx.state.set("n", 1))],
+            Phase(name="check")[Task(id="second", run=lambda: 1, on_finished=lambda r: ctx.state.set("n", 2))],
+            Phase(name="once") if n == 1 else None,
+        ]
+
+    shown = view(Work)
+    records, seen = shown.records, []
+    while not shown.ex.over:
+        shown.ex.step_sync()
+        seen.append((shown.ex.draft.number, dict(records.stood(records.moment()))))
+    told = [(number, dict(records.stood(records.moment(number)))) for number, _ in seen[:-1]]
+    assert told == seen[:-1]
+    assert {status for _, standing in seen for status in standing.values()} >= {"pending", "running", "succeeded"}
+
+
 def look(view: View, at: int | None, phase: str | None) -> dict[str, Any]:
     """What does not depend on when a task ended."""
     pending = ask(view, "pending", at=at, phase=phase)

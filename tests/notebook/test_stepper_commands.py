@@ -340,7 +340,7 @@ def test_in_a_kernel_what_user_code_prints_reaches_the_cell_and_the_records(tmp_
     assert not any(cells.failed(n) for n in range(5))
 
 
-def test_the_end_of_a_move_has_all_that_the_page_shows_then_but_for_what_it_has(browse):
+def test_the_end_of_a_move_has_all_that_the_page_shows_then_but_for_what_it_has(browse, wait_until):
     ex, page = browse(Counter)
     page.do("step_frame")
     seen = page.stepper._summary()["versions"]
@@ -352,7 +352,7 @@ def test_the_end_of_a_move_has_all_that_the_page_shows_then_but_for_what_it_has(
     done = page.do("step_frame", ask=ask)
     assert [reply["id"] for reply in done["replies"]] == ["p", "t"]
     assert done["replies"][0]["data"]["frame"] == done["summary"]["frame"] == ex.frame.number == 2
-    assert page.stepper.summary == done["summary"]
+    wait_until(lambda: page.stepper.summary == done["summary"])  # For a view that opens later.
     assert page.stepper._view.summary(0, None, None)["versions"] == done["summary"]["versions"]
 
 

@@ -489,6 +489,18 @@ describe("what a step leads to", () => {
     expect(kernel.hellos).toBe(hellos);
   });
 
+  it("may be all that was told of its summary: the trait after it leaves no gap", () => {
+    const { kernel, client } = started();
+    const hellos = kernel.hellos;
+    for (const frame of [6, 7, 8]) {
+      client.order({ name: "step_frame" });
+      kernel.end(kernel.commands.at(-1) as never, { frame }, []);
+    }
+    kernel.push({ frame: 9 });
+    expect(client.state.summary?.frame).toBe(9);
+    expect(kernel.hellos).toBe(hellos);
+  });
+
   it("is asked for anew when there were too many summaries for one more", () => {
     const { kernel, client } = started();
     watch(client, ["plan"]);

@@ -21,3 +21,4 @@ def snapshot(live: Live, draft: Draft) -> None:
     changed = frozenset(live.changed or ()) if known else None
     draft.snapshot = Snapshot(draft.number, live.cells, live.snapshot_time, live.seed, live.loops, changed, live.vol)
     draft.ended = live.tasks.unsettled
+    draft.stood = live.standing

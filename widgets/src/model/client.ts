@@ -263,8 +263,9 @@ export class Client {
     const last = this.state.summary;
     this.heard();
     if (last === null || before === null) this.adopt(next);
-    else if (next.seq < before || next.seq > before + 1) this.resync(next, next.seq < before);
-    // It may have come with the end of a command before: those overtake the trait.
+    else if (next.seq < before) this.resync(next, true);
+    // Those that came with the ends of commands overtake the trait, and it may leave them out.
+    else if (next.seq > Math.max(before, last.seq) + 1) this.resync(next, false);
     else if (next.seq > last.seq) this.adopt(next);
     this.refresh();
   };
