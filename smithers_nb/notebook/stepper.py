@@ -31,8 +31,10 @@ logger = logging.getLogger(__name__)
 PUSH_S = 0.1
 """What happens in this time makes one summary."""
 
-MOVE_S = 0.3
-"""A move that ends in this time is told by its end alone: what the page asked in between would slow it down."""
+MOVE_S = 0.2
+"""A move that ends in this time is told by its end alone, and its message is handled so long: that the kernel is idle
+again makes Lab draw the page, and would do so while the frame is made.
+"""
 
 PUSHES = 10
 """At most so many summaries a second: jupyter_server drops messages when it is flooded."""
@@ -185,20 +187,15 @@ class Stepper(anywidget.AnyWidget):
             self._busy = message.name
             self._error = None
         self._taken.append(message.id)
-        lasting = threading.Timer(MOVE_S, self._acknowledge, [message])
-        lasting.daemon = True
-        lasting.start()
         engine.do(lambda: self._changed(MOVE_S))
-        self._run(message, moved(self._ex, message.name), lasting.cancel)
+        if not self._run(message, moved(self._ex, message.name)).wait(MOVE_S):
+            self._acknowledge(message)
 
-    def _run(
-        self,
-        message: m.Move | m.Steering,
-        work: Coroutine[Any, Any, object],
-        ended: Callable[[], object] = lambda: None,
-    ) -> None:
+    def _run(self, message: m.Move | m.Steering, work: Coroutine[Any, Any, object]) -> threading.Event:
+        """Do it on the engine's thread; what is returned is set when its end has been told."""
+        ended = threading.Event()
+
         def done(result: object, error: BaseException | None) -> None:
-            ended()
             moves = isinstance(message, m.Move) and message.name != "stop"
             if moves:
                 self._busy = None
@@ -206,8 +203,10 @@ class Stepper(anywidget.AnyWidget):
             if words is None or isinstance(message, m.Move):
                 self._error, self._error_at = words, self._place
             self._done(message, words, result if isinstance(result, str) else None)
+            ended.set()
 
         engine.soon(work, done)
+        return ended
 
     def _take(self, message: m.Move | m.Steering) -> None:
         self._taken.append(message.id)
