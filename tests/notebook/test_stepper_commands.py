@@ -12,6 +12,7 @@ import pytest
 
 from smithers_nb import Approval, Claude, Execution, Phase, Step, Stepper, Task, call_tool, component, scripted
 from smithers_nb.bridge import engine
+from smithers_nb.notebook import stepper
 from smithers_nb.notebook.panes import limits
 from tests.notebook.kernel import run_cells
 
@@ -145,7 +146,9 @@ def test_a_command_that_comes_twice_is_done_once(browse):
     assert ex.recorded == 1
 
 
-def test_a_move_that_lasts_is_acknowledged_and_a_short_one_is_told_by_its_end_alone(browse, gate):
+def test_a_short_move_has_ended_when_its_message_is_handled_and_one_that_lasts_is_acknowledged(
+    browse, gate, monkeypatch
+):
     held, holding = gate(), []
 
     @component
@@ -156,14 +159,16 @@ def test_a_move_that_lasts_is_acknowledged_and_a_short_one_is_told_by_its_end_al
             held.passed_in_thread()
 
     _, page = browse(Ticks)
-    page.do("step_frame")
+    monkeypatch.setattr(stepper, "MOVE_S", 30.0)
+    move = page.post(name="step_frame")
+    assert [m["type"] for m in page.sent if m["id"] == move] == ["done"]
     holding.append(1)
+    monkeypatch.setattr(stepper, "MOVE_S", 0.05)
     move = page.post(name="step_frame")  # What renders holds the engine's thread: it is told by another.
     held.reached()
     assert page.answer("ack", move)["accepted"]
     held.open()
     page.answer("done", move)
-    assert [m["id"] for m in page.sent if m["type"] == "ack"] == [move]
 
 
 def test_tasks_are_cancelled_retried_and_answered_while_a_move_is_under_way(browse, gate, wait_until):
