@@ -39,7 +39,7 @@ KEPT_APART = [
 DOORS = [
     (["pandas"], "store.frames", 1),
     (["matplotlib"], "store.plots", 1),
-    (["pydantic_ai", "opentelemetry"], "agents.pydantic_ai", 1),
+    (["pydantic_ai", "opentelemetry"], "agents.*", 2),
     (["IPython"], "notebook.*", 1),
     (["ipywidgets", "anywidget"], "notebook.*", 1),
     (["sqlite3", "aiosqlite"], "store*", 99),

@@ -1,4 +1,4 @@
-"""Agents on pydantic-ai: the only module that imports it, and only when the first agent mounts."""
+"""Agents on pydantic-ai, which is imported only when the first agent mounts."""
 
 from __future__ import annotations
 
@@ -6,31 +6,24 @@ import asyncio
 import json
 import os
 import re
-import sys
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
-from dataclasses import replace
-from functools import cache
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from pydantic_core import PydanticSerializationError, to_json
-
-from ..errors import AgentConfigError, AgentError, NotStorableError, clean
-from .recording import Answer, Talk, window
-from .replaying import Tape, Unanswered
-from .runner import AgentReply, AgentTask, Asks, Ledger, ToolCall, ToolQuestion
+from ..errors import AgentConfigError, AgentError
+from .recording import Talk
+from .runner import AgentReply, AgentTask, Asks, Ledger
 from .scripted import Plain, Scripted
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter
     from pydantic_ai import Agent
-    from pydantic_ai.capabilities import AbstractCapability
-    from pydantic_ai.messages import ModelMessage, ModelResponse, ToolReturn
+    from pydantic_ai.messages import ModelMessage, ModelResponse
     from pydantic_ai.models import Model
     from pydantic_ai.models.function import AgentInfo, DeltaToolCall
     from pydantic_ai.settings import ModelSettings
+
+    from .audit import Alone
 
 ALIASES = {
     "haiku": "anthropic:claude-haiku-5-5",
@@ -38,9 +31,6 @@ ALIASES = {
     "opus": "anthropic:claude-opus-5-5",
 }
 """The short names of ``Claude(model=…)``; everything else is pydantic-ai's own id."""
-
-Alone = Callable[[str | None], AbstractAsyncContextManager[object]]
-"""Holds the place of the only request of a signature."""
 
 
 class PydanticAiRunner:
@@ -171,9 +161,11 @@ async def _runs(agent: Agent[Any, Any], model: Model, talk: Talk, alone: Alone) 
     from pydantic_ai.messages import ModelMessagesTypeAdapter
     from pydantic_ai.usage import UsageLimits
 
+    from .audit import Audit, Streaming, told_of_tools
+
     past = talk.begin()
     task = talk.task
-    audit: Any = _audits()[_streams(model)]
+    audit = Streaming if _streams(model) else Audit
     # The SDKs make hidden attempts of their own.
     settings: ModelSettings = {"max_retries": 0}
     async with AsyncExitStack() as stack:
@@ -189,7 +181,7 @@ async def _runs(agent: Agent[Any, Any], model: Model, talk: Talk, alone: Alone) 
             usage_limits=UsageLimits(request_limit=None),
             capabilities=[audit(talk, alone)],
         )
-    await talk.reconcile(_told(result.all_messages()[-1:]))
+    await talk.reconcile(told_of_tools(result.all_messages()[-1:]))
     return AgentReply(result.output)
 
 
@@ -288,6 +280,14 @@ def _checked(model: object, task: AgentTask) -> Model:
     return model
 
 
+def _streams(model: Model) -> bool:
+    """Whether a model can stream: one made of a function may lack the function for it."""
+    from pydantic_ai.models.function import FunctionModel
+
+    inner = getattr(model, "models", None) or ([model.wrapped] if hasattr(model, "wrapped") else [])
+    return all(map(_streams, inner)) and not (isinstance(model, FunctionModel) and model.stream_function is None)
+
+
 # ---- scripted models -------------------------------------------------------------------------------------------
 
 
@@ -340,352 +340,3 @@ def _last_prompt(messages: list[ModelMessage]) -> str:
             if part.part_kind in ("user-prompt", "retry-prompt", "tool-return"):
                 return part.content if isinstance(part.content, str) else str(part.content)
     return ""
-
-
-# ---- the audit -------------------------------------------------------------------------------------------------
-
-
-@cache
-def _audits() -> tuple[type[AbstractCapability[Any]], type[AbstractCapability[Any]]]:
-    """Return the capability that lets a talk know of everything, and the one that lets it know of every piece, too:
-    the library then streams, which not every model can.
-    """
-    from pydantic_ai import ApprovalRequired, ModelRetry, ToolDenied, ToolFailed
-    from pydantic_ai.capabilities import AbstractCapability
-    from pydantic_ai.exceptions import ToolFailedError, ToolRetryError
-
-    class Audit(AbstractCapability[Any]):
-        def __init__(self, talk: Talk, alone: Alone) -> None:
-            self.talk = talk
-            self.alone = alone
-
-        def get_wrapper_toolset(self, toolset: Any) -> Any:
-            return None if self.talk.tape is None else _here(toolset, self.talk.tape)
-
-        async def wrap_run(self, ctx: Any, *, handler: Callable[..., Any]) -> Any:
-            _whose(ctx, self.talk.task)
-            return await handler()
-
-        async def wrap_model_request(self, ctx: Any, *, request_context: Any, handler: Callable[..., Any]) -> Any:
-            talk, asked = self.talk, request_context
-            _whose(ctx, talk.task)
-            if talk.goes_on(ctx.run_step):
-                await talk.reconcile(_told(asked.messages[-1:]))
-            past = talk.next_turn(ctx.run_step)
-            parameters = asked.model_request_parameters
-            talk.offers(
-                [tool.name for tool in parameters.function_tools], [tool.name for tool in parameters.output_tools]
-            )
-            if past is not None:
-                return _load(f"[{past}]")[0]
-            provider, model = talk.named(asked.model.system, asked.model.model_name)
-            request, signature = _dump(asked.messages), _signature(asked, talk.task)
-            async with self.alone(signature):
-                if known := await talk.recall(provider, model, request, signature):
-                    return _load(f"[{known}]")[0]
-                async with talk.ledger.turn(window(provider, model)):
-                    talk.ask(provider, model, request, signature)
-                    response: ModelResponse = _clean(await handler(asked))
-                usage = response.usage
-                answer = Answer(_dump([response])[1:-1], usage.input_tokens, usage.output_tokens, _cost(response))
-                await talk.answer(answer)
-            return response
-
-        async def on_tool_validate_error(self, ctx: Any, *, call: Any, tool_def: Any, args: Any, error: Any) -> Any:
-            given = call.args_as_json_str()
-            await self.talk.never_called(call.tool_call_id, call.tool_name, given, "invalid", str(error))
-            raise error
-
-        async def after_tool_validate(self, ctx: Any, *, call: Any, tool_def: Any, args: Any) -> Any:
-            talk, id, tool = self.talk, call.tool_call_id, call.tool_name
-            if ctx.tool_call_approved or tool_def.kind == "external" or talk.denied(tool) or talk.ended(id):
-                return args
-            # One that was decided about is not called again to ask.
-            shown = {} if talk.decision(id) else talk.asked_about(tool, args)
-            if shown is not None:
-                raise ApprovalRequired(shown)
-            return args
-
-        async def handle_deferred_tool_calls(self, ctx: Any, *, requests: Any) -> Any:
-            talk = self.talk
-            questions: list[ToolQuestion] = []
-            results: dict[str, Any] = {}
-            for call in requests.approvals:
-                id, tool, given = call.tool_call_id, call.tool_name, call.args_as_json_str()
-                if why := talk.denied(tool) or talk.refused(id):
-                    await talk.never_called(id, tool, given, "denied", why)
-                    results[id] = ToolDenied(why)
-                elif talk.decision(id):
-                    results[id] = True
-                else:
-                    questions.append(ToolQuestion(talk.turn, id, tool, given, requests.metadata.get(id) or {}))
-            if questions:
-                raise await talk.asks(questions)
-            return requests.build_results(approvals=results)
-
-        async def wrap_tool_execute(
-            self, ctx: Any, *, call: Any, tool_def: Any, args: Any, handler: Callable[..., Any]
-        ) -> Any:
-            talk, given = self.talk, call.args_as_json_str()
-            _whose(ctx, talk.task)
-            if past := talk.ended(call.tool_call_id):
-                return _recalled(past)
-            if why := talk.denied(call.tool_name):
-                await talk.never_called(call.tool_call_id, call.tool_name, given, "denied", why)
-                return ToolDenied(why)
-            row = await talk.start_tool(call.tool_call_id, call.tool_name, given)
-            if talk.tape is not None:
-                past = talk.tape.tool(row)
-                await talk.end_tool(row, past.status, past.output, past.error)
-                return _recalled(past)
-            try:
-                result = await handler(args)
-                output = _output(call, result, talk.task)
-            except asyncio.CancelledError:
-                await talk.end_tool(row, "interrupted")
-                raise
-            except ApprovalRequired:
-                if ctx.tool_call_approved:
-                    await talk.end_tool(row, "raised", error="it asks for approval although it has it")
-                    raise AgentError(
-                        f"tool {call.tool_name} of {talk.task.node_id} raised ApprovalRequired although it was "
-                        "approved: let it go on where ctx.tool_call_approved is true.",
-                        node_id=talk.task.node_id,
-                        source=talk.task.source,
-                    ) from None
-                await talk.end_tool(row, "waiting")
-                raise
-            except (ToolRetryError, ToolFailedError, ModelRetry, ToolFailed) as error:
-                told = isinstance(error, ToolFailedError | ToolFailed)
-                await talk.end_tool(row, "failed" if told else "retry", error=_words(error))
-                raise
-            except (SystemExit, KeyboardInterrupt) as error:
-                # asyncio would let it end the engine's thread.
-                await talk.end_tool(row, "raised", error=repr(error))
-                raise AgentError(f"tool {call.tool_name} of {talk.task.node_id} raised {error!r}.") from error
-            except Exception as error:
-                await talk.end_tool(row, "raised", error=f"{type(error).__name__}: {error}")
-                raise
-            await talk.end_tool(row, "ok", output)
-            return result
-
-    class Streaming(Audit):
-        async def on_event(self, ctx: Any, *, event: Any) -> None:
-            _piece(self.talk, event)
-
-    return Audit, Streaming
-
-
-def _recalled(past: ToolCall) -> Any:  # Any: what the tool returned
-    """Return what a call gave when it was made, or tell the model again what it was told.
-
-    Raises:
-        Unanswered: if it had no end, or was the end of the agent.
-    """
-    from pydantic_ai import ApprovalRequired, ModelRetry, ToolDenied, ToolFailed
-
-    told = past.error or ""
-    match past.status:
-        case "ok":
-            return _returned(past.output or "null")
-        case "denied":
-            return ToolDenied(told)
-        case "retry":
-            raise ModelRetry(told)
-        case "failed":
-            raise ToolFailed(told)
-        case "waiting":
-            raise ApprovalRequired
-    raise Unanswered
-
-
-def _here(toolset: Any, tape: Tape) -> Any:  # Any: pydantic-ai's toolsets
-    """Return what a replay offers for a toolset: tools of the recorded names for MCP servers, none of which is started
-    or called.
-    """
-    from pydantic_ai import FunctionToolset, Tool, WrapperToolset
-
-    servers = sys.modules.get("pydantic_ai.mcp")  # It is not there where nobody uses one.
-    if servers is None:
-        return toolset
-    found: list[Any] = []
-
-    def leave_out(leaf: Any) -> Any:
-        if not isinstance(leaf, servers.MCPToolset):
-            return leaf
-        found.append(leaf)
-        return FunctionToolset()
-
-    class WithRecorded(WrapperToolset[Any]):
-        async def get_tools(self, ctx: Any) -> dict[str, Any]:
-            here = await super().get_tools(ctx)
-            # What a wrapper calls them is known only of those that were called.
-            theirs = [
-                Tool.from_schema(dict, name, None, {"type": "object"}) for name in sorted(tape.tools - here.keys())
-            ]
-            return here | await FunctionToolset(theirs).get_tools(ctx)
-
-    rest = toolset.visit_and_replace(leave_out)
-    return WithRecorded(rest) if found else toolset
-
-
-def _whose(ctx: Any, task: AgentTask) -> None:
-    """Say on the span under way whose it is, where the user has the library trace agents (``Agent.instrument_all``)."""
-    if type(ctx.tracer).__name__ == "NoOpTracer":
-        return
-    from opentelemetry.trace import get_current_span
-
-    names = ("execution_id", "node_id", "task_id")
-    get_current_span().set_attributes({f"smithers.{name}": getattr(task, name) for name in names})
-
-
-def _piece(talk: Talk, event: Any) -> None:
-    """Record a piece of the stream, unless it is of an answer that is given once more."""
-    kind = event.event_kind
-    if kind in ("part_start", "part_delta"):
-        part = event.part if kind == "part_start" else event.delta
-        kinds = {"text": "token", "thinking": "thinking"}
-        name = kinds.get(str(getattr(part, "part_kind", None) or getattr(part, "part_delta_kind", "")))
-        text = getattr(part, "content", None) or getattr(part, "content_delta", None)
-        if name and text and not talk.repeating:
-            talk.piece(name, clean(text))
-    elif kind == "function_tool_call" and event.part.tool_call_id not in talk.begun:
-        part = event.part
-        talk.piece("tool_start", {"id": part.tool_call_id, "tool": part.tool_name, "input": part.args})
-    elif kind == "function_tool_result" and event.part.tool_call_id not in talk.known:
-        part = event.part
-        talk.piece("tool_end", {"id": part.tool_call_id, "tool": part.tool_name, "outcome": part.outcome})
-
-
-def _streams(model: Model) -> bool:
-    """Whether a model can stream: one made of a function may lack the function for it."""
-    from pydantic_ai.models.function import FunctionModel
-
-    inner = getattr(model, "models", None) or ([model.wrapped] if hasattr(model, "wrapped") else [])
-    return all(map(_streams, inner)) and not (isinstance(model, FunctionModel) and model.stream_function is None)
-
-
-def _dump(messages: list[Any]) -> str:
-    from pydantic_ai.messages import ModelMessagesTypeAdapter
-
-    return ModelMessagesTypeAdapter.dump_json(messages).decode()
-
-
-def _signature(asked: Any, task: AgentTask) -> str | None:
-    """Return what an answer depends on, in short; None if it is not to be used again, or nobody can say."""
-    from pydantic_ai.models.function import FunctionModel
-    from pydantic_ai.models.test import TestModel
-
-    model, script = asked.model, task.local.model
-    known = isinstance(script, Scripted) and not any(map(callable, script.replies))
-    if not task.cache or task.recorded is not None or (isinstance(model, FunctionModel | TestModel) and not known):
-        return None
-    parts = {
-        "model": [model.system, model.model_name, getattr(model, "base_url", None), model.settings],
-        "script": repr(script.replies) if isinstance(script, Scripted) else None,
-        "settings": asked.model_settings,
-        "parameters": asked.model_request_parameters,
-        "messages": _plain(json.loads(_dump(asked.messages))),
-        "limits": task.limits,
-    }
-    # What is no JSON has a repr, perhaps with an address: then it is another one in the next process, and asked.
-    return sha256(to_json(parts, fallback=repr)).hexdigest()
-
-
-def _plain(messages: Any, ids: dict[str, str] | None = None) -> Any:  # Any: JSON
-    """Return messages without what differs from run to run: times, ids of runs and tool calls, and of the model's
-    earlier answers all but what they say.
-    """
-    ids = {} if ids is None else ids
-    if isinstance(messages, list):
-        return [_plain(one, ids) for one in messages]
-    if not isinstance(messages, dict):
-        return messages
-    if messages.get("kind") == "response":
-        return _plain(messages["parts"], ids)
-    left_out = {"timestamp", "run_id", "conversation_id"}
-    plain = {name: _plain(value, ids) for name, value in messages.items() if name not in left_out}
-    if isinstance(id := plain.get("tool_call_id"), str):
-        plain["tool_call_id"] = ids.setdefault(id, str(len(ids)))
-    return plain
-
-
-def _clean(response: ModelResponse) -> ModelResponse:
-    """Return an answer that can be written down: JSON may escape what is no valid text."""
-
-    def cleaned(part: Any) -> Any:
-        names = [name for name in ("content", "args") if isinstance(getattr(part, name, None), str)]
-        return replace(part, **{name: clean(getattr(part, name)) for name in names})
-
-    return replace(response, parts=[cleaned(part) for part in response.parts])
-
-
-def _load(messages: str) -> list[ModelMessage]:
-    from pydantic_ai.messages import ModelMessagesTypeAdapter
-
-    return ModelMessagesTypeAdapter.validate_json(messages)
-
-
-def _told(messages: list[ModelMessage]) -> dict[str, str]:
-    """Return what the model was told of its tool calls, by their id."""
-    parts = [part for message in messages for part in message.parts]
-    return {
-        part.tool_call_id: str(getattr(part, "content", ""))
-        for part in parts
-        if part.part_kind in ("tool-return", "retry-prompt") and part.tool_call_id
-    }
-
-
-def _output(call: Any, result: object, task: AgentTask) -> str:
-    """Return what a tool returned as JSON; a ``ToolReturn`` with what else it has, such as content for the model.
-
-    Raises:
-        NotStorableError: if it can't be.
-    """
-    from pydantic_ai.messages import ToolReturn
-
-    whole = result if isinstance(result, ToolReturn) else ToolReturn(result)
-    try:
-        parts = json.loads(_tool_returns().dump_json(whole, exclude={"content_file_digests"}))
-        besides = any(parts[name] is not None for name in ("content", "metadata", "tools"))
-        return json.dumps(parts if besides else parts["return_value"])
-    except (PydanticSerializationError, ValueError) as error:
-        kind = type(whole.return_value).__name__
-        raise NotStorableError(
-            f"what tool {call.tool_name} of {task.node_id} returned ({kind}) can't be stored: {error}. Return text, "
-            "numbers, lists and dicts of these, or a pydantic model.",
-            node_id=task.node_id,
-            source=task.source,
-        ) from error
-
-
-def _returned(output: str) -> Any:  # Any: what the tool returned
-    """Return what a tool returned, from its record."""
-    value = json.loads(output)
-    if isinstance(value, dict) and value.get("kind") == "tool-return" and "return_value" in value:
-        return _tool_returns().validate_json(output)
-    return _tool_returns().validate_json(json.dumps({"return_value": value})).return_value
-
-
-@cache
-def _tool_returns() -> TypeAdapter[ToolReturn]:
-    from pydantic import TypeAdapter
-    from pydantic_ai.messages import ToolReturn
-
-    return TypeAdapter(ToolReturn)
-
-
-def _words(error: Any) -> str:
-    """Return what a tool told the model by raising."""
-    part = getattr(error, "tool_retry", None) or getattr(error, "tool_failed", None)
-    return str(getattr(part, "content", None) or getattr(error, "message", None) or error)
-
-
-def _cost(response: ModelResponse) -> float | None:
-    """Return the price in USD; None where the library does not know it, and 0 for a scripted model."""
-    if response.model_name == "scripted":
-        return 0.0
-    try:
-        return float(response.cost().total_price)
-    except (LookupError, ValueError, AssertionError):
-        return None
