@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import deque
 from contextvars import ContextVar
 from dataclasses import dataclass
 from threading import Lock
@@ -28,12 +29,17 @@ PIECE_CHARS = 100_000
 """One piece is cut after so many characters."""
 PIECES = 500
 """Of one frame; what is printed beyond is shown and not kept."""
+EARS = 8
+"""So many are kept, each for its stream. CPython's ``print`` does not hold what it found as ``sys.stdout``: an ear that
+is taken away while another thread prints into it must live on, or the process crashes.
+"""
 
 Stream = Literal["stdout", "stderr"]
 
 _hearing: ContextVar[_Hearing | None] = ContextVar("smithers_output", default=None)
 _installing = Lock()
 _listeners = 0
+_ears: deque[Ear] = deque(maxlen=EARS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,10 @@ class Ear:
     def __init__(self, stream: Any, name: Stream) -> None:  # Any: whatever the kernel or a test has put there
         self._stream = stream
         self._name = name
+
+    def stands_before(self, stream: object, name: Stream) -> bool:
+        """Whether it is the ear of this stream."""
+        return self._stream is stream and self._name == name
 
     def write(self, text: str) -> Any:
         """Pass it on, and keep it if user code of an execution wrote it."""
@@ -89,9 +99,17 @@ class heard:  # reads as a statement: with heard(live): …
 def _install() -> None:
     # Every time: someone may have put another stream there meanwhile.
     if not isinstance(sys.stdout, Ear | None):
-        sys.stdout = Ear(sys.stdout, "stdout")
+        sys.stdout = _ear(sys.stdout, "stdout")
     if not isinstance(sys.stderr, Ear | None):
-        sys.stderr = Ear(sys.stderr, "stderr")
+        sys.stderr = _ear(sys.stderr, "stderr")
+
+
+def _ear(stream: Any, name: Stream) -> Ear:
+    for ear in _ears:
+        if ear.stands_before(stream, name):
+            return ear
+    _ears.append(Ear(stream, name))
+    return _ears[-1]
 
 
 def _remove() -> None:
