@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .bridge import engine
 from .engine.breakpoints import HANDLERS
-from .store.breakpoints import Breakpoint, Kind
+from .records import Breakpoint, BreakpointKind
 from .values import readable
 
 if TYPE_CHECKING:
@@ -73,8 +73,10 @@ class BreakpointsDoor:
         ValueError
             If it could never hit, or ``when`` is no such expression.
         """
-        wanted: dict[Kind, str | None] = {"node": node, "key": key, "handler": handler, "phase": phase}
-        given: list[tuple[Kind, str | None]] = [(kind, target) for kind, target in wanted.items() if target is not None]
+        wanted: dict[BreakpointKind, str | None] = {"node": node, "key": key, "handler": handler, "phase": phase}
+        given: list[tuple[BreakpointKind, str | None]] = [
+            (kind, target) for kind, target in wanted.items() if target is not None
+        ]
         given += [("error", None)] if error else []
         if len(given) > 1:
             raise ValueError(f"a breakpoint waits for one thing, not for {' and '.join(kind for kind, _ in given)}.")

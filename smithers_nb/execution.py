@@ -33,11 +33,10 @@ from .nodes.diff import diff
 from .nodes.element import Component
 from .nodes.runnable import Limits
 from .nodes.tree import Tree
-from .records import Frame, Phase, Problem, RunResult, Status, Write
+from .records import Frame, Hit, NewExecution, Phase, Problem, RunResult, Status, Write
 from .replay import Replay, replay
 from .replay import Tasks as ReplayTasks
 from .store import writer
-from .store.breakpoints import Hit
 from .store.connection import Database, Durability
 from .store.frames import DataFrames
 from .store.history import FrameView, History
@@ -142,7 +141,7 @@ class Execution:
         refuse_while_rendering("an Execution was made")
         if clean(name) != name:
             raise NotStorableError(f"name={name!r} contains a lone surrogate, which is no valid text.")
-        row = writer.ExecutionRow(
+        row = NewExecution(
             execution_id=secrets.token_hex(6),
             name=name,
             app=name_of(app),
@@ -194,19 +193,19 @@ class Execution:
         reader = file.reader
         wanted = id or name or _newest(reader)
         found = reader.execution(reader.execution_id(wanted))
-        row = writer.ExecutionRow(
-            found["execution_id"],
-            found["name"],
+        row = NewExecution(
+            found.execution_id,
+            found.name,
             name_of(app),
             code_hash(app),
             __version__,
-            found["seed"],
+            found.seed,
         )
         ex = cls.__new__(cls)
         ex._prepare(app, props, file, row, max_frames)
         agents = Agents(dict(models or {}), _limits(limits), max_agents, runner or _runner)
         engine.call(ex._reopen(row, agents, orphans))
-        if row.code_hash != found["code_hash"]:
+        if row.code_hash != found.code_hash:
             warnings.warn(AppChangedWarning(ex._what_changed()), stacklevel=2)
         return ex
 
@@ -553,7 +552,7 @@ class Execution:
         app: object,
         props: Mapping[str, Any] | None,
         store: str | os.PathLike[str] | Store,
-        row: writer.ExecutionRow,
+        row: NewExecution,
         max_frames: int,
     ) -> None:
         self._app = _root(app, props)
@@ -570,7 +569,7 @@ class Execution:
 
     async def _create(
         self,
-        row: writer.ExecutionRow,
+        row: NewExecution,
         state: dict[str, Stored],
         agents: Agents,
         durability: Durability,
@@ -579,7 +578,7 @@ class Execution:
         database = await Database.open(self.store.path, durability)
         await self._started(database, create(row, agents.opening(self._app, database, strict), state))
 
-    async def _reopen(self, row: writer.ExecutionRow, agents: Agents, orphans: Orphans) -> None:
+    async def _reopen(self, row: NewExecution, agents: Agents, orphans: Orphans) -> None:
         database = await Database.open(self.store.path)
         opening = replace(agents.opening(self._app, database, False), orphans=orphans)
         await self._started(database, reopen(row, opening))

@@ -12,7 +12,7 @@ from .engine.loop import Loop
 from .engine.opening import Opening, create
 from .engine.replaying import Replaying
 from .errors import SmithersError
-from .store import writer
+from .records import NewExecution
 from .store.compare import Difference, compare
 from .store.connection import Database
 from .store.history import History
@@ -82,13 +82,13 @@ async def replay(
         StoreError: if the recording is not complete.
     """
     recorded = Recorded(reader, execution_id)
-    row = writer.ExecutionRow(
+    row = NewExecution(
         execution_id=secrets.token_hex(6),
         name=name,
         app=name_of(app),
         code_hash=code_hash(app),
         engine_version=__version__,
-        seed=recorded.row["seed"],
+        seed=recorded.execution.seed,
         parent_id=execution_id,
         forked_at_frame=0,
     )

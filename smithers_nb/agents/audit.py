@@ -32,9 +32,10 @@ from pydantic_ai.models.test import TestModel
 from pydantic_core import PydanticSerializationError, to_json
 
 from ..errors import AgentError, NotStorableError, clean
-from .recording import Answer, Talk, window
+from ..records import ToolCall
+from .recording import Talk, window
 from .replaying import Tape, Unanswered
-from .runner import AgentTask, ToolCall, ToolQuestion
+from .runner import AgentTask, ToolQuestion
 from .scripted import Scripted
 
 Alone = Callable[[str | None], AbstractAsyncContextManager[object]]
@@ -76,8 +77,12 @@ class Audit(AbstractCapability[Any]):
                 talk.ask(provider, model, request, signature)
                 response: ModelResponse = _clean(await handler(asked))
             usage = response.usage
-            answer = Answer(_dump([response])[1:-1], usage.input_tokens, usage.output_tokens, _cost(response))
-            await talk.answer(answer)
+            await talk.answer(
+                _dump([response])[1:-1],
+                input_tokens=usage.input_tokens,
+                output_tokens=usage.output_tokens,
+                cost_usd=_cost(response),
+            )
         return response
 
     async def on_tool_validate_error(self, ctx: Any, *, call: Any, tool_def: Any, args: Any, error: Any) -> Any:

@@ -4,50 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from time import time
 from typing import Any
 
 from ..errors import AgentError, BudgetExceededError
+from ..records import AnsweredBy, Decision, ModelCall, ToolCall, ToolStatus
 from .replaying import Tape, Unanswered
 from .retry import IN_PLACE_S, backoff_s, verdict
-from .runner import (
-    AgentTask,
-    AnsweredBy,
-    Asks,
-    Decision,
-    Later,
-    Ledger,
-    Past,
-    Request,
-    ToolCall,
-    ToolQuestion,
-    ToolStatus,
-)
+from .runner import AgentTask, Asks, Later, Ledger, Past, ToolQuestion
 from .scripted import Scripted
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A request that is under way."""
-
-    turn: int
-    provider: str
-    model: str
-    request: str
-    started_at: float
-    signature: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came of a request."""
-
-    response: str
-    input_tokens: int
-    output_tokens: int
-    cost_usd: float | None
 
 
 class Talk:
@@ -65,7 +32,7 @@ class Talk:
         """Of the turn that is next."""
         self.answered: Past | None = past if past.turn else None
         """The last turn that was answered: from there it goes on when it is cut off."""
-        self.asked: Asked | None = None
+        self.asked: ModelCall | None = None
         self.turn = past.turn
         self.before = 0
         """How many turns lie before the first of this run of the agent."""
@@ -123,7 +90,7 @@ class Talk:
         known = await self.ledger.answer_to(signature) if signature else None
         if known is not None:
             self.ask(provider, model, request, signature)
-            await self.answer(Answer(known, 0, 0, 0.0), "cache")
+            await self.answer(known, input_tokens=0, output_tokens=0, cost_usd=0.0, by="cache")
         return known
 
     async def _again(self, tape: Tape, request: str) -> str:
@@ -142,7 +109,7 @@ class Talk:
                 return one.response
         raise Unanswered
 
-    async def _recorded(self, one: Request) -> None:
+    async def _recorded(self, one: ModelCall) -> None:
         """Record a request once more: nobody is asked."""
         by: AnsweredBy = "cache" if one.answered_by == "cache" else "replay"
         again = replace(one, started_at=time(), ms=0.0, answered_by=by, signature=None)
@@ -151,13 +118,45 @@ class Talk:
 
     def ask(self, provider: str, model: str, request: str, signature: str | None) -> None:
         """The request goes out."""
-        self.asked = Asked(self.turn, provider, model, request, time(), signature)
+        self.asked = ModelCall(
+            task_id=self.task.task_id,
+            turn=self.turn,
+            attempt=self.attempt,
+            provider=provider,
+            model=model,
+            request=request,
+            response=None,
+            input_tokens=None,
+            output_tokens=None,
+            cost_usd=None,
+            started_at=time(),
+            ms=0.0,
+            error=None,
+            signature=signature,
+        )
 
-    async def answer(self, answer: Answer, by: AnsweredBy = "model") -> None:
-        """It was answered: recorded before the agent goes on."""
+    async def answer(
+        self,
+        response: str,
+        *,
+        input_tokens: int,
+        output_tokens: int,
+        cost_usd: float | None,
+        by: AnsweredBy = "model",
+    ) -> None:
+        """Record the answer to the request, before the agent continues."""
         asked = self._closed()
-        self.answered = Past(asked.turn, asked.request, answer.response)
-        await self._record(asked, answer, None, by)
+        self.answered = Past(asked.turn, asked.request, response)
+        await self._record(
+            replace(
+                asked,
+                response=response,
+                input_tokens=input_tokens,
+                output_tokens=output_tokens,
+                cost_usd=cost_usd,
+                answered_by=by,
+            )
+        )
         self.attempt = 1
 
     async def failed(self, error: Exception) -> float:
@@ -170,7 +169,7 @@ class Talk:
         if self.asked is None:
             raise error
         asked = self._closed()
-        await self._record(asked, None, f"{type(error).__name__}: {error}")
+        await self._record(replace(asked, error=f"{type(error).__name__}: {error}"))
         found = verdict(error)
         wait_s = backoff_s(self.attempt, self._seed) if found.wait_s is None else found.wait_s
         name = window(asked.provider, asked.model)
@@ -194,30 +193,15 @@ class Talk:
     async def broke_off(self, why: str) -> None:
         """It is ended from outside: the request under way may have to be paid for all the same."""
         if self.asked is not None:
-            await self._record(self._closed(), None, why)
+            await self._record(replace(self._closed(), error=why))
 
-    def _closed(self) -> Asked:
+    def _closed(self) -> ModelCall:
         asked, self.asked = self.asked, None
         assert asked is not None  # for the type checker: ask() came before
         return asked
 
-    async def _record(self, asked: Asked, answer: Answer | None, error: str | None, by: AnsweredBy = "model") -> None:
-        request = Request(
-            turn=asked.turn,
-            attempt=self.attempt,
-            provider=asked.provider,
-            model=asked.model,
-            request=asked.request,
-            response=answer.response if answer else None,
-            input_tokens=answer.input_tokens if answer else None,
-            output_tokens=answer.output_tokens if answer else None,
-            cost_usd=answer.cost_usd if answer else None,
-            started_at=asked.started_at,
-            ms=(time() - asked.started_at) * 1000,
-            error=error,
-            answered_by=by,
-            signature=asked.signature,
-        )
+    async def _record(self, asked: ModelCall) -> None:
+        request = replace(asked, attempt=self.attempt, ms=(time() - asked.started_at) * 1000)
         self.spent.add(request)
         await self.ledger.asked(request)
 
@@ -302,7 +286,9 @@ class Talk:
             known = self.known_call(one.tool_call_id)
             if known is None or known.status != "waiting":
                 attempt = known.attempt + 1 if known else 1
-                await self._tool(ToolCall(one.turn, attempt, one.tool_call_id, one.tool, one.input, "waiting", time()))
+                await self._tool(
+                    self._call(one.turn, one.tool_call_id, one.tool, one.input, attempt=attempt, status="waiting")
+                )
         return Asks(questions)
 
     def known_call(self, tool_call_id: str, turn: int | None = None) -> ToolCall | None:
@@ -329,7 +315,7 @@ class Talk:
         self.spent.tool_calls += 1
         known = self.known_call(tool_call_id)
         attempt = 1 if known is None else known.attempt + (known.status != "waiting")
-        call = ToolCall(self.turn, attempt, tool_call_id, tool, given, "running", time())
+        call = self._call(self.turn, tool_call_id, tool, given, attempt=attempt, status="running")
         await self._tool(call)
         return call
 
@@ -348,7 +334,8 @@ class Talk:
         known = self.known_call(tool_call_id, turn)
         if known is None or known.status in ("waiting", "running"):
             attempt = known.attempt if known else 1
-            await self._tool(ToolCall(turn, attempt, tool_call_id, tool, given, status, time(), None, 0.0, why))
+            call = self._call(turn, tool_call_id, tool, given, attempt=attempt, status=status)
+            await self._tool(replace(call, ms=0.0, error=why))
 
     def offers(self, functions: list[str], outputs: list[str]) -> None:
         """The model is offered these tools, and these ways to give its output."""
@@ -372,6 +359,20 @@ class Talk:
     def named(self, provider: str, model: str) -> tuple[str, str]:
         """Return provider and model as they are recorded."""
         return ("scripted" if isinstance(self.task.local.model, Scripted) else provider), model
+
+    def _call(
+        self, turn: int, tool_call_id: str, tool: str, given: str, *, attempt: int, status: ToolStatus
+    ) -> ToolCall:
+        return ToolCall(
+            task_id=self.task.task_id,
+            turn=turn,
+            attempt=attempt,
+            tool_call_id=tool_call_id,
+            tool=tool,
+            input=given,
+            status=status,
+            started_at=time(),
+        )
 
     async def _tool(self, call: ToolCall) -> None:
         self.tools[call.tool_call_id] = call

@@ -8,7 +8,8 @@ from itertools import zip_longest
 from typing import Any
 
 from ..errors import AgentError, ReplayMismatchError
-from .runner import AgentTask, RecordedAgent, Request, ToolCall
+from ..records import ModelCall, ToolCall
+from .runner import AgentTask, RecordedAgent
 
 SHOWN = 160
 """So many characters of a line are shown, about where it differs."""
@@ -45,7 +46,7 @@ class Tape:
         """Names of the tools that there were, as far as they were called."""
         return {call.tool for call in self._tools.values() if call.status != "unknown"}
 
-    def attempts(self, turn: int, request: str) -> list[Request]:
+    def attempts(self, turn: int, request: str) -> list[ModelCall]:
         """Return the recorded attempts of a turn.
 
         Raises:

@@ -6,68 +6,11 @@ import json
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from ..errors import AgentConfigError
+from ..records import BlockReason, Decision, ModelCall, ToolCall
 from ..values import Unstorable, encode
-
-BlockReason = Literal["retry", "rate_limit"]
-AnsweredBy = Literal["model", "cache", "replay"]
-"""cache: the same request had been answered before. replay: the answer is the recorded one."""
-ToolStatus = Literal[
-    "waiting", "running", "ok", "retry", "failed", "raised", "denied", "invalid", "unknown", "skipped", "interrupted"
-]  # fmt: skip
-"""waiting: a person is asked about it. ok: it returned. retry, failed: it told the model so (``ModelRetry``,
-``ToolFailed``). raised: its exception ended the agent. denied, invalid, unknown, skipped: it was never called.
-interrupted: it was cut off; a resume runs it again.
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request that an agent made to its model: one attempt."""
-
-    turn: int
-    attempt: int
-    """From 1, per turn."""
-    provider: str
-    model: str
-    request: str
-    """The messages as JSON."""
-    response: str | None
-    """The message as JSON; None if there was none."""
-    input_tokens: int | None
-    output_tokens: int | None
-    cost_usd: float | None
-    """None where the price is not known."""
-    started_at: float
-    """Seconds since the epoch."""
-    ms: float
-    error: str | None
-    answered_by: AnsweredBy = "model"
-    """Who answered; anything else than ``model`` was not paid for."""
-    signature: str | None = None
-    """Of what the answer depends on, where it may be used again."""
-
-
-@dataclass(frozen=True, slots=True)
-class ToolCall:
-    """One call of a tool. It is recorded twice: as ``running`` before it starts, and as it ended."""
-
-    turn: int
-    attempt: int
-    tool_call_id: str
-    """The model's own id of it."""
-    tool: str
-    input: str
-    """As JSON."""
-    status: ToolStatus
-    started_at: float
-    """Seconds since the epoch."""
-    output: str | None = None
-    """As JSON."""
-    ms: float | None = None
-    error: str | None = None
 
 
 @dataclass(slots=True)
@@ -86,7 +29,7 @@ class Spent:
     seconds: float = 0.0
     """How long requests and tool calls were under way, before it was cut off or began to wait."""
 
-    def add(self, request: Request) -> None:
+    def add(self, request: ModelCall) -> None:
         self.requests += request.answered_by != "cache"
         self.input_tokens += request.input_tokens or 0
         self.output_tokens += request.output_tokens or 0
@@ -99,16 +42,6 @@ class Spent:
     def cost(self) -> float | None:
         """In USD; None where a price is not known."""
         return None if self.unpriced or not self.turns else self.cost_usd
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What a person decided about a tool call."""
-
-    turn: int
-    tool_call_id: str
-    approved: bool
-    comment: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +66,7 @@ class Past:
 class RecordedAgent:
     """What a replay answers an agent from, instead of its model and its tools."""
 
-    requests: list[Request] = field(default_factory=list)
+    requests: list[ModelCall] = field(default_factory=list)
     """In order, those that failed too."""
     tools: list[ToolCall] = field(default_factory=list)
     """Oldest first; a later record of the same call counts."""
@@ -272,7 +205,7 @@ class Asks(Exception):
 class Ledger(Protocol):
     """What a runner writes to, and asks, while an agent runs. The engine gives one to each ``submit``."""
 
-    async def asked(self, request: Request) -> None:
+    async def asked(self, request: ModelCall) -> None:
         """Record an attempt, before the agent goes on: what was paid for is in the store."""
 
     async def tool(self, call: ToolCall) -> None:

@@ -6,20 +6,19 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import asdict, replace
-from datetime import datetime
+from dataclasses import replace
 from time import time
 from typing import TYPE_CHECKING, Any
 
-from ..agents.runner import AgentTask, Decision, Local, Past, RecordedAgent, Request, Spent, ToolCall
+from ..agents.runner import AgentTask, Local, Past, RecordedAgent, Spent
 from ..errors import AgentError, StoreError
 from ..nodes.runnable import Agent, Claude
 from ..nodes.tree import TreeNode
+from ..records import ModelCall, ToolCall
 from ..store import calls, writer
 from ..store.connection import Database
 from ..store.reader import Reader
 from . import windows
-from .questions import APPROVE
 
 if TYPE_CHECKING:
     from .live import Live
@@ -111,65 +110,35 @@ def spent_by(reader: Reader, execution_id: str, task_id: str) -> Spent:
 
 def recorded_agent(reader: Reader, execution_id: str, task_id: str, complete: bool) -> RecordedAgent:
     """Return what a replay answers an agent from."""
-    requests = [_request(row) for row in reader.model_calls(execution_id, task_id)]
-    tools = [_tool_call(row) for row in reader.tool_calls(execution_id, task_id)]
+    requests = reader.model_calls(execution_id, task_id)
+    tools = reader.tool_calls(execution_id, task_id)
     waiting = {call.tool_call_id for call in tools if call.status == "waiting"}
     # An agent whose other questions were open had not gone on with what was answered.
-    decisions = [one for one in _decisions(reader, execution_id, task_id) if one.tool_call_id not in waiting]
+    decisions = [one for one in reader.decisions(execution_id, task_id) if one.tool_call_id not in waiting]
     return RecordedAgent(requests, tools, decisions, complete)
-
-
-def _decisions(reader: Reader, execution_id: str, task_id: str) -> list[Decision]:
-    return [
-        Decision(turn, id, choice == APPROVE, comment)
-        for turn, id, choice, comment in reader.decisions(execution_id, task_id)
-    ]
 
 
 def _past(reader: Reader, execution_id: str, task_id: str) -> Past:
     spent = Spent()
     past = Past()
     failures = 0
-    for row in reader.model_calls(execution_id, task_id):
-        spent.add(_request(row))
-        if row["response"] is None:
-            failures += row["error"] not in CUT
+    for call in reader.model_calls(execution_id, task_id):
+        spent.add(call)
+        if call.response is None:
+            failures += call.error not in CUT
         else:
             failures = 0
-            past = Past(row["turn"], row["request"], row["response"])
-    tools = {row["tool_call_id"]: _tool_call(row) for row in reader.tool_calls(execution_id, task_id)}
+            past = Past(call.turn, call.request, call.response)
+    tools = {call.tool_call_id: call for call in reader.tool_calls(execution_id, task_id)}
     spent.tool_calls = sum(1 for call in tools.values() if call.status in CALLED)
     spent.seconds = reader.busy_s(execution_id, task_id)
-    decisions = _decisions(reader, execution_id, task_id)
+    decisions = reader.decisions(execution_id, task_id)
     return replace(past, failures=failures, decisions=decisions, tools=tools, spent=spent)
 
 
 CUT = ("it was cancelled",)
 """What is said of a request that did not fail."""
 CALLED = ("running", "ok", "retry", "failed", "raised", "interrupted")
-
-
-def _request(row: dict[str, Any]) -> Request:
-    names = (
-        "turn",
-        "attempt",
-        "model",
-        "request",
-        "response",
-        "input_tokens",
-        "output_tokens",
-        "cost_usd",
-        "ms",
-        "error",
-        "answered_by",
-    )
-    return Request(**{name: row[name] for name in names}, provider=row["provider"] or "", started_at=0.0)
-
-
-def _tool_call(row: dict[str, Any]) -> ToolCall:
-    names = ("turn", "attempt", "tool_call_id", "tool", "input", "status", "output", "ms", "error")
-    began = datetime.fromisoformat(row["started_at"]).timestamp()
-    return ToolCall(**{name: row[name] for name in names}, started_at=began)
 
 
 class Budget:
@@ -183,9 +152,17 @@ class Budget:
     @classmethod
     def of(cls, limits: dict[str, float], database: Database, execution_id: str) -> Budget:
         """Return the budget of an execution, with what the file says that it has used."""
-        turns, tokens_in, tokens_out, cost_usd, unpriced, tools = Reader(database.path).spent(execution_id)
-        used_s = Reader(database.path).busy_s(execution_id) if "seconds" in limits else 0.0
-        spent = Spent(turns, 0, tokens_in, tokens_out, tools, cost_usd, unpriced, used_s)
+        reader = Reader(database.path)
+        used = reader.usage(execution_id)
+        spent = Spent(
+            turns=used.turns,
+            input_tokens=used.input_tokens,
+            output_tokens=used.output_tokens,
+            tool_calls=used.tool_calls,
+            cost_usd=used.cost_usd,
+            unpriced=used.unpriced,
+            seconds=reader.busy_s(execution_id) if "seconds" in limits else 0.0,
+        )
         return cls(limits, spent)
 
     def begin(self) -> None:
@@ -224,13 +201,13 @@ class TaskLedger:
         """How often the task had been started by then: after a restart the runner counts from 1."""
         live.budget.begin()
 
-    async def asked(self, request: Request) -> None:
+    async def asked(self, request: ModelCall) -> None:
         """Record a request. It may have been paid for: if the file is locked, it goes in with the task's end."""
         entry = self._entry
         entry.spent.add(request)
         entry.attempt = max(entry.attempt, request.attempt)
         self._live.budget.spent.add(request)
-        await self._record(calls.ModelCall(task_id=entry.task_id, **_fields(request)), late=True)
+        await self._record(request, late=True)
         self._live.observers.notify()
 
     async def answer_to(self, signature: str) -> str | None:
@@ -246,7 +223,7 @@ class TaskLedger:
             # It was called, and asks first: it is counted when it does its work.
             self._entry.spent.tool_calls -= 1
             self._live.budget.spent.tool_calls -= 1
-        await self._record(calls.ToolRow(task_id=self._entry.task_id, **_fields(call)), late=call.status != "running")
+        await self._record(call, late=call.status != "running")
 
     def piece(self, turn: int, attempt: int, kind: str, payload: str) -> None:
         """Record a streamed piece."""
@@ -268,7 +245,7 @@ class TaskLedger:
         """Return how long the execution's agents may still go on."""
         return self._live.budget.remaining_s()
 
-    async def _record(self, call: calls.Call, late: bool) -> None:
+    async def _record(self, call: ModelCall | ToolCall, late: bool) -> None:
         live = self._live
         try:
             await live.database.transaction(calls.add_call, live.execution_id, call)
@@ -282,7 +259,3 @@ class TaskLedger:
 @asynccontextmanager
 async def _at_once() -> AsyncIterator[None]:
     yield
-
-
-def _fields(record: Request | ToolCall) -> dict[str, Any]:
-    return asdict(record)

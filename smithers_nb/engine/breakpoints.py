@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, get_args
 
 from ..nodes.tree import TreeNode
-from ..records import Phase, Write
+from ..records import Breakpoint, BreakpointKind, Hit, Phase, Write
 from ..store import breakpoints as stored
-from ..store.breakpoints import Breakpoint, Hit, Kind
 from ..values import readable
 from .draft import Draft
 from .expression import Expression, ExpressionError, Facts
@@ -185,8 +184,10 @@ def check(point: Breakpoint) -> None:
         "key": KEY_EVENTS,
         "handler": (*HANDLERS, None),
     }
-    if point.kind not in get_args(Kind):
-        raise ValueError(f"there is no breakpoint on a {point.kind!r}: {', '.join(get_args(Kind))} are the kinds.")
+    if point.kind not in get_args(BreakpointKind):
+        raise ValueError(
+            f"there is no breakpoint on a {point.kind!r}: {', '.join(get_args(BreakpointKind))} are the kinds."
+        )
     if point.event not in wanted.get(point.kind, (None,)):
         there = ", ".join(str(event) for event in wanted.get(point.kind, ()) if event) or "no event"
         raise ValueError(f"a breakpoint on a {point.kind} has {there}, not {point.event!r}.")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ..errors import PropError, RunError, UnknownExecutionError
 from ..nodes.element import Component
 from ..nodes.runnable import Smithers
+from ..records import NewExecution
 from ..store.reader import Reader
-from ..store.writer import ExecutionRow
 from ..values import decode
 from ..version import __version__
 from .code import code_hash
@@ -63,7 +63,7 @@ async def _open(parent: Live, entry: TaskEntry, node: Smithers) -> Loop:
             "@component above it.",
             source=node.source,
         )
-    row = ExecutionRow(
+    row = NewExecution(
         execution_id=child_id(parent.execution_id, entry.task_id),
         name=f"{parent.name}/{entry.node.id}",
         app=component.name,

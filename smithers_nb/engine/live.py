@@ -18,12 +18,12 @@ from ..errors import NotStorableError, RunError, StoreError
 from ..identity import Path
 from ..nodes.runnable import Smithers
 from ..nodes.tree import EMPTY, Tree, TreeNode
-from ..records import Event, LoopKey, LoopState, Phase, Scope, Write
+from ..records import Event, LoopKey, LoopState, Phase, Scope, TaskEnd, Write
 from ..store.breakpoints import add_events
 from ..store.connection import Database
 from ..store.lease import Lease
 from ..store.owned import OwnedDatabase
-from ..store.writer import TaskEnd, Work, add_event
+from ..store.writer import Work, add_event
 from ..values import Unstorable, decode, encode
 from .agents import Budget
 from .breakpoints import Breakpoints

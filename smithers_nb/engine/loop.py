@@ -14,9 +14,8 @@ from ..nodes.base import NodeBase
 from ..nodes.control import End
 from ..nodes.diff import diff
 from ..nodes.tree import Tree
-from ..records import Event, Phase, Problem, Status
+from ..records import Event, Hit, Phase, Problem, Status
 from ..store import writer
-from ..store.breakpoints import Hit
 from ..values import Stored, encode
 from .draft import Draft
 from .live import Live

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from ..agents.runner import Runner
 from ..errors import EngineVersionError, message_of
 from ..nodes.tree import Tree
-from ..records import LoopState, TaskResult
+from ..records import LoopState, NewExecution, TaskEnd, TaskRecord, TaskResult
 from ..store import writer
 from ..store.breakpoints import load as load_breakpoints
 from ..store.connection import Database
@@ -51,7 +51,7 @@ class Opening:
     orphans: Orphans = "retry"
 
 
-async def create(row: writer.ExecutionRow, opening: Opening, state: dict[str, Stored]) -> Loop:
+async def create(row: NewExecution, opening: Opening, state: dict[str, Stored]) -> Loop:
     """Add an execution to the file and return its loop: nothing is rendered yet."""
     lease = Lease()
     await opening.database.transaction(writer.create_execution, row, lease, state)
@@ -60,7 +60,7 @@ async def create(row: writer.ExecutionRow, opening: Opening, state: dict[str, St
     return Loop(live)
 
 
-async def reopen(row: writer.ExecutionRow, opening: Opening) -> Loop:
+async def reopen(row: NewExecution, opening: Opening) -> Loop:
     """Return the loop of an execution that goes on where the file says that it was.
 
     Raises:
@@ -71,7 +71,7 @@ async def reopen(row: writer.ExecutionRow, opening: Opening) -> Loop:
     id = row.execution_id
     reader = Reader(opening.database.path)
     before = reader.execution(id)
-    _check_version(row, before["engine_version"])
+    _check_version(row, before.engine_version)
     await opening.database.transaction(writer.claim_execution, id, lease)
     last = reader.last_frame(id)
     state = reader.state(id, last + 1)
@@ -90,7 +90,7 @@ async def reopen(row: writer.ExecutionRow, opening: Opening) -> Loop:
     }
     live.breakpoints = Breakpoints(live, load_breakpoints(reader, id))
     await _load_tasks(live, reader, live.tree, opening.orphans)
-    if (row.code_hash, row.engine_version) != (before["code_hash"], before["engine_version"]):
+    if (row.code_hash, row.engine_version) != (before.code_hash, before.engine_version):
         code = row.app, row.code_hash, row.engine_version
         await live.database.transaction(writer.swap_app, id, last, *code)
         live.cause("resumed with other code")
@@ -99,7 +99,7 @@ async def reopen(row: writer.ExecutionRow, opening: Opening) -> Loop:
     return Loop(live)
 
 
-def _check_version(row: writer.ExecutionRow, before: str) -> None:
+def _check_version(row: NewExecution, before: str) -> None:
     def numbers(version: str) -> list[int]:
         return [int(number) for number in re.findall(r"\d+", version)]
 
@@ -111,7 +111,7 @@ def _check_version(row: writer.ExecutionRow, before: str) -> None:
         )
 
 
-def _live(row: writer.ExecutionRow, opening: Opening, lease: Lease, cells: dict[str, Cell]) -> Live:
+def _live(row: NewExecution, opening: Opening, lease: Lease, cells: dict[str, Cell]) -> Live:
     return Live(
         execution_id=row.execution_id,
         name=row.name,
@@ -131,20 +131,20 @@ def _live(row: writer.ExecutionRow, opening: Opening, lease: Lease, cells: dict[
 
 async def _load_tasks(live: Live, reader: Reader, tree: Tree, orphans: Orphans) -> None:
     """Load the newest task of each mounted node. What has no node is given up; what ran is an orphan."""
-    newest: dict[str, dict[str, Any]] = {}
-    rows = reader.tasks(live.execution_id)
-    for row in rows:
-        node = tree.index.get(row["node_id"])
-        if node is not None and row["mounted_at_frame"] >= reader.mounted_at(live.execution_id, node.id, live.frame):
-            newest[node.id] = row
-    kept = {row["task_id"] for row in newest.values()}
-    lost = [row["task_id"] for row in rows if row["task_id"] not in kept and row["settled_at_frame"] is None]
-    ran = [row for row in newest.values() if row["status"] == "running"]
+    newest: dict[str, TaskRecord] = {}
+    tasks = reader.tasks(live.execution_id)
+    for task in tasks:
+        node = tree.index.get(task.node_id)
+        if node is not None and task.mounted_at_frame >= reader.mounted_at(live.execution_id, node.id, live.frame):
+            newest[node.id] = task
+    kept = {task.task_id for task in newest.values()}
+    lost = [task.task_id for task in tasks if task.task_id not in kept and task.settled_at_frame is None]
+    ran = [task for task in newest.values() if task.status == "running"]
     await live.database.transaction(_sorted_out, live.execution_id, ran, lost, live.frame, orphans)
-    now = {row["task_id"]: row for row in reader.tasks(live.execution_id)} if ran else {}
+    now = {task.task_id: task for task in reader.tasks(live.execution_id)} if ran else {}
     asked = reader.questions(live.execution_id)
-    for id, row in newest.items():
-        entry = _entry(TaskEntry(row["task_id"], tree.index[id]), now.get(row["task_id"], row))
+    for id, task in newest.items():
+        entry = _entry(TaskEntry(task.task_id, tree.index[id]), now.get(task.task_id, task))
         entry.questions = {question.approval_id: question for question in asked if question.task_id == entry.task_id}
         if entry.status == "blocked" and entry.is_agent:
             entry.spent = spent_by(reader, live.execution_id, entry.task_id)
@@ -152,50 +152,55 @@ async def _load_tasks(live: Live, reader: Reader, tree: Tree, orphans: Orphans) 
 
 
 def _sorted_out(
-    db: Any, execution_id: str, ran: list[dict[str, Any]], lost: list[str], frame: int, orphans: Orphans
+    db: Any, execution_id: str, ran: list[TaskRecord], lost: list[str], frame: int, orphans: Orphans
 ) -> None:
     writer.abandon_tasks(db, execution_id, lost, frame)
-    for row in ran:
-        id, node_id, attempt = row["task_id"], row["node_id"], row["attempt"]
+    for task in ran:
+        id, node_id, attempt = task.task_id, task.node_id, task.attempt
         ended = f"the process that ran {node_id} ended"
         if orphans == "ask":
             writer.ask(db, execution_id, of_orphan(id, node_id, attempt, ended))
         elif orphans == "fail":
             error = f"{ended} before {node_id} did, and orphans='fail' says not to run it again"
-            writer.end_task(db, execution_id, writer.TaskEnd(id, "failed", attempt, error=error))
-        elif attempt >= row["max_attempts"] + CRASHES:
+            writer.end_task(db, execution_id, TaskEnd(id, "failed", attempt, error=error))
+        elif attempt >= task.max_attempts + CRASHES:
             error = f"{ended} while it ran for the {attempt}th time; perhaps it is what ends it. ex.retry runs it again"
-            writer.end_task(db, execution_id, writer.TaskEnd(id, "abandoned", attempt, error=error))
+            writer.end_task(db, execution_id, TaskEnd(id, "abandoned", attempt, error=error))
         else:
             writer.release_tasks(db, execution_id, [id], "its process ended")
 
 
-def _entry(entry: TaskEntry, row: dict[str, Any]) -> TaskEntry:
-    """Fill a task's entry from its row."""
-    entry.status = row["status"]
-    entry.attempt = row["attempt"]
-    entry.settled = row["settled_at_frame"] is not None
-    entry.answered = row["status"] == "pending" and row["reason"] == writer.ANSWERED
-    if row["status"] == "blocked" and row["next_retry_at"] is not None:
-        entry.retry_at = datetime.fromisoformat(row["next_retry_at"]).timestamp()
-        entry.waited, entry.why = True, row["error"] or ""
-    if row["ended_at"] is not None:
-        stored = Stored(row["result"], row["result_type"]) if row["result"] is not None else None
+def _entry(entry: TaskEntry, task: TaskRecord) -> TaskEntry:
+    """Fill a task's entry from its task."""
+    entry.status = task.status
+    entry.attempt = task.attempt
+    entry.settled = task.settled_at_frame is not None
+    entry.answered = task.status == "pending" and task.reason == writer.ANSWERED
+    if task.status == "blocked" and task.next_retry_at is not None:
+        entry.retry_at = datetime.fromisoformat(task.next_retry_at).timestamp()
+        entry.waited, entry.why = True, task.error or ""
+    if task.ended_at is not None:
+        stored = task.result
         output = decode(stored) if stored else None
-        error = message_of(row["error"]) if row["error"] else None
+        error = message_of(task.error) if task.error else None
         entry.result = TaskResult(
-            node_id=row["node_id"],
-            task_id=row["task_id"],
-            status=row["status"],
+            node_id=task.node_id,
+            task_id=task.task_id,
+            status=task.status,
             output=output,
-            text=row["comment"] or (output if isinstance(output, str) else stored.text if stored else error or ""),
+            text=task.comment or (output if isinstance(output, str) else stored.text if stored else error or ""),
             error=error,
-            attempts=row["attempt"],
-            usage={key: row[key] for key in ("input_tokens", "output_tokens", "requests") if row[key] is not None},
-            cost_usd=row["cost_usd"],
-            duration_s=_seconds(row["started_at"], row["ended_at"]),
+            attempts=task.attempt,
+            usage=_usage(task),
+            cost_usd=task.cost_usd,
+            duration_s=_seconds(task.started_at, task.ended_at),
         )
     return entry
+
+
+def _usage(task: TaskRecord) -> dict[str, int]:
+    found = {"input_tokens": task.input_tokens, "output_tokens": task.output_tokens, "requests": task.requests}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _seconds(start: str | None, end: str | None) -> float:

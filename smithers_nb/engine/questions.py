@@ -9,24 +9,13 @@ from typing import TYPE_CHECKING
 from ..agents.runner import Asks, ToolQuestion
 from ..errors import ApprovalError
 from ..nodes.runnable import Approval
-from ..records import TaskResult
-from ..store.writer import Question, TaskEnd
+from ..records import Question, TaskEnd, TaskResult
+from ..records.question import APPROVE, DENY, GIVE_UP, ORPHAN, RUN_AGAIN, TOOL
 from ..values import encode
 from .attempt import stored
 
 if TYPE_CHECKING:
     from .tasks import TaskEntry
-
-ORPHAN = "orphan"
-"""Kind of the question about a task whose process ended while it ran …"""
-RUN_AGAIN = "run again"
-GIVE_UP = "give up"
-"""… and its options."""
-TOOL = "tool"
-"""Kind of the question about a tool call of an agent …"""
-APPROVE = "approve"
-DENY = "deny"
-"""… and its options."""
 
 
 def of_node(entry: TaskEntry, approval: Approval) -> Question:

@@ -17,9 +17,8 @@ from ..agents.runner import AgentReply, Asks, RecordedAgent
 from ..errors import AgentError, BudgetExceededError, ReplayMismatchError, RunError, message_of
 from ..nodes.runnable import Task
 from ..nodes.tree import TreeNode
-from ..records import Phase
-from ..store.recorded import Recorded, TaskRecord, WriteRecord
-from ..store.writer import Question
+from ..records import Phase, Question, TaskRecord
+from ..store.recorded import Recorded, WriteRecord
 from ..values import Stored, decode
 from .agents import recorded_agent
 from .attempt import CANCELLED
@@ -93,7 +92,7 @@ class Replaying:
             await self._rest(entry)
         except Asks as asks:
             # Nobody had answered; or nobody had been asked, and it had gone on.
-            if record is not None and record.ended:
+            if record is not None and record.ended_at is not None:
                 self._mismatch = self._mismatch or self._asks(entry, asks)
             await self._rest(entry)
         except Exception as error:  # noqa: BLE001  # raised again when its time has come
@@ -123,9 +122,9 @@ class Replaying:
         before, now = self.recorded.props(record).get("args"), node.props.get("args")
         if before != now:
             raise self._other(node, "its function would be called otherwise", "args", before, now)
-        if record.value is None:
+        if record.result is None:
             raise Unanswered
-        return AgentReply(decode(record.value))
+        return AgentReply(decode(record.result))
 
     def child(self, entry: TaskEntry, child_id: Callable[[str, str], str]) -> Replaying:
         """Return what the child execution of a task follows."""
@@ -142,7 +141,7 @@ class Replaying:
         await loop.live.replay.follow(loop, max_frames)
         self.notes += [f"child {loop.live.name}: {note}" for note in loop.live.replay.notes]
         record = self.record(entry.task_id, entry.node.id)
-        if not loop.over and not (record and record.ended):
+        if not loop.over and not (record and record.ended_at is not None):
             await self._rest(entry)
         return loop.reason
 
@@ -150,9 +149,9 @@ class Replaying:
         """Return the frame that is to deal with a task's end."""
         if record is None:
             return 0
-        if record.settled_at is not None:
-            return record.settled_at
-        return self.recorded.last + 1 if record.ended else inf
+        if record.settled_at_frame is not None:
+            return record.settled_at_frame
+        return self.recorded.last + 1 if record.ended_at is not None else inf
 
     async def _rest(self, entry: TaskEntry) -> Never:
         """Wait until it is cancelled."""
@@ -186,7 +185,7 @@ class Replaying:
             await self._by_hand(loop, number, late=True)
             await self._again(live, number)
         await self._ready(live, recorded.last + 1)
-        if recorded.row["status"] in OVER:
+        if recorded.execution.status in OVER:
             self.frame = inf
             self._move()
             await loop.run(max_frames)
@@ -275,8 +274,8 @@ class Replaying:
                 self._same_question(entry, question, record)
             if record is None or entry.unmounted or self._due(record) > self.frame:
                 continue
-            if question is not None and record.value is not None:
-                await live.tasks.answer(entry.task_id, decode(record.value), record.comment)
+            if question is not None and record.result is not None:
+                await live.tasks.answer(entry.task_id, decode(record.result), record.comment)
             elif record.error == CANCELLED:
                 await self._tried(live.tasks.cancel(entry.node.id), f"{entry.node.id} was cancelled by hand")
 

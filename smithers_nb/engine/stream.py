@@ -9,6 +9,7 @@ from time import time
 from typing import TYPE_CHECKING
 
 from ..errors import ExecutionOwnedError, NotStorableError, StoreError
+from ..records import Piece
 from ..store import calls
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Stream:
 
     def __init__(self, live: Live) -> None:
         self._live = live
-        self._waiting: list[calls.Piece] = []
+        self._waiting: list[Piece] = []
         self._writing: asyncio.Task[bool] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.tails: dict[str, str] = {}
@@ -36,7 +37,7 @@ class Stream:
 
     def add(self, task_id: str, turn: int, attempt: int, kind: str, payload: str) -> None:
         """Keep a piece; on the engine's loop."""
-        self._waiting.append(calls.Piece(task_id, turn, attempt, kind, payload, time()))
+        self._waiting.append(Piece(task_id, turn, attempt, kind, payload, time()))
         if kind in ("token", "thinking"):
             self.tails[task_id] = (self.tails.get(task_id, "") + json.loads(payload))[-TAIL:]
         if len(self._waiting) >= BATCH:
@@ -67,7 +68,7 @@ class Stream:
         if len(self._waiting) >= BATCH and not writing.cancelled() and writing.result():
             self._write()
 
-    async def _written(self, pieces: list[calls.Piece]) -> bool:
+    async def _written(self, pieces: list[Piece]) -> bool:
         """Write them; what the file does not take now goes with the next batch."""
         live = self._live
         try:

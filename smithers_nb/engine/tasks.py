@@ -15,7 +15,7 @@ from ..agents.runner import AgentReply, Asks, Later, Spent
 from ..errors import AgentError, BudgetExceededError, RunError, StoreError, clean, traceback_of
 from ..nodes.runnable import AGENT_TYPES, Approval, Smithers, Task
 from ..nodes.tree import TreeNode
-from ..records import HandlerCall, TaskResult, TaskStatus
+from ..records import HandlerCall, ModelCall, Question, TaskEnd, TaskResult, TaskStart, TaskStatus, ToolCall
 from ..store import calls, writer
 from ..store.connection import uncancelled
 from ..values import Stored
@@ -48,7 +48,7 @@ class TaskEntry:
     unmounted: bool = False
     interrupted: bool = False
     """It was stopped by a person and will be run again."""
-    questions: dict[str, writer.Question] = field(default_factory=dict)
+    questions: dict[str, Question] = field(default_factory=dict)
     """By their ids: what it waits for people to answer, while it is blocked."""
     handle: asyncio.Task[None] | None = None
     spent: Spent = field(default_factory=Spent)
@@ -65,7 +65,7 @@ class TaskEntry:
     """Why it waits."""
     hurry: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by a person who does not want to wait."""
-    late: list[calls.Call] = field(default_factory=list)
+    late: list[ModelCall | ToolCall] = field(default_factory=list)
     """Requests and tool calls that are recorded with the task's end."""
     scope: TaskScope = field(init=False)
 
@@ -334,7 +334,7 @@ class Tasks(Mapping[str, TaskEntry]):
         live = self._live
         node = live.tree.index[node_id]
         again = TaskEntry(f"{node_id}@{live.frame}r{next(self._retries)}", node)
-        start = writer.TaskStart(again.task_id, node_id, again.max_attempts)
+        start = TaskStart(again.task_id, node_id, again.max_attempts)
         await live.database.transaction(writer.add_tasks, live.execution_id, [start], live.frame)
         self.add(again)
         live.cause(f"{node_id} is run again by hand")
@@ -418,7 +418,7 @@ class Tasks(Mapping[str, TaskEntry]):
             cost_usd=cost_usd,
             duration_s=perf_counter() - started,
         )
-        end = writer.TaskEnd(
+        end = TaskEnd(
             entry.task_id, status, entry.attempt, value, trace or message, reason, usage, cost_usd, tuple(entry.late)
         )
         if not self._live.ends_with_flush(end):
@@ -428,7 +428,7 @@ class Tasks(Mapping[str, TaskEntry]):
                 logger.warning("the end of task %s could not be stored yet: the next FLUSH tries again", end.task_id)
                 self._live.end_later(end)
 
-    async def _record(self, entry: TaskEntry, end: writer.TaskEnd) -> None:
+    async def _record(self, entry: TaskEntry, end: TaskEnd) -> None:
         live = self._live
         stale = stale_call(live, entry, end.status) if entry.unmounted else None
         settled = live.frame if entry.unmounted else None
@@ -437,7 +437,7 @@ class Tasks(Mapping[str, TaskEntry]):
             self.settle(entry.task_id)
         self.ended(end)
 
-    def ended(self, end: writer.TaskEnd) -> None:
+    def ended(self, end: TaskEnd) -> None:
         """A task's end is in the store: the next frame deals with it."""
         self._live.progress.pop(end.task_id, None)
         if (entry := self._open.get(end.task_id)) and entry.result:
@@ -525,12 +525,10 @@ class Tasks(Mapping[str, TaskEntry]):
             return reply
 
 
-def _end_by_hand(entry: TaskEntry, error: str | None = None, reason: str | None = None) -> writer.TaskEnd:
+def _end_by_hand(entry: TaskEntry, error: str | None = None, reason: str | None = None) -> TaskEnd:
     """Return the end of a task that is not under way; what it had used stays recorded."""
     usage, cost_usd = entry.used()
-    return writer.TaskEnd(
-        entry.task_id, "cancelled", entry.attempt, None, error, reason, usage, cost_usd, tuple(entry.late)
-    )
+    return TaskEnd(entry.task_id, "cancelled", entry.attempt, None, error, reason, usage, cost_usd, tuple(entry.late))
 
 
 def stale_call(live: Live, entry: TaskEntry, status: str, call_id: str | None = None) -> HandlerCall | None:

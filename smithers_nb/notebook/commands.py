@@ -7,8 +7,7 @@ import json
 from ..engine.breakpoints import NAMES
 from ..engine.expression import Expression
 from ..execution import Execution
-from ..records import Frame
-from ..store.breakpoints import Breakpoint
+from ..records import Breakpoint, Frame
 from . import messages as m
 from .values import short
 

@@ -9,9 +9,8 @@ from itertools import groupby
 from ..engine.breakpoints import BAD, GOOD, NAMES, say
 from ..engine.expression import Expression, ExpressionError, Facts
 from ..identity import loop_of
-from ..records import Phase
+from ..records import Breakpoint, Hit, Phase
 from ..store import breakpoints as stored
-from ..store.breakpoints import Breakpoint, Hit
 from ..store.moments import Moments, Row
 from . import protocol as p
 from .journal import hit

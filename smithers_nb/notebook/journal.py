@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from time import time
 
-from ..records import Phase, Problem
+from ..records import Hit, Phase, Problem
 from ..store import breakpoints as stored
-from ..store.breakpoints import Hit
 from . import protocol as p
 from .moment import Moment, Records, last_phase
 from .sentence import recorded_sentence, sentence

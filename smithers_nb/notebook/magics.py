@@ -225,7 +225,7 @@ class SmithersMagics(Magics):
             return Execution(app, name=options.name, store=options.db, props=props, max_frames=options.max_frames)
         try:
             file = Store(options.db)
-            id = subcommands.unfinished(file, options.name)["execution_id"]
+            id = subcommands.unfinished(file, options.name).execution_id
             return Execution.resume(app, store=file, id=id, props=props, max_frames=options.max_frames)
         except (OptionError, StoreError) as error:
             raise UsageError(f"%%smithers --resume: {error}") from error

@@ -9,7 +9,7 @@ from itertools import islice
 
 from ..nodes import xml
 from ..nodes.tree import Tree, TreeNode
-from ..store.breakpoints import Breakpoint
+from ..records import Breakpoint
 from . import protocol as p
 from .moment import Moment, Records
 from .values import cut, short

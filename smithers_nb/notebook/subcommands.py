@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from ..errors import StoreError, did_you_mean
 from ..execution import Execution
 from ..nodes.element import Component
 from ..nodes.xml import visible
-from ..records import Phase
+from ..records import ExecutionRecord, Phase
 from ..store.store import Store
 from .options import FILE, OptionError
 from .sentence import sentence
@@ -139,16 +139,16 @@ def _resume(line: Line, rest: str) -> object:
     if name is None or not name.isidentifier():
         raise OptionError("resume needs the name of an execution, and the file if it is not smithers.db")
     file = line.store(path or "")
-    row = unfinished(file, name)
-    app = line.names.get(row["app"])
+    found = unfinished(file, name)
+    app = line.names.get(found.app)
     if not isinstance(app, Component):
         raise OptionError(
-            f"the app of {name!r} is {row['app']!r}, which is no component of this notebook. Run the cell that "
+            f"the app of {name!r} is {found.app!r}, which is no component of this notebook. Run the cell that "
             f"defines it with %%smithers {name} --resume"
         )
     if isinstance(before := line.names.get(name), Execution):
         before.close()
-    line.names[name] = ex = Execution.resume(app, store=file, id=row["execution_id"])
+    line.names[name] = ex = Execution.resume(app, store=file, id=found.execution_id)
     line.last = name
     return ex
 
@@ -282,21 +282,21 @@ class Line:
         return list(ex.state) if word in ("watch", "until") else ()
 
 
-def unfinished(file: Store, name: str) -> Mapping[str, Any]:
-    """Return the row of the newest execution of a name that can go on.
+def unfinished(file: Store, name: str) -> ExecutionRecord:
+    """Return the newest execution of a name that can go on.
 
     Raises:
         OptionError: if there is none.
         StoreError: if the file can't be read.
     """
-    rows = file.reader.named(name)
-    found = next((row for row in rows if row["status"] not in ("finished", "terminated")), None)
+    known = file.reader.named(name)
+    found = next((one for one in known if one.status not in ("finished", "terminated")), None)
     if found is not None:
         return found
-    if rows:
+    if known:
         raise OptionError(
-            f"every execution {name!r} of {file.path} is over; the newest is {rows[0]['status']}. Run its cell without "
-            f"--resume for a new one, or go on with that one: Execution.resume(…, id={rows[0]['execution_id']!r})"
+            f"every execution {name!r} of {file.path} is over; the newest is {known[0].status}. Run its cell without "
+            f"--resume for a new one, or go on with that one: Execution.resume(…, id={known[0].execution_id!r})"
         )
     file.reader.execution_id(name)  # It says which there are.
     raise StoreError(f"{file.path} has no execution {name!r}.")

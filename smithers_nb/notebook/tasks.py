@@ -131,13 +131,13 @@ def windows(records: Records) -> list[p.Window]:
     """Return how often the models that have refused a request may be asked, and from when on."""
     return [
         {
-            "name": row["name"],
-            "opens": epoch_ms(row["opens_at"]),
-            "apart_ms": row["interval_ms"],
-            "refused": row["refused"],
+            "name": window.name,
+            "opens": epoch_ms(window.opens_at),
+            "apart_ms": window.interval_ms,
+            "refused": window.refused,
         }
-        for row in records.store.reader.rate_windows()
-        if row["refused"]
+        for window in records.store.reader.rate_windows()
+        if window.refused
     ]
 
 

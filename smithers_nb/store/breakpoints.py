@@ -5,99 +5,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
-from ..records import Event
+from ..records import HIT, Breakpoint, Event, Hit
 from .connection import now
 from .reader import Reader
 from .writer import add_event
-
-Kind = Literal["node", "key", "handler", "phase", "error", "expression"]
-
-HIT = "breakpoint"
-"""Kind of the events that are hits."""
-
-
-@dataclass(frozen=True, slots=True)
-class Breakpoint:
-    """Where, and under which condition, a run stops."""
-
-    id: str
-    kind: Kind
-    target: str | None = None
-    """A node's id, a key, a phase; None for an error or an expression."""
-    event: str | None = None
-    """Of a node mount, finished, error, unmount; of a key written, changed, equals; of a handler its name, or None for
-    any."""
-    value: str | None = None
-    """Of ``equals``, as JSON."""
-    when: str | None = None
-    """An expression that must be true, too."""
-    once: bool = False
-    enabled: bool = True
-    log_only: bool = False
-    """A hit is recorded, and nothing stops."""
-    after: int = 1
-    """It stops from so many hits on."""
-    hits: int = 0
-
-    @property
-    def text(self) -> str:
-        """What it waits for, in words: ``key n is changed, when state.n > 3``."""
-        when = f", when {self.when}" if self.when and self.kind != "expression" else ""
-        return f"{self._what}{when}"
-
-    @property
-    def _what(self) -> str:
-        match self.kind:
-            case "node":
-                return f"node {self.target}: {self.event}"
-            case "key":
-                return f"key {self.target} {f'equals {self.value}' if self.event == 'equals' else f'is {self.event}'}"
-            case "handler":
-                return f"{self.event or 'any handler'} of {self.target or 'any node'} was called"
-            case "phase":
-                return f"phase {self.target} is done"
-            case "error":
-                return "any error"
-            case _:
-                return f"when {self.when}"
-
-    def __repr__(self) -> str:
-        marks = [
-            *(["off"] if not self.enabled else []),
-            *(["once"] if self.once else []),
-            *(["log only"] if self.log_only else []),
-            *([f"from hit {self.after} on"] if self.after > 1 else []),
-        ]
-        return f"<Breakpoint {self.id}: {self.text}{''.join(f', {mark}' for mark in marks)}; {self.hits} hits>"
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """Something that a breakpoint waited for has happened."""
-
-    breakpoint_id: str
-    frame: int
-    phase: str
-    text: str
-    """What, in words: ``n changed 1 → 2``."""
-    node_id: str | None = None
-    log_only: bool = False
-    stops: bool = True
-
-    def event(self) -> Event:
-        """Return it as it is recorded."""
-        payload = {
-            "breakpoint": self.breakpoint_id,
-            "phase": self.phase,
-            "text": self.text,
-            "log_only": self.log_only,
-            "stops": self.stops,
-        }
-        return Event(self.frame, HIT, self.node_id, json.dumps(payload, ensure_ascii=False))
-
 
 # ---- writing: each runs inside one transaction, on the connection's thread --------------------------------------
 

@@ -11,66 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from ..records import ModelCall, Piece, ToolCall
 from .connection import now
-
-
-@dataclass(frozen=True, slots=True)
-class ModelCall:
-    """One request to a model: one attempt."""
-
-    task_id: str
-    turn: int
-    attempt: int
-    provider: str
-    model: str
-    request: str
-    """The messages, as JSON."""
-    response: str | None
-    input_tokens: int | None
-    output_tokens: int | None
-    cost_usd: float | None
-    started_at: float
-    """Seconds since the epoch."""
-    ms: float
-    error: str | None
-    answered_by: str
-    signature: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ToolRow:
-    """One call of a tool, as it starts or as it ended."""
-
-    task_id: str
-    turn: int
-    attempt: int
-    tool_call_id: str
-    tool: str
-    input: str
-    output: str | None
-    status: str
-    started_at: float
-    """Seconds since the epoch."""
-    ms: float | None
-    error: str | None
-
-
-Call = ModelCall | ToolRow
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """One streamed piece."""
-
-    task_id: str
-    turn: int
-    attempt: int
-    """Of the task: what an attempt that failed had streamed is told from what the next one streams."""
-    kind: str
-    payload: str
-    """As JSON."""
-    at: float
-    """Seconds since the epoch."""
 
 
 def at_time(seconds: float) -> str:
@@ -78,7 +20,7 @@ def at_time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
 
 
-def add_call(db: sqlite3.Connection, execution_id: str, call: Call) -> None:
+def add_call(db: sqlite3.Connection, execution_id: str, call: ModelCall | ToolCall) -> None:
     """Record a request or a tool call."""
     if isinstance(call, ModelCall):
         add_model_call(db, execution_id, call)
@@ -113,7 +55,7 @@ def add_model_call(db: sqlite3.Connection, execution_id: str, call: ModelCall) -
     )
 
 
-def put_tool_call(db: sqlite3.Connection, execution_id: str, call: ToolRow) -> None:
+def put_tool_call(db: sqlite3.Connection, execution_id: str, call: ToolCall) -> None:
     """Record that a tool waits for a person, or starts; or, for a call that does already, how it goes on or ended."""
     cursor = db.execute(
         "UPDATE tool_calls SET status = ?, output = ?, started_at = ?, ms = ?, error = ? WHERE execution_id = ?"

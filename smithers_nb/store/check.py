@@ -121,7 +121,7 @@ def _foreign_keys(reader: Reader) -> Iterator[Finding]:
 def _frames(reader: Reader, id: str) -> Iterator[Finding]:
     """The frames are numbered without a hole."""
     numbers = [n for (n,) in reader.query("SELECT frame FROM frames WHERE execution_id = ? ORDER BY frame", (id,)).rows]
-    forked = reader.execution(id)["forked_at_frame"] is not None
+    forked = reader.execution(id).forked_at_frame is not None
     first = [] if forked else [oldest_frame(reader, id) - 1]
     for before, after in pairwise([*first, *numbers]):
         if after != before + 1:
@@ -212,9 +212,9 @@ def _plan(reader: Reader, id: str) -> Iterator[Finding]:
 
 def _orphans(reader: Reader, id: str) -> Iterator[Finding]:
     """What says that it is under way has somebody who does it."""
-    row = reader.execution(id)
-    owner = row["owner"]
-    alive = owner is not None and row["lease_expires_at"] > now() and not is_dead(owner)
+    execution = reader.execution(id)
+    owner = execution.owner
+    alive = owner is not None and (execution.lease_expires_at or "") > now() and not is_dead(owner)
     again = f"Execution.resume(app, store=…, id={id!r}) deals with it"
     values = {"id": id, "owner": owner if alive else None}
     for sql, message in _ORPHANS:

@@ -184,9 +184,9 @@ def _tools(reader: Reader, id: str) -> Rows:
 
 
 def _end(reader: Reader, id: str) -> Rows:
-    row, last = reader.execution(id), reader.last_frame(id)
-    over = row["status"] in ("finished", "failed", "stalled")
-    return {"end": (last, "the end", (row["status"] if over else "not over", row["result"], row["result_type"]))}
+    found, last = reader.execution(id), reader.last_frame(id)
+    over = found.status in ("finished", "failed", "stalled")
+    return {"end": (last, "the end", (found.status if over else "not over", found.result))}
 
 
 _TABLES: tuple[Callable[[Reader, str], Rows], ...] = (

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ..errors import StoreError
+from ..errors import StoreError, UnknownExecutionError
 from .reader import Reader
 
 FORMAT = 1
@@ -48,7 +48,7 @@ def export(reader: Reader, execution_id: str, path: str | os.PathLike[str]) -> P
     target = Path(path)
     if target.suffix != ".ndjson":
         raise ValueError(f"export writes lines of JSON: name a file that ends in .ndjson, not {target.name!r}.")
-    head = {"format": "smithers_nb", "version": FORMAT, "execution": reader.execution(execution_id)}
+    head = {"format": "smithers_nb", "version": FORMAT, "execution": _execution(reader, execution_id)}
     try:
         # Beside the target, and put in its place when it is whole: nobody ever reads half of one.
         with tempfile.NamedTemporaryFile(
@@ -70,6 +70,14 @@ def export(reader: Reader, execution_id: str, path: str | os.PathLike[str]) -> P
             f"{target} can't be written: {error.strerror}. Check the folder and its permissions."
         ) from error
     return target
+
+
+def _execution(reader: Reader, execution_id: str) -> dict[str, Any]:  # Any: SQLite's values
+    """Return the row of an execution, with the names of its columns."""
+    found = reader.query("SELECT * FROM executions WHERE execution_id = ?", (execution_id,))
+    if not found.rows:
+        raise UnknownExecutionError(f"{reader.path} has no execution {execution_id!r}.")
+    return dict(zip(found.columns, found.rows[0], strict=True))
 
 
 def _rows(

@@ -111,5 +111,5 @@ class History:
         return diff(self.at(one).tree, self.at(other).tree)
 
     def __repr__(self) -> str:
-        row = self.reader.execution(self.execution_id)
-        return f"<History of {row['name']!r} ({self.execution_id}): {row['status']}, {self.frames} frames>"
+        found = self.reader.execution(self.execution_id)
+        return f"<History of {found.name!r} ({self.execution_id}): {found.status}, {self.frames} frames>"

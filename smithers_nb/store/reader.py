@@ -7,7 +7,8 @@ import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from threading import local
 from typing import Any
@@ -18,9 +19,10 @@ from ..errors import StoreError, UnknownExecutionError
 from ..identity import NodeId, loop_of
 from ..identity import Path as NodePath
 from ..nodes.tree import Tree, TreeNode
+from ..records import Decision, ExecutionRecord, ModelCall, Question, RateWindow, TaskRecord, ToolCall, Usage
+from ..records.question import APPROVE
 from ..values import Stored
 from .connection import BUSY_TIMEOUT_S, mapped
-from .writer import Question
 
 Parameters = Sequence[object] | Mapping[str, object]
 
@@ -50,6 +52,22 @@ _BELOW = (
     " UNION SELECT execution_id FROM executions JOIN below ON parent_id = id AND forked_at_frame IS NULL)"
 )
 """An execution and its children, not what was forked from them."""
+
+
+_EXECUTION = (
+    "execution_id, name, parent_id, forked_at_frame, status, reason, app, code_hash, engine_version, seed, owner,"
+    " lease_expires_at, created_at, updated_at, result, result_type, owned_since"
+)
+_TASK = (
+    "tasks.task_id, tasks.node_id, mounted_at_frame, tasks.status, tasks.reason, attempt, max_attempts, next_retry_at,"
+    " started_at, ended_at, settled_at_frame, NULL, tasks.error, input_tokens, output_tokens, requests, cost_usd"
+)
+_MODEL_CALL = (
+    "task_id, turn, attempt, provider, model, request, response, input_tokens, output_tokens, cost_usd, started_at, ms,"
+    " error, answered_by, signature"
+)
+_TOOL_CALL = "task_id, turn, attempt, tool_call_id, tool, input, status, started_at, output, ms, error"
+_OF_TASK = "WHERE execution_id = ? AND task_id = ? ORDER BY id"
 
 
 class ReadOnlyError(StoreError):
@@ -156,17 +174,24 @@ class Reader:
         ).rows
         return str(rows[0][0]) if rows else None
 
-    def named(self, name: str) -> list[dict[str, Any]]:
-        """Return the rows of the executions of a name, newest first."""
-        found = self.query("SELECT * FROM executions WHERE name = ? ORDER BY created_at DESC", (name,))
-        return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+    def named(self, name: str) -> list[ExecutionRecord]:
+        """Return the executions of a name, newest first."""
+        return self._executions("name = ? ORDER BY created_at DESC", name)
 
-    def execution(self, execution_id: str) -> dict[str, Any]:
-        """Return the row of an execution as a dict."""
-        found = self.query("SELECT * FROM executions WHERE execution_id = ?", (execution_id,))
-        if not found.rows:
+    def execution(self, execution_id: str) -> ExecutionRecord:
+        """Return an execution.
+
+        Raises:
+            UnknownExecutionError: if the file has none of this id.
+        """
+        found = self._executions("execution_id = ?", execution_id)
+        if not found:
             raise UnknownExecutionError(f"{self.path} has no execution {execution_id!r}.")
-        return dict(zip(found.columns, found.rows[0], strict=True))
+        return found[0]
+
+    def _executions(self, where: str, value: str) -> list[ExecutionRecord]:
+        rows = self.query(f"SELECT {_EXECUTION} FROM executions WHERE {where}", (value,)).rows
+        return [ExecutionRecord(*(*row[:14], _value(row[14], row[15]), row[16])) for row in rows]
 
     def last_frame(self, execution_id: str) -> int:
         """Return the number of the newest frame; 0 if there is none."""
@@ -195,29 +220,25 @@ class Reader:
             found.setdefault(NodePath(component), {})[key] = since
         return found
 
-    def tasks(self, execution_id: str) -> list[dict[str, Any]]:
-        """Return the rows of all tasks as dicts, oldest first; with the comment of the person who answered, if any."""
-        found = self.query(
-            "SELECT tasks.*, approvals.comment FROM tasks LEFT JOIN approvals ON approvals.execution_id ="
-            " tasks.execution_id AND approval_id = tasks.task_id WHERE tasks.execution_id = ?"
+    def tasks(self, execution_id: str) -> list[TaskRecord]:
+        """Return all tasks, oldest first."""
+        rows = self.query(
+            f"SELECT {_TASK}, approvals.comment, tasks.result, result_type FROM tasks LEFT JOIN approvals ON"
+            " approvals.execution_id = tasks.execution_id AND approval_id = tasks.task_id WHERE tasks.execution_id = ?"
             " ORDER BY mounted_at_frame, tasks.rowid",
             (execution_id,),
-        )
-        return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+        ).rows
+        return [_task(row) for row in rows]
 
-    def model_calls(self, execution_id: str, task_id: str) -> list[dict[str, Any]]:
-        """Return the requests of a task as dicts, oldest first."""
-        return self._calls("model_calls", execution_id, task_id)
+    def model_calls(self, execution_id: str, task_id: str) -> list[ModelCall]:
+        """Return the requests of a task, oldest first."""
+        rows = self.query(f"SELECT {_MODEL_CALL} FROM model_calls {_OF_TASK}", (execution_id, task_id)).rows
+        return [_model_call(row) for row in rows]
 
-    def tool_calls(self, execution_id: str, task_id: str) -> list[dict[str, Any]]:
-        """Return the tool calls of a task as dicts, oldest first."""
-        return self._calls("tool_calls", execution_id, task_id)
-
-    def _calls(self, table: str, execution_id: str, task_id: str) -> list[dict[str, Any]]:
-        found = self.query(
-            f"SELECT * FROM {table} WHERE execution_id = ? AND task_id = ? ORDER BY id", (execution_id, task_id)
-        )
-        return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+    def tool_calls(self, execution_id: str, task_id: str) -> list[ToolCall]:
+        """Return the tool calls of a task, oldest first."""
+        rows = self.query(f"SELECT {_TOOL_CALL} FROM tool_calls {_OF_TASK}", (execution_id, task_id)).rows
+        return [_tool_call(row) for row in rows]
 
     def answer_to(self, signature: str) -> str | None:
         """Return the newest answer to the request of this signature, as JSON. What an agent was answered that failed,
@@ -231,10 +252,8 @@ class Reader:
         ).rows
         return str(rows[0][0]) if rows else None
 
-    def spent(self, execution_id: str) -> tuple[int, int, int, float, int, int]:
-        """Return what all agents of an execution and of its children have used: requests that were answered, input
-        and output tokens, cost in USD, answers without a known price, tool calls.
-        """
+    def usage(self, execution_id: str) -> Usage:
+        """Return the totals of all agents of an execution and of its children."""
         calls = self.query(
             f"{_BELOW} SELECT count(response), coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0),"
             " coalesce(sum(cost_usd), 0), count(*) FILTER (WHERE response IS NOT NULL AND cost_usd IS NULL)"
@@ -246,7 +265,7 @@ class Reader:
             " AND status NOT IN ('waiting', 'denied', 'invalid', 'unknown', 'skipped')",
             (execution_id,),
         ).rows[0]
-        return (*calls, *tools)
+        return Usage(*calls, *tools)
 
     def busy_s(self, execution_id: str, task_id: str | None = None) -> float:
         """Return for how many seconds a request or a tool call of a task was under way; without a task, of any agent of
@@ -274,10 +293,10 @@ class Reader:
             ).rows
         )
 
-    def rate_windows(self) -> list[dict[str, Any]]:
-        """Return when each model of a provider may be asked, as dicts: name, opens_at, next_at …"""
-        found = self.query("SELECT * FROM rate_windows ORDER BY name")
-        return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+    def rate_windows(self) -> list[RateWindow]:
+        """Return the window of each model of a provider, by name."""
+        sql = "SELECT name, opens_at, next_at, interval_ms, refused FROM rate_windows ORDER BY name"
+        return [RateWindow(*row) for row in self.query(sql).rows]
 
     def questions(self, execution_id: str) -> list[Question]:
         """Return what people are asked, and have not answered."""
@@ -291,13 +310,14 @@ class Reader:
             for id, task_id, node_id, kind, prompt, payload, options, *call in rows
         ]
 
-    def decisions(self, execution_id: str, task_id: str) -> list[tuple[int, str, str, str | None]]:
-        """Return (turn, tool_call_id, choice, comment) of what people decided about tool calls, oldest first."""
-        return self.query(
+    def decisions(self, execution_id: str, task_id: str) -> list[Decision]:
+        """Return the decisions of people about the tool calls of a task, oldest first."""
+        rows = self.query(
             "SELECT turn, tool_call_id, choice, comment FROM approvals WHERE execution_id = ? AND task_id = ?"
             " AND tool_call_id IS NOT NULL AND status = 'answered' ORDER BY answered_at, rowid",
             (execution_id, task_id),
         ).rows
+        return [Decision(turn, id, choice == APPROVE, comment) for turn, id, choice, comment in rows]
 
     def loops(self, execution_id: str) -> list[tuple[str, int, Any]]:
         """Return (node id, iteration, status) of every loop that is in the plan."""
@@ -318,15 +338,6 @@ class Reader:
             mounted = from_frame
         return int(mounted)
 
-    def handlers(self, execution_id: str, most: int) -> list[dict[str, Any]]:
-        """Return the newest handler calls as dicts: newest frame first, within a frame in the order of firing."""
-        found = self.query(
-            "SELECT * FROM (SELECT rowid AS place, * FROM handlers WHERE execution_id = ?"
-            " ORDER BY frame DESC, rowid DESC LIMIT ?) ORDER BY frame DESC, place",
-            (execution_id, most),
-        )
-        return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
-
     def fired(self, execution_id: str) -> set[tuple[str, str]]:
         """Return (node id, event) of every handler that was called."""
         sql = "SELECT DISTINCT node_id, event FROM handlers WHERE execution_id = ? AND status != 'stale'"
@@ -336,19 +347,6 @@ class Reader:
         """Return every state key that ever had a value."""
         sql = "SELECT DISTINCT key FROM state WHERE execution_id = ?"
         return {key for (key,) in self.query(sql, (execution_id,)).rows}
-
-    def writer(self, execution_id: str, key: str, since: int) -> str | None:
-        """Return who wrote the version of a value that begins with frame ``since``, in words."""
-        rows = self.query(
-            "SELECT origin, handler, node_id FROM transitions WHERE execution_id = ? AND frame = ? AND key = ?"
-            " AND scope = 'state'"
-            " AND status = 'applied' ORDER BY seq DESC LIMIT 1",
-            (execution_id, since - 1, key),
-        ).rows
-        if not rows:
-            return None
-        origin, handler, node_id = rows[0]
-        return f"{handler} of {node_id}" if handler else f"{origin} {node_id}" if node_id else str(origin)
 
     def artifacts(self, execution_id: str) -> list[Artifact]:
         """Return what was made to be shown, oldest first."""
@@ -419,6 +417,31 @@ class _Guard:
             self.denied = True
             return sqlite3.SQLITE_DENY
         return sqlite3.SQLITE_OK
+
+
+def _value(text: str | None, kind: str | None) -> Stored | None:
+    return None if text is None else Stored(text, kind or "")
+
+
+def _task(row: tuple[Any, ...]) -> TaskRecord:  # Any: SQLite's values
+    *fields, result, kind = row
+    return replace(TaskRecord(*fields), result=_value(result, kind))
+
+
+def _model_call(row: tuple[Any, ...]) -> ModelCall:  # Any: SQLite's values
+    found = ModelCall(*row)
+    # Releases before 0002 recorded neither of them.
+    return replace(found, provider=found.provider or "", started_at=_seconds(row[10]))
+
+
+def _tool_call(row: tuple[Any, ...]) -> ToolCall:  # Any: SQLite's values
+    found = ToolCall(*row)
+    return replace(found, started_at=_seconds(row[7]))
+
+
+def _seconds(time: str | None) -> float:
+    """Return a time of the store in seconds since the epoch."""
+    return 0.0 if time is None else datetime.fromisoformat(time).timestamp()
 
 
 def _nodes(below: dict[str | None, list[tuple[Any, ...]]], parent: str | None) -> tuple[TreeNode, ...]:

@@ -9,31 +9,13 @@ from datetime import datetime
 from typing import Any
 
 from ..errors import StoreError
+from ..records import TaskRecord
 from ..values import Stored, encode
 from .prune import refuse_pruned
 from .reader import Reader
 
 RETRIED = re.compile(r"r\d+$")
 """How the id of a task ends that a person asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class TaskRecord:
-    """A task that was recorded."""
-
-    task_id: str
-    node_id: str
-    mounted_at: int
-    status: str
-    reason: str | None
-    attempt: int
-    value: Stored | None
-    error: str | None
-    settled_at: int | None
-    """The frame that dealt with its end."""
-    ended: bool
-    comment: str | None
-    """Of the person who answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +49,7 @@ class Recorded:
     def __init__(self, reader: Reader, execution_id: str) -> None:
         self.reader = reader
         self.execution_id = execution_id
-        self.row = reader.execution(execution_id)
+        self.execution = reader.execution(execution_id)
         refuse_pruned(reader, execution_id, 1)
         frames = self._all("SELECT frame, status, created_at FROM frames WHERE execution_id = ? ORDER BY frame")
         if frames and frames[0][0] != 1:
@@ -78,7 +60,7 @@ class Recorded:
             frame: (status, datetime.fromisoformat(began).timestamp()) for frame, status, began in frames
         }
         """Status, and when it began in seconds since the epoch."""
-        self.tasks = [_task(row) for row in reader.tasks(execution_id)]
+        self.tasks = reader.tasks(execution_id)
         self.writes: dict[int, list[WriteRecord]] = {}
         """By frame."""
         for write in self._writes():
@@ -87,7 +69,7 @@ class Recorded:
         """By frame: the nodes that a person had run again."""
         for task in self.tasks:
             if RETRIED.search(task.task_id):
-                self.retries.setdefault(task.mounted_at, []).append(task.node_id)
+                self.retries.setdefault(task.mounted_at_frame, []).append(task.node_id)
 
     @property
     def last(self) -> int:
@@ -106,7 +88,7 @@ class Recorded:
         rows = self.reader.query(
             "SELECT props FROM nodes WHERE execution_id = ? AND node_id = ? AND from_frame <= ?"
             " ORDER BY from_frame DESC LIMIT 1",
-            (self.execution_id, task.node_id, task.mounted_at),
+            (self.execution_id, task.node_id, task.mounted_at_frame),
         ).rows
         found: dict[str, Any] = json.loads(rows[0][0]) if rows else {}
         return found
@@ -156,19 +138,3 @@ class Recorded:
             (self.execution_id, key, frame + 1, text),
         ).rows
         return Stored(text, rows[0][0] if rows else encode(json.loads(text)).type)
-
-
-def _task(row: dict[str, Any]) -> TaskRecord:
-    return TaskRecord(
-        task_id=row["task_id"],
-        node_id=row["node_id"],
-        mounted_at=row["mounted_at_frame"],
-        status=row["status"],
-        reason=row["reason"],
-        attempt=row["attempt"],
-        value=Stored(row["result"], row["result_type"]) if row["result"] is not None else None,
-        error=row["error"],
-        settled_at=row["settled_at_frame"],
-        ended=row["ended_at"] is not None,
-        comment=row["comment"],
-    )

@@ -192,19 +192,19 @@ class _Story:
     # ---- frames and nodes --------------------------------------------------------------------------------------
 
     def _first(self) -> Iterator[Placed]:
-        row = self._execution
-        of = f", a child of execution {row['parent_id']}" if row["parent_id"] else ""
-        if row["forked_at_frame"] is not None:
-            of = f", forked from execution {row['parent_id']} after frame {row['forked_at_frame']}"
-        text = f"execution {row['name']} of {row['app']} was made{of}"
-        yield self._row(0, BEGUN, "execution", self.id, text, at=row["created_at"], status="ready")
+        found = self._execution
+        of = f", a child of execution {found.parent_id}" if found.parent_id else ""
+        if found.forked_at_frame is not None:
+            of = f", forked from execution {found.parent_id} after frame {found.forked_at_frame}"
+        text = f"execution {found.name} of {found.app} was made{of}"
+        yield self._row(0, BEGUN, "execution", self.id, text, at=found.created_at, status="ready")
 
     def _last(self) -> Iterator[Placed]:
-        row = self._execution
-        if row["status"] in OVER:
+        found = self._execution
+        if found.status in OVER:
             last = self._numbers[-1] if self._numbers else 0
-            text = f"execution {row['name']} {row['status']}: {row['reason']}".removesuffix(": ")
-            yield self._row(last, AFTER, "execution", self.id, text, status=row["status"])
+            text = f"execution {found.name} {found.status}: {found.reason}".removesuffix(": ")
+            yield self._row(last, AFTER, "execution", self.id, text, status=found.status)
 
     def _frame_rows(self) -> Iterator[Placed]:
         writes = {

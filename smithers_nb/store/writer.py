@@ -16,9 +16,22 @@ from pydantic_core import PydanticSerializationError, to_json
 from ..artifacts import Artifact
 from ..errors import ExecutionOwnedError, UnknownExecutionError
 from ..nodes.tree import TreeNode
-from ..records import EffectRun, Event, HandlerCall, LoopState, Phase, Write
+from ..records import (
+    EffectRun,
+    Event,
+    HandlerCall,
+    LoopState,
+    ModelCall,
+    NewExecution,
+    Phase,
+    Question,
+    TaskEnd,
+    TaskStart,
+    ToolCall,
+    Write,
+)
 from ..values import Stored
-from .calls import Call, add_call, at_time
+from .calls import add_call, at_time
 from .connection import now
 from .lease import Lease, expiry, is_dead
 
@@ -26,63 +39,6 @@ TOGETHER = 32
 """So many rows are inserted by one statement."""
 Work = Callable[[sqlite3.Connection], None]
 """One transaction: a function of this module with all but the connection given."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExecutionRow:
-    """What is known of an execution when it is made."""
-
-    execution_id: str
-    name: str
-    app: str
-    code_hash: str
-    engine_version: str
-    seed: int
-    parent_id: str | None = None
-    """Of the execution whose Smithers node it is, or that it was forked from."""
-    forked_at_frame: int | None = None
-    """The frame after which it goes its own way; None unless it was forked."""
-
-
-@dataclass(frozen=True, slots=True)
-class TaskStart:
-    """A task that COMMIT puts down before EXECUTE starts it."""
-
-    task_id: str
-    node_id: str
-    max_attempts: int
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What a person is asked. The task waits for the answer."""
-
-    approval_id: str
-    task_id: str
-    node_id: str
-    kind: str
-    prompt: str
-    payload: Stored
-    options: list[str]
-    turn: int | None = None
-    tool_call_id: str | None = None
-    """Of the call that it is about, with the turn in which the model wanted it."""
-
-
-@dataclass(frozen=True, slots=True)
-class TaskEnd:
-    """How a task ended."""
-
-    task_id: str
-    status: str
-    attempt: int
-    result: Stored | None = None
-    error: str | None = None
-    reason: str | None = None
-    usage: Mapping[str, int] = field(default_factory=dict)
-    cost_usd: float | None = None
-    calls: tuple[Call, ...] = ()
-    """Requests and tool calls that could not be recorded when they were made: the file was locked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +98,7 @@ class FlushResult:
 # ---- executions and leases -------------------------------------------------------------------------------------
 
 
-def create_execution(db: sqlite3.Connection, row: ExecutionRow, lease: Lease, state: Mapping[str, Stored]) -> None:
+def create_execution(db: sqlite3.Connection, row: NewExecution, lease: Lease, state: Mapping[str, Stored]) -> None:
     """Add an execution with its first state, owned by us."""
     at = now()
     db.execute(
@@ -569,7 +525,7 @@ def ask(db: sqlite3.Connection, execution_id: str, question: Question) -> None:
 
 
 def ask_about_tools(
-    db: sqlite3.Connection, execution_id: str, questions: list[Question], late: Iterable[Call]
+    db: sqlite3.Connection, execution_id: str, questions: list[Question], late: Iterable[ModelCall | ToolCall]
 ) -> list[Question]:
     """Put down questions about tool calls of a task; return them with the ids that they get.
 
@@ -633,7 +589,7 @@ def block_task(
     reason: str,
     until: str,
     error: str,
-    late: Iterable[Call],
+    late: Iterable[ModelCall | ToolCall],
 ) -> None:
     """Record that a task waits, and gave its lease back, until a time (ISO 8601).
 

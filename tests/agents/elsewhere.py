@@ -17,7 +17,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from smithers_nb.agents.pydantic_ai import PydanticAiRunner
-from smithers_nb.agents.runner import AgentReply, AgentTask, Ledger, Local, Past, Request, ToolCall
+from smithers_nb.agents.runner import AgentReply, AgentTask, Ledger, Local, Past
+from smithers_nb.records import ModelCall, ToolCall
 
 
 def double(n: int) -> int:
@@ -54,7 +55,7 @@ class Elsewhere:
                 kind, row = json.loads(line)
                 if kind == "reply":
                     return AgentReply(row)
-                await (ledger.asked(Request(**row)) if kind == "asked" else ledger.tool(ToolCall(**row)))
+                await (ledger.asked(ModelCall(**row)) if kind == "asked" else ledger.tool(ToolCall(**row)))
                 process.stdin.write(b"recorded\n")
             raise RuntimeError("the other process ended without a reply")
         finally:
@@ -84,7 +85,7 @@ def named(reference: str) -> Any:
 class Lines:
     """A ledger that writes each row on a line, and goes on when it is recorded."""
 
-    async def asked(self, request: Request) -> None:
+    async def asked(self, request: ModelCall) -> None:
         await self._say("asked", asdict(request))
 
     async def tool(self, call: ToolCall) -> None:

@@ -9,6 +9,7 @@ from ...identity import Path
 from ...nodes.control import LOOPS
 from ...nodes.diff import Changes
 from ...nodes.tree import Tree, TreeNode
+from ...records import TaskStart
 from ...store import writer
 from ..draft import Draft
 from ..live import Live
@@ -41,7 +42,7 @@ async def commit(live: Live, draft: Draft) -> None:
             opened=opened,
             read_no_more=read_no_more,
             read_anew=read_anew,
-            tasks=[writer.TaskStart(entry.task_id, entry.node.id, entry.max_attempts) for entry in starting],
+            tasks=[TaskStart(entry.task_id, entry.node.id, entry.max_attempts) for entry in starting],
             loops=[(id, state) for (_, id), state in draft.schedule.loops.items()],
             loops_gone=[id for id in draft.changes.unmounted if draft.before.index[id].type in LOOPS],
         ),

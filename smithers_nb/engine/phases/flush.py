@@ -7,7 +7,7 @@ from dataclasses import replace
 from time import perf_counter
 
 from ...errors import HandlerError, traceback_of
-from ...records import Event, Phase, Scope
+from ...records import Event, Phase, Scope, TaskEnd
 from ...store import writer
 from ...values import Stored
 from ..draft import Draft
@@ -81,7 +81,7 @@ def _result(
     draft: Draft,
     transactions: list[Transaction],
     resolved: Resolved,
-    ends: list[writer.TaskEnd],
+    ends: list[TaskEnd],
     noted: list[Event],
 ) -> writer.FlushResult:
     return writer.FlushResult(
@@ -118,7 +118,7 @@ def _hash(key: str, value: Stored | None) -> int:
     return hash((key, value.text)) if value is not None else 0
 
 
-def _apply(live: Live, draft: Draft, resolved: Resolved, ends: list[writer.TaskEnd]) -> None:
+def _apply(live: Live, draft: Draft, resolved: Resolved, ends: list[TaskEnd]) -> None:
     """The file has it; now memory, and the causes of the next frame."""
     for key, value in resolved.values.items():
         live.note(key)

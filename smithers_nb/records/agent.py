@@ -1,0 +1,118 @@
+"""The audit of an agent: its requests, its tool calls, its streamed pieces, and the decisions of people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+BlockReason = Literal["retry", "rate_limit"]
+AnsweredBy = Literal["model", "cache", "replay"]
+"""cache: the same request had been answered before. replay: the answer is the recorded one."""
+ToolStatus = Literal[
+    "waiting", "running", "ok", "retry", "failed", "raised", "denied", "invalid", "unknown", "skipped", "interrupted"
+]  # fmt: skip
+"""waiting: a person is asked about it. ok: it returned. retry, failed: it told the model so (``ModelRetry``,
+``ToolFailed``). raised: its exception ended the agent. denied, invalid, unknown, skipped: it was never called.
+interrupted: it was cut off; a resume runs it again.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCall:
+    """One request of an agent to its model: one attempt."""
+
+    task_id: str
+    turn: int
+    attempt: int
+    """From 1, per turn."""
+    provider: str
+    model: str
+    request: str
+    """The messages, as JSON."""
+    response: str | None
+    """The message, as JSON; None if there was none."""
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_usd: float | None
+    """None where the price is not known."""
+    started_at: float
+    """Seconds since the epoch."""
+    ms: float
+    error: str | None
+    answered_by: AnsweredBy = "model"
+    """The origin of the answer; anything else than ``model`` was not paid for."""
+    signature: str | None = None
+    """A hash of everything that the answer depends on, where the answer may be used again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One call of a tool. It is recorded twice: as ``running`` before it starts, and as it ended."""
+
+    task_id: str
+    turn: int
+    attempt: int
+    tool_call_id: str
+    """The model's own id of it."""
+    tool: str
+    input: str
+    """As JSON."""
+    status: ToolStatus
+    started_at: float
+    """Seconds since the epoch."""
+    output: str | None = None
+    """As JSON."""
+    ms: float | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The decision of a person about a tool call."""
+
+    turn: int
+    tool_call_id: str
+    approved: bool
+    comment: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One streamed piece."""
+
+    task_id: str
+    turn: int
+    attempt: int
+    """The attempt of the task: pieces of an attempt that failed are told from those of the next one."""
+    kind: str
+    payload: str
+    """As JSON."""
+    at: float
+    """Seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """The totals of all agents of an execution and of its children."""
+
+    turns: int
+    """Requests that were answered."""
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float
+    unpriced: int
+    """Answers whose price is not known."""
+    tool_calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class RateWindow:
+    """The times at which a provider may be asked. Times are ISO 8601 in UTC."""
+
+    name: str
+    opens_at: str | None
+    """None while it is open."""
+    next_at: str | None
+    interval_ms: float
+    refused: int
+    """The number of refused requests so far."""

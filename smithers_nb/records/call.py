@@ -1,0 +1,40 @@
+"""Calls of the user's functions: handlers and effects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerCall:
+    """A handler that was called, or would have been (``stale``)."""
+
+    id: str
+    frame: int
+    node_id: str
+    task_id: str
+    event: str
+    status: Literal["ok", "raised", "stale"]
+    writes: int
+    """The number of writes that it queued; those of one that raised are rolled back."""
+    ms: float
+    error: str | None
+    """The traceback."""
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EffectRun:
+    """An effect that ran, or its cleanup."""
+
+    id: str
+    frame: int
+    node_id: str
+    kind: Literal["run", "cleanup"]
+    status: Literal["ok", "raised"]
+    deps: str
+    """As JSON."""
+    writes: int
+    ms: float
+    error: str | None

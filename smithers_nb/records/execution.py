@@ -1,0 +1,60 @@
+"""Executions as the store keeps them, and the iterations of their loops."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..values import Stored
+
+LoopKey = tuple[str, str]
+"""The iteration that a loop stands in itself ("" outside of loops), and its id."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoopState:
+    """The progress of a loop."""
+
+    iteration: int
+    """From 1."""
+    status: Literal["running", "done", "max_reached"] = "running"
+
+
+@dataclass(frozen=True, slots=True)
+class NewExecution:
+    """The facts about an execution when it is made."""
+
+    execution_id: str
+    name: str
+    app: str
+    code_hash: str
+    engine_version: str
+    seed: int
+    parent_id: str | None = None
+    """The execution whose Smithers node it is, or that it was forked from."""
+    forked_at_frame: int | None = None
+    """The last frame that it shares with its parent; None unless it was forked."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionRecord:
+    """An execution as the file has it. Times are ISO 8601 in UTC."""
+
+    execution_id: str
+    name: str
+    parent_id: str | None
+    forked_at_frame: int | None
+    status: str
+    reason: str
+    app: str
+    code_hash: str
+    engine_version: str
+    seed: int
+    owner: str | None
+    """The process that may write it: ``pid 4711 on host (a1b2c3)``."""
+    lease_expires_at: str | None
+    created_at: str
+    updated_at: str
+    result: Stored | None
+    """The value of the End that was reached."""
+    owned_since: str | None

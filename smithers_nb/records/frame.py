@@ -1,0 +1,127 @@
+"""Frames: one turn of the loop each, with its phases, problems and events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Literal
+
+from ..nodes.tree import Tree
+from .call import EffectRun, HandlerCall
+from .write import Write
+
+Status = Literal["ready", "running", "paused", "waiting", "finished", "failed", "stopped", "stalled", "terminated"]
+"""The status of an execution. ready: no frame yet; paused: at rest, a step continues; waiting: for tasks or people;
+stopped: by a Stop, or by hand, and then a step continues; finished, failed, stalled, terminated: over."""
+
+
+class Phase(StrEnum):
+    """The seven phases of a frame, in order."""
+
+    SNAPSHOT = "SNAPSHOT"
+    RENDER = "RENDER"
+    RECONCILE = "RECONCILE"
+    COMMIT = "COMMIT"
+    EXECUTE = "EXECUTE"
+    EFFECTS = "EFFECTS"
+    FLUSH = "FLUSH"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What is neither a write nor a call, such as a file that was written."""
+
+    frame: int
+    kind: str
+    node_id: str | None
+    payload: str
+    """As JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An error of a frame that did not stop it."""
+
+    kind: str
+    """The error's class, e.g. ``HandlerError``."""
+    message: str
+    node_id: str | None
+    phase: Phase | None
+    source: str | None
+
+    def event(self, frame: int) -> Event:
+        """Return it as it is recorded."""
+        payload = {"kind": self.kind, "message": self.message, "phase": self.phase, "source": self.source}
+        return Event(frame, "problem", self.node_id, json.dumps(payload, ensure_ascii=False))
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One turn of the loop, so far."""
+
+    number: int
+    execution_id: str
+    reason: tuple[str, ...]
+    """Everything that caused it."""
+    phase: Phase
+    """The last phase that is done."""
+    tree: Tree
+    mounted: tuple[str, ...] = ()
+    unmounted: tuple[str, ...] = ()
+    updated: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()
+    handlers: tuple[HandlerCall, ...] = ()
+    effects: tuple[EffectRun, ...] = ()
+    pending: tuple[Write, ...] = ()
+    """The writes queued in this frame; FLUSH applies them, and the next frame sees them."""
+    problems: tuple[Problem, ...] = ()
+    ms: Mapping[Phase, float] = field(default_factory=dict)
+
+    @cached_property
+    def xml(self) -> str:
+        """The plan as XML."""
+        return self.tree.xml
+
+    def __repr__(self) -> str:
+        changes = ", ".join(
+            f"{len(ids)} {what}"
+            for what, ids in (
+                ("mounted", self.mounted),
+                ("unmounted", self.unmounted),
+                ("updated", self.updated),
+                ("moved", self.moved),
+            )
+            if ids
+        )
+        waiting = sum(1 for write in self.pending if write.status in ("queued", "edited"))
+        return (
+            f"<Frame {self.number} after {self.phase}: {changes or 'nothing changed'}; "
+            f"{len(self.handlers)} handlers fired, {waiting} writes pending>"
+        )
+
+
+TOLD = 5
+"""The number of problems that are written out where a run shows itself as text."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a ``run()`` ended."""
+
+    status: Status
+    reason: str
+    frames: int
+    """How many frames this ``run()`` rendered."""
+    frame: Frame | None
+    """The last one."""
+    problems: tuple[Problem, ...] = ()
+    """Those of all its frames."""
+
+    def __repr__(self) -> str:
+        last = f", the last one is {self.frame.number}" if self.frame else ""
+        told = [f"\n  {problem.kind}: {problem.message}" for problem in self.problems[:TOLD]]
+        more = f"\n  and {len(self.problems) - TOLD} more problems" if len(self.problems) > TOLD else ""
+        return f"<RunResult {self.status}: {self.reason}; {self.frames} frames{last}>{''.join(told)}{more}"

@@ -1,0 +1,83 @@
+"""Tasks: one execution of a runnable node each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ..values import Stored
+from .agent import ModelCall, ToolCall
+
+TaskStatus = Literal["pending", "running", "blocked", "succeeded", "failed", "cancelled", "abandoned"]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStart:
+    """A task that COMMIT records before EXECUTE starts it."""
+
+    task_id: str
+    node_id: str
+    max_attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEnd:
+    """The end of a task, as it is recorded."""
+
+    task_id: str
+    status: str
+    attempt: int
+    result: Stored | None = None
+    error: str | None = None
+    reason: str | None = None
+    usage: Mapping[str, int] = field(default_factory=dict)
+    cost_usd: float | None = None
+    calls: tuple[ModelCall | ToolCall, ...] = ()
+    """Requests and tool calls that could not be recorded when they were made, because the file was locked."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """The argument of a handler."""
+
+    node_id: str
+    task_id: str
+    status: TaskStatus
+    output: Any  # Any: the task's return value
+    text: str
+    """The output as text; of a failed task, the error's message."""
+    error: str | None
+    attempts: int
+    usage: Mapping[str, int]
+    """``input_tokens``, ``output_tokens``, ``requests`` of an agent; empty for a plain task."""
+    cost_usd: float | None
+    """None where the price of the model is not known."""
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecord:
+    """A task as the file has it. Times are ISO 8601 in UTC."""
+
+    task_id: str
+    node_id: str
+    mounted_at_frame: int
+    status: TaskStatus
+    reason: str | None
+    attempt: int
+    max_attempts: int
+    next_retry_at: str | None
+    started_at: str | None
+    ended_at: str | None
+    settled_at_frame: int | None
+    """The frame that dealt with its end."""
+    result: Stored | None
+    error: str | None
+    """The traceback of the last attempt; of a blocked task, the reason in words."""
+    input_tokens: int | None
+    output_tokens: int | None
+    requests: int | None
+    cost_usd: float | None
+    comment: str | None = None
+    """The comment of the person who answered."""
