@@ -66,6 +66,11 @@ class Loop:
         self._phases: AsyncGenerator[Phase | StoreError] | None = None
         self._command = asyncio.Lock()
         self._moving: asyncio.Task[object] | None = None
+        self._cancelled_before = 0
+        """How many cancellations the task of the command had been sent before the command began."""
+        self._moved = asyncio.Event()
+        """Set while no command is running."""
+        self._moved.set()
         self._pausing = False
         self._recorded: tuple[Status, str] | None = None
         """Status and reason as the file has them."""
@@ -170,20 +175,27 @@ class Loop:
         """One command: the status says that something moves, and afterwards how things stand."""
         async with self._command:
             self._moving = asyncio.current_task()
+            self._cancelled_before = self._moving.cancelling() if self._moving else 0
+            if self._cancelled_before:
+                await asyncio.sleep(0)  # A transaction before the command may have put one off.
+            self._moved.clear()
             self._pausing = self._sleeps = False
             self.reason = ""
             self.hit = None
             self.live.watch.look()
             try:
                 yield
+                await self._checkpoint()
             except asyncio.CancelledError:
                 # stop() ends the command, it does not fail it.
                 if self._halting is None or self._moving is None:
                     raise
                 self._moving.uncancel()
-                self.status, self.reason = self._halting, f"{self._halting} by hand"
+                if not self.over:
+                    self.status, self.reason = self._halting, f"{self._halting} by hand"
             finally:
                 paused, self._moving, self._pausing = self._pausing, None, False
+                self._moved.set()
                 if self.over:
                     self.live.watch.stop()
                 if self.status in ("running", "waiting"):
@@ -196,6 +208,7 @@ class Loop:
 
     async def _advance(self) -> bool:
         """Do the next phase of the frame under way, or of a new one that is due."""
+        await self._checkpoint()
         if self._pausing or self.hit or self.status == "terminated" or (self.over and not self._reopened):
             return False
         if self._phases is None and not await self._due():
@@ -221,6 +234,20 @@ class Loop:
             await self._after_flush()
         self.live.observers.notify()
         return True
+
+    async def _checkpoint(self) -> None:
+        """Let a cancellation of the command take effect.
+
+        A transaction puts it off to the next await, and in a flood of frames every await is a transaction; a handler of
+        the user's may swallow it. Asyncio's count of the cancellations that were sent shows it in both cases.
+
+        Raises:
+            CancelledError: if the command was cancelled.
+        """
+        moving = self._moving
+        if moving is not None and moving.cancelling() > self._cancelled_before:
+            await asyncio.sleep(0)  # One that was put off is raised here, and none is left for an await to come.
+            raise asyncio.CancelledError
 
     async def _due(self) -> bool:
         """Wait until a frame is due; return False when none will be, or a pause was asked for."""
@@ -377,9 +404,12 @@ class Loop:
         moving = self._moving
         if moving is not None and moving is not asyncio.current_task():
             self._halting = status
-            moving.cancel()
-            await asyncio.wait({moving})
-            self._halting = None
+            try:
+                moving.cancel()
+                # Not until its task has ended: that may go on to other commands, or be the task of a child's node.
+                await self._moved.wait()
+            finally:
+                self._halting = None
 
     async def _heartbeat(self) -> None:
         """Keep the lease while this process has the execution, at rest too."""

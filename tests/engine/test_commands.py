@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from concurrent.futures import Future
 from typing import Any
 
 import pytest
 
-from smithers_nb import Effect, Task, component
+from smithers_nb import Effect, Smithers, Task, component
 
 PATIENCE_S = 4.0
 
@@ -104,6 +105,117 @@ def goes_on(ex: Any, task: Counting, aside: Any) -> None:
     assert (result.status, task.runs, ex.state["done"]) == ("finished", 2, "run 2")
     assert list(ex.df.tasks.attempt) == [2]
     assert list(ex.df.frames.frame) == list(range(1, len(ex.df.frames) + 1))
+
+
+@component
+def Flood(ctx: Any) -> Any:
+    n = ctx.state.get("n", 0)
+    ctx.use_effect("flood", [n], lambda: ctx.state.set("n", n + 1))
+
+
+@component
+def FloodOfHandlers(ctx: Any) -> Any:
+    n = ctx.state.get("n", 0)
+
+    async def stubborn(_: Any) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(0)
+        ctx.state.set("n", n + 1)
+
+    return Task(key=str(n), run=lambda: 1, on_finished=stubborn)
+
+
+FLOODS = {
+    "effects": Flood,
+    "handlers that swallow a cancellation": FloodOfHandlers,
+    "frames of a child": component(lambda: Smithers(id="child", component=Flood, max_frames=100_000)),
+}
+MANY = 100_000
+
+
+def frames_of(ex: Any) -> int:
+    """How many frames there are, those of children too."""
+    return ex.recorded + sum(child.live.frame for child in ex.live.tasks.children.values())
+
+
+@pytest.mark.parametrize("app", FLOODS.values(), ids=FLOODS)
+@pytest.mark.parametrize(
+    ("command", "status"), [("stop", "stopped"), ("terminate", "terminated"), ("close", "stopped")]
+)
+def test_a_flood_of_frames_is_ended_within_a_phase(
+    command: str, status: str, app: Any, run_of: Any, aside: Any, wait_until: Any
+) -> None:
+    ex = run_of(app, max_frames=MANY)
+    run = aside(ex.run_sync)
+    wait_until(lambda: frames_of(ex) > 10)
+    aside(getattr(ex, command)).result(PATIENCE_S)
+    result = run.result(PATIENCE_S)
+    assert (result.status, result.reason, ex.status) == (status, f"{status} by hand", status)
+    assert len(ex.store.df.frames) < MANY
+    if command == "stop":
+        number = ex.frame.number
+        assert ex.step_sync().number in (number, number + 1)
+    assert list(ex.df.frames.frame) == list(range(1, len(ex.df.frames) + 1))
+
+
+def test_cancelling_an_awaited_flood_ends_it(run_of: Any, wait_until: Any) -> None:
+    ex = run_of(Flood, max_frames=MANY)
+
+    async def main() -> None:
+        run = asyncio.ensure_future(ex.run())
+        await asyncio.to_thread(wait_until, lambda: ex.recorded > 10)
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+
+    asyncio.run(main())
+    wait_until(lambda: ex.status == "paused")
+    assert ex.recorded < MANY
+
+
+INTERRUPTED = """
+    import os, signal
+    from smithers_nb import Execution, component
+
+    @component
+    def Flood(ctx):
+        n = ctx.state.get("n", 0)
+        ctx.use_effect("flood", [n], lambda: ctx.state.set("n", n + 1))
+
+    def run(ex):
+        return {command}
+
+    ex = Execution(Flood, store="x.db", max_frames=10**6)
+    if "replay" in "{command}":
+        ex.run_sync(max_frames=300)
+    seen = len(ex.store.df.frames)
+    once = iter([1])
+    class Look:
+        def __call__(self):
+            if len(ex.store.df.frames) > seen + 5 and next(once, None):
+                os.kill(os.getpid(), signal.SIGINT)
+    look = Look()
+    from smithers_nb.engine.observe import Observers
+    notify = Observers.notify
+    Observers.notify = lambda self: (notify(self), look())
+    try:
+        run(ex)
+    except KeyboardInterrupt:
+        print("interrupted")
+    after = len(ex.store.df.frames)
+    ex.state.set("other", 1)
+    print(after - seen, ex.status, ex.step_sync().number > 0)
+"""
+
+
+@pytest.mark.parametrize("command", ["ex.run_sync()", "ex.replay()"])
+def test_an_interrupt_ends_a_flood(command: str, python: Any) -> None:
+    ran = python(INTERRUPTED.format(command=command))
+    assert ran.stderr == ""
+    first, second = ran.stdout.splitlines()
+    frames, *rest = second.split()
+    assert (first, rest) == ("interrupted", ["paused", "True"])
+    assert int(frames) < 250
 
 
 def test_a_task_that_was_stopped_at_rest_runs_again(run_of: Any, aside: Any, gate: Any) -> None:

@@ -137,6 +137,24 @@ def test_pending_writes_are_edited_and_dropped_as_the_operators_and_recorded(bro
     assert list(ex.df.events["kind"]) == ["edit_pending", "drop_pending"]
 
 
+@component
+def Flood(ctx):
+    n = ctx.state.get("n", 0)
+    ctx.use_effect("flood", [n], lambda: ctx.state.set("n", n + 1))
+
+
+@pytest.mark.parametrize("move", ["continue", "until_idle"])
+def test_stop_ends_a_flood_that_the_stepper_runs(browse, wait_until, move):
+    ex, page = browse(Flood, max_frames=100_000)
+    run = page.post(name=move)
+    wait_until(lambda: ex.recorded > 10)
+    assert page.do("stop")["ok"]
+    assert page.answer("done", run)["ok"]
+    assert (ex.status, ex.reason) == ("stopped", "stopped by hand")
+    assert ex.recorded < 100_000
+    assert page.do("step_frame")["ok"]
+
+
 def test_a_command_that_comes_twice_is_done_once(browse):
     ex, page = browse(Counter)
     page.post(id="x", name="step_frame")
