@@ -118,7 +118,7 @@ class SmithersError(Exception):
         frame: int | None = None,
         source: str | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(clean(message))
         self.path = path
         self.node_id = node_id
         self.frame = frame
@@ -309,7 +309,16 @@ class ApprovalError(AgentError):
 
 
 def traceback_of(error: BaseException) -> str:
-    """Return the traceback of an error as text, without the frames of this package and of what drives it."""
+    """Return the traceback of an error as text, without the frames of this package and of what drives it; what the
+    error says, where Python can't make one.
+    """
+    try:
+        return clean(_formatted(error))
+    except Exception:  # noqa: BLE001  # the user's __str__, or a file name that the system can't take; the error counts
+        return said(error)
+
+
+def _formatted(error: BaseException) -> str:
     found = traceback.TracebackException.from_exception(error)
     shown: traceback.TracebackException | None = found
     while shown is not None:
@@ -317,7 +326,20 @@ def traceback_of(error: BaseException) -> str:
         # An error of our own making has no frame of the user's: then all are shown.
         shown.stack = traceback.StackSummary.from_list(user or list(shown.stack))
         shown = shown.__cause__ or shown.__context__
-    return clean("".join(found.format()))
+    return "".join(found.format())
+
+
+def said(error: BaseException) -> str:
+    """Return the class of an error and what it says, also of one that can't say it.
+
+    >>> said(ValueError("a\\ud800b"))
+    'ValueError: a\ufffdb'
+    """
+    try:
+        words = f"{error}"
+    except Exception as why:  # noqa: BLE001  # the user's __str__
+        words = f"its message can't be read, {type(why).__name__} was raised"
+    return clean(f"{type(error).__name__}: {words}")
 
 
 def message_of(trace: str) -> str:
@@ -335,12 +357,17 @@ def message_of(trace: str) -> str:
 
 
 def clean(text: str) -> str:
-    """Return text that UTF-8 can hold: a lone surrogate becomes its escape.
+    """Return text that UTF-8 can hold: a lone surrogate becomes U+FFFD, and a pair of them the character it stands for.
 
     >>> clean("a\\ud800b")
-    'a\\\\ud800b'
+    'a\ufffdb'
     """
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+    try:
+        if text.isascii() or text.encode():
+            return text
+    except UnicodeEncodeError:
+        pass
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def whose(filename: str) -> str | None:

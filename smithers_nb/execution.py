@@ -139,11 +139,9 @@ class Execution:
         strict_effects: bool = False,
     ) -> None:
         refuse_while_rendering("an Execution was made")
-        if clean(name) != name:
-            raise NotStorableError(f"name={name!r} contains a lone surrogate, which is no valid text.")
         row = NewExecution(
             execution_id=secrets.token_hex(6),
-            name=name,
+            name=clean(name),
             app=name_of(app),
             code_hash=code_hash(app),
             engine_version=__version__,
@@ -275,7 +273,7 @@ class Execution:
         Raises:
             ApprovalError: if none of that id waits, or it does not offer the choice.
         """
-        engine.call(self._live.answer(approval_id, choice, clean(comment) if comment else comment))
+        engine.call(self._live.answer(approval_id, choice, comment))
 
     def cancel(self, node_id: str) -> None:
         """Cancel the task of a node; its ``on_error`` gets the result, if it has one.

@@ -13,9 +13,15 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
+from .errors import clean
+
 logger = logging.getLogger(__name__)
 
 IMMUTABLE = (str, int, float, bool, type(None))
+LONGEST = 400_000_000
+"""Bytes of a value's JSON that are stored: a row of SQLite's holds 1,000,000,000, and one of a write the old value and
+the new one.
+"""
 
 
 class Stored(NamedTuple):
@@ -75,7 +81,9 @@ def encode(value: object) -> Stored:
     except RecursionError:
         raise Unstorable("it is nested too deeply, or contains itself") from None
     except UnicodeEncodeError:
-        raise Unstorable("it contains a lone surrogate, which is no valid text") from None
+        raise Unstorable(
+            "it contains a lone surrogate, which is no valid text: decode it with errors='replace' where it comes from"
+        ) from None
     except (TypeError, ValueError) as error:
         if isinstance(error, Unstorable):
             raise
@@ -85,7 +93,11 @@ def encode(value: object) -> Stored:
 
 
 def _checked(value: object, text: str, kind: str) -> Stored:
-    text.encode()  # A lone surrogate passes json.dumps and fails in SQLite.
+    # A lone surrogate passes json.dumps and fails in SQLite.
+    if (size := len(text.encode())) > LONGEST:
+        raise Unstorable(
+            f"it has {size:,} bytes, at most {LONGEST:,} are stored: write it to a file, and store its name"
+        )
     if not isinstance(value, IMMUTABLE) and decode(Stored(text, kind), strict=value) != value:
         raise Unstorable(f"it would come back different, because of {_culprit(value)}")
     return Stored(text, kind)
@@ -171,18 +183,33 @@ def shown(value: object) -> object:
     >>> shown({"f": len, "n": 1, "t": (1, object())})
     {'f': 'builtin_function_or_method(len)', 'n': 1, 't': [1, 'object(…)']}
     """
-    if type(value) is str or value is None or isinstance(value, bool):
+    if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return str(value)
+        return clean(str(value))
     if isinstance(value, int | float):
         return value if value == value and abs(value) != float("inf") else str(value)
     if isinstance(value, dict):
-        return {str(key): shown(item) for key, item in value.items()}
+        return {clean(str(key)): shown(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [shown(item) for item in value]
     name = getattr(value, "__name__", None)
     return f"{type(value).__name__}({name if isinstance(name, str) else '…'})"
+
+
+def cleaned(value: Any) -> Any:  # Any: what a program made
+    """Return the value with lone surrogates replaced in the texts that its lists, tuples and dicts hold.
+
+    >>> cleaned([1, {"a": "b\\ud800"}])
+    [1, {'a': 'b�'}]
+    """
+    if isinstance(value, str):
+        return clean(value) if type(value) is str else value
+    if type(value) is dict:
+        return {cleaned(key): cleaned(item) for key, item in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(cleaned(item) for item in value)
+    return value
 
 
 def readable(value: object) -> Stored:
@@ -200,6 +227,8 @@ def readable(value: object) -> Stored:
 def _shown_text(value: object) -> str:
     try:
         text = json.dumps(shown(value), ensure_ascii=False)
+        if len(text) > LONGEST // 4:
+            return json.dumps(f"{type(value).__name__}(…)")
         return text if text.isprintable() else json.dumps(json.loads(text))
     except Exception:  # noqa: BLE001  # the user's object: it may contain itself, or fail to say what it is
         return json.dumps(f"{type(value).__name__}(…)")

@@ -31,8 +31,9 @@ from pydantic_ai.models.function import FunctionModel
 from pydantic_ai.models.test import TestModel
 from pydantic_core import PydanticSerializationError, to_json
 
-from ..errors import AgentError, NotStorableError, clean
+from ..errors import AgentError, NotStorableError, clean, said
 from ..records import ToolCall
+from ..values import cleaned
 from .recording import Talk, window
 from .replaying import Tape, Unanswered
 from .runner import AgentTask, ToolQuestion
@@ -61,6 +62,7 @@ class Audit(AbstractCapability[Any]):
     async def wrap_model_request(self, ctx: Any, *, request_context: Any, handler: Callable[..., Any]) -> Any:
         talk, asked = self.talk, request_context
         _whose(ctx, talk.task)
+        _clean_request(asked.messages[-1])
         if talk.goes_on(ctx.run_step):
             await talk.reconcile(told_of_tools(asked.messages[-1:]))
         past = talk.next_turn(ctx.run_step)
@@ -158,7 +160,7 @@ class Audit(AbstractCapability[Any]):
             await talk.end_tool(row, "raised", error=repr(error))
             raise AgentError(f"tool {call.tool_name} of {talk.task.node_id} raised {error!r}.") from error
         except Exception as error:
-            await talk.end_tool(row, "raised", error=f"{type(error).__name__}: {error}")
+            await talk.end_tool(row, "raised", error=said(error))
             raise
         await talk.end_tool(row, "ok", output)
         return result
@@ -290,12 +292,20 @@ def _plain(messages: Any, ids: dict[str, str] | None = None) -> Any:  # Any: JSO
 
 def _clean(response: ModelResponse) -> ModelResponse:
     """Return an answer that can be written down: JSON may escape what is no valid text."""
+    return replace(response, parts=[replace(part, **_cleaned_fields(part)) for part in response.parts])
 
-    def cleaned(part: Any) -> Any:
-        names = [name for name in ("content", "args") if isinstance(getattr(part, name, None), str)]
-        return replace(part, **{name: clean(getattr(part, name)) for name in names})
 
-    return replace(response, parts=[cleaned(part) for part in response.parts])
+def _clean_request(message: Any) -> None:
+    """Clean, in place, what the model is told: a tool may have returned or raised what is no valid text."""
+    for part in message.parts:
+        for name, value in _cleaned_fields(part).items():
+            setattr(part, name, value)
+    if message.instructions:
+        message.instructions = clean(message.instructions)
+
+
+def _cleaned_fields(part: Any) -> dict[str, Any]:
+    return {name: cleaned(value) for name in ("content", "args") if (value := getattr(part, name, None)) is not None}
 
 
 def _load(messages: str) -> list[ModelMessage]:
@@ -318,11 +328,12 @@ def _output(call: Any, result: object, task: AgentTask) -> str:
     Raises:
         NotStorableError: if it can't be.
     """
-    whole = result if isinstance(result, ToolReturn) else ToolReturn(result)
+    given = result if isinstance(result, ToolReturn) else ToolReturn(result)
+    whole = replace(given, **{name: cleaned(getattr(given, name)) for name in ("return_value", "content", "metadata")})
     try:
         parts = json.loads(_RETURNS.dump_json(whole, exclude={"content_file_digests"}))
         besides = any(parts[name] is not None for name in ("content", "metadata", "tools"))
-        return json.dumps(parts if besides else parts["return_value"])
+        return json.dumps(parts if besides else parts["return_value"], ensure_ascii=False)
     except (PydanticSerializationError, ValueError) as error:
         kind = type(whole.return_value).__name__
         raise NotStorableError(

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from time import time
 from typing import Any
 
-from ..errors import AgentError, BudgetExceededError
+from ..errors import AgentError, BudgetExceededError, said
 from ..records import AnsweredBy, Decision, ModelCall, ToolCall, ToolStatus
 from .replaying import Tape, Unanswered
 from .retry import IN_PLACE_S, backoff_s, verdict
@@ -169,7 +169,7 @@ class Talk:
         if self.asked is None:
             raise error
         asked = self._closed()
-        await self._record(replace(asked, error=f"{type(error).__name__}: {error}"))
+        await self._record(replace(asked, error=said(error)))
         found = verdict(error)
         wait_s = backoff_s(self.attempt, self._seed) if found.wait_s is None else found.wait_s
         name = window(asked.provider, asked.model)
@@ -353,7 +353,7 @@ class Talk:
             known = self.known_call(id, last.turn)
             if known is None or known.status == "waiting":
                 status: ToolStatus = "skipped" if tool in self._functions else "unknown"
-                given = part["args"] if isinstance(part["args"], str) else json.dumps(part["args"])
+                given = part["args"] if isinstance(part["args"], str) else json.dumps(part["args"], ensure_ascii=False)
                 await self.never_called(id, tool, given or "{}", status, told.get(id, "it was not called"), last.turn)
 
     def named(self, provider: str, model: str) -> tuple[str, str]:

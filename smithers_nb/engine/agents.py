@@ -42,8 +42,7 @@ def agent_task(live: Live, node: TreeNode, task_id: str, past: Past | None = Non
         node_id=node.id,
         agent="claude" if isinstance(agent, Claude) else str(getattr(agent.agent, "name", None) or "agent"),
         model=local.model if isinstance(local.model, str) else repr(local.model),
-        # As it is stored: a lone surrogate is no valid text.
-        prompt=node.content.encode("utf-8", "replace").decode(),
+        prompt=node.content,
         system=agent.system if isinstance(agent, Claude) else None,
         allow=agent.allow,
         deny=agent.deny,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..artifacts import MOST_BYTES, Artifact, ArtifactKind, image_type, why_not_a_link
 from ..errors import NotStorableError, clean
 from ..store import writer
+from ..values import cleaned
 from .place import TaskScope, place_of, refuse_when_closed, refuse_while_rendering
 from .state import Transaction
 
@@ -92,8 +93,9 @@ class ArtifactDoor:
 
     def _add(self, kind: ArtifactKind, content: Mapping[str, Any], key: str | None, title: str | None) -> None:
         refuse_while_rendering(f"artifact.{kind} was called")
+        content = cleaned(content)
         if kind != "image":
-            _check_size(kind, len(_json(kind, content)))
+            _check_size(kind, len(_json(content)))
         place = place_of(self._ctx)
         node_id = place.node_id if isinstance(place, Transaction | TaskScope) else None
         id = secrets.token_hex(4) if key is None else clean(str(key))
@@ -105,13 +107,8 @@ class ArtifactDoor:
             self._live.record(partial(writer.put_artifact, execution_id=self._live.execution_id, artifact=made))
 
 
-def _json(kind: str, content: Mapping[str, Any]) -> bytes:
-    try:
-        return json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
-    except UnicodeEncodeError:
-        raise NotStorableError(
-            f"this artifact.{kind} contains a lone surrogate, which is no valid text. Nothing was stored."
-        ) from None
+def _json(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
 
 
 def _check_size(kind: str, size: int) -> None:

@@ -89,7 +89,7 @@ class FileDoor:
         _replace(name, data)
         node_id = place.node_id if isinstance(place, Transaction | TaskScope) else None
         payload = {"path": name, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-        event = Event(self._live.frame, "file_written", node_id, json.dumps(payload))
+        event = Event(self._live.frame, "file_written", node_id, json.dumps(payload, ensure_ascii=False))
         if isinstance(place, Transaction):
             place.events.append(event)
         else:

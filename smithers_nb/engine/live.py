@@ -14,7 +14,7 @@ from time import time
 from typing import Any, Literal
 
 from ..agents.runner import Runner
-from ..errors import NotStorableError, RunError, StoreError
+from ..errors import NotStorableError, RunError, StoreError, clean
 from ..identity import Path
 from ..nodes.runnable import Smithers
 from ..nodes.tree import EMPTY, Tree, TreeNode
@@ -196,6 +196,7 @@ class Live:
 
     async def answer(self, id: str, choice: str, comment: str | None) -> None:
         """Answer an approval of this execution, or of a child's."""
+        id, choice, comment = clean(id), clean(choice), clean(comment) if comment else comment
         for child in self.tasks.children.values():
             if child.live.asks(id):
                 await child.live.answer(id, choice, comment)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..errors import clean
 from ..records import Event, Phase
 from .place import TaskScope, place_of
 from .purity import RenderScope
@@ -195,8 +196,7 @@ class _Piece:
 
     def event(self) -> Event:
         stream, frame, phase, node_id, where = self.place
-        text = "".join(self.texts).encode("utf-8", "replace").decode()
-        payload = {"stream": stream, "phase": phase, "where": where, "text": text}
+        payload = {"stream": stream, "phase": phase, "where": where, "text": clean("".join(self.texts))}
         return Event(frame, OUTPUT, node_id, json.dumps(payload, ensure_ascii=False))
 
 

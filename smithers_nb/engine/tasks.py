@@ -12,7 +12,7 @@ from time import perf_counter, time
 from typing import TYPE_CHECKING
 
 from ..agents.runner import AgentReply, Asks, Later, Spent
-from ..errors import AgentError, BudgetExceededError, RunError, StoreError, clean, traceback_of
+from ..errors import AgentError, BudgetExceededError, RunError, StoreError, said, traceback_of
 from ..nodes.runnable import AGENT_TYPES, Approval, Smithers, Task
 from ..nodes.tree import TreeNode
 from ..records import HandlerCall, ModelCall, Question, TaskEnd, TaskResult, TaskStart, TaskStatus, ToolCall
@@ -396,7 +396,7 @@ class Tasks(Mapping[str, TaskEntry]):
             status, message = "cancelled", "its node is no longer in the plan" if entry.unmounted else CANCELLED
         except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  # it goes to on_error
             # asyncio would let an exit() in a task end the engine's thread.
-            status, message = "failed", clean(f"{type(error).__name__}: {error}")
+            status, message = "failed", said(error)
             # An error in our own words says all; the way through the libraries does not.
             trace = None if isinstance(error, AgentError) else traceback_of(error)
             reason = f"limit: {error.limit}" if isinstance(error, BudgetExceededError) else None
@@ -507,7 +507,7 @@ class Tasks(Mapping[str, TaskEntry]):
                 live = self._live
                 with suppress(StoreError):  # The task's end says it again.
                     await live.database.transaction(
-                        writer.next_attempt, live.execution_id, entry.task_id, entry.attempt, f"{error}"
+                        writer.next_attempt, live.execution_id, entry.task_id, entry.attempt, said(error)
                     )
 
     async def _once(self, entry: TaskEntry) -> AgentReply:

@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, SkipValidation, ValidationError
 
-from ..errors import PropError, clean, did_you_mean
-from ..values import shown
+from ..errors import PropError, did_you_mean
+from ..values import cleaned, shown
 from . import handlers as events
 from . import source as sources
 
@@ -54,12 +54,17 @@ class NodeBase(BaseModel):
         if isinstance(props.get("key"), int):
             props["key"] = str(props["key"])
         try:
-            super().__init__(**props, handlers=handlers, children=children, source=source)
+            try:
+                super().__init__(**props, handlers=handlers, children=children, source=source)
+            except ValidationError as error:
+                # Here and not before: to look at each text would make every node dearer.
+                if (texts := _cleaned(props, error)) is None:
+                    raise
+                super().__init__(**texts, handlers=handlers, children=children, source=source)
         except ValidationError as error:
             raise _prop_error(type(self), tag, error, source) from None
         except RecursionError:
             raise PropError(f"a prop of <{tag}> is nested too deeply for Python.", source=source) from None
-        _check_text(tag, props, source)
 
     def __getitem__(self, children: object) -> Self:
         """Set the children, ``Phase(name="a")[first, second]``, and return the node."""
@@ -84,7 +89,7 @@ class NodeBase(BaseModel):
             value = values[name]
             # Compared by type first: the user's objects may have an == of their own.
             if value is not default and not (type(value) is type(default) and value == default):
-                found[name] = value if type(value) is str else shown(value)
+                found[name] = value if type(value) is str and value.isascii() else shown(value)
         return found
 
 
@@ -111,14 +116,12 @@ def flat_text(children: object, *, keep_blank: bool) -> Children:
     return tuple(child for child in given if not (isinstance(child, str) and not child.strip()))
 
 
-def _check_text(tag: str, props: dict[str, Any], source: str | None) -> None:
-    for name, value in props.items():
-        if isinstance(value, str) and not value.isascii() and clean(value) != value:
-            raise PropError(
-                f"prop {name!r} of <{tag}> contains a lone surrogate ({value!r:.60}), which is no valid text: no file "
-                "and no model takes it. Decode it with errors='replace' where it comes from.",
-                source=source,
-            )
+def _cleaned(props: dict[str, Any], error: ValidationError) -> dict[str, Any] | None:
+    """Return the props with U+FFFD for the lone surrogates in texts that pydantic has refused because of them; None if
+    it refused none.
+    """
+    refused = {one["loc"][0] for one in error.errors(include_url=False) if one["type"] == "string_unicode"}
+    return {name: cleaned(value) if name in refused else value for name, value in props.items()} if refused else None
 
 
 def _prop_error(node: type[NodeBase], tag: str, error: ValidationError, source: str | None) -> PropError:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, StrictBool
 
+from ..errors import clean
 from ..values import storable
 from .base import NodeBase
 
@@ -126,7 +127,7 @@ class Approval(NodeBase):
 
     type: Literal["approval"] = "approval"
     prompt: str
-    options: list[str] = Field(default=["approve", "deny"], min_length=1)
+    options: list[Annotated[str, AfterValidator(clean)]] = Field(default=["approve", "deny"], min_length=1)
     kind: str = "approval"
     """What sort of decision it is, in a word, for whoever filters them."""
     payload: Annotated[Any, AfterValidator(storable)] = None  # Any: anything storable; what is to be decided on

@@ -13,11 +13,12 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Concatenate, Literal, ParamSpec, TypeVar
+from typing import Concatenate, Literal, ParamSpec, TypeVar, cast
 
 import aiosqlite
 
 from ..errors import NotStorableError, SchemaVersionError, StoreBusyError, StoreDamagedError, StoreError
+from .recordable import REFUSALS, Recordable
 
 logger = logging.getLogger(__name__)
 
@@ -77,15 +78,22 @@ class Database:
         """
 
         def hop(connection: sqlite3.Connection) -> T:
-            connection.execute("BEGIN IMMEDIATE")
+            def committed(taken: sqlite3.Connection) -> T:
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    result = work(taken, *args, **kwargs)
+                    connection.execute("COMMIT")
+                except BaseException:
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+                    raise
+                return result
+
             try:
-                result = work(connection, *args, **kwargs)
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-            return result
+                return committed(connection)
+            except REFUSALS:
+                # No text may keep from being recorded what has happened.
+                return committed(cast(sqlite3.Connection, Recordable(connection)))
 
         with mapped(self.path):
             return await _outcome(self._hop(hop))
@@ -155,11 +163,11 @@ class mapped:  # reads as a statement: with mapped(path): …
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, sqlite3.Error):
             raise store_error(self.path, error) from error
-        if isinstance(error, UnicodeEncodeError):
-            raise NotStorableError(
-                f"a text contains a lone surrogate ({error.object[error.start : error.end + 20]!r}), which is no valid "
-                f"text: {self.path} can't hold it. Nothing was changed."
-            ) from error
+        if isinstance(error, OverflowError):
+            raise NotStorableError(f"{self.path} can't hold it: {error}. {TOO_LONG}") from error
+
+
+TOO_LONG = "A row holds 1,000,000,000 bytes at most. Nothing was changed; write it to a file, and keep the file's name."
 
 
 def store_error(path: str, error: sqlite3.Error) -> StoreError:
@@ -174,6 +182,8 @@ def store_error(path: str, error: sqlite3.Error) -> StoreError:
         return StoreDamagedError(
             f"{path} is not a usable SQLite database ({error}). It was not changed; name another file, or restore it."
         )
+    if code == "SQLITE_TOOBIG":
+        return NotStorableError(f"{path} can't hold it: {error}. {TOO_LONG}")
     if code.startswith("SQLITE_READONLY"):
         return StoreError(f"{path} can't be written ({error}). Check the permissions of the file and its folder.")
     if code.startswith("SQLITE_CANTOPEN"):

@@ -14,7 +14,7 @@ from time import perf_counter
 from pydantic_core import PydanticSerializationError, to_json
 
 from ..artifacts import Artifact
-from ..errors import ExecutionOwnedError, UnknownExecutionError
+from ..errors import ExecutionOwnedError, UnknownExecutionError, clean
 from ..nodes.tree import TreeNode
 from ..records import (
     EffectRun,
@@ -222,7 +222,7 @@ def swap_app(
         (app, code_hash, engine_version, now(), execution_id),
     )
     payload = {"app": app, "code_hash": code_hash, "engine_version": engine_version}
-    add_event(db, execution_id, frame, "swap", None, json.dumps(payload))
+    add_event(db, execution_id, frame, "swap", None, json.dumps(payload, ensure_ascii=False))
 
 
 def release_lease(db: sqlite3.Connection, execution_id: str, lease: Lease) -> None:
@@ -414,7 +414,7 @@ def as_json(value: object) -> str:
     try:
         return to_json(value).decode()
     except PydanticSerializationError:
-        return json.dumps(value)
+        return clean(json.dumps(value, ensure_ascii=False))
 
 
 def _node_row(execution_id: str, node: TreeNode, frame: int) -> tuple[object, ...]:
@@ -429,7 +429,7 @@ def _node_row(execution_id: str, node: TreeNode, frame: int) -> tuple[object, ..
         node.position,
         as_json(node.props) if node.props else "{}",
         json.dumps(node.events) if node.events else "[]",
-        node.text if node.text is None else node.text.encode("utf-8", "replace").decode(),
+        node.text,
         node.source,
         frame,
         None,

@@ -157,7 +157,6 @@ def test_an_artifact_after_its_task_has_ended_is_refused(run_of: Any) -> None:
 
 WRONG: dict[str, tuple[Any, type[Exception], str]] = {
     "no text": (lambda a: a.markdown(1), TypeError, "str"),
-    "a surrogate": (lambda a: a.markdown("\ud800"), NotStorableError, "surrogate"),
     "a long text": (lambda a: a.markdown("a" * MOST_BYTES), NotStorableError, "5,000,0"),
     "a text as table": (lambda a: a.table("ab"), TypeError, "list of dicts"),
     "mixed rows": (lambda a: a.table([[1], {"a": 1}]), TypeError, "all dicts or all lists"),

@@ -58,7 +58,7 @@ ANYTHING: dict[str, tuple[Any, Any]] = {
     "one whose == gives many answers": (ManyAnswers(), "ManyAnswers(…)"),
     "one that contains itself": (circular(), "list(…)"),
     "not a number": (float("nan"), "nan"),
-    "a lone surrogate": ("\ud800", "\ud800"),
+    "a lone surrogate": ("\ud800", "\ufffd"),
 }
 
 

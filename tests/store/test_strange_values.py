@@ -4,11 +4,17 @@ way of what comes after.
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic_ai import ModelRetry
+from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
+from pydantic_ai.models.function import FunctionModel
 
 from smithers_nb import (
     Approval,
@@ -18,13 +24,18 @@ from smithers_nb import (
     Execution,
     Phase,
     Ralph,
+    Smithers,
     Step,
     Stop,
     Task,
     component,
     scripted,
+    values,
 )
+from smithers_nb.bridge import engine
 from smithers_nb.errors import NotStorableError, PlanError, SmithersError
+from smithers_nb.store import recordable
+from smithers_nb.store.frames import TABLES
 from tests.store.checks import run, sound
 
 NAN, INFINITY = float("nan"), float("inf")
@@ -187,13 +198,161 @@ def test_text_that_is_no_text_is_kept_or_refused_but_never_in_the_way(place: str
     sound(path)
 
 
+def tool(answer: Callable[[], Any]) -> Any:
+    """An agent whose tool does this, and that ends when it has."""
+
+    def look_up() -> Any:
+        return answer()
+
+    def model(messages: list[Any], _: Any) -> ModelResponse:
+        told = [part for part in messages[-1].parts if part.part_kind in ("tool-return", "retry-prompt")]
+        return ModelResponse(parts=[TextPart(str(told[0].content)) if told else ToolCallPart("look_up", {})])
+
+    return Claude(id="c", model=FunctionModel(model), tools=[look_up], on_finished=got, on_error=got)["hi"]
+
+
+class Unsayable(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+def unsayable() -> None:
+    raise Unsayable
+
+
+@pytest.mark.parametrize(
+    "app",
+    [
+        lambda: Task(id="t", run=unsayable, on_error=got),
+        lambda: Task(id="t", run=lambda: 1, on_finished=lambda _: unsayable()),
+        lambda: Effect(id="e", run=unsayable),
+        lambda: Effect(id="e", run=lambda ctx: ctx.state.update("k", lambda _: unsayable())),
+        lambda: tool(unsayable),
+    ],
+    ids=["task", "handler", "effect", "update", "tool"],
+)
+def test_an_error_that_can_not_say_what_it_is_is_recorded_by_its_class(app: Any, run_of: Any, tmp_path: Path) -> None:
+    ex = run_of(app())
+    assert run(ex).status in ("finished", "failed")
+    assert "Unsayable: its message can't be read" in texts_in(tmp_path / "t.db")
+
+
+def in_a_file_called(text: str) -> Any:
+    named: dict[str, Any] = {}
+    exec(compile(f"def run():\n    raise ValueError({text!r})", f"/tmp/{text}.py", "exec"), named)
+    return Task(id="t", run=named["run"], on_error=got)
+
+
+def told_again(text: str) -> Any:
+    raise ModelRetry(text)
+
+
+RECORDED: dict[str, Callable[[str], Any]] = {
+    **{place: make for place, make in STRANGE.items() if not place.startswith(("key", "error of a component", "progress"))},
+    "printed": lambda text: Task(id="t", run=lambda: print(text), on_finished=got),
+    "printed by a component": lambda text: component(lambda: print(text)),
+    "props of a task": lambda text: Task(id="t", run=lambda *_: 1, args=[{text: [text]}]),
+    "a title of an artifact": lambda text: Effect(id="e", run=lambda ctx: ctx.artifact.table([{text: text}], key=text)),
+    "output of a tool": lambda text: tool(lambda: text),
+    "data of a tool": lambda text: tool(lambda: {"found": [{text: text}]}),
+    "error of a tool": lambda text: tool(raises(text)),
+    "what a tool tells the model": lambda text: tool(lambda: told_again(text)),
+    "error of a model": lambda text: Claude(id="c", model=scripted(ValueError(text)), on_error=got)["hi"],
+    "error of an update": lambda text: Effect(id="e", run=lambda ctx: ctx.state.update("k", lambda _: raises(text)())),
+    "error of a child": lambda text: Smithers(id="s", component=component(lambda: raises(text)()), on_error=got),
+    "a volatile value": lambda text: Effect(id="e", run=lambda ctx: ctx.vol.set("v", {text: text})),
+    "name of a file of code": in_a_file_called,
+}  # fmt: skip
+
+
+def texts_in(path: Path) -> str:
+    """Return all that a file holds, with the texts of its JSON as they are read back."""
+
+    def read(value: Any) -> Any:
+        try:
+            return json.loads(value) if isinstance(value, str) else value
+        except ValueError:
+            return value
+
+    with closing(sqlite3.connect(path)) as db:
+        tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        rows = [[read(value) for value in row] for name in tables for row in db.execute(f"SELECT * FROM {name}")]
+    return "\n".join(map(str, rows))
+
+
+@pytest.mark.parametrize("place", RECORDED)
+def test_a_lone_surrogate_is_recorded_as_the_replacement_character(place: str, tmp_path: Path) -> None:
+    path = tmp_path / "t.db"
+    app = RECORDED[place](SURROGATE)
+    with Execution(app, store=path) as ex:
+        result = run(ex)
+        while ex.questions:
+            ex.answer(ex.questions[0], ex.df.approvals.options[0][0], comment=SURROGATE)
+            result = run(ex)
+        assert result.status in ("finished", "failed", "stopped", "stalled")
+        assert not ex.running and not [id for id, status in ex.tasks.items() if status == "pending"]
+        assert ex.frame is not None and ex.at(ex.frame.number).xml == ex.frame.xml
+        said = [*(problem.message for problem in result.problems), str(ex.state.get("got")), result.reason]
+        # The machinery's own words about it stand nowhere.
+        assert not [words for words in said if "codec" in words or "surrogate" in words], said
+        for name in TABLES:
+            getattr(ex.df, name)
+    held = texts_in(path)
+    held.encode()
+    assert "a\ufffdb" in held and "a?b" not in held and "\\ud800" not in held
+    sound(path)
+    with Execution.resume(app, store=path, id=ex.execution_id) as again:
+        assert run(again).status in ("finished", "failed", "stopped", "stalled")
+
+
+@pytest.mark.parametrize("what", ["handler", "effect", "task", "printed"])
+def test_a_text_that_is_too_long_for_a_row_is_cut_and_stops_nothing(
+    what: str, run_of: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    most, text = 2_000_000, "x" * 5_000_000
+    apps: dict[str, Any] = {
+        "handler": lambda: Task(id="t", run=lambda: 1, on_finished=raises(text)),
+        "effect": lambda: Effect(id="e", run=raises(text)),
+        "task": lambda: Task(id="t", run=raises(text), on_error=lambda r: None),
+        "printed": lambda: Task(id="t", run=lambda: [print(text) for _ in range(50)][:0]),
+    }
+    # SQLite's limit is 1,000,000,000 bytes: a lower one shows the same in less time.
+    monkeypatch.setattr(recordable, "LONGEST", most // 2)
+    ex = run_of(apps[what]())
+    engine.call(_limited(ex, most))
+    assert run(ex).status in ("finished", "failed")
+    assert (what == "printed") == ("more characters are not stored" not in texts_in(tmp_path / "t.db"))
+    ex.close()
+    sound(tmp_path / "t.db")
+
+
+async def _limited(ex: Execution, most: int) -> None:
+    connection = ex.live.database.shared._connection
+    await connection._execute(connection._conn.setlimit, sqlite3.SQLITE_LIMIT_LENGTH, most)
+
+
+def test_a_value_that_is_too_long_for_a_row_is_refused_where_it_is_set(
+    run_of: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(values, "LONGEST", 1000)
+    ex = run_of(by_handler("x" * 2000))
+    with pytest.raises(NotStorableError, match=r"'key' can't hold this str.*: it has 2,002 bytes, at most 1,000"):
+        ex.state.set("key", "x" * 2000)
+    result = run(ex)
+    assert result.status == "finished" and "at most 1,000 are stored" in result.problems[0].message
+    ex.ctx.vol.set("key", "x" * 2000)  # It is in memory only, and shown in short.
+    assert run(ex).status == "finished" and ex.df.transitions.new.tolist()[-1] == "str(…)"
+    ex.close()
+    sound(tmp_path / "t.db")
+
+
 @pytest.mark.parametrize("text", [NUL, SURROGATE], ids=["NUL", "surrogate"])
-def test_an_execution_may_be_called_anything_or_is_refused(text: str, tmp_path: Path) -> None:
+def test_an_execution_may_be_called_anything_and_a_key_is_refused(text: str, tmp_path: Path) -> None:
     for options in ({"name": text}, {"state": {text: 1}}):
         try:
             with Execution(Step(), store=tmp_path / "t.db", **options) as ex:
                 assert run(ex).status == "finished"
-                assert ex.name == text or dict(ex.state) == {text: 1}
+                assert ex.name == text.replace("\ud800", "\ufffd") or dict(ex.state) == {text: 1}
         except NotStorableError:
-            assert text == SURROGATE
+            assert text == SURROGATE and "state" in options
     sound(tmp_path / "t.db")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any, Literal
 
-from ...errors import EffectError, EffectLoopError, traceback_of
+from ...errors import EffectError, EffectLoopError, said, traceback_of
 from ...nodes import source as sources
 from ...nodes.effect import Effect
 from ...nodes.tree import TreeNode
@@ -104,7 +104,7 @@ async def _call(
         error = traceback_of(failure)
         draft.problem(
             EffectError(
-                f"{kind} of effect {node.id} raised {type(failure).__name__}: {failure}; its writes were rolled back.",
+                f"{kind} of effect {node.id} raised {said(failure)}; its writes were rolled back.",
                 path=node.path,
                 node_id=node.id,
                 source=sources.of_traceback(failure.__traceback__) or node.source,

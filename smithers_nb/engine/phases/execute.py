@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from ...errors import AgentConfigError, HandlerError, RunError, traceback_of
+from ...errors import AgentConfigError, HandlerError, RunError, said, traceback_of
 from ...nodes import source as sources
 from ...nodes.runnable import AGENTS
 from ...records import HandlerCall, Phase, Problem, TaskResult
@@ -126,7 +126,7 @@ async def _call(live: Live, draft: Draft, entry: TaskEntry, event: str, report: 
 def _handler_error(entry: TaskEntry, event: str, failure: BaseException, writes: int) -> HandlerError:
     lost = f"its {writes} writes were rolled back" if writes else "it had written nothing"
     return HandlerError(
-        f"{event} of {entry.node.id} raised {type(failure).__name__}: {failure}; {lost}. The task has ended and "
+        f"{event} of {entry.node.id} raised {said(failure)}; {lost}. The task has ended and "
         f"counts as handled; ex.retry({entry.node.id!r}) runs it again when the handler is mended.",
         path=entry.node.path,
         node_id=entry.node.id,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from time import perf_counter
 
-from ...errors import HandlerError, traceback_of
+from ...errors import HandlerError, said, traceback_of
 from ...records import Event, Phase, Scope, TaskEnd
 from ...store import writer
 from ...values import Stored
@@ -69,7 +69,7 @@ def _roll_back(draft: Draft, transactions: list[Transaction], resolved: Resolved
         who = f"{transaction.handler} of {transaction.node_id}" if transaction.handler else transaction.origin
         draft.problem(
             HandlerError(
-                f"an update by {who} raised {type(failure).__name__}: {failure}; all of its writes were rolled back.",
+                f"an update by {who} raised {said(failure)}; all of its writes were rolled back.",
                 node_id=transaction.node_id,
             ),
             Phase.FLUSH,

@@ -22,6 +22,8 @@ from ...errors import (
     PropError,
     RenderTaskError,
     SmithersError,
+    clean,
+    said,
 )
 from ...identity import ROOT, NodeId, Path, child_path, generated_id, iteration_path, quoted
 from ...nodes import source as sources
@@ -301,7 +303,7 @@ class _Renderer:
     def add_text(self, text: str, base: Path, slot: str, siblings: _Siblings) -> None:
         if not siblings.text:
             siblings.text_path = child_path(base, "text", slot, None)
-        siblings.text += text
+        siblings.text += clean(text)
 
     def end_text(self, siblings: _Siblings) -> None:
         """Make one node of the neighbouring pieces of text."""
@@ -590,7 +592,7 @@ def _failed(error: BaseException, path: Path, scope: RenderScope) -> ComponentEr
             source=source,
         )
     return ComponentError(
-        f"{scope.name} raised {type(error).__name__}: {error}. The frame was not committed; the one before stands.",
+        f"{scope.name} raised {said(error)}. The frame was not committed; the one before stands.",
         path=path,
         source=source,
     )
