@@ -322,17 +322,17 @@ class Execution:
     @property
     def status(self) -> Status:
         """ready, running, paused, waiting, finished, failed, stopped or terminated."""
-        return self._loop.status
+        return self._loop.standing[0]
 
     @property
     def reason(self) -> str:
         """Why it has this status, in words; "" when there is nothing to say."""
-        return self._loop.reason
+        return self._loop.standing[1]
 
     @property
     def over(self) -> bool:
-        """Whether it has ended, and nothing is left to do; an operator's write makes it go on."""
-        return self._loop.over
+        """Whether it has ended, and nothing is left to do: a write, a retry or a swap makes it continue."""
+        return self._loop.over and not self._loop.reopened
 
     @property
     def result(self) -> Any:  # Any: it is what the user stored
@@ -471,6 +471,11 @@ class Execution:
     def draft(self) -> Draft | None:
         """The frame under way, or the last one, with all that its phases have left in it."""
         return self._loop.draft
+
+    @property
+    def command(self) -> str | None:
+        """The command under way, in a word: ``step``, ``phase`` or ``run``; None between two commands."""
+        return self._loop.command
 
     @property
     def recorded(self) -> int:

@@ -71,6 +71,8 @@ class Loop:
         self._moved = asyncio.Event()
         """Set while no command is running."""
         self._moved.set()
+        self.command: str | None = None
+        """The command under way, in a word: ``step``, ``phase`` or ``run``."""
         self._pausing = False
         self._recorded: tuple[Status, str] | None = None
         """Status and reason as the file has them."""
@@ -84,13 +86,13 @@ class Loop:
 
     async def phase(self) -> bool:
         """Do one phase; return False if there was none to do."""
-        async with self._moves():
+        async with self._moves("phase"):
             return await self._advance()
         return False
 
     async def step(self) -> bool:
         """Go to the next rest; return False if the execution ended, or was paused, on the way."""
-        async with self._moves():
+        async with self._moves("step"):
             while await self._advance():
                 if self._at_rest:
                     return True
@@ -102,7 +104,7 @@ class Loop:
         """
         frames = 0
         problems: list[Problem] = []
-        async with self._moves():
+        async with self._moves("run"):
             self._sleeps = True
             while await self._advance():
                 if not self._at_rest or self.draft is None:
@@ -117,7 +119,7 @@ class Loop:
                     break
         if self.status == "stalled" and self.draft is not None:
             problems += [problem for problem in self.draft.problems if problem.phase is Phase.FLUSH]
-        return Outcome(self.reason, frames, tuple(problems))
+        return Outcome(self.standing[1], frames, tuple(problems))
 
     def pause(self) -> None:
         """End the command under way after the current phase, or at once if it waits; on the engine's loop."""
@@ -129,7 +131,8 @@ class Loop:
         """End the command under way, and interrupt the running tasks: a later step runs them again."""
         await self._halt("stopped")
         await self.live.tasks.interrupt()
-        if not self.over:
+        if not self.over or self.reopened:
+            self.over = False
             if self.live.tasks.outstanding:
                 self.live.cause("stopped by hand")
             await self._enter("stopped", "stopped by hand")
@@ -138,7 +141,7 @@ class Loop:
         """Stop for good."""
         await self._halt("terminated")
         await self.live.tasks.interrupt()
-        if not self.over:
+        if not self.over or self.reopened:
             await self._enter("terminated", why)
             self.over = True
 
@@ -166,12 +169,31 @@ class Loop:
         return self.draft is not None and self.draft.phase is REST and self._phases is not None
 
     @property
-    def _reopened(self) -> bool:
+    def reopened(self) -> bool:
         """Whether there is something to do after the end: an operator's write, a retry, a swap."""
-        return bool(self.live.causes or self.live.inbox or self.live.ending)
+        due = self.live.causes or self.live.inbox or self.live.ending
+        return self.over and self.status != "terminated" and bool(due)
+
+    @property
+    def standing(self) -> tuple[Status, str]:
+        """Status and reason as they are now: between two commands people answer, write and retry, and tasks end."""
+        if self.command is not None:
+            return self.status, self.reason
+        if self.reopened:
+            return "paused", ""
+        if self.status not in ("waiting", "paused"):
+            return self.status, self.reason
+        now: Status = "waiting" if self._waits else "paused"
+        reason = self.reason if now == self.status else ""
+        return now, reason or (self._asleep() if self._waits else "")
+
+    @property
+    def _waits(self) -> bool:
+        """Whether nothing moves until a person answers, or a time has come."""
+        return self.live.tasks.waits and not self.live.causes
 
     @asynccontextmanager
-    async def _moves(self) -> AsyncIterator[None]:
+    async def _moves(self, command: str) -> AsyncIterator[None]:
         """One command: the status says that something moves, and afterwards how things stand."""
         async with self._command:
             self._moving = asyncio.current_task()
@@ -179,9 +201,11 @@ class Loop:
             if self._cancelled_before:
                 await asyncio.sleep(0)  # A transaction before the command may have put one off.
             self._moved.clear()
+            self.command = command
             self._pausing = self._sleeps = False
             self.reason = ""
             self.hit = None
+            self.live.observers.notify()
             self.live.watch.look()
             try:
                 yield
@@ -194,13 +218,13 @@ class Loop:
                 if not self.over:
                     self.status, self.reason = self._halting, f"{self._halting} by hand"
             finally:
-                paused, self._moving, self._pausing = self._pausing, None, False
+                paused, self._moving, self.command, self._pausing = self._pausing, None, None, False
                 self._moved.set()
                 if self.over:
                     self.live.watch.stop()
                 if self.status in ("running", "waiting"):
-                    waits = self.live.tasks.waits and not self.live.causes
-                    self.status = "waiting" if waits else "paused" if self.draft else "ready"
+                    rests: Status = "paused" if self.draft else "ready"
+                    self.status = "waiting" if self._waits else rests
                     stopped = f"stopped: {self.hit.text}" if self.hit else ""
                     self.reason = stopped or self.reason or ("paused by hand" if paused else "")
                 await self.live.record_noted()
@@ -209,7 +233,7 @@ class Loop:
     async def _advance(self) -> bool:
         """Do the next phase of the frame under way, or of a new one that is due."""
         await self._checkpoint()
-        if self._pausing or self.hit or self.status == "terminated" or (self.over and not self._reopened):
+        if self._pausing or self.hit or self.status == "terminated" or (self.over and not self.reopened):
             return False
         if self._phases is None and not await self._due():
             return False
@@ -265,12 +289,8 @@ class Loop:
                 return False
             elif self._pausing:
                 return False
-            elif live.tasks.waits_for_people and not self.patient:
-                self.reason = f"approval {', '.join(live.tasks.questions)} waits for an answer"
-                return False
-            elif live.tasks.waits and not self._sleeps:
-                self.reason = self._asleep()
-                return False
+            elif live.tasks.waits and (not self._sleeps or (live.tasks.waits_for_people and not self.patient)):
+                return False  # ``standing`` says for what.
             else:
                 self.reason = self._asleep() if live.tasks.waits else ""
                 self._look("waiting")

@@ -143,7 +143,7 @@ class Replaying:
         record = self.record(entry.task_id, entry.node.id)
         if not loop.over and not (record and record.ended_at is not None):
             await self._rest(entry)
-        return loop.reason
+        return loop.standing[1]
 
     def _due(self, record: TaskRecord | None) -> float:
         """Return the frame that is to deal with a task's end."""

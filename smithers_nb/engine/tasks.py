@@ -142,17 +142,17 @@ class Tasks(Mapping[str, TaskEntry]):
     @property
     def unsettled(self) -> list[TaskEntry]:
         """Tasks that have ended and were not dealt with yet, in no order."""
-        return [entry for entry in self._open.values() if entry.status in ENDED]
+        return [entry for entry in self.open if entry.status in ENDED]
 
     @property
     def open(self) -> list[TaskEntry]:
-        """Tasks that are not dealt with."""
+        """Tasks that are not dealt with. A copy: other threads look here while the engine adds and settles."""
         return list(self._open.values())
 
     @property
     def running(self) -> list[TaskEntry]:
         """Tasks of mounted nodes that are under way."""
-        return [entry for entry in self._open.values() if entry.status == "running" and not entry.unmounted]
+        return [entry for entry in self.open if entry.status == "running" and not entry.unmounted]
 
     @property
     def reporting(self) -> list[TaskEntry]:
@@ -162,13 +162,13 @@ class Tasks(Mapping[str, TaskEntry]):
     @property
     def asking(self) -> list[TaskEntry]:
         """Tasks of mounted nodes that wait for a person."""
-        return [entry for entry in self._open.values() if entry.questions and not entry.unmounted]
+        return [entry for entry in self.open if entry.questions and not entry.unmounted]
 
     @property
     def sleeping(self) -> list[TaskEntry]:
         """Tasks of mounted nodes that wait until they may try again, those of children too; the next one first."""
-        own = [entry for entry in self._open.values() if entry.retry_at is not None and not entry.unmounted]
-        inner = [entry for child in self.children.values() for entry in child.live.tasks.sleeping]
+        own = [entry for entry in self.open if entry.retry_at is not None and not entry.unmounted]
+        inner = [entry for child in list(self.children.values()) for entry in child.live.tasks.sleeping]
         return sorted([*own, *inner], key=lambda entry: entry.retry_at or 0.0)
 
     @property
@@ -185,7 +185,7 @@ class Tasks(Mapping[str, TaskEntry]):
 
     @property
     def _left(self) -> list[TaskEntry]:
-        return [entry for entry in self._open.values() if not entry.unmounted or entry.status in ENDED]
+        return [entry for entry in self.open if not entry.unmounted or entry.status in ENDED]
 
     def _child(self, entry: TaskEntry, what: str) -> bool:
         child = self.children.get(entry.node.id)
@@ -194,7 +194,7 @@ class Tasks(Mapping[str, TaskEntry]):
     @property
     def questions(self) -> list[str]:
         """By which ids people can answer what is asked, in children too."""
-        inner = [id for child in self.children.values() for id in child.live.tasks.questions]
+        inner = [id for child in list(self.children.values()) for id in child.live.tasks.questions]
         return [name for entry in self.asking for name in questions.names(entry)] + inner
 
     @property

@@ -39,9 +39,9 @@ class View:
         """The live one."""
         return self.records.moment()
 
-    def sentence(self) -> str:
+    def sentence(self, buttons: bool = True) -> str:
         """Return what just happened, and what the next step will do."""
-        return sentence(self.ex)
+        return sentence(self.ex, buttons)
 
     def together(self) -> AbstractContextManager[None]:
         """Read all that is asked for meanwhile, on this thread, in one go."""
@@ -61,7 +61,7 @@ class View:
             "execution_id": ex.execution_id,
             "status": ex.status,
             "reason": ex.reason,
-            "over": ex.over and not ex.pending,
+            "over": ex.over,
             "frame": number,
             "phase": str(draft.phase) if draft and draft.phase else None,
             "phases": journal.chips(self._strip(moment), dict(draft.ms) if draft else {}, ex.over),

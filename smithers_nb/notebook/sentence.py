@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 from ..engine.draft import Draft
 from ..execution import Execution
@@ -14,11 +15,18 @@ from .writes import line_of
 QUEUED = ("queued", "edited")
 
 
-def sentence(ex: Execution) -> str:
-    """Return how things stand, live."""
+def sentence(ex: Execution, buttons: bool = True) -> str:
+    """Return how things stand, live. ``buttons`` says that a question's answers can be pressed beside it."""
     stopped = f"{why}. " if (why := _stopped(ex)) else ""
     swapped = "New code is in place: this is its plan, rendered dry. " if ex.swapped is not None else ""
-    return stopped + swapped + _standing(ex)
+    return stopped + swapped + _standing(ex, buttons)
+
+
+def variable_of(ex: Execution) -> str | None:
+    """Return the name of the user's variable that holds an execution: it need not be the execution's own name."""
+    names = vars(sys.modules["__main__"])
+    held = [name for name, value in list(names.items()) if value is ex and name[:1] != "_"]
+    return ex.name if ex.name in held else next(iter(held), None)
 
 
 def _stopped(ex: Execution) -> str:
@@ -61,46 +69,67 @@ def _was(records: Records, moment: Moment) -> str:
     return f"{moment.phase}: {nodes}."
 
 
-def _standing(ex: Execution) -> str:
-    draft = ex.draft
+def _standing(ex: Execution, buttons: bool) -> str:
+    draft, last = ex.draft, ex.recorded
     if ex.over:
-        return f"Frame {ex.recorded} was the last: the execution is {ex.status} ({ex.reason})."
-    if ex.status == "waiting" and ex.questions and not ex.running:
-        return f"Waiting for a person: {', '.join(ex.questions)}. Answer with ex.answer({ex.questions[0]!r}, …)."
-    if ex.status == "waiting" and not ex.running and ex.reason:
-        return f"{ex.reason}."
+        return f"Frame {last} was the last: the execution is {ex.status} ({ex.reason})."
     if ex.status == "waiting":
-        return f"Waiting for {count(ex.running, 'task')} under way. The next frame begins when one has ended."
+        return _waits(ex, buttons)
     if ex.status == "stopped":
-        return f"Stopped after frame {ex.recorded}. Step runs the interrupted tasks again."
+        return f"Stopped after frame {last}. Step {_starts(ex, 'runs', ' again') or f'renders frame {last + 1}'}."
     if draft is None or draft.phase is None:
-        last = ex.recorded
         return (
             f"Frame {last} is recorded. Step renders frame {last + 1}."
             if last
             else "No frames yet. Step renders frame 1; until then nothing is executed."
         )
     if draft.phase is Phase.FLUSH:
-        return f"Frame {draft.number} is flushed. Step renders frame {draft.number + 1}."
+        return f"Frame {draft.number} is flushed. {_next(ex, draft)}"
     if draft.phase is not Phase.EFFECTS:
         following = list(Phase)[list(Phase).index(draft.phase) + 1]
         return f"{draft.phase} of frame {draft.number} is done: {_done(draft)}. Next is {following}."
     return f"Frame {draft.number} is at rest: {_rest(ex.pending)}. {_next(ex, draft)}"
 
 
+def _waits(ex: Execution, buttons: bool) -> str:
+    if ex.running:
+        return f"Waiting for {count(ex.running, 'task')}. The next frame begins when one has ended."
+    asked = ex.questions
+    if not asked:
+        return f"{ex.reason}."
+    how = "Answer with the buttons" if buttons else f"Answer with {_call(ex, asked[0])}"
+    return f"Waiting for a person: {', '.join(asked)}. {how}."
+
+
+def _call(ex: Execution, question: str) -> str:
+    name = variable_of(ex)
+    called = f"answer({question!r}, …)"
+    return f"{name}.{called}" if name else f"{called} of the execution {ex.name!r}"
+
+
 def _next(ex: Execution, draft: Draft) -> str:
-    number = draft.number
+    following = f"renders frame {draft.number + 1}"
     applies = [write for write in ex.pending if write.status in QUEUED]
     if applies:
         more = f" and {count(len(applies) - 1, 'more write')}" if len(applies) > 1 else ""
-        return f"Step applies {line_of(applies[0])}{more}, and renders frame {number + 1}."
-    if draft.settled:
-        return f"Step settles {count(len(draft.settled), 'task')} and renders frame {number + 1}."
+        return f"Step applies {line_of(applies[0])}{more}, and {following}."
+    if draft.settled and draft.phase is not Phase.FLUSH:
+        return f"Step settles {count(len(draft.settled), 'task')} and {following}."
     if ex.causes:
-        return f"Step renders frame {number + 1}, because of: {', '.join(ex.causes[:3])}."
+        starts = _starts(ex, ", and starts", "")
+        return f"Step {following}, because of: {', '.join(ex.causes[:3])}{starts}."
     if ex.running:
-        return f"Step waits for {count(ex.running, 'task')} under way and renders frame {number + 1}."
+        return f"Step waits for {count(ex.running, 'task')} and {following}."
+    if draft.phase is Phase.FLUSH:
+        return f"Step {following}."
     return "Step closes the frame: nothing is left to do."
+
+
+def _starts(ex: Execution, verb: str, after: str) -> str:
+    """Say which tasks the next step starts: those that were retried, answered or interrupted."""
+    names = [task.node.id for task in ex.live.tasks.open if task.status == "pending" and not task.unmounted]
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{verb} {', '.join(names[:3])}{more}{after}" if names else ""
 
 
 def _done(draft: Draft) -> str:

@@ -22,7 +22,7 @@ def as_text(view: View) -> str:
     moment = view.moment
     lines = [
         repr(view.ex),
-        view.sentence(),
+        view.sentence(buttons=False),
         "",
         *(["Dry render; nothing was executed:"] if moment.dry else []),
         visible(_cut(moment.tree.xml)),
@@ -37,7 +37,7 @@ def as_html(view: View) -> str:
     note = "Dry render: nothing was executed." if moment.dry else ""
     return _section(
         f"smithers_nb: {ex.name}, {ex.status}, frame {ex.recorded}",
-        view.sentence(),
+        view.sentence(buttons=False),
         note,
         moment.tree.xml,
         ex.pending,

@@ -45,6 +45,9 @@ PAGE_S = 1.0
 REMEMBERED = 256
 """Commands whose id is remembered: one that comes twice is done once."""
 
+COMMANDS = {"step": "step_frame", "phase": "step_phase", "run": "run"}
+"""What the page calls an execution's commands."""
+
 _static = files("smithers_nb.notebook") / "static"
 
 
@@ -62,6 +65,11 @@ class Stepper(anywidget.AnyWidget):
     summary = traitlets.Dict().tag(sync=True)
 
     def __init__(self, execution: Execution) -> None:
+        if not isinstance(execution, Execution):
+            raise TypeError(
+                f"Stepper() steps an Execution; this is a {type(execution).__name__}. What Store.open(id) returns is "
+                "read-only: .at(n) and .df show its frames, and Execution.resume(app, store=…, id=…) continues it."
+            )
         self._ex = execution
         self._seq = 0
         self._busy: str | None = None
@@ -87,7 +95,12 @@ class Stepper(anywidget.AnyWidget):
         self._seq += 1
         if self._error is not None and self._error_at != self._place:
             self._error = None  # The execution went on.
-        return self._view.summary(self._seq, self._busy, self._error)
+        return self._view.summary(self._seq, self._moves, self._error)
+
+    @property
+    def _moves(self) -> str | None:
+        """The command under way: from this stepper, another one, or a cell."""
+        return self._busy or COMMANDS.get(self._ex.command or "")
 
     @property
     def _place(self) -> object:
@@ -181,8 +194,8 @@ class Stepper(anywidget.AnyWidget):
 
     def _move(self, message: m.Move) -> None:
         with self._lock:
-            if self._busy is not None:
-                self._acknowledge(message, f"{self._busy.replace('_', ' ')} is still under way")
+            if (busy := self._moves) is not None:
+                self._acknowledge(message, f"{busy.replace('_', ' ')} is still running")
                 return
             self._busy = message.name
             self._error = None

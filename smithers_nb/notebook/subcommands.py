@@ -33,7 +33,7 @@ class Lines(str):
 
 def _status(ex: Execution, rest: str) -> object:
     _nothing(rest)
-    return Lines(f"{ex!r}\n{sentence(ex)}")
+    return Lines(f"{ex!r}\n{sentence(ex, buttons=False)}")
 
 
 def _step(ex: Execution, rest: str) -> object:

@@ -78,7 +78,7 @@ def test_removed_nodes_stand_where_they_were(view):
 def test_the_sentence_says_what_is_waited_for_and_how_to_answer(view):
     shown = view(Approval(id="ok", prompt="go?"))
     shown.ex.run_sync()
-    assert shown.sentence() == "Waiting for a person: ok. Answer with ex.answer('ok', …)."
+    assert shown.sentence() == "Waiting for a person: ok. Answer with the buttons."
 
 
 def test_the_sentence_tells_the_next_step_at_every_rest(view):

@@ -14,6 +14,7 @@ from smithers_nb import Approval, Claude, Execution, Phase, Step, Stepper, Task,
 from smithers_nb.bridge import engine
 from smithers_nb.notebook import stepper
 from smithers_nb.notebook.panes import limits
+from smithers_nb.notebook.static_view import as_html, as_text
 from tests.notebook.kernel import run_cells
 
 
@@ -256,6 +257,131 @@ def test_tool_calls_are_shown_with_what_there_is_to_look_at_and_answered_one_by_
     assert [(asked["status"], asked["choice"]) for asked in then["asked"]] == [("waiting", None)] * 2
 
 
+def test_an_answer_is_seen_in_status_and_sentence_at_once_and_before_it_the_buttons_are_named(browse):
+    ex, page = browse(Approval(id="ok", prompt="Go on?"))
+    page.do("until_idle")
+    before = page.stepper._summary()
+    assert (before["status"], before["reason"]) == ("waiting", "approval ok waits for an answer")
+    assert before["sentence"] == "Waiting for a person: ok. Answer with the buttons."
+    after = page.do("answer", approval="ok", choice="approve")["summary"]
+    assert (after["status"], after["reason"], after["questions"]) == ("paused", "", [])
+    assert after["sentence"].endswith("Step renders frame 2, because of: ok succeeded.")
+    page.do("step_frame")
+    page.do("until_idle")
+    assert ex.status == "finished"
+
+
+def test_an_agent_that_begins_to_ask_while_the_execution_rests_is_seen_at_once(browse, gate, wait_until):
+    held = gate()
+
+    def write() -> str:
+        return "written"
+
+    def look() -> str:
+        held.passed_in_thread()
+        return "seen"
+
+    model = scripted(call_tool("look"), call_tool("write"))
+    approve = lambda tool, args: tool == "write"  # noqa: E731
+    ex, page = browse(Claude(id="c", model=model, tools=[look, write], approve=approve)["hi"])
+    page.do("step_frame")
+    assert page.stepper._summary()["status"] == "paused"
+    held.open()
+    wait_until(lambda: ex.questions == ("c",))
+    assert page.stepper._summary()["status"] == "waiting"
+
+
+def test_without_buttons_the_sentence_names_the_variable_that_holds_the_execution(browse, monkeypatch):
+    ex, page = browse(Approval(id="ok", prompt="Go on?"), name="report")
+    ex.run_sync()
+    main = sys.modules["__main__"]
+    words = "Waiting for a person: ok. Answer with "
+    assert f"{words}answer('ok', …) of the execution 'report'." in as_text(page.stepper._view)
+    monkeypatch.setattr(main, "_3", ex, raising=False)
+    monkeypatch.setattr(main, "mine", ex, raising=False)
+    assert f"{words}mine.answer('ok', …)." in as_text(page.stepper._view)
+    monkeypatch.setattr(main, "report", ex, raising=False)
+    assert f"{words}report.answer('ok', …)." in as_html(page.stepper._view).replace("&#x27;", "'")
+
+
+AFTER_THE_END = {
+    "retry": (lambda ex: ex.retry("t"), "because of: t is run again by hand, and starts t."),
+    "a write": (lambda ex: ex.state.set("n", 2), "Step applies n = 2, and renders frame 4."),
+    "a swap": (lambda ex: ex.swap(Phase(name="other")), "Step renders frame 4, because of: the app was swapped."),
+}
+
+
+@pytest.mark.parametrize("again", AFTER_THE_END)
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_is_done_after_the_end_can_be_stepped_and_status_and_sentence_say_so(browse, again, fails):
+    ex, page = browse(Phase(name="p")[Task(id="t", run=lambda: 1 / 0 if fails else 1)])
+    page.do("continue")
+    ended = page.stepper._summary()
+    assert (ended["status"], ended["over"]) == ("failed" if fails else "finished", True)
+    do, words = AFTER_THE_END[again]
+    do(ex)
+    reopened = page.stepper._summary()
+    assert (reopened["status"], reopened["over"], reopened["reason"]) == ("paused", False, "")
+    assert reopened["sentence"].endswith(words)
+    assert (ex.status, ex.over) == ("paused", False)
+    assert page.do("step_frame")["summary"]["frame"] == 4
+    page.do("continue")
+    assert ex.over
+
+
+def test_a_terminated_execution_stays_over_whatever_is_written(browse):
+    ex, page = browse(Phase(name="p"))
+    ex.run_sync()
+    ex.state.set("n", 1)
+    ex.terminate()
+    ex.state.set("n", 2)
+    summary = page.stepper._summary()
+    assert (summary["status"], summary["over"]) == ("terminated", True)
+
+
+def test_after_stop_the_sentence_says_what_runs_again_and_only_that(browse, gate):
+    held = gate()
+    _, page = browse(Task(id="t", run=held.passed))
+    page.do("stop")
+    assert page.stepper._summary()["sentence"] == "Stopped after frame 0. Step renders frame 1."
+    page.do("step_frame")
+    page.do("stop")
+    assert page.stepper._summary()["sentence"] == "Stopped after frame 1. Step runs t again."
+
+
+def test_a_run_from_a_cell_is_a_command_to_every_stepper_and_none_moves_meanwhile(browse, gate, wait_until):
+    held = gate()
+    ex, page = browse(Task(id="t", run=held.passed))
+    other = Browser(ex)
+    cell = threading.Thread(target=ex.run_sync)
+    cell.start()
+    held.reached()
+    for one in (page, other):
+        wait_until(lambda one=one: one.stepper.summary["busy"] == "run")
+        ack = one.answer("ack", one.post(name="step_frame"))
+        assert (ack["accepted"], ack["why"]) == (False, "run is still running")
+    held.open()
+    cell.join()
+    move_of_another = gate()
+    ex.swap(Task(id="u", run=move_of_another.passed))
+    move = page.post(name="continue")
+    move_of_another.reached()
+    wait_until(lambda: other.stepper.summary["busy"] == "run")
+    assert page.stepper._summary()["busy"] == "continue"
+    move_of_another.open()
+    page.answer("done", move)
+    wait_until(lambda: other.stepper.summary["busy"] is None)
+
+
+@pytest.mark.parametrize("thing", ["recorded", "a path", "None"])
+def test_a_stepper_of_something_else_is_refused_with_what_to_do(browse, thing):
+    ex, _ = browse(Counter)
+    ex.run_sync()
+    given = {"recorded": ex.store.open(ex.execution_id), "a path": "smithers.db", "None": None}[thing]
+    with pytest.raises(TypeError, match=r"Stepper\(\) steps an Execution; this is a \w+\..*Execution\.resume"):
+        Stepper(given)  # type: ignore[arg-type]
+
+
 def test_the_tail_of_a_running_task_is_shown_and_bounded(browse, gate):
     held = gate()
     ex, page = browse([Task(id=f"t{i}", run=held.passed) for i in range(10)])
@@ -395,8 +521,7 @@ def test_the_static_page_follows_when_the_execution_has_come_to_rest_and_stays_s
     wait_until(lambda: len(pages) == 1)
     assert "No frames yet." in pages[0]
     page.do("step_frame")
-    wait_until(lambda: len(pages) == 2)
-    assert "paused, frame 1" in pages[1]
+    wait_until(lambda: "paused, frame 1" in pages[-1])
     assert len(ex.frame.xml) > 200_000
-    assert len(pages[1]) < 40_000
-    assert "characters; frame.xml has all" in pages[1]
+    assert len(pages[-1]) < 40_000
+    assert "characters; frame.xml has all" in pages[-1]

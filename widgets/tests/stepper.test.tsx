@@ -74,6 +74,41 @@ async function press(target: HTMLElement, key: string, init: KeyboardEventInit =
   return event;
 }
 
+describe("the question that waits", () => {
+  const question = (id: string) => ({
+    approval_id: `${id}@1`,
+    node_id: id,
+    kind: "approve",
+    prompt: `Publish ${HOSTILE}?`,
+    options: ["approve", "deny"],
+  });
+
+  it("has its answers beside the sentence, and the others are a click away", async () => {
+    const kernel = await shown(
+      new FakeKernel(summary({ status: "waiting", questions: [question("ok"), question("b")] })),
+    );
+    const group = named("group", "Answer ok");
+    expect(group.textContent).toContain(HOSTILE);
+    expect([...group.querySelectorAll("button")].map((one) => one.textContent)).toEqual([
+      "approve",
+      "deny",
+      "1 more question",
+    ]);
+    group.querySelector("button")?.click();
+    expect(kernel.commands.map(({ name }) => name)).toEqual(["answer"]);
+    kernel.push({ status: "paused", questions: [] });
+    await rendered();
+    expect(all(".ss-asked-now")).toEqual([]);
+  });
+
+  it("can't be answered in the records, or without a kernel", async () => {
+    const kernel = new FakeKernel(summary({ status: "waiting", questions: [question("ok")] }));
+    await shown(kernel);
+    await press(find("section"), "ArrowLeft");
+    expect(all(".ss-asked-now")).toEqual([]);
+  });
+});
+
 describe("roles and names", () => {
   it("are those of the contract", async () => {
     await shown();

@@ -88,6 +88,8 @@ export const ALL_CONTROLS: readonly Control[] = [...CONTROLS, ...OTHERS];
 const LABELS = new Map<string, string>(ALL_CONTROLS.map(({ name, label }) => [name, label]));
 
 const COMMAND_LABELS = new Map<string, string>([
+  // From a cell, or another stepper.
+  ["run", "A run"],
   ["edit_pending", "Edit"],
   ["drop_pending", "Drop"],
   ["break_add", "Breakpoint"],

@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import type { Asked } from "../model/protocol";
-import { visible } from "../model/text";
+import { plural, visible } from "../model/text";
 import { Text } from "./text";
 import { useUi } from "./ui";
 import { Maybe } from "./value";
@@ -66,6 +66,27 @@ function Answer({ asked }: { readonly asked: Asked }) {
         onInput={(event) => setComment(event.currentTarget.value)}
       />
       <Choices approval={asked.approval_id} options={asked.options} comment={comment} />
+    </div>
+  );
+}
+
+/** The first question that waits, with its answers, below the sentence that says so. */
+export function AskedNow() {
+  const { state, actions } = useUi();
+  const { summary, connected, cursor } = state;
+  const [first, ...others] = summary?.questions ?? [];
+  if (first === undefined || !connected || cursor.at !== null) return null;
+  return (
+    <div role="group" class="ss-asked-now" aria-label={`Answer ${visible(first.node_id)}`}>
+      <span class="ss-asked-prompt" title={visible(first.prompt)}>
+        <Text of={first.prompt} />
+      </span>
+      <Choices approval={first.approval_id} options={first.options} />
+      {others.length > 0 && (
+        <button type="button" class="ss-link" onClick={() => actions.open("Tasks")}>
+          {plural(others.length, "more question")}
+        </button>
+      )}
     </div>
   );
 }

@@ -7,6 +7,7 @@ import { visible } from "../model/text";
 import { FIRST_UI, selectedNode, type UiState } from "../model/ui";
 import { useActions } from "./actions";
 import { Alerts } from "./alerts";
+import { AskedNow } from "./asked";
 import { Header } from "./header";
 import { useClient, useConnection, useRoom } from "./hooks";
 import { actionPressed, keepFromPage, keepShortcutsAway } from "./keys";
@@ -82,6 +83,7 @@ export function Stepper({ client }: { readonly client: Client }) {
         <p class="ss-sentence" role="status" aria-label="Stepper status" aria-live="polite">
           <Text of={sentenceOf(state)} />
         </p>
+        {summary?.protocol === PROTOCOL && <AskedNow />}
         <Alerts alerts={state.alerts} dismiss={(alert) => client.dismiss(alert)} />
         {summary?.protocol === PROTOCOL && groups.length > 0 && (
           <Panes groups={groups} summary={summary} task={chosen.task} />
