@@ -459,8 +459,9 @@ class Execution:
     def lint(self) -> list[Problem]:
         """Return what looks wrong in the plan as it was rendered last, and in what has happened so far.
 
-        Loops without a bound to speak of, handlers that were registered and never fired, state keys that are read and
-        never written or written and never read, agents without an id.
+        Errors come first: a key that is read and never written beside one of nearly the same name that is written and
+        never read. Then hints: other keys that nothing has written, an ``on_progress`` of a task that reported none,
+        loops without a bound to speak of, agents without an id. ``severity`` tells them apart.
         """
         rendered = self._live.rendered
         return lint(rendered, self.store.reader, self.execution_id) if rendered is not None else []

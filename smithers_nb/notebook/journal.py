@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from time import time
 
-from ..records import Hit, Phase, Problem
+from ..records import Hit, Phase, Problem, Severity
 from ..store import breakpoints as stored
 from . import protocol as p
 from .moment import Moment, Records, last_phase
@@ -16,11 +17,13 @@ HITS = 200
 FOUND = 50
 KEYS = 3
 KEYS_FRAMES = 200
+SEVERITY_OF: dict[str, Severity] = {"problem": "error", "hint": "hint"}
+"""By the kind of their events, errors first."""
 ADVICE = {
     "TaskError": "Give it an on_error, or mend it and run it again with Retry.",
-    "HandlerNeverFired": "Look at its task: it may not have begun, or ended another way.",
+    "HandlerNeverFired": "Report from the task, or remove the handler.",
     "KeyNeverWritten": "Write it in a handler or an Effect, give it a first value, or stop reading it.",
-    "KeyNeverRead": "Read it in a component, or stop writing it.",
+    "KeyNeverRead": "Write and read it by one name.",
     "AgentWithoutId": "Give it an id.",
 }
 
@@ -87,8 +90,8 @@ def timeline(records: Records, since: int) -> p.Timeline:
     errors = events.get("problem", [])
     if rows and draft is not None and draft.number == to and draft.phase is not Phase.FLUSH:
         writes[-1], handlers[-1] = len(draft.pending), len(draft.calls)
-        if draft.problems:
-            errors = [*errors, (to, len(draft.problems))]
+        if failed := errors_of(draft.problems):
+            errors = [*errors, (to, failed)]
     return {
         "since": since,
         "to": to,
@@ -102,6 +105,11 @@ def timeline(records: Records, since: int) -> p.Timeline:
         "output": events.get("output", []),
         "keys": store.keys_by_frame(max(since, to - KEYS_FRAMES + 1), KEYS),
     }
+
+
+def errors_of(problems: Iterable[Problem]) -> int:
+    """Return how many of them are errors."""
+    return sum(problem.severity == "error" for problem in problems)
 
 
 def output(records: Records, moment: Moment, limit: int) -> p.Output:
@@ -152,29 +160,31 @@ def problem(found: Problem, frame: int) -> p.Problem:
         "source": found.source,
         "frame": frame,
         "advice": ADVICE.get(found.kind),
+        "severity": found.severity,
     }
 
 
 def problems(records: Records, moment: Moment, limit: int, findings: list[Problem]) -> p.Problems:
-    """Return the errors up to the moment, newest frame first, and what lint has found."""
+    """Return the errors up to the moment and what lint has found: errors first, hints last."""
     draft = records.ex.draft
     shown: list[p.Problem] = []
     if draft is not None and draft.number <= moment.frame and draft.phase is not Phase.FLUSH:
         shown = [problem(found, draft.number) for found in draft.problems]
     failed = list(records.ex.live.failed)[::-1] if moment.live else []
-    shown += [problem(_of_event(event.payload, event.node_id), event.frame) for event in failed]
-    rows = records.store.events("problem", moment.frame, limit)
-    shown += [problem(_of_event(row["payload"], row["node_id"]), row["frame"]) for row in rows]
+    shown += [problem(_of_event(event.payload, event.node_id, event.kind), event.frame) for event in failed]
+    rows = [row for kind in SEVERITY_OF for row in records.store.events(kind, moment.frame, limit)]
+    shown += [problem(_of_event(row["payload"], row["node_id"], row["kind"]), row["frame"]) for row in rows]
     if moment.live:
         shown += [problem(found, 0) for found in findings]
-    total = records.store.count("problem", moment.frame) + (len(shown) - len(rows))
+    total = sum(records.store.count(kind, moment.frame) for kind in SEVERITY_OF) + (len(shown) - len(rows))
+    shown.sort(key=lambda one: one["severity"] != "error")
     return {"frame": moment.frame, "total": total, "problems": shown[:limit]}
 
 
-def _of_event(payload: str, node_id: str | None) -> Problem:
+def _of_event(payload: str, node_id: str | None, kind: str) -> Problem:
     found = json.loads(payload)
     phase = Phase(found["phase"]) if found["phase"] else None
-    return Problem(found["kind"], found["message"], node_id, phase, found["source"])
+    return Problem(found["kind"], found["message"], node_id, phase, found["source"], SEVERITY_OF[kind])
 
 
 # ---- breakpoints -----------------------------------------------------------------------------------------------

@@ -52,6 +52,7 @@ class View:
         ex, draft, moment = self.ex, self.ex.draft, self.moment
         tokens, cost = ex.store.reader.totals(ex.execution_id)
         problems = [*draft.problems, *(self.findings() if ex.over else ())] if draft else []
+        problems.sort(key=lambda found: found.severity != "error")
         number = draft.number if draft else ex.recorded
         hit = ex.hit
         return {
@@ -96,7 +97,7 @@ class View:
             "pending": len(ex.pending),
             "handlers": len(draft.calls) if draft else 0,
             "state": len(live.cells) + len(live.vol),
-            "problems": len(problems),
+            "problems": journal.errors_of(problems),
             "running": ex.running,
             "tasks": len(live.tasks),
             "output": printed + self.records.store.count("output", moment.frame, moment.frame),

@@ -66,6 +66,7 @@ class Problem(TypedDict):
     """0: of no frame in particular."""
     advice: str | None
     """What to do, where the message does not say it."""
+    severity: Literal["error", "hint"]
 
 
 class RunningTask(TypedDict):
@@ -117,6 +118,7 @@ class Counts(TypedDict):
     handlers: int
     state: int
     problems: int
+    """Errors; hints are not counted."""
     running: int
     """Tasks under way."""
     tasks: int
@@ -571,7 +573,7 @@ class Problems(TypedDict):
     frame: int
     total: int
     problems: list[Problem]
-    """Newest frame first."""
+    """Errors first, then hints; of each the newest frame first."""
 
 
 class NodeProp(TypedDict):

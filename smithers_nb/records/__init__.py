@@ -15,7 +15,7 @@ from .agent import AnsweredBy, BlockReason, Decision, ModelCall, Piece, RateWind
 from .breakpoint import HIT, Breakpoint, BreakpointKind, Hit
 from .call import EffectRun, HandlerCall
 from .execution import ExecutionRecord, LoopKey, LoopState, NewExecution
-from .frame import Event, Frame, Phase, Problem, RunResult, Status
+from .frame import Event, Frame, Phase, Problem, RunResult, Severity, Status
 from .question import Question
 from .task import TaskEnd, TaskRecord, TaskResult, TaskStart, TaskStatus
 from .write import Op, Origin, Scope, Write, WriteStatus
@@ -46,6 +46,7 @@ __all__ = [
     "RateWindow",
     "RunResult",
     "Scope",
+    "Severity",
     "Status",
     "TaskEnd",
     "TaskRecord",

@@ -30,6 +30,10 @@ class Phase(StrEnum):
     FLUSH = "FLUSH"
 
 
+Severity = Literal["error", "hint"]
+"""Of a problem. hint: worth a look, and perhaps meant so."""
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """What is neither a write nor a call, such as a file that was written."""
@@ -43,7 +47,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """An error of a frame that did not stop it."""
+    """An error of a frame that did not stop it, or a finding of ``ex.lint()``."""
 
     kind: str
     """The error's class, e.g. ``HandlerError``."""
@@ -51,11 +55,13 @@ class Problem:
     node_id: str | None
     phase: Phase | None
     source: str | None
+    severity: Severity = "error"
 
     def event(self, frame: int) -> Event:
-        """Return it as it is recorded."""
+        """Return it as it is recorded: an event ``problem`` or ``hint``, so that counting problems counts errors."""
         payload = {"kind": self.kind, "message": self.message, "phase": self.phase, "source": self.source}
-        return Event(frame, "problem", self.node_id, json.dumps(payload, ensure_ascii=False))
+        kind = "problem" if self.severity == "error" else "hint"
+        return Event(frame, kind, self.node_id, json.dumps(payload, ensure_ascii=False))
 
 
 @dataclass(frozen=True)

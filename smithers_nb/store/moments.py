@@ -288,9 +288,11 @@ class Moments:
     # ---- events ------------------------------------------------------------------------------------------------
 
     def events(self, kind: str, until: int, most: int) -> list[Row]:
-        """Return the newest events of a kind up to a frame, newest first: id, frame, node_id, payload, created_at."""
+        """Return the newest events of a kind up to a frame, newest first: id, kind, frame, node_id, payload,
+        created_at.
+        """
         return self._rows(
-            "SELECT id, frame, node_id, payload, created_at FROM events WHERE execution_id = :id AND kind = :kind"
+            "SELECT id, kind, frame, node_id, payload, created_at FROM events WHERE execution_id = :id AND kind = :kind"
             " AND frame <= :until ORDER BY id DESC LIMIT :most",
             kind=kind,
             until=until,

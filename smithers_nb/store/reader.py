@@ -343,10 +343,18 @@ class Reader:
         sql = "SELECT DISTINCT node_id, event FROM handlers WHERE execution_id = ? AND status != 'stale'"
         return set(self.query(sql, (execution_id,)).rows)
 
-    def written_keys(self, execution_id: str) -> set[str]:
-        """Return every state key that ever had a value."""
-        sql = "SELECT DISTINCT key FROM state WHERE execution_id = ?"
-        return {key for (key,) in self.query(sql, (execution_id,)).rows}
+    def standing(self, execution_id: str) -> dict[str, str]:
+        """Return by node id how its newest task stands."""
+        sql = "SELECT node_id, status, max(mounted_at_frame) FROM tasks WHERE execution_id = ? GROUP BY node_id"
+        return {node_id: status for node_id, status, _ in self.query(sql, (execution_id,)).rows}
+
+    def written_keys(self, execution_id: str) -> dict[tuple[str, str], bool]:
+        """Return by (scope, key) of every key that was ever written: whether by more than a first value."""
+        sql = (
+            "SELECT scope, key, max(origin != 'init') FROM transitions WHERE execution_id = ?"
+            " AND status NOT IN ('rolled_back', 'dropped') GROUP BY scope, key"
+        )
+        return {(scope, key): bool(more) for scope, key, more in self.query(sql, (execution_id,)).rows}
 
     def artifacts(self, execution_id: str) -> list[Artifact]:
         """Return what was made to be shown, oldest first."""

@@ -109,22 +109,91 @@ LINT: dict[str, tuple[Any, list[tuple[str, str]]]] = {
         lambda ctx: Ralph(id="r", until=True, max_iterations=10**6)[Phase(name="p")],
         [("LoopWithoutBound", "1,000,000")],
     ),
-    "a handler that never fired": (
+    "an on_error that was not needed": (
         lambda ctx: Task(id="t", run=lambda: 1, on_finished=lambda r: None, on_error=print),
-        [("HandlerNeverFired", "on_error of t")],
+        [],
+    ),
+    "an on_finished that was not needed": (
+        lambda ctx: Task(id="t", run=fails, on_finished=print, on_error=lambda r: None),
+        [],
+    ),
+    "a progress that is never reported": (
+        lambda ctx: Task(id="t", run=lambda: 1, on_progress=print),
+        [("HandlerNeverFired", "on_progress of t was never called")],
     ),
     "a key that nothing writes": (lambda ctx: ctx.state.get("gone"), [("KeyNeverWritten", "'gone'")]),
-    "a key that nothing reads": (
-        lambda ctx: Task(id="t", run=lambda: 1, on_finished=lambda r: ctx.state.set("lost", 1)),
-        [("KeyNeverRead", "'lost'")],
+    "a result": (lambda ctx: written("report"), []),
+    "a misspelt key": (
+        lambda ctx: (ctx.state.get("ntoes"), written("notes")),
+        [("KeyNeverWritten", "'ntoes' is read by a component, and nothing has written it. Did you mean 'notes'?")],
+    ),
+    "a key in another spelling": (
+        lambda ctx: (ctx.state.get("userName"), written("user_name")),
+        [("KeyNeverWritten", "Did you mean 'user_name'?")],
+    ),
+    "a key that another component reads as it is written": (
+        lambda ctx: (ctx.state.get("note"), ctx.state.get("notes"), written("notes")),
+        [("KeyNeverWritten", "Did you mean 'notes'?")],
+    ),
+    "a key in the other scope": (
+        lambda ctx: (ctx.state.get("draft"), written("draft", "vol")),
+        [("KeyNeverWritten", "Did you mean volatile key 'draft'?")],
+    ),
+    "a misspelt volatile key": (
+        lambda ctx: (ctx.vol.get("draf"), written("draft", "vol")),
+        [("KeyNeverWritten", "volatile key 'draf' is read by a component")],
+    ),
+    "a volatile key that nothing writes": (lambda ctx: ctx.vol.get("gone"), []),
+    "a misspelt write": (
+        lambda ctx: (ctx.state.init("draft", ""), ctx.state.get("draft"), written("draf")),
+        [("KeyNeverRead", "Did you mean 'draft', which is read and has only its first value?")],
+    ),
+    "keys that are numbered": (lambda ctx: (ctx.state.get("card_2"), written("card_1")), [("KeyNeverWritten", "it.")]),
+    "keys of other things": (
+        lambda ctx: (ctx.state.get("a_done"), written("b_done")),
+        [("KeyNeverWritten", "nothing has written it.")],
     ),
 }
 
 
+def written(key: str, scope: str = "state") -> Any:
+    """Return a task that ends by writing a key."""
+    return Task(id="t", run=lambda: 1, on_finished=lambda r, ctx: getattr(ctx, scope).set(key, 1))
+
+
+def fails() -> None:
+    raise ValueError("no luck")
+
+
 @pytest.mark.parametrize(("app", "expected"), LINT.values(), ids=LINT)
 def test_lint_finds(app: Any, expected: list[tuple[str, str]], run_of: Any) -> None:
-    ex = run_of(component(app))
+    def nodes(ctx: Any) -> Any:
+        found = app(ctx)
+        return found[-1] if isinstance(found, tuple) else found
+
+    ex = run_of(component(nodes))
     ex.run_sync()
     found = ex.lint()
     assert [problem.kind for problem in found] == [kind for kind, _ in expected]
     assert all(words in problem.message for problem, (_, words) in zip(found, expected, strict=True))
+
+
+def test_lint_tells_errors_before_hints(run_of: Any) -> None:
+    ex = run_of(
+        component(lambda ctx: [ctx.state.get("ntoes") and None, Claude(model=scripted("x"))["hi"], written("notes")])
+    )
+    ex.run_sync()
+    assert [(problem.kind, problem.severity) for problem in ex.lint()] == [
+        ("KeyNeverWritten", "error"),
+        ("AgentWithoutId", "hint"),
+    ]
+
+
+def test_lint_compares_many_keys_in_no_time(run_of: Any) -> None:
+    """Comparing each of 3,000 keys that are read with each of 3,000 that are written took a minute."""
+    keys = [f"city of {chr(97 + n % 26)}{n * 7919 % 100_003}" for n in range(6000)]
+    ex = run_of(
+        component(lambda ctx: [ctx.state.get(key) and None for key in keys[::2]]), state=dict.fromkeys(keys[1::2], 1)
+    )
+    ex.run_sync()
+    assert len(ex.lint()) == 3000

@@ -94,10 +94,28 @@ def test_the_sentence_tells_the_next_step_at_every_rest(view):
 
 
 def test_what_lint_finds_is_shown_when_it_is_over(view):
-    shown = view(component(lambda ctx: Task(id="t", run=lambda: ctx.state.get("x"), on_error=print)))
+    def app(ctx):
+        return ctx.state.get("ntoes") and None, Task(id="t", run=lambda: 1, on_progress=print, on_finished=save)
+
+    def save(result, ctx):
+        ctx.state.set("notes", result.output)
+
+    shown = view(component(app))
     shown.ex.run_sync()
-    kinds = [problem["kind"] for problem in shown.summary(1, None, None)["problems"]]
-    assert kinds == ["HandlerNeverFired"]
+    summary = shown.summary(1, None, None)
+    expected = [("KeyNeverWritten", "error"), ("HandlerNeverFired", "hint")]
+    assert [(problem["kind"], problem["severity"]) for problem in summary["problems"]] == expected
+    assert summary["counts"]["problems"] == 1
+    assert [(found["kind"], found["severity"]) for found in ask(shown, "problems")["problems"]] == expected
+
+
+def test_lint_is_silent_about_a_workflow_that_does_what_it_says(view):
+    def save(result, ctx):
+        ctx.state.set("report", result.output)
+
+    shown = view(component(lambda ctx: Task(id="t", run=lambda: 1, on_finished=save, on_error=print)))
+    shown.ex.run_sync()
+    assert shown.summary(1, None, None)["problems"] == []
 
 
 # ---- the cursor ------------------------------------------------------------------------------------------------

@@ -103,6 +103,7 @@ const problem = object<P.Problem>({
   source: nullable(text),
   frame: whole,
   advice: nullable(text),
+  severity: oneOf("error", "hint"),
 });
 
 const hit = object<P.Hit>({

@@ -525,4 +525,5 @@ export const problem = (text: string): Problem => ({
   source: text,
   frame: 4,
   advice: text,
+  severity: "error",
 });

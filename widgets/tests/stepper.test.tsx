@@ -185,6 +185,19 @@ describe("roles and names", () => {
     await open(kernel, tab);
     expect(text()).toContain(words);
   });
+
+  it("fold hints apart from errors, and count errors", async () => {
+    const hint = { ...problem("hint"), severity: "hint" } as const;
+    const shownProblems = { frame: 4, total: 2, problems: [problem("broken"), hint] };
+    const kernel = await shown(
+      new FakeKernel(summary({ problems: [hint] }), panes({ problems: shownProblems })),
+    );
+    await open(kernel, "Problems");
+    expect(named("grid", "Problems").querySelectorAll("tbody").length).toBe(1);
+    const fold = named("grid", "Hints").closest("details");
+    expect(fold?.open).toBe(false);
+    expect(fold?.querySelector("summary")?.textContent).toBe("1 hint");
+  });
 });
 
 describe("the plan", () => {

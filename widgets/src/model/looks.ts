@@ -63,11 +63,11 @@ export const nodeLook = (status: string): Look => NODE.get(status) ?? unknown(st
 export const writeLook = (status: string): Look => WRITE.get(status) ?? unknown(status);
 export const callLook = (status: string): Look => CALL.get(status) ?? unknown(status);
 
-/** Whether it is an advice: of the whole app, not of what went wrong in a frame. */
-export const isAdvice = ({ frame }: Problem): boolean => frame === 0;
+/** Whether it is worth a look, and perhaps meant so. */
+export const isHint = ({ severity }: Problem): boolean => severity === "hint";
 
 export const problemLook = (problem: Problem): Look =>
-  isAdvice(problem) ? look("△", problem.kind, "warn") : look("✗", problem.kind, "bad");
+  isHint(problem) ? look("△", problem.kind, "warn") : look("✗", problem.kind, "bad");
 
 export const CHANGE_MARKS: Readonly<Record<Exclude<Change, "">, string>> = {
   added: "+",

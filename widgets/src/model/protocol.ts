@@ -28,6 +28,7 @@ export interface Problem {
   readonly frame: number;
   /** What to do, where the message doesn't say it. */
   readonly advice: string | null;
+  readonly severity: "error" | "hint";
 }
 
 export interface Counts {
@@ -35,6 +36,7 @@ export interface Counts {
   readonly pending: number;
   readonly handlers: number;
   readonly state: number;
+  /** Errors; hints are not counted. */
   readonly problems: number;
   /** Tasks under way. */
   readonly running: number;

@@ -351,6 +351,7 @@ export interface Output {
   readonly entries: readonly OutputEntry[];
 }
 
+/** Errors first, then hints. */
 export interface Problems {
   readonly frame: number;
   readonly total: number;

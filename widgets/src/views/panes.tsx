@@ -1,5 +1,5 @@
 import type { Group, Tab } from "../model/layout";
-import { isAdvice } from "../model/looks";
+import { isHint } from "../model/looks";
 import type { Summary } from "../model/protocol";
 import { selectedNode } from "../model/ui";
 import { BreakpointsView } from "./breakpoints";
@@ -45,7 +45,7 @@ export function Panes({ groups, summary, task }: PanesProps) {
             chosen={group.chosen}
             choose={actions.open}
             counts={badges}
-            bad={summary.problems.every(isAdvice) ? null : "Problems"}
+            bad={summary.problems.every(isHint) ? null : "Problems"}
             ids={ids}
           />
           <PanelOf tab={group.chosen} summary={summary} task={task} />

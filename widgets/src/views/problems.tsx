@@ -1,23 +1,31 @@
-import { problemLook } from "../model/looks";
+import { isHint, problemLook } from "../model/looks";
 import type { Problem, Problems } from "../model/protocol";
-import { grouped } from "../model/text";
+import { grouped, plural } from "../model/text";
 import { type Column, Grid } from "./grid";
 import { FrameLink, NodeLink, SourceLink } from "./links";
 import { Mark, Text } from "./text";
 
-/** What went wrong up to the cursor, newest frame first; each leads to its node, frame and line. */
+/** What went wrong up to the cursor, newest frame first, and folded what may be meant so; each leads to its node,
+ * frame and line. */
 export function ProblemsView({ problems }: { readonly problems: Problems }) {
   const rows = problems.problems.map((problem, order) => ({ ...problem, order }));
+  const hints = rows.filter(isHint);
   const more = problems.total - rows.length;
   return (
     <>
       <Grid
         name="Problems"
         columns={COLUMNS}
-        rows={rows}
+        rows={rows.filter((row) => !isHint(row))}
         keyOf={({ order }) => order}
         empty="No problems."
       />
+      {hints.length > 0 && (
+        <details class="ss-hints">
+          <summary>{plural(hints.length, "hint")}</summary>
+          <Grid name="Hints" columns={COLUMNS} rows={hints} keyOf={({ order }) => order} empty="" />
+        </details>
+      )}
       {more > 0 && <p class="ss-empty">… {grouped(more)} more problems.</p>}
     </>
   );
