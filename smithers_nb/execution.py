@@ -613,12 +613,18 @@ class Execution:
     async def _step(self) -> Frame:
         refuse_while_rendering("step() was called")
         await self._loop.step()
-        return self._frame()
+        return self._stepped()
 
     async def _step_phase(self) -> Frame:
         refuse_while_rendering("step_phase() was called")
         await self._loop.phase()
-        return self._frame()
+        return self._stepped()
+
+    def _stepped(self) -> Frame:
+        """Return the frame with what the FLUSH before it has found, too: no other step would say that."""
+        frame = self._frame()
+        earlier = tuple(problem for problem in self._loop.problems if problem not in frame.problems)
+        return replace(frame, problems=(*earlier, *frame.problems)) if earlier else frame
 
     async def _run(self, until: Until, max_frames: int | None) -> RunResult:
         refuse_while_rendering("run() was called")
@@ -677,6 +683,7 @@ class Execution:
 
     async def _swap(self, app: object, name: str, code_hash: str) -> None:
         live = self._live
+        live.refuse_when_closed()
         before, live.app = live.app, app
         try:
             self._swapped = (live.frame, self.draft, await self._preview())

@@ -48,7 +48,7 @@ class Held(Stored):
         return held
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Held) and _same(self.value, other.value)
+        return isinstance(other, Held) and same(self.value, other.value)
 
     def __ne__(self, other: object) -> bool:  # A tuple has its own.
         return not self == other
@@ -234,7 +234,8 @@ def _shown_text(value: object) -> str:
         return json.dumps(f"{type(value).__name__}(…)")
 
 
-def _same(one: object, other: object) -> bool:
+def same(one: object, other: object) -> bool:
+    """Whether two values are one object, or equal ones of one type."""
     if one is other:
         return True
     try:

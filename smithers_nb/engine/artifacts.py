@@ -17,6 +17,7 @@ from ..errors import NotStorableError, clean
 from ..store import writer
 from ..values import cleaned
 from .place import TaskScope, place_of, refuse_when_closed, refuse_while_rendering
+from .sealed import Sealed
 from .state import Transaction
 
 if TYPE_CHECKING:
@@ -24,13 +25,16 @@ if TYPE_CHECKING:
     from .live import Live
 
 
-class ArtifactDoor:
+class ArtifactDoor(Sealed):
     """``ctx.artifact``.
 
     In a handler or an effect: stored with its writes, in the same transaction, or not at all if it raises. In a task
     or in the notebook: stored at once. While rendering: ``RenderWriteError``. The same ``key`` replaces what it named;
     without one each call adds another. What is given is shown as text, never as HTML or Markdown.
     """
+
+    __slots__ = ("_ctx", "_live")
+    _name = "ctx.artifact"
 
     def __init__(self, ctx: Context, live: Live) -> None:
         self._ctx = ctx

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..errors import PurityError, RunError
 from ..nodes.effect import Effect
 from ..records import LoopKey, LoopState, Scope
-from ..values import decode
 from .artifacts import ArtifactDoor
 from .files import FileDoor
 from .place import Place, TaskScope, place_of, refuse_when_closed, rendering
 from .purity import RenderScope, loop_read
 from .query import QueryDoor
+from .sealed import Sealed
 from .signals import Computed, Signal
 from .state import Transaction
 
@@ -28,8 +28,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Context:
+class Context(Sealed):
     """The door of user code to its execution."""
+
+    __slots__ = ("__weakref__", "_live", "artifact", "db", "fs", "state", "vol")
+    _name = "ctx"
 
     def __init__(self, live: Live) -> None:
         self._live = live
@@ -46,6 +49,11 @@ class Context:
         """Files: see ``FileDoor``."""
         self.artifact = ArtifactDoor(self, live)
         """What people are to see: see ``ArtifactDoor``."""
+
+    def _way(self, name: str) -> str:
+        if name in ("state", "vol"):
+            return f"Set its keys one by one: ctx.{name}.set(key, value)."
+        return super()._way(name)
 
     @property
     def frame(self) -> int:
@@ -128,7 +136,7 @@ class Context:
         place.effects.append(Effect(id=id, deps=deps, run=run))
 
 
-class StateDoor:
+class StateDoor(Sealed):
     """``ctx.state`` and ``ctx.vol``.
 
     While rendering: the frame's snapshot, and every read is recorded; writes raise ``RenderWriteError``.
@@ -136,10 +144,23 @@ class StateDoor:
     and applied together, or not at all if it raises. In the notebook: committed values; writes are an operator's.
     """
 
+    __slots__ = ("_ctx", "_live", "_scope")
+
     def __init__(self, ctx: Context, live: Live, scope: Scope) -> None:
         self._ctx = ctx
         self._live = live
         self._scope = scope
+
+    @property
+    def _called(self) -> str:
+        return f"ctx.{self._scope}"
+
+    def _way(self, name: str) -> str:
+        scope = f"ctx.{self._scope}"
+        return (
+            f"Values have keys: {scope}.set({name!r}, value) sets one, {scope}.get({name!r}) reads it, "
+            f"{scope}.delete({name!r}) removes it."
+        )
 
     def get(self, key: str, default: Any = None) -> Any:  # Any: it is what the user stored
         """Return the value, or ``default`` if the key is missing."""
@@ -147,10 +168,14 @@ class StateDoor:
         if isinstance(place, RenderScope):
             return place.read(key, default, self._scope)
         if isinstance(place, Transaction):
-            stored = place.lookup(key, self._scope)
-            return default if stored is None else decode(stored)
+            return place.read(key, default, self._scope)
         cell = self._live.values(self._scope).get(key)
-        return default if cell is None else cell.value()
+        if cell is None:
+            return default
+        value = cell.value()
+        if isinstance(place, TaskScope) and self._scope == "state":
+            place.handed_out.add(key, value, cell.stored, len(place.queued))
+        return value
 
     def __getitem__(self, key: str) -> Any:
         """Return the value.
@@ -223,6 +248,8 @@ class StateDoor:
         if isinstance(place, Transaction):
             queue(place)
         elif isinstance(place, TaskScope):
-            self._live.outside(queue, "task", place.task_id, place.node_id)
+            transaction = self._live.outside(queue, "task", place.task_id, place.node_id)
+            if place.handed_out:
+                place.queued += transaction.queued
         else:
             self._live.outside(queue)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ..errors import SmithersError
 from ..nodes.base import NodeBase
 from ..nodes.diff import Changes
-from ..nodes.tree import EMPTY, Tree
+from ..nodes.tree import EMPTY, Tree, TreeNode
 from ..records import EffectRun, Frame, HandlerCall, Phase, Problem, Write
 from .schedule import Schedule
 from .state import Transaction
@@ -59,7 +59,7 @@ class Draft:
     """Of components' first values, handlers and effects, in the order in which they apply."""
     calls: list[HandlerCall] = field(default_factory=list)
     call_of: dict[int, int] = field(default_factory=dict)
-    """Index of a handler's call by the identity of its transaction."""
+    """Index of a handler's call, or of an effect's run, by the identity of its transaction."""
     effects: list[EffectRun] = field(default_factory=list)
     effect_runs: dict[str, EffectMemory] | None = None
     """The memory of effects after this frame; None if none ran."""
@@ -70,6 +70,8 @@ class Draft:
     settled: list[str] = field(default_factory=list)
     """Task ids that FLUSH marks as dealt with."""
     problems: list[Problem] = field(default_factory=list)
+    _told: int = 0
+    """How many of the problems ``new_problems`` has returned."""
     written: tuple[Write, ...] = ()
     """After FLUSH: the writes with their outcome."""
     _ids: Iterator[int] = field(default_factory=lambda: count(1))
@@ -113,6 +115,15 @@ class Draft:
         found = Problem(type(error).__name__, str(error), error.node_id, phase, error.source)
         if found not in self.problems:  # FLUSH may be tried again.
             self.problems.append(found)
+
+    def changes_lost(self, messages: Iterable[str], node: TreeNode, phase: Phase) -> None:
+        """Add what is said of values of the state that were changed in place and not set."""
+        self.problems += [Problem("ChangeLost", message, node.id, phase, node.source) for message in messages]
+
+    def new_problems(self) -> list[Problem]:
+        """Return the problems that were found since the last call."""
+        new, self._told = self.problems[self._told :], len(self.problems)
+        return new
 
     @property
     def pending(self) -> tuple[Write, ...]:

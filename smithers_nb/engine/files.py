@@ -18,6 +18,7 @@ from ..records import Event
 from ..store import writer
 from .place import TaskScope, place_of, refuse_when_closed, refuse_while_rendering
 from .purity import Look, RenderScope
+from .sealed import Sealed
 from .state import Transaction
 
 if TYPE_CHECKING:
@@ -29,13 +30,16 @@ logger = logging.getLogger(__name__)
 FilePath = str | os.PathLike[str]
 
 
-class FileDoor:
+class FileDoor(Sealed):
     """``ctx.fs``. Paths are relative to the folder that the kernel runs in.
 
     What a component looks at is watched from then on, and a change makes a frame due; it does not keep an execution
     alive. What a handler writes is written at once, and stays even if the handler raises; it may be written again
     after a crash, like every outside effect.
     """
+
+    __slots__ = ("_ctx", "_live")
+    _name = "ctx.fs"
 
     def __init__(self, ctx: Context, live: Live) -> None:
         self._ctx = ctx
@@ -83,6 +87,7 @@ class FileDoor:
         refuse_while_rendering(f"file {name!r} was written")
         place = place_of(self._ctx)
         refuse_when_closed(place, f"file {name!r}")
+        self._live.refuse_when_closed()
         if not isinstance(content, str | bytes):
             raise TypeError(f"fs.write({name!r}, …) takes text or bytes, not a {type(content).__name__}.")
         data = content.encode() if isinstance(content, str) else content

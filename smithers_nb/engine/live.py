@@ -20,7 +20,7 @@ from ..nodes.runnable import Smithers
 from ..nodes.tree import EMPTY, Tree, TreeNode
 from ..records import Event, LoopKey, LoopState, Phase, Scope, TaskEnd, Write
 from ..store.breakpoints import add_events
-from ..store.connection import Database
+from ..store.connection import Database, closed
 from ..store.lease import Lease
 from ..store.owned import OwnedDatabase
 from ..store.writer import Work, add_event
@@ -192,10 +192,20 @@ class Live:
             return None
         return self.schedule.status | {id: task.status for id, task in self.tasks.items()}
 
+    def refuse_when_closed(self) -> None:
+        """Raise if the execution was closed: what is written now would be lost.
+
+        Raises:
+            StoreError: saying how to continue.
+        """
+        if self.closed:
+            raise closed(self.database.path)
+
     # ---- steering ----------------------------------------------------------------------------------------------
 
     async def answer(self, id: str, choice: str, comment: str | None) -> None:
         """Answer an approval of this execution, or of a child's."""
+        self.refuse_when_closed()
         id, choice, comment = clean(id), clean(choice), clean(comment) if comment else comment
         for child in self.tasks.children.values():
             if child.live.asks(id):
@@ -210,6 +220,7 @@ class Live:
 
     async def edit_pending(self, draft: Draft | None, id: str, value: object) -> None:
         """Change a pending write's value."""
+        self.refuse_when_closed()
         transaction, place = self._pending(draft, id)
         queued = transaction.queued[place]
         stored = transaction.encoded(queued.write.key, value, queued.write.scope)
@@ -226,6 +237,7 @@ class Live:
 
     async def drop_pending(self, draft: Draft | None, id: str) -> None:
         """Let a pending write fall."""
+        self.refuse_when_closed()
         transaction, place = self._pending(draft, id)
         queued = transaction.queued[place]
         transaction.queued[place] = replace(
@@ -257,6 +269,7 @@ class Live:
 
     def reported(self, node_id: str, task_id: str, output: object) -> None:
         """Keep a task's newest report, and make a frame due for it; from any thread."""
+        self.refuse_when_closed()
         try:
             encode(output)
         except Unstorable as why:
@@ -292,14 +305,16 @@ class Live:
         origin: Literal["operator", "task"] = "operator",
         origin_id: str | None = None,
         node_id: str | None = None,
-    ) -> None:
+    ) -> Transaction:
         """Queue a write of a person or a task; from any thread. FLUSH applies it before the next frame."""
+        self.refuse_when_closed()
         trigger = f"{node_id} is running" if node_id else "by hand"
         transaction = Transaction(origin, origin_id, node_id, None, trigger, self.next_id, self.cells, self.vol)
         queue(transaction)
         with self._lock:
             self.inbox.append(transaction)
         self.wake()
+        return transaction
 
     def take_noted(self) -> list[Event]:
         """Return the events that are still to be recorded, and what was printed; the caller records them."""
@@ -325,6 +340,7 @@ class Live:
 
     def record(self, work: Work) -> None:
         """Write something at once; from any thread. On the engine's own it can't be waited for: ``recorded`` does."""
+        self.refuse_when_closed()
         if asyncio._get_running_loop() is not self._loop:
             asyncio.run_coroutine_threadsafe(self._record(work), self._loop).result()
             return

@@ -59,6 +59,8 @@ class Loop:
         """The frame under way, or the last one."""
         self._before: Draft | None = None
         """The one before it: it stands again if the one under way can't be rendered."""
+        self.problems: list[Problem] = []
+        """What the command under way has found, or the last one."""
         self.over = False
         """It has ended, and nothing is outstanding."""
         self._seen: dict[int, list[tuple[int, Tree]]] = {}
@@ -103,23 +105,19 @@ class Loop:
         ``max_frames`` were rendered.
         """
         frames = 0
-        problems: list[Problem] = []
         async with self._moves("run"):
             self._sleeps = True
             while await self._advance():
                 if not self._at_rest or self.draft is None:
                     continue
                 frames += 1
-                problems += self.draft.problems
                 if until is not None and (why := until()):
                     self.reason = why
                     break
                 if frames >= max_frames:
                     self.reason = f"max_frames={max_frames} were rendered"
                     break
-        if self.status == "stalled" and self.draft is not None:
-            problems += [problem for problem in self.draft.problems if problem.phase is Phase.FLUSH]
-        return Outcome(self.standing[1], frames, tuple(problems))
+        return Outcome(self.standing[1], frames, tuple(self.problems))
 
     def pause(self) -> None:
         """End the command under way after the current phase, or at once if it waits; on the engine's loop."""
@@ -139,6 +137,7 @@ class Loop:
 
     async def terminate(self, why: str = "terminated by hand") -> None:
         """Stop for good."""
+        self.live.refuse_when_closed()
         await self._halt("terminated")
         await self.live.tasks.interrupt()
         if not self.over or self.reopened:
@@ -203,6 +202,9 @@ class Loop:
             self._moved.clear()
             self.command = command
             self._pausing = self._sleeps = False
+            self.problems = []
+            if self.draft is not None:
+                self.draft.new_problems()  # Those are the last command's.
             self.reason = ""
             self.hit = None
             self.live.observers.notify()
@@ -256,6 +258,8 @@ class Loop:
         if done is Phase.FLUSH:
             self._phases = None
             await self._after_flush()
+        if draft is not None:
+            self.problems += draft.new_problems()
         self.live.observers.notify()
         return True
 
@@ -280,6 +284,10 @@ class Loop:
             if live.inbox or live.ending:
                 between = Draft(live.execution_id, live.frame, ())
                 await flush_between(live, between)
+                self.problems += between.problems
+                if self.draft is not None:
+                    self.draft.problems += between.problems
+                    self.draft.new_problems()
                 if live.breakpoints and (hit := await live.breakpoints.look(between)):
                     self.hit, self.over = hit, False
                     self._look("running")

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING
 
 from ..errors import RenderWriteError, RunError
 from ..nodes import source as sources
+from ..values import Stored
 from .purity import RenderScope
-from .state import Transaction
+from .state import HandedOut, Queued, Transaction
 
 if TYPE_CHECKING:
     from .context import Context
@@ -26,6 +27,13 @@ class TaskScope:
     task_id: str
     closed: bool = False
     random: Random | None = None
+    handed_out: HandedOut = field(default_factory=HandedOut)
+    queued: list[Queued] = field(default_factory=list)
+    """Its writes since it was handed a value that can be changed in place."""
+
+    def lost_changes(self, result: Stored | None) -> list[str]:
+        """Return what is to be said of each value that was changed in place and that neither write nor result holds."""
+        return self.handed_out.lost(self.queued, f"task {self.node_id}", result)
 
 
 Place = RenderScope | Transaction | TaskScope

@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Any
 from ..store.reader import Parameters, Reader, ReadOnlyError
 from .place import place_of, refuse_while_rendering
 from .purity import RenderScope
+from .sealed import Sealed
 
 if TYPE_CHECKING:
     from .context import Context
     from .live import Live
 
 
-class QueryDoor:
+class QueryDoor(Sealed):
     """``ctx.db``. It reads what is committed: a frame is in the file from COMMIT on, its writes after FLUSH."""
+
+    __slots__ = ("_ctx", "_live")
+    _name = "ctx.db"
 
     def __init__(self, ctx: Context, live: Live) -> None:
         self._ctx = ctx

@@ -6,15 +6,21 @@ changes nobody else's, and no copy of the state is made for a frame. Volatile va
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Literal
 
 from ..artifacts import Artifact
-from ..errors import NotStorableError
+from ..captured import captured_by
+from ..errors import NotStorableError, RunError
 from ..records import Event, Origin, Scope, Write, WriteStatus
-from ..values import IMMUTABLE, Held, Stored, Unstorable, decode, encode
+from ..values import IMMUTABLE, Held, Stored, Unstorable, decode, encode, readable, same
+
+CONTAINERS = (list, dict, set, bytearray, deque)
+WATCHED = 100
+"""How many values that one transaction read are looked at for changes in place."""
 
 NONE: Mapping[str, Cell] = {}
 """No volatile values."""
@@ -73,6 +79,14 @@ class Transaction:
     events: list[Event] = field(default_factory=list)
     """What it has done outside; recorded even if it raised, for it is done."""
     random: Random | None = None
+    handed_out: HandedOut = field(default_factory=lambda: HandedOut())
+
+    @property
+    def by(self) -> str:
+        """The origin of the writes in words: ``on_finished of notes``."""
+        if self.handler:
+            return f"{self.handler} of {self.node_id}"
+        return f"task {self.node_id}" if self.origin == "task" else self.origin
 
     def set(self, key: str, value: object, scope: Scope = "state") -> Write:
         """Queue a new value."""
@@ -91,6 +105,20 @@ class Transaction:
     def delete(self, key: str, scope: Scope = "state") -> Write:
         """Queue the removal of a key."""
         return self._queue("delete", key, scope)
+
+    def read(self, key: str, default: Any, scope: Scope) -> Any:  # Any: it is what the user stored
+        """Return a fresh value, and remember it if it can be changed in place; ``default`` if the key is missing."""
+        stored = self.lookup(key, scope)
+        if stored is None:
+            return default
+        value = decode(stored)
+        if scope == "state":
+            self.handed_out.add(key, value, stored, len(self.queued))
+        return value
+
+    def lost_changes(self) -> list[str]:
+        """Return what is to be said of each value that was changed in place and that no write has taken up."""
+        return self.handed_out.lost(self.queued, self.by)
 
     def lookup(self, key: str, scope: Scope = "state") -> Stored | None:
         """Return the committed value as this transaction's own writes have changed it."""
@@ -121,7 +149,17 @@ class Transaction:
             case "update":
                 assert queued.function is not None  # for the type checker: update() sets it
                 key, scope = queued.write.key, queued.write.scope
-                return self.encoded(key, queued.function(decode(current) if current else None), scope)
+                before = decode(current) if current else None
+                size = _size(before)
+                after = queued.function(before)
+                # None is a value like any other, unless the function has worked on what it was given.
+                if after is None and current and (size != _size(before) or changed_in_place(before, current)):
+                    raise RunError(
+                        f"update({key!r}, …) changed the {type(before).__name__} in place and returned None, which "
+                        "would replace it. Let the function return the new value: lambda value: [*value, item] for a "
+                        "list, {**value, key: item} for a dict."
+                    )
+                return self.encoded(key, after, scope)
 
     def encoded(self, key: str, value: object, scope: Scope = "state") -> Stored:
         """Return the value as it will be stored, or held.
@@ -134,9 +172,9 @@ class Transaction:
         try:
             return encode(value)
         except Unstorable as why:
-            by = f"{self.handler} of {self.node_id}" if self.handler else self.origin
             raise NotStorableError(
-                f"state key {key!r} can't hold this {type(value).__name__}, set by {by}: {why}. Nothing was changed."
+                f"state key {key!r} can't hold this {type(value).__name__}, set by {self.by}: {why}. Nothing was "
+                "changed."
             ) from None
 
     def _queue(
@@ -186,8 +224,8 @@ class Resolved:
     """The same of volatile values."""
     transitions: list[tuple[Write, Stored | None, Stored | None]]
     """In order of application, with the stored value before and after."""
-    failed: dict[int, Exception]
-    """Index of a transaction that was rolled back because one of its updates raised, with the error."""
+    failed: dict[int, tuple[Exception, Queued]]
+    """Index of a transaction that was rolled back because one of its updates raised, with the error and the update."""
 
 
 def resolve(committed: Mapping[str, Cell], transactions: list[Transaction], vol: Mapping[str, Cell] = NONE) -> Resolved:
@@ -195,7 +233,7 @@ def resolve(committed: Mapping[str, Cell], transactions: list[Transaction], vol:
     cells = {"state": committed, "vol": vol}
     overlay: dict[tuple[Scope, str], Stored | None] = {}
     transitions: list[tuple[Write, Stored | None, Stored | None]] = []
-    failed: dict[int, Exception] = {}
+    failed: dict[int, tuple[Exception, Queued]] = {}
 
     def current(place: tuple[Scope, str]) -> Stored | None:
         return overlay[place] if place in overlay else _stored(cells[place[0]].get(place[1]))
@@ -214,7 +252,7 @@ def resolve(committed: Mapping[str, Cell], transactions: list[Transaction], vol:
                 done.append((replace(queued.write, status=_outcome(queued.write, old == new)), old, new))
         except Exception as error:  # noqa: BLE001  # the user's function; recorded as the transaction's failure
             overlay.update(before)
-            failed[index] = error
+            failed[index] = error, queued
             transaction.state = "raised"
         if transaction.state == "raised":
             done = [
@@ -250,6 +288,62 @@ def check_key(key: object) -> None:
     except UnicodeEncodeError:
         why = "it contains a lone surrogate, which is no valid text"
     raise NotStorableError(f"{key!r} can't be a key of the state: {why}. Nothing was changed.")
+
+
+def _size(value: object) -> int | None:
+    """Return the length of a container that can be changed in place."""
+    return len(value) if isinstance(value, CONTAINERS) else None
+
+
+def _takes_up(queued: Queued, key: str, value: object) -> bool:
+    """Whether a write is of this key, or holds the value, perhaps in another one."""
+    if (queued.write.scope, queued.write.key) == ("state", key):
+        return True
+    if queued.function is not None:
+        return any(value is one for one in captured_by(queued.function))
+    return queued.value is not None and readable(value).text in queued.value.text
+
+
+@dataclass(slots=True)
+class HandedOut:
+    """Copies of values of the state that user code was given and can change in place."""
+
+    _values: list[tuple[str, Any, Stored, int]] = field(default_factory=list)
+    """(key, value, what it was made of, number of the writes before)."""
+
+    def __bool__(self) -> bool:
+        return bool(self._values)
+
+    def add(self, key: str, value: object, stored: Stored, before: int) -> None:
+        """Remember a value that was read after so many writes, if it can be changed in place."""
+        if not isinstance(value, IMMUTABLE) and len(self._values) < WATCHED:
+            self._values.append((key, value, stored, before))
+
+    def lost(self, writes: Sequence[Queued], by: str, result: Stored | None = None) -> list[str]:
+        """Return a message for each value that was changed, and that neither a later write nor the result holds."""
+        return [
+            f"the {type(value).__name__} of state key {key!r} was changed in place by {by} and not set: get() gives a "
+            f"copy, so the change is lost. Set the value after changing it, ctx.state.set({key!r}, value), or use "
+            f"ctx.state.update({key!r}, function). To change a copy on purpose, make one: copy.deepcopy(value)."
+            for key, value, stored, before in self._values
+            if changed_in_place(value, stored)
+            and not (result is not None and readable(value).text in result.text)
+            and not any(_takes_up(write, key, value) for write in writes[before:])
+        ]
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._values.clear()
+
+
+def changed_in_place(value: object, stored: Stored) -> bool:
+    """Whether a value that was made of this is no longer what it was then."""
+    if isinstance(value, IMMUTABLE):
+        return False
+    if isinstance(stored, Held):  # The object itself: only what is shown of it tells.
+        return readable(value).text != stored.text
+    was = decode(stored)
+    return not same(value, was) and readable(value).text != readable(was).text
 
 
 def _stored(cell: Cell | None) -> Stored | None:

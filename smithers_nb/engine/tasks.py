@@ -67,6 +67,8 @@ class TaskEntry:
     """Set by a person who does not want to wait."""
     late: list[ModelCall | ToolCall] = field(default_factory=list)
     """Requests and tool calls that are recorded with the task's end."""
+    lost: list[str] = field(default_factory=list)
+    """What is to be said of values that it changed in place and did not set."""
     scope: TaskScope = field(init=False)
 
     def __post_init__(self) -> None:
@@ -303,6 +305,7 @@ class Tasks(Mapping[str, TaskEntry]):
         Raises:
             RunError: if nothing of that node is under way.
         """
+        self._live.refuse_when_closed()
         entry = self._mounted.get(node_id)
         if entry is None or entry.status not in ("pending", "running", "blocked"):
             raise RunError(f"nothing of node {node_id!r} is under way that could be cancelled.", node_id=node_id)
@@ -325,6 +328,7 @@ class Tasks(Mapping[str, TaskEntry]):
         Raises:
             RunError: if the node has no task that has ended and was dealt with.
         """
+        self._live.refuse_when_closed()
         entry = self._mounted.get(node_id)
         if entry is not None and entry.retry_at is not None:
             entry.hurry.set()
@@ -390,6 +394,7 @@ class Tasks(Mapping[str, TaskEntry]):
                 return  # People are asked, and it is started again.
             reply = found
             value = stored(entry, reply.output)
+            entry.lost = entry.scope.lost_changes(value)
         except asyncio.CancelledError:
             if entry.interrupted:
                 return
@@ -512,6 +517,7 @@ class Tasks(Mapping[str, TaskEntry]):
 
     async def _once(self, entry: TaskEntry) -> AgentReply:
         node = entry.node.node
+        entry.scope.handed_out.clear()
         with entered(self._live.context, entry.scope), heard(self._live):
             if isinstance(node, Task):
                 return AgentReply(await timed(call(node, self._live.context), node.timeout_s))

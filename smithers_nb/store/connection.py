@@ -36,6 +36,11 @@ figures give.
 """
 
 
+def closed(path: str) -> StoreError:
+    """Return the error for what comes after an execution was closed."""
+    return StoreError(f"{path} was closed here. Execution.resume(…) goes on with what is in it.")
+
+
 class Database:
     """One file, one connection, one thread. All executions of this process that are in the file share it.
 
@@ -103,7 +108,7 @@ class Database:
         # Without a coroutine around it: the event loop would take as long for it as SQLite for the statements.
         connection = self._connection
         if not connection._running:
-            raise StoreError(f"{self.path} was closed here. Execution.resume(…) goes on with what is in it.")
+            raise closed(self.path)
         future: _ToItsEnd[T] = _ToItsEnd(loop=asyncio.get_running_loop())
         connection._tx.put_nowait((future, lambda: work(connection._conn)))
         return future

@@ -111,6 +111,9 @@ async def _call(
             ),
             Phase.EFFECTS,
         )
+    else:
+        draft.changes_lost(transaction.lost_changes(), node, Phase.EFFECTS)
+    draft.call_of[id(transaction)] = len(draft.effects)
     draft.transactions.append(transaction)
     ms = (perf_counter() - started) * 1000
     status: Literal["ok", "raised"] = "raised" if error else "ok"

@@ -54,6 +54,7 @@ async def _check_agents(live: Live, draft: Draft) -> None:
 
 async def _deal_with(live: Live, draft: Draft, entry: TaskEntry) -> None:
     """Call the handler of a task that has ended, or say why none is called."""
+    draft.changes_lost(entry.lost, entry.node, Phase.EXECUTE)
     if entry.unmounted:
         if call := stale_call(live, entry, entry.status, draft.next_id("h")):
             draft.calls.append(call)
@@ -105,6 +106,8 @@ async def _call(live: Live, draft: Draft, entry: TaskEntry, event: str, report: 
         transaction.state = "raised"
         error = traceback_of(failure)
         draft.problem(_handler_error(entry, event, failure, len(transaction.queued)), Phase.EXECUTE)
+    else:
+        draft.changes_lost(transaction.lost_changes(), entry.node, Phase.EXECUTE)
     draft.call_of[id(transaction)] = len(draft.calls)
     draft.transactions.append(transaction)
     draft.calls.append(

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from time import perf_counter
 
-from ...errors import HandlerError, said, traceback_of
+from ...errors import EffectError, HandlerError, RunError, said, traceback_of
+from ...nodes import source as sources
 from ...records import Event, Phase, Scope, TaskEnd
 from ...store import writer
 from ...values import Stored
@@ -18,6 +19,9 @@ from ..state import Cell, Resolved, Transaction, read_name, resolve
 
 NAMED_CAUSES = 20
 """How many changed keys are named as causes of the next frame."""
+
+FAILED = {"handler": HandlerError, "effect": EffectError}
+"""The class of the error for an update that raises, by the origin of its write; a RunError for others."""
 
 
 async def flush(live: Live, draft: Draft) -> None:
@@ -59,18 +63,20 @@ async def _flush(live: Live, draft: Draft, ms: Mapping[Phase, float] | None) -> 
 
 
 def _roll_back(draft: Draft, transactions: list[Transaction], resolved: Resolved) -> None:
-    """Mark the handlers one of whose updates raised only now."""
-    for index, failure in resolved.failed.items():
+    """Mark the handlers and effects one of whose updates raised only now."""
+    for index, (failure, update) in resolved.failed.items():
         transaction = transactions[index]
         error = traceback_of(failure)
         place = draft.call_of.get(id(transaction))
-        if place is not None:
+        if place is not None and transaction.origin == "effect":
+            draft.effects[place] = replace(draft.effects[place], status="raised", error=error)
+        elif place is not None:
             draft.calls[place] = replace(draft.calls[place], status="raised", error=error)
-        who = f"{transaction.handler} of {transaction.node_id}" if transaction.handler else transaction.origin
         draft.problem(
-            HandlerError(
-                f"an update by {who} raised {said(failure)}; all of its writes were rolled back.",
+            FAILED.get(transaction.origin, RunError)(
+                f"an update by {transaction.by} raised {said(failure)}; all of its writes were rolled back.",
                 node_id=transaction.node_id,
+                source=sources.of_traceback(failure.__traceback__) or sources.of_function(update.function),
             ),
             Phase.FLUSH,
         )
