@@ -16,7 +16,7 @@ from collections.abc import Callable
 from difflib import SequenceMatcher
 from typing import Any, NamedTuple, SupportsIndex, overload
 
-from .transpile import Transpiled, transpile
+from .transpile import Transpiled, or_as_text, transpile
 
 __all__ = ["cell_filename", "parse", "remap", "remember"]
 
@@ -248,6 +248,9 @@ def _remapped_error(error: SyntaxError, transpiled: Transpiled, text: str) -> Sy
     line, offset = _character_position(source, start)
     end_line, end_offset = _character_position(source, max(start, end))
     message = _in_python(error.msg, source.line(line), offset - 1)
+    braces = transpiled.child_at(source.offset(*start))
+    if braces is not None and message not in JAVASCRIPT.values():
+        message = or_as_text(message, braces)
     return type(error)(message, (transpiled.filename, line, offset, source.line(line) + "\n", end_line, end_offset))
 
 

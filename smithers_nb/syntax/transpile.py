@@ -16,13 +16,15 @@ from __future__ import annotations
 import html
 import re
 import sys
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from html.entities import html5
 from typing import ClassVar, Final, NamedTuple, NoReturn, Protocol
 
-__all__ = ["FRAGMENT", "RUNTIME", "Segment", "Transpiled", "transpile"]
+__all__ = ["FRAGMENT", "RUNTIME", "Segment", "Transpiled", "as_text", "or_as_text", "transpile"]
 
 RUNTIME: Final = "__smithers_jsx__"
 """The function that the output calls: ``RUNTIME(tag, props, *children)``."""
@@ -51,6 +53,8 @@ class Transpiled:
     """Ordered, gapless over ``code``, none of them empty."""
     source: str
     filename: str
+    braces: tuple[tuple[int, int], ...] = ()
+    """Where in the source each expression stands that is a child, its braces included; inner ones come first."""
 
     def source_offset(self, offset: int, *, end: bool = False) -> int:
         """Return the offset in the source for one in the code.
@@ -65,6 +69,10 @@ class Transpiled:
             return min(segment.source_start + offset - segment.start, segment.source_end)
         return segment.source_end if end else segment.source_start
 
+    def child_at(self, offset: int) -> str | None:
+        """Return the innermost ``{…}`` of an element's children that holds an offset in the source; None for none."""
+        return next((self.source[start:end] for start, end in self.braces if start <= offset < end), None)
+
     @cached_property
     def _starts(self) -> list[int]:
         return [segment.start for segment in self.segments]
@@ -78,10 +86,28 @@ def transpile(source: str, filename: str = "<smithers>") -> Transpiled:
     Raises:
         SyntaxError: the JSX is malformed; line, column and text are those of ``source``.
     """
-    edits = _Scanner(source, filename).scan()
-    code, segments = _weave(source, edits)
-    return Transpiled(code, segments, source, filename)
+    scanner = _Scanner(source, filename)
+    code, segments = _weave(source, scanner.scan())
+    return Transpiled(code, segments, source, filename, tuple(scanner.braces))
 
+
+def as_text(text: str) -> str:
+    """Return how a stretch of JSX is written that is to be text instead.
+
+    >>> as_text("<br>")
+    "As text, write {'<br>'}"
+    """
+    if len(text) > _LONGEST_QUOTED or _LINE_BREAK.search(text):
+        return f"As text, put it into a string in braces: {{'''{text[0]} … '''}}"
+    return f"As text, write {{{text!r}}}"
+
+
+def or_as_text(message: str, text: str) -> str:
+    """Return a message, and after it how the text is written that it is about."""
+    return f"{message}{'' if message.endswith('?') else '.'} {as_text(text)}"
+
+
+_LONGEST_QUOTED = 80
 
 # Edits
 
@@ -113,6 +139,37 @@ _LINE_BREAK = re.compile(r"\r\n?|\n")  # As Python's tokenizer reads them, a lon
 
 def _line_breaks(text: str) -> str:
     return "".join(_LINE_BREAK.findall(text))
+
+
+# Characters
+
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]*);")
+
+
+def _decoded(text: str) -> str:
+    """Return the text with its entities replaced; one without its semicolon, or of an unknown name, is plain text."""
+    return _ENTITY.sub(lambda found: _character(found[0]), text)
+
+
+def _character(entity: str) -> str:
+    # html.unescape takes the beginning of a name for an entity (&notit;), and drops some control characters.
+    known = entity[1] == "#" or entity[1:] in html5
+    return (html.unescape(entity) if known else "") or entity
+
+
+def _word_by_word(source: str) -> str:
+    """Return the source with other characters where ``\\w`` and Python disagree on what a name is made of.
+
+    A combining mark continues a name, and a superscript digit does not. All characters keep their offsets.
+    """
+    odd = {mark for mark in set(source) if not mark.isascii() and mark.isalnum() != f"a{mark}".isidentifier()}
+    kinds = {ord(mark): "_" if mark.isidentifier() else "\u2022" if mark.isalnum() else "0" for mark in odd}
+    return source.translate(kinds) if kinds else source
+
+
+def _name(text: str) -> str:
+    """Return a name as Python's own parser takes it."""
+    return text if text.isascii() else unicodedata.normalize("NFKC", text)
 
 
 # Python's tokens, as far as JSX must know them
@@ -259,9 +316,13 @@ class _Scanner:
 
     def __init__(self, source: str, filename: str) -> None:
         self.source = source
+        self.words = _word_by_word(source)
+        """What patterns are matched with that know names."""
         self.filename = filename
         self.at = 0
         self.edits: list[_Edit] = []
+        self.braces: list[tuple[int, int]] = []
+        """Where the expressions are that are children."""
         self.stack: list[_Context] = [_Code(self)]
         self._parentheses = 0
         self._fstrings_nest = True
@@ -294,20 +355,22 @@ class _Scanner:
     def open_element(self, separator: str = "") -> None:
         """Replace the ``<`` at the cursor by the beginning of a call; go on in the tag, or in the fragment."""
         start = self.at
+        around = self.stack[-1] if isinstance(self.stack[-1], _Content) else None
         self.nest(2)
-        name = _TAG_NAME.match(self.source, start + 1)
-        if name is None:
+        found = _TAG_NAME.match(self.words, start + 1)
+        if found is None:
             self.replace(start + 2, f"{separator}{RUNTIME}({FRAGMENT}, {{}}")
             self.nest(-1)
-            self.stack.append(_Content(self, "", start))
+            self.stack.append(_Content(self, "", start, around))
             return
+        name = _name(self.source[start + 1 : found.end()])
         self.replace(start + 1, f"{separator}{RUNTIME}(")
-        if _is_expression(name[0]):
-            self.at = name.end()
+        if _is_expression(name):
+            self.at = found.end()
             self.replace(self.at, ", {")
         else:
-            self.replace(name.end(), f"{name[0]!r}, {{")
-        self.stack.append(_Tag(self, name[0], start))
+            self.replace(found.end(), f"{name!r}, {{")
+        self.stack.append(_Tag(self, name, start, around))
 
     def string_end(self, opening: re.Match[str]) -> int | None:
         """Return where the string at the cursor ends; None where it never does."""
@@ -324,7 +387,8 @@ class _Scanner:
         """Leave out the comment at the cursor, which ends with ``end_mark``."""
         end = self.source.find(end_mark, self.at)
         if end < 0:
-            self.fail(f"comment was never closed; '{end_mark}' is missing", self.at)
+            message = f"comment was never closed; '{end_mark}' is missing"
+            self.fail(or_as_text(message, "<!--") if end_mark == "-->" else message, self.at)
         self.replace(end + len(end_mark))
 
     def line_of(self, offset: int) -> int:
@@ -364,7 +428,7 @@ class _Code:
 
     def step(self) -> None:
         scanner = self.scanner
-        token = _TOKEN.match(scanner.source, scanner.at)
+        token = _TOKEN.match(scanner.words, scanner.at)
         assert token is not None, "the pattern ends with an alternative for any character"
         kind, text = token.lastgroup, token[0]
         if kind in {"name", "number"}:
@@ -392,7 +456,14 @@ class _Code:
         if self.opener is None:
             return
         mark, start = self.brackets[-1] if self.brackets else ("{", self.opener)
-        self.scanner.fail(f"'{mark}' was never closed", start)
+        self._fail(f"'{mark}' was never closed", start)
+
+    def _fail(self, message: str, start: int, end: int | None = None) -> NoReturn:
+        """Raise, and say of a child how its braces are written where they are meant as text."""
+        if self.owner == _CHILD and self.opener is not None:
+            braces = _ONE_LINE_OF_BRACES.match(self.scanner.source, self.opener)
+            message = or_as_text(message, braces[0] if braces else "{")
+        self.scanner.fail(message, start, end)
 
     def _take(self, end: int, token: str) -> None:
         self.scanner.at = end
@@ -407,7 +478,7 @@ class _Code:
         source, start = self.scanner.source, opening.start()
         end = self.scanner.string_end(opening)
         if end is None and self.opener is not None:
-            self.scanner.fail("unterminated string literal", start, opening.end())
+            self._fail("unterminated string literal", start, opening.end())
         if end is None:
             line_break = _LINE_BREAK.search(source, start) if len(opening["quote"]) == 1 else None
             end = line_break.start() if line_break else len(source)
@@ -437,15 +508,17 @@ class _Code:
             return
         scanner = self.scanner
         if not self.brackets:
-            scanner.fail(f"unmatched '{bracket}'", scanner.at)
+            self._fail(f"unmatched '{bracket}'", scanner.at)
         line = scanner.line_of(start)
         message = f"closing parenthesis '{bracket}' does not match opening parenthesis '{opened}'"
-        scanner.fail(message if line == scanner.line_of(scanner.at) else f"{message} on line {line}", scanner.at)
+        self._fail(message if line == scanner.line_of(scanner.at) else f"{message} on line {line}", scanner.at)
 
     def _end(self) -> None:
         scanner = self.scanner
         if not self.last:
             scanner.fail(f"empty expression for {self.owner}", self.opener or 0, scanner.at + 1)
+        if self.owner == _CHILD and self.opener is not None:
+            scanner.braces.append((self.opener, scanner.at + 1))
         scanner.replace(scanner.at + 1, ")")
         scanner.stack.pop()
 
@@ -464,7 +537,7 @@ class _Code:
     def _closing_tag(self) -> None:
         self.unclosed()
         scanner = self.scanner
-        closing = _CLOSING_TAG.match(scanner.source, scanner.at)
+        closing = _CLOSING_TAG.match(scanner.words, scanner.at)
         end = closing.end() if closing else scanner.at + 2
         scanner.fail(f"closing tag '{scanner.source[scanner.at : end]}' has no opening tag", scanner.at, end)
 
@@ -475,7 +548,7 @@ class _Code:
             scanner.at = line.end() if line else scanner.at
             return
         if text == ";" and self.opener is not None and not self.brackets:
-            scanner.fail("';' is not allowed inside an expression", scanner.at)
+            self._fail("';' is not allowed inside an expression", scanner.at)
         self._take(scanner.at + len(text), text[-1])
 
     def _starts_ipython_line(self, text: str) -> bool:
@@ -491,10 +564,12 @@ _EMPTY_BRACES = re.compile(r"\{\#[^\r\n]*?\#\}|\{(?:\s|\#[^\r\n]*+(?=[\r\n])|(?>
 class _Tag:
     """An opening tag after its name. Blanks and ``#`` comments in it are as good in the dict that it becomes."""
 
-    def __init__(self, scanner: _Scanner, name: str, start: int) -> None:
+    def __init__(self, scanner: _Scanner, name: str, start: int, around: _Content | None) -> None:
         self.scanner = scanner
         self.name = name
         self.start = start
+        self.around = around
+        """What it is a child of; None for one in Python code."""
         self.props: set[str] = set()
         self.prop = ""
         """The prop whose value is due at the cursor."""
@@ -516,28 +591,35 @@ class _Tag:
         elif source.startswith(">", scanner.at):
             scanner.replace(scanner.at + 1, "}")
             scanner.nest(-1)
-            scanner.stack[-1] = _Content(scanner, self.name, self.start)
+            scanner.stack[-1] = _Content(scanner, self.name, self.start, self.around)
         elif source.startswith("{", scanner.at):
             self._spread()
         else:
             self._prop()
 
     def unclosed(self) -> None:
-        self.scanner.fail(f"'<{self.name}' was never closed", self.start, self.start + 1 + len(self.name))
+        self._fail(f"'<{self.name}' was never closed", self.start, self.start + 1 + len(self.name))
+
+    def _fail(self, message: str, start: int, end: int | None = None) -> NoReturn:
+        """Raise, and say how ``<`` is written where it stands in a text, as in ``if a <b``."""
+        if self.around is not None and (self.name[:1].islower() or self.around.has_text()):
+            message = f"{message}. As text, write '<' as &lt; or {{'<'}}"
+        self.scanner.fail(message, start, end)
 
     def _prop(self) -> None:
         scanner = self.scanner
-        name = _PROP_NAME.match(scanner.source, scanner.at)
-        if name is None:
-            scanner.fail(f"unexpected {scanner.source[scanner.at]!r} in tag '<{self.name}'", scanner.at)
-        if name[0] in self.props:
-            scanner.fail(f"duplicate prop '{name[0]}' in '<{self.name}'", scanner.at, name.end())
-        self.props.add(name[0])
-        equals = _EQUALS.match(scanner.source, name.end())
-        scanner.replace(name.end(), f"{self.separator}{name[0]!r}: {'' if equals else 'True'}")
+        found = _PROP_NAME.match(scanner.words, scanner.at)
+        if found is None:
+            self._fail(f"unexpected {scanner.source[scanner.at]!r} in tag '<{self.name}'", scanner.at)
+        name = _name(scanner.source[scanner.at : found.end()])
+        if name in self.props:
+            self._fail(f"duplicate prop '{name}' in '<{self.name}'", scanner.at, found.end())
+        self.props.add(name)
+        equals = _EQUALS.match(scanner.source, found.end())
+        scanner.replace(found.end(), f"{self.separator}{name!r}: {'' if equals else 'True'}")
         self.separator = ", "
         if equals:
-            self.prop = name[0]
+            self.prop = name
             scanner.at = equals.end() - 1
             scanner.replace(equals.end())
 
@@ -549,19 +631,19 @@ class _Tag:
             self._quoted(mark, name)
         elif mark == "{":
             scanner.open_brace(scanner.at + 1, "(", f"prop '{name}'")
-        elif _TAG_START.match(scanner.source, scanner.at):
+        elif _TAG_START.match(scanner.words, scanner.at):
             scanner.open_element()
         else:
-            scanner.fail(f"the value of prop '{name}' must be in quotes or braces: {name}={{...}}", scanner.at)
+            self._fail(f"the value of prop '{name}' must be in quotes or braces: {name}={{...}}", scanner.at)
 
     def _quoted(self, quote: str, name: str) -> None:
         scanner = self.scanner
         start = scanner.at + 1
         end = scanner.source.find(quote, start)
         if end < 0:
-            scanner.fail(f"unterminated string for prop '{name}'", scanner.at)
+            self._fail(f"unterminated string for prop '{name}'", scanner.at)
         value = _LINE_BREAK.sub("\n", scanner.source[start:end])
-        scanner.replace(end + 1, repr(html.unescape(value)))
+        scanner.replace(end + 1, repr(_decoded(value)))
 
     def _spread(self) -> None:
         scanner = self.scanner
@@ -571,7 +653,7 @@ class _Tag:
         elif empty := _EMPTY_BRACES.match(scanner.source, scanner.at):
             scanner.replace(empty.end())
         else:
-            scanner.fail("expected {...props} or name={value} here", scanner.at)
+            self._fail("expected {...props} or name={value} here", scanner.at)
 
 
 # What is between the tags
@@ -581,6 +663,8 @@ _TEXT = re.compile(r"(?:[^{}<]|<(?!/|>|!--|[^\W\d]))++")
 _SPREAD_CHILD = re.compile(r"\{\s*(?:\*|\.\.\.(?=\s*[^\s}]))")
 _BLANK_LINE = re.compile(r"[ \t\f]*\n")
 _BLANK_LINES = re.compile(r"(?:[ \t\f]*\n)+")
+_CHILD = "a child"
+_ONE_LINE_OF_BRACES = re.compile(r"\{[^\r\n]*?\}+")
 _BLANKS = " \t\f\r\n"  # Not every white space: a no-break space is meant.
 
 
@@ -620,19 +704,21 @@ _Child = _Text | _Other
 class _Content:
     """The children of an element, from the end of its opening tag to the end of its closing tag."""
 
-    def __init__(self, scanner: _Scanner, name: str, start: int) -> None:
+    def __init__(self, scanner: _Scanner, name: str, start: int, around: _Content | None) -> None:
         self.scanner = scanner
         self.name = name
         self.start = start
         self.end = scanner.at
         """Where the opening tag ends."""
+        self.around = around
+        """What it is a child of; None for one in Python code."""
         self.children: list[_Child] = []
 
     def step(self) -> None:
         scanner = self.scanner
         source, at = scanner.source, scanner.at
-        if text := _TEXT.match(source, at):
-            self._text(text)
+        if text := _TEXT.match(scanner.words, at):
+            self._text(text.end())
         elif source[at] == "{":
             self._brace()
         elif source[at] == "}":
@@ -653,15 +739,21 @@ class _Content:
         if empty := _EMPTY_BRACES.match(scanner.source, scanner.at):
             scanner.replace(empty.end())
         elif spread := _SPREAD_CHILD.match(scanner.source, scanner.at):
-            scanner.fail("a child needs no spread; use {xs}, lists are flattened", scanner.at, spread.end())
+            message = or_as_text("a child needs no spread; use {xs}, lists are flattened", spread[0])
+            scanner.fail(message, scanner.at, spread.end())
         else:
             self.children.append(_Other(inline=True))
-            scanner.open_brace(scanner.at + 1, ", (", "a child")
+            scanner.open_brace(scanner.at + 1, ", (", _CHILD)
 
-    def _text(self, found: re.Match[str]) -> None:
+    def has_text(self) -> bool:
+        """Return whether there is text among the children so far."""
+        return any(isinstance(child, _Text) and child.value.strip(_BLANKS) for child in self.children)
+
+    def _text(self, end: int) -> None:
         """Keep the text for later and leave a slot for it, apart from the blanks around, whose lines must stay."""
         scanner = self.scanner
-        text, start, end = found[0], found.start(), found.end()
+        start = scanner.at
+        text = scanner.source[start:end]
         begin = start + len(text) - len(text.lstrip(_BLANKS))
         scanner.replace(begin)
         slot = len(scanner.edits)
@@ -675,17 +767,33 @@ class _Content:
 
     def _close(self) -> None:
         scanner = self.scanner
-        closing = _CLOSING_TAG.match(scanner.source, scanner.at)
+        closing = _CLOSING_TAG.match(scanner.words, scanner.at)
         if closing is None:
-            scanner.fail("malformed closing tag", scanner.at, scanner.at + 2)
-        if closing[1] != self.name:
+            message = "malformed closing tag"
+            message = or_as_text(message, "</") if self.has_text() else message
+            scanner.fail(message, scanner.at, scanner.at + 2)
+        name = _name(scanner.source[closing.start(1) : closing.end(1)])
+        if name != self.name:
             line = scanner.line_of(self.start)
-            message = f"closing tag '</{closing[1]}>' does not match '<{self.name}>' opened on line {line}"
-            scanner.fail(message, scanner.at, closing.end())
+            message = f"closing tag '</{name}>' does not match '<{self.name}>' opened on line {line}"
+            text = self._meant_as_text(name, closing.end())
+            scanner.fail(or_as_text(message, text) if text else message, scanner.at, closing.end())
         self._fill_slots()
         scanner.replace(closing.end(), ")")
         scanner.nest(-1)
         scanner.stack.pop()
+
+    def _meant_as_text(self, closing: str, end: int) -> str:
+        """Return the tag that may be text: the closing one at the cursor, or that of this element, or none."""
+        if not self._is_open(closing):
+            return self.scanner.source[self.scanner.at : end]
+        return self.scanner.source[self.start : self.end] if self.around is not None else ""
+
+    def _is_open(self, name: str) -> bool:
+        around: _Content | None = self
+        while around is not None and around.name != name:
+            around = around.around
+        return around is not None
 
     def _fill_slots(self) -> None:
         margin = _margin(self.children)
@@ -694,7 +802,7 @@ class _Content:
             if isinstance(child, _Text):
                 value = _without_blank_edges(_dedent(child.value, margin), left, right)
                 slot = edits[child.slot]
-                literal = f", {html.unescape(value)!r}" if value else ""
+                literal = f", {_decoded(value)!r}" if value else ""
                 edits[child.slot] = slot._replace(text=literal + slot.text)
 
 

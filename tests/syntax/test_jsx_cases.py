@@ -39,6 +39,13 @@ TAGS = [
     ("a tag may have several dots", "x = <ns.deep.er></ns.deep.er>", el("ns.deep.er")),
     ("an underscore begins a name", "_a = 5\nx = <_a/>", el(5)),  # type: ignore[arg-type]
     ("a tag may be unicode", "Ñ = 5\nx = <Ñ>é</Ñ>", el(5, {}, "é")),  # type: ignore[arg-type]
+    ("a tag may have combining marks", "हिन्दी = 5\nx = <हिन्दी>é</हिन्दी>", el(5, {}, "é")),  # type: ignore[arg-type]
+    ("a tag may be Thai", "ที่ = 5\nx = <ที่/>", el(5)),  # type: ignore[arg-type]
+    ("a decomposed tag is the composed name", "Caf\u00e9 = 5\nx = <Cafe\u0301></Caf\u00e9>", el(5)),  # type: ignore[arg-type]
+    ("a decomposed lower-case tag is composed", "x = <cafe\u0301></caf\u00e9>", el("caf\u00e9")),
+    ("a ligature in a tag is its letters", "x = <ﬁeld/>", el("field")),
+    ("a dotted tag may have combining marks", "Ñ = ns\nx = <Ñ.Card></Ñ.Card>", el("ns.Card")),
+    ("a letter that needs two words to Python is no tag", "x = <A>a <½ b <² c</A>", el(A, {}, "a <½ b <² c")),
     ("an element may have an opening and a closing tag", "x = <A></A>", el(A)),
     ("a closing tag may have blanks in it", "x = <A></ A >", el(A)),
     ("a fragment has no name", "x = <><A/><B/></>", el("<>", {}, el(A), el(B))),
@@ -54,6 +61,11 @@ PROPS = [
     ("a quoted prop may hold the other quote", "x = <A m='say \"hi\"'/>", el(A, {"m": 'say "hi"'})),
     ("a backslash in quotes is a backslash", 'x = <A m="a\\nb\\"/>', el(A, {"m": "a\\nb\\"})),
     ("entities in quotes are decoded", 'x = <A m="a &lt; b &quot;&#10;"/>', el(A, {"m": 'a < b "\n'})),
+    (
+        "an entity in quotes has its semicolon, or is text",
+        'x = <A m="?q=1&copy=2&amp;&reg=3"/>',
+        el(A, {"m": "?q=1&copy=2&&reg=3"}),
+    ),
     ("a quoted prop may span lines", 'x = <A m="a\n  b"/>', el(A, {"m": "a\n  b"})),
     ("a brace in quotes is a brace", 'x = <A m="{n}"/>', el(A, {"m": "{n}"})),
     ("a tag in quotes is text", 'x = <A m="<B/>"/>', el(A, {"m": "<B/>"})),
@@ -67,6 +79,11 @@ PROPS = [
     ("a prop may have a colon", 'x = <A xml:lang="de"/>', el(A, {"xml:lang": "de"})),
     ("a prop may be a keyword", 'x = <A class="c" if={yes}/>', el(A, {"class": "c", "if": True})),
     ("a prop may be unicode", 'x = <A título="ñ"/>', el(A, {"título": "ñ"})),
+    (
+        "a prop may have combining marks",
+        "x = <A नाम='h' ที่={1} cafe\u0301 ﬁeld='f'/>",
+        el(A, {"नाम": "h", "ที่": 1, "café": True, "field": "f"}),
+    ),
     ("blanks around the equals sign don't matter", "x = <A a = {1} b\n=\n'2'/>", el(A, {"a": 1, "b": "2"})),
     (
         "blanks between props may be missing",
@@ -143,6 +160,12 @@ TEXT = [
     ("an arrow is text", "x = <A>a -> b >> c</A>", el(A, {}, "a -> b >> c")),
     ("less-than before a blank or a digit is text", "x = <A>a < b <3 <= <- <</A>", el(A, {}, "a < b <3 <= <- <")),
     ("entities are decoded", "x = <A>a &lt; b &amp; &#x41;&copy;</A>", el(A, {}, "a < b & A©")),
+    (
+        "an entity has its semicolon, or is text",
+        "x = <A>?q=1&copy=2&lt;&ampx &notit; &nope; &#65 &#x41;&#65;</A>",
+        el(A, {}, "?q=1&copy=2<&ampx &notit; &nope; &#65 AA"),
+    ),
+    ("an entity that no character has is text", f"x = <A>&#1; &#x{'9' * 9}; &#{'9' * 5000};</A>", None),
     ("a lone ampersand is text", "x = <A>a & b && c</A>", el(A, {}, "a & b && c")),
     ("an entity for a blank is no edge", "x = <A>\n  &#32;a&#10;\n</A>", el(A, {}, " a\n")),
     ("a brace can be written in braces", "x = <A>{'{'}a{'}'}</A>", el(A, {}, "{", "a", "}")),

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from smithers_nb.syntax.compile import parse
 
+SPREAD = "a child needs no spread; use {xs}, lists are flattened"
+STATEMENT = "begins a statement, and braces take an expression: [… for x in xs], or a if b else c"
+
 MISTAKES = [
     # The tags themselves.
     ("an unclosed element", "x = 1\ny = <A>text\n", 2, 5, "'<A>' was never closed"),
-    ("an unclosed inner element", "<A>\n  <B>\n</A>", 3, 1, "closing tag '</A>' does not match '<B>' opened on line 2"),
+    (
+        "an unclosed inner element",
+        "<A>\n  <B>\n</A>",
+        3,
+        1,
+        "closing tag '</A>' does not match '<B>' opened on line 2. As text, write {'<B>'}",
+    ),
     ("an unclosed fragment", "x = (<>", 1, 6, "'<>' was never closed"),
     ("an unclosed tag", "x = [\n  <A b='1'\n", 2, 3, "'<A' was never closed"),
     ("a tag that ends before a value", "<A b=", 1, 1, "'<A' was never closed"),
@@ -18,15 +29,21 @@ MISTAKES = [
         "x = (\n\n  <A>\n    </B>)",
         4,
         5,
-        "closing tag '</B>' does not match '<A>' opened on line 3",
+        "closing tag '</B>' does not match '<A>' opened on line 3. As text, write {'</B>'}",
     ),
-    ("a closing tag for a fragment", "<>\n</A>", 2, 1, "closing tag '</A>' does not match '<>' opened on line 1"),
+    (
+        "a closing tag for a fragment",
+        "<>\n</A>",
+        2,
+        1,
+        "closing tag '</A>' does not match '<>' opened on line 1. As text, write {'</A>'}",
+    ),
     (
         "a fragment's closing tag for an element",
         "<A></>",
         1,
         4,
-        "closing tag '</>' does not match '<A>' opened on line 1",
+        "closing tag '</>' does not match '<A>' opened on line 1. As text, write {'</>'}",
     ),
     ("a closing tag alone", "x = 1\n</A>", 2, 1, "closing tag '</A>' has no opening tag"),
     ("a second closing tag", "<A/></A>", 1, 5, "closing tag '</A>' has no opening tag"),
@@ -48,47 +65,59 @@ MISTAKES = [
     ("a sign where a prop is due", "<A ?/>", 1, 4, "unexpected '?' in tag '<A'"),
     ("a slash that ends nothing", "<A / >", 1, 4, "unexpected '/' in tag '<A'"),
     # Braces.
-    ("a brace that does not close", "<A>\n  {n\n</A>", 2, 3, "'{' was never closed"),
+    ("a brace that does not close", "<A>\n  {n\n</A>", 2, 3, "'{' was never closed. As text, write {'{'}"),
     ("a prop's brace that does not close", "<A b={n />", 1, 6, "'{' was never closed"),
-    ("a bracket that does not close", "<A>{f(n</A>", 1, 6, "'(' was never closed"),
+    ("a bracket that does not close", "<A>{f(n</A>", 1, 6, "'(' was never closed. As text, write {'{'}"),
     (
         "a bracket that does not match",
         "<A>{f(n}</A>",
         1,
         8,
-        "closing parenthesis '}' does not match opening parenthesis '('",
+        "closing parenthesis '}' does not match opening parenthesis '('. As text, write {'{f(n}'}",
     ),
     (
         "a bracket that does not match one above",
         "<A>{f[\nn)}</A>",
         2,
         2,
-        "closing parenthesis ')' does not match opening parenthesis '[' on line 1",
+        "closing parenthesis ')' does not match opening parenthesis '[' on line 1. As text, write {'{'}",
     ),
-    ("a bracket that opens nowhere", "<A>{n)}</A>", 1, 6, "unmatched ')'"),
+    ("a bracket that opens nowhere", "<A>{n)}</A>", 1, 6, "unmatched ')'. As text, write {'{n)}'}"),
     ("a stray brace", "<A>\n  a }\n</A>", 2, 5, "stray '}' in text; write {'}'}"),
-    ("two statements", "<A>{a; b}</A>", 1, 6, "';' is not allowed inside an expression"),
-    ("a spread as a child", "<A>{*xs}</A>", 1, 4, "a child needs no spread; use {xs}, lists are flattened"),
-    ("a dotted spread as a child", "<A>{...xs}</A>", 1, 4, "a child needs no spread; use {xs}, lists are flattened"),
-    ("a string in braces that does not end", "<A>{'n}</A>", 1, 5, "unterminated string literal"),
+    ("two statements", "<A>{a; b}</A>", 1, 6, "';' is not allowed inside an expression. As text, write {'{a; b}'}"),
+    ("a spread as a child", "<A>{*xs}</A>", 1, 4, f"{SPREAD}. As text, write {{'{{*'}}"),
+    ("a dotted spread as a child", "<A>{...xs}</A>", 1, 4, f"{SPREAD}. As text, write {{'{{...'}}"),
+    (
+        "a string in braces that does not end",
+        "<A>{'n}</A>",
+        1,
+        5,
+        """unterminated string literal. As text, write {"{'n}"}""",
+    ),
     ("a comment that does not end", "<A>{/* n }</A>", 1, 5, "comment was never closed; '*/' is missing"),
-    ("an XML comment that does not end", "<A>\n <!-- n </A>", 2, 2, "comment was never closed; '-->' is missing"),
+    (
+        "an XML comment that does not end",
+        "<A>\n <!-- n </A>",
+        2,
+        2,
+        "comment was never closed; '-->' is missing. As text, write {'<!--'}",
+    ),
     # Python's own words, at the user's columns.
-    ("a missing operand", "<A>\n  ü {n + }\n</A>", 2, 10, "invalid syntax"),
+    ("a missing operand", "<A>\n  ü {n + }\n</A>", 2, 10, "invalid syntax. As text, write {'{n + }'}"),
     ("a missing operand in a prop", "<A bb='1' c={n +}/>", 1, 17, "invalid syntax"),
     (
         "a keyword in braces",
         "x = <A>{n}{return}</A>",
         1,
         12,
-        "'return' begins a statement, and braces take an expression: [… for x in xs], or a if b else c",
+        f"'return' {STATEMENT}. As text, write {{'{{return}}'}}",
     ),
     (
         "a loop in braces",
         "<A>{ for i in x: <B/>}</A>",
         1,
         6,
-        "'for' begins a statement, and braces take an expression: [… for x in xs], or a if b else c",
+        f"'for' {STATEMENT}. As text, write {{'{{ for i in x: <B/>}}'}}",
     ),
     ("the JavaScript and", "<A>\n  {n && <B/>}</A>", 2, 7, "Python has no '&&': write 'and'"),
     ("the JavaScript or", "<A>{n || <B/>}</A>", 1, 8, "Python has no '||': write 'or'"),
@@ -113,6 +142,54 @@ MISTAKES = [
     ("a null byte", "x = '\0'", 1, None, "source code "),
     ("a lone surrogate", "x = '\ud800'", 1, None, "'utf-8' codec can't encode "),
 ]
+
+
+# What people write in a prompt, and how the error says that it is written as text.
+MEANT_AS_TEXT = [
+    ('Return {"a": 1} only', """{'{"a": 1}'}"""),
+    ('Return {"a": {"b": [1]}, "c": 2}', """{'{"a": {"b": [1]}, "c": 2}'}"""),
+    ('{\n  "a": 1\n}', "put it into a string in braces: {'''{ … '''}"),
+    ("Dear {your name},", "{'{your name}'}"),
+    ("a {user's name}", """{"{user's name}"}"""),
+    ("{%s} or {x = 5}", "{'{%s}'}"),
+    ("{x = 5}", "{'{x = 5}'}"),
+    ("{% if a %}", "{'{% if a %}'}"),
+    ("{for each item}", "{'{for each item}'}"),
+    ("{a; b}", "{'{a; b}'}"),
+    ("{*bold*}", "{'{*'}"),
+    ("an open {", "{'{'}"),
+    ("a closed }", "{'}'}"),
+    ("use <br> here", "{'<br>'}"),
+    ("<br>", "{'<br>'}"),
+    ('<p class="x">hi', """{'<p class="x">'}"""),
+    ("Dear <Name>,", "{'<Name>'}"),
+    ("List<int>", "{'<int>'}"),
+    ("a <> b", "{'<>'}"),
+    ("if a <b and c> d", "{'<b and c>'}"),
+    ("a </document>", "{'</document>'}"),
+    ("a </ b", "{'</'}"),
+    ("a<b", "&lt; or {'<'}"),
+    ("if x <y: z", "&lt; or {'<'}"),
+    ("mail <me@here.org>", "&lt; or {'<'}"),
+    ("see <https://here.org>", "&lt; or {'<'}"),
+    ("a <!-- b", "{'<!--'}"),
+]
+
+
+@pytest.mark.parametrize(("prompt", "written"), MEANT_AS_TEXT)
+def test_an_error_in_a_prompt_says_how_it_is_written_as_text(prompt: str, written: str, evaluate: Any) -> None:
+    with pytest.raises(SyntaxError) as caught:
+        parse(f"x = <A>{prompt}</A>", "<cell>")
+    assert written in caught.value.msg
+    if written[0] == "{":
+        assert evaluate(f"x = <A>{written}</A>", A=0)[2][0] in prompt, "the advice is true"
+
+
+def test_a_mistake_in_code_outside_of_a_text_is_not_taken_for_text() -> None:
+    for source in ("<A b={n + }/>", "<A>{f(<B c=1/>)}</A>", "<A><B c=1/></A>", "x = <y"):
+        with pytest.raises(SyntaxError) as caught:
+            parse(source, "<cell>")
+        assert "As text" not in caught.value.msg, source
 
 
 @pytest.mark.parametrize(
