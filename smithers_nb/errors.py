@@ -330,7 +330,7 @@ def _formatted(error: BaseException) -> str:
 
 
 def said(error: BaseException) -> str:
-    """Return the class of an error and what it says, also of one that can't say it.
+    """Return the class of an error and what it says, also of one that can't say it; of a missing ``ctx`` what to do.
 
     >>> said(ValueError("a\\ud800b"))
     'ValueError: a\ufffdb'
@@ -339,6 +339,8 @@ def said(error: BaseException) -> str:
         words = f"{error}"
     except Exception as why:  # noqa: BLE001  # the user's __str__
         words = f"its message can't be read, {type(why).__name__} was raised"
+    if isinstance(error, NameError) and error.name == "ctx":
+        words += ". ctx is an argument: name it in the function's parameters, as in def Report(ctx)"
     return clean(f"{type(error).__name__}: {words}")
 
 
@@ -387,6 +389,22 @@ def _inside(filename: str) -> bool:
     """Whether a traceback's frame is ours or the machinery's, not the user's."""
     parts = ("/concurrent/futures/", "/asyncio/", "/IPython/", "/ipykernel/", "/nest_asyncio")
     return filename.startswith(PACKAGE) or any(part in filename.replace(os.sep, "/") for part in parts)
+
+
+def an(noun: str) -> str:
+    """Return a noun behind its article.
+
+    >>> an("object"), an("dict"), an("UUID")
+    ('an object', 'a dict', 'a UUID')
+    """
+    spoken = noun.lower()
+    vowel = spoken[:1] in {"a", "e", "i", "o", "u"} and not spoken.startswith(("uni", "use", "uu", "uri", "eu", "one"))
+    return f"{'an' if vowel else 'a'} {noun}"
+
+
+def kind_of(value: object) -> str:
+    """Return the name of a value's class behind its article: ``a dict``."""
+    return an(type(value).__name__)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -19,14 +19,19 @@ def caller() -> str | None:
 
     In a ``%%smithers`` cell the column is that of the JSX tag, since the cell's positions are the source's.
     """
+    found = calling_frame()
+    return None if found is None else position(found.f_code, found.f_lasti)
+
+
+def calling_frame() -> FrameType | None:
+    """Return the nearest frame of the user's."""
     frame: FrameType | None = sys._getframe(1)
     nearest = None
     while frame is not None and (inside := _inside(frame.f_code.co_filename)):
         nearest = nearest or (frame if inside == "library" else None)
         frame = frame.f_back
     # An app that is itself an installed package has no other place.
-    found = frame or nearest
-    return None if found is None else position(found.f_code, found.f_lasti)
+    return frame or nearest
 
 
 def of_function(function: object) -> str | None:

@@ -10,25 +10,29 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 from IPython.display import display as _display
+from IPython.utils.text import DollarFormatter
 
 from ..bridge import engine
 from ..engine.purity import anything_may_have_changed
-from ..errors import StoreError
+from ..errors import PlanError, StoreError, kind_of
 from ..execution import Execution
-from ..nodes.base import NodeBase
-from ..nodes.element import Component, Element, Fragment
+from ..nodes.element import Fragment
 from ..records import Frame, RunResult
 from ..store.history import FrameView
 from ..store.store import Store
 from ..syntax.compile import cell_filename, parse, remember
 from ..syntax.create import jsx
+from ..syntax.names import meant_as_text, misspelt_tag
 from ..syntax.transpile import FRAGMENT, RUNTIME, transpile
 from . import static_view, subcommands
 from .options import CellOptions, OptionError, cell_options, usage
+from .root import Root, bound_names, root_of
 from .stepper import Stepper
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
+
+PYTHON = "It is a Python expression: names stand in it without braces."
 
 
 def _show(ex: Execution) -> None:
@@ -94,9 +98,9 @@ class SmithersMagics(Magics):
     def smithers(self, line: str, cell: str) -> None:
         """Define a workflow, bind its execution, and show its stepper. Nothing is executed until you step."""
         try:
-            options = cell_options(line)
+            options = cell_options(line, self._names, self._expanded)
         except OptionError as error:
-            raise UsageError(str(error)) from None
+            raise UsageError(f"%%smithers: {error}") from None
         source = f"\n{cell}"  # The %%smithers line is line 1, as in Lab's gutter.
         if options.show == "code":
             _show_text(transpile(source, cell_filename(options.name, source)).code.strip("\n"))
@@ -108,8 +112,14 @@ class SmithersMagics(Magics):
 
     smithers.__doc__ = f"{smithers.__doc__}\n\n{usage()}"
 
+    def _expanded(self, text: str) -> str:
+        """Return text with ``{name}`` and ``$name`` replaced as by IPython: left as it is where that fails."""
+        try:
+            return DollarFormatter().vformat(text, [], self.shell.user_ns)
+        except Exception:  # noqa: BLE001  # the expressions are the user's
+            return text
+
     @line_magic("smithers")  # type: ignore[arg-type]  # IPython's annotation finds no type for the method
-    @no_var_expand
     def command(self, line: str) -> object:
         """Step, run, look at and steer the executions of this notebook."""
         try:
@@ -162,6 +172,11 @@ class SmithersMagics(Magics):
 
     def _define(self, options: CellOptions, source: str) -> object:
         """Run the cell's code, and return the root of its tree."""
+        if inner := re.match(r"(?:\s*(?:#.*)?\n)*(%%\w+)", source):
+            raise UsageError(
+                f"%%smithers: {inner[1]} stands below %%smithers, whose cell is no other magic's. Write {inner[1]} on "
+                "the line above it."
+            )
         shell = self.shell
         self.provide_names()
         filename = cell_filename(options.name, source)
@@ -177,34 +192,30 @@ class SmithersMagics(Magics):
             tree.body.pop()
         shell.user_ns[RUNTIME] = jsx
         shell.user_ns[FRAGMENT] = Fragment
-        _execute(compile(tree, filename, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), shell.user_ns)
+        if options.name in bound_names(tree):
+            raise UsageError(
+                f"%%smithers: the cell binds {options.name!r} itself, and its execution would take that place. Give "
+                "the execution another name."
+            )
         value = None
-        if expression is not None:
-            value = _execute(compile(expression, filename, "eval", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), shell.user_ns)
-        return self._root(options, tree, value)
-
-    def _root(self, options: CellOptions, tree: ast.Module, value: object) -> object:
-        """Return what to render: --root, the cell's last expression, App, or the last component defined."""
-        names = self.shell.user_ns
+        try:
+            _execute(compile(tree, filename, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), shell.user_ns)
+            if expression is not None:
+                value = _execute(compile(expression, filename, "eval", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), shell.user_ns)
+        except NameError as error:
+            if told := misspelt_tag(error) or _placeholder(error):
+                raise told from error
+            raise
         if options.root is not None:
             return self._named(options.root)
-        if isinstance(value, Component | Element | NodeBase | Fragment | list):
-            return value
-        defined = [
-            statement.name
-            for statement in tree.body
-            if isinstance(statement, ast.FunctionDef) and isinstance(names.get(statement.name), Component)
-        ]
-        if not defined:
-            raise UsageError(
-                "%%smithers: the cell defines no component. Put @component above a function that returns nodes, end "
-                "the cell with a tag, or name the root with --root."
-            )
-        return names["App" if "App" in defined else defined[-1]]
+        try:
+            return root_of(source, tree, value, shell.user_ns)
+        except OptionError as error:
+            raise UsageError(f"%%smithers: {error}") from None
 
     def _named(self, name: str) -> object:
         found = self.shell.user_ns.get(name)
-        if not isinstance(found, Component | Element | NodeBase | Fragment):
+        if not isinstance(found, Root):
             raise UsageError(f"%%smithers: --root {name} is no component or node of this notebook.")
         return found
 
@@ -214,21 +225,23 @@ class SmithersMagics(Magics):
         try:
             found = eval(options.props, self.shell.user_ns)  # the user's own
         except Exception as error:  # noqa: BLE001  # an expression of the user's, on the magic's own line
-            raise UsageError(f"%%smithers: --props {options.props}: {type(error).__name__}: {error}") from None
+            raise UsageError(
+                f"%%smithers: --props {options.props}: {type(error).__name__}: {error}. {PYTHON}"
+            ) from None
         if not isinstance(found, dict):
-            raise UsageError(f"%%smithers: --props is a dict of props, not a {type(found).__name__}.")
+            raise UsageError(f"%%smithers: --props is a dict of props, not {kind_of(found)}. {PYTHON}")
         return found
 
     def _execution(self, options: CellOptions, app: object) -> Execution:
-        props = self._props(options)
-        if not options.resume:
-            return Execution(app, name=options.name, store=options.db, props=props, max_frames=options.max_frames)
+        props, how = self._props(options), " --resume" if options.resume else ""
         try:
+            if not options.resume:
+                return Execution(app, name=options.name, store=options.db, props=props, max_frames=options.max_frames)
             file = Store(options.db)
             id = subcommands.unfinished(file, options.name).execution_id
             return Execution.resume(app, store=file, id=id, props=props, max_frames=options.max_frames)
         except (OptionError, StoreError) as error:
-            raise UsageError(f"%%smithers --resume: {error}") from error
+            raise UsageError(f"%%smithers{how}: {error}") from error
 
 
 def _execute(code: Any, names: dict[str, Any]) -> Any:
@@ -238,6 +251,12 @@ def _execute(code: Any, names: dict[str, Any]) -> Any:
     if code.co_flags & inspect.CO_COROUTINE:
         return engine.call(value)
     return value
+
+
+def _placeholder(error: NameError) -> PlanError | None:
+    """Return the error for ``{placeholder}`` in the text of an element at the root of the cell."""
+    text = meant_as_text(error)
+    return PlanError(f"{error}.{text}") if text else None
 
 
 def _end(ex: Execution) -> None:
@@ -259,6 +278,8 @@ def _show_as(ex: Execution, options: CellOptions) -> None:
 def _move(ex: Execution, options: CellOptions) -> None:
     for _ in range(options.step):
         ex.step_sync()
+        if ex.over or ex.hit is not None:
+            break
     if options.run:
         ex.run_sync()
 

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import ast
+import builtins
+import keyword
 import re
 import shlex
+import unicodedata
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Literal, NoReturn
+
+from ..errors import did_you_mean
 
 FILE = "smithers.db"
 """The SQLite file, unless another one is named."""
@@ -38,7 +45,7 @@ class _Parser(argparse.ArgumentParser):
     """argparse that raises instead of ending the kernel."""
 
     def error(self, message: str) -> NoReturn:
-        raise OptionError(f"%%smithers: {message}. See %%smithers?")
+        raise OptionError(f"{message}. See %%smithers?")
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         raise OptionError(message or self.format_help())
@@ -53,7 +60,7 @@ def _parser() -> _Parser:
     parser.add_argument("--db", metavar="PATH", default=FILE, help=f"the SQLite file (default: {FILE})")
     parser.add_argument("--props", metavar="EXPR", help="a Python expression for the root's props: a dict")
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--step", metavar="N", type=int, default=0, help="step N frames before showing it")
+    how.add_argument("--step", metavar="N", type=int, help="step N frames before showing it")
     how.add_argument("--run", action="store_true", help="run it to the end")
     how.add_argument("--show", choices=["stepper", "tree", "xml", "code"], default="stepper", help="what to show")
     old = parser.add_mutually_exclusive_group()
@@ -64,34 +71,94 @@ def _parser() -> _Parser:
     return parser
 
 
-def cell_options(line: str) -> CellOptions:
+def cell_options(
+    line: str, public: Collection[str] = (), expand: Callable[[str], str] = lambda text: text
+) -> CellOptions:
     """Return the options of a ``%%smithers`` line.
+
+    ``expand`` replaces the notebook's variables in it, but not in --props, which is Python. ``public`` are the names
+    that the notebook has from this package.
 
     Raises:
         OptionError: for anything that is not one of them.
     """
-    try:
-        rest, props = _without_props(line)
-        words = shlex.split(rest)
-    except ValueError as error:
-        raise OptionError(f"%%smithers: {error} in {line!r}") from None
-    found = _parser().parse_args([*words, *props])
-    if not found.name.isidentifier():
-        raise OptionError(f"%%smithers: {found.name!r} can't be the name of a variable. Write %%smithers report, say.")
-    if found.max_frames < 1 or found.step < 0:
-        raise OptionError("%%smithers: --max-frames and --step take a number from 1")
+    rest, props = _without_props(line)
+    found, more = _parser().parse_known_args([*words(expand(rest)), *props])
+    if more:
+        options = [option for action in _parser()._actions for option in action.option_strings]
+        near = did_you_mean(more[0], options) if more[0].startswith("-") else " One name is taken, and no more."
+        raise OptionError(f"unrecognized arguments: {' '.join(more)}.{near} See %%smithers?")
+    found.name = unicodedata.normalize("NFKC", found.name)
+    if why := _no_name(found.name, public):
+        raise OptionError(f"{found.name!r} can't be the name of {why}. Write %%smithers report, say.")
+    if found.max_frames < 1 or (found.step is not None and found.step < 1):
+        raise OptionError("--max-frames and --step take a number from 1")
+    if not found.db:
+        raise OptionError("--db takes the path of a file, and not an empty text")
+    found.step = found.step or 0
     return CellOptions(**vars(found))
 
 
+def words(text: str) -> list[str]:
+    """Return the words of a line: quotes hold one together, and a backslash is one, as in a path of Windows.
+
+    >>> words(r"--db 'C:\\my files\\x.db' --run")
+    ['--db', 'C:\\\\my files\\\\x.db', '--run']
+
+    Raises:
+        OptionError: if a quote is not closed.
+    """
+    lexer = shlex.shlex(text, posix=True, punctuation_chars=False)
+    lexer.whitespace_split = True
+    lexer.commenters = lexer.escape = ""
+    try:
+        return list(lexer)
+    except ValueError as error:
+        raise OptionError(f"{error} in {text!r}") from None
+
+
+def _no_name(name: str, public: Collection[str]) -> str | None:
+    """Return why a variable of this name can't hold the execution."""
+    if not name.isidentifier():
+        return "a variable"
+    if keyword.iskeyword(name):
+        return f"a variable: {name} is a keyword of Python"
+    if name in public:
+        return f"an execution: {name} is one of smithers_nb's own, and cells need it"
+    if name.startswith("_") or name in _IPYTHONS:
+        return "an execution: IPython and Python have such names for themselves"
+    if hasattr(builtins, name):
+        return f"an execution: {name} is a builtin of Python, and cells need it"
+    return None
+
+
+_IPYTHONS = frozenset({"In", "Out", "exit", "quit", "get_ipython"})
+
+
 def _without_props(line: str) -> tuple[str, list[str]]:
-    """Take ``--props EXPR`` out of a line: an expression has quotes and spaces of its own, up to the next option."""
-    found = re.search(r"(?<!\S)--props[ =]+(\S.*?)(?=\s+--[a-z]|\s*$)", line)
+    """Take ``--props EXPR`` out of a line. An expression has quotes, spaces and dashes of its own: it ends before an
+    option, or at the end of the line, as soon as it is whole; else it is the longest part that is whole.
+    """
+    found = re.search(r"(?<!\S)--props(?:=[ \t]*|[ \t]+)(?=\S)", line)
     if found is None:
         return line, []
-    text = found[1]
-    if text[0] in "\"'" and text[-1] == text[0]:
-        text = " ".join(shlex.split(text))  # Quoted as for a shell.
-    return line[: found.start()] + line[found.end() :], ["--props", text]
+    text = line[found.end() :].rstrip()
+    options = [mark.start() for mark in re.finditer(r"\s+--[a-z]", text)]
+    others = [mark.start() for mark in re.finditer(r"\s+", text)]
+    ends = [*options, len(text), *reversed(others)]
+    end = next((end for end in ends if _is_expression(text[:end])), (*options, len(text))[0])
+    expression = text[:end]
+    if expression[0] in "\"'" and expression[-1] == expression[0]:
+        expression = expression[1:-1]  # Quoted as for a shell.
+    return f"{line[: found.start()]} {text[end:]}", [f"--props={expression}"]
+
+
+def _is_expression(text: str) -> bool:
+    try:
+        compile(text, "<props>", "eval", ast.PyCF_ONLY_AST)
+    except (SyntaxError, ValueError):
+        return False
+    return True
 
 
 def usage() -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +16,7 @@ from ..nodes.element import Component
 from ..nodes.xml import visible
 from ..records import ExecutionRecord, Phase
 from ..store.store import Store
-from .options import FILE, OptionError
+from .options import FILE, OptionError, words
 from .sentence import sentence
 from .static_view import write_line
 
@@ -79,27 +81,78 @@ def _at(ex: Execution, rest: str) -> object:
 
 
 def _break(ex: Execution, rest: str) -> object:
-    words = rest.split()
-    if words[:1] == ["if"]:
-        return ex.breakpoints.add(when=rest.partition("if")[2].strip())
-    target, event = _two(words, "break")
-    if target is None:
+    """Set what ``ex.breakpoints.add`` would: ``key=n`` names what a breakpoint is on, and a word alone is a node, a
+    phase or a handler.
+    """
+    condition = re.search(r"(?:^|\s)if(?:\s+(.*))?$", rest)
+    plain, named = _named(rest[: condition.start()] if condition else rest)
+    if condition:
+        named["when"] = condition[1] or ""
+    if named:
+        return ex.breakpoints.add(**_target(plain, "break"), **named)
+    if not plain:
         return ex.breakpoints
-    if target == "remove" and event is not None:
-        ex.breakpoints.remove(event)
+    if plain[0] == "remove" and len(plain) == 2:
+        ex.breakpoints.remove(plain[1])
         return ex.breakpoints
-    if target == "error" and event is None:
-        return ex.breakpoints.add(error=True)
-    if target in set(Phase):
-        return ex.breakpoints.add(phase=target, event=event)
-    if target in HANDLERS or event in HANDLERS:
-        return ex.breakpoints.add(handler=target, event=event)
-    return ex.breakpoints.add(node=target, event=event)
+    return ex.breakpoints.add(**_target(plain, "break"))
 
 
 def _watch(ex: Execution, rest: str) -> object:
-    key, event = _two(rest.split(), "watch")
-    return ex.breakpoints if key is None else ex.breakpoints.add(key=key, event=event)
+    plain, named = _named(rest)
+    key, event = _two(plain, "watch")
+    if key is None and not named:
+        return ex.breakpoints
+    return ex.breakpoints.add(**{"key": key, "event": event, **named})
+
+
+def _target(given: list[str], what: str) -> dict[str, Any]:
+    """Return what a breakpoint is on: a node, a phase, a handler or any error, and the event."""
+    target, event = _two(given, what)
+    if target is None:
+        return {}
+    if target == "error" and event is None:
+        return {"error": True}
+    if target in set(Phase):
+        return {"phase": target, "event": event}
+    if target in HANDLERS or event in HANDLERS:
+        return {"handler": target, "event": event}
+    return {"node": target, "event": event}
+
+
+def _named(rest: str) -> tuple[list[str], dict[str, Any]]:
+    """Return the plain words of a line, and those that name an argument of ``ex.breakpoints.add``."""
+    plain, named = [], {}
+    for word in words(rest):
+        name, is_named, value = word.partition("=")
+        if is_named and name in _ARGUMENTS:
+            named[name] = _ARGUMENTS[name](value)
+        else:
+            plain.append(word)
+    return plain, named
+
+
+def _switch(text: str) -> bool:
+    if text.lower() not in _SWITCHES:
+        raise OptionError(f"{text!r} is neither true nor false")
+    return _SWITCHES[text.lower()]
+
+
+def _literal(text: str) -> object:
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return text
+
+
+_SWITCHES = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_ARGUMENTS: dict[str, Callable[[str], object]] = {
+    **dict.fromkeys(("node", "key", "handler", "phase", "event", "when"), str),
+    **dict.fromkeys(("error", "once", "log"), _switch),
+    "equals": _literal,
+    "hits": lambda text: _number(text, 1),
+}
+"""The arguments of ``ex.breakpoints.add``, and how each is read."""
 
 
 def _pending(ex: Execution, rest: str) -> object:
@@ -116,14 +169,14 @@ def _xml(ex: Execution, rest: str) -> object:
 
 
 def _export(ex: Execution, rest: str) -> object:
-    return Lines(ex.export(rest or f"{ex.name}.ndjson"))
+    return Lines(ex.export(_path(rest) or f"{ex.name}.ndjson"))
 
 
 # ---- of the file, or of several ------------------------------------------------------------------------------------
 
 
 def _list(line: Line, rest: str) -> object:
-    found = line.store(rest).df.executions
+    found = line.store(_path(rest)).df.executions
     return found[["execution_id", "name", "parent_id", "status", "reason", "app", "created_at", "updated_at"]]
 
 
@@ -135,7 +188,7 @@ def _sql(line: Line, rest: str) -> object:
 
 def _resume(line: Line, rest: str) -> object:
     """Take the newest unfinished execution of a name up again, bind it, and show its stepper."""
-    name, path = _two(rest.split(), "resume")
+    name, path = _two(words(rest), "resume")
     if name is None or not name.isidentifier():
         raise OptionError("resume needs the name of an execution, and the file if it is not smithers.db")
     file = line.store(path or "")
@@ -182,7 +235,7 @@ SUBCOMMANDS = {
     "at": Subcommand(_at, "N", "a recorded frame: its plan and the state that it read"),
     "break": Subcommand(
         _break,
-        "[NODE [EVENT] | PHASE | on_error | error | if EXPR | remove ID]",
+        "[NODE [EVENT] | key=KEY | PHASE | on_error | error] [if EXPR] | remove ID",
         "set or remove a breakpoint, or list them",
     ),
     "watch": Subcommand(_watch, "[KEY [EVENT]]", "stop when the key changes, or list them"),
@@ -245,10 +298,15 @@ class Line:
         """Return the variables that hold one, but for what IPython keeps of outputs."""
         return [name for name, value in self.names.items() if isinstance(value, Execution) and name[:1] != "_"]
 
+    def latest(self) -> Execution | None:
+        """Return the execution that a cell has made last, or else the one that was bound last."""
+        named = self.names.get(self.last or "")
+        bound = [self.names[name] for name in self.executions()]
+        return named if isinstance(named, Execution) else bound[-1] if bound else None
+
     def store(self, path: str) -> Store:
         """Return a file: the one of this name, else that of the last execution, else the default one."""
-        last = self.names.get(self.last or "")
-        if not path and isinstance(last, Execution):
+        if not path and (last := self.latest()) is not None:
             return last.store
         file = Store(path or FILE)
         if not os.path.exists(file.path):
@@ -257,10 +315,10 @@ class Line:
 
     def complete(self, line: str) -> list[str]:
         """Return the words that may stand at the end of a line."""
-        words = line.split(" ")[1:]
-        if len(words) < 2:
+        typed = line.split(" ")[1:]
+        if len(typed) < 2:
             return list(SUBCOMMANDS)
-        word, *before = words[:-1]
+        word, *before = typed[:-1]
         if word not in SUBCOMMANDS:
             return []
         named = before[:1] if before and before[0] in self.executions() else []
@@ -315,6 +373,7 @@ def usage() -> str:
             "%smithers SUBCOMMAND [NAME] …",
             "",
             "NAME is the variable of an execution; without it the one is meant that a %%smithers cell made last.",
+            "As in every line magic, {name} and $name stand for variables of the notebook, and {{ for a brace.",
             "",
             *(line.rstrip() for line in lines),
         ]
@@ -335,10 +394,15 @@ def _number(text: str, default: Any) -> Any:  # Any: int, or what the caller tak
     return int(text)
 
 
-def _two(words: list[str], what: str) -> tuple[str | None, str | None]:
-    if len(words) > 2:
-        raise OptionError(f"{' '.join(words[2:])!r} is more than {what} takes: {SUBCOMMANDS[what].takes}")
-    one, other, *_ = [*words, None, None]
+def _path(text: str) -> str:
+    """Return a path as it is written, with or without quotes around it."""
+    return " ".join(words(text))
+
+
+def _two(given: list[str], what: str) -> tuple[str | None, str | None]:
+    if len(given) > 2:
+        raise OptionError(f"{' '.join(given[2:])!r} is more than {what} takes: {SUBCOMMANDS[what].takes}")
+    one, other, *_ = [*given, None, None]
     return one, other
 
 

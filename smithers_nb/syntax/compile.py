@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, SupportsIndex, overload
 
 from .transpile import Transpiled, or_as_text, transpile
 
-__all__ = ["cell_filename", "parse", "remap", "remember"]
+__all__ = ["cell_filename", "offset_of", "parse", "remap", "remember"]
 
 
 def parse(
@@ -62,6 +62,11 @@ def remap(tree: ast.Module, transpiled: Transpiled, text: str | None = None) -> 
             node.lineno, node.col_offset = start
             node.end_lineno, node.end_col_offset = max(start, end)
     return tree
+
+
+def offset_of(source: str, line: int, byte_column: int) -> int:
+    """Return the offset in a source of a position as in ``ast``."""
+    return _Lines(source).offset(line, byte_column)
 
 
 def cell_filename(name: str, source: str) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import linecache
-from itertools import islice
+from types import FunctionType
 from typing import Any
 
 from ..errors import PropError, UnknownTagError, did_you_mean
@@ -12,6 +11,8 @@ from ..nodes.base import NodeBase
 from ..nodes.element import Component, Element, Fragment
 from ..nodes.structure import Text
 from ..nodes.union import TAGS
+from .names import in_scope
+from .transpile import as_text
 
 Built = NodeBase | Element | Fragment
 
@@ -52,33 +53,26 @@ def unknown_tag(tag: object) -> UnknownTagError:
     """Return the error for something that can't be a tag."""
     where = sources.caller()
     if isinstance(tag, str):
-        names = [*TAGS, "fragment"]
-        return UnknownTagError(
-            f"<{tag}> is not a node.{did_you_mean(tag, names)} The nodes are {', '.join(sorted(names))}; "
-            "a component's name begins with a capital letter.",
-            source=where,
-        )
+        return UnknownTagError(f"<{tag}> is not a node.{_instead(tag)} {as_text(f'<{tag}>')}.", source=where)
+    if isinstance(tag, type):
+        return UnknownTagError(f"<{tag.__name__}> is a class, and not a node or a component.", source=where)
     if callable(tag):
         name = getattr(tag, "__name__", repr(tag))
         return UnknownTagError(f"<{name}> is a plain function. Put @component above it.", source=where)
     return UnknownTagError(f"{tag!r:.80} is not a node or a component.", source=where)
 
 
-def misspelt_tag(error: NameError, known: list[str]) -> UnknownTagError | None:
-    """Return the error for a NameError that comes from a tag, ``<Cluade …>``; None if it comes from elsewhere."""
-    traceback = error.__traceback__
-    while traceback and traceback.tb_next:
-        traceback = traceback.tb_next
-    if traceback is None or not error.name:
-        return None
-    code = traceback.tb_frame.f_code
-    line, _, column, _ = next(islice(code.co_positions(), traceback.tb_lasti // 2, None), (None,) * 4)
-    if line is None or column is None:
-        return None
-    before = linecache.getline(code.co_filename, line).encode()[:column]
-    if not before.endswith(b"<"):
-        return None
-    return UnknownTagError(
-        f"<{error.name}> is not defined.{did_you_mean(error.name, known) or ' Define the component, or import it.'}",
-        source=sources.position(code, traceback.tb_lasti),
+def _instead(tag: str) -> str:
+    """Return what to write instead of a lower-case tag."""
+    scope = in_scope(sources.calling_frame())
+    capital = "".join(f"{part[:1].upper()}{part[1:]}" for part in tag.replace("-", "_").split("_")) or tag
+    if isinstance(scope.get(capital), Component):
+        return f" Components begin with a capital letter: write <{capital} />."
+    if isinstance(found := scope.get(tag), Component | FunctionType):
+        above = "" if isinstance(found, Component) else ", with @component above it"
+        return f" Components begin with a capital letter: call {tag} {capital}{above}, and write <{capital} />."
+    names = [*TAGS, "fragment"]
+    return (
+        f"{did_you_mean(tag, names)} The nodes are {', '.join(sorted(names))}; "
+        "a component's name begins with a capital letter."
     )

@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from types import GeneratorType
+from types import AsyncGeneratorType, GeneratorType
 from typing import Any
 
 from ...captured import captured_by
@@ -22,7 +22,9 @@ from ...errors import (
     PropError,
     RenderTaskError,
     SmithersError,
+    an,
     clean,
+    kind_of,
     said,
 )
 from ...identity import ROOT, NodeId, Path, child_path, generated_id, iteration_path, quoted
@@ -33,8 +35,10 @@ from ...nodes.element import Component, Element, Fragment
 from ...nodes.handlers import NONE as NO_HANDLERS
 from ...nodes.structure import Text
 from ...nodes.tree import Patch, Tree, TreeNode
-from ...nodes.union import NODES, TAGS
-from ...syntax.create import misspelt_tag
+from ...nodes.union import NODES
+from ...syntax.names import meant_as_text, misspelt_tag
+from ...syntax.returned import dropped_element
+from ...syntax.transpile import as_text
 from ...values import Stored
 from ..context import Context
 from ..place import entered
@@ -298,7 +302,10 @@ class _Renderer:
             self.level(item, base, slot, siblings)
         else:
             parent = siblings.place.parent_id
-            raise _not_a_child(item, base, (self.sources.get(parent) if parent is not None else None) or self.around)
+            prompt_of = siblings.place.prompt_of
+            raise _not_a_child(
+                item, base, prompt_of, (self.sources.get(parent) if parent is not None else None) or self.around
+            )
 
     def add_text(self, text: str, base: Path, slot: str, siblings: _Siblings) -> None:
         if not siblings.text:
@@ -338,8 +345,8 @@ class _Renderer:
         place = siblings.place
         if place.prompt_of is not None:
             raise PropError(
-                f"<{node.type}> stands inside <{place.prompt_of}>, whose children are its prompt: text, numbers and "
-                "components that return text.",
+                f"{an(f'<{node.type}>')} stands inside <{place.prompt_of}>, whose children are its prompt: text, "
+                f"numbers and components that return text. {as_text(f'<{node.type}>')}.",
                 path=base,
                 source=node.source,
             )
@@ -532,8 +539,7 @@ class _Renderer:
         except RecursionError:
             raise
         except NameError as error:
-            tag = misspelt_tag(error, _known_tags(component.function))
-            raise (tag or _failed(error, path, scope)) from error
+            raise (misspelt_tag(error) or _failed(error, path, scope)) from error
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             raise _failed(error, path, scope) from error
 
@@ -563,23 +569,25 @@ def _returned(returned: Any, component: Component, path: Path) -> Any:  # Any: c
         if inspect.iscoroutine(returned):
             returned.close()
         raise RenderTaskError(
-            f"{component.name} is async. Rendering can't await; do that in a <Task>, a handler or an Effect, and let "
-            "it write to state.",
+            f"{component.name} is async. A component is called while a frame is rendered, and rendering can't await: "
+            "write def, and await in a <Task>, a handler or an Effect, which writes to state.",
             path=path,
             source=component.source,
         )
-    if isinstance(returned, GeneratorType):
+    if isinstance(returned, GeneratorType | AsyncGeneratorType):
         raise PlanError(
             f"{component.name} is a generator. Return a list of nodes instead of yielding them.",
             path=path,
             source=component.source,
         )
+    if returned is None and (dropped := dropped_element(component.function)):
+        raise PlanError(
+            f"{component.name} returns None, and drops {dropped.text} on its line {dropped.line}. Write return before "
+            "it; several elements go into <>…</> together.",
+            path=path,
+            source=component.source,
+        )
     return returned
-
-
-def _known_tags(function: object) -> list[str]:
-    names = [node.__name__ for node in TAGS.values()] + ["Fragment"]
-    return names + [name for name in getattr(function, "__globals__", {}) if name[:1].isupper()]
 
 
 def _failed(error: BaseException, path: Path, scope: RenderScope) -> ComponentError | RenderTaskError:
@@ -591,18 +599,32 @@ def _failed(error: BaseException, path: Path, scope: RenderScope) -> ComponentEr
             path=path,
             source=source,
         )
+    text = meant_as_text(error) if isinstance(error, NameError) else ""
     return ComponentError(
-        f"{scope.name} raised {said(error)}. The frame was not committed; the one before stands.",
+        f"{scope.name} raised {said(error)}.{text} The frame was not committed; the one before stands.",
         path=path,
         source=source,
     )
 
 
-def _not_a_child(item: object, base: Path, source: str | None) -> PlanError:
+def _not_a_child(item: object, base: Path, prompt_of: str | None, source: str | None) -> PlanError:
     advice = "A child is a node, text, a number, None, or a list of these."
     name = getattr(item, "__name__", "")
-    if callable(item) and name.isidentifier():
+    if prompt_of is not None:
+        advice = f"The children of <{prompt_of}> are its prompt: text, numbers, or a list of these. {_as_prompt(item)}"
+    elif callable(item) and name.isidentifier():
         advice = f"To use a component, write <{name} /> or {name}(), with @component above its definition."
     elif callable(item):
         advice += " Call the function, or give it to a prop: render={…} of <Each>, run={…} of <Task>."
-    return PlanError(f"a {type(item).__name__} ({item!r:.60}) can't be a child. {advice}", path=base, source=source)
+    return PlanError(f"{kind_of(item)} ({item!r:.60}) can't be a child. {advice}", path=base, source=source)
+
+
+def _as_prompt(item: object) -> str:
+    """Return how a value, or the braces that it came from, are written in a prompt."""
+    if callable(item):
+        return f"It is the value of the name in the braces. {as_text('{…}')}."
+    if isinstance(item, set):
+        return "{{name}} makes a set: write {name} for the value, and {'{{name}}'} for the braces."
+    if isinstance(item, dict):
+        return f"As JSON, write {{json.dumps(…)}}. {as_text('{…}')}."
+    return "As text, write {str(…)}."
