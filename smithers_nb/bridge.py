@@ -11,9 +11,12 @@ import asyncio
 import concurrent.futures
 import contextlib
 import logging
+import socket
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
+
+from .threads import CALLS, SHARED
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +30,21 @@ ENDING_S = 5.0
 
 
 class EngineLoop(asyncio.SelectorEventLoop):
-    """A class of our own: nest-asyncio patches the class of the loop that it is applied to."""
+    """A class of our own: nest-asyncio patches the class of the loop that it is applied to.
+
+    It has no pool of threads: ``asyncio.to_thread`` in user code would share it with everything else.
+    """
+
+    def run_in_executor(  # type: ignore[override]  # the types of its arguments are the function's own matter
+        self, executor: Any, func: Any, *args: Any
+    ) -> asyncio.Future[Any]:
+        return super().run_in_executor(SHARED if executor is None else executor, func, *args)
+
+    async def getaddrinfo(
+        self, host: Any, port: Any, *, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
+    ) -> Any:
+        # Every HTTP client needs it, however many calls of user code wait for a thread.
+        return await self.run_in_executor(CALLS, socket.getaddrinfo, host, port, family, type, proto, flags)
 
 
 class Engine:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from ..errors import AgentConfigError, AgentError
+from ..threads import CALLS, called, unlimited_anyio
 from .recording import Talk
 from .runner import AgentReply, AgentTask, Asks, Ledger
 from .scripted import Plain, Scripted
@@ -143,21 +144,22 @@ class PydanticAiRunner:
 
     async def _model(self, wanted: object, task: AgentTask) -> Model:
         if isinstance(wanted, str) and task.recorded is not None:
-            return await asyncio.to_thread(_stand_in, ALIASES.get(wanted, wanted))
+            return await called(_stand_in, ALIASES.get(wanted, wanted))
         if not isinstance(wanted, str):
-            await asyncio.to_thread(_import)
+            await called(_import)
             return _function_model(wanted) if isinstance(wanted, Scripted) else _checked(wanted, task)
         # A key that is set anew is meant for the next agent.
         settings = {name: value for name, value in os.environ.items() if name.endswith(("_API_KEY", "_BASE_URL"))}
         made = (wanted, hash(frozenset(settings.items())))
         if made not in self._models:
             # The provider's package takes seconds to import; the loop goes on meanwhile.
-            self._models[made] = await asyncio.to_thread(_inferred, wanted, task)
+            self._models[made] = await called(_inferred, wanted, task)
         return self._models[made]
 
 
 async def _runs(agent: Agent[Any, Any], model: Model, talk: Talk, alone: Alone) -> AgentReply:
     """Run the agent to its end, anew or from the last turn that was answered."""
+    from pydantic_ai import Agent
     from pydantic_ai.messages import ModelMessagesTypeAdapter
     from pydantic_ai.usage import UsageLimits
 
@@ -169,6 +171,9 @@ async def _runs(agent: Agent[Any, Any], model: Model, talk: Talk, alone: Alone) 
     # The SDKs make hidden attempts of their own.
     settings: ModelSettings = {"max_retries": 0}
     async with AsyncExitStack() as stack:
+        # Sync tools: the library's own threads are limited, and the interpreter waits for them at its exit.
+        stack.enter_context(Agent.using_thread_executor(CALLS))
+        unlimited_anyio()
         if talk.tape is None:
             await _started(agent, task, stack)
         result = await agent.run(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -18,6 +17,7 @@ from ..records import ModelCall, ToolCall
 from ..store import calls, writer
 from ..store.connection import Database
 from ..store.reader import Reader
+from ..threads import called
 from . import windows
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ class TaskLedger:
 
     async def answer_to(self, signature: str) -> str | None:
         """Return the newest answer to the same request that the file has."""
-        return await asyncio.to_thread(Reader(self._live.database.path).answer_to, signature)
+        return await called(Reader(self._live.database.path).answer_to, signature)
 
     async def tool(self, call: ToolCall) -> None:
         """Record a tool call. One that can't be recorded is not begun."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NotStorableError
 from ..nodes.runnable import Task
+from ..threads import CALLS
 from ..values import Stored, Unstorable, encode
 from .callbacks import names_ctx, place_of_ctx
 
@@ -23,17 +27,31 @@ async def timed(work: Any, timeout_s: float | None) -> Any:
     Raises:
         TimeoutError: naming timeout_s.
     """
+    async with _limited(timeout_s) as begin:
+        begin()
+        return await work
+
+
+@asynccontextmanager
+async def _limited(timeout_s: float | None) -> AsyncIterator[Callable[[], None]]:
+    """Limit what is awaited inside; yield the function from whose call the time counts."""
+    limit = asyncio.timeout(None)
+
+    def begin() -> None:
+        if timeout_s is not None:
+            limit.reschedule(asyncio.get_running_loop().time() + timeout_s)
+
     try:
-        async with asyncio.timeout(timeout_s):
-            return await work
+        async with limit:
+            yield begin
     except TimeoutError as error:
-        if timeout_s is None or error.args:
+        if timeout_s is None or error.args or not limit.expired():
             raise
         raise TimeoutError(f"it took longer than timeout_s={timeout_s:g} s") from None
 
 
 async def call(node: Task, ctx: object) -> Any:
-    """Call the function of a task: on the loop if it is async, else in a thread."""
+    """Call the function of a task, for ``timeout_s`` at most: on the loop if it is async, else in a thread."""
     args = list(node.args) if isinstance(node.args, list) else []
     named = dict(node.args) if isinstance(node.args, dict) else {}
     if names_ctx(node.run):
@@ -43,8 +61,23 @@ async def call(node: Task, ctx: object) -> Any:
         else:
             named["ctx"] = ctx
     if in_thread(node):
-        return await asyncio.to_thread(node.run, *args, **named)
-    return await node.run(*args, **named)
+        return await _call_in_thread(lambda: node.run(*args, **named), node.timeout_s)
+    return await timed(node.run(*args, **named), node.timeout_s)
+
+
+async def _call_in_thread(function: Callable[[], Any], timeout_s: float | None) -> Any:
+    """Call a function in a thread of its own. Its time counts from when it is called there: among many threads that
+    compute, a new one waits before it runs.
+    """
+    loop = asyncio.get_running_loop()
+    async with _limited(timeout_s) as begin:
+
+        def runs() -> Any:
+            loop.call_soon_threadsafe(lambda: running.done() or begin())
+            return function()
+
+        running = loop.run_in_executor(CALLS, copy_context().run, runs)
+        return await running
 
 
 def in_thread(node: object) -> bool:

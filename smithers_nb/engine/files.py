@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, overload
 
 from ..records import Event
 from ..store import writer
+from ..threads import unlimited_anyio
 from .place import TaskScope, place_of, refuse_when_closed, refuse_while_rendering
 from .purity import Look, RenderScope
 from .sealed import Sealed
@@ -162,6 +163,8 @@ class Watch:
 
     async def _follow(self, roots: list[str], deep: bool) -> None:
         from watchfiles import awatch  # Only here: importing it takes its time.
+
+        unlimited_anyio()  # Each of them keeps a thread.
 
         try:
             # Called when awatch has begun to watch: what changed since it was read is seen then.

@@ -101,10 +101,13 @@ AGENT_TYPES = frozenset(node.model_fields["type"].default for node in AGENTS)
 
 
 class Task(NodeBase):
-    """A Python function as a node: async on the engine's loop, or sync in a worker thread.
+    """A Python function as a node: async on the engine's loop, or sync in a thread of its own.
 
     It is called with ``ctx`` if its signature names it, then with ``args``; what it returns is the result's
     ``output``, and must be storable. A task that was running when its process died is run again.
+
+    At most 1,000 sync functions of an execution run together; further ones stay pending. To let fewer run, put them
+    into a ``Parallel`` with ``max_concurrency``: functions that compute share one interpreter lock.
     """
 
     type: Literal["task"] = "task"
