@@ -152,9 +152,11 @@ class Engine:
         if threading.current_thread() is self._thread:
             work.close()
             raise RuntimeError(
-                "a blocking call (…_sync, or making an Execution) was made by a component, a handler or an effect. "
-                "They run on the engine's thread, which would wait for itself. Make it in a notebook cell, or in a "
-                "sync <Task>, which has a thread of its own."
+                "a blocking call (…_sync, stop, answer, making an Execution) was made on the engine's thread, which "
+                "would wait for itself: components, handlers, effects, async tasks and async tools run there. Make it "
+                "in a notebook cell, or in a sync <Task>, which has a thread of its own; to bring on the execution "
+                "that this code belongs to, write to ctx.state and return: the next frame follows. In a handler, an "
+                "effect or an async task, another execution's step() and run() can be awaited."
             )
 
 

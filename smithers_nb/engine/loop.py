@@ -22,6 +22,7 @@ from .live import Live
 from .phases.effects import LOOP
 from .phases.flush import flush_between
 from .pipeline import frame
+from .place import stepping
 
 logger = logging.getLogger(__name__)
 
@@ -194,7 +195,7 @@ class Loop:
     @asynccontextmanager
     async def _moves(self, command: str) -> AsyncIterator[None]:
         """One command: the status says that something moves, and afterwards how things stand."""
-        async with self._command:
+        async with stepping(self.live.context), self._command:
             self._moving = asyncio.current_task()
             self._cancelled_before = self._moving.cancelling() if self._moving else 0
             if self._cancelled_before:

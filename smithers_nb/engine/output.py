@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import clean
 from ..records import Event, Phase
-from .place import TaskScope, place_of
+from .place import place_of, words
 from .purity import RenderScope
 
 if TYPE_CHECKING:
@@ -161,11 +161,7 @@ class Printed:
         place = place_of(self._live.context)
         if place is None:
             return None, ""
-        if isinstance(place, RenderScope):
-            return None, place.name
-        if isinstance(place, TaskScope):
-            return place.node_id, f"task {place.node_id}"
-        return place.node_id, f"{place.handler or place.origin} of {place.node_id}"
+        return (None if isinstance(place, RenderScope) else place.node_id), words(place)
 
     def take_events(self) -> list[Event]:
         """Return what is to be recorded, and forget it."""

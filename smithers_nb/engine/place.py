@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from random import Random
@@ -88,16 +88,70 @@ def refuse_while_rendering(what: str) -> None:
         )
 
 
+_steps: list[tuple[Context, Context]] = []
+"""Whose code is stepping which execution, and waits for it; changed on the engine's loop only."""
+
+
+@asynccontextmanager
+async def stepping(ctx: Context) -> AsyncIterator[None]:
+    """Step the execution of ``ctx`` meanwhile.
+
+    Raises:
+        RuntimeError: if code does so that the execution itself waits for: a task, handler or effect of its own, of a
+            child, or of an execution that one of its tasks is stepping.
+    """
+    here = _current.get()
+    if here is None or _ended(here.place):
+        yield
+        return
+    if here.ctx in _waited_for_by(ctx):
+        own, other = here.ctx._live.name, ctx._live.name
+        itself = "itself" if here.ctx is ctx else f"{other!r}"
+        raise RuntimeError(
+            f"{words(here.place)} of execution {own!r} stepped {itself}, which waits for it to end: both would wait "
+            "for ever. Write to ctx.state and return; the change makes the next frame due. From a sync <Task>, "
+            "pause(), stop(), terminate() and answer() work, and so do all calls to executions that do not wait for "
+            "this one."
+        )
+    step = (here.ctx, ctx)
+    _steps.append(step)
+    try:
+        yield
+    finally:
+        _steps.remove(step)
+
+
+def _waited_for_by(ctx: Context) -> list[Context]:
+    """Return the executions whose code a command of this one may wait for, itself among them."""
+    found = [ctx]
+    for one in found:
+        found += [stepped for whose, stepped in _steps if whose is one and stepped not in found]
+    return found
+
+
+def _ended(place: Place) -> bool:
+    """Whether the handler, effect or task that code began in has ended: nothing waits for that code."""
+    if isinstance(place, Transaction):
+        return place.state != "open"
+    return isinstance(place, TaskScope) and place.closed
+
+
+def words(place: Place) -> str:
+    """Return a place in words: ``task fetch``, ``on_finished of fetch``, the name of a component."""
+    if isinstance(place, RenderScope):
+        return place.name
+    if isinstance(place, TaskScope):
+        return f"task {place.node_id}"
+    return f"{place.handler or place.origin} of {place.node_id}"
+
+
 def refuse_when_closed(place: Place | None, what: str) -> None:
     """Raise if the handler, effect or task that this code belongs to has ended.
 
     Raises:
         RunError: naming it.
     """
-    if isinstance(place, Transaction) and place.state != "open":
-        who = f"{place.handler or place.origin} of {place.node_id}"
-    elif isinstance(place, TaskScope) and place.closed:
-        who = f"task {place.task_id}"
-    else:
+    if place is None or not _ended(place):
         return
+    who = f"task {place.task_id}" if isinstance(place, TaskScope) else words(place)
     raise RunError(f"{what} was written after {who} had ended: its writes are decided. Await what you start in it.")
