@@ -27,6 +27,7 @@ from .engine.opening import Opening, Orphans, create, reopen
 from .engine.phases.render import render
 from .engine.place import refuse_while_rendering
 from .engine.purity import Snapshot
+from .engine.schedule import foresee_end
 from .engine.state import check_key
 from .errors import AppChangedWarning, NotStorableError, PropError, SmithersError, UnknownExecutionError, clean
 from .nodes.diff import diff
@@ -460,11 +461,15 @@ class Execution:
         """Return what looks wrong in the plan as it was rendered last, and in what has happened so far.
 
         Errors come first: a key that is read and never written beside one of nearly the same name that is written and
-        never read. Then hints: other keys that nothing has written, an ``on_progress`` of a task that reported none,
+        never read, an Approval that a Stop or an End beside it keeps from being asked. Then hints: other keys that
+        nothing has written, other tasks that such an end cuts short, an ``on_progress`` of a task that reported none,
         loops without a bound to speak of, agents without an id. ``severity`` tells them apart.
         """
-        rendered = self._live.rendered
-        return lint(rendered, self.store.reader, self.execution_id) if rendered is not None else []
+        live = self._live
+        if live.rendered is None:
+            return []
+        end = foresee_end(live.rendered.tree, dict(live.tasks.items()), dict(live.loops))
+        return lint(live.rendered, end, self.store.reader, self.execution_id)
 
     # ---- for the stepper ---------------------------------------------------------------------------------------
 

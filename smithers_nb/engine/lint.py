@@ -10,10 +10,11 @@ from collections.abc import Iterator, Set
 from difflib import SequenceMatcher
 
 from ..nodes.control import LoopNode
-from ..nodes.tree import TreeNode
+from ..nodes.tree import Tree, TreeNode
 from ..records import Problem, Severity
 from ..store.reader import Reader
 from .rendered import Rendered
+from .schedule import RUNNABLE, Schedule, name_of
 from .state import read_name
 
 BOUND = 1000
@@ -30,10 +31,14 @@ Place = tuple[str, str]
 """A scope, and a key in it."""
 
 
-def lint(rendered: Rendered, reader: Reader, execution_id: str) -> list[Problem]:
-    """Return the findings: errors first, then hints; of each, nodes in document order, then keys."""
+def lint(rendered: Rendered, end: Schedule | None, reader: Reader, execution_id: str) -> list[Problem]:
+    """Return the findings: errors first, then hints; of each, nodes in document order, then keys.
+
+    ``end`` is the schedule in which the plan ends, as far as that can be foreseen.
+    """
     history = _History(reader, execution_id)
     found = [problem for node in rendered.tree.walk() for problem in _node(node, history)]
+    found += _cut_short(rendered.tree, end) if end else ()
     found += _keys(rendered, reader.written_keys(execution_id))
     return sorted(found, key=lambda problem: problem.severity != "error")
 
@@ -72,6 +77,28 @@ def _node(node: TreeNode, history: _History) -> Iterator[Problem]:
             f"on_progress of {node.id} was never called: its task succeeded and reported no progress.",
             node,
         )
+
+
+def _cut_short(tree: Tree, end: Schedule) -> Iterator[Problem]:
+    """Find what does not get its turn, or not to its end, because the execution ends beside it."""
+    ender = name_of(end.enders[0])
+    advice = f"Put it into a Phase or a Sequence before the {ender}, or the {ender} below an If."
+    for node in end.kept_back:
+        asked = node.type == "approval"
+        what = "is never asked" if asked else "never starts"
+        yield finding(
+            "EndsTooEarly",
+            f"{node.type} {node.id} {what}: the {ender} ends the execution when its turn comes. {advice}",
+            node,
+            severity="error" if asked else "hint",
+        )
+    for id, status in end.status.items():
+        if tree.index[id].type in RUNNABLE and status in ("running", "blocked"):
+            yield finding(
+                "EndsTooEarly",
+                f"{tree.index[id].type} {id} is cancelled: the {ender} does not wait for it. {advice}",
+                tree.index[id],
+            )
 
 
 # ---- keys ------------------------------------------------------------------------------------------------------

@@ -190,7 +190,15 @@ class Loop:
     @property
     def _waits(self) -> bool:
         """Whether nothing moves until a person answers, or a time has come."""
-        return self.live.tasks.waits and not self.live.causes
+        return self.live.tasks.waits and not self.live.causes and not self._continues
+
+    @property
+    def _continues(self) -> bool:
+        """Whether the frame under way has phases to come, or a FLUSH with something to do."""
+        draft = self.draft
+        if self._phases is None or draft is None:
+            return False
+        return draft.phase is not REST or bool(draft.pending or draft.settled or draft.ending)
 
     @asynccontextmanager
     async def _moves(self, command: str) -> AsyncIterator[None]:

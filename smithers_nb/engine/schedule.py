@@ -41,6 +41,8 @@ class Schedule:
     """Effects whose turn it is, in document order."""
     enders: list[TreeNode] = field(default_factory=list)
     """Stop and End nodes whose turn it is, in document order."""
+    kept_back: list[TreeNode] = field(default_factory=list)
+    """Runnables whose turn it is, too, and that never start because of an ender, in document order."""
     loops: dict[LoopKey, LoopState] = field(default_factory=dict)
     """Loops that begin, go on to their next iteration, or end."""
     status: dict[str, str] = field(default_factory=dict)
@@ -64,8 +66,46 @@ def schedule(tree: Tree, tasks: Mapping[str, TaskView], loops: Mapping[LoopKey, 
     result = Schedule()
     _Walk(tasks, loops or {}, result).children(tree.roots, "root", True, _Gate())
     if result.enders:  # The execution ends with this frame: no task begins.
-        result.start = []
+        result.start, result.kept_back = [], result.start
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Succeeded:
+    """A task as it is hoped for."""
+
+    status: str = "succeeded"
+    settled: bool = True
+
+
+def name_of(ender: TreeNode) -> str:
+    """Return what a Stop or End is called: ``End``, ``Stop enough``."""
+    return f"{ender.type.capitalize()} {ender.id}" if ender.explicit_id else ender.type.capitalize()
+
+
+FORESIGHT = 100
+"""How many turns ahead an end is looked for."""
+
+
+def foresee_end(tree: Tree, tasks: Mapping[str, TaskView], loops: Mapping[LoopKey, LoopState]) -> Schedule | None:
+    """Return the schedule in which the plan ends; None if it has no Stop or End whose turn comes.
+
+    That is the present one, or, if every task succeeds, no loop goes on and the plan stays as it is, a later one.
+    """
+    found = schedule(tree, tasks, loops)
+    if found.enders or not any(node.type in ("stop", "end") for node in tree.walk()):
+        return found if found.enders else None
+    hoped: dict[str, TaskView] = {
+        id: _Succeeded() if task.status in ("pending", "running", "blocked") else task for id, task in tasks.items()
+    }
+    over = dict(loops)
+    for _ in range(FORESIGHT):
+        found = schedule(tree, hoped, over)
+        if found.enders or not (found.start or found.loops):
+            break
+        hoped |= {node.id: _Succeeded() for node in found.start}
+        over |= {key: LoopState(state.iteration, "done") for key, state in found.loops.items()}
+    return found if found.enders else None
 
 
 @dataclass(slots=True)
@@ -98,8 +138,11 @@ class _Walk:
         if node.type == "text":
             return True, False
         if node.type in ("effect", "stop", "end"):
-            if active:
-                (self.result.effects if node.type == "effect" else self.result.enders).append(node)
+            if active and node.type == "effect":
+                self.result.effects.append(node)
+            elif active:
+                self.result.enders.append(node)
+                gate.open = False
             return True, False
         if node.type in TRANSPARENT:
             return self.children(node.children, parent, active, gate)

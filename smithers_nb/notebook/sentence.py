@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 
 from ..engine.draft import Draft
+from ..engine.schedule import RUNNABLE, name_of
 from ..execution import Execution
+from ..nodes.tree import TreeNode
 from ..records import Phase, Write
 from .moment import Moment, Records
 from .values import count
@@ -87,7 +90,7 @@ def _standing(ex: Execution, buttons: bool) -> str:
         return f"Frame {draft.number} is flushed. {_next(ex, draft)}"
     if draft.phase is not Phase.EFFECTS:
         following = list(Phase)[list(Phase).index(draft.phase) + 1]
-        return f"{draft.phase} of frame {draft.number} is done: {_done(draft)}. Next is {following}."
+        return f"{draft.phase} of frame {draft.number} is done: {_done(draft)}. Next is {following}.{_ends(ex, draft)}"
     return f"Frame {draft.number} is at rest: {_rest(ex.pending)}. {_next(ex, draft)}"
 
 
@@ -108,11 +111,14 @@ def _call(ex: Execution, question: str) -> str:
 
 
 def _next(ex: Execution, draft: Draft) -> str:
-    following = f"renders frame {draft.number + 1}"
+    ends = _ends(ex, draft)
+    following = "closes it" if ends else f"renders frame {draft.number + 1}"
     applies = [write for write in ex.pending if write.status in QUEUED]
     if applies:
         more = f" and {count(len(applies) - 1, 'more write')}" if len(applies) > 1 else ""
-        return f"Step applies {line_of(applies[0])}{more}, and {following}."
+        return f"Step applies {line_of(applies[0])}{more}, and {following}.{ends}"
+    if ends:
+        return f"Step {following}.{ends}"
     if draft.settled and draft.phase is not Phase.FLUSH:
         return f"Step settles {count(len(draft.settled), 'task')} and {following}."
     if ex.causes:
@@ -123,6 +129,27 @@ def _next(ex: Execution, draft: Draft) -> str:
     if draft.phase is Phase.FLUSH:
         return f"Step {following}."
     return "Step closes the frame: nothing is left to do."
+
+
+def _ends(ex: Execution, draft: Draft) -> str:
+    """Say that a Stop or an End ends the execution after this frame, and what does not get its turn; or nothing."""
+    if not draft.schedule.enders:
+        return ""
+    standing = ex.tasks
+    lost = [f"{node.type} {node.id!r} {how}" for node in draft.tree.walk() if (how := _lost(node, standing))]
+    more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""
+    what = f": {', '.join(lost[:3])}{more}" if lost else ""
+    return f" The {name_of(draft.schedule.enders[0])} ends the execution after this frame{what}."
+
+
+def _lost(node: TreeNode, standing: Mapping[str, str]) -> str | None:
+    """Return what becomes of a runnable when the execution ends; None where it has ended."""
+    status = standing.get(node.id)
+    if node.type not in RUNNABLE or status not in ("pending", "running", "blocked"):
+        return None
+    if node.type == "approval":
+        return "is never asked" if status == "pending" else "is not waited for"
+    return "never starts" if status == "pending" else "is cancelled"
 
 
 def _starts(ex: Execution, verb: str, after: str) -> str:

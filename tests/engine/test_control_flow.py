@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from smithers_nb import (
+    Approval,
     Case,
     Claude,
     Default,
@@ -544,8 +545,6 @@ def test_an_ending_ends_the_execution(
 @pytest.mark.parametrize("kind", ["thread", "coroutine", "pending", "approval"])
 @pytest.mark.parametrize("node", [Stop, End])
 def test_an_ending_cancels_what_is_under_way(node: Any, kind: str, run_of: Any, gate: Any) -> None:
-    from smithers_nb import Approval
-
     one = gate()
     fired: list[str] = []
     hooks = {"on_finished": lambda r: fired.append("finished"), "on_error": lambda r: fired.append("error")}
@@ -604,6 +603,70 @@ def test_the_writes_of_the_last_frame_are_applied(run_of: Any) -> None:
 
     ex = run_of(App())
     assert (ex.run_sync().status, ex.result, ex.state["effect"]) == ("finished", True, 1)
+
+
+CUT_SHORT: dict[str, tuple[Any, list[tuple[str, str]]]] = {
+    "an approval beside an End": (lambda: [Approval(id="ok", prompt="?"), End()], [("ok", "error")]),
+    "an approval beside a Stop, in a Phase": (
+        lambda: Phase(name="p")[Stop(), Approval(id="ok", prompt="?")],
+        [("ok", "error")],
+    ),
+    "an approval beside an End, when its turn comes": (
+        lambda: [Phase(name="1")[Task(id="a", run=len)], Phase(name="2")[Approval(id="ok", prompt="?"), End()]],
+        [("ok", "error")],
+    ),
+    "an approval beside an End, after a loop": (
+        lambda: Sequence()[Ralph(id="r")[Task(id="a", run=len)], Parallel()[Approval(id="ok", prompt="?"), End()]],
+        [("ok", "error")],
+    ),
+    "a task beside an End": (lambda: Parallel()[Task(id="a", run=len), End()], [("a", "hint")]),
+    "an approval before an End": (lambda: [Phase(name="p")[Approval(id="ok", prompt="?")], End()], []),
+    "an approval before an End, in a sequence": (lambda: Sequence()[Approval(id="ok", prompt="?"), End()], []),
+    "an approval after an End": (lambda: Sequence()[End(), Approval(id="ok", prompt="?")], []),
+    "a phase after an early End": (
+        lambda: [If(condition=True)[End()], Phase(name="p")[Approval(id="ok", prompt="?")]],
+        [],
+    ),
+    "no end": (lambda: [Approval(id="ok", prompt="?"), If(condition=False)[End()]], []),
+}
+
+
+@pytest.mark.parametrize(("app", "expected"), CUT_SHORT.values(), ids=CUT_SHORT)
+def test_lint_foresees_what_an_ending_cuts_short(app: Any, expected: list[tuple[str, str]], run_of: Any) -> None:
+    ex = run_of(app())
+    ex.step_sync()
+    found = [(problem.node_id, problem.severity) for problem in ex.lint() if problem.kind == "EndsTooEarly"]
+    assert found == expected
+
+
+def test_lint_says_afterwards_what_an_ending_kept_from_starting(run_of: Any) -> None:
+    ex = run_of([Approval(id="ok", prompt="?"), End(id="done")])
+    ex.run_sync()
+    [problem] = ex.lint()
+    assert "approval ok is never asked: the End done ends the execution when its turn comes." in problem.message
+
+
+def test_lint_foresees_which_running_task_is_cancelled(run_of: Any) -> None:
+    @component
+    def App(ctx: Any) -> Any:
+        return [Approval(id="ok", prompt="?"), If(condition=ctx.state["end"])[End()]]
+
+    ex = run_of(App(), state={"end": False})
+    ex.step_sync()
+    assert ex.lint() == []
+    ex.state.set("end", True)
+    ex.step_sync()
+    assert [problem.message.partition(".")[0] for problem in ex.lint()] == [
+        "approval ok is cancelled: the End does not wait for it"
+    ]
+
+
+def test_a_phase_after_an_ending_has_no_turn(run_of: Any) -> None:
+    """Its effects ran, and it stood as running, in the frame in which the execution ended."""
+    ran: list[str] = []
+    ex = run_of([End(), Phase(name="p", id="p")[Effect(id="e", run=lambda: ran.append("e"))]])
+    ex.run_sync()
+    assert (ran, ex.tasks["p"]) == ([], "pending")
 
 
 def test_the_first_of_two_endings_counts(run_of: Any) -> None:

@@ -10,7 +10,20 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from smithers_nb import Approval, Claude, Each, Effect, Execution, Phase, Ralph, Task, component, scripted
+from smithers_nb import (
+    Approval,
+    Claude,
+    Each,
+    Effect,
+    End,
+    Execution,
+    Phase,
+    Ralph,
+    Stop,
+    Task,
+    component,
+    scripted,
+)
 from smithers_nb.errors import ComponentError, StoreError
 from smithers_nb.notebook import messages as m
 from smithers_nb.notebook import protocol as p
@@ -116,6 +129,63 @@ def test_lint_is_silent_about_a_workflow_that_does_what_it_says(view):
     shown = view(component(lambda ctx: Task(id="t", run=lambda: 1, on_finished=save, on_error=print)))
     shown.ex.run_sync()
     assert shown.summary(1, None, None)["problems"] == []
+
+
+def test_the_sentence_foretells_what_an_ending_cuts_short(view):
+    @component
+    def App(ctx):
+        return [
+            Task(id="t", run=lambda: 1, on_finished=lambda r: ctx.state.set("n", r.output)),
+            Phase(name="check")[ctx.state.get("n") and [Approval(id="ok", prompt="Fine?"), End()]],
+            Effect(id="e", deps=[ctx.state.get("n")], run=lambda: ctx.state.set("seen", True)),
+        ]
+
+    shown = view(App)
+    said = []
+    while not shown.ex.over:
+        shown.ex.step_phase_sync()
+        said.append(shown.sentence())
+    foretold = "The End ends the execution after this frame: approval 'ok' is never asked."
+    last = shown.ex.recorded
+    assert [line for line in said if "The End" in line] == [
+        f"COMMIT of frame {last} is done: 0 tasks to start. Next is EXECUTE. {foretold}",
+        f"EXECUTE of frame {last} is done: 0 handlers fired. Next is EFFECTS. {foretold}",
+        f"Frame {last} is at rest: 1 write pending. Step applies seen = true, and closes it. {foretold}",
+    ]
+
+
+def test_the_sentence_foretells_what_an_ending_cancels(view):
+    @component
+    def App(ctx):
+        asked = [Approval(id=f"ok{n}", prompt="?") for n in range(4)]
+        return [*asked, ctx.state.get("end") and Stop(id="enough")]
+
+    shown = view(App)
+    shown.ex.step_sync()
+    shown.ex.state.set("end", True)
+    shown.ex.step_sync()
+    assert shown.sentence().endswith(
+        "Step closes it. The Stop enough ends the execution after this frame: approval 'ok0' is not waited for, "
+        "approval 'ok1' is not waited for, approval 'ok2' is not waited for and 1 more."
+    )
+
+
+def test_a_frame_that_a_person_does_not_hold_up_is_not_waiting_for_one(view):
+    """At each phase the sentence said that a person is waited for, although a step applies writes."""
+
+    @component
+    def App(ctx):
+        return [Approval(id="ok", prompt="?"), Effect(id="e", run=lambda: ctx.state.set("n", 1))]
+
+    shown = view(App)
+    said = []
+    for _ in range(8):
+        shown.ex.step_phase_sync()
+        said.append((shown.ex.status, shown.sentence()))
+    assert {status for status, _ in said} == {"paused"}
+    assert said[5][1] == "Frame 1 is at rest: 1 write pending. Step applies n = 1, and renders frame 2."
+    shown.ex.run_sync()
+    assert shown.ex.status == "waiting"
 
 
 # ---- the cursor ------------------------------------------------------------------------------------------------

@@ -65,6 +65,7 @@ def _scheduled(live: Live, draft: Draft) -> Schedule:
         return Schedule(
             effects=[now[node.id] for node in last.effects],
             enders=[now[node.id] for node in last.enders],
+            kept_back=[now[node.id] for node in last.kept_back],
             status=last.status,
         )
     gone = set(draft.changes.unmounted)
