@@ -34,11 +34,11 @@ from .nodes.diff import diff
 from .nodes.element import Component
 from .nodes.runnable import Limits
 from .nodes.tree import Tree
-from .records import Frame, Hit, NewExecution, Phase, Problem, RunResult, Status, Write
+from .records import Durability, Frame, Hit, NewExecution, Phase, Problem, RunResult, Status, Write
 from .replay import Replay, replay
 from .replay import Tasks as ReplayTasks
 from .store import writer
-from .store.connection import Database, Durability
+from .store.connection import Database
 from .store.frames import DataFrames
 from .store.history import FrameView, History
 from .store.reader import Reader
@@ -89,7 +89,8 @@ class Execution:
     max_frames : int
         How many frames one ``run()`` renders at most.
     durability : {"normal", "full"}
-        ``"full"`` also survives a power cut, for a slower COMMIT and FLUSH.
+        ``"full"`` also survives a power cut, for a slower COMMIT and FLUSH. Executions in one file share the highest
+        that one of them asked for. The file remembers it for ``resume``.
     limits : dict, optional
         What all agents together may use: ``turns``, ``tokens``, ``tool_calls``, ``cost_usd``, ``seconds`` (since the
         first of them started; of earlier processes, while a request or a tool call was under way). At one that is
@@ -140,6 +141,7 @@ class Execution:
         strict_effects: bool = False,
     ) -> None:
         refuse_while_rendering("an Execution was made")
+        _one_of("durability", durability, Durability)
         row = NewExecution(
             execution_id=secrets.token_hex(6),
             name=clean(name),
@@ -147,11 +149,12 @@ class Execution:
             code_hash=code_hash(app),
             engine_version=__version__,
             seed=seed,
+            durability=durability,
         )
         first = _first_state(state or {})
         self._prepare(app, props, store, row, max_frames)
         agents = Agents(dict(models or {}), _limits(limits), max_agents, runner or _runner)
-        engine.call(self._create(row, first, agents, durability, strict_effects))
+        engine.call(self._create(row, first, agents, strict_effects))
 
     @classmethod
     def resume(
@@ -168,6 +171,7 @@ class Execution:
         max_agents: int = MAX_AGENTS,
         runner: Runner | None = None,
         orphans: Orphans = "retry",
+        durability: Durability | None = None,
     ) -> Self:
         """Go on with an execution of the file, after a restart or a crash.
 
@@ -179,13 +183,16 @@ class Execution:
 
         ``id`` or ``name`` says which one; by name it is the newest. Without either it is the newest of all.
 
+        ``durability`` is the recorded one, or from now on another.
+
         Raises:
             UnknownExecutionError: if there is none.
             ExecutionOwnedError: if another living process has it.
             EngineVersionError: if a newer release of smithers_nb has run it.
         """
-        if orphans not in get_args(Orphans):
-            raise ValueError(f"orphans={orphans!r} is none of {', '.join(get_args(Orphans))}.")
+        _one_of("orphans", orphans, Orphans)
+        if durability is not None:
+            _one_of("durability", durability, Durability)
         file = store if isinstance(store, Store) else Store(store)
         if os.path.exists(file.path):
             engine.call(_brought_up(file.path))
@@ -199,6 +206,7 @@ class Execution:
             code_hash(app),
             __version__,
             found.seed,
+            durability=durability or found.durability,
         )
         ex = cls.__new__(cls)
         ex._prepare(app, props, file, row, max_frames)
@@ -581,14 +589,13 @@ class Execution:
         row: NewExecution,
         state: dict[str, Stored],
         agents: Agents,
-        durability: Durability,
         strict: bool,
     ) -> None:
-        database = await Database.open(self.store.path, durability)
+        database = await Database.open(self.store.path, row.durability)
         await self._started(database, create(row, agents.opening(self._app, database, strict), state))
 
     async def _reopen(self, row: NewExecution, agents: Agents, orphans: Orphans) -> None:
-        database = await Database.open(self.store.path)
+        database = await Database.open(self.store.path, row.durability)
         opening = replace(agents.opening(self._app, database, False), orphans=orphans)
         await self._started(database, reopen(row, opening))
 
@@ -646,8 +653,7 @@ class Execution:
                 f"models={models!r}: a replay takes its answers from the recording, models='recorded'. To ask models, "
                 "make a new Execution(app, models=…)."
             )
-        if tasks not in get_args(ReplayTasks):
-            raise ValueError(f"tasks={tasks!r} is none of {', '.join(get_args(ReplayTasks))}.")
+        _one_of("tasks", tasks, ReplayTasks)
         root = self._app if app is None else _root(app, props)
         return await replay(
             root,
@@ -715,6 +721,12 @@ class Execution:
             await self._loop.close()
         finally:
             await self._live.database.shared.close()
+
+
+def _one_of(name: str, value: object, words: object) -> None:
+    """Refuse an argument that is none of the words of a ``Literal``."""
+    if value not in get_args(words):
+        raise ValueError(f"{name}={value!r} is none of {', '.join(get_args(words))}.")
 
 
 def _root(app: object, props: Mapping[str, Any] | None) -> object:

@@ -71,6 +71,7 @@ async def _open(parent: Live, entry: TaskEntry, node: Smithers) -> Loop:
         engine_version=__version__,
         seed=parent.seed,
         parent_id=parent.execution_id,
+        durability=parent.database.shared.durability,
     )
     opening = Opening(
         component(**node.args),

@@ -73,6 +73,8 @@ async def reopen(row: NewExecution, opening: Opening) -> Loop:
     before = reader.execution(id)
     _check_version(row, before.engine_version)
     await opening.database.transaction(writer.claim_execution, id, lease)
+    if row.durability != before.durability:
+        await opening.database.transaction(writer.set_durability, id, row.durability)
     last = reader.last_frame(id)
     state = reader.state(id, last + 1)
     live = _live(row, opening, lease, {key: Cell(*found) for key, found in state.items()})

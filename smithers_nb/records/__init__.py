@@ -14,7 +14,7 @@
 from .agent import AnsweredBy, BlockReason, Decision, ModelCall, Piece, RateWindow, ToolCall, ToolStatus, Usage
 from .breakpoint import HIT, Breakpoint, BreakpointKind, Hit
 from .call import EffectRun, HandlerCall
-from .execution import ExecutionRecord, LoopKey, LoopState, NewExecution
+from .execution import Durability, ExecutionRecord, LoopKey, LoopState, NewExecution
 from .frame import Event, Frame, Phase, Problem, RunResult, Severity, Status
 from .question import Question
 from .task import TaskEnd, TaskRecord, TaskResult, TaskStart, TaskStatus
@@ -27,6 +27,7 @@ __all__ = [
     "Breakpoint",
     "BreakpointKind",
     "Decision",
+    "Durability",
     "EffectRun",
     "Event",
     "ExecutionRecord",

@@ -7,6 +7,8 @@ from typing import Literal
 
 from ..values import Stored
 
+Durability = Literal["normal", "full"]
+"""The failures that a commit survives: of the process, or of the power, too."""
 LoopKey = tuple[str, str]
 """The iteration that a loop stands in itself ("" outside of loops), and its id."""
 
@@ -34,6 +36,7 @@ class NewExecution:
     """The execution whose Smithers node it is, or that it was forked from."""
     forked_at_frame: int | None = None
     """The last frame that it shares with its parent; None unless it was forked."""
+    durability: Durability = "normal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +61,4 @@ class ExecutionRecord:
     result: Stored | None
     """The value of the End that was reached."""
     owned_since: str | None
+    durability: Durability

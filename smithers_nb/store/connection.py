@@ -13,18 +13,18 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Concatenate, Literal, ParamSpec, TypeVar, cast
+from typing import Concatenate, ParamSpec, TypeVar, cast
 
 import aiosqlite
 
 from ..errors import NotStorableError, SchemaVersionError, StoreBusyError, StoreDamagedError, StoreError
+from ..records import Durability
 from .recordable import REFUSALS, Recordable
 
 logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Durability = Literal["normal", "full"]
 
 BUSY_TIMEOUT_S = 10.0
 PAGE_BYTES = 1024
@@ -51,8 +51,10 @@ class Database:
     _open: dict[str, Database] = {}  # noqa: RUF012  # shared on purpose: one writer per file and process
     _opening = asyncio.Lock()
 
-    def __init__(self, path: str, connection: aiosqlite.Connection) -> None:
+    def __init__(self, path: str, connection: aiosqlite.Connection, durability: Durability) -> None:
         self.path = path
+        self.durability = durability
+        """The highest that was asked for: transactions of all executions share the connection."""
         self._connection = connection
         self._users = 0
 
@@ -68,8 +70,10 @@ class Database:
         async with cls._opening:
             database = cls._open.get(path)
             if database is None:
-                database = cls(path, await _connect(path, durability))
+                database = cls(path, await _connect(path, durability), durability)
                 cls._open[path] = database
+            elif durability == "full" and database.durability != "full":
+                await database._make_full()
             database._users += 1
             return database
 
@@ -102,6 +106,11 @@ class Database:
 
         with mapped(self.path):
             return await _outcome(self._hop(hop))
+
+    async def _make_full(self) -> None:
+        with mapped(self.path):
+            await _outcome(self._hop(lambda connection: connection.execute("PRAGMA synchronous = FULL")))
+        self.durability = "full"
 
     def _hop(self, work: Callable[[sqlite3.Connection], T]) -> _ToItsEnd[T]:
         # aiosqlite's public calls are one hop per statement; this is the same queue with a function of our own.

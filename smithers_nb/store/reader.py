@@ -56,7 +56,8 @@ _BELOW = (
 
 _EXECUTION = (
     "execution_id, name, parent_id, forked_at_frame, status, reason, app, code_hash, engine_version, seed, owner,"
-    " lease_expires_at, created_at, updated_at, result, result_type, owned_since"
+    " lease_expires_at, created_at, updated_at, result, result_type, owned_since,"
+    " durability"
 )
 _TASK = (
     "tasks.task_id, tasks.node_id, mounted_at_frame, tasks.status, tasks.reason, attempt, max_attempts, next_retry_at,"
@@ -191,7 +192,7 @@ class Reader:
 
     def _executions(self, where: str, value: str) -> list[ExecutionRecord]:
         rows = self.query(f"SELECT {_EXECUTION} FROM executions WHERE {where}", (value,)).rows
-        return [ExecutionRecord(*(*row[:14], _value(row[14], row[15]), row[16])) for row in rows]
+        return [ExecutionRecord(*(*row[:14], _value(row[14], row[15]), *row[16:])) for row in rows]
 
     def last_frame(self, execution_id: str) -> int:
         """Return the number of the newest frame; 0 if there is none."""

@@ -27,7 +27,8 @@ CREATE TABLE executions (
   updated_at TIME TEXT NOT NULL,
   result JSON TEXT,
   result_type TEXT,
-  owned_since TIME TEXT
+  owned_since TIME TEXT,
+  durability TEXT NOT NULL DEFAULT 'normal'
 );
 
 -- COMMIT inserts a frame as 'open'; FLUSH makes it 'done'. One that stays open was abandoned.

@@ -17,6 +17,7 @@ from ..artifacts import Artifact
 from ..errors import ExecutionOwnedError, UnknownExecutionError, clean
 from ..nodes.tree import TreeNode
 from ..records import (
+    Durability,
     EffectRun,
     Event,
     HandlerCall,
@@ -103,8 +104,8 @@ def create_execution(db: sqlite3.Connection, row: NewExecution, lease: Lease, st
     at = now()
     db.execute(
         "INSERT INTO executions (execution_id, name, parent_id, forked_at_frame, status, reason, app, code_hash,"
-        " engine_version, seed, owner, owned_since, lease_expires_at, created_at, updated_at)"
-        " VALUES (?, ?, ?, ?, 'ready', '', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " engine_version, seed, durability, owner, owned_since, lease_expires_at, created_at, updated_at)"
+        " VALUES (?, ?, ?, ?, 'ready', '', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             row.execution_id,
             row.name,
@@ -114,6 +115,7 @@ def create_execution(db: sqlite3.Connection, row: NewExecution, lease: Lease, st
             row.code_hash,
             row.engine_version,
             row.seed,
+            row.durability,
             lease.owner,
             at,
             expiry(),
@@ -130,6 +132,11 @@ def create_execution(db: sqlite3.Connection, row: NewExecution, lease: Lease, st
         " 'init', NULL, NULL, NULL)",
         [(row.execution_id, f"0w{n}", n, key, value.text) for n, (key, value) in enumerate(state.items(), 1)],
     )
+
+
+def set_durability(db: sqlite3.Connection, execution_id: str, durability: Durability) -> None:
+    """Record the durability with which an execution is resumed unless another is asked for."""
+    db.execute("UPDATE executions SET durability = ? WHERE execution_id = ?", (durability, execution_id))
 
 
 def claim_execution(db: sqlite3.Connection, execution_id: str, lease: Lease) -> None:

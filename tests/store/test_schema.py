@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from smithers_nb import Approval, Execution, If, Step, Store, Task
+from smithers_nb import Approval, Execution, If, Smithers, Step, Store, Task, component
+from smithers_nb.bridge import engine
 from smithers_nb.errors import SchemaVersionError, StoreDamagedError, StoreError, UnknownExecutionError
 from smithers_nb.store import connection
 
@@ -237,12 +238,62 @@ def test_a_memory_store_is_gone_when_nobody_has_it() -> None:
     assert not os.path.exists(path)
 
 
-@pytest.mark.parametrize("durability", ["normal", "full"])
-def test_durability_is_what_was_asked_for(durability: str, run_of: Any) -> None:
-    ex = run_of(Step(), durability=durability)
-    from smithers_nb.bridge import engine
+def synchronous(ex: Execution) -> int:
+    """Return what SQLite does at a commit: 1 is NORMAL, 2 is FULL."""
 
     async def pragma() -> int:
-        return await ex._live.database.transaction(lambda db: db.execute("PRAGMA synchronous").fetchone()[0])
+        return await ex.live.database.transaction(lambda db: db.execute("PRAGMA synchronous").fetchone()[0])
 
-    assert engine.call(pragma()) == {"normal": 1, "full": 2}[durability]
+    return engine.call(pragma())
+
+
+@pytest.mark.parametrize(("durability", "expected"), [("normal", 1), ("full", 2)])
+def test_durability_is_what_was_asked_for(durability: str, expected: int, run_of: Any) -> None:
+    ex = run_of(Step(), durability=durability)
+    assert synchronous(ex) == expected
+    assert list(ex.df.executions.durability) == [durability]
+
+
+def test_an_execution_that_asks_for_full_has_it_in_a_file_that_is_open_already(run_of: Any) -> None:
+    before = run_of(Step())
+    assert synchronous(before) == 1
+    full = run_of(Step(), durability="full")
+    assert synchronous(full) == synchronous(before) == 2
+    assert synchronous(run_of(Step())) == 2, "another one that asks for less does not take it away"
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_resumed_execution_has_the_durability_that_it_was_made_with(beside: bool, run_of: Any, resumed: Any) -> None:
+    run_of(Step(), name="full", durability="full").close()
+    if beside:
+        run_of(Step())
+    assert synchronous(resumed(Step(), name="full")) == 2
+
+
+def test_a_resume_asks_for_another_durability_and_the_file_remembers_it(run_of: Any, resumed: Any) -> None:
+    run_of(Step(), name="x").close()
+    for asked, expected in ((None, 1), ("full", 2), (None, 2), ("normal", 1), (None, 1)):
+        ex = resumed(Step(), name="x", durability=asked)
+        assert synchronous(ex) == expected, asked
+        ex.close()
+
+
+def test_a_child_is_as_durable_as_its_parent(run_of: Any) -> None:
+    @component
+    def Inner() -> Any:
+        return Step()
+
+    ex = run_of(Smithers(id="child", component=Inner), durability="full")
+    ex.run_sync()
+    assert list(ex.store.df.executions.durability) == ["full", "full"]
+
+
+@pytest.mark.parametrize("beside", [False, True])
+@pytest.mark.parametrize("way", ["make", "resume"])
+def test_a_durability_that_there_is_not_is_refused(way: str, beside: bool, run_of: Any, resumed: Any) -> None:
+    ex = run_of(Step(), name="x")
+    if not beside:
+        ex.close()
+    with pytest.raises(ValueError, match=r"durability='nonsense' is none of normal, full"):
+        (run_of if way == "make" else resumed)(Step(), name="x", durability="nonsense")
+    assert len(ex.store.df.executions) == 1
