@@ -46,7 +46,8 @@ class BreakpointsDoor:
         Parameters
         ----------
         node : str
-            A node's id; ``event`` is ``"mount"`` (the default), ``"finished"``, ``"error"`` or ``"unmount"``.
+            A node's id; ``event`` is ``"mount"``, ``"start"``, ``"finished"``, ``"error"`` or ``"unmount"``. The
+            default is what happens to it next.
         key : str
             A key of the state, or of the volatile state; ``event`` is ``"changed"`` (the default) or ``"written"``: as
             soon as a write of it is queued. With ``equals`` it stops when the key has become equal to that.
@@ -85,7 +86,7 @@ class BreakpointsDoor:
             target, event = None, target
         if equals is not _UNSET:
             event = event or "equals"
-        event = event or {"node": "mount", "key": "changed"}.get(kind)
+        event = event or ("changed" if kind == "key" else None)
         value = None if equals is _UNSET else readable(equals).text
         point = Breakpoint("", kind, target, event, value, when, once, True, log, hits)
         return engine.call(self._live.breakpoints.add(point))

@@ -14,7 +14,7 @@ from ..store import breakpoints as stored
 from ..values import readable
 from .draft import Draft
 from .expression import Expression, ExpressionError, Facts
-from .schedule import RUNNABLE
+from .schedule import RUNNABLE, schedule
 
 if TYPE_CHECKING:
     from .live import Live
@@ -22,13 +22,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 NAMES = ("state", "prev", "node", "frame", "writes")
-NODE_EVENTS = ("mount", "finished", "error", "unmount")
+NODE_EVENTS = ("mount", "start", "finished", "error", "unmount")
 KEY_EVENTS = ("written", "changed", "equals")
 HANDLERS = ("on_finished", "on_error", "on_progress")
 MOMENTARY = frozenset({"prev", "frame", "writes"})
 """Names that stand for something new in every frame: an expression over them hits whenever it is true."""
 GOOD = frozenset({"succeeded", "done", "skipped", "max_reached"})
 BAD = frozenset({"failed", "cancelled", "abandoned"})
+STANDING = {"start": GOOD - {"skipped"} | BAD | {"running"}, "finished": GOOD, "error": BAD}
+"""By event: how a phase, a step or a loop stands from then on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +67,13 @@ class Breakpoints:
     async def add(self, point: Breakpoint) -> Breakpoint:
         """Check a breakpoint, give it an id, and store it.
 
+        Without an event, one on a node waits for what happens to it next.
+
         Raises:
             ValueError: saying what is wrong with it.
         """
+        if point.kind == "node" and point.event is None:
+            point = replace(point, event=self._next_event(point.target or ""))
         check(point)
         point = replace(point, id=f"b{self._next}", hits=0)
         self._next += 1
@@ -119,7 +125,22 @@ class Breakpoints:
         self._memory.true.pop(point.id, None)
         if point.when:
             self._conditions[point.id] = Expression(point.when, NAMES)
-        self._live.observers.notify()
+        # What has happened already is no hit; before the first frame of this process it is computed when it is needed.
+        live = self._live
+        self._memory.standing = live.schedule.status if live.schedule_of != -1 else None
+        if point.kind == "node" and point.target:
+            self._memory.begun[point.target] = _begun(live, point.target)
+        live.observers.notify()
+
+    def _next_event(self, id: str) -> str:
+        """Return what happens next to a node: its mount, its start, its end, or, where it has none, its unmount."""
+        live = self._live
+        if id not in live.tree.index:
+            return "mount"
+        status = (live.standing or schedule(live.tree, live.tasks, live.loops).status).get(id)
+        if status is None:
+            return "unmount"
+        return "finished" if status in ("running", "blocked") else "start"  # What has ended can be run again.
 
     # ---- hitting -----------------------------------------------------------------------------------------------
 
@@ -221,7 +242,10 @@ class _Memory:
         """Ids of this frame's writes that were there already."""
         self.problems = 0
         self.calls = 0
-        self.standing: Mapping[str, str] = {}
+        self.standing: Mapping[str, str] | None = None
+        """How phases, steps and loops stood at the last COMMIT; None if that is not known."""
+        self.begun: dict[str, str | None] = {}
+        """By id of a node with a breakpoint: its task that has begun."""
         self.old: dict[tuple[str, str], Any] = {}
         """The values that the last FLUSH replaced."""
         self.true: dict[str, bool] = {}
@@ -235,6 +259,7 @@ class _Memory:
         self.calls = len(draft.calls)
         if draft.phase is Phase.COMMIT:
             self.standing = dict(draft.schedule.status)
+        self.begun = {id: _begun(found.live, id) for id in self.begun}
         if draft.phase is Phase.FLUSH or draft.phase is None:
             self.old = _replaced(draft.written)
             self.writes = set()
@@ -292,7 +317,8 @@ class Found:
                 continue
             new = last[-1].new
             if plain(old) != plain(new) and (point.event == "changed" or plain(new) == json.loads(point.value or "")):
-                yield Happened(f"{key} changed {say(old)} → {say(new)}", last[-1].node_id)
+                said = None if old is None else say(old)
+                yield Happened(say_change(key, said, say(new)), last[-1].node_id)
 
     def _node(self, point: Breakpoint) -> Iterator[Happened]:
         draft, id = self.draft, point.target or ""
@@ -301,22 +327,29 @@ class Found:
                 yield Happened(f"{draft.tree.index[id].type} {id} was mounted", id)
             if point.event == "unmount" and id in draft.changes.unmounted:
                 yield Happened(f"{draft.before.index[id].type} {id} was unmounted", id)
-        if point.event not in ("finished", "error"):
+        if point.event not in STANDING:
             return
-        wanted = GOOD if point.event == "finished" else BAD
-        if draft.phase is Phase.SNAPSHOT:
+        before = self.memory.begun.setdefault(id, _begun(self.live, id))
+        if draft.phase is Phase.SNAPSHOT and point.event != "start":
             for entry in draft.ended:
-                if entry.node.id == id and entry.status in wanted:
+                if entry.node.id == id and entry.status in STANDING[point.event]:
                     error = f": {entry.result.error}" if entry.result and entry.result.error else ""
                     yield Happened(f"{entry.node.type} {id} {entry.status}{error}", id)
+        elif draft.phase is Phase.EXECUTE and point.event == "start":
+            if _begun(self.live, id) not in (None, before):
+                yield Happened(f"{self.live.tasks[id].node.type} {id} started", id)
         elif draft.phase is Phase.COMMIT and (node := draft.tree.index.get(id)) and node.type not in RUNNABLE:
-            yield from self._standing(node, wanted)
+            yield from self._standing(node, point.event)
 
-    def _standing(self, node: TreeNode, wanted: frozenset[str]) -> Iterator[Happened]:
+    def _standing(self, node: TreeNode, event: str) -> Iterator[Happened]:
         """Phases, steps and loops: their standing is that of what is in them."""
+        before, live = self.memory.standing, self.live
+        if before is None:
+            before = schedule(self.draft.before, live.tasks, live.loops).status
         now = self.draft.schedule.status.get(node.id)
-        if now in wanted and self.memory.standing.get(node.id) != now:
-            yield Happened(f"{node.type} {node.props.get('name', node.id)} {now}", node.id)
+        if now in STANDING[event] and before.get(node.id) not in STANDING[event]:
+            said = "started" if event == "start" else now
+            yield Happened(f"{node.type} {node.props.get('name', node.id)} {said}", node.id)
 
     def names(self, node_id: str | None) -> dict[str, Any]:  # Any: JSON
         """Return what an expression may look at: copies, as plain JSON."""
@@ -344,19 +377,30 @@ class Found:
         return plain(replaced["state", key]) if ("state", key) in replaced else self._state(key)
 
 
+def _begun(live: Live, id: str) -> str | None:
+    """Return the task of a node, if it has begun."""
+    entry = live.tasks.get(id)
+    return entry.task_id if entry is not None and entry.status != "pending" else None
+
+
 def names_writes(text: str) -> bool:
     """Whether an expression names the writes."""
     return "writes" in Expression(text, NAMES).named
 
 
 def say(value: object) -> str:
-    """Return a value in at most 60 characters: a single word without quotes, and None as nothing."""
+    """Return a value in at most 60 characters: a single word without quotes, and None as Python has it."""
     if value is None:
-        return "nothing"
+        return "None"
     if isinstance(value, str) and value.isidentifier():
         return value
     text = readable(value).text
     return text if len(text) <= 60 else f"{text[:60]}…"
+
+
+def say_change(key: str, old: str | None, new: str) -> str:
+    """Return how a key changed, of values as they are said; None is one that had no value, or None."""
+    return f"{key} was set to {new}" if old is None else f"{key} changed {old} → {new}"
 
 
 def said_by(write: Write) -> str:

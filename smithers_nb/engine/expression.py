@@ -59,6 +59,9 @@ SIGNS: dict[type, Callable[[Any], Any]] = {ast.Not: operator.not_, ast.USub: ope
 PLAIN = (ast.Expression, ast.Constant, ast.BoolOp, ast.IfExp, ast.List, ast.Tuple, ast.Slice, ast.expr_context)
 
 
+EXAMPLE = "Write one such as state.n == 3 or len(state.notes) > 2."
+
+
 class ExpressionError(ValueError):
     """A text that is no expression of a breakpoint, and why."""
 
@@ -108,12 +111,12 @@ class Expression:
     def __init__(self, text: str, names: Sequence[str] | set[str]) -> None:
         self.text = text
         if len(text) > 1000:
-            raise ExpressionError("an expression has at most 1,000 characters.")
+            raise ExpressionError(f"an expression has at most 1,000 characters; this one has {len(text):,}.")
         try:
             self._tree = ast.parse(text.strip(), mode="eval")
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             why = error.msg if isinstance(error, SyntaxError) else str(error) or "it is nested too deeply"
-            raise ExpressionError(f"{text!r} is no Python expression: {why}.") from None
+            raise ExpressionError(f"{_short(text)} is no Python expression: {why}. {EXAMPLE}") from None
         try:
             self.named = _check(self._tree.body, set(names), set())
         except RecursionError:
@@ -136,6 +139,11 @@ class Expression:
             raise ExpressionError(f"{type(error).__name__}: {error}") from None
 
 
+def _short(text: str) -> str:
+    """Return a text in quotes, on one line."""
+    return repr(text if len(text) <= 80 else f"{text[:80]}…")
+
+
 def _check(node: ast.AST, given: set[str], bound: set[str]) -> set[str]:
     """Return the given names that are used.
 
@@ -145,7 +153,10 @@ def _check(node: ast.AST, given: set[str], bound: set[str]) -> set[str]:
     match node:
         case ast.Name(id=name):
             if name not in given and name not in bound and name not in FUNCTIONS and name not in CONSTANTS:
-                raise ExpressionError(f"there is no {name!r} here. There are {', '.join(sorted(given))}.")
+                raise ExpressionError(
+                    f"there is no {name!r} here. There are {', '.join(sorted(given))}; a key of the state is "
+                    f"state.{name}."
+                )
             return {name} & (given - bound)
         case ast.Attribute(attr=name) if name.startswith("_"):
             raise ExpressionError(f".{name} can't be looked at: it begins with an underscore.")
@@ -167,7 +178,8 @@ def _check(node: ast.AST, given: set[str], bound: set[str]) -> set[str]:
         case _ if isinstance(node, (*PLAIN, ast.boolop, ast.operator, ast.unaryop, ast.cmpop)):
             pass
         case _:
-            raise ExpressionError(f"{type(node).__name__} is not allowed: an expression only looks and compares.")
+            part = _short(ast.unparse(node))
+            raise ExpressionError(f"{part} is not allowed: an expression only looks and compares. {EXAMPLE}")
     return set().union(*(_check(child, given, bound) for child in ast.iter_child_nodes(node)))
 
 

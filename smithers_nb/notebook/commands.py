@@ -72,7 +72,7 @@ def _point(command: m.BreakAdd) -> Breakpoint:
         "",
         command.kind,
         command.target,
-        command.event or {"node": "mount", "key": "changed"}.get(command.kind),
+        command.event or ("changed" if command.kind == "key" else None),
         command.value,
         command.when or None,
         command.once,

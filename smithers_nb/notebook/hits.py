@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
-from ..engine.breakpoints import BAD, GOOD, NAMES, say
+from ..engine.breakpoints import NAMES, STANDING, say, say_change
 from ..engine.expression import Expression, ExpressionError, Facts
+from ..engine.schedule import RUNNABLE
 from ..identity import loop_of
 from ..records import Breakpoint, Hit, Phase
 from ..store import breakpoints as stored
@@ -21,6 +22,8 @@ from .writes import APPLIED, PHASE_OF, words
 PHASES = list(Phase)
 FRAMES = 5_000
 """How far back an expression is computed."""
+STOOD = 500
+"""Frames of which it is computed how phases, steps and loops stood."""
 STATE_ONLY = frozenset({"state", "prev"})
 
 
@@ -34,7 +37,7 @@ def nearest(records: Records, moment: Moment, forward: bool, before: tuple[int, 
     times = {_place(one): epoch_ms(at) or 0.0 for one, at in recorded}
     for point in ex.live.breakpoints.all:
         if point.enabled:
-            for one in _evaluated(records, point):
+            for one in evaluated(records, point):
                 found.setdefault(_place(one), one)
     places = [place for place in found if (place > before if forward else place < before)]
     if not places:
@@ -48,7 +51,7 @@ def _place(one: Hit) -> tuple[int, int]:
     return one.frame, PHASES.index(Phase(one.phase))
 
 
-def _evaluated(records: Records, point: Breakpoint) -> Iterator[Hit]:
+def evaluated(records: Records, point: Breakpoint) -> Iterator[Hit]:
     """Yield what a breakpoint would have hit, as far as the records tell: nothing of one with a condition."""
     if point.when and point.kind != "expression":
         return
@@ -78,7 +81,7 @@ def _of(records: Records, point: Breakpoint) -> Iterable[tuple[int, Phase, str, 
         case "key":
             return _key(store, point)
         case "node":
-            return _node(store, target, point.event or "")
+            return _node(records, target, point.event or "")
         case _:
             return _expression(records, point)
 
@@ -101,7 +104,8 @@ def _key(store: Moments, point: Breakpoint) -> Iterator[tuple[int, Phase, str, s
         found = list(together)
         old, new = found[0]["old"], found[-1]["new"]
         if old != new and (point.event == "changed" or _equal(new, point.value)):
-            yield frame, Phase.FLUSH, f"{point.target} changed {_said(old)} → {_said(new)}", found[-1]["node_id"]
+            text = say_change(point.target or "", None if old in (None, "null") else _said(old), _said(new))
+            yield frame, Phase.FLUSH, text, found[-1]["node_id"]
 
 
 def _equal(text: str | None, value: str | None) -> bool:
@@ -114,18 +118,21 @@ def _equal(text: str | None, value: str | None) -> bool:
 def _said(text: str | None) -> str:
     try:
         return say(None) if text is None else say(json.loads(text))
-    except ValueError:
+    except ValueError:  # It was cut.
         return f"{(text or '')[:60]}…"
 
 
-def _node(store: Moments, id: str, event: str) -> Iterator[tuple[int, Phase, str, str | None]]:
-    if event in ("finished", "error"):
-        for ended in store.tasks_of(id):
-            if ended["status"] in (GOOD if event == "finished" else BAD):
-                yield ended["settled_at_frame"], Phase.SNAPSHOT, f"{id} {ended['status']}", id
+def _node(records: Records, id: str, event: str) -> Iterator[tuple[int, Phase, str, str | None]]:
+    store = records.store
+    versions: list[Row | None] = [*store.node_versions(id), None]
+    if event in STANDING:
+        last = next((row for row in reversed(versions) if row is not None), None)
+        if last is not None and last["type"] in RUNNABLE:
+            yield from _task(store, last["type"], id, event)
+        elif last is not None:
+            yield from _standing(records, id, event)
         return
     before: Row | None = None
-    versions: list[Row | None] = [*store.node_versions(id), None]
     for row in versions:
         goes_on = (
             row is not None
@@ -138,6 +145,27 @@ def _node(store: Moments, id: str, event: str) -> Iterator[tuple[int, Phase, str
         if not goes_on and row is not None and event == "mount":
             yield row["from_frame"], Phase.RECONCILE, f"{row['type']} {id} was mounted", id
         before = row
+
+
+def _task(store: Moments, type: str, id: str, event: str) -> Iterator[tuple[int, Phase, str, str | None]]:
+    for task in store.tasks_of(id):
+        if event == "start" and task["started_frame"]:
+            yield task["started_frame"], Phase.EXECUTE, f"{type} {id} started", id
+        elif event != "start" and task["settled_at_frame"] and task["status"] in STANDING[event]:
+            yield task["settled_at_frame"], Phase.SNAPSHOT, f"{type} {id} {task['status']}", id
+
+
+def _standing(records: Records, id: str, event: str) -> Iterator[tuple[int, Phase, str, str | None]]:
+    """Phases, steps and loops: how they stood is computed for the newest frames in which a task began or settled."""
+    before: str | None = None
+    for frame in records.store.turns(STOOD):
+        tree = records.tree(frame)
+        now = records.stood_at(frame, tree).get(id)
+        node = tree.index.get(id)
+        if node is not None and now in STANDING[event] and before not in STANDING[event]:
+            said = "started" if event == "start" else now
+            yield frame, Phase.COMMIT, f"{node.type} {node.props.get('name', id)} {said}", id
+        before = now
 
 
 def _expression(records: Records, point: Breakpoint) -> Iterator[tuple[int, Phase, str, str | None]]:

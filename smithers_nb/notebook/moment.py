@@ -169,6 +169,10 @@ class Records:
                     self._stood_last = (frame, standing)
         return standing
 
+    def stood_at(self, frame: int, tree: Tree) -> dict[str, str]:
+        """Return by node id how runnables, phases and loops stood in a recorded frame."""
+        return self._stood(frame, tree)[0]
+
     def _stood(self, frame: int, tree: Tree) -> tuple[dict[str, str], dict[str, str]]:
         until = self.store.ended(frame)
         rows = self.store.newest_tasks(frame)

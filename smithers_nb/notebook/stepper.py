@@ -17,6 +17,7 @@ import traitlets
 from pydantic import ValidationError
 
 from ..bridge import engine
+from ..engine.expression import ExpressionError
 from ..errors import SmithersError
 from ..execution import Execution
 from ..nodes.tree import EMPTY
@@ -315,6 +316,8 @@ class Stepper(anywidget.AnyWidget):
 
 def _words(error: BaseException) -> str:
     """Return an error as the widget shows it: ours in its own words, another with its traceback."""
+    if isinstance(error, ExpressionError):
+        return str(error)
     if isinstance(error, SmithersError):
         return f"{type(error).__name__}: {error}"
     if type(error) is ValueError:  # Ours, too: what was given is wrong.

@@ -330,12 +330,24 @@ class Moments:
         )
 
     def tasks_of(self, node_id: str) -> list[Row]:
-        """Return the tasks of a node that have ended, oldest first: status, settled_at_frame."""
+        """Return the tasks of a node, oldest first: status, settled_at_frame, started_frame."""
         return self._rows(
-            "SELECT status, settled_at_frame FROM tasks WHERE execution_id = :id AND node_id = :node"
-            " AND settled_at_frame IS NOT NULL ORDER BY settled_at_frame",
+            "SELECT status, settled_at_frame, (SELECT max(frame) FROM frames WHERE frames.execution_id = :id"
+            " AND frames.created_at <= tasks.started_at) AS started_frame FROM tasks WHERE execution_id = :id"
+            " AND node_id = :node ORDER BY mounted_at_frame, rowid",
             node=node_id,
         )
+
+    def turns(self, most: int) -> list[int]:
+        """Return the newest frames, oldest first, in which it may have been another node's turn."""
+        rows = self.reader.query(
+            "SELECT frame FROM (SELECT mounted_at_frame AS frame FROM tasks WHERE execution_id = ?1"
+            " UNION SELECT settled_at_frame + 1 FROM tasks WHERE execution_id = ?1"
+            " UNION SELECT from_frame FROM nodes WHERE execution_id = ?1 AND type <> 'text')"
+            " WHERE frame IN (SELECT frame FROM frames WHERE execution_id = ?1) ORDER BY frame DESC LIMIT ?2",
+            (self.execution_id, most),
+        ).rows
+        return [int(row[0]) for row in reversed(rows)]
 
     def transitions(self, since: int, until: int) -> list[Row]:
         """Return what was applied to the state in some frames, newest first: frame, key, old, new (whole)."""

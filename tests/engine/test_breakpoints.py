@@ -7,6 +7,7 @@ import json
 import pytest
 
 from smithers_nb import Claude, Effect, Phase, Ralph, Task, component, scripted
+from smithers_nb.engine.breakpoints import NAMES
 from smithers_nb.engine.expression import Expression, ExpressionError
 from smithers_nb.records import Phase as P
 
@@ -46,10 +47,14 @@ KINDS = [
     ({"phase": "RECONCILE"}, "RECONCILE", "RECONCILE of frame 1 is done"),
     ({"node": "a"}, "RECONCILE", "claude a was mounted"),
     ({"node": "early", "event": "unmount"}, "RECONCILE", "task early was unmounted"),
+    ({"node": "a", "event": "start"}, "EXECUTE", "claude a started"),
+    ({"node": "b", "event": "start"}, "EXECUTE", "task b started"),
+    ({"node": "research", "event": "start"}, "COMMIT", "phase research started"),
+    ({"node": "write", "event": "start"}, "COMMIT", "phase write started"),
     ({"node": "a", "event": "finished"}, "SNAPSHOT", "claude a succeeded"),
     ({"node": "b", "event": "error"}, "SNAPSHOT", "task b failed: ValueError: no luck"),
     ({"node": "research", "event": "finished"}, "COMMIT", "phase research succeeded"),
-    ({"key": "notes"}, "FLUSH", "notes changed nothing → tides"),
+    ({"key": "notes"}, "FLUSH", "notes was set to tides"),
     ({"key": "phase", "equals": "write"}, "FLUSH", "phase changed research → write"),
     ({"key": "phase", "event": "written"}, "RENDER", "phase is written by init: research"),
     ({"key": "notes", "event": "written"}, "EXECUTE", "notes is written by on_finished of a: tides"),
@@ -80,6 +85,81 @@ def test_a_run_stops_at_what_the_breakpoint_waits_for_and_says_so(run_of, option
     events = ex.df.events[ex.df.events["kind"] == "breakpoint"]
     assert [(row["frame"], row["payload"]["phase"]) for _, row in events.iterrows()] == [(ex.frame.number, phase)]
     assert ex.step_phase_sync().phase is not P(phase), "it goes on from there"
+
+
+@component
+def Retried(ctx):
+    """A phase whose task fails first, and one that waits behind it."""
+    return [
+        Phase(id="first", name="first")[Task(id="t", run=fails_once(ctx))],
+        Phase(id="then", name="then")[Task(id="u", run=lambda: 2)],
+        Phase(id="box", name="box")[Phase(name="inner")],
+    ]
+
+
+def fails_once(ctx):
+    def run():
+        if not ctx.state.get("mended"):
+            raise ValueError("no luck")
+        return 1
+
+    return run
+
+
+# on a node that is mounted already: the node, the event (None is what comes next), when it is set, the hits
+MOUNTED = [
+    ("t", "start", "COMMIT", ["task t started"] * 2),
+    ("t", None, "COMMIT", ["task t started"] * 2),
+    ("t", "finished", "COMMIT", ["task t succeeded"]),
+    ("t", "error", "COMMIT", ["task t failed: ValueError: no luck"]),
+    ("t", None, "EXECUTE", ["task t succeeded"]),
+    ("first", "start", "RECONCILE", ["phase first started"]),
+    ("first", "start", "EFFECTS", []),
+    ("first", "error", "EXECUTE", ["phase first failed"]),
+    ("first", None, "EXECUTE", ["phase first succeeded"]),
+    ("then", "start", "EFFECTS", ["phase then started"]),
+    ("then", None, "EFFECTS", ["phase then started"]),
+    ("then", "finished", "EFFECTS", ["phase then succeeded"]),
+    ("u", "start", "EFFECTS", ["task u started"]),
+    ("u", None, "EFFECTS", ["task u started"]),
+]
+
+
+@pytest.mark.parametrize(("node", "event", "after", "hits"), MOUNTED)
+def test_a_breakpoint_on_a_node_that_is_mounted_hits_what_is_still_to_come(run_of, resumed, node, event, after, hits):
+    ex = run_of(Retried)
+    while ex.step_phase_sync().phase is not P(after):
+        pass
+    ex.breakpoints.add(node=node, event=event)
+    found = hits_of(ex)
+    assert ex.status == "failed"
+    ex.state.set("mended", True)
+    ex.retry("t")
+    found += hits_of(ex)
+    assert (ex.status, found) == ("finished", hits)
+    ex.close()
+    assert hits_of(resumed(Retried)) == [], "what has happened is no hit"
+
+
+def hits_of(ex) -> list[str]:
+    found = []
+    while ex.run_sync() and ex.hit is not None:
+        found.append(ex.hit.text)
+    return found
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["state.n >", "n == 1", "state.n = 3", "lambda: 1", "f'{state}'", "ctx.stop()", "state.__class__", "(" * 2000],
+)
+def test_what_is_wrong_with_an_expression_is_one_line_that_says_what_to_do(text):
+    with pytest.raises(ExpressionError) as refused:
+        Expression(text, NAMES)
+    words = str(refused.value)
+    assert "\n" not in words and len(words) < 300
+    assert any(
+        advice in words for advice in ("Write one such as", "There are", "It may call", "begins with", "at most")
+    )
 
 
 def counter(stop=4):
@@ -165,7 +245,7 @@ def test_what_a_person_writes_between_two_frames_hits(run_of):
 def test_volatile_values_hit_by_their_key(run_of):
     ex = run_of(Task(id="t", run=lambda: 1, on_finished=lambda r, ctx: ctx.vol.set("seen", {1, 2})))
     ex.breakpoints.add(key="seen")
-    assert ex.run_sync().reason == 'stopped: seen changed nothing → "set(…)"'
+    assert ex.run_sync().reason == 'stopped: seen was set to "set(…)"'
 
 
 def test_a_loop_that_is_done_is_finished(run_of):
@@ -200,7 +280,7 @@ def test_breakpoints_are_stored_with_the_execution_and_come_back_with_their_coun
     ("options", "words"),
     [
         ({}, "needs something to wait for"),
-        ({"node": "a", "event": "changed"}, "mount, finished, error, unmount"),
+        ({"node": "a", "event": "changed"}, "mount, start, finished, error, unmount"),
         ({"key": "n", "event": "mount"}, "written, changed, equals"),
         ({"key": "n", "event": "equals"}, "a value goes with"),
         ({"handler": "a", "event": "on_done"}, "on_finished, on_error, on_progress"),

@@ -72,7 +72,7 @@ WRONG = [
     ("%smithers until n >", "is no expression"),
     ("%smithers status nope", "'nope' is neither the variable of an execution"),
     ("%smithers phase 3", "'3' is neither the variable of an execution"),
-    ("%smithers break add finishd", "has mount, finished, error, unmount, not 'finishd'"),
+    ("%smithers break add finishd", "has mount, start, finished, error, unmount, not 'finishd'"),
     ("%smithers break if n >", "is no Python expression"),
     ("%smithers break remove b9", "there is no breakpoint 'b9'"),
     ("%smithers break a b c", "'c' is more than break takes"),

@@ -25,6 +25,7 @@ from smithers_nb import (
     scripted,
 )
 from smithers_nb.errors import ComponentError, StoreError
+from smithers_nb.notebook import hits
 from smithers_nb.notebook import messages as m
 from smithers_nb.notebook import protocol as p
 from smithers_nb.notebook.panes import View
@@ -512,6 +513,35 @@ def test_reverse_continue_finds_recorded_hits_and_what_present_breakpoints_would
     )
     forward = ask(shown, "hit", at=1, phase="SNAPSHOT", direction="forward")
     assert forward["text"] == "task bad was mounted"
+
+
+def broken_once(ctx):
+    if not ctx.state.get("mended"):
+        raise ValueError("no luck")
+
+
+@component
+def Retried(ctx):
+    return [
+        Phase(id="first", name="first")[Task(id="t", run=broken_once)],
+        Phase(id="then", name="then")[Task(id="u", run=lambda: 1, on_finished=lambda r: ctx.state.set("u", 1))],
+        Ralph(id="loop", until=ctx.iteration("loop") == 2)[Task(id="again", run=lambda: 1)],
+    ]
+
+
+@pytest.mark.parametrize("event", ["mount", "start", "finished", "error", "unmount"])
+@pytest.mark.parametrize("node", ["t", "first", "u", "then", "again"])
+def test_what_a_breakpoint_on_a_node_hits_in_the_records_is_what_it_hits_live(view, node, event):
+    shown = view(Retried)
+    ex = shown.ex
+    point = ex.breakpoints.add(node=node, event=event, log=True)
+    ex.run_sync()
+    ex.state.set("mended", True)
+    ex.retry("t")
+    ex.run_sync()
+    live = [(hit["frame"], hit["phase"], hit["text"].partition(":")[0]) for hit in ask(shown, "breakpoints")["hits"]]
+    found = [(hit.frame, hit.phase, hit.text) for hit in hits.evaluated(shown.records, point)]
+    assert found == live[::-1]
 
 
 # ---- values, sizes ---------------------------------------------------------------------------------------------

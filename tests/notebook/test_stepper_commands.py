@@ -114,6 +114,7 @@ def test_a_command_that_can_not_be_done_says_why_in_its_own_answer(browse, comma
     assert page.answer("ack", done["id"])["accepted"]
     assert not done["ok"]
     assert words in done["error"]
+    assert len(done["error"].splitlines()) == 1, "it stands beside the field"
     assert page.stepper._summary()["error"] is None
     assert (len(ex.breakpoints), ex.recorded) == (0, 0)
 

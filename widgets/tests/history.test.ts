@@ -3,6 +3,7 @@ import {
   asked,
   breakpointOn,
   EMPTY_FORM,
+  eventsOf,
   type Form,
   isSet,
   ofKind,
@@ -18,9 +19,9 @@ import {
   type Walk,
   walked,
 } from "../src/model/cursor";
-import type { Timeline } from "../src/model/protocol";
+import type { Plan, PlanNode, Timeline } from "../src/model/protocol";
 import { bucketed, EMPTY_TRACK, frameAt, frameWords, joined, spanOf } from "../src/model/timeline";
-import { breakpoint, running } from "./samples";
+import { breakpoint, node as planNode, running } from "./samples";
 
 const EDGE: Edge = { frame: 4, phase: "EFFECTS", recorded: 4 };
 const AT_EDGE = "live edge";
@@ -154,7 +155,7 @@ describe("breakpoints", () => {
   const node: Subject = { kind: "node", id: "notes" };
 
   it.each<[Subject, object]>([
-    [node, { kind: "node", target: "notes", event: "mount" }],
+    [node, { kind: "node", target: "notes" }],
     [
       { kind: "key", key: "n", scope: "vol" },
       { kind: "key", target: "n", event: "changed" },
@@ -174,7 +175,7 @@ describe("breakpoints", () => {
   it.each([
     [breakpoint(), true],
     [breakpoint({ enabled: false }), false],
-    [breakpoint({ event: "error" }), false],
+    [breakpoint({ event: "error" }), true],
     [breakpoint({ target: "draft" }), false],
     [breakpoint({ kind: "handler" }), false],
   ])("%# is the one on the node or not", (one, set) => {
@@ -206,6 +207,57 @@ describe("breakpoints", () => {
     [{ kind: "key", target: "n", event: "changed", value: "3" }, { value: null }],
   ])("the form %j asks for %j", (change, wanted) => {
     expect(asked(form(change))).toMatchObject(wanted);
+  });
+
+  const plan = (dry: boolean, ...nodes: PlanNode[]): Plan => ({
+    frame: 1,
+    dry,
+    total: nodes.length,
+    version: 1,
+    base: 0,
+    nodes,
+  });
+  it.each<[string, Plan | null, string[]]>([
+    ["not in the plan", null, ["mount", "start", "finished", "error", "unmount"]],
+    ["dry", plan(true, planNode("t")), ["mount", "start", "finished", "error", "unmount"]],
+    ["pending", plan(false, planNode("t")), ["start", "finished", "error", "unmount"]],
+    [
+      "running",
+      plan(false, planNode("t", { status: "running" })),
+      ["finished", "error", "unmount"],
+    ],
+    [
+      "over",
+      plan(false, planNode("t", { status: "failed" })),
+      ["start", "finished", "error", "unmount"],
+    ],
+    ["a text", plan(false, planNode("t", { type: "text" })), ["unmount"]],
+    [
+      "removed",
+      plan(false, planNode("t", { type: "if", change: "removed" })),
+      ["mount", "unmount"],
+    ],
+    [
+      "a phase",
+      plan(false, planNode("t", { type: "phase", status: "running" })),
+      ["finished", "error", "unmount"],
+    ],
+  ])("of a node that is %s the form offers what can still happen", (_, there, events) => {
+    const wanted = form({ kind: "node", target: "t", event: "mount" });
+    expect(eventsOf(wanted, there)).toEqual(events);
+    expect(asked(wanted, eventsOf(wanted, there))).toMatchObject({ event: events[0] });
+  });
+
+  it("of a handler it offers those that the node has", () => {
+    const there = plan(
+      false,
+      planNode("t", { events: ["on_error"] }),
+      planNode("u", { events: [] }),
+    );
+    const wanted = form({ kind: "handler", target: "t" });
+    expect(asked(wanted, eventsOf(wanted, there))).toMatchObject({ event: "on_error" });
+    const none = form({ kind: "handler", target: "u" });
+    expect(asked(none, eventsOf(none, there))).toBe("u has no handlers.");
   });
 
   it("another kind empties what does not fit it", () => {

@@ -1,6 +1,6 @@
 /** Breakpoints: what a click on a thing sets, what the form makes, and which of them are there already. */
 
-import type { Breakpoint, BreakpointKind, NewBreakpoint } from "./protocol";
+import type { Breakpoint, BreakpointKind, NewBreakpoint, Plan, PlanNode } from "./protocol";
 
 /** What may be selected, and stopped at. */
 export type Subject =
@@ -9,11 +9,11 @@ export type Subject =
   | { readonly kind: "handler"; readonly node: string; readonly event: string }
   | { readonly kind: "phase"; readonly name: string };
 
-/** The breakpoint that a click on the thing sets. */
+/** The breakpoint that a click on the thing sets. On a node the kernel takes what happens to it next. */
 export function breakpointOn(subject: Subject): NewBreakpoint {
   switch (subject.kind) {
     case "node":
-      return { kind: "node", target: subject.id, event: "mount" };
+      return { kind: "node", target: subject.id };
     case "key":
       return { kind: "key", target: subject.key, event: "changed" };
     case "handler":
@@ -23,7 +23,7 @@ export function breakpointOn(subject: Subject): NewBreakpoint {
   }
 }
 
-/** The breakpoint of that kind, target and event, if it is set. */
+/** The breakpoint of that kind, target and event, or without an event any of them, if it is set. */
 export function sameAs(
   wanted: NewBreakpoint,
   breakpoints: readonly Breakpoint[],
@@ -74,13 +74,42 @@ export const KIND_WORDS: Readonly<Record<BreakpointKind, string>> = {
 };
 
 export const EVENTS: Readonly<Record<BreakpointKind, readonly string[]>> = {
-  node: ["mount", "finished", "error", "unmount"],
+  node: ["mount", "start", "finished", "error", "unmount"],
   key: ["changed", "written", "equals"],
   handler: ["on_finished", "on_error", "on_progress"],
   phase: [],
   error: [],
   expression: [],
 };
+
+/** Types of nodes that start and end. */
+const STANDS = new Set(
+  "claude agent task approval smithers phase step sequence while ralph".split(" "),
+);
+
+/** The node that the form is about, if the plan has it. */
+export const nodeOf = ({ kind, target }: Form, plan: Plan | null): PlanNode | undefined =>
+  kind === "node" || kind === "handler"
+    ? plan?.nodes.find((node): node is PlanNode => "id" in node && node.id === target.trim())
+    : undefined;
+
+/** What can still happen to the thing: of a node in the plan it depends on what it is and how it stands. */
+export function eventsOf(form: Form, plan: Plan | null): readonly string[] {
+  const node = nodeOf(form, plan);
+  if (node === undefined) return EVENTS[form.kind];
+  if (form.kind === "handler") return node.events;
+  const mounted = plan?.dry === false && node.change !== "removed";
+  const runs = node.status === "running" || node.status === "blocked";
+  return EVENTS.node.filter((event) => {
+    if (event === "mount") return !mounted;
+    if (event === "start") return STANDS.has(node.type) && !runs;
+    return event === "unmount" || STANDS.has(node.type);
+  });
+}
+
+/** The event that is chosen, or the first of those that there are. */
+export const eventIn = ({ event }: Form, events: readonly string[]): string =>
+  events.includes(event) ? event : (events[0] ?? "");
 
 /** The form for another kind: what does not fit it is emptied. */
 export const ofKind = (form: Form, kind: BreakpointKind): Form => ({
@@ -95,11 +124,13 @@ export const hasTarget = (kind: BreakpointKind): boolean =>
   kind !== "error" && kind !== "expression";
 
 /** What the form asks for, or what is missing in it. */
-export function asked(form: Form): NewBreakpoint | string {
-  const { kind, target, event, value, when } = form;
+export function asked(form: Form, events = EVENTS[form.kind]): NewBreakpoint | string {
+  const { kind, target, value, when } = form;
+  const event = eventIn(form, events);
   if (hasTarget(kind) && target.trim() === "") {
     return `Which ${kind === "handler" ? "node's handler" : kind}? Enter its ${kind === "key" ? "name" : "id"}.`;
   }
+  if (kind === "handler" && event === "") return `${target.trim()} has no handlers.`;
   if (kind === "expression" && when.trim() === "") {
     return "Enter an expression over state, prev, node, frame, writes.";
   }

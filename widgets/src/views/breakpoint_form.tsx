@@ -2,7 +2,8 @@ import { useEffect, useId, useState } from "preact/hooks";
 import {
   asked,
   EMPTY_FORM,
-  EVENTS,
+  eventIn,
+  eventsOf,
   type Form,
   hasTarget,
   KIND_WORDS,
@@ -18,10 +19,11 @@ const CHECK_MS = 300;
 
 /** Makes a breakpoint of any kind; an expression is checked while it is typed. */
 export function BreakpointForm() {
-  const { client } = useUi();
+  const { client, state } = useUi();
   const [form, setForm] = useState<Form>(EMPTY_FORM);
   const [error, setError] = useState<string | null>(null);
   const errorId = useId();
+  const events = eventsOf(form, state.panes.plan?.data ?? null);
   const change = (part: Partial<Form>) => {
     setForm((was) => ({ ...was, ...part }));
     setError(null);
@@ -42,7 +44,7 @@ export function BreakpointForm() {
   }, [client, form.when]);
 
   const add = async () => {
-    const wanted = asked(form);
+    const wanted = asked(form, events);
     if (typeof wanted === "string") {
       setError(wanted);
       return;
@@ -72,21 +74,30 @@ export function BreakpointForm() {
           </option>
         ))}
       </select>
-      <Target form={form} change={change} />
-      <input
-        type="text"
-        class="ss-wide-input"
-        aria-label={form.kind === "expression" ? "Expression" : "Condition"}
-        aria-invalid={error !== null}
-        aria-describedby={errorId}
-        placeholder={
-          form.kind === "expression"
-            ? "expression over state, prev, node, frame, writes"
-            : "and only when … (optional)"
-        }
-        value={form.when}
-        onInput={(event) => change({ when: event.currentTarget.value })}
-      />
+      <Target form={form} events={events} change={change} />
+      <span class="ss-field">
+        <input
+          type="text"
+          class="ss-wide-input"
+          aria-label={form.kind === "expression" ? "Expression" : "Condition"}
+          aria-invalid={error !== null}
+          aria-describedby={errorId}
+          placeholder={
+            form.kind === "expression"
+              ? "expression over state, prev, node, frame, writes"
+              : "and only when … (optional)"
+          }
+          value={form.when}
+          onInput={(event) => change({ when: event.currentTarget.value })}
+        />
+        <span id={errorId} class="ss-form-error" role="alert">
+          {error !== null && (
+            <>
+              ✗ <Text of={error} />
+            </>
+          )}
+        </span>
+      </span>
       <label title="It stops from this hit on">
         from hit
         <input
@@ -117,26 +128,20 @@ export function BreakpointForm() {
       <button type="submit" class="ss-button ss-small">
         Add breakpoint
       </button>
-      <span id={errorId} class="ss-form-error" role="alert">
-        {error !== null && (
-          <>
-            ✗ <Text of={error} />
-          </>
-        )}
-      </span>
     </form>
   );
 }
 
 interface TargetProps {
   readonly form: Form;
+  readonly events: readonly string[];
   readonly change: (part: Partial<Form>) => void;
 }
 
 /** What it is about: a node, a key, a handler's node, a phase; and which of its events. */
-function Target({ form, change }: TargetProps) {
-  const { kind, target, event } = form;
-  const events = EVENTS[kind];
+function Target({ form, events, change }: TargetProps) {
+  const { kind, target } = form;
+  const event = eventIn(form, events);
   return (
     <>
       {kind === "phase" && (
