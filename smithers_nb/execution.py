@@ -344,6 +344,11 @@ class Execution:
         return self._loop.over and not self._loop.reopened
 
     @property
+    def closed(self) -> bool:
+        """Whether it was given back to the file here; ``Execution.resume`` continues it."""
+        return self._closed
+
+    @property
     def result(self) -> Any:  # Any: it is what the user stored
         """The value of the ``End`` that was reached; None without one."""
         return decode(self._loop.result) if self._loop.result else None
@@ -625,6 +630,8 @@ class Execution:
     async def _step(self) -> Frame:
         refuse_while_rendering("step() was called")
         await self._loop.step()
+        if self.over:
+            await self._live.database.shared.fold()
         return self._stepped()
 
     async def _step_phase(self) -> Frame:
@@ -642,6 +649,7 @@ class Execution:
         refuse_while_rendering("run() was called")
         most = self._max_frames if max_frames is None else max_frames
         outcome = await self._loop.run(most, self._condition(until) if until is not None else None)
+        await self._live.database.shared.fold()
         return RunResult(self.status, outcome.reason or self.reason, outcome.frames, self.frame, outcome.problems)
 
     async def _replay(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -16,6 +16,7 @@ from ..nodes.diff import diff
 from ..nodes.tree import Tree
 from ..records import Event, Hit, Phase, Problem, Status
 from ..store import writer
+from ..store.presence import StoreLostError
 from ..values import Stored, encode
 from .draft import Draft
 from .live import Live
@@ -140,19 +141,18 @@ class Loop:
         """Stop for good."""
         self.live.refuse_when_closed()
         await self._halt("terminated")
-        await self.live.tasks.interrupt()
-        if not self.over or self.reopened:
-            await self._enter("terminated", why)
-            self.over = True
+        with self._gone_already(StoreLostError):
+            await self.live.tasks.interrupt()
+            if not self.over or self.reopened:
+                await self._enter("terminated", why)
+        self.over = True
 
     async def close(self) -> None:
         """Stop what runs and give the lease back; the execution can be resumed from the file."""
         live = self.live
         await self._halt("stopped")
-        try:
+        with self._gone_already(ExecutionOwnedError, StoreLostError):
             await live.tasks.interrupt()
-        except ExecutionOwnedError as taken:
-            logger.warning("%s is closed here: %s", live.name, taken)
         await self.abandon()
         self._heart.cancel()
         live.closed = True
@@ -160,7 +160,16 @@ class Loop:
         await live.recorded()
         await live.stream.written()
         await live.record_noted()
-        await live.database.release()
+        with self._gone_already(StoreLostError):
+            await live.database.release()
+
+    @contextmanager
+    def _gone_already(self, *kinds: type[StoreError]) -> Iterator[None]:
+        """End without the file where it is no longer ours: there is nothing to give back."""
+        try:
+            yield
+        except kinds as gone:
+            logger.warning("%s ends here without a record of it: %s", self.live.name, gone)
 
     # ---- advancing ---------------------------------------------------------------------------------------------
 
@@ -218,6 +227,7 @@ class Loop:
             self.hit = None
             self.live.observers.notify()
             self.live.watch.look()
+            self.live.database.shared.look_at_log()
             try:
                 yield
                 await self._checkpoint()
@@ -459,6 +469,12 @@ class Loop:
                 # The next COMMIT raises it where a person can see it.
                 self.reason = str(taken)
                 return
+            except StoreLostError as error:
+                # Said by the status, too: whoever looks at the stepper does not see a log.
+                if self.reason != str(error):
+                    logger.warning("%s: %s", live.name, error)
+                    self.reason = str(error)
+                    live.observers.notify()
             except StoreError as error:
                 logger.warning("the lease of %s was not renewed: %s", live.execution_id, error)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import logging
 import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -28,6 +29,8 @@ from . import static_view, subcommands
 from .options import CellOptions, OptionError, cell_options, usage
 from .root import Root, bound_names, root_of
 from .stepper import Stepper
+
+logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -260,9 +263,12 @@ def _placeholder(error: NameError) -> PlanError | None:
 
 
 def _end(ex: Execution) -> None:
-    """Close an execution for good: a fresh one has taken its place."""
-    if not ex.over:
-        ex.terminate()
+    """Close an execution for good: a fresh one has taken its place, which it must not fail by how it ends."""
+    try:
+        if not ex.over and not ex.closed:
+            ex.terminate()
+    except StoreError as error:
+        logger.warning("%s could not be terminated: %s", ex.name, error)
     ex.close()
 
 

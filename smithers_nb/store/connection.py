@@ -12,13 +12,14 @@ from contextlib import closing
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 from typing import Concatenate, ParamSpec, TypeVar, cast
 
 import aiosqlite
 
 from ..errors import NotStorableError, SchemaVersionError, StoreBusyError, StoreDamagedError, StoreError
 from ..records import Durability
+from .presence import Presence, StoreLostError, fold
 from .recordable import REFUSALS, Recordable
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 BUSY_TIMEOUT_S = 10.0
+IDLE_S = 1.0
+"""After so long without a transaction the log is copied into the file."""
 PAGE_BYTES = 1024
 """Of a new file. A transaction writes whole pages into the log: SQLite's own 4,096 made it three times as much a step,
 and values of some KB left more of them empty."""
@@ -57,6 +60,14 @@ class Database:
         """The highest that was asked for: transactions of all executions share the connection."""
         self._connection = connection
         self._users = 0
+        self._presence = Presence(path)
+        self._retired = False
+        """Its file has lost its name, and another connection serves that name."""
+        self._look_at_log = False
+        self._folded_at = 0.0
+        """End of the last transaction that is in the file itself."""
+        self._idle: asyncio.TimerHandle | None = None
+        self._folding: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(cls, path: str, durability: Durability = "normal") -> Database:
@@ -69,6 +80,9 @@ class Database:
         """
         async with cls._opening:
             database = cls._open.get(path)
+            if database is not None and database._presence.lost:
+                await database._retire()
+                database = None
             if database is None:
                 database = cls(path, await _connect(path, durability), durability)
                 cls._open[path] = database
@@ -84,14 +98,20 @@ class Database:
 
         If it raises, nothing of it stays. A caller that is cancelled waits for the end all the same, and goes on to
         its next await: the file and what is in memory must not part ways.
+
+        Raises:
+            StoreLostError: if the file was removed, renamed or replaced since it was opened.
         """
 
-        def hop(connection: sqlite3.Connection) -> T:
+        def hop(opened: sqlite3.Connection) -> T:
+            connection = self._present(opened)
+
             def committed(taken: sqlite3.Connection) -> T:
                 connection.execute("BEGIN IMMEDIATE")
                 try:
                     result = work(taken, *args, **kwargs)
                     connection.execute("COMMIT")
+                    self._presence.written_at = time()
                 except BaseException:
                     if connection.in_transaction:
                         connection.execute("ROLLBACK")
@@ -104,6 +124,8 @@ class Database:
                 # No text may keep from being recorded what has happened.
                 return committed(cast(sqlite3.Connection, Recordable(connection)))
 
+        if self._idle is None:
+            self._fold_when_idle()
         with mapped(self.path):
             return await _outcome(self._hop(hop))
 
@@ -112,10 +134,87 @@ class Database:
             await _outcome(self._hop(lambda connection: connection.execute("PRAGMA synchronous = FULL")))
         self.durability = "full"
 
+    def look_at_log(self) -> None:
+        """Let the next transaction see whether the log still has its name, too; the file's is looked at in each."""
+        self._look_at_log = True
+
+    async def fold(self) -> None:
+        """Copy the log into the file, as far as readers allow it: the file alone, copied, has everything then."""
+        if not self._connection._running or self._folded_at == self._presence.written_at:
+            return
+        self._look_at_log = True
+
+        def hop(connection: sqlite3.Connection) -> None:
+            if fold(self._present(connection)):
+                self._folded_at = self._presence.written_at
+
+        try:
+            with mapped(self.path):
+                await _outcome(self._hop(hop))
+        except StoreLostError:
+            return  # The next transaction raises it where a person can see it.
+        except StoreError as error:
+            logger.warning("what was recorded last is in the log beside the file, and not in it yet: %s", error)
+        if self._folded_at != self._presence.written_at and self._idle is None:
+            self._fold_when_idle()
+
+    def _fold_when_idle(self) -> None:
+        """Fold after a while without a transaction: a fold waits for the disk, and no step shall wait for it."""
+        seen = self._presence.written_at
+
+        def due() -> None:
+            self._idle = None
+            if self._presence.written_at != seen:
+                self._fold_when_idle()
+            else:
+                self._folding = asyncio.get_running_loop().create_task(self.fold(), name="smithers fold")
+
+        self._idle = asyncio.get_running_loop().call_later(IDLE_S, due)
+
+    def _present(self, connection: sqlite3.Connection) -> sqlite3.Connection:
+        """Return the connection to use, on its thread.
+
+        Raises:
+            StoreLostError: if the file was removed, renamed or replaced since it was opened.
+        """
+        if self._presence.lost:
+            self._presence.leave(connection)
+            raise self._presence.error()
+        if self._look_at_log:
+            self._look_at_log = False
+            if self._presence.log_lost:
+                return self._reopened(connection)
+        return connection
+
+    def _reopened(self, connection: sqlite3.Connection) -> sqlite3.Connection:
+        """Open the file again because its log was removed; what was in it goes into the file first."""
+        if not fold(connection):
+            self._look_at_log = True
+            raise StoreBusyError(
+                f"{self._presence.log} was removed while others read the file. Nothing was lost; try again when they "
+                "are done."
+            )
+        connection.close()
+        self._connection._connection = again = _prepared(self.path, self.durability)
+        self._presence = Presence(self.path)
+        logger.warning("%s was removed while it was open. Nothing was lost: it was made again", self._presence.log)
+        return again
+
+    async def _retire(self) -> None:
+        """Close the connection to a file that has lost its name: another is opened under it. Not after that: SQLite's
+        locks on the log are the process's, and closing would drop those of the new connection.
+        """
+        del self._open[self.path]
+        await _outcome(self._hop(self._presence.leave))
+        self._retired = True
+        await self._connection.close()
+
     def _hop(self, work: Callable[[sqlite3.Connection], T]) -> _ToItsEnd[T]:
         # aiosqlite's public calls are one hop per statement; this is the same queue with a function of our own.
         # Without a coroutine around it: the event loop would take as long for it as SQLite for the statements.
         connection = self._connection
+        if self._retired:
+            raise self._presence.error()
         if not connection._running:
             raise closed(self.path)
         future: _ToItsEnd[T] = _ToItsEnd(loop=asyncio.get_running_loop())
@@ -126,8 +225,10 @@ class Database:
         """Close the file when its last user has gone."""
         async with self._opening:
             self._users -= 1
-            if self._users == 0:
+            if self._users == 0 and not self._retired:
                 del self._open[self.path]
+                if self._idle is not None:
+                    self._idle.cancel()
                 await self._connection.close()
 
 

@@ -102,6 +102,23 @@ def test_the_same_cell_again_makes_a_fresh_execution_and_closes_the_old_one(tmp_
 
 
 @pytest.mark.parametrize(
+    "between",
+    ["one.close()", "!rm smithers.db*", "!rm smithers.db", "!mv smithers.db other.db", "one.stop(); one.close()"],
+)
+def test_the_same_cell_again_makes_a_fresh_execution_whatever_became_of_the_old_one(between, tmp_path):
+    cells = [
+        between,
+        ONE,
+        "print(one.run_sync().status, one.at(1).number, len(one.df.frames), len(Store('smithers.db').executions()))",
+    ]
+    out = run_cells(tmp_path, ONE, "one.step_sync()", *cells, ONE, *cells[1:])
+    assert not [index for index in range(8) if out.failed(index)]
+    there = 2 if "close" in between else 1
+    for index, executions in ((4, there), (7, there + 2)):
+        assert f"finished 1 3 {executions}" in out.text(index)
+
+
+@pytest.mark.parametrize(
     "line, expected",
     [
         ("%%smithers one --run --quiet", ""),
