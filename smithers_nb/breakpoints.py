@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from .bridge import engine
-from .engine.breakpoints import HANDLERS
+from .history.matching import HANDLERS
 from .records import Breakpoint, BreakpointKind
 from .values import readable
 

@@ -26,15 +26,17 @@ from .engine.loop import Loop
 from .engine.opening import Opening, Orphans, create, reopen
 from .engine.phases.render import render
 from .engine.place import refuse_while_rendering
+from .engine.publish import publication
 from .engine.purity import Snapshot
-from .engine.schedule import foresee_end
 from .engine.state import check_key
 from .errors import AppChangedWarning, NotStorableError, PropError, SmithersError, UnknownExecutionError, clean
 from .nodes.diff import diff
 from .nodes.element import Component
 from .nodes.runnable import Limits
+from .nodes.schedule import foresee_end
 from .nodes.tree import Tree
-from .records import Durability, Frame, Hit, NewExecution, Phase, Problem, RunResult, Status, Write
+from .records import Durability, Frame, Hit, NewExecution, Problem, RunResult, Status, Write
+from .records.publication import Publication
 from .replay import Replay, replay
 from .replay import Tasks as ReplayTasks
 from .store import writer
@@ -382,19 +384,12 @@ class Execution:
     @property
     def pending(self) -> tuple[Write, ...]:
         """The writes that wait for FLUSH, in the order in which they will apply."""
-        draft = self._loop.draft
-        waiting = [] if draft is None or draft.phase is Phase.FLUSH else draft.transactions
-        first = [write for write in waiting if write.origin == "init"]
-        arrived = sorted(self._live.inbox, key=lambda write: write.origin != "operator")
-        rest = [write for write in waiting if write.origin != "init"]
-        return tuple(write for transaction in [*first, *arrived, *rest] for write in transaction.writes)
+        return self._loop.pending
 
     @property
     def tasks(self) -> dict[str, str]:
         """Where each runnable and phase of the plan stands, by node id: pending, running, succeeded, failed …"""
-        draft = self._loop.draft
-        standing = dict(draft.schedule.status) if draft else {}
-        return standing | {id: task.status for id, task in list(self._live.tasks.items())}
+        return self._loop.standing_of_nodes
 
     @property
     def df(self) -> DataFrames:
@@ -548,6 +543,10 @@ class Execution:
     def cells(self) -> dict[str, tuple[Stored, int]]:
         """Return the committed values as they are stored, each with the first frame that reads it."""
         return {key: (cell.stored, cell.since) for key, cell in list(self._live.cells.items())}
+
+    def publish(self) -> Publication:
+        """Return the present state as a record; from any thread."""
+        return publication(self._loop, self.swapped)
 
     async def stop_soon(self) -> None:
         """Do what ``stop`` does; on the engine's loop."""

@@ -16,7 +16,7 @@ FLOORS = {
     **dict.fromkeys(["errors", "version"], 0),
     **dict.fromkeys(["identity", "records", "values", "captured", "artifacts", "threads", "nodes", "syntax"], 1),
     **dict.fromkeys(["store", "agents"], 2),
-    **dict.fromkeys(["engine"], 3),
+    **dict.fromkeys(["engine", "history"], 3),
     **dict.fromkeys(["execution", "replay", "breakpoints", "bridge"], 4),
     **dict.fromkeys(["notebook"], 5),
     **dict.fromkeys([""], 6),  # smithers_nb/__init__.py
@@ -27,6 +27,7 @@ PURITY = ["engine.context", "engine.place", "engine.purity", "engine.rendered"]
 KEPT_APART = [
     ("store*", "agents*", [], "the doors to the outside don't import each other"),
     ("agents*", "store*", [], "the doors to the outside don't import each other"),
+    ("history*", "engine*", [], "what looks at a run needs no engine"),
     ("engine.phases.?*", "engine.phases.?*", [], "phase files never import one another"),
     *(
         (f"engine.phases.{phase}", above, PURITY, f"{phase} is pure: floors 0 and 1, {' and '.join(PURITY)} only")

@@ -4,33 +4,23 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
+from ..history.matching import MOMENTARY, NAMES, STANDING, check, say, say_change
+from ..nodes.schedule import RUNNABLE, schedule
 from ..nodes.tree import TreeNode
-from ..records import Breakpoint, BreakpointKind, Hit, Phase, Write
+from ..records import Breakpoint, Hit, Phase, Write
 from ..store import breakpoints as stored
+from ..syntax.expression import Expression, ExpressionError, Facts
 from ..values import readable
 from .draft import Draft
-from .expression import Expression, ExpressionError, Facts
-from .schedule import RUNNABLE, schedule
 
 if TYPE_CHECKING:
     from .live import Live
 
 logger = logging.getLogger(__name__)
-
-NAMES = ("state", "prev", "node", "frame", "writes")
-NODE_EVENTS = ("mount", "start", "finished", "error", "unmount")
-KEY_EVENTS = ("written", "changed", "equals")
-HANDLERS = ("on_finished", "on_error", "on_progress")
-MOMENTARY = frozenset({"prev", "frame", "writes"})
-"""Names that stand for something new in every frame: an expression over them hits whenever it is true."""
-GOOD = frozenset({"succeeded", "done", "skipped", "max_reached"})
-BAD = frozenset({"failed", "cancelled", "abandoned"})
-STANDING = {"start": GOOD - {"skipped"} | BAD | {"running"}, "finished": GOOD, "error": BAD}
-"""By event: how a phase, a step or a loop stands from then on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,45 +184,6 @@ class Breakpoints:
         return true and not before
 
 
-def check(point: Breakpoint) -> None:
-    """Refuse a breakpoint that could never hit.
-
-    Raises:
-        ValueError: saying what is wrong, and what there is.
-    """
-    wanted: dict[str, Sequence[str | None]] = {
-        "node": NODE_EVENTS,
-        "key": KEY_EVENTS,
-        "handler": (*HANDLERS, None),
-    }
-    if point.kind not in get_args(BreakpointKind):
-        raise ValueError(
-            f"there is no breakpoint on a {point.kind!r}: {', '.join(get_args(BreakpointKind))} are the kinds."
-        )
-    if point.event not in wanted.get(point.kind, (None,)):
-        there = ", ".join(str(event) for event in wanted.get(point.kind, ()) if event) or "no event"
-        raise ValueError(f"a breakpoint on a {point.kind} has {there}, not {point.event!r}.")
-    if point.kind in ("node", "key") and not point.target:
-        raise ValueError(f"a breakpoint on a {point.kind} needs to know which one.")
-    if point.kind == "phase" and point.target not in set(Phase):
-        raise ValueError(f"there is no phase {point.target!r}: {', '.join(Phase)} are the phases of a frame.")
-    if point.kind in ("error", "expression") and point.target:
-        raise ValueError(f"a breakpoint on an {point.kind} has no target.")
-    if point.kind == "expression" and not point.when:
-        raise ValueError("a breakpoint needs something to wait for: a node, a key, a handler, a phase, or when=.")
-    if (point.event == "equals") != (point.value is not None):
-        raise ValueError("a value goes with `equals`, and only with it.")
-    if point.value is not None:
-        try:
-            json.loads(point.value)
-        except ValueError:
-            raise ValueError(f"{point.value!r} is no JSON: texts stand in double quotes.") from None
-    if point.after < 1:
-        raise ValueError(f"hits={point.after}: it stops from the first hit on at the earliest.")
-    if point.when:
-        Expression(point.when, NAMES)
-
-
 class _Memory:
     """What is known of earlier phases."""
 
@@ -386,21 +337,6 @@ def _begun(live: Live, id: str) -> str | None:
 def names_writes(text: str) -> bool:
     """Whether an expression names the writes."""
     return "writes" in Expression(text, NAMES).named
-
-
-def say(value: object) -> str:
-    """Return a value in at most 60 characters: a single word without quotes, and None as Python has it."""
-    if value is None:
-        return "None"
-    if isinstance(value, str) and value.isidentifier():
-        return value
-    text = readable(value).text
-    return text if len(text) <= 60 else f"{text[:60]}…"
-
-
-def say_change(key: str, old: str | None, new: str) -> str:
-    """Return how a key changed, of values as they are said; None is one that had no value, or None."""
-    return f"{key} was set to {new}" if old is None else f"{key} changed {old} → {new}"
 
 
 def said_by(write: Write) -> str:

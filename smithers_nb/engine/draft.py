@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from ..errors import SmithersError
 from ..nodes.base import NodeBase
 from ..nodes.diff import Changes
+from ..nodes.schedule import Schedule
 from ..nodes.tree import EMPTY, Tree, TreeNode
 from ..records import EffectRun, Frame, HandlerCall, Phase, Problem, Write
-from .schedule import Schedule
 from .state import Transaction
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Set
 from difflib import SequenceMatcher
 
 from ..nodes.control import LoopNode
+from ..nodes.schedule import RUNNABLE, Schedule, name_of
 from ..nodes.tree import Tree, TreeNode
 from ..records import Problem, Severity
 from ..store.reader import Reader
 from .rendered import Rendered
-from .schedule import RUNNABLE, Schedule, name_of
 from .state import read_name
 
 BOUND = 1000

@@ -17,6 +17,7 @@ from ..agents.runner import Runner
 from ..errors import NotStorableError, RunError, StoreError, clean
 from ..identity import Path
 from ..nodes.runnable import Smithers
+from ..nodes.schedule import Schedule
 from ..nodes.tree import EMPTY, Tree, TreeNode
 from ..records import Event, LoopKey, LoopState, Phase, Scope, TaskEnd, Write
 from ..store.breakpoints import add_events
@@ -35,7 +36,6 @@ from .output import Printed
 from .purity import generation
 from .rendered import Rendered
 from .replaying import Replaying
-from .schedule import Schedule
 from .signals import ComputedValues
 from .state import Cell, Queued, Transaction
 from .stream import Stream

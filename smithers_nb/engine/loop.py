@@ -14,7 +14,7 @@ from ..nodes.base import NodeBase
 from ..nodes.control import End
 from ..nodes.diff import diff
 from ..nodes.tree import Tree
-from ..records import Event, Hit, Phase, Problem, Status
+from ..records import Event, Hit, Phase, Problem, Status, Write
 from ..store import writer
 from ..store.presence import StoreLostError
 from ..values import Stored, encode
@@ -421,6 +421,22 @@ class Loop:
         else:
             await self._enter("finished", "nothing is left to do")
         self.over = True
+
+    @property
+    def pending(self) -> tuple[Write, ...]:
+        """The writes that wait for FLUSH, in the order in which they will apply."""
+        draft = self.draft
+        waiting = [] if draft is None or draft.phase is Phase.FLUSH else draft.transactions
+        first = [write for write in waiting if write.origin == "init"]
+        arrived = sorted(self.live.inbox, key=lambda write: write.origin != "operator")
+        rest = [write for write in waiting if write.origin != "init"]
+        return tuple(write for transaction in [*first, *arrived, *rest] for write in transaction.writes)
+
+    @property
+    def standing_of_nodes(self) -> dict[str, str]:
+        """By node id the status of each runnable, phase and loop of the plan."""
+        standing = dict(self.draft.schedule.status) if self.draft else {}
+        return standing | {id: task.status for id, task in list(self.live.tasks.items())}
 
     @property
     def failures(self) -> list[str]:

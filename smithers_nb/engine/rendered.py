@@ -9,8 +9,10 @@ from ..captured import captured_by
 from ..identity import NodeId, Path
 from ..nodes.element import Component, Element
 from ..nodes.tree import Tree
+from ..records import ReaderRecord
 from ..values import Stored
 from .purity import Snapshot
+from .state import key_of, read_name
 
 MANY = 8
 """If more than one in so many components is to be called again, everything is placed anew: splicing costs more."""
@@ -64,6 +66,24 @@ class Rendered:
     """The components that were placed anew, or are gone, since the frame before; None for any."""
     globals: dict[Component, list[object]] = field(default_factory=dict)
     """By component: the values of the globals and closed-over names that its function reads."""
+
+    def read_by(self, scope: str, key: str, most: int) -> list[ReaderRecord]:
+        """Return the components that read a key, at most ``most`` of them."""
+        paths = sorted(self.readers.get(read_name("vol" if scope == "vol" else "state", key), ()))[:most]
+        found = [(path, self.instances.get(path)) for path in paths]
+        return [
+            ReaderRecord(instance.element.component.name, str(path), next(iter(instance.ids), None))
+            for path, instance in found
+            if instance is not None
+        ]
+
+    def component(self, paths: list[str]) -> tuple[str, list[tuple[str, str]]] | None:
+        """Return the name of the first component at one of these paths, and the (scope, key) that it reads."""
+        for path in paths:
+            if (instance := self.instances.get(Path(path))) is not None:
+                reads = [key_of(name) for name in sorted(instance.reads)]
+                return instance.element.component.name, [read for read in reads if read is not None]
+        return None
 
 
 def to_call_again(before: Rendered, snapshot: Snapshot) -> tuple[list[Path], set[Path]] | None:

@@ -380,6 +380,13 @@ def read_name(scope: Scope, key: str) -> str:
     return key if scope == "state" else f"\0vol {key}"
 
 
+def key_of(name: str) -> tuple[Scope, str] | None:
+    """Return scope and key of what RENDER recorded as a read; None if it is no key."""
+    if name.startswith("\0vol "):
+        return "vol", name.removeprefix("\0vol ")
+    return None if name.startswith("\0") else ("state", name)
+
+
 def first_values(
     inits: Mapping[str, tuple[Stored, str]],
     next_id: Callable[[], str],

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 
-from ..engine.breakpoints import NAMES
-from ..engine.expression import Expression
 from ..execution import Execution
+from ..history.matching import NAMES
 from ..records import Breakpoint, Frame
+from ..records.words import short
+from ..syntax.expression import Expression
 from . import messages as m
-from .values import short
 
 
 async def moved(ex: Execution, name: str) -> object:

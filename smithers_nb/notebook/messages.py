@@ -6,11 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from ..history.panes.protocol import Get
+
 MoveName = Literal["step_phase", "step_frame", "continue", "until_idle", "pause", "stop"]
-PaneName = Literal[
-    "frame", "timeline", "plan", "xml", "pending", "handlers", "state", "tasks", "task", "breakpoints", "output",
-    "problems", "node", "value", "search", "last_change", "hit",
-]  # fmt: skip
 
 
 class _Message(BaseModel):
@@ -22,32 +20,6 @@ class Hello(_Message):
 
     type: Literal["hello"]
     protocol: int
-
-
-class Get(_Message):
-    """Asks for a pane, at the cursor."""
-
-    type: Literal["get"]
-    id: str
-    pane: PaneName
-    at: int | None = None
-    """A recorded frame; None is live."""
-    phase: Literal["SNAPSHOT", "RENDER", "RECONCILE", "COMMIT", "EXECUTE", "EFFECTS", "FLUSH"] | None = None
-    """The phase after which a recorded frame is shown; None is its rest."""
-    base: int | None = None
-    """The frame to compare with; None is the one before, 0 is none."""
-    of: str | None = None
-    """What it is about: a node, a task, a key, a value's ref, the text to search for."""
-    known: int | None = None
-    """The version of the plan that the browser has."""
-    seen: int | None = None
-    """The version of the pane that the browser has: with a move it is not answered while that is the newest."""
-    since: int = Field(default=1, ge=1)
-    limit: int = Field(default=500, ge=1, le=100_000)
-    before: tuple[int, int] | None = None
-    direction: Literal["back", "forward"] = "back"
-    full: bool = False
-    """The XML uncut, for copying."""
 
 
 class Look(_Message):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from html import escape
 
+from ..history.panes.view import View
 from ..nodes.xml import visible
 from ..records import Frame, RunResult, Write
+from ..records.words import author
 from ..store.history import FrameView
 from ..values import readable
-from .panes import View
 
 CHARS = 20_000
 """Of the XML: what is saved with the notebook stays small."""
@@ -18,30 +19,33 @@ LINES = 50
 
 
 def as_text(view: View) -> str:
-    """Return the execution in a few lines: how it stands, the sentence, the plan, what is pending."""
-    moment = view.moment
+    """Return the execution in a few lines: its status, the sentence, the plan, the pending writes."""
+    source = view.source()
+    head, cursor, now = source.head, source.cursor(), source.publication
+    reason = f" ({head.reason})" if head.reason else ""
     lines = [
-        repr(view.ex),
+        f"<Execution {head.name!r} {head.execution_id}: {head.status}{reason}, frame {head.recorded}>",
         view.sentence(buttons=False),
         "",
-        *(["Dry render; nothing was executed:"] if moment.dry else []),
-        visible(_cut(moment.tree.xml)),
+        *(["Dry render; nothing was executed:"] if cursor.dry else []),
+        visible(_cut(cursor.tree.xml)),
     ]
-    lines += [f"pending: {visible(write_line(write))}" for write in view.ex.pending[:LINES]]
+    lines += [f"pending: {visible(write_line(write))}" for write in (now.pending[:LINES] if now else ())]
     return "\n".join(lines)
 
 
 def as_html(view: View) -> str:
     """Return the execution as static HTML: nothing in it runs, and nothing of a model's or the user's is markup."""
-    moment, ex = view.moment, view.ex
-    note = "Dry render: nothing was executed." if moment.dry else ""
+    source = view.source()
+    head, cursor, now = source.head, source.cursor(), source.publication
+    calls = now.frame.handlers if now is not None and now.frame is not None else ()
     return _section(
-        f"smithers_nb: {ex.name}, {ex.status}, frame {ex.recorded}",
+        f"smithers_nb: {head.name}, {head.status}, frame {head.recorded}",
         view.sentence(buttons=False),
-        note,
-        moment.tree.xml,
-        ex.pending,
-        [f"{call.event} of {call.node_id}: {call.status}" for call in (ex.frame.handlers if ex.frame else ())],
+        "Dry render: nothing was executed." if cursor.dry else "",
+        cursor.tree.xml,
+        now.pending if now is not None else (),
+        [f"{call.event} of {call.node_id}: {call.status}" for call in calls],
     )
 
 
@@ -83,8 +87,8 @@ def result_html(result: RunResult) -> str:
 def write_line(write: Write) -> str:
     """Return a write in one line: ``set notes: null → "1. tides" (on_finished of notes)``."""
     new = "computed at flush" if write.op == "update" and write.status == "queued" else _json(write.new)
-    by = f"{write.handler} of {write.node_id}" if write.handler else write.node_id or write.origin
     arrow = "" if write.op == "delete" else f" → {new}"
+    by = author(write.origin, write.handler, write.node_id)
     return f"{write.op} {write.key}: {_json(write.old)}{arrow} ({by}, {write.status})"
 
 

@@ -17,15 +17,14 @@ import traitlets
 from pydantic import ValidationError
 
 from ..bridge import engine
-from ..engine.expression import ExpressionError
 from ..errors import SmithersError
 from ..execution import Execution
-from ..nodes.tree import EMPTY
+from ..history.panes import protocol as p
+from ..syntax.expression import ExpressionError
 from . import messages as m
-from . import protocol as p
 from .commands import moved, steered
-from .panes import View
 from .static_view import as_html, as_page, as_text
+from .view_of import view_of
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +84,7 @@ class Stepper(anywidget.AnyWidget):
         self._show_page: Callable[[str], None] | None = None
         self._page = ""
         self._page_due: TimerHandle | None = None
-        self._view = View(execution, execution.preview() if execution.frame is None else EMPTY)
+        self._view = view_of(execution)
         super().__init__(summary=self._summary())
         self.on_msg(self._received)
         execution.observe(self._changed)
@@ -168,11 +167,11 @@ class Stepper(anywidget.AnyWidget):
         except Exception as error:  # noqa: BLE001  # the widget is the only place where it can be seen
             self._show("".join(traceback.format_exception(error)))
 
-    def _handle(self, message: m.Hello | m.Move | m.Steering | m.Get | m.Look) -> None:
+    def _handle(self, message: m.Hello | m.Move | m.Steering | p.Get | m.Look) -> None:
         match message:
             case m.Hello():
                 self._push()
-            case m.Get():
+            case p.Get():
                 self.send(self._reply(message))
             case m.Look():
                 with self._view.together():
@@ -260,7 +259,7 @@ class Stepper(anywidget.AnyWidget):
         versions = summary["versions"]
         return [self._reply(get) for get in message.ask if get.seen is None or get.seen != versions.get(get.pane)]
 
-    def _reply(self, get: m.Get) -> p.Reply:
+    def _reply(self, get: p.Get) -> p.Reply:
         data, error = None, None
         try:
             data = self._view.pane(get)

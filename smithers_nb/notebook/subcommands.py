@@ -9,16 +9,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..engine.breakpoints import HANDLERS, KEY_EVENTS, NODE_EVENTS
 from ..errors import StoreError, did_you_mean
 from ..execution import Execution
+from ..history.matching import HANDLERS, KEY_EVENTS, NODE_EVENTS
 from ..nodes.element import Component
 from ..nodes.xml import visible
 from ..records import ExecutionRecord, Phase
 from ..store.store import Store
 from .options import FILE, OptionError, words
-from .sentence import sentence
 from .static_view import write_line
+from .view_of import view_of
 
 EVENTS = {"break": NODE_EVENTS, "watch": KEY_EVENTS[:2]}
 
@@ -35,7 +35,7 @@ class Lines(str):
 
 def _status(ex: Execution, rest: str) -> object:
     _nothing(rest)
-    return Lines(f"{ex!r}\n{sentence(ex, buttons=False)}")
+    return Lines(f"{ex!r}\n{view_of(ex).sentence(buttons=False)}")
 
 
 def _step(ex: Execution, rest: str) -> object:

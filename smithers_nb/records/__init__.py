@@ -8,55 +8,113 @@
 ``question``    Question: a request to a person
 ``breakpoint``  Breakpoint and Hit
 ``execution``   NewExecution, ExecutionRecord, and the iterations of loops
-``words``       the author of a write, and shortened values, in words
+``excerpt``     Excerpt: a text of which only the beginning was read
+``words``       the author of a write, and shortened texts, in words
+
+A name that ends in ``Record`` is what a reader of the history sees: values cut, times in ISO 8601, nothing decoded.
 """
 
-from .agent import AnsweredBy, BlockReason, Decision, ModelCall, Piece, RateWindow, ToolCall, ToolStatus, Usage
+from .agent import (
+    AnsweredBy,
+    BlockReason,
+    Decision,
+    ModelCall,
+    ModelCallRecord,
+    Piece,
+    RateWindow,
+    ToolCall,
+    ToolCallRecord,
+    ToolStatus,
+    Usage,
+)
 from .breakpoint import HIT, Breakpoint, BreakpointKind, Hit
-from .call import EffectRun, HandlerCall
+from .call import CallRecord, EffectRun, HandlerCall
+from .excerpt import Excerpt
 from .execution import Durability, ExecutionRecord, LoopKey, LoopState, NewExecution
-from .frame import Event, Frame, Phase, Problem, RunResult, Severity, Status
-from .question import Question
-from .task import TaskEnd, TaskRecord, TaskResult, TaskStart, TaskStatus
-from .write import Op, Origin, Scope, Write, WriteStatus
+from .frame import (
+    PROBLEMS,
+    Event,
+    EventRecord,
+    Found,
+    Frame,
+    FrameRecord,
+    FrameTotals,
+    NodeVersion,
+    Phase,
+    Problem,
+    RunResult,
+    Severity,
+    Status,
+)
+from .question import Question, QuestionRecord
+from .task import TaskEnd, TaskFrames, TaskRecord, TaskResult, TaskStart, TaskStatus
+from .write import (
+    Author,
+    Op,
+    Origin,
+    ReaderRecord,
+    Scope,
+    ValueRecord,
+    ValueVersion,
+    Write,
+    WriteRecord,
+    WriteStatus,
+)
 
 __all__ = [
     "HIT",
+    "PROBLEMS",
     "AnsweredBy",
+    "Author",
     "BlockReason",
     "Breakpoint",
     "BreakpointKind",
+    "CallRecord",
     "Decision",
     "Durability",
     "EffectRun",
     "Event",
+    "EventRecord",
+    "Excerpt",
     "ExecutionRecord",
+    "Found",
     "Frame",
+    "FrameRecord",
+    "FrameTotals",
     "HandlerCall",
     "Hit",
     "LoopKey",
     "LoopState",
     "ModelCall",
+    "ModelCallRecord",
     "NewExecution",
+    "NodeVersion",
     "Op",
     "Origin",
     "Phase",
     "Piece",
     "Problem",
     "Question",
+    "QuestionRecord",
     "RateWindow",
+    "ReaderRecord",
     "RunResult",
     "Scope",
     "Severity",
     "Status",
     "TaskEnd",
+    "TaskFrames",
     "TaskRecord",
     "TaskResult",
     "TaskStart",
     "TaskStatus",
     "ToolCall",
+    "ToolCallRecord",
     "ToolStatus",
     "Usage",
+    "ValueRecord",
+    "ValueVersion",
     "Write",
+    "WriteRecord",
     "WriteStatus",
 ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from .excerpt import Excerpt
+
 BlockReason = Literal["retry", "rate_limit"]
 AnsweredBy = Literal["model", "cache", "replay"]
 """cache: the same request had been answered before. replay: the answer is the recorded one."""
@@ -116,3 +118,35 @@ class RateWindow:
     interval_ms: float
     refused: int
     """The number of refused requests so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCallRecord:
+    """A request as a reader sees it: the response cut."""
+
+    id: int
+    turn: int
+    attempt: int
+    model: str
+    answered_by: str
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_usd: float | None
+    ms: float
+    error: str | None
+    response: Excerpt | None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallRecord:
+    """A tool call as a reader sees it: input and output cut."""
+
+    id: int
+    turn: int
+    attempt: int
+    tool: str
+    input: Excerpt
+    output: Excerpt | None
+    status: str
+    ms: float | None
+    error: str | None

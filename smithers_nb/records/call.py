@@ -38,3 +38,14 @@ class EffectRun:
     writes: int
     ms: float
     error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """A handler call with its place, as a reader sees it."""
+
+    call: HandlerCall
+    seq: int
+    """Its place among the calls of its frame, from 1."""
+    task_status: str | None
+    """The status of its task; None where the task is not known any more."""

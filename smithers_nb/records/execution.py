@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..values import Stored
+from .frame import Status
 
 Durability = Literal["normal", "full"]
 """The failures that a commit survives: of the process, or of the power, too."""
@@ -47,7 +48,7 @@ class ExecutionRecord:
     name: str
     parent_id: str | None
     forked_at_frame: int | None
-    status: str
+    status: Status
     reason: str
     app: str
     code_hash: str

@@ -31,7 +31,9 @@ class Phase(StrEnum):
 
 
 Severity = Literal["error", "hint"]
-"""Of a problem. hint: worth a look, and perhaps meant so."""
+"""The severity of a problem. hint: worth a look, and perhaps intended."""
+PROBLEMS: dict[str, Severity] = {"problem": "error", "hint": "hint"}
+"""The severity of a problem by the kind of its event, errors first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,13 @@ class Problem:
     phase: Phase | None
     source: str | None
     severity: Severity = "error"
+
+    @classmethod
+    def of_event(cls, kind: str, node_id: str | None, payload: str) -> Problem:
+        """Return the problem that an event records."""
+        found = json.loads(payload)
+        phase = Phase(found["phase"]) if found["phase"] else None
+        return cls(found["kind"], found["message"], node_id, phase, found["source"], PROBLEMS[kind])
 
     def event(self, frame: int) -> Event:
         """Return it as it is recorded: an event ``problem`` or ``hint``, so that counting problems counts errors."""
@@ -131,3 +140,70 @@ class RunResult:
         told = [f"\n  {problem.kind}: {problem.message}" for problem in self.problems[:TOLD]]
         more = f"\n  and {len(self.problems) - TOLD} more problems" if len(self.problems) > TOLD else ""
         return f"<RunResult {self.status}: {self.reason}; {self.frames} frames{last}>{''.join(told)}{more}"
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRecord:
+    """A frame as the file has it, or as far as it has come."""
+
+    number: int
+    reason: tuple[str, ...]
+    status: str
+    """done, or open: not flushed yet, or abandoned."""
+    phase: Phase
+    """The last phase that is done, as far as the file tells: FLUSH writes the times of the three after COMMIT."""
+    created_at: str | None
+    """ISO 8601 in UTC; None before COMMIT."""
+    counts: Mapping[str, int]
+    """mounted, unmounted, updated, moved, handlers, writes."""
+    ms: Mapping[Phase, float]
+
+
+@dataclass(frozen=True, slots=True)
+class FrameTotals:
+    """A frame in a timeline."""
+
+    number: int
+    status: str
+    writes: int
+    handlers: int
+    changes: int
+    """Nodes mounted, unmounted, updated and moved."""
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """An event as the file has it."""
+
+    id: int
+    """0 where it is not in the file yet."""
+    kind: str
+    frame: int
+    node_id: str | None
+    payload: str
+    """As JSON."""
+    created_at: str | None
+    """ISO 8601 in UTC; None where it is not in the file yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeVersion:
+    """One of the versions that a node had."""
+
+    from_frame: int
+    to_frame: int | None
+    type: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A node, key, handler, task or output whose name holds a text that was searched for."""
+
+    kind: str
+    id: str
+    label: str
+    frame: int
+    """The newest frame in which it was found."""
+    node_id: str | None

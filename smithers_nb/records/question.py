@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..values import Stored
+from .excerpt import Excerpt
 
 ORPHAN = "orphan"
 """Kind of the question about a task whose process ended while it ran …"""
@@ -33,3 +34,21 @@ class Question:
     """The turn in which the model wanted the tool call that the question is about."""
     tool_call_id: str | None = None
     """The tool call that the question is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionRecord:
+    """A question with its answer, as a reader sees it. Times are ISO 8601 in UTC."""
+
+    approval_id: str
+    kind: str
+    prompt: str
+    options: list[str]
+    status: str
+    choice: str | None
+    comment: str | None
+    asked_at: str
+    answered_at: str | None
+    payload: Excerpt | None
+    diff: str | None
+    """The difference that the person is to look at, apart from the payload."""

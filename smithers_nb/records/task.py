@@ -81,3 +81,23 @@ class TaskRecord:
     cost_usd: float | None
     comment: str | None = None
     """The comment of the person who answered."""
+    tools: int = 0
+    """The number of its tool calls, where a reader asked for it."""
+
+    def status_at(self, until: str | None) -> TaskStatus:
+        """Return the status that it had before a time, in ISO 8601; None is now."""
+        if until is None:
+            return self.status
+        ended = self.ended_at is not None and self.ended_at < until
+        if self.started_at is None or self.started_at >= until:
+            return "pending" if not ended else self.status
+        return self.status if ended else "running"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFrames:
+    """The frames of a task, as a reader of breakpoints sees them."""
+
+    status: TaskStatus
+    settled_at_frame: int | None
+    started_frame: int | None

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from .excerpt import Excerpt
+from .words import author
+
 Origin = Literal["handler", "effect", "operator", "task", "init"]
 Scope = Literal["state", "vol"]
 """Stored state, and volatile state in memory."""
@@ -36,3 +39,78 @@ class Write:
     seq: int
     """Its place in the order of application within the frame, from 1; 0 while queued."""
     status: WriteStatus
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRecord:
+    """A write as a reader sees it: its values cut, and never decoded."""
+
+    id: str
+    frame: int
+    seq: int
+    """Its place in the order of application within the frame; 0 while queued."""
+    scope: str
+    key: str
+    op: Op
+    old: Excerpt | None
+    new: Excerpt | None
+    status: WriteStatus
+    trigger: str
+    origin: str
+    origin_id: str | None
+    node_id: str | None
+    handler: str | None
+    outcome: WriteStatus | None
+    """The status after FLUSH; None while it is not known."""
+
+    @property
+    def author(self) -> str:
+        """The author, in words: ``on_finished of notes``."""
+        return author(self.origin, self.handler, self.node_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """The author of a value."""
+
+    origin: str
+    origin_id: str | None
+    node_id: str | None
+    handler: str | None
+
+    @property
+    def words(self) -> str:
+        """The author, in words: ``on_finished of notes``."""
+        return author(self.origin, self.handler, self.node_id)
+
+
+@dataclass(frozen=True, slots=True)
+class ValueRecord:
+    """A value of the state, or a volatile one, as a reader sees it."""
+
+    scope: str
+    key: str
+    value: Excerpt
+    since: int
+    """The first frame that reads it."""
+    changed: bool
+    """Whether it is new in the frame that was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ValueVersion:
+    """One of the versions that a value had."""
+
+    since: int
+    """The first frame that reads it."""
+    value: Excerpt
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderRecord:
+    """A component that reads a key."""
+
+    component: str
+    path: str
+    node_id: str | None
+    """The first node that it rendered."""

@@ -7,25 +7,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from .reader import Reader
+from ..records import (
+    Author,
+    CallRecord,
+    EventRecord,
+    Excerpt,
+    Found,
+    FrameRecord,
+    FrameTotals,
+    HandlerCall,
+    ModelCallRecord,
+    NodeVersion,
+    Phase,
+    QuestionRecord,
+    TaskFrames,
+    TaskRecord,
+    ToolCallRecord,
+    ValueRecord,
+    ValueVersion,
+    WriteRecord,
+)
+from ..records.excerpt import VALUE_CHARS, of_json
+from .reader import TASK_COLUMNS, Reader
 
-CUT = 2048
-"""Characters of one value that are read at first."""
-
-Row = dict[str, Any]  # Any: SQLite's values
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """The beginning of a text."""
-
-    text: str
-    chars: int
-    """Of the whole."""
-
+Row = tuple[Any, ...]  # Any: SQLite's values
 
 _DENSE = (
     "SELECT frame, status, writes, handlers, mounted + unmounted + updated + moved, cast(round(coalesce(snapshot_ms, 0)"
@@ -33,16 +40,17 @@ _DENSE = (
     " + coalesce(effects_ms, 0) + coalesce(flush_ms, 0)) AS INTEGER) FROM frames WHERE execution_id = ? AND frame >= ?"
     " ORDER BY frame"
 )
+_FRAME = (
+    "frame, reason, status, created_at, mounted, unmounted, updated, moved, handlers, writes, snapshot_ms, render_ms,"
+    " reconcile_ms, commit_ms, execute_ms, effects_ms, flush_ms"
+)
 _WRITE = (
-    "SELECT id, frame, seq, scope, key, op, substr(old, 1, :cut) AS old, length(old) AS old_chars,"
-    ' substr(new, 1, :cut) AS new, length(new) AS new_chars, status, "trigger", origin, origin_id, node_id, handler'
-    " FROM transitions"
+    "SELECT id, frame, seq, scope, key, op, substr(old, 1, :cut), length(old), substr(new, 1, :cut), length(new),"
+    ' status, "trigger", origin, origin_id, node_id, handler FROM transitions'
 )
 _TASK = (
-    "SELECT task_id, node_id, mounted_at_frame, status, reason, attempt, max_attempts, next_retry_at, started_at,"
-    " ended_at, settled_at_frame, error, input_tokens, output_tokens, requests, cost_usd,"
-    " (SELECT count(*) FROM tool_calls c WHERE c.execution_id = t.execution_id AND c.task_id = t.task_id) AS tools"
-    " FROM tasks t"
+    f"SELECT {TASK_COLUMNS}, NULL, (SELECT count(*) FROM tool_calls c WHERE c.execution_id = tasks.execution_id"
+    " AND c.task_id = tasks.task_id) FROM tasks"
 )
 
 
@@ -55,14 +63,14 @@ class Moments:
 
     # ---- frames ------------------------------------------------------------------------------------------------
 
-    def frame(self, number: int) -> Row | None:
-        """Return the row of a frame; None if there is none."""
-        rows = self._rows("SELECT * FROM frames WHERE execution_id = :id AND frame = :frame", frame=number)
-        return rows[0] if rows else None
+    def frame(self, number: int) -> FrameRecord | None:
+        """Return a frame; None if there is none of this number."""
+        rows = self._rows(f"SELECT {_FRAME} FROM frames WHERE execution_id = :id AND frame = :frame", frame=number)
+        return _frame(rows[0]) if rows else None
 
-    def dense(self, since: int) -> list[tuple[int, str, int, int, int, int]]:
-        """Return (frame, status, writes, handlers, changes, ms) of every frame from ``since`` on."""
-        return self.reader.query(_DENSE, (self.execution_id, since)).rows
+    def totals(self, since: int) -> list[FrameTotals]:
+        """Return the totals of every frame from ``since`` on."""
+        return [FrameTotals(*row) for row in self.reader.query(_DENSE, (self.execution_id, since)).rows]
 
     def events_by_frame(self, since: int) -> dict[str, list[tuple[int, int]]]:
         """Return by kind: (frame, count) of problems, hits and output from a frame on."""
@@ -107,24 +115,23 @@ class Moments:
 
     # ---- writes and values -------------------------------------------------------------------------------------
 
-    def writes(self, frame: int) -> list[Row]:
+    def writes(self, frame: int) -> list[WriteRecord]:
         """Return the writes of a frame in the order in which they were applied."""
-        return self._rows(f"{_WRITE} WHERE execution_id = :id AND frame = :frame ORDER BY seq", frame=frame, cut=CUT)
+        return self._writes("frame = :frame ORDER BY seq", frame=frame)
 
-    def write_before(self, key: str, frame: int, seq: int) -> Row | None:
+    def write_before(self, key: str, frame: int, seq: int) -> WriteRecord | None:
         """Return the last write that changed a key before (frame, seq)."""
-        rows = self._rows(
-            f"{_WRITE} WHERE execution_id = :id AND key = :key AND (frame, seq) < (:frame, :seq)"
-            " AND status IN ('applied', 'edited') ORDER BY frame DESC, seq DESC LIMIT 1",
+        found = self._writes(
+            "key = :key AND (frame, seq) < (:frame, :seq) AND status IN ('applied', 'edited')"
+            " ORDER BY frame DESC, seq DESC LIMIT 1",
             key=key,
             frame=frame,
             seq=seq,
-            cut=CUT,
         )
-        return rows[0] if rows else None
+        return found[0] if found else None
 
-    def writers(self, keys: Sequence[str], frames: Iterable[int]) -> dict[tuple[str, int], Row]:
-        """Return by key and frame who changed it in that frame, last."""
+    def authors(self, keys: Sequence[str], frames: Iterable[int]) -> dict[tuple[str, int], Author]:
+        """Return by key and frame the author of the last change of the key in that frame."""
         rows = self._rows(
             "SELECT key, frame, origin, origin_id, node_id, handler FROM transitions WHERE execution_id = :id"
             " AND frame IN (SELECT value FROM json_each(:frames)) AND key IN (SELECT value FROM json_each(:keys))"
@@ -132,34 +139,46 @@ class Moments:
             keys=_json(keys),
             frames=_json(sorted(set(frames))),
         )
-        return {(row["key"], row["frame"]): row for row in rows}
+        return {(key, frame): Author(*author) for key, frame, *author in rows}
 
-    def state(self, frame: int, most: int) -> tuple[int, list[Row]]:
-        """Return how many keys a frame read, and the first ones, with those that are new in it in any case."""
+    def state(self, frame: int, most: int) -> tuple[int, list[ValueRecord]]:
+        """Return the number of keys that a frame read, and the first values, with those that are new in it."""
         where = (
             " FROM state WHERE execution_id = :id AND from_frame <= :frame AND (to_frame IS NULL OR to_frame > :frame)"
         )
-        total = self._rows(f"SELECT count(*) AS total{where}", frame=frame)[0]["total"]
-        columns = "SELECT key, substr(value, 1, :cut) AS text, length(value) AS chars, type, from_frame"
-        rows = self._rows(f"{columns}{where} ORDER BY key LIMIT :most", frame=frame, most=most, cut=CUT)
+        total = int(self._rows(f"SELECT count(*){where}", frame=frame)[0][0])
+        columns = "SELECT key, substr(value, 1, :cut), length(value), type, from_frame"
+        rows = self._rows(f"{columns}{where} ORDER BY key LIMIT :most", frame=frame, most=most, cut=VALUE_CHARS)
         if total > most:
             changed = self._rows(
-                f"{columns}{where} AND from_frame = :frame ORDER BY key LIMIT :most", frame=frame, most=most, cut=CUT
+                f"{columns}{where} AND from_frame = :frame ORDER BY key LIMIT :most",
+                frame=frame,
+                most=most,
+                cut=VALUE_CHARS,
             )
-            known = {row["key"] for row in rows}
-            rows += [row for row in changed if row["key"] not in known]
-        return int(total), rows
+            known = {row[0] for row in rows}
+            rows += [row for row in changed if row[0] not in known]
+        return total, [
+            ValueRecord("state", key, _value(key, since, text, chars, kind), since, since == frame > 1)
+            for key, text, chars, kind, since in rows
+        ]
 
-    def versions(self, keys: Sequence[str], frame: int, most: int) -> dict[str, list[tuple[int, str, int, str]]]:
-        """Return by key the newest versions up to a frame, newest first: (from_frame, text, chars, type)."""
+    def versions(self, keys: Sequence[str], frame: int, most: int) -> dict[str, list[ValueVersion]]:
+        """Return by key the newest versions up to a frame, newest first."""
         rows = self.reader.query(
             "SELECT wanted.value, (SELECT json_group_array(json_array(from_frame, text, chars, type)) FROM (SELECT"
             " from_frame, substr(s.value, 1, :cut) AS text, length(s.value) AS chars, s.type FROM state s WHERE"
             " s.execution_id = :id AND s.key = wanted.value AND s.from_frame <= :frame ORDER BY s.from_frame DESC"
             " LIMIT :most)) FROM json_each(:keys) wanted",
-            {"id": self.execution_id, "keys": _json(keys), "frame": frame, "most": most, "cut": CUT},
+            {"id": self.execution_id, "keys": _json(keys), "frame": frame, "most": most, "cut": VALUE_CHARS},
         ).rows
-        return {key: [tuple(version) for version in json.loads(found)] for key, found in rows}
+        return {
+            key: [
+                ValueVersion(since, _value(key, since, text, chars, kind))
+                for since, text, chars, kind in json.loads(found)
+            ]
+            for key, found in rows
+        }
 
     def readers(self, keys: Sequence[str], frame: int) -> dict[str, list[str]]:
         """Return by key the paths of the components that read it in a frame."""
@@ -187,7 +206,7 @@ class Moments:
         seq), ``events`` (id), ``tasks`` (task_id), ``tool_calls`` and ``model_calls`` (id), ``approvals``
         (approval_id).
         """
-        where, kind = _WHOLE[table, column]
+        where, kind = WHOLE[table, column]
         rows = self.reader.query(
             f"SELECT {column}, {kind} FROM {table} WHERE execution_id = ? AND {where}", (self.execution_id, *at)
         ).rows
@@ -195,10 +214,11 @@ class Moments:
 
     # ---- handlers and tasks ------------------------------------------------------------------------------------
 
-    def handlers(self, until: int, most: int) -> list[Row]:
-        """Return the newest handler calls up to a frame, newest frame first; ``task`` is how the task stands."""
-        return self._rows(
-            "SELECT h.*, t.status AS task FROM (SELECT rowid AS place, row_number() OVER (PARTITION BY frame ORDER BY"
+    def handlers(self, until: int, most: int) -> list[CallRecord]:
+        """Return the newest handler calls up to a frame, newest frame first."""
+        rows = self._rows(
+            "SELECT h.id, frame, h.node_id, h.task_id, event, h.status, writes, ms, h.error, source, seq, t.status"
+            " FROM (SELECT rowid AS place, row_number() OVER (PARTITION BY frame ORDER BY"
             " rowid) AS seq, * FROM handlers WHERE execution_id = :id AND frame <= :until AND frame > :since) h"
             " LEFT JOIN tasks t ON t.execution_id = h.execution_id AND t.task_id = h.task_id"
             " ORDER BY frame DESC, place LIMIT :most",
@@ -206,6 +226,7 @@ class Moments:
             since=self._far_enough("handlers", until, most),
             most=most,
         )
+        return [CallRecord(HandlerCall(*call), seq, status) for *call, seq, status in rows]
 
     def fired(self, until: int) -> dict[tuple[str, str], tuple[int, str]]:
         """Return by node id and event: how often it was called up to a frame, and how the last call went."""
@@ -216,46 +237,52 @@ class Moments:
         ).rows
         return {(node, event): (count, status) for node, event, count, status, _ in rows}
 
-    def tasks(self, until: int, most: int) -> list[Row]:
-        """Return the newest tasks that were there in a frame, newest first."""
-        return self._rows(
+    def tasks(self, until: int, most: int) -> list[TaskRecord]:
+        """Return the newest tasks that were mounted in a frame or before, newest first; without their results."""
+        rows = self._rows(
             f"{_TASK} WHERE execution_id = :id AND mounted_at_frame <= :until"
             " ORDER BY mounted_at_frame DESC, rowid DESC LIMIT :most",
             until=until,
             most=most,
         )
+        return [TaskRecord(*row) for row in rows]
 
-    def task(self, task_id: str) -> Row | None:
-        """Return a task; its result cut."""
+    def task(self, task_id: str) -> TaskRecord | None:
+        """Return a task, without its result; None if there is none of this id."""
+        rows = self._rows(f"{_TASK} WHERE execution_id = :id AND task_id = :task", task=task_id)
+        return TaskRecord(*rows[0]) if rows else None
+
+    def result(self, task_id: str) -> Excerpt | None:
+        """Return the result of a task, cut; None if it has none."""
         rows = self._rows(
-            "SELECT t.*, substr(t.result, 1, :cut) AS result, length(t.result) AS result_chars, (SELECT count(*) FROM"
-            " tool_calls c WHERE c.execution_id = t.execution_id AND c.task_id = t.task_id) AS tools FROM tasks t"
-            " WHERE t.execution_id = :id AND t.task_id = :task",
+            "SELECT substr(result, 1, :cut), length(result), result_type FROM tasks WHERE execution_id = :id"
+            " AND task_id = :task",
             task=task_id,
-            cut=CUT,
+            cut=VALUE_CHARS,
         )
-        return rows[0] if rows else None
+        return of_json(rows[0][0], rows[0][1], ("tasks", "result", task_id)) if rows else None
 
-    def asked(self, task_id: str) -> list[Row]:
-        """Return what a task asked of people, oldest first; what there is to look at cut, its diff apart."""
-        return self._rows(
+    def asked(self, task_id: str) -> list[QuestionRecord]:
+        """Return the questions of a task, oldest first, with their answers."""
+        rows = self._rows(
             "SELECT approval_id, kind, prompt, options, status, choice, comment, asked_at, answered_at, diff,"
-            " substr(shown, 1, :cut) AS payload, length(shown) AS payload_chars FROM (SELECT rowid AS place, *,"
+            " substr(shown, 1, :cut), length(shown) FROM (SELECT rowid AS place, *,"
             " CASE WHEN json_type(payload, '$.diff') = 'text' THEN substr(payload ->> '$.diff', 1, 20000) END AS diff,"
             " CASE WHEN json_type(payload, '$.diff') = 'text' THEN json_remove(payload, '$.diff') ELSE payload END AS"
             " shown FROM approvals WHERE execution_id = :id AND task_id = :task) ORDER BY place LIMIT 100",
             task=task_id,
-            cut=CUT,
+            cut=VALUE_CHARS,
         )
+        return [_question(row) for row in rows]
 
-    def newest_tasks(self, until: int) -> dict[str, Row]:
-        """Return by node id the newest task that was there in a frame."""
+    def newest_tasks(self, until: int) -> list[TaskRecord]:
+        """Return the newest task of each node that was mounted in a frame or before."""
+        columns = TASK_COLUMNS.replace("mounted_at_frame", "max(mounted_at_frame)")
         rows = self._rows(
-            "SELECT node_id, task_id, status, started_at, ended_at, settled_at_frame, max(mounted_at_frame) FROM tasks"
-            " WHERE execution_id = :id AND mounted_at_frame <= :until GROUP BY node_id",
+            f"SELECT {columns} FROM tasks WHERE execution_id = :id AND mounted_at_frame <= :until GROUP BY node_id",
             until=until,
         )
-        return {row["node_id"]: row for row in rows}
+        return [TaskRecord(*row) for row in rows]
 
     def times(self, task_ids: Sequence[str]) -> list[tuple[str, str | None, str | None, str | None]]:
         """Return (task id, started, next attempt, reason) of tasks."""
@@ -265,39 +292,43 @@ class Moments:
             (self.execution_id, _json(task_ids)),
         ).rows
 
-    def tool_calls(self, task_id: str) -> list[Row]:
-        """Return the tool calls of a task, oldest first; input and output cut."""
-        return self._rows(
-            "SELECT id, turn, attempt, tool, substr(input, 1, :cut) AS input, length(input) AS input_chars,"
-            " substr(output, 1, :cut) AS output, length(output) AS output_chars, status, ms, error FROM tool_calls"
+    def tool_calls(self, task_id: str) -> list[ToolCallRecord]:
+        """Return the tool calls of a task, oldest first."""
+        rows = self._rows(
+            "SELECT id, turn, attempt, tool, substr(input, 1, :cut), length(input), substr(output, 1, :cut),"
+            " length(output), status, ms, error FROM tool_calls"
             " WHERE execution_id = :id AND task_id = :task ORDER BY id LIMIT 200",
             task=task_id,
-            cut=CUT,
+            cut=VALUE_CHARS,
         )
+        return [_tool_call(row) for row in rows]
 
-    def model_calls(self, task_id: str) -> list[Row]:
-        """Return the requests of a task to its model, oldest first; the response cut."""
-        return self._rows(
+    def model_calls(self, task_id: str) -> list[ModelCallRecord]:
+        """Return the requests of a task to its model, oldest first."""
+        rows = self._rows(
             "SELECT id, turn, attempt, model, answered_by, input_tokens, output_tokens, cost_usd, ms, error,"
-            " substr(response, 1, :cut) AS response, length(response) AS response_chars FROM model_calls"
+            " substr(response, 1, :cut), length(response) FROM model_calls"
             " WHERE execution_id = :id AND task_id = :task ORDER BY id LIMIT 200",
             task=task_id,
-            cut=CUT,
+            cut=VALUE_CHARS,
         )
+        return [
+            ModelCallRecord(*(*row[:-2], of_json(row[-2], row[-1], ("model_calls", "response", row[0]))))
+            for row in rows
+        ]
 
     # ---- events ------------------------------------------------------------------------------------------------
 
-    def events(self, kind: str, until: int, most: int) -> list[Row]:
-        """Return the newest events of a kind up to a frame, newest first: id, kind, frame, node_id, payload,
-        created_at.
-        """
-        return self._rows(
+    def events(self, kind: str, until: int, most: int) -> list[EventRecord]:
+        """Return the newest events of a kind up to a frame, newest first."""
+        rows = self._rows(
             "SELECT id, kind, frame, node_id, payload, created_at FROM events WHERE execution_id = :id AND kind = :kind"
             " AND frame <= :until ORDER BY id DESC LIMIT :most",
             kind=kind,
             until=until,
             most=most,
         )
+        return [EventRecord(*row) for row in rows]
 
     def count(self, kind: str, until: int, since: int = 0) -> int:
         """Return how many events of a kind there are from frame ``since`` up to one."""
@@ -317,29 +348,31 @@ class Moments:
             (self.execution_id, node_id, event),
         ).rows
 
-    def written(self, key: str) -> list[Row]:
-        """Return every write of a key in order, values cut."""
-        return self._rows(f"{_WRITE} WHERE execution_id = :id AND key = :key ORDER BY frame, seq", key=key, cut=CUT)
+    def written(self, key: str) -> list[WriteRecord]:
+        """Return every write of a key, in order."""
+        return self._writes("key = :key ORDER BY frame, seq", key=key)
 
-    def node_versions(self, node_id: str) -> list[Row]:
-        """Return the versions of a node, oldest first: from_frame, to_frame, type, path."""
-        return self._rows(
+    def node_versions(self, node_id: str) -> list[NodeVersion]:
+        """Return the versions of a node, oldest first."""
+        rows = self._rows(
             "SELECT from_frame, to_frame, type, path FROM nodes WHERE execution_id = :id AND node_id = :node"
             " ORDER BY from_frame",
             node=node_id,
         )
+        return [NodeVersion(*row) for row in rows]
 
-    def tasks_of(self, node_id: str) -> list[Row]:
-        """Return the tasks of a node, oldest first: status, settled_at_frame, started_frame."""
-        return self._rows(
+    def tasks_of(self, node_id: str) -> list[TaskFrames]:
+        """Return the tasks of a node with the frames in which they began and were settled, oldest first."""
+        rows = self._rows(
             "SELECT status, settled_at_frame, (SELECT max(frame) FROM frames WHERE frames.execution_id = :id"
-            " AND frames.created_at <= tasks.started_at) AS started_frame FROM tasks WHERE execution_id = :id"
+            " AND frames.created_at <= tasks.started_at) FROM tasks WHERE execution_id = :id"
             " AND node_id = :node ORDER BY mounted_at_frame, rowid",
             node=node_id,
         )
+        return [TaskFrames(*row) for row in rows]
 
     def turns(self, most: int) -> list[int]:
-        """Return the newest frames, oldest first, in which it may have been another node's turn."""
+        """Return the newest frames, oldest first, in which the standing of a node may have changed."""
         rows = self.reader.query(
             "SELECT frame FROM (SELECT mounted_at_frame AS frame FROM tasks WHERE execution_id = ?1"
             " UNION SELECT settled_at_frame + 1 FROM tasks WHERE execution_id = ?1"
@@ -349,10 +382,10 @@ class Moments:
         ).rows
         return [int(row[0]) for row in reversed(rows)]
 
-    def transitions(self, since: int, until: int) -> list[Row]:
-        """Return what was applied to the state in some frames, newest first: frame, key, old, new (whole)."""
+    def replaced(self, since: int, until: int) -> list[tuple[int, str, str | None]]:
+        """Return (frame, key, old value as JSON) of what was applied to the state in some frames, newest first."""
         return self._rows(
-            "SELECT frame, key, old, new FROM transitions WHERE execution_id = :id AND frame BETWEEN :since AND :until"
+            "SELECT frame, key, old FROM transitions WHERE execution_id = :id AND frame BETWEEN :since AND :until"
             " AND scope = 'state' AND status IN ('applied', 'overridden', 'edited') ORDER BY frame DESC, seq DESC",
             since=since,
             until=until,
@@ -360,10 +393,8 @@ class Moments:
 
     # ---- searching ---------------------------------------------------------------------------------------------
 
-    def search(self, text: str, most: int) -> list[tuple[str, str, str, int, str | None]]:
-        """Return (kind, id, label, frame, node id) of nodes, keys, handlers, tasks and output that have a text in their
-        name; the newest frame in which each is found.
-        """
+    def search(self, text: str, most: int) -> list[Found]:
+        """Return the nodes, keys, handlers, tasks and output whose name holds a text."""
         like = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         rows = self.reader.query(
             "SELECT 'node', node_id, type || ' ' || coalesce(key, text, node_id), max(from_frame), node_id FROM nodes"
@@ -380,7 +411,7 @@ class Moments:
             " ORDER BY id DESC LIMIT 50) LIMIT :most",
             {"id": self.execution_id, "like": like, "most": most},
         ).rows
-        return [(kind, str(id), label[:200], frame, node) for kind, id, label, frame, node in rows]
+        return [Found(kind, str(id), label[:200], frame, node) for kind, id, label, frame, node in rows]
 
     # ---- inside ------------------------------------------------------------------------------------------------
 
@@ -392,12 +423,15 @@ class Moments:
         ).rows
         return int(rows[0][0]) - 1 if rows else -1
 
+    def _writes(self, where: str, **parameters: object) -> list[WriteRecord]:
+        rows = self._rows(f"{_WRITE} WHERE execution_id = :id AND {where}", cut=VALUE_CHARS, **parameters)
+        return [_write(row) for row in rows]
+
     def _rows(self, sql: str, **parameters: object) -> list[Row]:
-        found = self.reader.query(sql, {"id": self.execution_id, **parameters})
-        return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+        return self.reader.query(sql, {"id": self.execution_id, **parameters}).rows
 
 
-_WHOLE = {
+WHOLE = {
     ("state", "value"): ("key = ? AND from_frame = ?", "type"),
     ("transitions", "old"): ("frame = ? AND seq = ?", "NULL"),
     ("transitions", "new"): ("frame = ? AND seq = ?", "NULL"),
@@ -413,3 +447,81 @@ _WHOLE = {
 
 def _json(values: Iterable[object]) -> str:
     return json.dumps(list(values))
+
+
+def _frame(row: Row) -> FrameRecord:
+    number, reason, status, created_at, *counts_and_ms = row
+    names = ("mounted", "unmounted", "updated", "moved", "handlers", "writes")
+    counts, taken = counts_and_ms[: len(names)], counts_and_ms[len(names) :]
+    ms = {phase: took for phase, took in zip(Phase, taken, strict=True) if took is not None}
+    return FrameRecord(
+        number=number,
+        reason=tuple(json.loads(reason)),
+        status=status,
+        phase=Phase.FLUSH if Phase.FLUSH in ms else Phase.COMMIT,
+        created_at=created_at,
+        counts=dict(zip(names, counts, strict=True)),
+        ms=ms,
+    )
+
+
+def _write(row: Row) -> WriteRecord:
+    id, frame, seq, scope, key, op, old, old_chars, new, new_chars, status, trigger, *author = row
+    origin, origin_id, node_id, handler = author
+    return WriteRecord(
+        id=id,
+        frame=frame,
+        seq=seq,
+        scope=scope,
+        key=key,
+        op=op,
+        old=of_json(old, old_chars, ("transitions", "old", frame, seq)),
+        new=of_json(new, new_chars, ("transitions", "new", frame, seq)),
+        status=status,
+        trigger=trigger,
+        origin=origin,
+        origin_id=origin_id,
+        node_id=node_id,
+        handler=handler,
+        outcome=status,
+    )
+
+
+def _value(key: str, since: int, text: str, chars: int, kind: str) -> Excerpt:
+    return Excerpt(text, chars, kind, ("state", "value", key, since))
+
+
+def _question(row: Row) -> QuestionRecord:
+    *fields, payload, chars = row
+    approval_id, kind, prompt, options, status, choice, comment, asked_at, answered_at, diff = fields
+    shown = None if payload == "null" else payload
+    return QuestionRecord(
+        approval_id=approval_id,
+        kind=kind,
+        prompt=prompt,
+        options=json.loads(options),
+        status=status,
+        choice=choice,
+        comment=comment,
+        asked_at=asked_at,
+        answered_at=answered_at,
+        payload=of_json(shown, chars, ("approvals", "payload", approval_id)),
+        diff=diff,
+    )
+
+
+def _tool_call(row: Row) -> ToolCallRecord:
+    id, turn, attempt, tool, given, given_chars, output, output_chars, status, ms, error = row
+    shown = of_json(given, given_chars, ("tool_calls", "input", id))
+    assert shown is not None  # for the type checker: the column is NOT NULL
+    return ToolCallRecord(
+        id=id,
+        turn=turn,
+        attempt=attempt,
+        tool=tool,
+        input=shown,
+        output=of_json(output, output_chars, ("tool_calls", "output", id)),
+        status=status,
+        ms=ms,
+        error=error,
+    )

@@ -59,10 +59,11 @@ _EXECUTION = (
     " lease_expires_at, created_at, updated_at, result, result_type, owned_since,"
     " durability"
 )
-_TASK = (
+TASK_COLUMNS = (
     "tasks.task_id, tasks.node_id, mounted_at_frame, tasks.status, tasks.reason, attempt, max_attempts, next_retry_at,"
     " started_at, ended_at, settled_at_frame, NULL, tasks.error, input_tokens, output_tokens, requests, cost_usd"
 )
+"""The columns of a ``TaskRecord`` up to its cost, without the result."""
 _MODEL_CALL = (
     "task_id, turn, attempt, provider, model, request, response, input_tokens, output_tokens, cost_usd, started_at, ms,"
     " error, answered_by, signature"
@@ -224,7 +225,7 @@ class Reader:
     def tasks(self, execution_id: str) -> list[TaskRecord]:
         """Return all tasks, oldest first."""
         rows = self.query(
-            f"SELECT {_TASK}, approvals.comment, tasks.result, result_type FROM tasks LEFT JOIN approvals ON"
+            f"SELECT {TASK_COLUMNS}, approvals.comment, tasks.result, result_type FROM tasks LEFT JOIN approvals ON"
             " approvals.execution_id = tasks.execution_id AND approval_id = tasks.task_id WHERE tasks.execution_id = ?"
             " ORDER BY mounted_at_frame, tasks.rowid",
             (execution_id,),

@@ -7,9 +7,9 @@ import json
 import pytest
 
 from smithers_nb import Claude, Effect, Phase, Ralph, Task, component, scripted
-from smithers_nb.engine.breakpoints import NAMES
-from smithers_nb.engine.expression import Expression, ExpressionError
+from smithers_nb.history.matching import NAMES
 from smithers_nb.records import Phase as P
+from smithers_nb.syntax.expression import Expression, ExpressionError
 
 
 @component

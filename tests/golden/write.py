@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 from smithers_nb import Claude, Execution, Fragment, Phase, Task, component, scripted
+from smithers_nb.history.panes import protocol as p
+from smithers_nb.history.panes.view import View
 from smithers_nb.notebook import messages as m
-from smithers_nb.notebook import protocol as p
-from smithers_nb.notebook.panes import View
+from smithers_nb.notebook.view_of import view_of
 
 FILE = Path(__file__).with_name("protocol.json")
 
@@ -51,7 +52,7 @@ def messages() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         state = {"old": [1], "long": "x" * 3000}
         with Execution(Report, name="report", store=Path(folder) / "golden.db", state=state) as ex:
-            view = View(ex, ex.preview())
+            view = view_of(ex)
             asked = _Asked(view)
             asked("plan")
             ex.breakpoints.add(key="notes")
@@ -163,7 +164,7 @@ def messages() -> dict[str, Any]:
                 {"type": "command", "id": "c2", "name": "break_check", "when": "state.n >"},
                 {"type": "command", "id": "c2", "name": "break_remove", "breakpoint": "b1"},
                 {"type": "command", "id": "c2", "name": "break_change", "breakpoint": "b1", "enabled": False},
-                *({"type": "get", "id": "r1", "pane": pane} for pane in get_args(m.PaneName)),
+                *({"type": "get", "id": "r1", "pane": pane} for pane in get_args(p.PaneName)),
                 {
                     "type": "get",
                     "id": "r1",

@@ -25,11 +25,12 @@ from smithers_nb import (
     scripted,
 )
 from smithers_nb.errors import ComponentError, StoreError
-from smithers_nb.notebook import hits
+from smithers_nb.history import matching
+from smithers_nb.history.panes import protocol as p
+from smithers_nb.history.panes.view import View
 from smithers_nb.notebook import messages as m
-from smithers_nb.notebook import protocol as p
-from smithers_nb.notebook.panes import View
 from smithers_nb.notebook.static_view import as_html, as_text
+from smithers_nb.notebook.view_of import view_of
 
 
 @pytest.fixture
@@ -39,7 +40,9 @@ def view(tmp_path: Path):
     def make(app: object) -> View:
         ex = Execution(app, store=tmp_path / "t.db")
         made.append(ex)
-        return View(ex, ex.preview())
+        shown = view_of(ex)
+        shown.ex = ex
+        return shown
 
     yield make
     for ex in made:
@@ -249,6 +252,11 @@ def test_a_recorded_frame_is_shown_at_each_phase_as_it_was_when_it_was_stepped(v
         assert look(shown, number, phase) == live, (number, phase)
 
 
+def _stood(shown, at=None):
+    source = shown.source()
+    return dict(source.stood(source.cursor(at)))
+
+
 def test_how_nodes_stood_before_is_remembered_as_it_is_recorded(view):
     @component
     def Work(ctx):
@@ -260,11 +268,11 @@ def test_how_nodes_stood_before_is_remembered_as_it_is_recorded(view):
         ]
 
     shown = view(Work)
-    records, seen = shown.records, []
+    seen = []
     while not shown.ex.over:
         shown.ex.step_sync()
-        seen.append((shown.ex.draft.number, dict(records.stood(records.moment()))))
-    told = [(number, dict(records.stood(records.moment(number)))) for number, _ in seen[:-1]]
+        seen.append((shown.ex.draft.number, _stood(shown)))
+    told = [(number, _stood(shown, number)) for number, _ in seen[:-1]]
     assert told == seen[:-1]
     assert {status for _, standing in seen for status in standing.values()} >= {"pending", "running", "succeeded"}
 
@@ -540,7 +548,7 @@ def test_what_a_breakpoint_on_a_node_hits_in_the_records_is_what_it_hits_live(vi
     ex.retry("t")
     ex.run_sync()
     live = [(hit["frame"], hit["phase"], hit["text"].partition(":")[0]) for hit in ask(shown, "breakpoints")["hits"]]
-    found = [(hit.frame, hit.phase, hit.text) for hit in hits.evaluated(shown.records, point)]
+    found = [(hit.frame, hit.phase, hit.text) for hit in matching.evaluated(shown.source(), point, ex.recorded)]
     assert found == live[::-1]
 
 

@@ -7,8 +7,8 @@ import json
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from smithers_nb.history.panes import protocol as p
 from smithers_nb.notebook import messages as m
-from smithers_nb.notebook import protocol as p
 from tests.golden import write
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from smithers_nb import Approval, Claude, Execution, Phase, Step, Stepper, Task, call_tool, component, scripted
 from smithers_nb.bridge import engine
+from smithers_nb.history.panes.view import limits
 from smithers_nb.notebook import stepper
-from smithers_nb.notebook.panes import limits
 from smithers_nb.notebook.static_view import as_html, as_text
 from tests.notebook.kernel import run_cells
 

@@ -8,6 +8,7 @@ from time import perf_counter
 from ...identity import Path
 from ...nodes.control import LOOPS
 from ...nodes.diff import Changes
+from ...nodes.schedule import Schedule, schedule, still_valid
 from ...nodes.tree import Tree, TreeNode
 from ...records import TaskStart
 from ...store import writer
@@ -15,7 +16,6 @@ from ..draft import Draft
 from ..live import Live
 from ..purity import loop_read
 from ..rendered import Rendered
-from ..schedule import Schedule, schedule, still_valid
 from ..tasks import TaskEntry
 
 

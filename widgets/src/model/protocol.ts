@@ -1,5 +1,5 @@
 /**
- * What the stepper's front end and the kernel say to each other: `smithers_nb/notebook/protocol.py`
+ * What the stepper's front end and the kernel say to each other: `smithers_nb/history/panes/protocol.py`
  * in TypeScript. `tests/golden/protocol.json`, written by the Python tests, keeps the two together.
  * Times are milliseconds since 1970; `at: null` is the live execution.
  */

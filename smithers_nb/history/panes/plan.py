@@ -7,12 +7,14 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from itertools import islice
 
-from ..nodes import xml
-from ..nodes.tree import Tree, TreeNode
-from ..records import Breakpoint
+from ...nodes import xml
+from ...nodes.tree import Tree, TreeNode
+from ...records import Breakpoint
+from ...records.words import short
+from ..cursor import Cursor
+from ..source import Source
 from . import protocol as p
-from .moment import Moment, Records
-from .values import cut, short
+from .values import cut
 
 LISTS = 8
 """How many lists of rows are kept, to send only what differs from them."""
@@ -28,16 +30,15 @@ Calm = dict[str, tuple[TreeNode, tuple[object, ...], p.PlanNode]]
 class Plans:
     """Makes the plan's rows."""
 
-    def __init__(self, records: Records) -> None:
-        self._records = records
+    def __init__(self) -> None:
         self._lists: OrderedDict[int, list[p.PlanNode]] = OrderedDict()
         self._calm: Calm = {}
         self._version = 0
         self._lock = threading.Lock()
 
-    def plan(self, moment: Moment, limit: int, known: int | None) -> p.Plan:
+    def plan(self, source: Source, cursor: Cursor, limit: int, known: int | None) -> p.Plan:
         """Return the first rows, those that the browser has as (start, count)."""
-        marks = Marks(self._records, moment, self._calm)
+        marks = Marks(source, cursor, self._calm)
         rows = [marks.row(*place) for place in islice(marks.places(), limit)]
         self._calm = marks.calm
         with self._lock:
@@ -48,23 +49,23 @@ class Plans:
             if len(self._lists) > LISTS:
                 self._lists.popitem(last=False)
         return {
-            "frame": moment.frame,
-            "dry": moment.dry,
-            "total": len(moment.tree) + len(marks.removed - marks.added),
+            "frame": cursor.frame,
+            "dry": cursor.dry,
+            "total": len(cursor.tree) + len(marks.removed - marks.added),
             "version": version,
-            "base": moment.base,
+            "base": cursor.base,
             "nodes": [*rows] if old is None else _differing(old, rows),
         }
 
-    def xml(self, moment: Moment, full: bool) -> p.Xml:
+    def xml(self, source: Source, cursor: Cursor, full: bool) -> p.Xml:
         """Return the plan as XML, with the lines that are marked."""
-        text = moment.tree.xml
+        text = cursor.tree.xml
         too_long = not full and len(text) > XML_CHARS
-        marks = Marks(self._records, moment)
-        lines = [(line, marks.change(node), node.id) for line, node in _lines(moment.tree)]
+        marks = Marks(source, cursor)
+        lines = [(line, marks.change(node), node.id) for line, node in _lines(cursor.tree)]
         return {
-            "frame": moment.frame,
-            "dry": moment.dry,
+            "frame": cursor.frame,
+            "dry": cursor.dry,
             "text": text[:XML_CHARS] if too_long else text,
             "chars": len(text),
             "cut": too_long,
@@ -73,27 +74,27 @@ class Plans:
 
 
 class Marks:
-    """How each node of a moment is marked."""
+    """How each node of a cursor is marked."""
 
-    def __init__(self, records: Records, moment: Moment, known: Calm | None = None) -> None:
-        changes = moment.changes
+    def __init__(self, source: Source, cursor: Cursor, known: Calm | None = None) -> None:
+        changes = cursor.changes
         self.known = known or {}
         self.calm: Calm = {}
-        self.moment = moment
-        self.before = moment.before.index
+        self.cursor = cursor
+        self.before = cursor.before.index
         self.added = set(changes.mounted)
         self.removed = set(changes.unmounted)
         self.updated = set(changes.updated)
         self.moved = set(changes.moved)
-        self.status, self.tasks = records.status(moment)
-        self.stood = records.stood(moment)
-        self.points = _by_node(records.ex.live.breakpoints.all)
+        self.status, self.tasks = source.standing(cursor)
+        self.stood = source.stood(cursor)
+        self.points = _by_node(source.breakpoints())
         self.why = self._remounted()
         self.touched = self.added | self.removed | self.updated | self.moved | self.why.keys()
 
     def places(self) -> Iterator[Place]:
         """Yield what has a row, in document order, removed nodes at their old place."""
-        return _places(self.moment.tree.roots, self.moment.before.roots, 0, self)
+        return _places(self.cursor.tree.roots, self.cursor.before.roots, 0, self)
 
     def is_gone(self, node: TreeNode) -> bool:
         """Whether it is in the plan no more. One that was mounted anew is shown as what it is now, once."""
@@ -131,7 +132,7 @@ class Marks:
             "type": node.type,
             "key": node.key,
             "explicit_id": node.explicit_id,
-            "attrs": [(name, short(text, p.VALUE_CHARS) or "") for name, text in xml.attributes(node)],
+            "attrs": [(name, short(text, p.VALUE_CHARS)) for name, text in xml.attributes(node)],
             "text": None if node.text is None else cut(node.text),
             "events": list(node.events),
             "status": status,
@@ -143,7 +144,7 @@ class Marks:
             "source": node.source,
             "path": node.path,
             "status_before": before if before != status and not removed else None,
-            "mounted": self.moment.frame if node.id in self.added and not removed else 0,
+            "mounted": self.cursor.frame if node.id in self.added and not removed else 0,
             "breakpoints": self.points.get(node.id, []),
             "task_id": self.tasks.get(node.id),
         }
@@ -153,14 +154,14 @@ class Marks:
         old = dict(xml.attributes(self.before[node.id])) | {"text": self.before[node.id].text or ""}
         new = dict(xml.attributes(node)) | {"text": node.text or ""}
         return [
-            {"prop": name, "old": short(old.get(name)), "new": short(new.get(name))}
+            {"prop": name, "old": _short(old.get(name)), "new": _short(new.get(name))}
             for name in dict.fromkeys([*old, *new])
             if old.get(name) != new.get(name)
         ]
 
     def _remounted(self) -> dict[str, str]:
         """Return by node id why it was mounted anew, of both nodes where it got another id."""
-        index, why = self.moment.tree.index, {}
+        index, why = self.cursor.tree.index, {}
         gone: dict[tuple[str, str | None, int], TreeNode] = {}
         for id in self.removed:
             node = self.before[id]
@@ -173,13 +174,17 @@ class Marks:
             was = gone.get((node.type, node.parent_id, node.position))
             if was is None or node.type == "text" or was.source != node.source:
                 continue
-            if self._siblings(node, self.moment.tree) == self._siblings(was, self.moment.before):
+            if self._siblings(node, self.cursor.tree) == self._siblings(was, self.cursor.before):
                 why[id] = why[was.id] = _another(was, node)
         return why
 
     @staticmethod
     def _siblings(node: TreeNode, tree: Tree) -> int:
         return len(tree.index[node.parent_id].children if node.parent_id else tree.roots)
+
+
+def _short(text: str | None) -> str | None:
+    return None if text is None else short(text)
 
 
 def _anew(was: TreeNode, node: TreeNode) -> str:

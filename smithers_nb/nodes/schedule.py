@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ..nodes.control import LOOPS, LoopNode
-from ..nodes.diff import Changes
-from ..nodes.tree import Tree, TreeNode
 from ..records import LoopKey, LoopState
+from .control import LOOPS, LoopNode
+from .diff import Changes
+from .tree import Tree, TreeNode
 
 RUNNABLE = frozenset({"claude", "agent", "task", "approval", "smithers"})
 ORDERED = frozenset({"phase", "step", "stop", "end"})

@@ -14,16 +14,16 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
+
+from ...records.excerpt import VALUE_CHARS as VALUE_CHARS
 
 PROTOCOL = 3
 """Raised when a message changes its meaning; the browser says so when it meets another number."""
 
 FIRST_NODES = 500
 """Nodes of the plan that are sent at once; the rest come on demand."""
-
-VALUE_CHARS = 2048
-"""Characters of one value that are sent before "load all"."""
 
 TAIL_CHARS = 2048
 """Characters of what a running task has streamed last."""
@@ -36,6 +36,42 @@ VERSIONED = (
 )  # fmt: skip
 """Panes that the summary has a version of."""
 Change = Literal["", "added", "removed", "changed", "moved", "remounted"]
+
+
+# ---- browser to kernel -----------------------------------------------------------------------------------------
+
+PaneName = Literal[
+    "frame", "timeline", "plan", "xml", "pending", "handlers", "state", "tasks", "task", "breakpoints", "output",
+    "problems", "node", "value", "search", "last_change", "hit",
+]  # fmt: skip
+
+
+class Get(BaseModel):
+    """A request for a pane, at a cursor."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    type: Literal["get"]
+    id: str
+    pane: PaneName
+    at: int | None = None
+    """A recorded frame; None is live."""
+    phase: Literal["SNAPSHOT", "RENDER", "RECONCILE", "COMMIT", "EXECUTE", "EFFECTS", "FLUSH"] | None = None
+    """The phase after which a recorded frame is shown; None is its rest."""
+    base: int | None = None
+    """The frame to compare with; None is the one before, 0 is none."""
+    of: str | None = None
+    """What it is about: a node, a task, a key, a value's ref, the text to search for."""
+    known: int | None = None
+    """The version of the plan that the browser has."""
+    seen: int | None = None
+    """The version of the pane that the browser has: with a move it is not answered while that is the newest."""
+    since: int = Field(default=1, ge=1)
+    limit: int = Field(default=500, ge=1, le=100_000)
+    before: tuple[int, int] | None = None
+    direction: Literal["back", "forward"] = "back"
+    full: bool = False
+    """The XML uncut, for copying."""
 
 
 # ---- kernel to browser -----------------------------------------------------------------------------------------

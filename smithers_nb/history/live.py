@@ -1,0 +1,305 @@
+"""A source with the engine's last publication laid over the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from ..identity import prefixes_of
+from ..nodes.tree import EMPTY, Tree
+from ..records import (
+    PROBLEMS,
+    Breakpoint,
+    CallRecord,
+    Event,
+    EventRecord,
+    FrameRecord,
+    FrameTotals,
+    Phase,
+    Question,
+    ReaderRecord,
+    TaskRecord,
+    ValueRecord,
+    Write,
+    WriteRecord,
+)
+from ..records.excerpt import Excerpt, of_stored
+from ..records.publication import Publication, TaskProgress
+from ..values import Stored, readable
+from .cursor import NONE, Cursor
+from .recorded import QUEUED_BY, Recorded, was_printed
+from .source import Head, last_phase
+
+
+class Live(Recorded):
+    """One execution that this process runs: what the file has, and what the engine has not written yet.
+
+    It looks at one publication, and is made anew for the next. Safe on any thread.
+    """
+
+    publication: Publication
+
+    def __init__(self, recorded: Recorded, publication: Publication, name: str, dry: Tree = EMPTY) -> None:
+        super().__init__(recorded.reader, recorded.execution_id)
+        self.cache = recorded.cache
+        self.publication = publication
+        self._name = name
+        self._dry = dry
+        """The plan as it was rendered before the first frame."""
+
+    # ---- the execution -----------------------------------------------------------------------------------------
+
+    @property
+    def head(self) -> Head:
+        """The execution as a whole."""
+        now = self.publication
+        number = now.frame.number if now.frame is not None else now.recorded
+        return Head(self.execution_id, self._name, now.status, now.reason, now.over, now.recorded, number)
+
+    # ---- frames ------------------------------------------------------------------------------------------------
+
+    def cursor(self, at: int | None = None, phase: str | None = None, base: int | None = None) -> Cursor:
+        """Return the cursor at a recorded frame and phase, or the live one without ``at``.
+
+        Raises:
+            StoreError: if there is no such frame.
+        """
+        if at is not None:
+            return super().cursor(at, phase, base)
+        now = self.publication
+        if now.frame is not None:
+            number, done, tree = now.frame.number, now.frame.phase, now.frame.tree
+            before, changes, against = now.before, now.changes, number - 1
+        elif now.recorded:
+            number = now.recorded
+            done, tree = last_phase(self.frame(number)), self.tree(number)
+            before, changes, against = EMPTY, NONE, 0
+        else:
+            return Cursor(0, None, True, self._dry if now.swapped is None else now.swapped, dry=True)
+        if now.swapped is not None:
+            changes = self.cache.difference(tree, now.swapped)
+            return Cursor(number, done, True, now.swapped, tree, changes, number, dry=True)
+        if base is not None:
+            against = min(base, now.recorded)
+            before, changes = self.compared_with(against, tree) if against > 0 else (EMPTY, NONE)
+        return Cursor(number, done, True, tree, before, changes, against)
+
+    def frame(self, number: int) -> FrameRecord | None:
+        """Return a frame, as far as it has come; None if there is none of this number."""
+        found, now = super().frame(number), self.publication.frame
+        if now is None or now.number != number:
+            return found
+        if found is None:
+            return FrameRecord(number, now.reason, "open", now.phase, None, {}, now.ms)
+        return replace(found, phase=now.phase, ms=now.ms)
+
+    def frame_totals(self, since: int) -> list[FrameTotals]:
+        """Return the totals of every frame from ``since`` on."""
+        found, now = super().frame_totals(since), self.publication.frame
+        if found and now is not None and self._unflushed(found[-1].number):
+            found[-1] = replace(found[-1], writes=len(now.pending), handlers=len(now.handlers))
+        return found
+
+    def events_by_frame(self, since: int) -> dict[str, list[tuple[int, int]]]:
+        """Return by kind (frame, count) of problems, hits and output from a frame on."""
+        found, now = super().events_by_frame(since), self.publication.frame
+        if now is not None and self._unflushed(self.publication.recorded):
+            errors = sum(problem.severity == "error" for problem in now.problems)
+            found["problem"] = [*found.get("problem", []), *([(now.number, errors)] if errors else [])]
+        return found
+
+    def _unflushed(self, number: int) -> bool:
+        """Return whether a frame is the one in progress, and its FLUSH is still to come."""
+        now = self.publication.frame
+        return now is not None and now.number == number and now.phase is not Phase.FLUSH
+
+    # ---- nodes -------------------------------------------------------------------------------------------------
+
+    def standing(self, cursor: Cursor) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """Return by node id the status of each runnable, phase and loop, and the id of each runnable's newest task."""
+        if not cursor.live:
+            return super().standing(cursor)
+        now = self.publication
+        return now.standing, {task.node_id: task.task_id for task in now.tasks}
+
+    def stood(self, cursor: Cursor) -> Mapping[str, str]:
+        """Return by node id the status of the nodes that a cursor is compared with."""
+        now = self.publication
+        if now.stood is not None and now.frame is not None and cursor.phase and cursor.base == now.frame.number - 1:
+            return now.stood
+        return super().stood(cursor)
+
+    def component(self, cursor: Cursor, path: str) -> tuple[str | None, list[tuple[str, str]]]:
+        """Return the name of the component that rendered the node at a path, and the (scope, key) that it reads."""
+        reads = self.publication.reads
+        if not cursor.live or reads is None:
+            return super().component(cursor, path)
+        return reads.component(prefixes_of(path)) or (None, [])
+
+    # ---- writes and values -------------------------------------------------------------------------------------
+
+    def writes(self, cursor: Cursor) -> list[WriteRecord]:
+        """Return the writes of the frame in the order in which they apply, as far as its phases have queued them."""
+        now = self.publication
+        if not cursor.live and not self._unflushed(cursor.frame):
+            return super().writes(cursor)
+        waiting = [write for write in now.pending if cursor.live or _is_queued(write, cursor)]
+        return [_write(write, cursor.frame) for write in [*now.written, *waiting]]
+
+    def editable(self, cursor: Cursor) -> bool:
+        """Return whether the writes can still be edited."""
+        return cursor.live and bool(self.publication.pending)
+
+    def state(self, cursor: Cursor, most: int) -> tuple[int, list[ValueRecord]]:
+        """Return the number of values, and the first of them: live, those that are committed."""
+        if not cursor.live:
+            return super().state(cursor, most)
+        total, found = 0, []
+        for scope, cells in (("state", dict(self.publication.state)), ("vol", dict(self.publication.vol))):
+            # Changed is what the last flush wrote, also while the frame after it is at rest.
+            newest = max((cell.since for cell in cells.values()), default=0)
+            keys = sorted(cells)
+            total += len(keys)
+            changed = {key for key in keys if cells[key].since == newest > 1}
+            for key in [*keys[:most], *(key for key in keys[most:] if key in changed)]:
+                value = of_stored(cells[key].stored, ("cell", scope, key))
+                found.append(ValueRecord(scope, key, value, cells[key].since, key in changed))
+        return total, found
+
+    def volatile(self, key: str) -> ValueRecord | None:
+        """Return a volatile value, live; None where there is none."""
+        cell = self.publication.vol.get(key)
+        if cell is None:
+            return None
+        return ValueRecord("vol", key, of_stored(cell.stored, ("cell", "vol", key)), cell.since, False)
+
+    def texts(self) -> dict[str, str | None]:
+        """Return the newest state, by key, as JSON."""
+        return {key: cell.stored.text for key, cell in dict(self.publication.state).items()}
+
+    def readers(
+        self, cursor: Cursor, wanted: Iterable[tuple[str, str]], most: int
+    ) -> dict[tuple[str, str], list[ReaderRecord]]:
+        """Return by (scope, key) the components that read it, at most ``most`` each."""
+        reads = self.publication.reads
+        if not cursor.live or reads is None:
+            return super().readers(cursor, list(wanted), most)
+        return {(scope, key): reads.read_by(scope, key, most) for scope, key in wanted}
+
+    # ---- calls and tasks ---------------------------------------------------------------------------------------
+
+    def calls(self, cursor: Cursor, most: int) -> list[CallRecord]:
+        """Return the newest handler calls up to the cursor, newest frame first."""
+        now, fresh = self.publication.frame, []
+        if now is not None and self._unflushed(cursor.frame) and cursor.reached(Phase.EXECUTE):
+            status = {task.node_id: task.status for task in self.publication.tasks}
+            fresh = [CallRecord(call, seq, status.get(call.node_id)) for seq, call in enumerate(now.handlers, 1)]
+        return [*fresh, *super().calls(cursor, max(0, most - len(fresh)))]
+
+    def fired(self, cursor: Cursor) -> dict[tuple[str, str], tuple[int, str]]:
+        """Return by node id and event the number of calls up to the cursor, and the status of the last one."""
+        found, now = super().fired(cursor), self.publication.frame
+        if now is not None and self._unflushed(cursor.frame) and cursor.reached(Phase.EXECUTE):
+            for call in now.handlers:
+                count, _ = found.get((call.node_id, call.event), (0, ""))
+                found[call.node_id, call.event] = (count + 1, call.status)
+        return found
+
+    def tasks(self, cursor: Cursor, most: int) -> list[TaskRecord]:
+        """Return the newest tasks up to the cursor, newest first, as they stood there; without results."""
+        return [self._now(task, cursor) for task in super().tasks(cursor, most)]
+
+    def task(self, cursor: Cursor, task_id: str) -> TaskRecord | None:
+        """Return a task as it stood at the cursor, without its result; None if there is none of this id."""
+        task = super().task(cursor, task_id)
+        return None if task is None else self._now(task, cursor)
+
+    def progress(self, cursor: Cursor, node_id: str, task_id: str) -> TaskProgress | None:
+        """Return the live progress of a task; None where the cursor is recorded, or the task is not the newest."""
+        known = (task for task in self.publication.tasks if task.task_id == task_id)
+        return next(known, None) if cursor.live else None
+
+    def questions(self) -> list[Question]:
+        """Return the questions that wait for people, those of children included."""
+        return list(self.publication.asked)
+
+    def _now(self, task: TaskRecord, cursor: Cursor) -> TaskRecord:
+        progress = self.progress(cursor, task.node_id, task.task_id)
+        if progress is None:
+            return task
+        return replace(task, status=progress.status, attempt=progress.attempt)
+
+    def _until(self, cursor: Cursor) -> str | None:
+        return None if cursor.live else super()._until(cursor)
+
+    # ---- events ------------------------------------------------------------------------------------------------
+
+    def output(self, cursor: Cursor, most: int) -> tuple[int, list[EventRecord]]:
+        """Return the number of printed pieces up to the frame, and the newest ones at the cursor, oldest first."""
+        total, found = super().output(cursor, most)
+        fresh = [_event(event) for event in self.publication.printed if event.frame <= cursor.frame]
+        return total + len(fresh), [*found, *(event for event in fresh if was_printed(event, cursor))][-most:]
+
+    def problems(self, cursor: Cursor, most: int) -> tuple[int, list[EventRecord]]:
+        """Return the number of problems up to the frame, and the newest of them: errors first, each newest first."""
+        total, found = super().problems(cursor, most)
+        now, fresh = self.publication.frame, []
+        if now is not None and now.number <= cursor.frame and now.phase is not Phase.FLUSH:
+            fresh = [_event(problem.event(now.number)) for problem in now.problems]
+        if cursor.live:
+            fresh += [_event(event) for event in self.publication.failed[::-1]]
+        together = sorted([*fresh, *found], key=lambda event: list(PROBLEMS).index(event.kind))
+        return total + len(fresh), together
+
+    def breakpoints(self) -> tuple[Breakpoint, ...]:
+        """Return the breakpoints, oldest first."""
+        return self.publication.breakpoints
+
+    # ---- everything else ---------------------------------------------------------------------------------------
+
+    def whole(self, place: Sequence[object]) -> Stored | None:
+        """Return the whole text of an ``Excerpt.place``; None if it is gone."""
+        now = self.publication
+        match list(place):
+            case ["write", str() as id, "old" | "new" as which]:
+                write = next((write for write in [*now.pending, *now.written] if write.id == id), None)
+                return None if write is None else readable(getattr(write, which))
+            case ["cell", "state" | "vol" as scope, str() as key]:
+                cell = (now.vol if scope == "vol" else now.state).get(key)
+                return None if cell is None else cell.stored
+        return super().whole(place)
+
+
+def _is_queued(write: Write, cursor: Cursor) -> bool:
+    phase = QUEUED_BY.get(write.origin)
+    return phase is not None and cursor.reached(phase)
+
+
+def _write(write: Write, frame: int) -> WriteRecord:
+    """Return a write of the frame in progress as a reader sees it."""
+    computed = write.op != "update" or write.status != "queued"
+    return WriteRecord(
+        id=write.id,
+        frame=frame,
+        seq=write.seq,
+        scope=write.scope,
+        key=write.key,
+        op=write.op,
+        old=None if write.old is None else _value(write.old, write.id, "old"),
+        new=_value(write.new, write.id, "new") if computed and write.op != "delete" else None,
+        status=write.status,
+        trigger=write.trigger,
+        origin=write.origin,
+        origin_id=write.origin_id,
+        node_id=write.node_id,
+        handler=write.handler,
+        outcome=write.status if write.seq else None,
+    )
+
+
+def _value(value: object, id: str, which: str) -> Excerpt:
+    return of_stored(readable(value), ("write", id, which))
+
+
+def _event(event: Event) -> EventRecord:
+    return EventRecord(0, event.kind, event.frame, event.node_id, event.payload, None)

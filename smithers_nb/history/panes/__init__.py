@@ -1,0 +1,1 @@
+"""The panes: one function each, of a source at a cursor."""

@@ -1,0 +1,288 @@
+"""Handler calls and tasks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from time import time
+from typing import Any
+
+from ...nodes.schedule import ORDERED
+from ...nodes.tree import Tree, TreeNode
+from ...records import CallRecord, ModelCallRecord, Phase, Question, QuestionRecord, TaskRecord, ToolCallRecord
+from ...records.excerpt import of_text
+from ...records.publication import TaskProgress
+from ...records.words import last_line, short
+from ..cursor import Cursor
+from ..recorded import ENDED
+from ..source import Source
+from . import protocol as p
+from .values import epoch_ms, value, value_or_none
+
+ROWS = 200
+RUNNING = 20
+QUESTIONS = 10
+TRACE_CHARS = 20_000
+
+
+def handlers(source: Source, cursor: Cursor) -> p.Handlers:
+    """Return the newest calls up to the cursor, and the handlers of its plan that were not called so far."""
+    calls = [_call(one) for one in source.calls(cursor, ROWS)]
+    fired = {place for place, (_, status) in source.fired(cursor).items() if status != "stale"}
+    fired |= {(call["node_id"], call["event"]) for call in calls if call["status"] != "stale"}
+    standing, _ = source.standing(cursor)
+    never: list[p.NeverFired] = [
+        {
+            "node_id": node.id,
+            "event": event,
+            "type": node.type,
+            "source": node.source,
+            "why": _why_not(node, event, standing, cursor.tree),
+        }
+        for node in cursor.tree.walk()
+        for event in node.events
+        if (node.id, event) not in fired
+    ]
+    return {"frame": cursor.frame, "calls": calls, "never": never[:ROWS]}
+
+
+def _why_not(node: TreeNode, event: str, standing: Mapping[str, str], tree: Tree) -> str:
+    status = standing.get(node.id)
+    if status in (None, "pending"):
+        at: TreeNode | None = node
+        while at is not None:
+            if at.type in ORDERED and standing.get(at.id) == "pending":
+                return f"its task is pending: {at.type} {at.props.get('name', at.id)} has not begun."
+            at = tree.index.get(at.parent_id) if at.parent_id else None
+        return "its task has not begun."
+    if status in ("running", "blocked"):
+        waits = " and waits for a person, or to try again" if status == "blocked" else ""
+        return f"its task is {status}{waits}."
+    if event == "on_progress":
+        return f"its task {status} and reported no progress."
+    if status == "succeeded" and event == "on_error":
+        return "its task succeeded, so there was no error."
+    if status != "succeeded" and event == "on_finished":
+        return f"its task {status}; on_finished is for one that succeeded."
+    return f"its task {status}; the next frame calls it."
+
+
+def _call(found: CallRecord) -> p.Call:
+    call = found.call
+    return {
+        "id": call.id,
+        "frame": call.frame,
+        "node_id": call.node_id,
+        "task_id": call.task_id,
+        "event": call.event,
+        "status": call.status,
+        "writes": call.writes,
+        "ms": call.ms,
+        "error": call.error,
+        "source": call.source,
+        "seq": found.seq,
+        "phase": str(Phase.EXECUTE),
+        "trigger": _trigger(call.node_id, call.event, found.task_status),
+    }
+
+
+def _trigger(node_id: str, event: str, status: str | None) -> str:
+    if event == "on_progress":
+        return f"{node_id} reported progress"
+    return f"{node_id} {status or ('succeeded' if event == 'on_finished' else 'failed')}"
+
+
+# ---- tasks -----------------------------------------------------------------------------------------------------
+
+
+def tasks(source: Source, cursor: Cursor) -> p.Tasks:
+    """Return the newest tasks up to the cursor, as they stood."""
+    return {
+        "frame": cursor.frame,
+        "now": time() * 1000,
+        "tasks": [task_row(source, cursor, task) for task in source.tasks(cursor, ROWS)],
+        "windows": windows(source) if cursor.live else [],
+    }
+
+
+def windows(source: Source) -> list[p.Window]:
+    """Return the windows of the models that have refused a request."""
+    return [
+        {
+            "name": window.name,
+            "opens": epoch_ms(window.opens_at),
+            "apart_ms": window.interval_ms,
+            "refused": window.refused,
+        }
+        for window in source.windows()
+        if window.refused
+    ]
+
+
+def task_row(source: Source, cursor: Cursor, task: TaskRecord) -> p.TaskRow:
+    """Return a task as it stood at the cursor."""
+    node = cursor.tree.index.get(task.node_id)
+    progress = source.progress(cursor, task.node_id, task.task_id)
+    over = task.status in ENDED
+    tokens = None if task.input_tokens is None else task.input_tokens + (task.output_tokens or 0)
+    requests = task.requests
+    if not over and progress is not None:
+        requests = progress.requests or None
+    return {
+        "task_id": task.task_id,
+        "node_id": task.node_id,
+        "type": node.type if node else None,
+        "iteration": _iteration(node),
+        "attempt": task.attempt,
+        "max_attempts": task.max_attempts,
+        "status": task.status,
+        "reason": task.reason,
+        "frame": task.mounted_at_frame,
+        "settled_frame": task.settled_at_frame,
+        "started": epoch_ms(task.started_at),
+        "ended": epoch_ms(task.ended_at),
+        "retry_at": epoch_ms(task.next_retry_at),
+        "requests": requests,
+        "tokens": tokens,
+        "cost_usd": task.cost_usd,
+        "tools": task.tools,
+        "tail": progress.tail[-p.TAIL_CHARS :] if progress and not over else "",
+        "error": last_line(task.error),
+        "can": _can(progress),
+        "options": _options(progress),
+    }
+
+
+def _can(task: TaskProgress | None) -> list[str]:
+    """Return the commands that a task takes now."""
+    if task is None:
+        return []
+    if task.questions:
+        return ["answer", "cancel"]
+    if task.status == "blocked":
+        return ["retry", "cancel"]
+    if task.status in ("pending", "running"):
+        return ["cancel"]
+    return ["retry"] if task.settled else []
+
+
+def _options(task: TaskProgress | None) -> list[str]:
+    """Return the choices of the question that a task asks, if it asks one only."""
+    if task is None or len(task.questions) != 1:
+        return []
+    return list(task.questions[0].options)
+
+
+def _iteration(node: TreeNode | None) -> int | None:
+    found = re.search(r"/@(\d+)$", node.loop) if node is not None else None
+    return int(found[1]) if found else None
+
+
+def task(source: Source, cursor: Cursor, task_id: str) -> p.Task | None:
+    """Return one task with its calls; None if there is none of that id."""
+    found = source.task(cursor, task_id)
+    if found is None:
+        return None
+    node = cursor.tree.index.get(found.node_id)
+    over = found.status in ENDED
+    place = ("prompt", 0 if cursor.live else cursor.frame, found.node_id)
+    prompt = value(of_text(node.content, place)) if node is not None and node.type == "claude" else None
+    more: dict[str, Any] = {  # Any: the fields that a Task has more than its row
+        "prompt": prompt,
+        "result": value_or_none(source.result(task_id)) if over else None,
+        "trace": found.error[-TRACE_CHARS:] if found.error and over else None,
+        "source": node.source if node else None,
+        "asked": [_asked(asked) for asked in source.asked(cursor, task_id)],
+        "tool_calls": [_tool_call(call) for call in source.tool_calls(task_id)],
+        "model_calls": [_model_call(call) for call in source.model_calls(task_id)],
+    }
+    return {**task_row(source, cursor, found), **more}  # type: ignore[return-value]  # mypy takes it for a plain dict
+
+
+def _asked(found: QuestionRecord) -> p.Asked:
+    return {
+        "approval_id": found.approval_id,
+        "kind": found.kind,
+        "prompt": found.prompt,
+        "options": found.options,
+        "payload": value_or_none(found.payload),
+        "diff": found.diff,
+        "status": found.status,
+        "choice": found.choice,
+        "comment": found.comment,
+    }
+
+
+def _tool_call(call: ToolCallRecord) -> p.ToolCall:
+    return {
+        "id": call.id,
+        "tool": call.tool,
+        "turn": call.turn,
+        "attempt": call.attempt,
+        "status": call.status,
+        "input": value(call.input),
+        "output": value_or_none(call.output),
+        "ms": call.ms,
+        "error": last_line(call.error),
+    }
+
+
+def _model_call(call: ModelCallRecord) -> p.ModelCall:
+    return {
+        "turn": call.turn,
+        "attempt": call.attempt,
+        "model": call.model,
+        "answered_by": call.answered_by,
+        "input_tokens": call.input_tokens,
+        "output_tokens": call.output_tokens,
+        "cost_usd": call.cost_usd,
+        "ms": call.ms,
+        "error": last_line(call.error),
+        "response": value_or_none(call.response),
+    }
+
+
+# ---- for the summary -------------------------------------------------------------------------------------------
+
+
+def running(source: Source) -> list[p.RunningTask]:
+    """Return the tasks that have not ended."""
+    if source.publication is None:
+        return []
+    known = source.publication.tasks
+    waiting = [task for task in known if task.status in ("running", "blocked")]
+    waiting += [task for task in known if task.status == "pending" and task.attempt]
+    shown = waiting[:RUNNING]
+    times = source.times([task.task_id for task in shown])
+    each = min(p.TAIL_CHARS, p.TAILS_CHARS // max(1, len(shown)))
+    found: list[p.RunningTask] = []
+    for task in shown:
+        started, retry_at, reason = times.get(task.task_id, (None, None, None))
+        found.append(
+            {
+                "task_id": task.task_id,
+                "node_id": task.node_id,
+                "status": task.status,
+                "reason": reason,
+                "attempt": task.attempt,
+                "max_attempts": task.max_attempts,
+                "started": epoch_ms(started),
+                "retry_at": epoch_ms(retry_at),
+                "tail": task.tail[-each:],
+            }
+        )
+    return found
+
+
+def questions(asked: list[Question]) -> list[p.Question]:
+    """Return the questions that wait for people."""
+    return [
+        {
+            "approval_id": one.approval_id,
+            "node_id": one.node_id,
+            "kind": one.kind,
+            "prompt": short(one.prompt, 500),
+            "options": list(one.options)[:20],
+        }
+        for one in asked[:QUESTIONS]
+    ]

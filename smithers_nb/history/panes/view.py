@@ -1,0 +1,287 @@
+"""All that is shown of one execution, as the protocol's dicts. It looks only; it runs nothing."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager
+from time import time
+from typing import Any, Protocol
+
+from ...errors import StoreError
+from ...nodes.tree import EMPTY, Tree
+from ...records import Phase, Problem
+from ...records.publication import Publication, TaskProgress
+from ..cursor import Cursor
+from ..live import Live
+from ..matching import nearest, place_of
+from ..recorded import Recorded
+from ..source import Source
+from . import journal, node, tasks, writes
+from . import protocol as p
+from .plan import Plans
+from .sentence import sentence
+from .values import epoch_ms
+
+PROBLEMS = 20
+
+
+class Running(Protocol):
+    """An execution that this process runs, as far as a view needs it."""
+
+    name: str
+
+    def publish(self) -> Publication:
+        """Return its publication."""
+
+    def lint(self) -> list[Problem]:
+        """Return what looks wrong in its plan."""
+
+
+class View:
+    """One execution, seen from outside. Safe on any thread: it reads publications and the file.
+
+    Parameters
+    ----------
+    recorded : Recorded
+        The execution in its file.
+    running : Running, optional
+        The running execution; None where no engine runs it.
+    dry : Tree
+        The plan as it was rendered before the first frame.
+    caller : callable, optional
+        Returns the expression by which the user's code calls the execution; "" where there is none.
+    """
+
+    def __init__(
+        self,
+        recorded: Recorded,
+        running: Running | None = None,
+        dry: Tree = EMPTY,
+        caller: Callable[[], str] = str,
+    ) -> None:
+        self._recorded = recorded
+        self._caller = caller
+        self._running = running
+        self._dry = dry
+        self._plans = Plans()
+        self._versions = _Versions()
+        self._linted = 0
+        self._findings: list[Problem] = []
+
+    def source(self) -> Source:
+        """Return the records as they are now."""
+        if self._running is None:
+            return self._recorded
+        return Live(self._recorded, self._running.publish(), self._running.name, self._dry)
+
+    def sentence(self, buttons: bool = True) -> str:
+        """Return what happened last, and what the next step will do.
+
+        ``buttons`` says whether the answers to a question can be pressed beside it.
+        """
+        source = self.source()
+        return sentence(source, source.cursor(), None if buttons else self._caller())
+
+    def together(self) -> AbstractContextManager[None]:
+        """Read everything that is asked for meanwhile, on this thread, over one connection."""
+        return self._recorded.together()
+
+    def summary(self, seq: int, busy: str | None, error: str | None) -> p.Summary:
+        """Return the contents of the header, the toolbar, the phase strip and the sentence."""
+        source = self.source()
+        head, now, cursor = source.head, source.publication, source.cursor()
+        tokens, cost = source.totals()
+        frame = now.frame if now is not None else None
+        problems = [*frame.problems, *(self._lint(source) if now is not None and now.over else ())] if frame else []
+        problems.sort(key=lambda found: found.severity != "error")
+        hit = now.hit if now is not None else None
+        points = source.breakpoints()
+        return {
+            "protocol": p.PROTOCOL,
+            "seq": seq,
+            "name": head.name,
+            "execution_id": head.execution_id,
+            "status": head.status,
+            "reason": head.reason,
+            "over": head.over,
+            "frame": head.frame,
+            "phase": str(frame.phase) if frame else None,
+            "phases": journal.chips(_strip(cursor, now), dict(frame.ms) if frame else {}, now is None or now.over),
+            "sentence": sentence(source, cursor),
+            "busy": busy,
+            "counts": self._counts(source, cursor, journal.errors_of(problems)),
+            "tokens": tokens,
+            "cost_usd": cost,
+            "problems": [journal.problem(found, head.frame if found.phase else 0) for found in problems[:PROBLEMS]],
+            "error": error,
+            "recorded": head.recorded,
+            "versions": self._versions.of(self._signatures(source, cursor)),
+            "running": tasks.running(source),
+            "questions": tasks.questions(source.questions()),
+            "hit": journal.hit(hit, time() * 1000) if hit is not None else None,
+            "breakpoints": sum(1 for point in points if point.enabled),
+            "limits": limits(),
+            "now": time() * 1000,
+        }
+
+    @staticmethod
+    def _counts(source: Source, cursor: Cursor, problems: int) -> p.Counts:
+        now = source.publication
+        counts: p.Counts = {
+            "nodes": len(cursor.tree),
+            "pending": 0,
+            "handlers": 0,
+            "state": 0,
+            "problems": problems,
+            "running": 0,
+            "tasks": 0,
+            "output": source.count("output", cursor.frame, cursor.frame),
+            "breakpoints": len(source.breakpoints()),
+        }
+        if now is None:
+            counts["problems"] = source.count("problem", cursor.frame)
+            counts["state"], _ = source.state(cursor, 0)
+            counts["tasks"] = len(source.tasks(cursor, tasks.ROWS))
+            return counts
+        counts["pending"] = len(now.pending)
+        counts["handlers"] = len(now.frame.handlers) if now.frame else 0
+        counts["state"] = len(now.state) + len(now.vol)
+        counts["running"] = now.running
+        counts["tasks"] = len(now.tasks)
+        counts["output"] += sum(1 for event in now.printed if event.frame == cursor.frame)
+        return counts
+
+    def _lint(self, source: Source) -> list[Problem]:
+        """Return the findings of lint, looked for once a frame."""
+        if self._running is not None and self._linted != source.head.recorded:
+            self._linted, self._findings = source.head.recorded, self._running.lint()
+        return self._findings
+
+    def _signatures(self, source: Source, cursor: Cursor) -> dict[str, tuple[object, ...]]:
+        """Return by pane what a live view of it depends on; objects stand for themselves."""
+        now = source.publication
+        if now is None:
+            return {}
+        frame, number = now.frame, cursor.frame
+        standing = hash(tuple(now.standing.items()))
+        flushed = frame is None or frame.phase is Phase.FLUSH
+        errors = (len(frame.problems) if frame else 0, len(now.failed), now.over)
+        calls = (number, len(frame.handlers) if frame else 0, flushed)
+        writes = tuple((write.id, write.status, write.trigger) for write in now.pending)
+        return {
+            "frame": (number, cursor.phase, now.status, now.hit, now.reason),
+            "timeline": (number, cursor.phase, *errors, len(now.pending)),
+            "plan": (number, cursor.tree, cursor.changes, standing, now.breakpoints),
+            "xml": (number, cursor.tree, cursor.changes),
+            "pending": (number, flushed, writes),
+            "handlers": (*calls, standing),
+            "state": (now.recorded, now.values_version, len(now.state), len(now.vol), flushed, now.reads),
+            "tasks": tuple(_task_signature(task) for task in now.tasks) + _refusals(source, now),
+            "breakpoints": (now.breakpoints, now.hit),
+            "output": (now.heard, flushed),
+            "problems": (number, *errors),
+        }
+
+    # ---- the panes ---------------------------------------------------------------------------------------------
+
+    def pane(self, get: p.Get) -> Any:  # Any: the pane's type
+        """Return the contents of a pane at the cursor.
+
+        Raises:
+            StoreError: if there is no such frame, or nothing of that name.
+        """
+        source = self.source()
+        cursor = source.cursor(get.at, get.phase, get.base)
+        of = get.of or ""
+        panes: dict[str, Callable[[], Any]] = {
+            "frame": lambda: journal.frame(source, cursor),
+            "timeline": lambda: journal.timeline(source, get.since),
+            "plan": lambda: self._plans.plan(source, cursor, get.limit, get.known),
+            "xml": lambda: self._plans.xml(source, cursor, get.full),
+            "pending": lambda: writes.pending(source, cursor),
+            "handlers": lambda: tasks.handlers(source, cursor),
+            "state": lambda: writes.state(source, cursor, get.limit),
+            "tasks": lambda: tasks.tasks(source, cursor),
+            "task": lambda: _there(tasks.task(source, cursor, of), f"task {of!r}"),
+            "breakpoints": lambda: journal.breakpoints(source, cursor),
+            "output": lambda: journal.output(source, cursor, get.limit),
+            "problems": lambda: journal.problems(source, cursor, get.limit, self._findings_at(source)),
+            "node": lambda: _there(node.node(source, cursor, of), f"node {of!r} in frame {cursor.frame}"),
+            "value": lambda: node.whole(source, of, get.since, node.PAGE_CHARS if get.limit == 500 else get.limit),
+            "search": lambda: journal.search(source, cursor, of),
+            "last_change": lambda: writes.last_change(source, cursor, of, get.before),
+            "hit": lambda: _hit(source, get.before or place_of(cursor), get.direction == "forward"),
+        }
+        return panes[get.pane]()
+
+    def _findings_at(self, source: Source) -> list[Problem]:
+        return self._lint(source) if source.publication is not None and source.publication.over else []
+
+
+def _strip(cursor: Cursor, now: Publication | None) -> Cursor:
+    """Return the cursor of the phase strip: after FLUSH the phases of the next frame are to come."""
+    return cursor if now is None or now.frame is not None else Cursor(0, None, True, cursor.tree)
+
+
+def _task_signature(task: TaskProgress) -> Hashable:
+    asked = tuple(question.approval_id for question in task.questions)
+    return (task.node_id, task.task_id, task.status, task.attempt, task.settled, task.requests, *asked)
+
+
+def _refusals(source: Source, now: Publication) -> tuple[object, ...]:
+    """Return the number of refused requests of each model: their windows are shown while agents run."""
+    if not any(task.is_agent and task.status in ("running", "blocked") for task in now.tasks):
+        return ()
+    return tuple((window["name"], window["refused"]) for window in tasks.windows(source))
+
+
+def _hit(source: Source, before: tuple[int, int], forward: bool) -> p.HitFound:
+    """Return the nearest hit before or after a place."""
+    found = nearest(source, before, forward)
+    if found is None:
+        where = "after" if forward else "before"
+        return {"found": None, "before": before, "text": f"no hit {where} here in the records."}
+    hit, at, place = found
+    return {"found": journal.hit(hit, epoch_ms(at) or 0.0), "before": place, "text": hit.text}
+
+
+def limits() -> list[str]:
+    """Return what this kernel can't do, in words."""
+    kernel = sys.modules.get("ipykernel")
+    version = getattr(kernel, "version_info", (7,))
+    if version[0] < 7:
+        return [
+            f"This kernel (ipykernel {'.'.join(map(str, version[:2]))}) takes clicks only between cells: while a cell "
+            "runs they wait, Pause too. The kernel's Stop button ends the cell; ipykernel 7 has no such limit."
+        ]
+    return []
+
+
+def _there(found: Any, what: str) -> Any:
+    if found is None:
+        raise StoreError(f"there is no {what}.")
+    return found
+
+
+class _Versions:
+    """Counts, by pane, how often what it shows has changed."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[object, ...]] = {}
+        self._count = dict.fromkeys(p.VERSIONED, 0)
+
+    def of(self, signatures: dict[str, tuple[object, ...]]) -> dict[str, int]:
+        """Return the numbers, each raised where its signature differs."""
+        for pane, signature in signatures.items():
+            last = self._last.get(pane)
+            if last is None or len(last) != len(signature) or not all(map(_same, last, signature)):
+                self._count[pane] += 1
+                # It holds the objects: another one can't get the place of one that is gone.
+                self._last[pane] = signature
+        return dict(self._count)
+
+
+def _same(one: object, other: object) -> bool:
+    """Whether both are one object, or equal plain values: a tree is not compared node by node."""
+    return one is other or (isinstance(one, str | int | tuple | float) and one == other)

@@ -1,0 +1,244 @@
+"""The protocol between records and the panes, which are pure functions of a source at a cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..artifacts import Artifact
+from ..nodes.tree import Tree
+from ..records import (
+    Author,
+    Breakpoint,
+    CallRecord,
+    EventRecord,
+    Excerpt,
+    Found,
+    FrameRecord,
+    FrameTotals,
+    Hit,
+    ModelCallRecord,
+    NodeVersion,
+    Phase,
+    Question,
+    QuestionRecord,
+    RateWindow,
+    ReaderRecord,
+    Status,
+    TaskFrames,
+    TaskRecord,
+    ToolCallRecord,
+    ValueRecord,
+    ValueVersion,
+    WriteRecord,
+)
+from ..records.publication import Publication, TaskProgress
+from ..values import Stored
+from .cursor import Cursor
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The execution as a whole."""
+
+    execution_id: str
+    name: str
+    status: Status
+    reason: str
+    over: bool
+    """Whether it has ended, and a step would do nothing."""
+    recorded: int
+    """The number of the last frame in the file; 0 before the first."""
+    frame: int
+    """The number of the newest frame, in the file or not."""
+
+
+class Source(Protocol):
+    """The records of one execution. ``Recorded`` reads them from the file; ``Live`` lays the engine's last publication
+    over them. Called by panes, from any thread. Nothing here executes or writes anything.
+    """
+
+    # ---- the execution -----------------------------------------------------------------------------------------
+
+    @property
+    def head(self) -> Head:
+        """The execution as a whole."""
+
+    @property
+    def publication(self) -> Publication | None:
+        """The running engine's own account; None where no engine runs this execution."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """Read everything that is asked for meanwhile, on this thread, over one connection."""
+
+    def totals(self) -> tuple[int, float | None]:
+        """Return the tokens, and the cost in USD, of all tasks; None where no price is known."""
+
+    def windows(self) -> list[RateWindow]:
+        """Return the window of each model that may be asked only at times."""
+
+    # ---- frames ------------------------------------------------------------------------------------------------
+
+    def cursor(self, at: int | None = None, phase: str | None = None, base: int | None = None) -> Cursor:
+        """Return the cursor at a recorded frame and phase, or the newest place without ``at``.
+
+        Raises:
+            StoreError: if there is no such frame.
+        """
+
+    def frame(self, number: int) -> FrameRecord | None:
+        """Return a frame; None if there is none of this number."""
+
+    def tree(self, frame: int) -> Tree:
+        """Return the plan of a frame; that of frame 0 is empty."""
+
+    def frame_totals(self, since: int) -> list[FrameTotals]:
+        """Return the totals of every frame from ``since`` on."""
+
+    def events_by_frame(self, since: int) -> dict[str, list[tuple[int, int]]]:
+        """Return by kind (frame, count) of problems, hits and output from a frame on."""
+
+    def tasks_by_frame(self, since: int) -> list[tuple[int, int]]:
+        """Return (frame, number of tasks that were mounted) from a frame on."""
+
+    def keys_by_frame(self, since: int, most: int) -> list[tuple[int, list[str]]]:
+        """Return (frame, the first keys that it wrote) from a frame on."""
+
+    # ---- nodes -------------------------------------------------------------------------------------------------
+
+    def standing(self, cursor: Cursor) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """Return by node id the status of each runnable, phase and loop, and the id of each runnable's newest task."""
+
+    def stood(self, cursor: Cursor) -> Mapping[str, str]:
+        """Return by node id the status of the nodes that a cursor is compared with."""
+
+    def standing_in(self, frame: int, tree: Tree) -> Mapping[str, str]:
+        """Return by node id the status of the nodes of a recorded frame, before the next one began."""
+
+    def mounted_at(self, node_id: str, frame: int) -> int:
+        """Return the frame in which a node of a frame was mounted."""
+
+    def node_versions(self, node_id: str) -> list[NodeVersion]:
+        """Return the versions of a node, oldest first."""
+
+    def component(self, cursor: Cursor, path: str) -> tuple[str | None, list[tuple[str, str]]]:
+        """Return the name of the component that rendered the node at a path, and the (scope, key) that it reads."""
+
+    # ---- writes and values -------------------------------------------------------------------------------------
+
+    def writes(self, cursor: Cursor) -> list[WriteRecord]:
+        """Return the writes of the frame in the order in which they apply, as far as its phases have queued them."""
+
+    def editable(self, cursor: Cursor) -> bool:
+        """Return whether the writes can still be edited."""
+
+    def write_before(self, key: str, frame: int, seq: int) -> WriteRecord | None:
+        """Return the last write that changed a key before (frame, seq)."""
+
+    def written(self, key: str) -> list[WriteRecord]:
+        """Return every recorded write of a key, in order."""
+
+    def replaced(self, since: int, until: int) -> list[tuple[int, str, str | None]]:
+        """Return (frame, key, old value as JSON) of what was applied to the state in some frames, newest first."""
+
+    def state(self, cursor: Cursor, most: int) -> tuple[int, list[ValueRecord]]:
+        """Return the number of values, and the first of them: those that the frame read; after FLUSH, its outcome."""
+
+    def volatile(self, key: str) -> ValueRecord | None:
+        """Return a volatile value, live; None where there is none."""
+
+    def texts(self) -> dict[str, str | None]:
+        """Return the newest state, by key, as JSON."""
+
+    def versions(self, keys: Sequence[str], frame: int, most: int) -> dict[str, list[ValueVersion]]:
+        """Return by key the newest versions up to a frame, newest first."""
+
+    def authors(self, keys: Sequence[str], frames: Iterable[int]) -> dict[tuple[str, int], Author]:
+        """Return by key and frame the author of the last change of the key in that frame."""
+
+    def readers(
+        self, cursor: Cursor, wanted: Iterable[tuple[str, str]], most: int
+    ) -> dict[tuple[str, str], list[ReaderRecord]]:
+        """Return by (scope, key) the components that read it, at most ``most`` each."""
+
+    # ---- calls and tasks ---------------------------------------------------------------------------------------
+
+    def calls(self, cursor: Cursor, most: int) -> list[CallRecord]:
+        """Return the newest handler calls up to the cursor, newest frame first."""
+
+    def fired(self, cursor: Cursor) -> dict[tuple[str, str], tuple[int, str]]:
+        """Return by node id and event the number of calls up to the cursor, and the status of the last one."""
+
+    def called(self, node_id: str | None, event: str | None) -> list[tuple[int, str, str, str]]:
+        """Return (frame, node id, event, status) of the recorded handler calls, oldest first."""
+
+    def tasks(self, cursor: Cursor, most: int) -> list[TaskRecord]:
+        """Return the newest tasks up to the cursor, newest first, as they stood there; without results."""
+
+    def task(self, cursor: Cursor, task_id: str) -> TaskRecord | None:
+        """Return a task as it stood at the cursor, without its result; None if there is none of this id."""
+
+    def times(self, task_ids: Sequence[str]) -> dict[str, tuple[str | None, str | None, str | None]]:
+        """Return by task id the start, the next attempt, both in ISO 8601, and the reason of its status."""
+
+    def result(self, task_id: str) -> Excerpt | None:
+        """Return the result of a task; None if it has none."""
+
+    def progress(self, cursor: Cursor, node_id: str, task_id: str) -> TaskProgress | None:
+        """Return the live progress of a task; None where the cursor is recorded, or the task is not the newest."""
+
+    def tasks_of(self, node_id: str) -> list[TaskFrames]:
+        """Return the tasks of a node with the frames in which they began and were settled, oldest first."""
+
+    def turns(self, most: int) -> list[int]:
+        """Return the newest frames, oldest first, in which the standing of a node may have changed."""
+
+    def questions(self) -> list[Question]:
+        """Return the questions that wait for people, those of children included."""
+
+    def asked(self, cursor: Cursor, task_id: str) -> list[QuestionRecord]:
+        """Return the questions of a task up to the cursor, oldest first, as they stood there."""
+
+    def tool_calls(self, task_id: str) -> list[ToolCallRecord]:
+        """Return the tool calls of a task, oldest first."""
+
+    def model_calls(self, task_id: str) -> list[ModelCallRecord]:
+        """Return the requests of a task to its model, oldest first."""
+
+    # ---- events ------------------------------------------------------------------------------------------------
+
+    def output(self, cursor: Cursor, most: int) -> tuple[int, list[EventRecord]]:
+        """Return the number of printed pieces up to the frame, and the newest ones at the cursor, oldest first."""
+
+    def problems(self, cursor: Cursor, most: int) -> tuple[int, list[EventRecord]]:
+        """Return the number of problems up to the frame, and the newest of them: errors first, each newest first."""
+
+    def count(self, kind: str, until: int, since: int = 0) -> int:
+        """Return the number of recorded events of a kind from frame ``since`` up to one."""
+
+    def events(self, kind: str, until: int, most: int) -> list[EventRecord]:
+        """Return the newest recorded events of a kind up to a frame, newest first."""
+
+    def breakpoints(self) -> tuple[Breakpoint, ...]:
+        """Return the breakpoints, oldest first."""
+
+    def hits(self, until: int, most: int) -> list[tuple[Hit, str]]:
+        """Return the newest hits up to a frame, newest first, each with its time in ISO 8601."""
+
+    # ---- everything else ---------------------------------------------------------------------------------------
+
+    def whole(self, place: Sequence[object]) -> Stored | None:
+        """Return the whole text of an ``Excerpt.place``; None if it is gone."""
+
+    def search(self, text: str, most: int) -> list[Found]:
+        """Return the nodes, keys, handlers, tasks and output whose name holds a text."""
+
+    def artifacts(self) -> list[Artifact]:
+        """Return the artifacts, oldest first."""
+
+
+def last_phase(frame: FrameRecord | None) -> Phase:
+    """Return the last phase of a frame that is done, as far as the file tells."""
+    return Phase.COMMIT if frame is None else frame.phase

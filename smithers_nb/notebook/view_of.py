@@ -1,0 +1,24 @@
+"""The view of a running execution."""
+
+from __future__ import annotations
+
+import sys
+
+from ..execution import Execution
+from ..history.panes.view import View
+from ..history.recorded import Recorded
+from ..nodes.tree import EMPTY
+
+
+def view_of(execution: Execution) -> View:
+    """Return the view of a running execution, with its plan rendered dry before the first frame."""
+    dry = execution.preview() if execution.frame is None else EMPTY
+    recorded = Recorded(execution.store.reader, execution.execution_id)
+    return View(recorded, execution, dry, lambda: variable_of(execution))
+
+
+def variable_of(execution: Execution) -> str:
+    """Return the name of the user's variable that holds an execution, "" without one: it may differ from its own."""
+    names = vars(sys.modules["__main__"])
+    held = [name for name, value in list(names.items()) if value is execution and name[:1] != "_"]
+    return execution.name if execution.name in held else next(iter(held), "")

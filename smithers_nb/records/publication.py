@@ -1,0 +1,115 @@
+"""The publication of a running execution: its present state, as a record that anyone may look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ..nodes.diff import Changes
+from ..nodes.tree import EMPTY, Tree, TreeNode
+from ..values import Stored
+from .breakpoint import Breakpoint, Hit
+from .frame import Event, Frame, Status
+from .question import Question
+from .task import TaskStatus
+from .write import ReaderRecord, Write
+
+
+class CellView(Protocol):
+    """A committed value, as readers see it."""
+
+    @property
+    def stored(self) -> Stored:
+        """The value as it is stored."""
+
+    @property
+    def since(self) -> int:
+        """The first frame that reads it."""
+
+
+class Reads(Protocol):
+    """The reads of the last rendered frame. Called from any thread."""
+
+    def read_by(self, scope: str, key: str, most: int) -> list[ReaderRecord]:
+        """Return the components that read a key, at most ``most`` of them."""
+
+    def component(self, paths: list[str]) -> tuple[str, list[tuple[str, str]]] | None:
+        """Return the name of the first component at one of these paths, and the (scope, key) that it reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskProgress:
+    """A task of a mounted node, now."""
+
+    node_id: str
+    task_id: str
+    status: TaskStatus
+    attempt: int
+    max_attempts: int
+    settled: bool
+    """Whether its end was handled and flushed."""
+    is_agent: bool
+    requests: int
+    questions: tuple[Question, ...]
+    """The questions that wait for people."""
+    tail: str
+    """The end of the text that it streamed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A running execution, now. The engine makes one when it is asked for; nothing in it runs or writes."""
+
+    status: Status
+    reason: str
+    over: bool
+    recorded: int
+    """The number of the last committed frame; 0 before the first."""
+    frame: Frame | None
+    """The frame in progress, or the last one of this process."""
+    before: Tree = EMPTY
+    """The plan of the frame before."""
+    changes: Changes = field(default_factory=Changes)
+    stood: Mapping[str, str] | None = None
+    """By node id the status of each node of the frame before, when this frame began."""
+    standing: Mapping[str, str] = field(default_factory=dict)
+    """By node id the status of each runnable, phase and loop."""
+    starting: int = 0
+    """The number of tasks that the frame starts."""
+    ender: TreeNode | None = None
+    """The Stop or End that ends the execution after this frame."""
+    settling: int = 0
+    """The number of tasks that its FLUSH settles."""
+    swapped: Tree | None = None
+    """The plan of an app that was swapped in, until a frame renders it."""
+    written: tuple[Write, ...] = ()
+    """The writes of the frame with their outcome, after FLUSH."""
+    pending: tuple[Write, ...] = ()
+    """The writes that wait for FLUSH, in the order in which they will apply."""
+    causes: tuple[str, ...] = ()
+    """The reasons for the next frame."""
+    hit: Hit | None = None
+    """The breakpoint that ended the last command."""
+    tasks: tuple[TaskProgress, ...] = ()
+    running: int = 0
+    """The number of running tasks."""
+    asked: tuple[Question, ...] = ()
+    """The questions that wait for people, those of children included."""
+    names: tuple[str, ...] = ()
+    """The names by which ``answer`` takes these questions."""
+    printed: tuple[Event, ...] = ()
+    """Output that is not in the file yet."""
+    heard: int = 0
+    """The number of characters that were printed so far."""
+    failed: tuple[Event, ...] = ()
+    """The errors that kept frames from being made, oldest first."""
+    breakpoints: tuple[Breakpoint, ...] = ()
+    condition_errors: Mapping[str, str] = field(default_factory=dict)
+    """By breakpoint id: the error of its condition, when it was last computed."""
+    state: Mapping[str, CellView] = field(default_factory=dict)
+    vol: Mapping[str, CellView] = field(default_factory=dict)
+    values_version: int = 0
+    """A number that differs when a value of the state does."""
+    reads: Reads | None = None
+    """None before the first frame of this process."""
