@@ -12,7 +12,7 @@ from typing import Any, Literal, Self, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
-from .agents.pydantic_ai import PydanticAiRunner
+from .agents.pydantic_ai import PydanticAiRunner, prepare
 from .agents.runner import Runner
 from .artifacts import Artifact
 from .breakpoints import BreakpointsDoor
@@ -32,7 +32,7 @@ from .engine.state import check_key
 from .errors import AppChangedWarning, NotStorableError, PropError, SmithersError, UnknownExecutionError, clean
 from .nodes.diff import diff
 from .nodes.element import Component
-from .nodes.runnable import Limits
+from .nodes.runnable import AGENT_TYPES, Limits
 from .nodes.schedule import foresee_end
 from .nodes.tree import Tree
 from .records import Durability, Frame, Hit, NewExecution, Problem, RunResult, Status, Write
@@ -490,6 +490,13 @@ class Execution:
     def command(self) -> str | None:
         """The command under way, in a word: ``step``, ``phase`` or ``run``; None between two commands."""
         return self._loop.command
+
+    def prepare(self, plan: Tree) -> None:
+        """Begin to import what the agents of a plan need, in the background."""
+        agents = [node for node in plan.walk() if node.type in AGENT_TYPES]
+        if agents and not self._live.runner.remote:
+            models = (getattr(node.node, "model", None) for node in agents)
+            prepare([model for model in models if isinstance(model, str) and model not in self._live.models])
 
     @property
     def recorded(self) -> int:

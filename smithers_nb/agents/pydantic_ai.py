@@ -7,12 +7,13 @@ import json
 import os
 import re
 from collections.abc import AsyncIterator, Iterable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from ..errors import AgentConfigError, AgentError
 from ..threads import CALLS, called, unlimited_anyio
+from .imports import imports
 from .recording import Talk
 from .runner import AgentReply, AgentTask, Asks, Ledger
 from .scripted import Plain, Scripted
@@ -146,14 +147,17 @@ class PydanticAiRunner:
         if isinstance(wanted, str) and task.recorded is not None:
             return await called(_stand_in, ALIASES.get(wanted, wanted))
         if not isinstance(wanted, str):
-            await called(_import)
+            with imports.waited(task.execution_id, "pydantic-ai"):
+                await called(load)
             return _function_model(wanted) if isinstance(wanted, Scripted) else _checked(wanted, task)
         # A key that is set anew is meant for the next agent.
         settings = {name: value for name, value in os.environ.items() if name.endswith(("_API_KEY", "_BASE_URL"))}
         made = (wanted, hash(frozenset(settings.items())))
         if made not in self._models:
             # The provider's package takes seconds to import; the loop goes on meanwhile.
-            self._models[made] = await called(_inferred, wanted, task)
+            with imports.waited(task.execution_id, f"pydantic-ai and the package of model {wanted!r}"):
+                await called(load)
+                self._models[made] = await called(_inferred, wanted, task)
         return self._models[made]
 
 
@@ -210,8 +214,28 @@ async def _started(agent: Agent[Any, Any], task: AgentTask, stack: AsyncExitStac
             ) from error
 
 
-def _import() -> None:
-    import pydantic_ai.models.function  # noqa: F401  # about a second, the first time
+def prepare(models: Iterable[str]) -> None:
+    """Begin to import what agents with these models need, before one of them mounts."""
+    full = (ALIASES.get(name, name) for name in models)
+    imports.begin(["pydantic_ai", *(name.partition(":")[0] for name in full if ":" in name)], _load_all)
+
+
+def load() -> None:
+    """Import what every agent needs."""
+    import pydantic_ai.models.function  # noqa: F401  # seconds, the first time
+
+    from . import audit  # noqa: F401
+
+
+def _load_all(names: list[str]) -> None:
+    """Import what every agent needs, and the packages of providers."""
+    with suppress(Exception):  # What is missing is told by ``check``, where a person looks.
+        load()
+        from pydantic_ai.providers import infer_provider_class
+
+        for name in names:
+            with suppress(Exception):
+                infer_provider_class(name)
 
 
 def _inferred(wanted: str, task: AgentTask) -> Model:

@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from .tasks import TaskEntry
 
 logger = logging.getLogger(__name__)
+# For who listens. Without a handler of its own Python prints warnings to stderr: red lines in a cell, one a frame.
+logger.addHandler(logging.NullHandler())
 
 SLOW_MS = 50.0
-"""SNAPSHOT and COMMIT over this are logged as a warning."""
+"""SNAPSHOT and COMMIT over this are logged as a warning; the first one is a hint in Problems, too."""
 
 
 @dataclass(slots=True)
@@ -72,6 +74,8 @@ class Draft:
     problems: list[Problem] = field(default_factory=list)
     _told: int = 0
     """How many of the problems ``new_problems`` has returned."""
+    slow: Problem | None = None
+    """A phase that took long, for the records."""
     written: tuple[Write, ...] = ()
     """After FLUSH: the writes with their outcome."""
     _ids: Iterator[int] = field(default_factory=lambda: count(1))
@@ -85,7 +89,9 @@ class Draft:
         self.phase = phase
         if took > SLOW_MS and phase in (Phase.SNAPSHOT, Phase.COMMIT):
             extra = {"execution_id": self.execution_id, "frame": self.number}
-            logger.warning("%s of frame %d took %.0f ms", phase, self.number, took, extra=extra)
+            words = f"{phase} of frame {self.number} took {took:.0f} ms"
+            logger.warning(words, extra=extra)
+            self.slow = Problem("SlowPhase", f"{words}; up to {SLOW_MS:.0f} are usual.", None, phase, None, "hint")
 
     def next_id(self, kind: str) -> str:
         """Return an id that is unique in the execution: ``4h1`` for the first handler call of frame 4."""

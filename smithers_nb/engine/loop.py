@@ -65,6 +65,8 @@ class Loop:
         """What the command under way has found, or the last one."""
         self.over = False
         """It has ended, and nothing is outstanding."""
+        self._slow = False
+        """That a phase was slow is told already: a busy machine would tell it in every frame."""
         self._seen: dict[int, list[tuple[int, Tree]]] = {}
         """By the signature of the state: the plans over it, with their frames, since something came from outside."""
         self._phases: AsyncGenerator[Phase | StoreError] | None = None
@@ -361,6 +363,9 @@ class Loop:
     async def _after_flush(self) -> None:
         """The frame is closed: perhaps it was the last."""
         draft, live = self.draft, self.live
+        if draft is not None and draft.slow is not None and not self._slow:
+            self._slow = True
+            live.noted.append(draft.slow.event(draft.number))
         if draft is not None and draft.ending is not None:
             await self._end(draft.ending)
         elif not live.outstanding:

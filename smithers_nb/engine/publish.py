@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..agents.imports import imports
 from ..nodes.diff import Changes
 from ..nodes.tree import Tree
 from ..records import Phase, Question
@@ -36,6 +37,7 @@ def publication(loop: Loop, swapped: Tree | None) -> Publication:
         swapped=swapped,
         written=draft.written if draft and draft.phase is Phase.FLUSH else (),
         pending=loop.pending,
+        importing=imports.awaited(live.execution_id),
         causes=tuple(live.causes),
         hit=loop.hit,
         tasks=tuple(_progress(live, entry) for entry in entries),

@@ -86,6 +86,7 @@ class Stepper(anywidget.AnyWidget):
         self._page_due: TimerHandle | None = None
         self._view = view_of(execution)
         super().__init__(summary=self._summary())
+        execution.prepare(self._view.source().cursor().tree)
         self.on_msg(self._received)
         execution.observe(self._changed)
 

@@ -87,6 +87,8 @@ class Publication:
     """The writes of the frame with their outcome, after FLUSH."""
     pending: tuple[Write, ...] = ()
     """The writes that wait for FLUSH, in the order in which they will apply."""
+    importing: str | None = None
+    """The packages whose import the command in progress waits for, in words."""
     causes: tuple[str, ...] = ()
     """The reasons for the next frame."""
     hit: Hit | None = None

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from smithers_nb import Approval, Claude, Execution, Phase, Step, Stepper, Task, call_tool, component, scripted
+from smithers_nb.agents import pydantic_ai
 from smithers_nb.bridge import engine
 from smithers_nb.history.panes.view import limits
 from smithers_nb.notebook import stepper
@@ -383,6 +384,21 @@ def test_a_stepper_of_something_else_is_refused_with_what_to_do(browse, thing):
         Stepper(given)  # type: ignore[arg-type]
 
 
+def test_slow_phases_are_logged_for_who_listens_and_print_nothing_and_are_one_hint_a_run(tmp_path):
+    cells = run_cells(
+        tmp_path,
+        "import smithers_nb.engine.draft as draft\ndraft.SLOW_MS = -1.0",
+        PRINTS,
+        "print(ex.run_sync().problems)",
+        "print(ex.df.events.query(\"kind == 'hint'\")['payload'].map(lambda p: p['message'][:22]).tolist())",
+        "import logging\nlogging.basicConfig(level=logging.WARNING)\nex.state.set('n', 1)\n_ = ex.run_sync()",
+    )
+    assert "took" not in cells.text(2)
+    assert cells.text(2).strip().endswith("()")
+    assert cells.text(3).strip() == "['COMMIT of frame 1 took']"
+    assert "WARNING:smithers_nb.engine.draft:SNAPSHOT of frame" in cells.text(4)
+
+
 def test_the_tail_of_a_running_task_is_shown_and_bounded(browse, gate):
     held = gate()
     ex, page = browse([Task(id=f"t{i}", run=held.passed) for i in range(10)])
@@ -460,6 +476,42 @@ def test_what_an_older_kernel_can_not_do_is_said_in_words(monkeypatch, version, 
     kernel = type("ipykernel", (), {"version_info": version})
     monkeypatch.setitem(sys.modules, "ipykernel", kernel)
     assert [words in line for line in limits()] == ([True] if words else [])
+
+
+AGENT = """%%smithers --quiet
+@component
+def App(ctx):
+    return <Claude id="c" model={scripted("hi")}>Hello</Claude>
+"""
+
+
+def test_pydantic_ai_is_imported_in_the_background_once_an_agent_is_shown_and_a_step_says_that_it_waits(tmp_path):
+    cells = run_cells(
+        tmp_path,
+        "import sys, threading\nloaded = lambda: 'pydantic_ai' in sys.modules",
+        AGENT.replace(" --quiet", ""),
+        "import_of, = [t for t in threading.enumerate() if t.name == 'smithers import']\n"
+        "print(loaded(), ex.status)\n"
+        "import_of.join()\nprint('pydantic_ai.models.function' in sys.modules)",
+        "ex.run_sync().status",
+        PRINTS,
+        "[t.name for t in threading.enumerate() if t.name == 'smithers import']",
+    )
+    assert "ready" in cells.text(2) and cells.text(2).split()[-1] == "True"
+    assert "finished" in cells.text(3)
+    assert cells.text(5).strip() == "[]"
+
+
+def test_a_step_that_waits_for_an_import_says_for_what(browse, gate, monkeypatch):
+    held = gate()
+    monkeypatch.setattr(pydantic_ai, "load", held.passed_in_thread)
+    _, page = browse(Claude(id="c", model=scripted("hi"))["Hello"])
+    move = page.post(name="step_frame")
+    held.reached()
+    words = "EXECUTE of frame 1 waits for the import of pydantic-ai, once in a kernel."
+    assert page.stepper._summary()["sentence"] == words
+    held.open()
+    assert page.answer("done", move)["summary"]["sentence"].startswith("Frame 1 is at rest")
 
 
 PRINTS = """%%smithers --quiet

@@ -25,6 +25,7 @@ ADVICE = {
     "KeyNeverWritten": "Write it in a handler or an Effect, give it a first value, or stop reading it.",
     "KeyNeverRead": "Write and read it by one name.",
     "AgentWithoutId": "Give it an id.",
+    "SlowPhase": "A busy machine, a slow disk or a very large plan; the strip shows each phase's time.",
 }
 
 

@@ -93,6 +93,8 @@ def _standing(name: str, now: Publication, caller: str | None) -> str:
         return f"Frame {frame.number} is flushed. {_next(now, frame)}"
     if frame.phase is not Phase.EFFECTS:
         following = PHASES[PHASES.index(frame.phase) + 1]
+        if now.importing is not None:
+            return f"{following} of frame {frame.number} waits for the import of {now.importing}, once in a kernel."
         done = f"{frame.phase} of frame {frame.number} is done: {_done(now, frame)}."
         return f"{done} Next is {following}.{_ends(now, frame)}"
     return f"Frame {frame.number} is at rest: {_rest(now.pending)}. {_next(now, frame)}"

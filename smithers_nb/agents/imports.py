@@ -1,0 +1,44 @@
+"""The import of pydantic-ai and of a provider's package, which takes seconds: begun before a step needs it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+SOON_S = 0.3
+"""The cell that shows a stepper is displayed first: an import takes half of the interpreter's time."""
+
+
+class Imports:
+    """What is being imported in the background, and which executions wait for it."""
+
+    def __init__(self) -> None:
+        self._begun: set[str] = set()
+        self._waiting: dict[str, str] = {}
+
+    def begin(self, names: Iterable[str], load: Callable[[list[str]], object]) -> None:
+        """Call ``load`` soon, on a thread of its own, with those of the names that were not begun before."""
+        wanted = set(names) - self._begun
+        if wanted:
+            self._begun |= wanted
+            timer = threading.Timer(SOON_S, load, [sorted(wanted)])
+            timer.name, timer.daemon = "smithers import", True
+            timer.start()
+
+    @contextmanager
+    def waited(self, execution_id: str, what: str) -> Iterator[None]:
+        """Say for the time of the block that an execution waits for an import."""
+        self._waiting[execution_id] = what
+        try:
+            yield
+        finally:
+            self._waiting.pop(execution_id, None)
+
+    def awaited(self, execution_id: str) -> str | None:
+        """Return what an execution waits for, in words; None if it does not."""
+        return self._waiting.get(execution_id)
+
+
+imports = Imports()
+"""Those of this process."""
