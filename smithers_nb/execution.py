@@ -45,7 +45,7 @@ from .store.frames import DataFrames
 from .store.history import FrameView, History
 from .store.reader import Reader
 from .store.store import Store
-from .values import Stored, Unstorable, decode, encode
+from .values import Stored, Unstorable, encode, opened
 from .version import __version__
 
 _runner = PydanticAiRunner()
@@ -352,8 +352,13 @@ class Execution:
 
     @property
     def result(self) -> Any:  # Any: it is what the user stored
-        """The value of the ``End`` that was reached; None without one."""
-        return decode(self._loop.result) if self._loop.result else None
+        """The value of the ``End`` that was reached; None without one.
+
+        Raises:
+            StoreError: if its class does not accept what is stored.
+        """
+        found = self._loop.result
+        return opened(found, "the value of the End", "read it in ex.df.executions") if found else None
 
     @property
     def frame(self) -> Frame | None:
@@ -772,7 +777,7 @@ def _first_state(state: Mapping[str, Any]) -> dict[str, Stored]:
     for key, value in state.items():
         check_key(key)
         try:
-            encoded[key] = encode(value)
+            encoded[key] = encode(value, key)
         except Unstorable as why:
             raise NotStorableError(f"state key {key!r} can't hold this {type(value).__name__}: {why}.") from None
     return encoded

@@ -1,27 +1,41 @@
-"""What can be stored, and how it is written: JSON text beside a type name.
+"""What can be stored, and how it is written: JSON text beside the name of its type (``typed`` has the notation).
 
-A value is storable when it comes back equal: None, bool, int, finite float, str, lists and dicts (with str keys)
-of these, and pydantic models. Anything else is refused when it is set, not when it is missed.
+A value is storable when it comes back equal and of the same types, at every depth: JSON, and what pydantic can write
+and read without loss. Anything else is refused when it is set, not when it is missed.
 """
 
 from __future__ import annotations
 
-import importlib
 import json
-import logging
+import marshal
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ValidationError
+from .errors import StoreError, clean
+from .typed import IMMUTABLE, JSON_SCALARS, Unreadable, Unstorable, pack, read, write_json
 
-from .errors import clean
-
-logger = logging.getLogger(__name__)
-
-IMMUTABLE = (str, int, float, bool, type(None))
 LONGEST = 400_000_000
 """Bytes of a value's JSON that are stored: a row of SQLite's holds 1,000,000,000, and one of a write the old value and
 the new one.
 """
+
+__all__ = [
+    "IMMUTABLE",
+    "JSON_SCALARS",
+    "Held",
+    "Stored",
+    "Unreadable",
+    "Unstorable",
+    "cleaned",
+    "decode",
+    "encode",
+    "legible",
+    "opened",
+    "readable",
+    "same",
+    "shown",
+    "storable",
+    "value_of",
+]
 
 
 class Stored(NamedTuple):
@@ -30,7 +44,7 @@ class Stored(NamedTuple):
     text: str
     """JSON."""
     type: str
-    """``str``, ``int``, ``float``, ``bool``, ``NoneType``, ``list``, ``dict``, or ``module:Class`` of a model."""
+    """``str``, ``int``, ``float``, ``bool``, ``NoneType``, ``list``, ``dict`` of plain JSON; else as ``typed`` says."""
 
 
 class Held(Stored):
@@ -56,34 +70,37 @@ class Held(Stored):
     __hash__ = None  # type: ignore[assignment]  # what it holds may have none
 
 
-class Unstorable(ValueError):
-    """Why a value can't be stored, in words. The caller adds which one it was and who set it."""
+_JSON = frozenset({*(kind.__name__ for kind in JSON_SCALARS), "list", "dict", "json"})
 
 
-def encode(value: object) -> Stored:
-    """Return the value as JSON text and type name.
+def encode(value: object, place: str = "") -> Stored:
+    """Return the value as JSON text and the name of its type; ``place`` is how it is called in errors.
 
     Raises:
-        Unstorable: if it would not come back equal.
+        Unstorable: if it would not come back equal and of the same types.
 
     >>> encode({"a": [1, 2.5, None]})
     Stored(text='{"a":[1,2.5,null]}', type='dict')
+    >>> encode({"a": (1, b"text"), "b": 2})
+    Stored(text='{"a":[1,"dGV4dA=="],"b":2}', type='dict["a": tuple[1: bytes]]')
     """
+    kind = type(value)
+    if kind in JSON_SCALARS or kind is dict or kind is list:
+        plain: Any = value
+        try:
+            text = write_json(plain)
+            # marshal tells exact types apart (a StrEnum from a str), at a tenth of the cost of looking at each.
+            if kind in JSON_SCALARS or marshal.dumps(plain, _VALUES) == marshal.dumps(json.loads(text), _VALUES):
+                return _sized(text, kind.__name__)
+        except Unstorable:
+            raise
+        except (TypeError, ValueError, RecursionError):
+            pass  # What it is, and where, is told by the slow way.
     try:
-        if isinstance(value, BaseModel):
-            return _checked(value, value.model_dump_json(), f"{type(value).__module__}:{type(value).__qualname__}")
-        kind = type(value)
-        if kind not in (str, int, float, bool, type(None), list, dict):
-            name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-            raise Unstorable(f"a {name} is not JSON{_advice(value)}")
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        return _checked(value, text, kind.__name__)
+        data, name = pack(value, place)
+        return _sized(write_json(data), name)
     except RecursionError:
         raise Unstorable("it is nested too deeply, or contains itself") from None
-    except UnicodeEncodeError:
-        raise Unstorable(
-            "it contains a lone surrogate, which is no valid text: decode it with errors='replace' where it comes from"
-        ) from None
     except (TypeError, ValueError) as error:
         if isinstance(error, Unstorable):
             raise
@@ -92,15 +109,17 @@ def encode(value: object) -> Stored:
         raise Unstorable(f"{error}") from None
 
 
-def _checked(value: object, text: str, kind: str) -> Stored:
-    # A lone surrogate passes json.dumps and fails in SQLite.
+def _sized(text: str, kind: str) -> Stored:
+    # A lone surrogate passes the encoder and fails in SQLite.
     if (size := len(text.encode())) > LONGEST:
         raise Unstorable(
             f"it has {size:,} bytes, at most {LONGEST:,} are stored: write it to a file, and store its name"
         )
-    if not isinstance(value, IMMUTABLE) and decode(Stored(text, kind), strict=value) != value:
-        raise Unstorable(f"it would come back different, because of {_culprit(value)}")
     return Stored(text, kind)
+
+
+_VALUES = 2
+"""The version of marshal's format that depends on the values alone: later ones tell objects apart."""
 
 
 def storable(value: Any) -> Any:  # Any: it is what the user gave
@@ -116,63 +135,51 @@ def storable(value: Any) -> Any:  # Any: it is what the user gave
     return value
 
 
-def _culprit(value: object, where: str = "") -> str:
-    """Say what in a value is not JSON, and where: a tuple, or a key that is not text."""
-    here = f" at {where}" if where else ""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            if type(key) is not str:
-                return f"the key {key!r}{here}: keys are text in JSON"
-            if found := _culprit(item, f"{where}[{key!r}]"):
-                return found
-    elif isinstance(value, list | tuple):
-        if isinstance(value, tuple):
-            return f"the tuple{here}: use a list"
-        for place, item in enumerate(value):
-            if found := _culprit(item, f"{where}[{place}]"):
-                return found
-    elif isinstance(value, BaseModel):
-        return f"the {type(value).__name__}{here}: its own JSON reads back as something else"
-    return ""
-
-
-def _advice(value: object) -> str:
-    if isinstance(value, tuple | set | frozenset):
-        return ": use list(…)"
-    if hasattr(value, "to_dict"):
-        return ": store its .to_dict(), or a file name"
-    return ": store its fields as a dict, or use a pydantic model"
-
-
-def decode(stored: Stored, strict: object = None) -> Any:  # Any: it is what the user stored
+def decode(stored: Stored) -> Any:  # Any: it is what the user stored
     """Return a fresh value; changing it in place changes nothing else. One that is held is the object itself.
 
-    A pydantic model whose class can't be found in this process comes back as a dict, with a warning.
-    ``strict`` is a model to take the class from.
+    Raises:
+        Unreadable: if its class is not there, or does not accept what is stored.
     """
     if isinstance(stored, Held):
         return stored.value
-    if ":" not in stored.type:
-        return json.loads(stored.text)
-    model = type(strict) if isinstance(strict, BaseModel) else _model(stored.type)
-    if model is None:
-        logger.warning("%s is not defined in this process: its value is read as a dict", stored.type)
-        return json.loads(stored.text)
-    try:
-        return model.model_validate_json(stored.text)
-    except ValidationError as error:
-        raise Unstorable(f"{stored.type} does not accept its own JSON: {error}") from None
+    return json.loads(stored.text) if stored.type in _JSON else read(stored.text, stored.type)
 
 
-def _model(name: str) -> type[BaseModel] | None:
-    module, _, qualname = name.partition(":")
+def opened(stored: Stored, what: str, instead: str) -> Any:  # Any: it is what the user stored
+    """Return a value that was read from the file; ``instead`` is what to do where the class can't be mended.
+
+    Raises:
+        StoreError: if it can't be read, naming what it is, its class, and what to do.
+    """
     try:
-        found: Any = importlib.import_module(module)
-        for part in qualname.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError):
-        return None
-    return found if isinstance(found, type) and issubclass(found, BaseModel) else None
+        return decode(stored)
+    except Unreadable as why:
+        raise StoreError(
+            f"{what} can't be read: {why}. Mend the class (a new field needs a default), or {instead}. Nothing else is "
+            "affected; the stored JSON is in ex.df."
+        ) from why
+
+
+def value_of(key: str, stored: Stored) -> Any:  # Any: it is what the user stored
+    """Return the value of a state key.
+
+    Raises:
+        StoreError: if it can't be read, naming key, class and what to do.
+    """
+    # The words are only needed where it fails, and this is called for each read.
+    if stored.type in _JSON or isinstance(stored, Held):
+        return decode(stored)
+    again = f"write the key again: ex.state.set({key!r}, …) or ex.state.delete({key!r})"
+    return opened(stored, f"state key {key!r}", again)
+
+
+def legible(stored: Stored | None) -> Any:  # Any: it is what the user stored
+    """Return a value for a record that is looked at: where it can't be read, its JSON as plain data."""
+    try:
+        return decode(stored) if stored else None
+    except Unreadable:
+        return json.loads(stored.text) if stored else None
 
 
 def shown(value: object) -> object:
@@ -215,8 +222,8 @@ def cleaned(value: Any) -> Any:  # Any: what a program made
 def readable(value: object) -> Stored:
     """Return the value as it is stored; of one that can't be, what is shown of it.
 
-    >>> readable({1, 2})
-    Held(text='"set(…)"', type='set')
+    >>> readable(len)
+    Held(text='"builtin_function_or_method(len)"', type='builtin_function_or_method')
     """
     try:
         return encode(value)

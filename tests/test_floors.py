@@ -14,7 +14,9 @@ ENTRANCES = ["smithers_nb", "smithers_nb.notebook.magics"]
 
 FLOORS = {
     **dict.fromkeys(["errors", "version"], 0),
-    **dict.fromkeys(["identity", "records", "values", "captured", "artifacts", "threads", "nodes", "syntax"], 1),
+    **dict.fromkeys(
+        ["identity", "records", "typed", "values", "captured", "artifacts", "threads", "nodes", "syntax"], 1
+    ),
     **dict.fromkeys(["store", "agents"], 2),
     **dict.fromkeys(["engine", "history"], 3),
     **dict.fromkeys(["execution", "replay", "breakpoints", "bridge"], 4),

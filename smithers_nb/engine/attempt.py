@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
-from ..errors import NotStorableError
+from ..errors import NotStorableError, clean
 from ..nodes.runnable import Task
 from ..threads import CALLS
 from ..values import Stored, Unstorable, encode
@@ -95,13 +95,23 @@ def stored(entry: TaskEntry, output: object) -> Stored:
         NotStorableError: if it can't be.
     """
     try:
-        return encode(output)
+        return encode(output, "output")
     except Unstorable as why:
         raise NotStorableError(
-            f"what {entry.node.type} {entry.node.id} returned ({type(output).__name__}) can't be stored: {why}.",
+            f"what {entry.node.type} {entry.node.id} returned ({type(output).__name__}) can't be stored: {why}. It "
+            f"returned {_repr(output)}. Return what can be stored, or keep the object in ctx.vol.",
             node_id=entry.node.id,
             source=entry.node.source,
         ) from None
+
+
+def _repr(output: object) -> str:
+    """Return the beginning of what a value says that it is."""
+    try:
+        text = repr(output)
+    except Exception:  # noqa: BLE001  # the user's __repr__, or it is nested too deeply
+        text = f"{type(output).__name__}(…)"
+    return clean(text if len(text) <= 300 else f"{text[:300]}…")
 
 
 def text(output: object, value: Stored) -> str:

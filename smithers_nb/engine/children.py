@@ -11,7 +11,7 @@ from ..nodes.element import Component
 from ..nodes.runnable import Smithers
 from ..records import NewExecution
 from ..store.reader import Reader
-from ..values import decode
+from ..values import opened
 from ..version import __version__
 from .code import code_hash
 from .opening import Opening, create, reopen
@@ -52,7 +52,9 @@ async def run_child(parent: Live, entry: TaskEntry, node: Smithers) -> Any:  # A
         raise RunError(
             f"child execution {loop.live.name} ({loop.live.execution_id}) is {loop.status}: {reason or loop.reason}."
         )
-    return decode(loop.result) if loop.result else None
+    if loop.result is None:
+        return None
+    return opened(loop.result, f"the value of the End of {loop.live.name}", f"ex.retry({entry.node.id!r})")
 
 
 async def _open(parent: Live, entry: TaskEntry, node: Smithers) -> Loop:

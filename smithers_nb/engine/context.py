@@ -172,7 +172,7 @@ class StateDoor(Sealed):
         cell = self._live.values(self._scope).get(key)
         if cell is None:
             return default
-        value = cell.value()
+        value = cell.value(key)
         if isinstance(place, TaskScope) and self._scope == "state":
             place.handed_out.add(key, value, cell.stored, len(place.queued))
         return value
@@ -188,8 +188,14 @@ class StateDoor(Sealed):
         return self.get(key)
 
     def __contains__(self, key: object) -> bool:
-        missing = object()
-        return isinstance(key, str) and self.get(key, missing) is not missing
+        if not isinstance(key, str):
+            return False
+        place = place_of(self._ctx)
+        if isinstance(place, RenderScope):
+            return place.has(key, self._scope)
+        if isinstance(place, Transaction):
+            return place.lookup(key, self._scope) is not None
+        return key in self._live.values(self._scope)
 
     def keys(self) -> list[str]:
         """Return the keys, sorted."""

@@ -25,7 +25,7 @@ from ..store.connection import Database, closed
 from ..store.lease import Lease
 from ..store.owned import OwnedDatabase
 from ..store.writer import Work, add_event
-from ..values import Unstorable, decode, encode
+from ..values import Unstorable, encode, legible
 from .agents import Budget
 from .breakpoints import Breakpoints
 from .context import Context
@@ -227,7 +227,7 @@ class Live:
         write = replace(
             queued.write,
             op="set",
-            new=decode(stored),
+            new=legible(stored),
             status="edited",
             origin="operator",
             trigger=_by_hand("edited", queued),
@@ -271,7 +271,7 @@ class Live:
         """Keep a task's newest report, and make a frame due for it; from any thread."""
         self.refuse_when_closed()
         try:
-            encode(output)
+            encode(output, "output")
         except Unstorable as why:
             raise NotStorableError(
                 f"the progress of {node_id} ({type(output).__name__}) can't be stored: {why}."

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from ..agents.runner import Runner
-from ..errors import EngineVersionError, message_of
+from ..errors import EngineVersionError, StoreError, message_of
 from ..nodes.tree import Tree
 from ..records import LoopState, NewExecution, TaskEnd, TaskRecord, TaskResult
 from ..store import writer
@@ -16,7 +16,7 @@ from ..store.breakpoints import load as load_breakpoints
 from ..store.connection import Database
 from ..store.lease import Lease
 from ..store.reader import Reader
-from ..values import Stored, decode
+from ..values import Stored, opened
 from .agents import Budget, spent_by
 from .breakpoints import Breakpoints
 from .live import MAX_AGENTS, EffectMemory, Live
@@ -183,7 +183,11 @@ def _entry(entry: TaskEntry, task: TaskRecord) -> TaskEntry:
         entry.waited, entry.why = True, task.error or ""
     if task.ended_at is not None:
         stored = task.result
-        output = decode(stored) if stored else None
+        try:
+            what, instead = f"the output of {task.node_id}", f"ex.retry({task.node_id!r})"
+            output = opened(stored, what, instead) if stored else None
+        except StoreError as unread:
+            output, entry.unread = None, unread
         error = message_of(task.error) if task.error else None
         entry.result = TaskResult(
             node_id=task.node_id,

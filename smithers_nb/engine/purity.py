@@ -14,7 +14,7 @@ from ..nodes import source as sources
 from ..nodes.effect import Effect
 from ..records import LoopKey, LoopState, Scope
 from ..values import IMMUTABLE, Held, Stored, Unstorable, encode, readable
-from .state import Cell, check_key, read_name
+from .state import Cell, changed_in_place, check_key, read_name
 
 
 class Look(NamedTuple):
@@ -90,8 +90,8 @@ class RenderScope:
     computed: bool = False
     """It is the inside of a computed value of this component."""
     _computed_so_far: int = 0
-    _handed_out: list[tuple[str, Any, str]] = field(default_factory=list)
-    """(what, value, its text when it was handed out) of what can be changed in place."""
+    _handed_out: list[tuple[str, Any, Stored]] = field(default_factory=list)
+    """(what, value, what it was when it was handed out) of what can be changed in place."""
 
     def read(self, key: str, default: Any = None, scope: Scope = "state") -> Any:  # Any: it is what the user stored
         """Return the snapshot's value and remember that it was read."""
@@ -100,12 +100,19 @@ class RenderScope:
         self.reads[read_name(scope, key)] = cell.stored if cell else None
         if cell is None:
             return default
-        value = cell.value()
+        value = cell.value(key)
         if scope == "state" and not isinstance(value, IMMUTABLE):
-            self._handed_out.append((f"state key {key!r}", value, cell.stored.text))
+            self._handed_out.append((f"state key {key!r}", value, cell.stored))
         elif scope == "vol":
             self.hand_out(f"vol key {key!r}", value)
         return value
+
+    def has(self, key: str, scope: Scope = "state") -> bool:
+        """Return whether the snapshot has a key, and remember that it was read."""
+        check_key(key)
+        cell = self.snapshot.of(scope).get(key)
+        self.reads[read_name(scope, key)] = cell.stored if cell else None
+        return cell is not None
 
     def read_keys(self, scope: Scope) -> list[str]:
         """Return the snapshot's keys, sorted, and remember that they were looked at."""
@@ -120,7 +127,7 @@ class RenderScope:
     def hand_out(self, what: str, value: object) -> None:
         """Remember what a list or dict looked like, to see later whether it was changed in place."""
         if isinstance(value, list | dict):
-            self._handed_out.append((what, value, readable(value).text))
+            self._handed_out.append((what, value, readable(value)))
 
     def holds(self, reads: Mapping[str, Stored | None]) -> bool:
         """Whether all that was read is still as it was."""
@@ -147,7 +154,7 @@ class RenderScope:
         if key in self.snapshot.of(scope) or name in self.inits:
             return
         try:
-            self.inits[name] = (Held.of(value) if scope == "vol" else encode(value), self.name)
+            self.inits[name] = (Held.of(value) if scope == "vol" else encode(value, key), self.name)
         except Unstorable as why:
             raise NotStorableError(
                 f"state key {key!r} can't hold this {type(value).__name__}, set by init in {self.name}: {why}."
@@ -169,8 +176,8 @@ class RenderScope:
         Raises:
             RenderMutationError: naming key and component.
         """
-        for what, value, text in self._handed_out:
-            if readable(value).text != text:
+        for what, value, stored in self._handed_out:
+            if readable(value).text != stored.text and changed_in_place(value, stored):
                 raise RenderMutationError(
                     f"the {type(value).__name__} in {what} was changed in place while {self.name} was "
                     "rendering; the state itself did not change. Make a new value, and set it in a handler or an "

@@ -19,7 +19,7 @@ from ..nodes.runnable import Task
 from ..nodes.tree import TreeNode
 from ..records import Phase, Question, TaskRecord
 from ..store.recorded import Recorded, WriteRecord
-from ..values import Stored, decode
+from ..values import decode, opened, value_of
 from .agents import recorded_agent
 from .attempt import CANCELLED
 from .state import Transaction
@@ -124,7 +124,7 @@ class Replaying:
             raise self._other(node, "its function would be called otherwise", "args", before, now)
         if record.result is None:
             raise Unanswered
-        return AgentReply(decode(record.result))
+        return AgentReply(opened(record.result, f"the recorded output of {node.id}", "record it again"))
 
     def child(self, entry: TaskEntry, child_id: Callable[[str, str], str]) -> Replaying:
         """Return what the child execution of a task follows."""
@@ -321,7 +321,7 @@ def _failure(record: TaskRecord) -> Exception:
 
 def _written(write: WriteRecord) -> Callable[[Transaction], object]:
     """Return what queues a recorded write once more."""
-    value = decode(write.new) if write.new is not None else None
+    value = value_of(write.key, write.new) if write.new is not None else None
 
     def queue(transaction: Transaction) -> object:
         match write.op:
@@ -340,4 +340,5 @@ def _changed(loop: Loop, write: WriteRecord) -> Awaitable[None]:
     """Change or drop a pending write as a person did."""
     if write.status == "dropped":
         return loop.live.drop_pending(loop.draft, write.id)
-    return loop.live.edit_pending(loop.draft, write.id, decode(write.new or Stored("null", "NoneType")))
+    value = value_of(write.key, write.new) if write.new is not None else None
+    return loop.live.edit_pending(loop.draft, write.id, value)

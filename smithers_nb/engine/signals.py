@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from ..captured import captured_by
 from ..errors import PurityError
 from ..nodes.element import Component
-from ..values import IMMUTABLE, Stored
+from ..values import JSON_SCALARS, Stored
 from .place import entered, place_of
 from .purity import KEYS, RenderScope
 
@@ -151,12 +151,12 @@ def _settled(value: object) -> bool:
     """Whether a value is the same as long as it is the same object."""
     from .context import Context
 
-    fixed = (*IMMUTABLE, FunctionType, BuiltinFunctionType, ModuleType, type, Component, Context, Signal, Computed)
+    fixed = (*JSON_SCALARS, FunctionType, BuiltinFunctionType, ModuleType, type, Component, Context, Signal, Computed)
     return isinstance(value, fixed)
 
 
 def _equal(ones: list[object], others: list[object]) -> bool:
     return len(ones) == len(others) and all(
-        one is other or (type(one) is type(other) and isinstance(one, (*IMMUTABLE, Signal)) and one == other)
+        one is other or (type(one) is type(other) and isinstance(one, (*JSON_SCALARS, Signal)) and one == other)
         for one, other in zip(ones, others, strict=True)
     )

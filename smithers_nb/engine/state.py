@@ -16,7 +16,7 @@ from ..artifacts import Artifact
 from ..captured import captured_by
 from ..errors import NotStorableError, RunError
 from ..records import Event, Origin, Scope, Write, WriteStatus
-from ..values import IMMUTABLE, Held, Stored, Unstorable, decode, encode, readable, same
+from ..values import IMMUTABLE, Held, Stored, Unstorable, decode, encode, legible, readable, same, value_of
 
 CONTAINERS = (list, dict, set, bytearray, deque)
 WATCHED = 100
@@ -36,15 +36,19 @@ class Cell:
     _value: Any = None  # Any: it is what the user stored
     _shareable: bool | None = None
 
-    def value(self) -> Any:  # Any: it is what the user stored
-        """Return the value: the same object if it can't be changed, else a fresh one."""
+    def value(self, key: str) -> Any:  # Any: it is what the user stored
+        """Return the value: the same object if it can't be changed, else a fresh one.
+
+        Raises:
+            StoreError: if it can't be read, naming the key.
+        """
         if self._shareable is None:
-            self._value = decode(self.stored)
+            self._value = value_of(key, self.stored)
             self._shareable = isinstance(self._value, IMMUTABLE)
             if not self._shareable:
                 fresh, self._value = self._value, None
                 return fresh
-        return self._value if self._shareable else decode(self.stored)
+        return self._value if self._shareable else value_of(key, self.stored)
 
 
 @dataclass(slots=True)
@@ -111,7 +115,7 @@ class Transaction:
         stored = self.lookup(key, scope)
         if stored is None:
             return default
-        value = decode(stored)
+        value = value_of(key, stored)
         if scope == "state":
             self.handed_out.add(key, value, stored, len(self.queued))
         return value
@@ -149,7 +153,7 @@ class Transaction:
             case "update":
                 assert queued.function is not None  # for the type checker: update() sets it
                 key, scope = queued.write.key, queued.write.scope
-                before = decode(current) if current else None
+                before = value_of(key, current) if current else None
                 size = _size(before)
                 after = queued.function(before)
                 # None is a value like any other, unless the function has worked on what it was given.
@@ -170,7 +174,7 @@ class Transaction:
         if scope == "vol":
             return Held.of(value)
         try:
-            return encode(value)
+            return encode(value, key)
         except Unstorable as why:
             raise NotStorableError(
                 f"state key {key!r} can't hold this {type(value).__name__}, set by {self.by}: {why}. Nothing was "
@@ -193,8 +197,8 @@ class Transaction:
             scope=scope,
             key=key,
             op=op,
-            old=cell.value() if cell else None,
-            new=decode(value) if value else None,
+            old=legible(cell.stored) if cell else None,
+            new=legible(value),
             origin=self.origin,
             origin_id=self.origin_id,
             node_id=self.node_id,
@@ -343,7 +347,11 @@ def changed_in_place(value: object, stored: Stored) -> bool:
     if isinstance(stored, Held):  # The object itself: only what is shown of it tells.
         return readable(value).text != stored.text
     was = decode(stored)
-    return not same(value, was) and readable(value).text != readable(was).text
+    text = readable(was).text
+    if same(value, was) or readable(value).text == text:
+        return False
+    # A class that has changed may read the same text differently each time: such as a new field with an id as default.
+    return readable(decode(stored)).text == text
 
 
 def _stored(cell: Cell | None) -> Stored | None:
@@ -372,7 +380,7 @@ def _numbered(
 
 
 def _with_values(write: Write, seq: int, status: WriteStatus, old: Stored | None, new: Stored | None) -> Write:
-    return replace(write, seq=seq, status=status, old=decode(old) if old else None, new=decode(new) if new else None)
+    return replace(write, seq=seq, status=status, old=legible(old), new=legible(new))
 
 
 def read_name(scope: Scope, key: str) -> str:
@@ -410,7 +418,10 @@ class StateView(Mapping[str, Any]):
         self._cells = cells
 
     def __getitem__(self, key: str) -> Any:
-        return self._cells[key].value()
+        return self._cells[key].value(key)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._cells
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._cells)

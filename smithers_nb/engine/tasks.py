@@ -48,6 +48,8 @@ class TaskEntry:
     attempt: int = 0
     settled: bool = False
     result: TaskResult | None = None
+    unread: StoreError | None = None
+    """Why its output can't be read back from the file: its handler is not called with another one."""
     unmounted: bool = False
     interrupted: bool = False
     """It was stopped by a person and will be run again."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, ClassVar, Literal, get_origin
 
 from pydantic import AfterValidator, Field, StrictBool
 
 from ..errors import clean
+from ..typed import Unstorable, check_declared, return_type
 from ..values import storable
 from .base import NodeBase
 
@@ -23,6 +24,35 @@ Limits = dict[Literal["turns", "tokens", "tool_calls", "cost_usd", "seconds"], A
 ResumeMode = Literal["continue", "restart", "fail"]
 Approve = StrictBool | list[str] | Callable[[str, dict[str, Any]], Any]
 """True for all tools, names or patterns, or a function of a tool's name and arguments that returns whether."""
+
+
+def _output_type(value: Any) -> Any:  # Any: it is what the user gave
+    """Return the type of an output if its values can be stored: a model that was paid must not have worked in vain."""
+    try:
+        for kind in _declared(value):
+            check_declared(kind)
+    except Unstorable as why:
+        raise ValueError(f"the output could not be stored, after it was paid for: {why}") from None
+    return value
+
+
+def _own_agent(value: Any) -> Any:  # Any: it is what the user gave
+    _output_type(getattr(value, "output_type", None))
+    return value
+
+
+def _declared(value: Any) -> Iterator[Any]:  # Any: whatever pydantic-ai takes as an output_type
+    """Yield the types in it. Its own wrappers are told by their attributes: it must not be imported for that."""
+    inner = getattr(value, "outputs", getattr(value, "output", getattr(value, "output_function", None)))
+    if isinstance(value, list | tuple):
+        for one in value:
+            yield from _declared(one)
+    elif isinstance(value, type) or get_origin(value) is not None:
+        yield value
+    elif inner is not None:
+        yield from _declared(inner)
+    elif callable(value):
+        yield return_type(value)
 
 
 class Claude(NodeBase):
@@ -46,8 +76,9 @@ class Claude(NodeBase):
     (``requires_approval=True``, ``ApprovalRequired``): names or patterns, True for all, or a function of a tool's name
     and arguments. What that function returns as a dict is shown with the question: ``{"diff": …}``. Denied, the model
     is told so, with the person's comment."""
-    output_type: Any = None  # Any: a pydantic model, or another type that pydantic-ai takes
-    """The type of the output; None for text. A reply that does not fit is sent back to the model."""
+    output_type: Annotated[Any, AfterValidator(_output_type)] = None  # Any: whatever pydantic-ai takes
+    """The type of the output; None for text. A reply that does not fit is sent back to the model. Its values must be
+    storable: pydantic models, dataclasses, Enums, standard types, and lists, dicts and unions of these."""
     max_turns: int = Field(default=50, ge=1)
     """How many requests it may make to the model, those that are tried again not counted."""
     limits: Limits = Field(default={})
@@ -76,7 +107,7 @@ class Agent(NodeBase):
     """An agent that you have made with pydantic-ai: its own model, instructions, tools and output type."""
 
     type: Literal["agent"] = "agent"
-    agent: Any  # Any: a pydantic_ai.Agent, which must not be imported before it is needed
+    agent: Annotated[Any, AfterValidator(_own_agent)]  # Any: a pydantic_ai.Agent, which must not be imported yet
     deps: Any = None  # Any: whatever that agent takes
     """What its tools and instructions are given as ``ctx.deps``. It need not be storable."""
     allow: list[str] | None = None

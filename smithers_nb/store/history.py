@@ -13,7 +13,7 @@ from ..artifacts import Artifact
 from ..errors import StoreError
 from ..nodes.diff import Changes, diff
 from ..nodes.tree import Tree
-from ..values import Stored, decode
+from ..values import Stored, legible, value_of
 from .export import export
 from .frames import DataFrames
 from .prune import refuse_pruned
@@ -27,7 +27,10 @@ class RecordedState(Mapping[str, Any]):
         self._stored = stored
 
     def __getitem__(self, key: str) -> Any:  # Any: it is what the user stored
-        return decode(self._stored[key])
+        return value_of(key, self._stored[key])
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._stored
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._stored)
@@ -36,7 +39,7 @@ class RecordedState(Mapping[str, Any]):
         return len(self._stored)
 
     def __repr__(self) -> str:
-        return repr(dict(self))
+        return repr({key: legible(stored) for key, stored in self._stored.items()})
 
 
 @dataclass(frozen=True)

@@ -134,7 +134,8 @@ class Recorded:
     def _stored(self, key: str, frame: int, text: str) -> Stored:
         """Return a value that a frame wrote, with its type."""
         rows = self.reader.query(
-            "SELECT type FROM state WHERE execution_id = ? AND key = ? AND from_frame = ? AND value = ?",
+            "SELECT type FROM state WHERE execution_id = ? AND key = ? AND from_frame <= ? AND value = ?"
+            " ORDER BY from_frame DESC LIMIT 1",
             (self.execution_id, key, frame + 1, text),
         ).rows
         return Stored(text, rows[0][0] if rows else encode(json.loads(text)).type)

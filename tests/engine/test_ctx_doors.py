@@ -155,7 +155,7 @@ def test_an_equal_vol_value_makes_no_frame(one: Any, other: Any, same: bool, run
 
 @pytest.mark.filterwarnings("ignore::smithers_nb.errors.AppChangedWarning")
 def test_vol_is_empty_after_a_resume(run_of: Any, resumed: Any) -> None:
-    ex = run_handler(run_of, lambda ctx: ctx.vol.set("x", {1}))
+    ex = run_handler(run_of, lambda ctx: ctx.vol.set("x", {len}))
     ex.close()
     assert len(resumed(Step()).ctx.vol) == 0
 
@@ -180,7 +180,7 @@ def test_what_is_pending_in_vol_can_be_shown(run_of: Any) -> None:
 
     @component
     def App(ctx: Any) -> Any:
-        return Effect(id="e", run=lambda: ctx.vol.set("x", {1}))
+        return Effect(id="e", run=lambda: ctx.vol.set("x", {len}))
 
     [write] = run_of(App()).step_sync().pending
     assert 'set x: null → "set(…)"' in write_line(write)
@@ -533,7 +533,7 @@ def test_a_tasks_random_numbers_follow_from_the_seed_and_the_task(run_of: Any) -
 
 
 def test_the_files_rows_are_what_the_dataframes_show(run_of: Any) -> None:
-    ex = run_handler(run_of, lambda ctx: ctx.vol.set("x", {1}))
+    ex = run_handler(run_of, lambda ctx: ctx.vol.set("x", {len}))
     with sqlite3.connect(ex.store.path) as db:
         assert db.execute("SELECT scope, new FROM transitions").fetchall() == [("vol", '"set(…)"')]
     db.close()

@@ -74,7 +74,7 @@ def test_progress_belongs_in_a_task_and_is_storable(run_of: Any) -> None:
 
     @component
     def App(ctx: Any) -> Any:
-        return Task(id="t", run=lambda ctx: ctx.progress({1, 2}))
+        return Task(id="t", run=lambda ctx: ctx.progress({len}))
 
     bad = run_of(App)
     assert bad.run_sync().status == "failed"

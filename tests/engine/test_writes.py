@@ -207,7 +207,7 @@ def test_an_update_that_raises_at_flush_rolls_back_its_handler(run_of: Any) -> N
 
 
 def test_an_update_that_returns_what_cannot_be_stored_rolls_back_its_handler(run_of: Any) -> None:
-    ex = run_of(handled(lambda ctx: ctx.state.update("x", lambda old: {1})), state={"x": 0})
+    ex = run_of(handled(lambda ctx: ctx.state.update("x", lambda old: {object()})), state={"x": 0})
     ex.run_sync()
     assert ex.state["x"] == 0
     assert list(ex.df.handlers.status) == ["raised"]
@@ -255,17 +255,9 @@ def circular() -> Any:
 
 
 UNSTORABLE: dict[str, Any] = {
-    "tuple": (1, 2),
-    "tuple inside": [(1, 2)],
-    "set": {1},
-    "frozenset": frozenset("a"),
     "nan": float("nan"),
     "nan inside": {"a": [float("nan")]},
     "infinity": float("inf"),
-    "datetime": __import__("datetime").datetime(2026, 1, 1),
-    "bytes": b"x",
-    "decimal": __import__("decimal").Decimal(1),
-    "complex": 1j,
     "int keys": {1: "a"},
     "int keys inside": [{"a": {1: "a"}}],
     "deep": nested(100_000),
@@ -275,7 +267,7 @@ UNSTORABLE: dict[str, Any] = {
     "object": object(),
     "function": len,
     "class": Note,
-    "model inside a list": [Note(title="a")],
+    "object inside a tuple": (1, object()),
 }
 
 
@@ -316,7 +308,7 @@ def test_a_key_that_is_no_text_is_refused_when_it_is_set(key: Any, run_of: Any) 
 
 def test_a_first_state_that_cannot_be_stored_is_refused(tmp_path: Any, run_of: Any) -> None:
     with pytest.raises(NotStorableError, match=r"'x'.*set"):
-        run_of(Step(), state={"x": {1}})
+        run_of(Step(), state={"x": {len}})
 
 
 STORABLE: dict[str, Any] = {
@@ -367,7 +359,7 @@ def test_init_writes_once_and_only_where_nothing_is(run_of: Any) -> None:
 def test_an_init_that_cannot_be_stored_is_refused_while_rendering(run_of: Any) -> None:
     @component
     def App(ctx: Any) -> Any:
-        ctx.state.init("x", {1})
+        ctx.state.init("x", {len})
 
     with pytest.raises(NotStorableError, match=r"'x'.*set.*App"):
         run_of(App()).step_sync()

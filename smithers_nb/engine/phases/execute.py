@@ -100,6 +100,8 @@ async def _call(live: Live, draft: Draft, entry: TaskEntry, event: str, report: 
     error: str | None = None
     try:
         with entered(live.context, transaction), heard(live, draft):
+            if entry.unread is not None and report is None:
+                raise entry.unread
             await call_handler(handler, report or entry.result, live.context)
         transaction.state = "closed"
     except (Exception, SystemExit, KeyboardInterrupt) as failure:  # noqa: BLE001  # the user's; none of its writes is applied

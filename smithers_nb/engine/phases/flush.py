@@ -121,7 +121,7 @@ def _replace(live: Live, cells: dict[str, Cell], key: str, value: Stored | None,
 
 
 def _hash(key: str, value: Stored | None) -> int:
-    return hash((key, value.text)) if value is not None else 0
+    return hash((key, value.text, value.type)) if value is not None else 0
 
 
 def _apply(live: Live, draft: Draft, resolved: Resolved, ends: list[TaskEnd]) -> None:
