@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, SkipValidation, ValidationError
+from pydantic_core import ErrorDetails
 
 from ..errors import PropError, did_you_mean
 from ..values import cleaned, shown
 from . import handlers as events
 from . import source as sources
 
+MEMORY = re.compile(r" at 0x[0-9a-fA-F]+")
 Children = tuple[Any, ...]  # Any: nodes, elements, text, numbers, None, booleans and lists of these
 
 
@@ -39,6 +43,9 @@ class NodeBase(BaseModel):
     takes_text: ClassVar[bool] = False
     """Whether its children are text for a model: blank text between them is kept."""
 
+    instead_of_children: ClassVar[str | None] = None
+    """What says what it does, where children would not: they would stand in the plan, and never run."""
+
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
         fields, shared = cls.model_fields, NodeBase.model_fields
@@ -51,6 +58,8 @@ class NodeBase(BaseModel):
             raise PropError(unnamed_prop(type(self).__name__, unnamed[0]), source=source)
         handlers = events.take(tag, props, runnable=self.runnable, source=source)
         children = flat_text(props.pop("children", ()), keep_blank=self.takes_text)
+        if children and self.instead_of_children:
+            refuse_children(tag, children, self.instead_of_children, source)
         if isinstance(props.get("key"), int):
             props["key"] = str(props["key"])
         try:
@@ -69,7 +78,10 @@ class NodeBase(BaseModel):
     def __getitem__(self, children: object) -> Self:
         """Set the children, ``Phase(name="a")[first, second]``, and return the node."""
         given = children if isinstance(children, tuple) else (children,)
-        self.children = flat_text(given, keep_blank=self.takes_text)
+        kept = flat_text(given, keep_blank=self.takes_text)
+        if kept and self.instead_of_children:
+            refuse_children(self.type, kept, self.instead_of_children, self.source)
+        self.children = kept
         return self
 
     def __repr__(self) -> str:
@@ -103,7 +115,7 @@ def unnamed_prop(name: str, value: object) -> str:
 
 def _short(value: object) -> str:
     try:
-        return f"{value!r:.80}"
+        return f"{' '.join(MEMORY.sub('', repr(value)).splitlines()):.80}"
     except RecursionError:
         return f"a {type(value).__name__} that is nested too deeply for Python"
 
@@ -116,6 +128,25 @@ def flat_text(children: object, *, keep_blank: bool) -> Children:
     return tuple(child for child in given if not (isinstance(child, str) and not child.strip()))
 
 
+def refuse_children(name: str, children: Children, instead: str, source: str | None) -> None:
+    """Refuse children that would vanish.
+
+    Raises:
+        PropError: naming the first, unless all of them are nothing.
+    """
+    if (first := next(_something(children), None)) is not None:
+        raise PropError(f"<{name}> takes no children, and was given {_short(first)}. {instead}", source=source)
+
+
+def _something(children: Iterable[Any]) -> Iterator[Any]:
+    """Yield the children that are not None, a bool, blank text or a list of these."""
+    for child in children:
+        if isinstance(child, list | tuple):
+            yield from _something(child)
+        elif not (child is None or isinstance(child, bool) or (isinstance(child, str) and not child.strip())):
+            yield child
+
+
 def _cleaned(props: dict[str, Any], error: ValidationError) -> dict[str, Any] | None:
     """Return the props with U+FFFD for the lone surrogates in texts that pydantic has refused because of them; None if
     it refused none.
@@ -126,8 +157,10 @@ def _cleaned(props: dict[str, Any], error: ValidationError) -> dict[str, Any] | 
 
 def _prop_error(node: type[NodeBase], tag: str, error: ValidationError, source: str | None) -> PropError:
     found = error.errors(include_url=False)
-    # A misspelt prop also makes the right one missing; the misspelling is the cause.
-    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
+    # A misspelt prop also makes the right one missing; the misspelling is the cause. Of the types that a prop may have,
+    # the one that says in our words why it does not fit says most.
+    telling = ("extra_forbidden", "value_error")
+    first = next((one for kind in telling for one in found if one["type"] == kind), found[0])
     prop = str(first["loc"][0]) if first["loc"] else tag
     known = [name for name, _ in node.declared]
     if first["type"] == "extra_forbidden":
@@ -137,6 +170,13 @@ def _prop_error(node: type[NodeBase], tag: str, error: ValidationError, source: 
         message = f"<{tag}> needs the prop {prop!r}: {prop}={{…}}."
     else:
         why = first["msg"].removeprefix("Value error, ")
-        advice = f" To ask whether there is something, write {prop}={{bool(…)}}." if first["type"][:4] == "bool" else ""
+        advice = _advice(prop, first) if first["type"][:4] == "bool" else ""
         message = f"prop {prop!r} of <{tag}>: {why[:1].lower()}{why[1:]}, got {_short(first['input'])}.{advice}"
     return PropError(message, source=source)
+
+
+def _advice(prop: str, found: ErrorDetails) -> str:
+    """Return how to write what should be true or false."""
+    if isinstance(found["input"], str):
+        return f' Text is neither true nor false. Compare it, {prop}={{answer == "yes"}}, or write {prop}={{True}}.'
+    return f" To ask whether there is something, write {prop}={{bool(…)}}."

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
 from ..errors import MissingKeyError, PlanError
 from ..values import storable
 from . import source as sources
 from .base import Children, NodeBase
 from .element import Element, Fragment
+from .given import CountOrNone, InOrder, Truth
 
 LOOPS = frozenset({"while", "ralph"})
 """Types of the nodes whose children come again and again."""
@@ -21,7 +22,7 @@ class If(NodeBase):
     """Its children exist only where the condition is true; nothing below a false one is rendered or run."""
 
     type: Literal["if"] = "if"
-    condition: bool
+    condition: Truth
 
     def below(self) -> Children:
         return self.children if self.condition else ()
@@ -91,11 +92,13 @@ class Each(NodeBase):
     """One child per item; an item that keeps its key stays the same node, wherever it moves."""
 
     type: Literal["each"] = "each"
-    items: list[Any]
+    items: Annotated[list[Any], InOrder]
     by: str | Callable[[Any], Any]
     """The prop ``key``: the name of an item's field, or a function of the item. Each key once."""
     render: Callable[[Any], Any]
     """Returns what is rendered for an item."""
+
+    instead_of_children: ClassVar[str | None] = "They are made by render={lambda item: …}, one for each item."
 
     def __init__(self, **props: Any) -> None:
         if props.get("key") is None:
@@ -146,7 +149,7 @@ class LoopNode(NodeBase):
     """What loops share: an id, and a bound."""
 
     id: str
-    max_iterations: int = Field(default=100, ge=0)
+    max_iterations: CountOrNone = 100
     """How often it runs at most; reached, its status is ``max_reached``."""
 
     @property
@@ -161,7 +164,7 @@ class While(LoopNode):
     """
 
     type: Literal["while"] = "while"
-    condition: bool
+    condition: Truth
 
     @property
     def goes_on(self) -> bool:
@@ -172,8 +175,8 @@ class Ralph(LoopNode):
     """Runs its children again and again until ``until`` is true."""
 
     type: Literal["ralph"] = "ralph"
-    until: bool = False
-    max_iterations: int = Field(default=10, ge=0)
+    until: Truth = False
+    max_iterations: CountOrNone = 10
 
     @property
     def goes_on(self) -> bool:
@@ -186,6 +189,8 @@ class Stop(NodeBase):
     type: Literal["stop"] = "stop"
     reason: str = "a Stop was reached"
 
+    instead_of_children: ClassVar[str | None] = "It ends the execution; put what is to run before it."
+
 
 class End(NodeBase):
     """Ends the execution as ``finished`` when its turn comes; running tasks are cancelled."""
@@ -193,3 +198,5 @@ class End(NodeBase):
     type: Literal["end"] = "end"
     message: str = "an End was reached"
     value: Annotated[Any, AfterValidator(storable)] = None  # Any: anything storable; the execution's result
+
+    instead_of_children: ClassVar[str | None] = "It ends the execution; put what is to run before it."

@@ -9,7 +9,7 @@ from typing import Any, overload
 
 from ..errors import PropError, did_you_mean
 from . import source as sources
-from .base import Children, flat_text, unnamed_prop
+from .base import Children, flat_text, refuse_children, unnamed_prop
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Element:
     def __getitem__(self, children: object) -> Element:
         """Return the same element with these children."""
         given = children if isinstance(children, tuple) else (children,)
-        return replace(self, children=flat_text(given, keep_blank=True))
+        return replace(self, children=self.component.accepted(given, self.source))
 
     def __repr__(self) -> str:
         return f"<{self.component.name}{f' {self.key!r}' if self.key else ''} element>"
@@ -69,7 +69,8 @@ class Component:
         self.wants_children = any(p.name == "children" for p in named)
         self._known = [p.name for p in named if p.name not in ("ctx", "children")]
         self._needed = [p.name for p in named if p.default is p.empty and p.name in self._known]
-        self._takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
+        self.takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
+        """Whether it has ``**props``, which get the children, too, if any are given."""
         self.__doc__ = function.__doc__
         self.__name__ = self.name
         self.__wrapped__ = function  # What inspect.getsource and editors follow.
@@ -84,7 +85,7 @@ class Component:
         if unnamed:
             raise PropError(unnamed_prop(self.name, unnamed[0]), source=source)
         for name in props:
-            if name not in self._known and not self._takes_any:
+            if name not in self._known and not self.takes_any:
                 takes = f" It takes: {', '.join(self._known)}." if self._known else " It takes none."
                 if self._known == ["props"]:
                     takes = f" Each prop is an argument of its own: def {self.name}({', '.join(props)})."
@@ -93,8 +94,20 @@ class Component:
                 )
         if missing := [name for name in self._needed if name not in props]:
             raise PropError(f"<{self.name}> needs the prop {missing[0]!r}: {missing[0]}={{…}}.", source=source)
+        return Element(self, props, None if key is None else str(key), self.accepted(children, source), source)
+
+    def accepted(self, children: object, source: str | None) -> Children:
+        """Return children as they are kept.
+
+        Raises:
+            PropError: if the function would not get them.
+        """
         kept = flat_text(children, keep_blank=True)
-        return Element(self, props, None if key is None else str(key), kept, source)
+        if kept and not (self.wants_children or self.takes_any):
+            taken = [*(["ctx"] if self.wants_ctx else []), *self._known, "children"]
+            way = f"To take them, name them: def {self.name}({', '.join(taken)})."
+            refuse_children(self.name, kept, way, source)
+        return kept
 
     def __repr__(self) -> str:
         return f"<component {self.name}>"
@@ -109,10 +122,10 @@ def component(
 ) -> Component | Callable[[Callable[..., Any]], Component]:
     """Make a component of a function.
 
-    The function takes ``ctx`` if its signature names it, its props as keywords, and ``children`` if it names them. It
-    returns a node, a list of nodes, text, a number or None, and does nothing else: it is called again in any frame in
-    which its props, a state key or a global that it reads may have changed. ``@component(always=True)`` is called in
-    every frame.
+    The function takes ``ctx`` if its signature names it, its props as keywords, and ``children`` if it names them, or
+    in ``**props`` if there are any. It returns a node, a list of nodes, text, a number or None, and does nothing else:
+    it is called again in any frame in which its props, a state key or a global that it reads may have changed.
+    ``@component(always=True)`` is called in every frame.
     """
     if function is None:
         return lambda function: Component(function, always=always)

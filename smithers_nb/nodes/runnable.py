@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, ClassVar, Literal, get_origin
 
-from pydantic import AfterValidator, Field, StrictBool
+from pydantic import AfterValidator, Field
 
 from ..errors import clean
 from ..typed import Unstorable, check_declared, return_type
 from ..values import storable
 from .base import NodeBase
+from .given import Count, CountOrNone, InOrder, NoBool, Seconds, Truth
 
 
 def _tool(value: Any) -> Any:  # Any: it is what the user gave
@@ -19,10 +20,13 @@ def _tool(value: Any) -> Any:  # Any: it is what the user gave
     raise ValueError("a tool is a function, a toolset or an MCP server of pydantic-ai")
 
 
-Tools = list[Annotated[Any, AfterValidator(_tool)]]
-Limits = dict[Literal["turns", "tokens", "tool_calls", "cost_usd", "seconds"], Annotated[int | float, Field(gt=0)]]
+Names = Annotated[list[str], InOrder]
+Tools = Annotated[list[Annotated[Any, AfterValidator(_tool)]], InOrder]
+Limits = dict[
+    Literal["turns", "tokens", "tool_calls", "cost_usd", "seconds"], Annotated[int | float, Field(gt=0), NoBool]
+]
 ResumeMode = Literal["continue", "restart", "fail"]
-Approve = StrictBool | list[str] | Callable[[str, dict[str, Any]], Any]
+Approve = Truth | Names | Callable[[str, dict[str, Any]], Any]
 """True for all tools, names or patterns, or a function of a tool's name and arguments that returns whether."""
 
 
@@ -66,10 +70,10 @@ class Claude(NodeBase):
     """Instructions that come before the prompt."""
     tools: Tools = Field(default=[])
     """What the model may call: functions, and toolsets and MCP servers of pydantic-ai."""
-    allow: list[str] | None = None
+    allow: Names | None = None
     """Names of the tools that may be called, or patterns such as ``read_*``; None for all. A call of another one is
     recorded as denied, and the model is told."""
-    deny: list[str] = Field(default=[])
+    deny: Names = Field(default=[])
     """Names or patterns of tools that may not be called, whatever ``allow`` says."""
     approve: Approve = False
     """Which tools a person is asked about before they are called, besides those that ask for it themselves
@@ -79,21 +83,21 @@ class Claude(NodeBase):
     output_type: Annotated[Any, AfterValidator(_output_type)] = None  # Any: whatever pydantic-ai takes
     """The type of the output; None for text. A reply that does not fit is sent back to the model. Its values must be
     storable: pydantic models, dataclasses, Enums, standard types, and lists, dicts and unions of these."""
-    max_turns: int = Field(default=50, ge=1)
+    max_turns: Count = 50
     """How many requests it may make to the model, those that are tried again not counted."""
     limits: Limits = Field(default={})
     """More limits of this agent: ``turns``, ``tokens`` (in and out), ``tool_calls``, ``cost_usd``, ``seconds`` (under
     way). They are looked at before each request and tool call; at one that is reached the agent fails."""
-    retries: int = Field(default=3, ge=0)
+    retries: CountOrNone = 3
     """How many times a request is tried again after a failure that may pass: a rate limit, an overloaded or
     unreachable server, a timeout."""
-    timeout_s: float | None = Field(default=None, gt=0)
+    timeout_s: Seconds | None = None
     """Seconds until it fails; None for as long as it takes. While it waits to try again, or for a person, they do not
     count."""
     resume_mode: ResumeMode = "continue"
     """What happens to one that was cut off by a crash or a stop: it goes on from what is recorded, begins anew, or
     fails."""
-    cache: bool = False
+    cache: Truth = False
     """Whether a request that has been answered before, in any execution of this file, is answered from it: the same
     model and settings, prompt, instructions, tools, output type and limits. Nothing is sent then and nothing paid for.
     Tools are called all the same; what they return is part of the next request. Models that are a function of yours
@@ -110,16 +114,16 @@ class Agent(NodeBase):
     agent: Annotated[Any, AfterValidator(_own_agent)]  # Any: a pydantic_ai.Agent, which must not be imported yet
     deps: Any = None  # Any: whatever that agent takes
     """What its tools and instructions are given as ``ctx.deps``. It need not be storable."""
-    allow: list[str] | None = None
+    allow: Names | None = None
     """As of ``Claude``, like all that follow."""
-    deny: list[str] = Field(default=[])
+    deny: Names = Field(default=[])
     approve: Approve = False
-    max_turns: int = Field(default=50, ge=1)
+    max_turns: Count = 50
     limits: Limits = Field(default={})
-    retries: int = Field(default=3, ge=0)
-    timeout_s: float | None = Field(default=None, gt=0)
+    retries: CountOrNone = 3
+    timeout_s: Seconds | None = None
     resume_mode: ResumeMode = "continue"
-    cache: bool = False
+    cache: Truth = False
 
     runnable: ClassVar[bool] = True
     takes_text: ClassVar[bool] = True
@@ -143,14 +147,15 @@ class Task(NodeBase):
 
     type: Literal["task"] = "task"
     run: Callable[..., Any]
-    args: list[Any] | dict[str, Any] = Field(default=[])
+    args: Annotated[list[Any], InOrder] | dict[str, Any] = Field(default=[])
     """Positional arguments as a list, or keyword arguments as a dict."""
-    retries: int = Field(default=0, ge=0)
+    retries: CountOrNone = 0
     """How many times it is tried again after it raised."""
-    timeout_s: float | None = Field(default=None, gt=0)
+    timeout_s: Seconds | None = None
     """Seconds that one attempt may take; None for as long as it takes."""
 
     runnable: ClassVar[bool] = True
+    instead_of_children: ClassVar[str | None] = "What it does says run={…}; what comes after it stands behind it."
 
 
 class Approval(NodeBase):
@@ -161,12 +166,15 @@ class Approval(NodeBase):
 
     type: Literal["approval"] = "approval"
     prompt: str
-    options: list[Annotated[str, AfterValidator(clean)]] = Field(default=["approve", "deny"], min_length=1)
+    options: Annotated[list[Annotated[str, AfterValidator(clean)]], InOrder] = Field(
+        default=["approve", "deny"], min_length=1
+    )
     kind: str = "approval"
     """What sort of decision it is, in a word, for whoever filters them."""
     payload: Annotated[Any, AfterValidator(storable)] = None  # Any: anything storable; what is to be decided on
 
     runnable: ClassVar[bool] = True
+    instead_of_children: ClassVar[str | None] = "What is asked says prompt={…}; what comes after it stands behind it."
 
 
 class Smithers(NodeBase):
@@ -179,6 +187,7 @@ class Smithers(NodeBase):
     component: Any  # Any: a component; nodes must not import the renderer to check it
     args: dict[str, Any] = Field(default={})
     """The component's props."""
-    max_frames: int = Field(default=1000, ge=1)
+    max_frames: Count = 1000
 
     runnable: ClassVar[bool] = True
+    instead_of_children: ClassVar[str | None] = "What it runs says component={…}, with args={…}."

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from pydantic import Field
+from typing import ClassVar, Literal
 
 from .base import Children, NodeBase
+from .given import Count, Truth
 
 
 class Text(NodeBase):
@@ -15,13 +14,15 @@ class Text(NodeBase):
     type: Literal["text"] = "text"
     text: str
 
+    instead_of_children: ClassVar[str | None] = "Its text is text={…}, or stands between its tags."
+
 
 class Sequence(NodeBase):
     """Its children run one after another: each waits until the one before has settled."""
 
     type: Literal["sequence"] = "sequence"
     name: str | None = None
-    skip_if: bool = False
+    skip_if: Truth = False
     """Where true, nothing below it exists, and it has settled at once."""
 
     def below(self) -> Children:
@@ -37,7 +38,7 @@ class Phase(NodeBase):
 
     type: Literal["phase"] = "phase"
     name: str
-    skip_if: bool = False
+    skip_if: Truth = False
     """Where true, nothing below it exists, and it has settled at once."""
 
     def below(self) -> Children:
@@ -49,7 +50,7 @@ class Step(NodeBase):
 
     type: Literal["step"] = "step"
     name: str | None = None
-    skip_if: bool = False
+    skip_if: Truth = False
     """Where true, nothing below it exists, and it has settled at once."""
 
     def below(self) -> Children:
@@ -60,5 +61,5 @@ class Parallel(NodeBase):
     """Its children run together, Phases among them too."""
 
     type: Literal["parallel"] = "parallel"
-    max_concurrency: int | None = Field(default=None, ge=1)
+    max_concurrency: Count | None = None
     """How many tasks below it may run at once; None for all."""

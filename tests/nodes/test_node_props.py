@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from smithers_nb import (
+    Agent,
+    Approval,
+    Case,
     Claude,
     Each,
     Effect,
+    End,
     Fragment,
     If,
     Parallel,
     Phase,
+    Ralph,
     Sequence,
+    Smithers,
     Step,
+    Stop,
     Switch,
     Task,
     Text,
+    While,
     component,
 )
-from smithers_nb.errors import EventPropError, PlanError, PropError, UnknownTagError
+from smithers_nb.errors import (
+    ComponentError,
+    EventPropError,
+    PlanError,
+    PropError,
+    RenderWriteError,
+    UnknownTagError,
+)
 from smithers_nb.nodes.union import TAGS
 from smithers_nb.syntax.create import jsx
 
@@ -240,9 +258,208 @@ def test_a_component_is_given_what_its_signature_names(plan: Any) -> None:
     def TakesAny(**props: Any) -> None:
         seen["props"] = props
 
-    plan([Asks(a=1)["x", "y"], AsksNothing()["ignored"], TakesAny(z=1)])
+    plan([Asks(a=1)["x", "y"], AsksNothing(), TakesAny(z=1)])
     assert hasattr(seen.pop("ctx"), "state")
     assert seen == {"a": 1, "children": ["x", "y"], "b": 2, "nothing": True, "props": {"z": 1}}
+    plan(TakesAny(z=1)["x", "y"])
+    assert seen["props"] == {"z": 1, "children": ["x", "y"]}
+
+
+@component
+def Childless(ctx: Any, title: str = "") -> Any:
+    return Phase(name=title)
+
+
+LEAVES: dict[str, Callable[[], Any]] = {
+    "component": lambda: Childless(),
+    "text": lambda: Text(text="x"),
+    "task": lambda: Task(run=nothing),
+    "approval": lambda: Approval(prompt="?"),
+    "smithers": lambda: Smithers(component=Childless),
+    "effect": lambda: Effect(run=nothing),
+    "each": lambda: Each(items=[], key="id", render=lambda item: None),
+    "stop": lambda: Stop(),
+    "end": lambda: End(),
+}
+
+
+@pytest.mark.parametrize("leaf", LEAVES.values(), ids=LEAVES)
+@pytest.mark.parametrize("child", [Step(), "words", [[Step()]], 1, Childless()], ids=repr)
+def test_children_that_would_vanish_are_refused(leaf: Any, child: Any) -> None:
+    with pytest.raises(PropError, match="takes no children, and was given") as caught:
+        leaf()[child]
+    assert caught.value.source.startswith("test_node_props.py:")
+
+
+@pytest.mark.parametrize("leaf", LEAVES.values(), ids=LEAVES)
+def test_children_that_are_nothing_are_no_children(leaf: Any, plan: Any) -> None:
+    plan(leaf()[None, False, [], " \n", [None]])
+
+
+def test_children_that_would_vanish_are_refused_between_tags_and_as_a_prop() -> None:
+    for make in (
+        lambda: jsx(Childless, {}, Step()),
+        lambda: Childless(children=[Step()]),
+        lambda: jsx("task", {"run": nothing}, Step()),
+        lambda: Task(run=nothing, children=[Step()]),
+    ):
+        with pytest.raises(PropError, match="takes no children"):
+            make()
+    with pytest.raises(PropError, match=r"def Childless\(ctx, title, children\)"):
+        Childless()[Step()]
+
+
+TRUTHS: dict[str, Callable[[Any], Any]] = {
+    "if": lambda value: If(condition=value),
+    "while": lambda value: While(id="w", condition=value),
+    "ralph": lambda value: Ralph(id="r", until=value),
+    "phase": lambda value: Phase(name="a", skip_if=value),
+    "step": lambda value: Step(skip_if=value),
+    "sequence": lambda value: Sequence(skip_if=value),
+    "claude": lambda value: Claude(cache=value),
+    "agent": lambda value: Agent(agent=None, cache=value),
+}
+
+
+@pytest.mark.parametrize("make", TRUTHS.values(), ids=TRUTHS)
+def test_only_true_and_false_are_a_condition(make: Any) -> None:
+    for value in (True, False, np.True_, np.False_):
+        make(value)
+    for text in ("no", "false", "0", "true", ""):
+        with pytest.raises(PropError, match=r"Text is neither true nor false\. Compare it"):
+            make(text)
+    for other in (0, 1, 1.0, None, [], {}):
+        with pytest.raises(PropError, match=r"\{bool\(…\)\}"):
+            make(other)
+
+
+def test_every_prop_that_is_a_bool_is_a_strict_one() -> None:
+    bools = {
+        (node.__name__, name)
+        for node in TAGS.values()
+        for name, field in node.model_fields.items()
+        if field.annotation is bool
+    }
+    assert bools == set(), "nodes.given.Truth refuses text"
+
+
+LISTS: dict[str, Callable[[Any], Any]] = {
+    "items": lambda value: Each(items=value, key=str, render=lambda item: None).items,
+    "deps": lambda value: Effect(run=nothing, deps=value).deps,
+    "args": lambda value: Task(run=nothing, args=value).args,
+    "options": lambda value: Approval(prompt="?", options=value).options,
+    "allow": lambda value: Claude(allow=value).allow,
+    "deny": lambda value: Claude(deny=value).deny,
+    "approve": lambda value: Claude(approve=value).approve,
+    "allow of an agent": lambda value: Agent(agent=None, allow=value).allow,
+}
+ORDERED: dict[str, Callable[[], Any]] = {
+    "tuple": lambda: ("a", "b"),
+    "keys": lambda: {"a": 1, "b": 2}.keys(),
+    "values": lambda: {1: "a", 2: "b"}.values(),
+    "deque": lambda: deque(["a", "b"]),
+}
+UNORDERED: dict[str, tuple[Callable[[], Any], str]] = {
+    "set": (lambda: {"a", "b"}, r"sorted\(…\)"),
+    "frozenset": (lambda: frozenset("ab"), r"sorted\(…\)"),
+    "keys in both": (lambda: {"a": 1}.keys() & {"a": 2}.keys(), r"sorted\(…\)"),
+    "generator": (lambda: (letter for letter in "ab"), r"only once.* list\(…\)"),
+    "map": (lambda: map(str, [1]), r"only once.* list\(…\)"),
+    "DataFrame": (lambda: pd.DataFrame({"a": [1]}), r"read by columns.*to_dict\(\"records\"\)"),
+    "array": (lambda: np.array(["a"]), r"tolist\(\)"),
+    "model": (lambda: Step(), "input should be a list"),
+}
+
+
+@pytest.mark.parametrize("make", LISTS.values(), ids=LISTS)
+def test_a_list_prop_takes_what_has_an_order_that_stays(make: Any) -> None:
+    for ordered in ORDERED.values():
+        assert make(ordered()) == ["a", "b"]
+    for value, words in UNORDERED.values():
+        with pytest.raises(PropError, match=words) as caught:
+            make(value())
+        assert " at 0x" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("items", "words"),
+    [({"a": 1}, r"list\(….values\(\)\)"), (None, r"… or \[\]"), ("ab", "'ab'"), (b"ab", "b'ab'"), (3, "int")],
+)
+def test_what_each_can_not_go_through_item_by_item_is_refused(items: Any, words: str) -> None:
+    with pytest.raises(PropError, match=words):
+        Each(items=items, key=str, render=lambda item: None)
+
+
+NUMBERS: dict[str, tuple[Callable[[Any], Any], list[Any]]] = {
+    "max_concurrency": (lambda value: Parallel(max_concurrency=value), [0, -1]),
+    "max_iterations": (lambda value: While(id="w", condition=True, max_iterations=value), [-1]),
+    "max_iterations of ralph": (lambda value: Ralph(id="r", max_iterations=value), [-1]),
+    "max_turns": (lambda value: Claude(max_turns=value), [0, -1]),
+    "retries": (lambda value: Claude(retries=value), [-1]),
+    "timeout_s": (lambda value: Claude(timeout_s=value), [0, -1, float("inf"), float("nan")]),
+    "limits": (lambda value: Claude(limits={"turns": value}), [0, -1, float("nan")]),
+    "max_turns of agent": (lambda value: Agent(agent=None, max_turns=value), [0]),
+    "retries of agent": (lambda value: Agent(agent=None, retries=value), [-1]),
+    "timeout_s of agent": (lambda value: Agent(agent=None, timeout_s=value), [0, float("inf")]),
+    "retries of task": (lambda value: Task(run=nothing, retries=value), [-1]),
+    "timeout_s of task": (lambda value: Task(run=nothing, timeout_s=value), [0, -0.5, float("inf"), float("nan")]),
+    "max_frames": (lambda value: Smithers(component=Card, max_frames=value), [0, -1]),
+}
+
+
+@pytest.mark.parametrize(("make", "refused"), NUMBERS.values(), ids=NUMBERS)
+def test_a_number_has_its_bounds_and_is_no_truth(make: Any, refused: list[Any]) -> None:
+    make(2)
+    for value in [*refused, True, False, "many"]:
+        with pytest.raises(PropError):
+            make(value)
+
+
+def raises(_: Any) -> Any:
+    raise ZeroDivisionError("by zero")
+
+
+class NoEqual:
+    __hash__ = None  # type: ignore[assignment]  # never needed
+
+    def __eq__(self, _: object) -> bool:
+        raise ZeroDivisionError("by zero")
+
+
+USERS_CODE: dict[str, Callable[[], Any]] = {
+    "render": lambda: Each(items=[1], key=str, render=raises),
+    "key": lambda: Each(items=[1], key=raises, render=lambda item: Step()),
+    "equals": lambda: Switch(value=NoEqual())[Case(equals=1)[Step()]],
+}
+
+
+@pytest.mark.parametrize("make", USERS_CODE.values(), ids=USERS_CODE)
+@pytest.mark.parametrize("around", [lambda node: node, lambda node: Phase(name="a")[node]], ids=["root", "inside"])
+@pytest.mark.parametrize("of_component", [False, True], ids=["node", "component"])
+def test_user_code_that_raises_while_children_are_chosen_is_a_component_error(
+    make: Any, around: Any, of_component: bool, plan: Any
+) -> None:
+    @component
+    def App() -> Any:
+        return around(make())
+
+    with pytest.raises(ComponentError, match="ZeroDivisionError: by zero") as caught:
+        plan(App() if of_component else around(make()))
+    assert caught.value.path is not None
+    assert caught.value.source.startswith("test_node_props.py:")
+
+
+def test_user_code_of_an_each_is_pure_without_a_component_around_it(run_of: Any) -> None:
+    made: list[Any] = []
+
+    def writes(item: Any) -> Any:
+        made[0].state.set("x", 1)
+        return Step()
+
+    made.append(run_of(Each(items=[1], key=str, render=writes)))
+    with pytest.raises(RenderWriteError, match="'x' was written while <each> was rendering"):
+        made[0].step_sync()
+    assert made[0].pending == ()
 
 
 RETURNS = {

@@ -20,6 +20,7 @@ from ...errors import (
     DuplicateKeyError,
     PlanError,
     PropError,
+    PurityError,
     RenderTaskError,
     SmithersError,
     an,
@@ -47,6 +48,8 @@ from ..rendered import Instance, Place, Rendered, to_call_again, upwards
 
 TEXTUAL = (str, int, float)
 LISTS = (list, tuple)
+CHOOSING = frozenset({"each", "switch"})
+"""Types of the nodes that call user code for their children: key and render of an Each, == of a Switch's values."""
 EXACT = frozenset({str, int, bool, type(None)})
 """Of these, equal values of one type are the same."""
 
@@ -361,7 +364,7 @@ class _Renderer:
         self.claim_id(id, source, path)
         props = node.props()
         try:
-            raw = self.items_of(node) if kind == "each" else node.below()
+            raw = self.chosen(node, path, place) if kind in CHOOSING else node.below()
         except PlanError as error:
             error.at(path=path, node_id=id)
             raise
@@ -512,22 +515,28 @@ class _Renderer:
         props = dict(element.props)
         if component.wants_ctx:
             props["ctx"] = self.ctx
-        if component.wants_children:
+        if component.wants_children or (component.takes_any and element.children):
             props["children"] = list(element.children)
-        with self.users_code(component, path, scope):
+        with self.users_code(path, scope):
             returned = component.function(**props)
         return _returned(returned, component, path)
 
-    def items_of(self, node: NodeBase) -> tuple[Any, ...]:
-        """Return the rendered items of an Each: its functions are code of the component that made it."""
+    def chosen(self, node: NodeBase, path: Path, place: Place) -> tuple[Any, ...]:
+        """Return the children of a node that asks user code for them: code of the component that made the node."""
         call = self.inside[-1] if self.inside else None
-        if call is None or call.scope is None or call.component is None:
-            return node.below()
-        with self.users_code(call.component, call.path, call.scope):
-            return node.below()
+        if call is not None and call.scope is not None:
+            with self.users_code(call.path, call.scope):
+                return node.below()
+        # In an app that is no component, user code is called all the same, and is as pure.
+        alone = RenderScope(self.snapshot, f"<{node.type}>", path, node.source, self.inits, around=dict(place.around))
+        with self.users_code(path, alone):
+            raw = node.below()
+        if alone.effects:
+            raise PurityError(f"use_effect was called in a <{node.type}> outside of every component. Use an <Effect>.")
+        return raw
 
     @contextmanager
-    def users_code(self, component: Component, path: Path, scope: RenderScope) -> Iterator[None]:
+    def users_code(self, path: Path, scope: RenderScope) -> Iterator[None]:
         """Run code of a component's: its reads are its own, it changes nothing, and its errors say where they are."""
         try:
             with entered(self.ctx, scope):

@@ -1,0 +1,71 @@
+"""The types of props that a value has to be, and not only to look like."""
+
+from __future__ import annotations
+
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
+from collections.abc import Set as AbstractSet
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, StrictBool
+
+
+def _numpys_bool(value: Any) -> Any:  # Any: it is what the user gave
+    return value.item() if type(value).__module__ == "numpy" and type(value).__name__ in ("bool", "bool_") else value
+
+
+Truth = StrictBool | Annotated[StrictBool, BeforeValidator(_numpys_bool)]
+"""True or False, numpy's too. Text and numbers are neither: ``"no"`` is true in Python, and false in pydantic."""
+
+ORDERED = (Sequence, KeysView, ValuesView, ItemsView)
+
+
+def _in_order(value: Any) -> Any:  # Any: it is what the user gave
+    """Return a list of what has an order of its own and can be read again and again. Text is left for the type.
+
+    Raises:
+        ValueError: saying how to make a list.
+    """
+    if isinstance(value, list | str | bytes | bytearray | memoryview):
+        return value
+    if isinstance(value, AbstractSet) and not isinstance(value, KeysView | ItemsView):
+        raise ValueError(f"this {type(value).__name__} has no order that stays. Give it one: sorted(…)")
+    if isinstance(value, ORDERED):
+        return list(value)
+    raise ValueError(_why_no_list(value))
+
+
+def _why_no_list(value: object) -> str:
+    kind = type(value).__name__
+    if value is None:
+        return "input should be a list. For none at all give an empty one: … or []"
+    if isinstance(value, Mapping):
+        return f"this {kind} is no list. Say what of it: list(….values()), list(….items()) or list(…)"
+    if isinstance(value, Iterator):
+        return f"this {kind} can be read only once, and a plan is rendered many times. Make a list of it: list(…)"
+    if hasattr(value, "to_dicts"):
+        return f"this {kind} is read by columns. Give its rows: ….to_dicts()"
+    if hasattr(value, "to_dict") and hasattr(value, "columns"):
+        return f'a {kind} is read by columns. Give its rows: ….to_dict("records")'
+    if hasattr(value, "tolist"):
+        return f"this {kind} is no list. Make one of it: ….tolist()"
+    return f"input should be a list, and this {kind} is none"
+
+
+InOrder = BeforeValidator(_in_order)
+"""Of a list: a set, whose order is another in the next process, is refused, and so is what can be read only once."""
+
+
+def _no_bool(value: Any) -> Any:  # Any: it is what the user gave
+    if isinstance(value, bool):
+        raise ValueError("input should be a number")
+    return value
+
+
+NoBool = BeforeValidator(_no_bool)
+"""Of a number: True, which is 1 to Python, is refused."""
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False), NoBool]
+"""A time to wait."""
+Count = Annotated[int, Field(ge=1), NoBool]
+"""A number of things, at least one."""
+CountOrNone = Annotated[int, Field(ge=0), NoBool]
+"""A number of things, or 0."""
