@@ -84,7 +84,11 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception], list[str]]] = {
     "no time at all": (lambda: Task(run=nothing, timeout_s=0), PropError, ["'timeout_s'", "0"]),
     "no turns": (lambda: Claude(max_turns=0), PropError, ["<claude>", "'max_turns'"]),
     "no concurrency": (lambda: Parallel(max_concurrency=0), PropError, ["<parallel>", "'max_concurrency'"]),
-    "deps that can't be compared": (lambda: Effect(run=nothing, deps=[{1}]), PropError, ["<effect>", "'deps'", "JSON"]),
+    "deps that can't be stored": (
+        lambda: Effect(run=nothing, deps=[object()]),
+        PropError,
+        ["<effect>", "'deps'", "storable"],
+    ),
     "id is a number": (lambda: Phase(name="a", id=5), PropError, ["<phase>", "'id'"]),
     "misspelt handler": (
         lambda: Claude(on_finish=nothing),

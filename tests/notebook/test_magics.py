@@ -251,7 +251,7 @@ def test_a_broken_cell_is_mended_and_run_with_keep_and_the_execution_goes_on(tmp
 @component
 def W(ctx):
     n = ctx.state.get("n", 0)
-    return <Task id="t" run={{lambda: 1}} on_finished={{lambda r: ctx.state.set("n", 1)}}>{{{expression}}}</Task>"""
+    return <Phase name={{str({expression})}}><Task id="t" run={{int}} on_finished={{lambda r: ctx.state.set("n", 1)}} /></Phase>"""
     out = run_cells(
         tmp_path,
         cell.format(keep="", expression="10 / (1 - n)"),
