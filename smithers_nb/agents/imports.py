@@ -16,6 +16,8 @@ class Imports:
     def __init__(self) -> None:
         self._begun: set[str] = set()
         self._waiting: dict[str, str] = {}
+        self._threads: list[threading.Timer] = []
+        self._lock = threading.Lock()
 
     def begin(self, names: Iterable[str], load: Callable[[list[str]], object]) -> None:
         """Call ``load`` soon, on a thread of its own, with those of the names that were not begun before."""
@@ -24,7 +26,24 @@ class Imports:
             self._begun |= wanted
             timer = threading.Timer(SOON_S, load, [sorted(wanted)])
             timer.name, timer.daemon = "smithers import", True
+            self._threads.append(timer)
             timer.start()
+
+    def settle(self) -> None:
+        """Wait until what was begun has been imported.
+
+        Two threads must not import parts of a package at the same time: one holds the lock of the package and needs
+        that of a part, the other the reverse, and the interpreter hands out a half-made module.
+        """
+        while self._threads:
+            self._threads[-1].join()
+            self._threads.pop()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Import in the block, while no other thread does that here."""
+        with self._lock:
+            yield
 
     @contextmanager
     def waited(self, execution_id: str, what: str) -> Iterator[None]:

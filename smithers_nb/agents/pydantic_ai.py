@@ -222,9 +222,10 @@ def prepare(models: Iterable[str]) -> None:
 
 def load() -> None:
     """Import what every agent needs."""
-    import pydantic_ai.models.function  # noqa: F401  # seconds, the first time
+    with imports.alone():
+        import pydantic_ai.models.function  # noqa: F401  # seconds, the first time
 
-    from . import audit  # noqa: F401
+        from . import audit  # noqa: F401
 
 
 def _load_all(names: list[str]) -> None:
@@ -234,7 +235,7 @@ def _load_all(names: list[str]) -> None:
         from pydantic_ai.providers import infer_provider_class
 
         for name in names:
-            with suppress(Exception):
+            with suppress(Exception), imports.alone():
                 infer_provider_class(name)
 
 
@@ -248,7 +249,8 @@ def _inferred(wanted: str, task: AgentTask) -> Model:
 
     name = ALIASES.get(wanted, wanted)
     try:
-        model = infer_model(name)
+        with imports.alone():
+            model = infer_model(name)
     except Exception as error:
         # A missing package, key or name: of the library, or of the provider's package, which has errors of its own.
         raise AgentConfigError(

@@ -13,6 +13,7 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_
 from IPython.display import display as _display
 from IPython.utils.text import DollarFormatter
 
+from ..agents.imports import imports
 from ..bridge import engine
 from ..engine.purity import anything_may_have_changed
 from ..errors import PlanError, StoreError, kind_of
@@ -64,6 +65,8 @@ def load(shell: InteractiveShell, names: dict[str, Any]) -> None:
     if not shell.custom_exceptions:  # IPython has one place for this; who has taken it, keeps it.
         shell.set_custom_exc((SyntaxError,), magics.show_syntax_error)  # type: ignore[no-untyped-call]  # IPython's
     shell.set_hook("complete_command", magics.complete, str_key="%smithers")  # type: ignore[no-untyped-call]  # IPython's
+    # What a cell imports may be a part of what is being imported in the background.
+    shell.events.register("pre_run_cell", lambda cell: imports.settle() if "import" in (cell.raw_cell or "") else None)
     # A cell may have changed anything that a component reads.
     shell.events.register("post_run_cell", lambda *_result: anything_may_have_changed())
     formatter = shell.display_formatter
