@@ -13,10 +13,12 @@ import contextlib
 import logging
 import socket
 import threading
+import weakref
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-from .threads import CALLS, SHARED
+from .store.connection import disconnect
+from .threads import CALLS, SHARED, after_fork
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +29,10 @@ TICK_S = 0.1
 
 ENDING_S = 5.0
 """How long an interrupted command may take to end, and all executions at the interpreter's exit."""
+
+Closer = Callable[[], Awaitable[object]]
+_parents: list[EngineLoop] = []
+"""In the child of a fork: loops of its parent. One that is collected takes its files out of the parent's selector."""
 
 
 class EngineLoop(asyncio.SelectorEventLoop):
@@ -54,7 +60,8 @@ class Engine:
         self._loop: EngineLoop | None = None
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
-        self._closers: list[Callable[[], Awaitable[object]]] = []
+        self._closers: list[weakref.WeakMethod[Closer]] = []
+        after_fork(self._begin_again)
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run ``work`` on the engine's loop and wait for it. The Stop button ends it and raises here.
@@ -105,14 +112,14 @@ class Engine:
         """Call a function on the engine's loop, soon."""
         self.loop.call_soon_threadsafe(work)
 
-    def at_exit(self, closer: Callable[[], Awaitable[object]]) -> None:
-        """Await ``closer()`` when the interpreter ends."""
-        self._closers.append(closer)
+    def at_exit(self, closer: Closer) -> None:
+        """Await ``closer()``, a method, when the interpreter ends, if its object lives by then."""
+        self._closers.append(weakref.WeakMethod(closer, self._closers.remove))
 
-    def forget(self, closer: Callable[[], Awaitable[object]]) -> None:
+    def forget(self, closer: Closer) -> None:
         """It was closed already."""
-        if closer in self._closers:
-            self._closers.remove(closer)
+        if (known := weakref.WeakMethod(closer)) in self._closers:
+            self._closers.remove(known)
 
     @property
     def loop(self) -> EngineLoop:
@@ -135,13 +142,23 @@ class Engine:
         threading.main_thread().join()
         with contextlib.suppress(concurrent.futures.TimeoutError):
             asyncio.run_coroutine_threadsafe(self._close_all(), self.loop).result(ENDING_S)
+        disconnect()
 
     async def _close_all(self) -> None:
-        for closer in list(self._closers):
+        for known in list(self._closers):
             try:
-                await closer()
+                if (closer := known()) is not None:
+                    await closer()
             except Exception:
                 logger.exception("an execution could not be closed")
+
+    def _begin_again(self) -> None:
+        """Begin without a thread in the child of a fork, which has memory and files of its parent, and one thread."""
+        if self._loop is not None:
+            _parents.append(self._loop)
+        self._loop = self._thread = None
+        self._starting = threading.Lock()
+        self._closers.clear()
 
     @staticmethod
     def call_ended(future: concurrent.futures.Future[T]) -> None:

@@ -16,7 +16,7 @@ from .agents.pydantic_ai import PydanticAiRunner, prepare
 from .agents.runner import Runner
 from .artifacts import Artifact
 from .breakpoints import BreakpointsDoor
-from .bridge import engine
+from .bridge import Engine, engine
 from .engine.code import code_hash, name_of
 from .engine.context import Context, StateDoor
 from .engine.draft import Draft
@@ -45,10 +45,12 @@ from .store.frames import DataFrames
 from .store.history import FrameView, History
 from .store.reader import Reader
 from .store.store import Store
+from .threads import after_fork
 from .values import Stored, Unstorable, encode, opened
 from .version import __version__
 
 _runner = PydanticAiRunner()
+after_fork(_runner.begin_again)
 _LIMITS = TypeAdapter[Any](Limits)
 
 
@@ -229,11 +231,11 @@ class Execution:
         Raises:
             ComponentError, PlanError, PurityError: if the frame can't be rendered; the one before stands.
         """
-        return await engine.wait(self._step())
+        return await self._engine.wait(self._step())
 
     async def step_phase(self) -> Frame:
         """Do one phase and return the frame so far."""
-        return await engine.wait(self._step_phase())
+        return await self._engine.wait(self._step_phase())
 
     async def run(self, until: Until = None, max_frames: int | None = None) -> RunResult:
         """Go on until it is over, is paused, waits only for people, or ``max_frames`` were rendered.
@@ -245,36 +247,36 @@ class Execution:
         Raises:
             ValueError: if ``until`` is a text that is no expression.
         """
-        return await engine.wait(self._run(until, max_frames))
+        return await self._engine.wait(self._run(until, max_frames))
 
     def step_sync(self) -> Frame:
         """Do what ``step`` does, and block until it is done; safe in a notebook cell, and Stop interrupts it."""
-        return engine.call(self._step())
+        return self._engine.call(self._step())
 
     def step_phase_sync(self) -> Frame:
         """Do what ``step_phase`` does, and block until it is done."""
-        return engine.call(self._step_phase())
+        return self._engine.call(self._step_phase())
 
     def run_sync(self, until: Until = None, max_frames: int | None = None) -> RunResult:
         """Do what ``run`` does, and block until it is done; safe in a notebook cell, and Stop interrupts it."""
-        return engine.call(self._run(until, max_frames))
+        return self._engine.call(self._run(until, max_frames))
 
     def pause(self) -> None:
         """End the command under way after its current phase; from any thread. Tasks go on."""
-        engine.do(self._loop.pause)
+        self._engine.do(self._loop.pause)
 
     def stop(self) -> None:
         """End the command under way and interrupt the running tasks; a later step runs them again."""
-        engine.call(self._loop.stop())
+        self._engine.call(self._loop.stop())
 
     def terminate(self) -> None:
         """Stop for good: the execution is over."""
-        engine.call(self._loop.terminate())
+        self._engine.call(self._loop.terminate())
 
     def close(self) -> None:
         """Stop what runs and give the execution back to the file; ``Execution.resume`` goes on with it."""
-        if not self._closed:
-            engine.call(self._close())
+        if not self._closed and not self._live.in_a_fork:  # The parent process closes it.
+            self._engine.call(self._close())
 
     # ---- steering ----------------------------------------------------------------------------------------------
 
@@ -284,7 +286,7 @@ class Execution:
         Raises:
             ApprovalError: if none of that id waits, or it does not offer the choice.
         """
-        engine.call(self._live.answer(approval_id, choice, comment))
+        self._engine.call(self._live.answer(approval_id, choice, comment))
 
     def cancel(self, node_id: str) -> None:
         """Cancel the task of a node; its ``on_error`` gets the result, if it has one.
@@ -292,7 +294,7 @@ class Execution:
         Raises:
             RunError: if nothing of that node is under way.
         """
-        engine.call(self._live.tasks.cancel(node_id))
+        self._engine.call(self._live.tasks.cancel(node_id))
 
     def retry(self, node_id: str) -> None:
         """Run the task of a node again, as a new task.
@@ -300,7 +302,7 @@ class Execution:
         Raises:
             RunError: if the node has no task that has ended.
         """
-        engine.call(self._live.tasks.retry(node_id))
+        self._engine.call(self._live.tasks.retry(node_id))
 
     def swap(self, app: object, props: Mapping[str, Any] | None = None) -> None:
         """Put new code under the running state: nodes that keep their identity keep their tasks.
@@ -309,7 +311,7 @@ class Execution:
             ComponentError, PlanError, PurityError: if the new app can't be rendered; then the old one stays.
         """
         root = _root(app, props)
-        engine.call(self._swap(root, name_of(app), code_hash(app)))
+        self._engine.call(self._swap(root, name_of(app), code_hash(app)))
 
     def edit_pending(self, id: str, value: object) -> None:
         """Change the value of a pending write while its frame is at rest; recorded as an operator's.
@@ -318,7 +320,7 @@ class Execution:
             RunError: if no write of that id is pending.
             NotStorableError: if the store can't give the value back equal.
         """
-        engine.call(self._live.edit_pending(self._loop.draft, id, value))
+        self._engine.call(self._live.edit_pending(self._loop.draft, id, value))
 
     def drop_pending(self, id: str) -> None:
         """Let a pending write fall while its frame is at rest; recorded as an operator's.
@@ -326,7 +328,7 @@ class Execution:
         Raises:
             RunError: if no write of that id is pending.
         """
-        engine.call(self._live.drop_pending(self._loop.draft, id))
+        self._engine.call(self._live.drop_pending(self._loop.draft, id))
 
     # ---- looking -----------------------------------------------------------------------------------------------
 
@@ -448,7 +450,7 @@ class Execution:
             StoreError: if the first frames were pruned.
             ValueError: for ``models`` other than ``"recorded"``: to ask models again, make a new Execution.
         """
-        return engine.call(self._replay(models, app, props, tasks, name))
+        return self._engine.call(self._replay(models, app, props, tasks, name))
 
     async def replay_async(
         self,
@@ -460,7 +462,7 @@ class Execution:
         name: str | None = None,
     ) -> Replay:
         """Do what ``replay`` does, without blocking."""
-        return await engine.wait(self._replay(models, app, props, tasks, name))
+        return await self._engine.wait(self._replay(models, app, props, tasks, name))
 
     def preview(self) -> Tree:
         """Return the plan as it would be rendered now. Nothing is executed or stored.
@@ -468,7 +470,7 @@ class Execution:
         Raises:
             ComponentError, PlanError, PurityError: as ``step`` would.
         """
-        return engine.call(self._preview())
+        return self._engine.call(self._preview())
 
     def lint(self) -> list[Problem]:
         """Return what looks wrong in the plan as it was rendered last, and in what has happened so far.
@@ -636,7 +638,18 @@ class Execution:
             await database.close()
             raise
         self._live = self._loop.live
-        engine.at_exit(self._close)
+        self._loop.leaves_when_forsaken()
+        engine.at_exit(self._loop.leave)
+
+    @property
+    def _engine(self) -> Engine:
+        """The engine, for a command of this execution.
+
+        Raises:
+            StoreError: in the child of a fork.
+        """
+        self._live.refuse_in_a_fork()
+        return engine
 
     async def _step(self) -> Frame:
         refuse_while_rendering("step() was called")
@@ -735,11 +748,8 @@ class Execution:
         if self._closed:
             return
         self._closed = True
-        engine.forget(self._close)
-        try:
-            await self._loop.close()
-        finally:
-            await self._live.database.shared.close()
+        engine.forget(self._loop.leave)
+        await self._loop.leave()
 
 
 def _one_of(name: str, value: object, words: object) -> None:

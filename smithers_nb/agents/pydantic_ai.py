@@ -41,6 +41,10 @@ class PydanticAiRunner:
     remote = False
 
     def __init__(self) -> None:
+        self.begin_again()
+
+    def begin_again(self) -> None:
+        """Forget all clients and agents, as in the child of a fork: they are its parent's."""
         self._models: dict[tuple[str, int], Model] = {}
         """Models made of an id, and of the keys and addresses in the environment: one HTTP client each."""
         self._under_way: dict[tuple[str, str], asyncio.Task[AgentReply]] = {}

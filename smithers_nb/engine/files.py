@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
+from weakref import WeakMethod
 
 from ..records import Event
 from ..store import writer
@@ -121,7 +122,8 @@ class Watch:
     """The files that the last frame's components looked at. It belongs to the engine's loop."""
 
     def __init__(self, changed: Callable[[str], None]) -> None:
-        self._changed = changed
+        self._changed = WeakMethod(changed)
+        """Weak: what watches must not keep an execution that no one has any more."""
         self._seen: dict[Look, str | None] = {}
         self._folders: dict[str, bool] = {}
         self._task: asyncio.Task[None] | None = None
@@ -143,7 +145,8 @@ class Watch:
             now = fingerprint(look)
             if now != seen:
                 self._seen[look] = now
-                self._changed(f"file {look.path} changed")
+                if (changed := self._changed()) is not None:
+                    changed(f"file {look.path} changed")
 
     def stop(self) -> None:
         """Watch no longer; ``look`` still sees what changed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -21,7 +22,7 @@ from ..nodes.schedule import Schedule
 from ..nodes.tree import EMPTY, Tree, TreeNode
 from ..records import Event, LoopKey, LoopState, Phase, Scope, TaskEnd, Write
 from ..store.breakpoints import add_events
-from ..store.connection import Database, closed
+from ..store.connection import Database, closed, forked
 from ..store.lease import Lease
 from ..store.owned import OwnedDatabase
 from ..store.writer import Work, add_event
@@ -91,6 +92,8 @@ class Live:
         """The recording that it follows, if it is the replay of another."""
         self.seed = seed
         self.lease = lease
+        self.loop: object = None
+        """Its loop, which is to live as long: while a task runs, there is a lease to be kept."""
         self.closed = False
         """Nothing more is written."""
         self.frame = 0
@@ -198,8 +201,23 @@ class Live:
         Raises:
             StoreError: saying how to continue.
         """
+        self.refuse_in_a_fork()
         if self.closed:
             raise closed(self.database.path)
+
+    @property
+    def in_a_fork(self) -> bool:
+        """Whether the process that has the execution is not this one, but its parent."""
+        return self.database.shared.pid != os.getpid()
+
+    def refuse_in_a_fork(self) -> None:
+        """Raise if it is the execution of the process that this one was forked from.
+
+        Raises:
+            StoreError: saying how to continue.
+        """
+        if self.in_a_fork:
+            raise forked(self.database.path, self.database.shared.pid)
 
     # ---- steering ----------------------------------------------------------------------------------------------
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import Context
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -16,14 +19,17 @@ from ..nodes.diff import diff
 from ..nodes.tree import Tree
 from ..records import Event, Hit, Phase, Problem, Status, Write
 from ..store import writer
+from ..store.owned import OwnedDatabase
 from ..store.presence import StoreLostError
 from ..values import Stored, encode
 from .draft import Draft
+from .files import Watch
 from .live import Live
 from .phases.effects import LOOP
 from .phases.flush import flush_between
 from .pipeline import frame
 from .place import stepping
+from .tasks import kept
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +92,12 @@ class Loop:
         """The breakpoint that ended the last command."""
         self._halting: Status | None = None
         """What the command under way ends as, while it is being ended by hand."""
-        self._heart = asyncio.get_running_loop().create_task(self._heartbeat(), name="smithers heartbeat")
+        self._forsaken: weakref.finalize[..., Live] | None = None
+        live.loop = self
+        # In a context of its own: that of a task which made the execution would keep the task's execution.
+        self._heart = asyncio.get_running_loop().create_task(
+            _heartbeat(weakref.ref(self)), name="smithers heartbeat", context=Context()
+        )
 
     # ---- commands ----------------------------------------------------------------------------------------------
 
@@ -172,6 +183,21 @@ class Loop:
             yield
         except kinds as gone:
             logger.warning("%s ends here without a record of it: %s", self.live.name, gone)
+
+    def leaves_when_forsaken(self) -> None:
+        """Give the execution back by itself once neither a reference nor a running task has it any more."""
+        live = self.live
+        self._forsaken = weakref.finalize(live, _forsaken, live.database, live.watch, self._heart)
+        self._forsaken.atexit = False
+
+    async def leave(self) -> None:
+        """Close it, and the file after its last user."""
+        if self._forsaken is not None and self._forsaken.detach() is None:
+            return  # It was left before.
+        try:
+            await self.close()
+        finally:
+            await self.live.database.shared.close()
 
     # ---- advancing ---------------------------------------------------------------------------------------------
 
@@ -479,25 +505,47 @@ class Loop:
             finally:
                 self._halting = None
 
-    async def _heartbeat(self) -> None:
-        """Keep the lease while this process has the execution, at rest too."""
-        live = self.live
-        while True:
-            await asyncio.sleep(HEARTBEAT_S)
-            try:
-                await live.database.transaction(writer.heartbeat, live.execution_id, live.lease)
-            except ExecutionOwnedError as taken:
-                # The next COMMIT raises it where a person can see it.
-                self.reason = str(taken)
-                return
-            except StoreLostError as error:
-                # Said by the status, too: whoever looks at the stepper does not see a log.
-                if self.reason != str(error):
-                    logger.warning("%s: %s", live.name, error)
-                    self.reason = str(error)
-                    live.observers.notify()
-            except StoreError as error:
-                logger.warning("the lease of %s was not renewed: %s", live.execution_id, error)
+
+async def _heartbeat(whose: weakref.ref[Loop]) -> None:
+    """Keep the lease while this process has the execution, at rest too; it holds no reference to the execution."""
+    while True:
+        await asyncio.sleep(HEARTBEAT_S)
+        if (loop := whose()) is None:
+            return
+        live = loop.live
+        try:
+            await live.database.transaction(writer.heartbeat, live.execution_id, live.lease)
+        except ExecutionOwnedError as taken:
+            # The next COMMIT raises it where a person can see it.
+            loop.reason = str(taken)
+            return
+        except StoreLostError as error:
+            # Said by the status, too: whoever looks at the stepper does not see a log.
+            if loop.reason != str(error):
+                logger.warning("%s: %s", live.name, error)
+                loop.reason = str(error)
+                live.observers.notify()
+        except StoreError as error:
+            logger.warning("the lease of %s was not renewed: %s", live.execution_id, error)
+        del loop, live
+
+
+def _forsaken(database: OwnedDatabase, watch: Watch, heart: asyncio.Task[None]) -> None:
+    """Give back an execution that was not closed and that no one has any more; on whatever thread collects it."""
+    loop = heart.get_loop()
+    if os.getpid() == database.shared.pid:
+        loop.call_soon_threadsafe(lambda: kept(loop.create_task(_given_back(database, watch, heart))))
+
+
+async def _given_back(database: OwnedDatabase, watch: Watch, heart: asyncio.Task[None]) -> None:
+    heart.cancel()
+    try:
+        await watch.stopped()
+        await database.release()
+    except StoreError as error:
+        logger.warning("the lease of an execution that was not closed runs out by itself: %s", error)
+    finally:
+        await database.shared.close()
 
 
 def _problem(error: SmithersError, draft: Draft) -> Event:

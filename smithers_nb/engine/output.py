@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import clean
 from ..records import Event, Phase
+from ..threads import after_fork
 from .place import place_of, words
 from .purity import RenderScope
 
@@ -95,6 +96,15 @@ class heard:  # reads as a statement: with heard(live): …
             _listeners -= 1
             if not _listeners:
                 _remove()
+
+
+def _begin_again() -> None:
+    """Have a lock that no thread holds in the child of a fork."""
+    global _installing
+    _installing = Lock()
+
+
+after_fork(_begin_again)
 
 
 def _install() -> None:

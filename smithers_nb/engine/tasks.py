@@ -18,6 +18,7 @@ from ..nodes.tree import TreeNode
 from ..records import HandlerCall, ModelCall, Question, TaskEnd, TaskResult, TaskStart, TaskStatus, ToolCall
 from ..store import calls, writer
 from ..store.connection import uncancelled
+from ..threads import after_fork
 from ..values import Stored
 from . import questions
 from .agents import TaskLedger, agent_task, past_of
@@ -269,7 +270,7 @@ class Tasks(Mapping[str, TaskEntry]):
 
     def _go(self, entry: TaskEntry) -> None:
         run = self._run(entry)
-        entry.handle = asyncio.get_running_loop().create_task(run, name=f"smithers {entry.task_id}")
+        entry.handle = kept(asyncio.get_running_loop().create_task(run, name=f"smithers {entry.task_id}"))
 
     async def cancel_leaving(self) -> None:
         """Cancel the tasks whose node is gone. A sync function in its thread can't be; its result will be stale."""
@@ -552,6 +553,17 @@ class Tasks(Mapping[str, TaskEntry]):
             most_s = None if task.recorded is not None else getattr(node, "timeout_s", None)
             reply: AgentReply = await timed(self._live.runner.submit(task, ledger), most_s)
             return reply
+
+
+_kept: set[asyncio.Task[None]] = set()
+after_fork(_kept.clear)
+
+
+def kept(task: asyncio.Task[None]) -> asyncio.Task[None]:
+    """Hold a task until it has ended: asyncio does not, and one that is collected ends nowhere."""
+    _kept.add(task)
+    task.add_done_callback(_kept.discard)
+    return task
 
 
 def _end_by_hand(entry: TaskEntry, error: str | None = None, reason: str | None = None) -> TaskEnd:

@@ -12,6 +12,7 @@ from ..agents.retry import IN_PLACE_S
 from ..agents.runner import Later
 from ..store import calls
 from ..store.owned import OwnedDatabase
+from ..threads import after_fork
 
 FIRST = 2
 """So many requests may be under way at a provider that we know nothing of; twice as many with each second."""
@@ -62,6 +63,7 @@ class Gate:
 
 _gates: dict[tuple[str, str], Gate] = {}
 """By file and window."""
+after_fork(_gates.clear)
 
 
 @asynccontextmanager

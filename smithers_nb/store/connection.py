@@ -9,6 +9,7 @@ import re
 import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import closing
+from ctypes import py_object, pythonapi
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -19,6 +20,7 @@ import aiosqlite
 
 from ..errors import NotStorableError, SchemaVersionError, StoreBusyError, StoreDamagedError, StoreError
 from ..records import Durability
+from ..threads import after_fork
 from .presence import Presence, StoreLostError, fold
 from .recordable import REFUSALS, Recordable
 
@@ -44,6 +46,15 @@ def closed(path: str) -> StoreError:
     return StoreError(f"{path} was closed here. Execution.resume(…) goes on with what is in it.")
 
 
+def forked(path: str, pid: int) -> StoreError:
+    """Return the error for what the child of a fork asks of an execution of its parent."""
+    return StoreError(
+        f"{path} is open in process {pid}, which forked this one: what is written here would go through the parent's "
+        "connection. A new Execution(…) has an engine of its own here; to continue the parent's in the child, close it "
+        "before the fork, and call Execution.resume(…) here."
+    )
+
+
 class Database:
     """One file, one connection, one thread. All executions of this process that are in the file share it.
 
@@ -58,6 +69,7 @@ class Database:
         self.path = path
         self.durability = durability
         """The highest that was asked for: transactions of all executions share the connection."""
+        self.pid = os.getpid()
         self._connection = connection
         self._users = 0
         self._presence = Presence(path)
@@ -213,6 +225,8 @@ class Database:
         # aiosqlite's public calls are one hop per statement; this is the same queue with a function of our own.
         # Without a coroutine around it: the event loop would take as long for it as SQLite for the statements.
         connection = self._connection
+        if self.pid != os.getpid():
+            raise forked(self.path, self.pid)
         if self._retired:
             raise self._presence.error()
         if not connection._running:
@@ -230,6 +244,31 @@ class Database:
                 if self._idle is not None:
                     self._idle.cancel()
                 await self._connection.close()
+
+
+def disconnect() -> None:
+    """Close every connection, from a thread without an event loop: the one that they belong to has ended.
+
+    Their threads are no daemons, and the process would wait for them at its end.
+    """
+    for database in Database._open.values():
+        database._connection.stop()
+    Database._open.clear()
+
+
+def _leave_to_the_parent() -> None:
+    """Begin without connections in the child of a fork; those of its parent are never closed here.
+
+    SQLite would fold the log into the file, and remove it, on the word of locks that this process does not have.
+    """
+    for database in Database._open.values():
+        pythonapi.Py_IncRef(py_object(database._connection))
+        pythonapi.Py_IncRef(py_object(database._connection._connection))
+    Database._open.clear()
+    Database._opening = asyncio.Lock()
+
+
+after_fork(_leave_to_the_parent)
 
 
 class _ToItsEnd(asyncio.Future[T]):

@@ -22,8 +22,14 @@ if TYPE_CHECKING:
 def _temporary(owner: object) -> str:
     """Return a folder that goes with its owner."""
     folder = tempfile.mkdtemp(prefix="smithers-")
-    weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
+    weakref.finalize(owner, _removed, folder, os.getpid())
     return folder
+
+
+def _removed(folder: str, owner: int) -> None:
+    """Remove a folder, unless this process is a fork of its owner's."""
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class Store:
