@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
@@ -20,12 +19,11 @@ from ..identity import Path
 from ..nodes.runnable import Smithers
 from ..nodes.schedule import Schedule
 from ..nodes.tree import EMPTY, Tree, TreeNode
-from ..records import Event, LoopKey, LoopState, Phase, Scope, TaskEnd, Write
-from ..store.breakpoints import add_events
+from ..records import Event, LoopKey, LoopState, Phase, Scope, Status, TaskEnd, Write
 from ..store.connection import Database, closed, forked
 from ..store.lease import Lease
 from ..store.owned import OwnedDatabase
-from ..store.writer import Work, add_event
+from ..store.writer import Work, add_event, record_standing
 from ..values import Unstorable, encode, legible
 from .agents import Budget
 from .breakpoints import Breakpoints
@@ -46,8 +44,6 @@ logger = logging.getLogger(__name__)
 
 MAX_AGENTS = 32
 """So many agents of an execution run at a time, unless it is told otherwise."""
-FAILED = 20
-"""How many errors that kept a frame from being made are remembered."""
 
 PROGRESS_S = 0.25
 """Reports of progress make at most one frame in this time."""
@@ -137,8 +133,10 @@ class Live:
         self.printed = Printed(self)
         self.noted: list[Event] = []
         """Events that the next transaction records."""
-        self.failed: deque[Event] = deque(maxlen=FAILED)
-        """What kept frames from being made. The file is not told: such a frame leaves it as it was."""
+        self.moves_as: Status = "running"
+        """What a COMMIT records as the status: of a step, how it stands after it."""
+        self.recorded_as: tuple[Status, str] | None = None
+        """Status and reason as the file has them; None if that is not known."""
         self._ids = count(1)
         self._lock = threading.Lock()
         self._loop = asyncio.get_running_loop()
@@ -339,14 +337,20 @@ class Live:
         noted, self.noted = self.noted, []
         return noted + self.printed.take_events()
 
-    async def record_noted(self) -> None:
-        """Record them in a transaction of their own: nothing else is written soon."""
-        if events := self.take_noted():
-            try:
-                await self.database.transaction(add_events, self.execution_id, events)
-            except StoreError as error:
-                logger.warning("what was printed could not be stored yet: %s", error)
-                self.noted[:0] = events
+    async def record_standing(self, status: Status, reason: str) -> None:
+        """Record how it stands, and what was noted, in a transaction of their own: nothing else is written soon. What
+        the file does not take is recorded later.
+        """
+        events = self.take_noted()
+        if not events and self.recorded_as == (status, reason):
+            return
+        try:
+            await self.database.transaction(record_standing, self.execution_id, status, reason, events)
+        except StoreError as error:
+            logger.warning("how %s stands could not be recorded yet: %s", self.name, error)
+            self.noted[:0] = events
+        else:
+            self.recorded_as = status, reason
 
     def values(self, scope: Scope) -> Mapping[str, Cell]:
         """Return the committed values of a scope."""

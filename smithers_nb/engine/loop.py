@@ -12,7 +12,7 @@ from contextvars import Context
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ..errors import ExecutionOwnedError, SmithersError, StalledError, StoreError
+from ..errors import ExecutionOwnedError, SmithersError, StalledError, StoreError, said
 from ..nodes.base import NodeBase
 from ..nodes.control import End
 from ..nodes.diff import diff
@@ -37,6 +37,8 @@ REST = Phase.EFFECTS
 """A step ends after this phase: the frame's writes are pending, and FLUSH is the first thing the next step does."""
 
 HEARTBEAT_S = 10.0
+LONG_S = 1.0
+"""A wait that takes longer is recorded: a run that waits for a moment in each frame must not write more."""
 REMEMBERED = 256
 """So many states back a plan that comes again is noticed: a long run must not keep all of its plans."""
 
@@ -86,8 +88,6 @@ class Loop:
         self.command: str | None = None
         """The command under way, in a word: ``step``, ``phase`` or ``run``."""
         self._pausing = False
-        self._recorded: tuple[Status, str] | None = None
-        """Status and reason as the file has them."""
         self.hit: Hit | None = None
         """The breakpoint that ended the last command."""
         self._halting: Status | None = None
@@ -172,7 +172,9 @@ class Loop:
         await live.watch.stopped()
         await live.recorded()
         await live.stream.written()
-        await live.record_noted()
+        if not self.over and not self.standing[1]:
+            self.reason = "closed"
+        await self._record()
         with self._gone_already(StoreLostError):
             await live.database.release()
 
@@ -247,6 +249,7 @@ class Loop:
                 await asyncio.sleep(0)  # A transaction before the command may have put one off.
             self._moved.clear()
             self.command = command
+            self.live.moves_as = "running" if command == "run" else "paused"
             self._pausing = self._sleeps = False
             self.problems = []
             if self.draft is not None:
@@ -276,7 +279,7 @@ class Loop:
                     self.status = "waiting" if self._waits else rests
                     stopped = f"stopped: {self.hit.text}" if self.hit else ""
                     self.reason = stopped or self.reason or ("paused by hand" if paused else "")
-                await self.live.record_noted()
+                await self._record()
                 self.live.observers.notify()
 
     async def _advance(self) -> bool:
@@ -296,7 +299,8 @@ class Loop:
         except BaseException as error:
             await self.abandon()
             if isinstance(error, SmithersError) and draft is not None:
-                self.live.failed.append(_problem(error, draft))
+                self.live.noted.append(_problem(error, draft))
+                self.reason = f"frame {draft.number} could not be {_failed_to_be(draft)}: {said(error)}"
             raise
         if isinstance(done, StoreError):
             raise done
@@ -326,7 +330,7 @@ class Loop:
 
     async def _due(self) -> bool:
         """Wait until a frame is due; return False when none will be, or a pause was asked for."""
-        live = self.live
+        live, told = self.live, False
         while live.inbox or live.ending or not live.causes:
             if live.inbox or live.ending:
                 between = Draft(live.execution_id, live.frame, ())
@@ -349,9 +353,20 @@ class Loop:
             else:
                 self.reason = self._asleep() if live.tasks.waits else ""
                 self._look("waiting")
-                await live.sleep()
+                told = await self._sleep(told)
                 self.reason = ""
         return True
+
+    async def _sleep(self, told: bool) -> bool:
+        """Wait until there may be something to do; return whether the file was told of it, as before a long wait."""
+        told = told or self.live.recorded_as == self.standing
+        try:
+            async with asyncio.timeout(None if told else LONG_S):
+                await self.live.sleep()
+        except TimeoutError:
+            told = True
+            await self.live.record_standing(*self.standing)
+        return told
 
     def _asleep(self) -> str:
         """Say which task waits until when, and why."""
@@ -442,6 +457,7 @@ class Loop:
         else:
             self.status, self.reason = "stopped", getattr(node, "reason", "")
         await live.database.transaction(writer.set_result, live.execution_id, self.status, self.reason, self.result)
+        live.recorded_as = self.status, self.reason
         live.observers.notify()
 
     async def _over(self) -> None:
@@ -481,12 +497,17 @@ class Loop:
 
     async def _enter(self, status: Status, reason: str) -> None:
         self.status, self.reason = status, reason
-        if self._recorded == (status, reason):
-            return
         live = self.live
+        if live.recorded_as == (status, reason):
+            return
         await live.database.transaction(writer.set_status, live.execution_id, status, reason)
-        self._recorded = (status, reason)
+        live.recorded_as = status, reason
         live.observers.notify()
+
+    async def _record(self) -> None:
+        """Record how it stands. One that was resumed and has not moved stands as the file says."""
+        if self.status != "ready" or not self.live.frame:
+            await self.live.record_standing(*self.standing)
 
     def _look(self, status: Status) -> None:
         if self.status != status:
@@ -515,6 +536,8 @@ async def _heartbeat(whose: weakref.ref[Loop]) -> None:
         live = loop.live
         try:
             await live.database.transaction(writer.heartbeat, live.execution_id, live.lease)
+            if loop.command is None:
+                await loop._record()  # People may have answered, and tasks ended.
         except ExecutionOwnedError as taken:
             # The next COMMIT raises it where a person can see it.
             loop.reason = str(taken)
@@ -546,6 +569,10 @@ async def _given_back(database: OwnedDatabase, watch: Watch, heart: asyncio.Task
         logger.warning("the lease of an execution that was not closed runs out by itself: %s", error)
     finally:
         await database.shared.close()
+
+
+def _failed_to_be(draft: Draft) -> str:
+    return "rendered" if draft.phase in (None, Phase.SNAPSHOT) else "made"
 
 
 def _problem(error: SmithersError, draft: Draft) -> Event:

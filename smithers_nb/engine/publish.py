@@ -46,7 +46,7 @@ def publication(loop: Loop, swapped: Tree | None) -> Publication:
         names=tuple(live.tasks.questions),
         printed=tuple(live.printed.waiting),
         heard=live.printed.heard,
-        failed=tuple(live.failed),
+        failed=tuple(event for event in live.noted if event.kind == "problem"),
         breakpoints=live.breakpoints.all,
         condition_errors=live.breakpoints.errors,
         state=live.cells,

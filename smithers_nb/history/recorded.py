@@ -338,8 +338,10 @@ class Recorded:
 
     def problems(self, cursor: Cursor, most: int) -> tuple[int, list[EventRecord]]:
         """Return the number of problems up to the frame, and the newest of them: errors first, each newest first."""
-        total = sum(self.count(kind, cursor.frame) for kind in PROBLEMS)
-        return total, [event for kind in PROBLEMS for event in self.moments.events(kind, cursor.frame, most)]
+        # A frame that could not be made has the number of the one that is made in its place, after this one.
+        until = cursor.frame + 1 if cursor.live else cursor.frame
+        total = sum(self.count(kind, until) for kind in PROBLEMS)
+        return total, [event for kind in PROBLEMS for event in self.moments.events(kind, until, most)]
 
     def count(self, kind: str, until: int, since: int = 0) -> int:
         """Return the number of recorded events of a kind from frame ``since`` up to one."""

@@ -105,7 +105,7 @@ class Publication:
     heard: int = 0
     """The number of characters that were printed so far."""
     failed: tuple[Event, ...] = ()
-    """The errors that kept frames from being made, oldest first."""
+    """Errors that kept frames from being made and are not in the file yet, oldest first."""
     breakpoints: tuple[Breakpoint, ...] = ()
     condition_errors: Mapping[str, str] = field(default_factory=dict)
     """By breakpoint id: the error of its condition, when it was last computed."""

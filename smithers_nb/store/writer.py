@@ -65,6 +65,8 @@ class FrameCommit:
     """Loops that begin, go on or end, by node id."""
     loops_gone: list[str] = field(default_factory=list)
     """Ids of loops that were unmounted: when they come again, they begin anew."""
+    status: str | None = None
+    """The execution's status from now on; None if the file has it already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +251,15 @@ def set_status(db: sqlite3.Connection, execution_id: str, status: str, reason: s
     )
 
 
+def record_standing(
+    db: sqlite3.Connection, execution_id: str, status: str, reason: str, events: Iterable[Event]
+) -> None:
+    """Record how the execution stands, and events that no other transaction has recorded."""
+    set_status(db, execution_id, status, reason)
+    for event in events:
+        add_event(db, execution_id, event.frame, event.kind, event.node_id, event.payload)
+
+
 def _many(db: sqlite3.Connection, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
     """Run a statement once a row: most frames have none for most tables."""
     if rows:
@@ -326,8 +337,8 @@ def commit_frame(
         "INSERT OR REPLACE INTO loops VALUES (?, ?, ?, ?)",
         [(execution_id, id, state.iteration, state.status) for id, state in commit.loops],
     )
-    if frame == 1:
-        db.execute("UPDATE executions SET status = 'running' WHERE execution_id = ?", (execution_id,))
+    if commit.status is not None:
+        set_status(db, execution_id, commit.status, "")
     db.execute(
         "INSERT INTO frames (execution_id, frame, reason, status, created_at, mounted, unmounted, updated, moved,"
         " snapshot_ms, render_ms, reconcile_ms, commit_ms) VALUES (?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -44,11 +44,13 @@ async def commit(live: Live, draft: Draft) -> None:
             read_anew=read_anew,
             tasks=[TaskStart(entry.task_id, entry.node.id, entry.max_attempts) for entry in starting],
             loops=[(id, state) for (_, id), state in draft.schedule.loops.items()],
+            status=live.moves_as if live.recorded_as != (live.moves_as, "") else None,
             loops_gone=[id for id in draft.changes.unmounted if draft.before.index[id].type in LOOPS],
         ),
         draft.ms,
         perf_counter(),
     )
+    live.recorded_as = live.moves_as, ""
     _remember(live, draft, opened, starting)
     for path, key, _ in read_no_more:
         del live.reads[path][key]

@@ -166,7 +166,7 @@ class View:
         frame, number = now.frame, cursor.frame
         standing = hash(tuple(now.standing.items()))
         flushed = frame is None or frame.phase is Phase.FLUSH
-        errors = (len(frame.problems) if frame else 0, len(now.failed), now.over)
+        errors = (len(frame.problems) if frame else 0, len(now.failed), now.reason, now.over)
         calls = (number, len(frame.handlers) if frame else 0, flushed)
         writes = tuple((write.id, write.status, write.trigger) for write in now.pending)
         return {
