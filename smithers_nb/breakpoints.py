@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from . import arguments
+from .arguments import optional, takes
 from .bridge import engine
 from .history.matching import HANDLERS
 from .records import Breakpoint, BreakpointKind
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
     from .engine.live import Live
 
 _UNSET = object()
+
+
+def _point(name: str, value: Any) -> Any:
+    return value if isinstance(value, Breakpoint) else arguments.text(name, value)
 
 
 class BreakpointsDoor:
@@ -26,6 +32,11 @@ class BreakpointsDoor:
     def __init__(self, live: Live) -> None:
         self._live = live
 
+    @takes(
+        **dict.fromkeys(("node", "key", "handler", "phase", "event", "when"), optional(arguments.text)),
+        **dict.fromkeys(("error", "once", "log"), arguments.flag),
+        hits=arguments.whole(),
+    )
     def add(
         self,
         *,
@@ -91,6 +102,7 @@ class BreakpointsDoor:
         point = Breakpoint("", kind, target, event, value, when, once, True, log, hits)
         return engine.call(self._live.breakpoints.add(point))
 
+    @takes(id=_point)
     def remove(self, id: str | Breakpoint) -> None:
         """Remove a breakpoint; its hits stay in the records.
 
@@ -99,10 +111,12 @@ class BreakpointsDoor:
         """
         engine.call(self._live.breakpoints.remove(_id(id)))
 
+    @takes(id=_point)
     def enable(self, id: str | Breakpoint) -> None:
         """Switch a breakpoint on; its hits count from 0."""
         engine.call(self._live.breakpoints.change(_id(id), enabled=True))
 
+    @takes(id=_point)
     def disable(self, id: str | Breakpoint) -> None:
         """Switch a breakpoint off."""
         engine.call(self._live.breakpoints.change(_id(id), enabled=False))

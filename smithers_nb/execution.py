@@ -12,8 +12,10 @@ from typing import Any, Literal, Self, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
+from . import arguments as check
 from .agents.pydantic_ai import PydanticAiRunner, prepare
 from .agents.runner import Runner
+from .arguments import optional, takes
 from .artifacts import Artifact
 from .breakpoints import BreakpointsDoor
 from .bridge import Engine, engine
@@ -29,7 +31,16 @@ from .engine.place import refuse_while_rendering
 from .engine.publish import publication
 from .engine.purity import Snapshot
 from .engine.state import check_key
-from .errors import AppChangedWarning, NotStorableError, PropError, SmithersError, UnknownExecutionError, clean
+from .errors import (
+    AppChangedWarning,
+    NotStorableError,
+    PropError,
+    SmithersError,
+    UnknownExecutionError,
+    clean,
+    did_you_mean,
+    kind_of,
+)
 from .nodes.diff import diff
 from .nodes.element import Component
 from .nodes.runnable import AGENT_TYPES, Limits
@@ -69,6 +80,36 @@ class Agents:
 
 
 Until = Callable[[Frame], object] | str | None
+_FRAMES = check.whole(1)
+_TASKS = check.choice(*get_args(ReplayTasks))
+
+
+def _until(name: str, value: Any) -> Any:
+    if not callable(value) and not isinstance(value, str):
+        raise check.wrong(name, value, "a function of the frame, a state key, or an expression as a text")
+    return value
+
+
+def _agent_runner(name: str, value: Any) -> Any:
+    if not callable(getattr(value, "submit", None)) or not callable(getattr(value, "check", None)):
+        raise check.wrong(name, value, "a Runner: an object with check() and submit()")
+    return value
+
+
+def _store(name: str, value: Any) -> Any:
+    return value if isinstance(value, Store) else check.path(name, value)
+
+
+_OPTIONS: dict[str, check.Check] = {
+    "store": _store,
+    "props": optional(check.named),
+    "models": optional(check.named),
+    "max_frames": _FRAMES,
+    "limits": optional(check.mapping),
+    "max_agents": check.whole(1),
+    "runner": optional(_agent_runner),
+}
+"""What a new execution and a resumed one take."""
 
 
 class Execution:
@@ -127,6 +168,14 @@ class Execution:
     </phase>
     """
 
+    @takes(
+        **_OPTIONS,
+        name=check.full_text,
+        state=optional(check.mapping),
+        seed=check.whole(),
+        durability=check.choice(*get_args(Durability)),
+        strict_effects=check.flag,
+    )
     def __init__(
         self,
         app: object,
@@ -145,7 +194,6 @@ class Execution:
         strict_effects: bool = False,
     ) -> None:
         refuse_while_rendering("an Execution was made")
-        _one_of("durability", durability, Durability)
         row = NewExecution(
             execution_id=secrets.token_hex(6),
             name=clean(name),
@@ -161,6 +209,13 @@ class Execution:
         engine.call(self._create(row, first, agents, strict_effects))
 
     @classmethod
+    @takes(
+        **_OPTIONS,
+        id=optional(check.full_text),
+        name=optional(check.full_text),
+        orphans=check.choice(*get_args(Orphans)),
+        durability=optional(check.choice(*get_args(Durability))),
+    )
     def resume(
         cls,
         app: object,
@@ -194,9 +249,6 @@ class Execution:
             ExecutionOwnedError: if another living process has it.
             EngineVersionError: if a newer release of smithers_nb has run it.
         """
-        _one_of("orphans", orphans, Orphans)
-        if durability is not None:
-            _one_of("durability", durability, Durability)
         file = store if isinstance(store, Store) else Store(store)
         if os.path.exists(file.path):
             engine.call(_brought_up(file.path))
@@ -237,6 +289,7 @@ class Execution:
         """Do one phase and return the frame so far."""
         return await self._engine.wait(self._step_phase())
 
+    @takes(until=optional(_until), max_frames=optional(_FRAMES))
     async def run(self, until: Until = None, max_frames: int | None = None) -> RunResult:
         """Go on until it is over, is paused, waits only for people, or ``max_frames`` were rendered.
 
@@ -257,6 +310,7 @@ class Execution:
         """Do what ``step_phase`` does, and block until it is done."""
         return self._engine.call(self._step_phase())
 
+    @takes(until=optional(_until), max_frames=optional(_FRAMES))
     def run_sync(self, until: Until = None, max_frames: int | None = None) -> RunResult:
         """Do what ``run`` does, and block until it is done; safe in a notebook cell, and Stop interrupts it."""
         return self._engine.call(self._run(until, max_frames))
@@ -280,6 +334,7 @@ class Execution:
 
     # ---- steering ----------------------------------------------------------------------------------------------
 
+    @takes(approval_id=check.text, choice=check.text, comment=optional(check.text))
     def answer(self, approval_id: str, choice: str, comment: str | None = None) -> None:
         """Answer an approval, or whether an agent may call a tool, by its id or its node's; in a child execution, too.
 
@@ -288,6 +343,7 @@ class Execution:
         """
         self._engine.call(self._live.answer(approval_id, choice, comment))
 
+    @takes(node_id=check.text)
     def cancel(self, node_id: str) -> None:
         """Cancel the task of a node; its ``on_error`` gets the result, if it has one.
 
@@ -296,6 +352,7 @@ class Execution:
         """
         self._engine.call(self._live.tasks.cancel(node_id))
 
+    @takes(node_id=check.text)
     def retry(self, node_id: str) -> None:
         """Run the task of a node again, as a new task.
 
@@ -304,6 +361,7 @@ class Execution:
         """
         self._engine.call(self._live.tasks.retry(node_id))
 
+    @takes(props=optional(check.named))
     def swap(self, app: object, props: Mapping[str, Any] | None = None) -> None:
         """Put new code under the running state: nodes that keep their identity keep their tasks.
 
@@ -313,6 +371,7 @@ class Execution:
         root = _root(app, props)
         self._engine.call(self._swap(root, name_of(app), code_hash(app)))
 
+    @takes(id=check.text)
     def edit_pending(self, id: str, value: object) -> None:
         """Change the value of a pending write while its frame is at rest; recorded as an operator's.
 
@@ -322,6 +381,7 @@ class Execution:
         """
         self._engine.call(self._live.edit_pending(self._loop.draft, id, value))
 
+    @takes(id=check.text)
     def drop_pending(self, id: str) -> None:
         """Let a pending write fall while its frame is at rest; recorded as an operator's.
 
@@ -403,10 +463,12 @@ class Execution:
         """DataFrames of this execution: ``ex.df.frames``, ``.transitions``, ``.handlers``, ``.tasks``, ``.nodes`` …"""
         return DataFrames(self.store.reader, self.execution_id)
 
+    @takes(frame=check.integer)
     def at(self, frame: int) -> FrameView:
         """Return a recorded frame: its tree and the state that it read."""
         return History(self.store.reader, self.execution_id).at(frame)
 
+    @takes(path=check.path)
     def export(self, path: str | os.PathLike[str]) -> Path:
         """Write everything that is recorded of it to a file, ``run.ndjson``: one JSON object a line, frame by frame.
 
@@ -416,6 +478,7 @@ class Execution:
         """
         return History(self.store.reader, self.execution_id).export(path)
 
+    @takes(props=optional(check.named), tasks=_TASKS, name=optional(check.full_text))
     def replay(
         self,
         models: Literal["recorded"] = "recorded",
@@ -452,6 +515,7 @@ class Execution:
         """
         return self._engine.call(self._replay(models, app, props, tasks, name))
 
+    @takes(props=optional(check.named), tasks=_TASKS, name=optional(check.full_text))
     async def replay_async(
         self,
         models: Literal["recorded"] = "recorded",
@@ -566,6 +630,7 @@ class Execution:
         """Do what ``stop`` does; on the engine's loop."""
         await self._loop.stop()
 
+    @takes(observer=check.function)
     def observe(self, observer: Callable[[], None]) -> None:
         """Call ``observer()`` on the engine's thread after each phase and task; it must return at once."""
         self._live.observers.add(observer)
@@ -685,7 +750,6 @@ class Execution:
                 f"models={models!r}: a replay takes its answers from the recording, models='recorded'. To ask models, "
                 "make a new Execution(app, models=…)."
             )
-        _one_of("tasks", tasks, ReplayTasks)
         root = self._app if app is None else _root(app, props)
         return await replay(
             root,
@@ -706,8 +770,9 @@ class Execution:
         else:
             try:
                 code = compile(until, "<until>", "eval")
-            except SyntaxError as error:
-                raise ValueError(f"until={until!r} is no expression over state and frame: {error.msg}.") from None
+            except (SyntaxError, ValueError) as error:  # ValueError: a null byte or a lone surrogate.
+                why_not = error.msg if isinstance(error, SyntaxError) else error
+                raise ValueError(f"until={until!r} is no expression over state and frame: {why_not}.") from None
             test, words = (lambda frame: bool(eval(code, {"state": self.state, "frame": frame}))), until
 
         def why() -> str | None:
@@ -752,17 +817,11 @@ class Execution:
         await self._loop.leave()
 
 
-def _one_of(name: str, value: object, words: object) -> None:
-    """Refuse an argument that is none of the words of a ``Literal``."""
-    if value not in get_args(words):
-        raise ValueError(f"{name}={value!r} is none of {', '.join(get_args(words))}.")
-
-
 def _root(app: object, props: Mapping[str, Any] | None) -> object:
     if isinstance(app, Component):
         return replace(app(**dict(props or {})), source=app.source)
     if props:
-        raise PropError(f"props= goes with a component; this app is a {type(app).__name__} that has its own.")
+        raise PropError(f"props= goes with a component; this app is {kind_of(app)} that has its own.")
     return app
 
 
@@ -774,11 +833,13 @@ async def _brought_up(path: str) -> None:
 def _limits(limits: Mapping[str, float] | None) -> dict[str, float]:
     try:
         checked: dict[str, float] = _LIMITS.validate_python(dict(limits or {}))
-    except ValidationError as error:
+    except ValidationError:
+        known = get_args(get_args(Limits)[0])
+        near = next((did_you_mean(str(name), known) for name in limits or {} if name not in known), "")
         raise PropError(
-            f"limits={limits!r} can't be used. It is a dict of turns, tokens, tool_calls, cost_usd and seconds, each "
-            "more than 0."
-        ) from error
+            f"limits={limits!r:.120} can't be used.{near} It is a dict of turns, tokens, tool_calls, cost_usd and "
+            "seconds, each more than 0."
+        ) from None
     return checked
 
 

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 ENTRANCES = ["smithers_nb", "smithers_nb.notebook.magics"]
 
 FLOORS = {
-    **dict.fromkeys(["errors", "version"], 0),
+    **dict.fromkeys(["arguments", "errors", "version"], 0),
     **dict.fromkeys(
         ["identity", "records", "typed", "values", "captured", "artifacts", "threads", "nodes", "syntax"], 1
     ),

@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext,
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from ..errors import AgentConfigError, AgentError
+from ..errors import AgentConfigError, AgentError, kind_of
 from ..threads import CALLS, called, unlimited_anyio
 from .imports import imports
 from .recording import Talk
@@ -124,7 +124,7 @@ class PydanticAiRunner:
         if agent is not None:
             if not isinstance(agent, Agent):
                 raise AgentConfigError(
-                    f"agent of {task.node_id} is a {type(agent).__name__}; it takes a pydantic_ai.Agent.",
+                    f"agent of {task.node_id} is {kind_of(agent)}; it takes a pydantic_ai.Agent.",
                     node_id=task.node_id,
                     source=task.source,
                 )
@@ -307,7 +307,7 @@ def _checked(model: object, task: AgentTask) -> Model:
 
     if not isinstance(model, Model):
         raise AgentConfigError(
-            f"model of {task.node_id} is a {type(model).__name__}. It takes {', '.join(ALIASES)}, an id such as "
+            f"model of {task.node_id} is {kind_of(model)}. It takes {', '.join(ALIASES)}, an id such as "
             "'openai:gpt-5', a model object of pydantic-ai, or scripted(…).",
             node_id=task.node_id,
             source=task.source,

@@ -9,6 +9,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from .. import arguments
+from ..arguments import takes
+
 
 @dataclass(frozen=True, slots=True)
 class ToolUse:
@@ -18,6 +21,7 @@ class ToolUse:
     args: dict[str, Any]
 
 
+@takes(tool=arguments.full_text)
 def call_tool(tool: str, /, **args: Any) -> ToolUse:
     """Return a reply for ``scripted(…)`` that calls a tool; a list of them calls several at once.
 
@@ -64,6 +68,7 @@ class Scripted:
         return f"<scripted model, {len(self.replies)} replies, {len(self.calls)} calls>"
 
 
+@takes(delay_s=arguments.seconds)
 def scripted(*replies: Answer, delay_s: float = 0.0) -> Scripted:
     """Return a model that needs no key and no network.
 

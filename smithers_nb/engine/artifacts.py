@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..artifacts import MOST_BYTES, Artifact, ArtifactKind, image_type, why_not_a_link
-from ..errors import NotStorableError, clean
+from ..errors import NotStorableError, clean, kind_of
 from ..store import writer
 from ..values import cleaned
 from .place import TaskScope, place_of, refuse_when_closed, refuse_while_rendering
@@ -43,7 +43,7 @@ class ArtifactDoor(Sealed):
     def markdown(self, text: str, key: str | None = None, title: str | None = None) -> None:
         """Show a text as it was written."""
         if not isinstance(text, str):
-            raise TypeError(f"artifact.markdown takes a str, not a {type(text).__name__}.")
+            raise TypeError(f"artifact.markdown takes a str, not {kind_of(text)}.")
         self._add("markdown", {"text": text}, key, title)
 
     def table(self, rows: Any, key: str | None = None, title: str | None = None) -> None:
@@ -128,9 +128,7 @@ def _table(rows: Any) -> dict[str, Any]:
         split = rows.to_dict("split")
         return {"columns": [str(name) for name in split["columns"]], "rows": _cells(split["data"])}
     if isinstance(rows, str | bytes | Mapping) or not isinstance(rows, Iterable):
-        raise TypeError(
-            f"artifact.table takes a list of dicts, a list of lists or a DataFrame, not a {type(rows).__name__}."
-        )
+        raise TypeError(f"artifact.table takes a list of dicts, a list of lists or a DataFrame, not {kind_of(rows)}.")
     listed = list(rows)
     if all(isinstance(row, Mapping) for row in listed):
         columns = list(dict.fromkeys(name for row in listed for name in row))

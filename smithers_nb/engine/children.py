@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from ..errors import PropError, RunError, UnknownExecutionError
+from ..errors import PropError, RunError, UnknownExecutionError, kind_of
 from ..nodes.element import Component
 from ..nodes.runnable import Smithers
 from ..records import NewExecution
@@ -61,7 +61,7 @@ async def _open(parent: Live, entry: TaskEntry, node: Smithers) -> Loop:
     component = node.component
     if not isinstance(component, Component):
         raise PropError(
-            f"component of <smithers> {entry.node.id} is a {type(component).__name__}; it takes a function with "
+            f"component of <smithers> {entry.node.id} is {kind_of(component)}; it takes a function with "
             "@component above it.",
             source=node.source,
         )

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, overload
 from weakref import WeakMethod
 
+from ..errors import kind_of
 from ..records import Event
 from ..store import writer
 from ..threads import unlimited_anyio
@@ -91,7 +92,7 @@ class FileDoor(Sealed):
         refuse_when_closed(place, f"file {name!r}")
         self._live.refuse_when_closed()
         if not isinstance(content, str | bytes):
-            raise TypeError(f"fs.write({name!r}, …) takes text or bytes, not a {type(content).__name__}.")
+            raise TypeError(f"fs.write({name!r}, …) takes text or bytes, not {kind_of(content)}.")
         data = content.encode() if isinstance(content, str) else content
         _replace(name, data)
         node_id = place.node_id if isinstance(place, Transaction | TaskScope) else None

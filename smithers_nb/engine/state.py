@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from ..artifacts import Artifact
 from ..captured import captured_by
-from ..errors import NotStorableError, RunError
+from ..errors import NotStorableError, RunError, kind_of
 from ..records import Event, Origin, Scope, Write, WriteStatus
 from ..values import IMMUTABLE, Held, Stored, Unstorable, decode, encode, legible, readable, same, value_of
 
@@ -288,7 +288,7 @@ def check_key(key: object) -> None:
     try:
         if isinstance(key, str) and (key.isascii() or key.encode()):
             return
-        why = f"it is a {type(key).__name__}; use a str"
+        why = f"it is {kind_of(key)}; use a str"
     except UnicodeEncodeError:
         why = "it contains a lone surrogate, which is no valid text"
     raise NotStorableError(f"{key!r} can't be a key of the state: {why}. Nothing was changed.")

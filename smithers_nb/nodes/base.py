@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, SkipValidation, ValidationError
 from pydantic_core import ErrorDetails
 
-from ..errors import PropError, did_you_mean
+from ..errors import PropError, did_you_mean, kind_of
 from ..values import cleaned, shown
 from . import handlers as events
 from . import source as sources
@@ -117,7 +117,7 @@ def _short(value: object) -> str:
     try:
         return f"{' '.join(MEMORY.sub('', repr(value)).splitlines()):.80}"
     except RecursionError:
-        return f"a {type(value).__name__} that is nested too deeply for Python"
+        return f"{kind_of(value)} that is nested too deeply for Python"
 
 
 def flat_text(children: object, *, keep_blank: bool) -> Children:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator
 
-from ..errors import MissingKeyError, PlanError
+from ..errors import MissingKeyError, PlanError, an
 from ..values import storable
 from . import source as sources
 from .base import Children, NodeBase
@@ -56,9 +56,10 @@ class Switch(NodeBase):
         cases = list(_flat(self.children))
         for child in cases:
             if not isinstance(child, Case | Default):
+                name = getattr(child, "type", type(child).__name__)
                 raise PlanError(
-                    f"a {getattr(child, 'type', type(child).__name__)} stands directly in a <switch>, which takes only "
-                    "<case equals={…}> and <default>. Put it into one of them.",
+                    f"{an(name)} stands directly in a <switch>, which takes only <case equals={{…}}> and <default>. "
+                    "Put it into one of them.",
                     source=self.source,
                 )
         equal = (case for case in cases if isinstance(case, Case) and case.equals == self.value)

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
-from ..errors import PropError, did_you_mean
+from ..arguments import flag
+from ..errors import PropError, did_you_mean, kind_of
 from . import source as sources
 from .base import Children, flat_text, refuse_children, unnamed_prop
 
@@ -58,6 +59,10 @@ class Component:
     """A function that returns nodes. Calling it makes an element; only RENDER calls the function."""
 
     def __init__(self, function: Callable[..., Any], *, always: bool = False) -> None:
+        if not callable(function):
+            raise TypeError(
+                f"@component stands above a function that returns nodes, and not above {kind_of(function)}."
+            )
         self.function = function
         self.always = always
         """Called in every frame, whether what it reads has changed or not."""
@@ -127,6 +132,7 @@ def component(
     it is called again in any frame in which its props, a state key or a global that it reads may have changed.
     ``@component(always=True)`` is called in every frame.
     """
+    flag("always", always)
     if function is None:
         return lambda function: Component(function, always=always)
     return Component(function, always=always)

@@ -17,7 +17,7 @@ import traitlets
 from pydantic import ValidationError
 
 from ..bridge import engine
-from ..errors import SmithersError
+from ..errors import SmithersError, kind_of
 from ..execution import Execution
 from ..history.panes import protocol as p
 from ..syntax.expression import ExpressionError
@@ -67,7 +67,7 @@ class Stepper(anywidget.AnyWidget):
     def __init__(self, execution: Execution) -> None:
         if not isinstance(execution, Execution):
             raise TypeError(
-                f"Stepper() steps an Execution; this is a {type(execution).__name__}. What Store.open(id) returns is "
+                f"Stepper() steps an Execution; this is {kind_of(execution)}. What Store.open(id) returns is "
                 "read-only: .at(n) and .df show its frames, and Execution.resume(app, store=…, id=…) continues it."
             )
         self._ex = execution

@@ -139,7 +139,8 @@ class RunResult:
         last = f", the last one is {self.frame.number}" if self.frame else ""
         told = [f"\n  {problem.kind}: {problem.message}" for problem in self.problems[:TOLD]]
         more = f"\n  and {len(self.problems) - TOLD} more problems" if len(self.problems) > TOLD else ""
-        return f"<RunResult {self.status}: {self.reason}; {self.frames} frames{last}>{''.join(told)}{more}"
+        reason = f": {self.reason}" if self.reason else ""
+        return f"<RunResult {self.status}{reason}; {self.frames} frames{last}>{''.join(told)}{more}"
 
 
 @dataclass(frozen=True, slots=True)

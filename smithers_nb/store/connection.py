@@ -324,6 +324,10 @@ class mapped:  # reads as a statement: with mapped(path): …
 TOO_LONG = "A row holds 1,000,000,000 bytes at most. Nothing was changed; write it to a file, and keep the file's name."
 
 
+_WRITING = ("WRITE", "FSYNC", "TRUNCATE", "SHM", "DELETE")
+"""What SQLite's codes of failures of the disk say of those where something was to be written."""
+
+
 def store_error(path: str, error: sqlite3.Error) -> StoreError:
     """Return the error to raise for one of SQLite's."""
     code = getattr(error, "sqlite_errorname", "") or ""
@@ -342,6 +346,11 @@ def store_error(path: str, error: sqlite3.Error) -> StoreError:
         return StoreError(f"{path} can't be written ({error}). Check the permissions of the file and its folder.")
     if code.startswith("SQLITE_CANTOPEN"):
         return StoreError(f"{path} can't be opened ({error}). Check that its folder exists and may be written.")
+    if code.startswith("SQLITE_IOERR") and not any(word in code for word in _WRITING):
+        return StoreError(
+            f"{path} can't be read ({error}): the disk, or the network that it is on, has failed. Nothing was changed; "
+            "check the disk, then go on."
+        )
     if code.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
         return StoreError(f"{path} can't be written ({error}). Make room on the disk; nothing was lost, then go on.")
     return StoreError(f"{path}: {error}")

@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..arguments import integer, optional, takes, text
 from ..nodes import xml
 from . import plots, timeline
-from .prune import refuse_pruned
+from .prune import refuse_missing
 from .reader import Parameters, Reader
 
 if TYPE_CHECKING:
@@ -160,19 +161,21 @@ class DataFrames:
         """One row per breakpoint: kind, target, event, value, condition, once, enabled, log_only, after, hits."""
         return self._table("breakpoints")
 
+    @takes(frame=integer)
     def state_at(self, frame: int) -> pd.DataFrame:
         """Return what frame ``frame`` read, one row per key: key, value, type, from_frame.
 
         Raises:
             StoreError: if the frame was pruned.
         """
-        refuse_pruned(self._reader, self._one(), frame)
+        refuse_missing(self._reader, self._one(), frame)
         rows = self._reader.state(self._one(), frame)
         return frame_from(
             [(key, stored.text, stored.type, since) for key, (stored, since) in rows.items()],
             {"key": "TEXT", "value": "JSON TEXT", "type": "TEXT", "from_frame": "INTEGER"},
         )
 
+    @takes(frame=integer)
     def tree_at(self, frame: int) -> pd.DataFrame:
         """Return the plan of a frame, one row per node in document order: depth, type, node_id, path, key, text,
         attributes.
@@ -184,7 +187,7 @@ class DataFrames:
         """
         import pandas as pd
 
-        refuse_pruned(self._reader, self._one(), frame)
+        refuse_missing(self._reader, self._one(), frame)
         tree, _ = self._reader.tree(self._one(), frame)
         rows = []
         depth: dict[str | None, int] = {None: -1}
@@ -207,6 +210,7 @@ class DataFrames:
         """
         return frame_from(timeline.timeline(self._reader, self._execution_id), timeline.COLUMNS)
 
+    @takes(key=text, frame=optional(integer))
     def why(self, key: str, frame: int | None = None) -> pd.DataFrame:
         """Return how the value of a state key came to be: rows of ``timeline``, from the write back to its root.
 
@@ -227,6 +231,7 @@ class DataFrames:
         self._one()
         return plots.tasks(self.tasks, self.nodes, self.frames, by, ax)
 
+    @takes(key=text)
     def plot_state(self, key: str, ax: Axes | None = None) -> Axes:
         """Draw the history of a state key over the frames that read it: numbers as a line, other values as bands.
 

@@ -9,14 +9,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from .. import arguments
+from ..arguments import takes
 from ..artifacts import Artifact
-from ..errors import StoreError
 from ..nodes.diff import Changes, diff
 from ..nodes.tree import Tree
 from ..values import Stored, legible, value_of
 from .export import export
 from .frames import DataFrames
-from .prune import refuse_pruned
+from .prune import refuse_missing
 from .reader import Reader
 
 
@@ -83,21 +84,19 @@ class History:
         """The number of the newest frame; 0 if there is none."""
         return self.reader.last_frame(self.execution_id)
 
+    @takes(frame=arguments.integer)
     def at(self, frame: int) -> FrameView:
         """Return a recorded frame: its tree and the state that it read.
 
         Raises:
             StoreError: if there is no such frame.
         """
-        last = self.frames
-        if not 1 <= frame <= last:
-            there = f"It has the frames 1 to {last}." if last else "It has none yet."
-            raise StoreError(f"execution {self.execution_id} has no frame {frame}. {there}")
-        refuse_pruned(self.reader, self.execution_id, frame)
+        refuse_missing(self.reader, self.execution_id, frame)
         tree, _ = self.reader.tree(self.execution_id, frame)
         state = self.reader.state(self.execution_id, frame)
         return FrameView(frame, self.execution_id, tree, RecordedState({key: row[0] for key, row in state.items()}))
 
+    @takes(path=arguments.path)
     def export(self, path: str | os.PathLike[str]) -> Path:
         """Write everything that is recorded of it to a file, ``run.ndjson``: one JSON object a line, frame by frame.
 

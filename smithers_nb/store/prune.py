@@ -56,6 +56,19 @@ def oldest_frame(reader: Reader, execution_id: str) -> int:
     return int(reader.query(sql, (execution_id,)).rows[0][0] or 1)
 
 
+def refuse_missing(reader: Reader, execution_id: str, frame: int) -> None:
+    """Refuse a frame that there is not, or that was pruned.
+
+    Raises:
+        StoreError: naming the frames that there are, or the oldest that is left.
+    """
+    last = reader.last_frame(execution_id)
+    if not 1 <= frame <= last:
+        there = f"It has the frames 1 to {last}." if last else "It has none yet."
+        raise StoreError(f"execution {execution_id} has no frame {frame}. {there}")
+    refuse_pruned(reader, execution_id, frame)
+
+
 def refuse_pruned(reader: Reader, execution_id: str, frame: int) -> None:
     """Refuse a frame that was pruned.
 

@@ -8,6 +8,8 @@ import tempfile
 import weakref
 from typing import TYPE_CHECKING
 
+from .. import arguments
+from ..arguments import optional, takes
 from .check import Report, check
 from .frames import DataFrames, frame_from, frame_of
 from .history import History
@@ -42,6 +44,7 @@ class Store:
         temporary folder that nobody keeps.
     """
 
+    @takes(path=arguments.path)
     def __init__(self, path: str | os.PathLike[str] = "smithers.db") -> None:
         name = os.path.join(_temporary(self), "memory.db") if path == ":memory:" else os.fspath(path)
         self.path: str = os.path.abspath(os.path.expanduser(name))
@@ -57,6 +60,7 @@ class Store:
         """Return one row per execution, oldest first; the same as ``df.executions``."""
         return self.df.executions
 
+    @takes(id_or_name=arguments.full_text)
     def open(self, id_or_name: str) -> History:
         """Return the recorded history of an execution, or of the newest with that name; it can't be run.
 
@@ -65,6 +69,7 @@ class Store:
         """
         return History(self.reader, self.reader.execution_id(id_or_name))
 
+    @takes(query=arguments.full_text, parameters=arguments.parameters)
     def sql(self, query: str, parameters: Parameters = ()) -> pd.DataFrame:
         """Return the result of a query as a DataFrame. The connection is read-only.
 
@@ -82,6 +87,11 @@ class Store:
         kinds = {"table": "TEXT", "execution_id": "TEXT", "rows": "INTEGER", "bytes": "INTEGER"}
         return frame_from(sizes(self.reader), kinds)
 
+    @takes(
+        keep_frames=optional(arguments.whole()),
+        keep_executions=optional(arguments.whole()),
+        unfinished=arguments.flag,
+    )
     def prune(
         self, *, keep_frames: int | None = None, keep_executions: int | None = None, unfinished: bool = False
     ) -> Pruned:

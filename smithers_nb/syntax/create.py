@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import FunctionType
 from typing import Any
 
-from ..errors import PropError, UnknownTagError, did_you_mean
+from ..errors import PropError, UnknownTagError, did_you_mean, kind_of
 from ..nodes import source as sources
 from ..nodes.base import NodeBase
 from ..nodes.element import Component, Element, Fragment
@@ -30,7 +30,10 @@ def jsx(tag: object, props: dict[str, Any] | None = None, *children: object) -> 
     >>> jsx("phase", {"name": "a"}, jsx("task", {"run": print}))
     <phase with 1 children>
     """
-    given = dict(props or {})
+    try:
+        given = dict(props or {})
+    except (TypeError, ValueError):
+        raise PropError(f"the props of an element are a dict, and not {kind_of(props)}.") from None
     if children:
         if "children" in given:
             raise PropError("children were given twice: between the tags and as a prop. Keep one.")

@@ -12,6 +12,8 @@ import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ..errors import kind_of
+
 LONGEST = 1_000_000
 """Of a text or list that an expression makes."""
 LARGEST = 2**256
@@ -294,4 +296,4 @@ def _item(value: Any, index: Any) -> Any:
         return value.get(index)
     if isinstance(value, str | list) and isinstance(index, int | slice):
         return value[index]
-    raise ExpressionError(f"a {type(value).__name__} has no {index!r}")
+    raise ExpressionError(f"{kind_of(value)} has no {index!r}")

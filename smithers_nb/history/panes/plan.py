@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from itertools import islice
 
+from ...errors import an
 from ...nodes import xml
 from ...nodes.tree import Tree, TreeNode
 from ...records import Breakpoint
@@ -189,7 +190,9 @@ def _short(text: str | None) -> str | None:
 
 def _anew(was: TreeNode, node: TreeNode) -> str:
     if was.type != node.type:
-        return f"{node.id} was a {was.type} and is a {node.type} now: another type is another node, and starts anew."
+        return (
+            f"{node.id} was {an(was.type)} and is {an(node.type)} now: another type is another node, and starts anew."
+        )
     loops = " → ".join(one.loop or "outside of a loop" for one in (was, node))
     return f"its loop went on ({loops}): each iteration mounts what is in it anew."
 
