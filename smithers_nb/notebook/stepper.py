@@ -20,6 +20,8 @@ from ..bridge import engine
 from ..errors import SmithersError, kind_of
 from ..execution import Execution
 from ..history.panes import protocol as p
+from ..history.panes.view import RECORDED
+from ..store.history import History
 from ..syntax.expression import ExpressionError
 from . import messages as m
 from .commands import moved, steered
@@ -56,21 +58,27 @@ class Stepper(anywidget.AnyWidget):
 
     Parameters
     ----------
-    execution : Execution
-        What it steps.
+    execution : Execution or History
+        The running execution to step, or a recorded one to look through: ``Stepper(store.open(ID))``. Nothing
+        executes there.
+
+    Raises
+    ------
+    TypeError
+        If it is neither.
     """
 
     _esm = (_static / "stepper.js").read_text(encoding="utf-8")
     _css = (_static / "stepper.css").read_text(encoding="utf-8")
     summary = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, execution: Execution) -> None:
-        if not isinstance(execution, Execution):
+    def __init__(self, execution: Execution | History) -> None:
+        if not isinstance(execution, Execution | History):
             raise TypeError(
-                f"Stepper() steps an Execution; this is {kind_of(execution)}. What Store.open(id) returns is "
-                "read-only: .at(n) and .df show its frames, and Execution.resume(app, store=…, id=…) continues it."
+                f"Stepper() shows an Execution, or a recorded one from Store.open(id); this is {kind_of(execution)}."
             )
-        self._ex = execution
+        self._ex = execution if isinstance(execution, Execution) else None
+        """None for a recorded execution: nothing executes."""
         self._seq = 0
         self._busy: str | None = None
         self._error: str | None = None
@@ -86,9 +94,10 @@ class Stepper(anywidget.AnyWidget):
         self._page_due: TimerHandle | None = None
         self._view = view_of(execution)
         super().__init__(summary=self._summary())
-        execution.prepare(self._view.source().cursor().tree)
         self.on_msg(self._received)
-        execution.observe(self._changed)
+        if self._ex is not None:
+            self._ex.prepare(self._view.source().cursor().tree)
+            self._ex.observe(self._changed)
 
     # ---- kernel to browser -------------------------------------------------------------------------------------
 
@@ -101,12 +110,14 @@ class Stepper(anywidget.AnyWidget):
     @property
     def _moves(self) -> str | None:
         """The command under way: from this stepper, another one, or a cell."""
-        return self._busy or COMMANDS.get(self._ex.command or "")
+        running = self._ex.command if self._ex is not None else None
+        return self._busy or COMMANDS.get(running or "")
 
     @property
     def _place(self) -> object:
-        draft = self._ex.draft
-        return (draft.number, draft.phase, self._ex.recorded) if draft is not None else None
+        if self._ex is None or (draft := self._ex.draft) is None:
+            return None
+        return draft.number, draft.phase, self._ex.recorded
 
     def _changed(self, wait: float = PUSH_S) -> None:
         """Something happened: push soon, but not more often than ``PUSH_S``. On the engine's thread."""
@@ -147,7 +158,7 @@ class Stepper(anywidget.AnyWidget):
         try:
             return self._summary()
         except Exception:
-            logger.exception("the stepper of %s could not be updated", self._ex.name)
+            logger.exception("the stepper of %s could not be updated", self._view.name)
             return None
 
     def open(self) -> None:
@@ -180,20 +191,27 @@ class Stepper(anywidget.AnyWidget):
                 self.send({"type": "replies", "replies": replies})
             case _ if message.id in self._taken:
                 self._acknowledge(message, "it was taken already")
+            case _ if self._ex is None:
+                self._acknowledge(message, RECORDED)
+            case _:
+                self._command(self._ex, message)
+
+    def _command(self, ex: Execution, message: m.Move | m.Steering) -> None:
+        match message:
             case m.Move(name="pause"):
                 self._take(message)
-                self._ex.pause()
+                ex.pause()
                 self._done(message, None)
             case m.Move(name="stop"):
                 self._take(message)
-                self._run(message, self._ex.stop_soon())
+                self._run(message, ex.stop_soon())
             case m.Move():
-                self._move(message)
+                self._move(ex, message)
             case _:
                 self._take(message)
-                self._run(message, steered(self._ex, message))
+                self._run(message, steered(ex, message))
 
-    def _move(self, message: m.Move) -> None:
+    def _move(self, ex: Execution, message: m.Move) -> None:
         with self._lock:
             if (busy := self._moves) is not None:
                 self._acknowledge(message, f"{busy.replace('_', ' ')} is still running")
@@ -202,7 +220,7 @@ class Stepper(anywidget.AnyWidget):
             self._error = None
         self._taken.append(message.id)
         engine.do(lambda: self._changed(MOVE_S))
-        if not self._run(message, moved(self._ex, message.name)).wait(MOVE_S):
+        if not self._run(message, moved(ex, message.name)).wait(MOVE_S):
             self._acknowledge(message)
 
     def _run(self, message: m.Move | m.Steering, work: Coroutine[Any, Any, object]) -> threading.Event:
@@ -267,7 +285,7 @@ class Stepper(anywidget.AnyWidget):
         except SmithersError as failure:
             error = _words(failure)
         except Exception as failure:
-            logger.exception("the %s pane of %s could not be read", get.pane, self._ex.name)
+            logger.exception("the %s pane of %s could not be read", get.pane, self._view.name)
             error = _words(failure)
         return {
             "type": "reply",
@@ -306,7 +324,7 @@ class Stepper(anywidget.AnyWidget):
                 self._page = page
                 self._show_page(page)
         except Exception:
-            logger.exception("the static page of %s could not be written", self._ex.name)
+            logger.exception("the static page of %s could not be written", self._view.name)
 
     def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         bundle = super()._repr_mimebundle_(**options)

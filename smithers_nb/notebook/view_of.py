@@ -1,4 +1,4 @@
-"""The view of a running execution."""
+"""The view of an execution, for the stepper and the static pages."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from ..execution import Execution
 from ..history.panes.view import View
 from ..history.recorded import Recorded
 from ..nodes.tree import EMPTY
+from ..store.history import History
 
 
-def view_of(execution: Execution) -> View:
-    """Return the view of a running execution, with its plan rendered dry before the first frame."""
+def view_of(execution: Execution | History) -> View:
+    """Return the view of a recorded execution, or of a running one, whose plan is rendered dry before frame 1."""
+    if isinstance(execution, History):
+        return View(Recorded(execution.reader, execution.execution_id))
     dry = execution.preview() if execution.frame is None else EMPTY
     recorded = Recorded(execution.store.reader, execution.execution_id)
     return View(recorded, execution, dry, lambda: variable_of(execution))

@@ -191,6 +191,7 @@ export const summaryGuard = object<P.Summary>({
   questions: list(question),
   hit: nullable(hit),
   breakpoints: whole,
+  read_only: nullable(text),
   limits: list(text),
   now: number,
 });

@@ -60,6 +60,7 @@ export function summary(change: Partial<Summary> = {}): Summary {
     questions: [],
     hit: null,
     breakpoints: 0,
+    read_only: null,
     limits: [],
     now: Date.now(),
     ...change,

@@ -206,6 +206,8 @@ class Summary(TypedDict):
     """The breakpoint at which it stands."""
     breakpoints: int
     """How many are on."""
+    read_only: str | None
+    """The reason why nothing can be executed here, in words; None where an engine runs the execution."""
     limits: list[str]
     """What this kernel can't do, in words."""
     now: float

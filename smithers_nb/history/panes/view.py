@@ -24,6 +24,8 @@ from .sentence import sentence
 from .values import epoch_ms
 
 PROBLEMS = 20
+RECORDED = "This execution is recorded: nothing runs here. Execution.resume(app, store=…, id=…) continues it."
+"""The reason why no command is taken where no engine runs the execution."""
 
 
 class Running(Protocol):
@@ -68,6 +70,11 @@ class View:
         self._versions = _Versions()
         self._linted = 0
         self._findings: list[Problem] = []
+
+    @property
+    def name(self) -> str:
+        """The name of the execution."""
+        return self.source().head.name
 
     def source(self) -> Source:
         """Return the records as they are now."""
@@ -121,6 +128,7 @@ class View:
             "questions": tasks.questions(source.questions()),
             "hit": journal.hit(hit, time() * 1000) if hit is not None else None,
             "breakpoints": sum(1 for point in points if point.enabled),
+            "read_only": RECORDED if now is None else None,
             "limits": limits(),
             "now": time() * 1000,
         }

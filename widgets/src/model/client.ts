@@ -150,6 +150,7 @@ export class Client {
       frame: summary?.frame ?? 0,
       phase: summary?.phase ?? null,
       recorded: summary?.recorded ?? 0,
+      readOnly: summary?.read_only != null,
     };
   }
 

@@ -113,7 +113,8 @@ const DISCONNECTED = "There is no kernel: run the cell again to go on.";
 export function whyDead(summary: Summary | null, connected: boolean): string | null {
   if (!connected) return DISCONNECTED;
   if (summary === null) return "Waiting for the kernel.";
-  return summary.protocol === PROTOCOL ? null : "The page and the kernel don't fit together.";
+  if (summary.protocol !== PROTOCOL) return "The page and the kernel don't fit together.";
+  return summary.read_only;
 }
 
 /** Why a command can't be sent now, in words; null when it can. */
@@ -190,7 +191,10 @@ export function whyControlOff(
     case "live":
       return cursor.at === LIVE.at ? "You are live already." : null;
     case "forward":
-      return cursor.at === LIVE.at ? "You are at the live edge. Next: step executes." : null;
+      if (cursor.at !== LIVE.at) return null;
+      return edge.readOnly
+        ? "This is the last frame."
+        : "You are at the live edge. Next: step executes.";
     case "first":
     case "back":
       return seenFrame(cursor, edge) <= 1 ? "There is no frame before this one." : null;

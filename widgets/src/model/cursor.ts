@@ -27,6 +27,8 @@ export interface Edge {
   readonly phase: string | null;
   /** The newest frame in the file. */
   readonly recorded: number;
+  /** Whether no engine runs the execution: at its edge nothing executes either. */
+  readonly readOnly?: boolean;
 }
 
 export interface Motion {
@@ -36,6 +38,11 @@ export interface Motion {
 }
 
 export const AT_EDGE = "You are at the live edge: nothing was executed. Next: step executes.";
+const AT_END = "This is the last frame of a recorded execution: nothing executes.";
+const atEdge = ({ readOnly }: Edge): Motion => ({
+  cursor: LIVE,
+  note: readOnly ? AT_END : AT_EDGE,
+});
 const AT_START = "This is the first frame: there is nothing before it.";
 
 export type Walk =
@@ -91,10 +98,10 @@ export function walked(cursor: Cursor, walk: Walk, edge: Edge): Motion {
 
 function ahead({ at }: Cursor, place: number, edge: Edge): Motion {
   const next = cursorAt(place);
-  if (at === null || next.at === null) return { cursor: LIVE, note: AT_EDGE };
+  if (at === null || next.at === null) return atEdge(edge);
   const reached = next.at > edge.recorded || place >= placeOf(edge.frame, edge.phase);
   const whole = next.phase === null && next.at >= edge.frame;
-  return reached || whole ? { cursor: LIVE, note: AT_EDGE } : { cursor: next, note: null };
+  return reached || whole ? atEdge(edge) : { cursor: next, note: null };
 }
 
 function phaseBack(cursor: Cursor, edge: Edge): Motion {

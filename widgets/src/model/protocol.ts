@@ -137,6 +137,8 @@ export interface Summary {
   readonly hit: Hit | null;
   readonly breakpoints: number;
   /** What is limited here, in words. */
+  /** Why nothing can be executed here, in words; null where an engine runs the execution. */
+  readonly read_only: string | null;
   readonly limits: readonly string[];
   /** The kernel's clock when this was made. */
   readonly now: number;

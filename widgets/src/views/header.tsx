@@ -44,7 +44,9 @@ function Place() {
   const { client, state, actions } = useUi();
   const { cursor, left } = state;
   const count = newFrames(cursor, left, client.edge);
-  if (cursor.at === null) return <span class="ss-place">● LIVE</span>;
+  if (cursor.at === null) {
+    return <span class="ss-place">{state.summary?.read_only == null ? "● LIVE" : "◷ LAST"}</span>;
+  }
   return (
     <>
       <span class="ss-place" data-recorded>
