@@ -48,13 +48,13 @@ from typing import (
     get_args,
     get_origin,
     get_type_hints,
-    is_typeddict,
 )
 from uuid import UUID
 from weakref import WeakSet
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretBytes, SecretStr, TypeAdapter, ValidationError
+from typing_extensions import is_typeddict  # typing's own does not know those of typing_extensions
 
 JSON_SCALARS = (str, int, float, bool, NoneType)
 IMMUTABLE = (*JSON_SCALARS, bytes, complex, Decimal, date, time, timedelta, UUID, PurePath, Enum)
@@ -617,16 +617,18 @@ def _check_class(kind: type, inside: bool) -> None:
     if kind.__module__ in ("collections.abc", "typing"):
         return
     by_name = issubclass(kind, BaseModel | Enum | tuple) or is_dataclass(kind)
-    if not inside and not is_typeddict(kind):
+    if not inside and by_name:
+        class_name(kind)
+    if not inside and issubclass(kind, _BASES) and not is_typeddict(kind):
+        # A class that has no schema at all is told by the agent itself, which can't be made with it.
         misfit = _misfit(kind)  # type: ignore[arg-type]  # a class is hashable
         if misfit is not None:
             raise Unstorable(f"{_a(kind)} {misfit}: use a pydantic model or a dataclass")
-        if by_name:
-            class_name(kind)
     for name, field in getattr(kind, "__pydantic_fields__", {}).items():
         if field.exclude:
             raise Unstorable(f"the field {name} of {_name(kind)} is excluded from its JSON, and would be lost")
-    if by_name or is_typeddict(kind):
+        check_declared(field.annotation, inside=True)
+    if (by_name and not issubclass(kind, BaseModel)) or is_typeddict(kind):
         for hint in _hints(kind).values():
             check_declared(hint, inside or by_name)
 
