@@ -1,4 +1,4 @@
-"""What the stepper's front end and the kernel say to each other: here what the kernel says, ``messages`` has the rest.
+"""The messages between the stepper's front end and the kernel: panes and replies; ``messages`` has the commands.
 
 Kernel to browser: one synced trait, ``summary`` (small, numbered), and replies as custom messages.
 The cursor (live, or at a recorded frame and phase) is the browser's; each request names it. What is asked of a recorded
@@ -20,21 +20,21 @@ from typing_extensions import TypedDict
 from ...records.excerpt import VALUE_CHARS as VALUE_CHARS
 
 PROTOCOL = 3
-"""Raised when a message changes its meaning; the browser says so when it meets another number."""
+"""The number of the protocol: raised when a message changes its meaning, and checked by the browser."""
 
 FIRST_NODES = 500
-"""Nodes of the plan that are sent at once; the rest come on demand."""
+"""Nodes of the plan that are sent at once; the others are sent on demand."""
 
 TAIL_CHARS = 2048
-"""Characters of what a running task has streamed last."""
+"""Characters of the newest text that a running task has streamed."""
 
 TAILS_CHARS = 8192
-"""Of all running tasks together, in a summary."""
+"""Characters of the newest texts of all running tasks together, in a summary."""
 
 VERSIONED = (
     "frame", "timeline", "plan", "xml", "pending", "handlers", "state", "tasks", "breakpoints", "output", "problems",
 )  # fmt: skip
-"""Panes that the summary has a version of."""
+"""Panes that have a version in the summary."""
 Change = Literal["", "added", "removed", "changed", "moved", "remounted"]
 
 
@@ -61,11 +61,11 @@ class Get(BaseModel):
     base: int | None = None
     """The frame to compare with; None is the one before, 0 is none."""
     of: str | None = None
-    """What it is about: a node, a task, a key, a value's ref, the text to search for."""
+    """The subject: a node, a task, a key, a value's ref, the text to search for."""
     known: int | None = None
     """The version of the plan that the browser has."""
     seen: int | None = None
-    """The version of the pane that the browser has: with a move it is not answered while that is the newest."""
+    """The version of the pane that the browser has: a move does not answer it while that is the newest."""
     since: int = Field(default=1, ge=1)
     limit: int = Field(default=500, ge=1, le=100_000)
     before: tuple[int, int] | None = None
@@ -78,14 +78,14 @@ class Get(BaseModel):
 
 
 class PhaseChip(TypedDict):
-    """One of the seven chips of the phase strip."""
+    """A chip of the phase strip."""
 
     name: str
     """SNAPSHOT, RENDER, RECONCILE, COMMIT, EXECUTE, EFFECTS or FLUSH."""
     state: Literal["done", "current", "todo"]
-    """``current`` is the phase that the next "Step phase" runs, or the one that is under way."""
+    """``current`` is the phase that the next "Step phase" runs, or the running one."""
     ms: float | None
-    """How long it took, in milliseconds; None while it has not run in this frame."""
+    """Milliseconds; None while it has not run in this frame."""
 
 
 class Problem(TypedDict):
@@ -97,16 +97,16 @@ class Problem(TypedDict):
     node_id: str | None
     phase: str | None
     source: str | None
-    """Where in the user's code, e.g. ``report:14:9``."""
+    """The place in the user's code, e.g. ``report:14:9``."""
     frame: int
-    """0: of no frame in particular."""
+    """0 where it belongs to no frame."""
     advice: str | None
-    """What to do, where the message does not say it."""
+    """The way to mend it, where the message does not say it."""
     severity: Literal["error", "hint"]
 
 
 class RunningTask(TypedDict):
-    """A task under way, or one that waits for a person or its next attempt."""
+    """A running task, or one that waits for a person or its next attempt."""
 
     task_id: str
     node_id: str
@@ -117,15 +117,15 @@ class RunningTask(TypedDict):
     attempt: int
     max_attempts: int
     started: float | None
-    """Epoch ms."""
+    """Milliseconds since the epoch."""
     retry_at: float | None
-    """Epoch ms of the next attempt."""
+    """The next attempt, in milliseconds since the epoch."""
     tail: str
-    """The end of what it has streamed; all tails together have at most ``TAILS_CHARS``."""
+    """The end of its streamed text; all tails together have at most ``TAILS_CHARS``."""
 
 
 class Question(TypedDict):
-    """What a person is asked."""
+    """A question to a person."""
 
     approval_id: str
     node_id: str
@@ -135,17 +135,17 @@ class Question(TypedDict):
 
 
 class Hit(TypedDict):
-    """A breakpoint's."""
+    """A hit of a breakpoint."""
 
     breakpoint_id: str
     frame: int
     phase: str
     text: str
-    """What happened: ``n changed 1 → 2``."""
+    """The event: ``n changed 1 → 2``."""
     node_id: str | None
     log_only: bool
     at: float
-    """Epoch ms; 0 where it was found in the records."""
+    """Milliseconds since the epoch; 0 where it was found in the records."""
 
 
 class Counts(TypedDict):
@@ -156,37 +156,37 @@ class Counts(TypedDict):
     problems: int
     """Errors; hints are not counted."""
     running: int
-    """Tasks under way."""
+    """Running tasks."""
     tasks: int
-    """All so far."""
+    """All tasks so far."""
     output: int
-    """Pieces of the frame under way."""
+    """Pieces of the frame in progress."""
     breakpoints: int
 
 
 class Summary(TypedDict):
-    """The synced trait: all that the header, the toolbar, the strip and the sentence need. At most 64 KiB."""
+    """The synced trait: the contents of the header, the toolbar, the strip and the sentence. At most 64 KiB."""
 
     protocol: int
     seq: int
-    """Grows by one with each push; a gap makes the browser send ``resync``."""
+    """Raised by one with each push; a gap makes the browser send ``hello``."""
     name: str
     execution_id: str
     status: Literal["ready", "running", "paused", "waiting", "finished", "failed", "stopped", "stalled", "terminated"]
     reason: str
-    """Why it has this status, in words; "" when there is nothing to say."""
+    """The reason for this status, in words; "" where there is none."""
     over: bool
-    """It has ended, and nothing is left that a step could do."""
+    """True when it has ended, and a step would do nothing."""
     frame: int
     """The number of the newest frame; 0 before the first."""
     phase: str | None
-    """The last phase that was done in it."""
+    """The last phase of that frame that is done."""
     phases: list[PhaseChip]
     """Always seven, in order."""
     sentence: str
-    """What just happened, and what the next step will do."""
+    """The last event, and the effect of the next step, in words."""
     busy: str | None
-    """The command that is under way, if any. Its buttons are off meanwhile; Pause and Stop are on."""
+    """The running command, if any. Its buttons are off meanwhile; Pause and Stop are on."""
     counts: Counts
     tokens: int
     cost_usd: float | None
@@ -195,50 +195,50 @@ class Summary(TypedDict):
     error: str | None
     """An error of the stepper itself or of the last command, to be shown in the widget."""
     recorded: int
-    """The newest frame in the file: a cursor may stand at 1 to this one."""
+    """The newest frame in the file: a cursor may point to 1 up to this one."""
     versions: dict[str, int]
-    """By pane: grows when what a live view of it shows may have changed."""
+    """A number for each pane, raised when a live view of it may have changed."""
     running: list[RunningTask]
     """The first 20."""
     questions: list[Question]
     """The first 10."""
     hit: Hit | None
-    """The breakpoint at which it stands."""
+    """The breakpoint that stopped it."""
     breakpoints: int
-    """How many are on."""
+    """The number of enabled breakpoints."""
     read_only: str | None
     """The reason why nothing can be executed here, in words; None where an engine runs the execution."""
     limits: list[str]
-    """What this kernel can't do, in words."""
+    """The limits of this kernel, in words."""
     now: float
-    """Epoch ms when this was made."""
+    """The time of this summary, in milliseconds since the epoch."""
 
 
 class Value(TypedDict):
     """A value of the user's or a model's: shown as text, never as markup."""
 
     text: str
-    """Its JSON; cut after ``VALUE_CHARS`` characters unless all of it was asked for."""
+    """JSON, cut after ``VALUE_CHARS`` characters unless all of it was asked for."""
     chars: int
-    """How many characters the whole has."""
+    """The length of the whole text, in characters."""
     cut: bool
     type: str
     """``str``, ``int``, ``list`` … as in the state table."""
     ref: str | None
-    """Of one that is cut: what the pane ``value`` is asked for."""
+    """The subject to ask the pane ``value`` for, where this is cut."""
 
 
 class FrameHead(TypedDict):
-    """What header, strip and sentence show of a frame."""
+    """The header, the strip and the sentence at a frame."""
 
     frame: int
     recorded: bool
     status: Literal["done", "open", "dry"]
-    """open: under way, or abandoned."""
+    """open: in progress, or abandoned."""
     phase: str | None
     """The phase that is shown."""
     last_phase: str | None
-    """The last one that there is."""
+    """The last phase that is done."""
     phases: list[PhaseChip]
     sentence: str
     reason: list[str]
@@ -249,7 +249,7 @@ class FrameHead(TypedDict):
 
 
 class Timeline(TypedDict):
-    """Frames ``since`` to ``to``, column by column. The dense ones have an entry a frame, the others (frame, count)."""
+    """Frames ``since`` to ``to``, column by column. Dense columns have an entry a frame, the others (frame, count)."""
 
     since: int
     to: int
@@ -261,7 +261,7 @@ class Timeline(TypedDict):
     errors: list[tuple[int, int]]
     hits: list[tuple[int, int]]
     tasks: list[tuple[int, int]]
-    """That began."""
+    """Tasks that began."""
     output: list[tuple[int, int]]
     keys: list[tuple[int, list[str]]]
     """Up to 3 keys that were written, of the newest 200 frames."""
@@ -288,30 +288,30 @@ class PlanNode(TypedDict):
     attrs: list[tuple[str, str]]
     """The XML attributes in their order."""
     text: str | None
-    """Of a text node."""
+    """The text of a text node."""
     events: list[str]
     status: str | None
     """pending, running, succeeded, failed, cancelled … of a runnable or a phase; None for the rest."""
     change: Change
-    """Against the frame before, or the one that is compared with."""
+    """The mark against the frame before, or the one that is compared with."""
     moved: bool
-    """It may have changed as well."""
+    """True where it moved; it may have changed as well."""
     why: str | None
-    """Why it was mounted anew, when ``change`` is "remounted"; of the removed node of such a pair, too."""
+    """The reason why it was mounted again, when ``change`` is "remounted"; also for the removed node of such a pair."""
     changes: list[PropChange]
-    """What changed, when ``change`` is "changed"."""
+    """The props that changed, when ``change`` is "changed"."""
     children: int
-    """How many children it has, sent or not."""
+    """The number of its children, sent or not."""
     source: str | None
     path: str
     status_before: str | None
-    """The status in the frame that is compared with, where it was another."""
+    """The status in the frame that is compared with, where it differs."""
     mounted: int
     """The frame in which it was mounted, if that is this one; else 0."""
     breakpoints: list[str]
-    """Ids of those on this node."""
+    """Ids of the breakpoints on this node."""
     task_id: str | None
-    """Its newest task."""
+    """The newest task of the node."""
 
 
 class Plan(TypedDict):
@@ -319,9 +319,9 @@ class Plan(TypedDict):
     dry: bool
     """True for the dry render before the first frame: nothing was executed or stored."""
     total: int
-    """Rows, removed ones too."""
+    """The number of rows, removed ones included."""
     version: int
-    """Names this list of rows, for ``Get.known``."""
+    """The name of this list of rows, for ``Get.known``."""
     base: int
     """The frame that the marks compare with; 0 for none."""
     nodes: list[PlanNode | tuple[int, int]]
@@ -350,7 +350,7 @@ class Reader(TypedDict):
 class PendingWrite(TypedDict):
     id: str
     order: int
-    """1 is applied first."""
+    """The order of application, from 1."""
     scope: str
     key: str
     op: Literal["set", "update", "delete", "init"]
@@ -362,20 +362,20 @@ class PendingWrite(TypedDict):
     node_id: str | None
     handler: str | None
     trigger: str
-    """What made it fire, in words."""
+    """The cause, in words."""
     status: str
     """queued, applied, noop, overridden, rolled_back, edited, dropped."""
     frame: int
     outcome: str | None
-    """Of a recorded write: what came of it at FLUSH."""
+    """The status of a recorded write after FLUSH."""
     conflict: str | None
-    """Which other write of the same key wins, or loses."""
+    """The other write of the same key that wins, or loses."""
     noop: bool
-    """It sets the value that is there already."""
+    """True where it sets the present value."""
     readers: list[Reader]
-    """Who reads the key; the first 10."""
+    """The first 10 readers of the key."""
     edited: str | None
-    """What a person did to it."""
+    """The change that a person made to it."""
 
 
 class Pending(TypedDict):
@@ -397,10 +397,10 @@ class Call(TypedDict):
     """The traceback, when it raised."""
     source: str | None
     seq: int
-    """Its place in the frame, from 1."""
+    """The place in the frame, from 1."""
     phase: str
     trigger: str
-    """What made it fire, in words."""
+    """The cause, in words."""
 
 
 class NeverFired(TypedDict):
@@ -426,7 +426,7 @@ class Version(TypedDict):
     frame: int
     """The first frame that read it."""
     value: str
-    """At most 60 characters of its JSON."""
+    """JSON, at most 60 characters."""
     writer: str | None
 
 
@@ -439,10 +439,10 @@ class StateEntry(TypedDict):
     changed: bool
     """True when the newest flush changed it."""
     writer: str | None
-    """Who wrote it last, in words: ``on_finished of notes``, ``operator``, ``init``."""
+    """The last author, in words: ``on_finished of notes``, ``operator``, ``init``."""
     writer_node: str | None
     writer_id: str | None
-    """The handler call; None where it was none."""
+    """The handler call that wrote it; None where no handler did."""
     old: Value | None
     """The value before."""
     readers: list[Reader]
@@ -462,13 +462,13 @@ class TaskRow(TypedDict):
     node_id: str
     type: str | None
     iteration: int | None
-    """Of the loop that it stands in."""
+    """The iteration of the loop around it."""
     attempt: int
     max_attempts: int
     status: str
     reason: str | None
     frame: int
-    """In which it began."""
+    """The frame in which it was mounted."""
     settled_frame: int | None
     started: float | None
     ended: float | None
@@ -477,14 +477,14 @@ class TaskRow(TypedDict):
     tokens: int | None
     cost_usd: float | None
     tools: int
-    """How many tool calls."""
+    """The number of its tool calls."""
     tail: str
     error: str | None
     """The first line."""
     can: list[str]
-    """cancel, retry, answer; nothing in a recorded frame."""
+    """cancel, retry, answer; empty in a recorded frame."""
     options: list[str]
-    """Of an approval that waits."""
+    """The options of an approval that waits."""
 
 
 class Tasks(TypedDict):
@@ -493,30 +493,30 @@ class Tasks(TypedDict):
     tasks: list[TaskRow]
     """Newest first, 200."""
     windows: list[Window]
-    """Of the models that have refused a request; nothing in a recorded frame."""
+    """The windows of the models that have refused a request; empty in a recorded frame."""
 
 
 class Window(TypedDict):
-    """When all agents of the file may ask a model of a provider."""
+    """The times at which all agents of the file may ask a model of a provider."""
 
     name: str
     """``provider:model``."""
     opens: float | None
-    """Until then nobody asks."""
+    """The end of the pause, in milliseconds since the epoch."""
     apart_ms: float
-    """How far apart requests are."""
+    """The interval between requests, in milliseconds."""
     refused: int
 
 
 class Asked(TypedDict):
-    """What a task asked a person."""
+    """A question of a task to a person."""
 
     approval_id: str
     kind: str
     prompt: str
     options: list[str]
     payload: Value | None
-    """What there is to look at, without the diff."""
+    """The payload of the question, without its diff."""
     diff: str | None
     """The first 20,000 characters."""
     status: str
@@ -575,7 +575,7 @@ class Breakpoint(TypedDict):
     after: int
     text: str
     error: str | None
-    """Why its expression could not be computed, last."""
+    """The last error of its expression."""
 
 
 class Breakpoints(TypedDict):
@@ -653,9 +653,9 @@ class NodeDetail(TypedDict):
     events: list[NodeEvent]
     task: TaskRow | None
     component: str | None
-    """The one that rendered it."""
+    """The component that rendered it."""
     reads: list[NodeRead]
-    """What that component reads."""
+    """The values that the component reads."""
     breakpoints: list[str]
 
 
@@ -676,7 +676,7 @@ class Search(TypedDict):
 class LastChange(TypedDict):
     found: PendingWrite | None
     before: tuple[int, int] | None
-    """To be given back to go further."""
+    """The place to pass as ``before`` to continue."""
     text: str
 
 
@@ -692,13 +692,13 @@ class Reply(TypedDict):
     pane: str
     at: int | None
     phase: str | None
-    """As they were asked for."""
+    """The frame and phase of the request."""
     data: Any  # Any: the pane's type, as in PANES
     error: str | None
 
 
 class Replies(TypedDict):
-    """The answers to what was looked at, in one message: the page draws them at once."""
+    """The answers to a look, in one message: the page draws them together."""
 
     type: Literal["replies"]
     replies: list[Reply]
@@ -709,11 +709,11 @@ PANES: dict[str, Any] = {  # Any: TypedDicts
     "state": State, "tasks": Tasks, "task": Task, "breakpoints": Breakpoints, "output": Output, "problems": Problems,
     "node": NodeDetail, "value": Value, "search": Search, "last_change": LastChange, "hit": HitFound,
 }  # fmt: skip
-"""What each pane's reply holds."""
+"""The data of each pane's reply."""
 
 
 class Ack(TypedDict):
-    """The command was taken, or why it was not: sent at once, of a move that is taken only when it lasts."""
+    """The acknowledgement of a command, or its refusal: sent at once; for an accepted move only when it lasts."""
 
     type: Literal["ack"]
     id: str
@@ -731,8 +731,8 @@ class Done(TypedDict):
     ok: bool
     error: str | None
     result: str | None
-    """Of ``break_add``: the breakpoint's id."""
+    """The id of the new breakpoint, for ``break_add``."""
     summary: Summary | None
-    """What the trait has from now on; None where there were too many: it follows."""
+    """The new value of the trait; None where there were too many: it follows."""
     replies: list[Reply]
-    """To what was asked with a move, read after ``summary``."""
+    """The answers to the requests of a move, to be read after ``summary``."""
