@@ -243,6 +243,17 @@ class NotStorableError(StoreError):
 class ExecutionOwnedError(StoreError):
     """Another process is running this execution."""
 
+    def __init__(
+        self, message: str, *, owner: str | None = None, since: str | None = None, until: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.owner = owner
+        """The process that has it: ``pid 4711 on host (a1b2c3)``; None if it was closed there, or deleted."""
+        self.since = since
+        """The time at which it was taken, as ISO 8601 in UTC."""
+        self.until = until
+        """The time at which its lease runs out, unless it is renewed, as ISO 8601 in UTC."""
+
 
 class UnknownExecutionError(StoreError):
     """No execution of that id or name in the file."""

@@ -25,6 +25,7 @@ from ..store.lease import Lease
 from ..store.owned import OwnedDatabase
 from ..store.writer import Work, add_event, record_standing
 from ..values import Unstorable, encode, legible
+from . import questions
 from .agents import Budget
 from .breakpoints import Breakpoints
 from .context import Context
@@ -223,16 +224,8 @@ class Live:
         """Answer an approval of this execution, or of a child's."""
         self.refuse_when_closed()
         id, choice, comment = clean(id), clean(choice), clean(comment) if comment else comment
-        for child in self.tasks.children.values():
-            if child.live.asks(id):
-                await child.live.answer(id, choice, comment)
-                return
-        await self.tasks.answer(id, choice, comment)
-
-    def asks(self, id: str) -> bool:
-        """Whether an approval of this id, or of this node, waits here or in a child."""
-        here = any(id == entry.node.id or id in entry.questions for entry in self.tasks.asking)
-        return here or any(child.live.asks(id) for child in self.tasks.children.values())
+        one = questions.the_one(questions.waiting(self), id)
+        await one.live.tasks.answer(one.name, choice, comment)
 
     async def edit_pending(self, draft: Draft | None, id: str, value: object) -> None:
         """Change a pending write's value."""

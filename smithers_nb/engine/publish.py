@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..agents.imports import imports
 from ..nodes.diff import Changes
 from ..nodes.tree import Tree
@@ -9,6 +11,7 @@ from ..records import Phase, Question
 from ..records.publication import Publication, TaskProgress
 from .live import Live
 from .loop import Loop
+from .questions import meant, waiting
 from .tasks import TaskEntry
 
 
@@ -73,5 +76,10 @@ def _progress(live: Live, entry: TaskEntry) -> TaskProgress:
 
 def _asked(live: Live) -> list[Question]:
     """Return the questions that wait for people, here and in children."""
-    own = [question for entry in live.tasks.asking for question in list(entry.questions.values())]
-    return own + [question for child in list(live.tasks.children.values()) for question in _asked(child.live)]
+    asked = waiting(live)
+    return [
+        one.question
+        if meant(asked, one.question.approval_id) == [one]
+        else replace(one.question, approval_id=f"{one.live.execution_id}/{one.question.approval_id}")
+        for one in asked
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..agents.runner import Asks, ToolQuestion
@@ -15,6 +16,7 @@ from ..values import encode
 from .attempt import stored
 
 if TYPE_CHECKING:
+    from .live import Live
     from .tasks import TaskEntry
 
 
@@ -85,6 +87,69 @@ def find(asking: Sequence[TaskEntry], id: str, choice: str) -> tuple[TaskEntry, 
     if choice not in question.options:
         raise ApprovalError(f"{choice!r} is no choice of {id}: it offers {question.options}.", node_id=entry.node.id)
     return entry, question
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A question that waits, as the execution sees it that was given the answer: it may be that of a child."""
+
+    live: Live
+    """The execution that asks."""
+    around: tuple[str, ...]
+    """The Smithers nodes through which one comes to it; empty for the execution's own."""
+    name: str
+    """The node's id, where it has one question only."""
+    question: Question
+
+    @property
+    def ids(self) -> list[str]:
+        """The full ids: by nodes (``chapter/ok``), and by the execution that asks; each with both names it has."""
+        prefixes = ["/".join(self.around), self.live.execution_id]
+        names = self.name, self.question.approval_id
+        return [f"{prefix}/{name}" if prefix else name for prefix in prefixes for name in names]
+
+
+def waiting(live: Live, around: tuple[str, ...] = ()) -> list[Waiting]:
+    """Return what people are asked, here and in children."""
+    found = [
+        Waiting(live, around, name, question)
+        for entry in live.tasks.asking
+        for name, question in zip(names(entry), list(entry.questions.values()), strict=False)
+    ]
+    for node_id, child in list(live.tasks.children.items()):
+        found += waiting(child.live, (*around, node_id))
+    return found
+
+
+def meant(asked: Sequence[Waiting], id: str) -> list[Waiting]:
+    """Return the questions that an id may mean: the one that has it, else those whose full id ends with it."""
+    return [one for one in asked if id in one.ids] or [
+        one for one in asked if any(full.endswith(f"/{id}") for full in one.ids)
+    ]
+
+
+def the_one(asked: Sequence[Waiting], id: str) -> Waiting:
+    """Return the question that an id means.
+
+    Raises:
+        ApprovalError: if none waits, or those of several children do.
+    """
+    found = meant(asked, id)
+    if not found:
+        there = ", ".join(shortest(asked)) or "none"
+        raise ApprovalError(f"no approval {id!r} waits for an answer. Waiting: {there}.", node_id=id)
+    if len(found) > 1:
+        full = " or ".join(repr(one.ids[0]) for one in found)
+        raise ApprovalError(
+            f"approval {id!r} waits in {len(found)} children. Nothing was answered. Say which one: {full}.",
+            node_id=found[0].question.node_id,
+        )
+    return found[0]
+
+
+def shortest(asked: Sequence[Waiting]) -> list[str]:
+    """Return the id by which each is answered: its own, or its full one where several have that."""
+    return [one.name if meant(asked, one.name) == [one] else one.ids[0] for one in asked]
 
 
 def end_by_answer(entry: TaskEntry, question: Question, choice: str, comment: str | None) -> TaskEnd | None:

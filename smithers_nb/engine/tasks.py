@@ -202,8 +202,7 @@ class Tasks(Mapping[str, TaskEntry]):
     @property
     def questions(self) -> list[str]:
         """By which ids people can answer what is asked, in children too."""
-        inner = [id for child in list(self.children.values()) for id in child.live.tasks.questions]
-        return [name for entry in self.asking for name in questions.names(entry)] + inner
+        return questions.shortest(questions.waiting(self._live))
 
     @property
     def outstanding(self) -> bool:

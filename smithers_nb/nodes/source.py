@@ -50,9 +50,14 @@ def of_traceback(traceback: TracebackType | None) -> str | None:
     return found.get(None) or found.get("library")
 
 
-@lru_cache(maxsize=4096)
 def position(code: CodeType, instruction: int) -> str:
     """Return ``file:line:column`` of an instruction, with the column from 1 as in JupyterLab's status bar."""
+    # Code of equal text is equal, from whichever file: where it stands is no part of its comparison.
+    return _position(code.co_filename, code.co_linetable, code, instruction)
+
+
+@lru_cache(maxsize=4096)
+def _position(_filename: str, _lines: bytes, code: CodeType, instruction: int) -> str:
     line, _, column, _ = next(islice(code.co_positions(), instruction // 2, None), (None, None, None, None))
     place = f"{short(code.co_filename)}:{line or code.co_firstlineno}"
     return place if column is None else f"{place}:{column + 1}"

@@ -10,7 +10,7 @@ from ..arguments import integer, optional, takes, text
 from ..nodes import xml
 from . import plots, timeline
 from .prune import refuse_missing
-from .reader import Parameters, Reader
+from .reader import BELOW, Parameters, Reader
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,9 +152,10 @@ class DataFrames:
     @property
     def approvals(self) -> pd.DataFrame:
         """One row per question to a person: node_id, kind, prompt, payload, options, status, choice, comment, asked_at,
-        answered_at; turn and tool_call_id of the tool call that it is about.
+        answered_at; turn and tool_call_id of the tool call that it is about. Those of child executions are there, too:
+        ``execution_id`` says whose each is, and ``ex.answer`` takes ``EXECUTION_ID/APPROVAL_ID``.
         """
-        return self._table("approvals")
+        return self._table("approvals", with_children=True)
 
     @property
     def breakpoints(self) -> pd.DataFrame:
@@ -254,10 +255,11 @@ class DataFrames:
             )
         return self._execution_id
 
-    def _table(self, name: str) -> pd.DataFrame:
+    def _table(self, name: str, with_children: bool = False) -> pd.DataFrame:
         kinds = self._reader.kinds(name)
         of_one = self._execution_id is not None and "execution_id" in kinds
-        where = " WHERE execution_id = ?" if of_one else ""
+        whose = f"IN ({BELOW} SELECT id FROM below)" if with_children else "= ?"
+        where = f" WHERE execution_id {whose}" if of_one else ""
         given = (self._execution_id,) if of_one else ()
         columns = ", ".join(f'"{column}"' for column in kinds)
         return frame_of(self._reader, f"SELECT {columns} FROM {name}{where} ORDER BY {ORDER[name]}", given, kinds)

@@ -47,7 +47,7 @@ _SPANS = ", ".join(f"({4**n})" for n in range(8)) + ", (1000000000)"
 """The spans of closed intervals, as in ``schema.sql``."""
 
 
-_BELOW = (
+BELOW = (
     "WITH RECURSIVE below(id) AS (SELECT ?"
     " UNION SELECT execution_id FROM executions JOIN below ON parent_id = id AND forked_at_frame IS NULL)"
 )
@@ -257,13 +257,13 @@ class Reader:
     def usage(self, execution_id: str) -> Usage:
         """Return the totals of all agents of an execution and of its children."""
         calls = self.query(
-            f"{_BELOW} SELECT count(response), coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0),"
+            f"{BELOW} SELECT count(response), coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0),"
             " coalesce(sum(cost_usd), 0), count(*) FILTER (WHERE response IS NOT NULL AND cost_usd IS NULL)"
             " FROM model_calls WHERE execution_id IN (SELECT id FROM below)",
             (execution_id,),
         ).rows[0]
         tools = self.query(
-            f"{_BELOW} SELECT count(*) FROM tool_calls WHERE execution_id IN (SELECT id FROM below)"
+            f"{BELOW} SELECT count(*) FROM tool_calls WHERE execution_id IN (SELECT id FROM below)"
             " AND status NOT IN ('waiting', 'denied', 'invalid', 'unknown', 'skipped')",
             (execution_id,),
         ).rows[0]
@@ -276,7 +276,7 @@ class Reader:
         whose = "execution_id IN (SELECT id FROM below)" if task_id is None else "execution_id = ?1 AND task_id = ?2"
         times = f"SELECT (julianday(started_at) - 2440587.5) * 86400, ms FROM {{}} WHERE {whose} AND ms > 0"
         spans = self.query(
-            f"{_BELOW} {times.format('model_calls')} UNION ALL {times.format('tool_calls')} ORDER BY 1",
+            f"{BELOW} {times.format('model_calls')} UNION ALL {times.format('tool_calls')} ORDER BY 1",
             (execution_id,) if task_id is None else (execution_id, task_id),
         ).rows
         busy = until = 0.0
@@ -289,7 +289,7 @@ class Reader:
         """Return how many requests of an execution and its children were answered, by who did."""
         return dict(
             self.query(
-                f"{_BELOW} SELECT answered_by, count(response) FROM model_calls"
+                f"{BELOW} SELECT answered_by, count(response) FROM model_calls"
                 " WHERE execution_id IN (SELECT id FROM below) GROUP BY answered_by",
                 (execution_id,),
             ).rows

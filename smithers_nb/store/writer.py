@@ -159,7 +159,10 @@ def claim_execution(db: sqlite3.Connection, execution_id: str, lease: Lease) -> 
         raise ExecutionOwnedError(
             f"execution {name!r} ({execution_id}) is being run by {owner} since {since}, last active {active}, its "
             f"lease holds until {until}. It can be read here; to go on with it, close it there or wait until the "
-            "lease has run out."
+            "lease has run out.",
+            owner=owner,
+            since=since,
+            until=until,
         )
     db.execute(
         "UPDATE executions SET owner = ?, owned_since = ?, lease_expires_at = ? WHERE execution_id = ?",
@@ -173,16 +176,21 @@ def check_owner(db: sqlite3.Connection, execution_id: str, lease: Lease) -> None
     Raises:
         ExecutionOwnedError: if another process has taken it over meanwhile.
     """
-    row = db.execute("SELECT owner, owned_since FROM executions WHERE execution_id = ?", (execution_id,)).fetchone()
+    row = db.execute(
+        "SELECT owner, owned_since, lease_expires_at FROM executions WHERE execution_id = ?", (execution_id,)
+    ).fetchone()
     if row is None:
         raise ExecutionOwnedError(f"execution {execution_id} was deleted from the file. Nothing more is written.")
-    owner, since = row
+    owner, since, until = row
     if owner == lease.owner:
         return
     who = f"{owner} since {since}" if owner else "another process, which has closed it since"
     raise ExecutionOwnedError(
         f"execution {execution_id} was taken over by {who}: this process had not renewed its lease in time. What was "
-        "committed is safe, nothing more is written from here; Execution.resume goes on with it when it is free."
+        "committed is safe, nothing more is written from here; Execution.resume goes on with it when it is free.",
+        owner=owner,
+        since=since,
+        until=until,
     )
 
 
