@@ -408,7 +408,7 @@ def an(noun: str) -> str:
     >>> an("object"), an("dict"), an("UUID")
     ('an object', 'a dict', 'a UUID')
     """
-    spoken = noun.lower()
+    spoken = noun.lower().lstrip("<")
     vowel = spoken[:1] in {"a", "e", "i", "o", "u"} and not spoken.startswith(("uni", "use", "uu", "uri", "eu", "one"))
     return f"{'an' if vowel else 'a'} {noun}"
 

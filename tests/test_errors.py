@@ -132,3 +132,26 @@ def test_what_a_library_did_with_a_damaged_file_is_not_shown(run_of: Any, tmp_pa
     shown = "\n".join(caught.value._render_traceback_())
     assert "test_errors.py" in shown and "is not a usable SQLite database" in shown
     assert "aiosqlite" not in shown and "sqlite3." not in shown
+
+
+@pytest.mark.parametrize(
+    ("noun", "behind"),
+    [
+        ("object", "an object"),
+        ("int", "an int"),
+        ("dict", "a dict"),
+        ("UUID", "a UUID"),
+        ("UserError", "a UserError"),
+        ("<if>", "an <if>"),
+        ("<step>", "a <step>"),
+    ],
+)
+def test_a_noun_stands_behind_its_article(noun: str, behind: str) -> None:
+    assert errors.an(noun) == behind
+
+
+def test_a_run_without_a_reason_shows_none() -> None:
+    from smithers_nb import RunResult
+
+    assert repr(RunResult("finished", "", 0, None)) == "<RunResult finished; 0 frames>"
+    assert repr(RunResult("waiting", "for a", 0, None)) == "<RunResult waiting: for a; 0 frames>"

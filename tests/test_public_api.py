@@ -138,6 +138,31 @@ def test_the_nodes_have_these_props_and_defaults() -> None:
         assert missing == {}, tag
 
 
+@pytest.mark.parametrize("tag", sorted(PROPS))
+def test_help_for_a_node_shows_its_props_and_handlers_and_not_what_pydantic_makes_of_them(tag: str) -> None:
+    from smithers_nb.nodes.handlers import EVENTS
+    from smithers_nb.nodes.union import TAGS
+
+    node = TAGS[tag]
+    shown = inspect.signature(node)
+    names = {"key" if (tag, name) == ("each", "by") else name for name in PROPS[tag]}
+    assert names | {"key", "id"} <= set(shown.parameters)
+    assert (set(EVENTS) <= set(shown.parameters)) == node.runnable
+    doc = inspect.getdoc(node) or ""
+    for name, parameter in shown.parameters.items():
+        default = "" if parameter.default is parameter.empty else f", default {parameter.default!r}"
+        assert f"\n{name} : {parameter.annotation}{default}\n" in f"{doc}\n"
+    for inner in ("Annotated", "Validator", "unnamed", "SkipValidation", "typing.", "metadata", "model_fields", "by :"):
+        assert inner not in f"{shown} {doc}"
+
+
+def test_help_says_what_a_prop_is_for() -> None:
+    doc = smithers_nb.Claude.__doc__ or ""
+    assert "max_turns : int, default 50\n    How many requests it may make" in doc
+    assert "on_finished : function, default None\n    Called with the result" in doc
+    assert "key : str | function\n    The name of the items' field" in (smithers_nb.Each.__doc__ or "")
+
+
 EACH_FIRST = """
 import os, sys
 for name in sys.argv[1:]:

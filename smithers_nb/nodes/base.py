@@ -13,6 +13,7 @@ from ..errors import PropError, did_you_mean, kind_of
 from ..values import cleaned, shown
 from . import handlers as events
 from . import source as sources
+from .described import describe
 
 MEMORY = re.compile(r" at 0x[0-9a-fA-F]+")
 Children = tuple[Any, ...]  # Any: nodes, elements, text, numbers, None, booleans and lists of these
@@ -38,6 +39,8 @@ class NodeBase(BaseModel):
 
     declared: ClassVar[tuple[tuple[str, object], ...]] = ()
     """(name, default) of the props that are this node's own."""
+    spelled: ClassVar[dict[str, str]] = {}
+    """Props that are written otherwise than the fields that hold them."""
     runnable: ClassVar[bool] = False
     """Whether it starts a task when it mounts."""
     takes_text: ClassVar[bool] = False
@@ -50,6 +53,7 @@ class NodeBase(BaseModel):
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
         fields, shared = cls.model_fields, NodeBase.model_fields
         cls.declared = tuple((name, field.default) for name, field in fields.items() if name not in shared)
+        describe(cls)
 
     def __init__(self, *unnamed: object, **props: Any) -> None:
         source = props.pop("source", None) or sources.caller()
@@ -162,7 +166,8 @@ def _prop_error(node: type[NodeBase], tag: str, error: ValidationError, source: 
     telling = ("extra_forbidden", "value_error")
     first = next((one for kind in telling for one in found if one["type"] == kind), found[0])
     prop = str(first["loc"][0]) if first["loc"] else tag
-    known = [name for name, _ in node.declared]
+    prop = node.spelled.get(prop, prop)
+    known = [node.spelled.get(name, name) for name, _ in node.declared]
     if first["type"] == "extra_forbidden":
         has = f" It has: {', '.join(known)}." if known else " It has none of its own."
         message = f"<{tag}> has no prop {prop!r}.{did_you_mean(prop, [*known, 'key', 'id']) or has}"

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator
 
-from ..errors import MissingKeyError, PlanError, an
+from ..errors import MissingKeyError, PlanError, PropError, an
 from ..values import storable
 from . import source as sources
 from .base import Children, NodeBase
@@ -95,21 +95,25 @@ class Each(NodeBase):
     type: Literal["each"] = "each"
     items: Annotated[list[Any], InOrder]
     by: str | Callable[[Any], Any]
-    """The prop ``key``: the name of an item's field, or a function of the item. Each key once."""
+    """The name of the items' field that tells them apart, or a function of an item. Each key once."""
     render: Callable[[Any], Any]
     """Returns what is rendered for an item."""
 
     instead_of_children: ClassVar[str | None] = "They are made by render={lambda item: …}, one for each item."
 
-    def __init__(self, **props: Any) -> None:
-        if props.get("key") is None:
+    spelled: ClassVar[dict[str, str]] = {"by": "key"}
+
+    def __init__(self, *unnamed: object, **props: Any) -> None:
+        if "by" in props:
+            raise PropError("<each> has no prop 'by'. Did you mean 'key'?", source=sources.caller())
+        if props.get("key") is None and not unnamed:
             raise MissingKeyError(
                 'an <each> needs key=: the name of the items\' field that tells them apart, key="id", or a function '
                 "of the item.",
                 source=sources.caller(),
             )
         # Its key is not its own, but says how to get the items'.
-        super().__init__(by=props.pop("key"), **props)
+        super().__init__(*unnamed, by=props.pop("key", None), **props)
 
     def props(self) -> dict[str, object]:
         return {"count": len(self.items)}

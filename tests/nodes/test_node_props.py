@@ -72,6 +72,9 @@ def TagFrame(children: Any) -> Any:
 REFUSED: dict[str, tuple[Callable[[], object], type[Exception], list[str]]] = {
     "unknown prop, near": (lambda: Phase(nmae="a", name="b"), PropError, ["<phase>", "'nmae'", "'name'"]),
     "unknown prop, far": (lambda: Phase(name="a", zzz=1), PropError, ["<phase>", "'zzz'", "It has: name"]),
+    "an each by its field": (lambda: Each(items=[], by="id", render=str), PropError, ["'by'", "Did you mean 'key'"]),
+    "an each with a key of another type": (lambda: Each(items=[], key=5, render=str), PropError, ["'key' of <each>"]),
+    "an each without a name": (lambda: Each([]), PropError, ["Each([])", "Props are named"]),
     "missing prop": (lambda: Phase(), PropError, ["<phase>", "'name'", "name={"]),
     "wrong type": (lambda: Phase(name=5), PropError, ["<phase>", "'name'", "5"]),
     "no condition": (lambda: If(), PropError, ["<if>", "'condition'"]),

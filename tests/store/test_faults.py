@@ -275,6 +275,25 @@ def test_a_full_disk_stops_the_run_and_with_room_it_goes_on_without_loss(what: s
 # ---- a power cut ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("SQLITE_FULL", "can't be written (it failed). Make room on the disk"),
+        ("SQLITE_IOERR_WRITE", "can't be written (it failed). Make room on the disk"),
+        ("SQLITE_IOERR_FSYNC", "can't be written (it failed). Make room on the disk"),
+        ("SQLITE_IOERR_READ", "can't be read (it failed): the disk, or the network that it is on, has failed"),
+        ("SQLITE_IOERR_SHORT_READ", "can't be read (it failed)"),
+        ("SQLITE_IOERR_FSTAT", "can't be read (it failed)"),
+    ],
+)
+def test_a_read_that_failed_is_not_said_to_want_room(code: str, words: str) -> None:
+    """A disk that can't be read can't be made here: the codes are SQLite's own."""
+    error = sqlite3.OperationalError("it failed")
+    error.sqlite_errorname = code
+    said = str(connection.store_error("a.db", error))
+    assert words in said and ("Make room" in said) == ("written" in said)
+
+
 def test_what_a_power_cut_leaves_opens_and_goes_on_without_loss(tmp_path: Path) -> None:
     """The file and its WAL as they are at any moment, without the shared memory, and with the end of the WAL torn."""
     runs = campaign(10, tmp_path, seed=6, kind=POWER_CUT)
