@@ -43,6 +43,7 @@ A message says what happened, why that is wrong and what to do; the place is in 
 from __future__ import annotations
 
 import os
+import re
 import sysconfig
 import traceback
 from collections.abc import Iterable
@@ -352,7 +353,46 @@ def said(error: BaseException) -> str:
         words = f"its message can't be read, {type(why).__name__} was raised"
     if isinstance(error, NameError) and error.name == "ctx":
         words += ". ctx is an argument: name it in the function's parameters, as in def Report(ctx)"
-    return clean(f"{type(error).__name__}: {words}")
+    return clean(f"{type(error).__name__}: {words}{_of_another_loop(error)}")
+
+
+_ANOTHER_LOOP = re.compile(
+    r"(<(?P<kind>[\w.]+) .*> is bound to a different event loop|to a different loop|Event loop is closed)", re.DOTALL
+)
+
+
+def _of_another_loop(error: BaseException) -> str:
+    """Return what is shared by two event loops, and what to do about it, where that is what an error says."""
+    found: BaseException | None = error
+    while found is not None:
+        matched = _ANOTHER_LOOP.search(f"{found}") if isinstance(found, RuntimeError | ValueError) else None
+        if matched:
+            break
+        found = found.__cause__ or found.__context__
+    else:
+        return ""
+    what = f"an asyncio.{matched['kind'].rpartition('.')[2]}" if matched["kind"] else "a future or connection"
+    library = _innermost_package(found)
+    return (
+        f". {what[0].upper()}{what[1:]}{f' of {library}' if library else ''} is shared by two event loops: that of a "
+        "notebook cell (or of asyncio.run) and the engine's, on which async tasks, tools, handlers and effects run. "
+        "Make what has it (a client, lock or queue) in the function that uses it, one for each loop; across them, use "
+        "threading and queue"
+    )
+
+
+def _innermost_package(error: BaseException) -> str | None:
+    """Return the installed package in which an error was raised, without what it builds its waiting on; None where it
+    was raised in the user's own code.
+    """
+    for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
+        file = frame.f_code.co_filename
+        if whose(file) is None:
+            return None
+        package = re.split(r"[\\/]", file.partition("site-packages")[2].strip("\\/"))[0]
+        if package not in ("", "anyio", "sniffio"):
+            return package
+    return None
 
 
 def message_of(trace: str) -> str:

@@ -34,6 +34,7 @@ from pydantic_core import PydanticSerializationError, to_json
 from ..errors import AgentError, NotStorableError, clean, said
 from ..records import ToolCall
 from ..values import cleaned
+from .clients import keep_apart
 from .recording import Talk, window
 from .replaying import Tape, Unanswered
 from .runner import AgentTask, ToolQuestion
@@ -77,6 +78,7 @@ class Audit(AbstractCapability[Any]):
                 return _load(f"[{known}]")[0]
             async with talk.ledger.turn(window(provider, model)):
                 talk.ask(provider, model, request, signature)
+                keep_apart(asked.model)
                 response: ModelResponse = _clean(await handler(asked))
             usage = response.usage
             await talk.answer(
