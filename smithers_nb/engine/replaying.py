@@ -18,7 +18,7 @@ from ..errors import AgentError, BudgetExceededError, ReplayMismatchError, RunEr
 from ..nodes.runnable import Task
 from ..nodes.tree import TreeNode
 from ..records import Phase, Question, TaskRecord
-from ..store.recorded import Recorded, WriteRecord
+from ..store.recorded import OutsideWrite, Recorded
 from ..values import decode, opened, value_of
 from .agents import recorded_agent
 from .attempt import CANCELLED
@@ -319,7 +319,7 @@ def _failure(record: TaskRecord) -> Exception:
     return kind(words)
 
 
-def _written(write: WriteRecord) -> Callable[[Transaction], object]:
+def _written(write: OutsideWrite) -> Callable[[Transaction], object]:
     """Return what queues a recorded write once more."""
     value = value_of(write.key, write.new) if write.new is not None else None
 
@@ -336,7 +336,7 @@ def _written(write: WriteRecord) -> Callable[[Transaction], object]:
     return queue
 
 
-def _changed(loop: Loop, write: WriteRecord) -> Awaitable[None]:
+def _changed(loop: Loop, write: OutsideWrite) -> Awaitable[None]:
     """Change or drop a pending write as a person did."""
     if write.status == "dropped":
         return loop.live.drop_pending(loop.draft, write.id)

@@ -1,4 +1,4 @@
-"""What agents do, as rows: requests, tool calls, streamed pieces, and the windows in which a provider may be asked.
+"""The audit of agents as rows: requests, tool calls, streamed pieces, and the rate windows of providers.
 
 Like those of ``writer``, each function runs inside one transaction, on the connection's thread.
 """
@@ -56,7 +56,7 @@ def add_model_call(db: sqlite3.Connection, execution_id: str, call: ModelCall) -
 
 
 def put_tool_call(db: sqlite3.Connection, execution_id: str, call: ToolCall) -> None:
-    """Record that a tool waits for a person, or starts; or, for a call that does already, how it goes on or ended."""
+    """Record that a tool call waits for a person, or starts; or how a recorded one continues or ends."""
     cursor = db.execute(
         "UPDATE tool_calls SET status = ?, output = ?, started_at = ?, ms = ?, error = ? WHERE execution_id = ?"
         " AND task_id = ? AND turn = ? AND tool_call_id = ? AND attempt = ? AND status IN ('waiting', 'running')",
@@ -115,23 +115,23 @@ def add_pieces(db: sqlite3.Connection, execution_id: str, pieces: Iterable[Piece
 # ---- rate windows ----------------------------------------------------------------------------------------------
 
 RECENT_S = 1.0
-"""How far back requests are counted, to learn how many a provider takes."""
+"""The period over which requests are counted, to learn the rate that a provider takes."""
 MARGIN = 1.1
-"""By how much requests are farther apart than what a provider took."""
+"""The factor between the interval of requests and the rate that the provider took."""
 HELD_S = 60.0
-"""How long the distance is kept after a refusal; then it halves in each such time."""
+"""The time for which the interval is kept after a refusal; then it halves in each such period."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """When a provider may be asked."""
+    """A turn to ask a provider."""
 
     at: float
     """Seconds since the epoch."""
     refused: int
-    """How often it had refused: a turn given before the latest refusal counts no more."""
+    """The number of refusals so far: a turn from before the latest refusal does not count."""
     closed_until: float
-    """Until then nobody may ask, and that is too long to wait; 0 if it is not."""
+    """The end of a pause that is too long to wait for, in seconds since the epoch; else 0."""
 
 
 def take_turn(db: sqlite3.Connection, name: str, at: float, patience_s: float) -> Turn:
@@ -158,13 +158,13 @@ def take_turn(db: sqlite3.Connection, name: str, at: float, patience_s: float) -
 
 
 def turn_holds(db: sqlite3.Connection, name: str, turn: Turn) -> bool:
-    """Whether a turn still counts: nobody was refused since it was given."""
+    """Return whether a turn still counts: no request was refused since it was given."""
     row = db.execute("SELECT refused FROM rate_windows WHERE name = ?", (name,)).fetchone()
     return row is not None and row[0] == turn.refused
 
 
 def close_window(db: sqlite3.Connection, name: str, at: float, wait_s: float) -> None:
-    """A provider refused a request: nobody asks for so long, and then more slowly."""
+    """Close a window for a time after a refusal, and make requests rarer afterwards."""
     opens, interval_ms, limited, recent = db.execute(
         "SELECT opens_at, interval_ms, limited_at, recent FROM rate_windows WHERE name = ?", (name,)
     ).fetchone() or (None, 0.0, None, "[]")

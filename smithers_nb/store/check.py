@@ -15,7 +15,7 @@ from .prune import oldest_frame
 from .reader import Reader
 
 MOST = 5
-"""So many problems of one kind are listed for an execution; then they are counted."""
+"""The most problems of one kind that are listed for an execution; further ones are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Finding:
     """integrity, foreign key, schema, frames, intervals, plan, orphan or state."""
     execution_id: str | None
     message: str
-    """What is wrong, and what to do."""
+    """The problem, and the way to mend it."""
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.message}"
@@ -34,7 +34,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What ``check`` has found."""
+    """The findings of ``check``."""
 
     path: str
     executions: int
@@ -43,7 +43,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether all is as it should be."""
+        """True if there are no problems."""
         return not self.problems
 
     def __repr__(self) -> str:
@@ -167,7 +167,7 @@ def _intervals(reader: Reader, id: str) -> Iterator[Finding]:
 
 
 def _plan(reader: Reader, id: str) -> Iterator[Finding]:
-    """As many nodes came and went as each frame says, and what is in the plan hangs together."""
+    """Check that the counts of each frame match its node versions, and that each plan is one tree."""
     counted = reader.query("SELECT frame, mounted, unmounted FROM frames WHERE execution_id = ?", (id,)).rows
     versions: dict[str, list[tuple[str, str, int, int | None]]] = defaultdict(list)
     for node, kind, path, since, until in reader.query(
@@ -211,7 +211,7 @@ def _plan(reader: Reader, id: str) -> Iterator[Finding]:
 
 
 def _orphans(reader: Reader, id: str) -> Iterator[Finding]:
-    """What says that it is under way has somebody who does it."""
+    """Check that everything in progress has a living owner."""
     execution = reader.execution(id)
     owner = execution.owner
     alive = owner is not None and (execution.lease_expires_at or "") > now() and not is_dead(owner)
@@ -255,7 +255,7 @@ _ORPHANS = (
 # ---- state -----------------------------------------------------------------------------------------------------
 
 Version = tuple[int, int | None, str]
-"""From frame, to frame, value as JSON."""
+"""First frame, end frame, and value as JSON."""
 
 
 def _state(reader: Reader, id: str) -> Iterator[Finding]:

@@ -11,10 +11,10 @@ from ..errors import message_of
 from .reader import Reader
 
 SHOWN = 200
-"""So many characters of a value are shown."""
+"""The most characters of a value that are shown."""
 
 Rows = dict[Hashable, tuple[int, str, tuple[Any, ...]]]  # Any: SQLite's values
-"""By what two rows have in common: frame, what it is in words, and what may differ."""
+"""Frame, description, and the fields that may differ, by the key that two rows share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Difference:
     """Something that is not as it was recorded."""
 
     execution_id: str
-    """Of the recording: a child's, where it is in a child."""
+    """The execution of the recording; the child, where it is in a child."""
     frame: int
     what: str
     """``state draft``, ``on_finished of notes`` …"""
@@ -48,7 +48,7 @@ def compare(reader: Reader, recorded: str, replayed: str) -> list[Difference]:
 
 
 def _told(was: tuple[Any, ...] | None, is_now: tuple[Any, ...] | None) -> tuple[str, str]:
-    """Return both sides in words, without what is the same in them."""
+    """Return both sides in words, without their common parts."""
     if was is None or is_now is None:
         return _words(was[2]) if was else "nothing", _words(is_now[2]) if is_now else "nothing"
     pairs = [(a, b) for a, b in zip(was[2], is_now[2], strict=True) if a != b]
@@ -153,7 +153,7 @@ def _effects(reader: Reader, id: str) -> Rows:
 
 
 def _tasks(reader: Reader, id: str) -> Rows:
-    """One that had not ended, or was given up with its node, is as one that was cancelled with it."""
+    """Return the end of a task: one that did not end, or was given up with its node, counts as cancelled with it."""
     rows = reader.query(
         "SELECT node_id, mounted_at_frame, iif(ended_at IS NULL OR status = 'cancelled', 'not ended', status), result,"
         " result_type, error FROM tasks WHERE execution_id = ? ORDER BY mounted_at_frame, rowid",

@@ -16,7 +16,7 @@ from ..errors import StoreError, UnknownExecutionError
 from .reader import Reader
 
 FORMAT = 1
-"""Of the lines; the first one says it."""
+"""The version of the format, in the first line."""
 
 _OF_TASK = "(SELECT mounted_at_frame FROM tasks t WHERE t.execution_id = x.execution_id AND t.task_id = x.task_id)"
 _TABLES = (

@@ -59,7 +59,7 @@ ORDER = {
 
 
 class DataFrames:
-    """``ex.df`` and ``store.df``: an attribute per table, read anew each time.
+    """``ex.df`` and ``store.df``: an attribute per table, read at each access.
 
     Each is a DataFrame with the table's columns. Integers are nullable ``Int64``, times ``datetime64[ns, UTC]``,
     JSON columns are decoded; an empty table has the same columns and dtypes.
@@ -71,57 +71,57 @@ class DataFrames:
 
     @property
     def executions(self) -> pd.DataFrame:
-        """One row per execution: execution_id, name, status, reason, app, seed, owner, created_at …"""
+        """A row per execution: execution_id, name, status, reason, app, seed, owner, created_at …"""
         return self._table("executions")
 
     @property
     def frames(self) -> pd.DataFrame:
-        """One row per frame: frame, reason, status, mounted, unmounted, updated, moved, handlers, writes, … _ms."""
+        """A row per frame: frame, reason, status, mounted, unmounted, updated, moved, handlers, writes, … _ms."""
         return self._table("frames")
 
     @property
     def nodes(self) -> pd.DataFrame:
-        """One row per version of a node: node_id, path, type, props, text, from_frame, to_frame (exclusive) …"""
+        """A row per version of a node: node_id, path, type, props, text, from_frame, to_frame (exclusive) …"""
         return self._table("nodes")
 
     @property
     def state(self) -> pd.DataFrame:
-        """One row per version of a value: key, value, type, from_frame, to_frame (exclusive)."""
+        """A row per version of a value: key, value, type, from_frame, to_frame (exclusive)."""
         return self._table("state")
 
     @property
     def reads(self) -> pd.DataFrame:
-        """One row per key that a component read: component, key, from_frame, to_frame (exclusive)."""
+        """A row per key that a component read: component, key, from_frame, to_frame (exclusive)."""
         return self._table("reads")
 
     @property
     def transitions(self) -> pd.DataFrame:
-        """One row per write that FLUSH resolved: frame, seq, key, op, old, new, status, trigger, origin, node_id …"""
+        """A row per write that FLUSH resolved: frame, seq, key, op, old, new, status, trigger, origin, node_id …"""
         return self._table("transitions")
 
     @property
     def handlers(self) -> pd.DataFrame:
-        """One row per handler call: frame, node_id, task_id, event, status, writes, ms, error, source."""
+        """A row per handler call: frame, node_id, task_id, event, status, writes, ms, error, source."""
         return self._table("handlers")
 
     @property
     def effects(self) -> pd.DataFrame:
-        """One row per effect run or cleanup: frame, node_id, kind, status, deps, writes, ms, error."""
+        """A row per effect run or cleanup: frame, node_id, kind, status, deps, writes, ms, error."""
         return self._table("effects")
 
     @property
     def tasks(self) -> pd.DataFrame:
-        """One row per task: task_id, node_id, status, attempt, started_at, ended_at, result, error, cost_usd …"""
+        """A row per task: task_id, node_id, status, attempt, started_at, ended_at, result, error, cost_usd …"""
         return self._table("tasks")
 
     @property
     def model_calls(self) -> pd.DataFrame:
-        """One row per request to a model: task_id, turn, model, request, response, tokens, cost_usd, ms, error."""
+        """A row per request to a model: task_id, turn, model, request, response, tokens, cost_usd, ms, error."""
         return self._table("model_calls")
 
     @property
     def tool_calls(self) -> pd.DataFrame:
-        """One row per tool call: task_id, turn, attempt, tool, input, output, status, started_at, ms, error."""
+        """A row per tool call: task_id, turn, attempt, tool, input, output, status, started_at, ms, error."""
         return self._table("tool_calls")
 
     @property
@@ -131,27 +131,27 @@ class DataFrames:
 
     @property
     def rate_windows(self) -> pd.DataFrame:
-        """One row per model of a provider, of all executions of the file: name, opens_at, next_at, interval_ms …"""
+        """A row per model of a provider, of all executions of the file: name, opens_at, next_at, interval_ms …"""
         return self._table("rate_windows")
 
     @property
     def artifacts(self) -> pd.DataFrame:
-        """One row per thing to show: artifact_id, kind, title, content, node_id, frame, created_at, updated_at."""
+        """A row per thing to show: artifact_id, kind, title, content, node_id, frame, created_at, updated_at."""
         return self._table("artifacts")
 
     @property
     def events(self) -> pd.DataFrame:
-        """One row per event that is no write and no call: frame, kind, node_id, payload, created_at."""
+        """A row per event that is no write and no call: frame, kind, node_id, payload, created_at."""
         return self._table("events")
 
     @property
     def loops(self) -> pd.DataFrame:
-        """One row per loop: node_id, iteration, status (running, done, max_reached, unmounted)."""
+        """A row per loop: node_id, iteration, status (running, done, max_reached, unmounted)."""
         return self._table("loops")
 
     @property
     def approvals(self) -> pd.DataFrame:
-        """One row per question to a person: node_id, kind, prompt, payload, options, status, choice, comment, asked_at,
+        """A row per question to a person: node_id, kind, prompt, payload, options, status, choice, comment, asked_at,
         answered_at; turn and tool_call_id of the tool call that it is about. Those of child executions are there, too:
         ``execution_id`` says whose each is, and ``ex.answer`` takes ``EXECUTION_ID/APPROVAL_ID``.
         """
@@ -159,7 +159,7 @@ class DataFrames:
 
     @property
     def breakpoints(self) -> pd.DataFrame:
-        """One row per breakpoint: kind, target, event, value, condition, once, enabled, log_only, after, hits."""
+        """A row per breakpoint: kind, target, event, value, condition, once, enabled, log_only, after, hits."""
         return self._table("breakpoints")
 
     @takes(frame=integer)

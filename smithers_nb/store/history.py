@@ -1,4 +1,4 @@
-"""What was recorded of an execution: any frame, read back from the file alone."""
+"""A recorded execution: any frame, read from the file alone."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class FrameView:
     execution_id: str
     tree: Tree
     state: RecordedState
-    """What the frame read: the writes of the frame itself are in the next one."""
+    """The state that the frame read: its own writes are in the next one."""
 
     @cached_property
     def xml(self) -> str:
@@ -76,7 +76,7 @@ class History:
 
     @property
     def artifacts(self) -> list[Artifact]:
-        """What was made to be shown, oldest first."""
+        """The artifacts, oldest first."""
         return self.reader.artifacts(self.execution_id)
 
     @property

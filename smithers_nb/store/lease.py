@@ -1,4 +1,4 @@
-"""Who may write an execution: one process at a time, named so that a person can find it."""
+"""The lease on an execution: one process at a time may write it, and is named so that a person can find it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def expiry() -> str:
 
 
 def is_dead(owner: str) -> bool:
-    """Whether the owner was a process of this machine that is no more: its lease need not be waited for."""
+    """Return whether the owner was a process of this machine that has ended: its lease need not be waited for."""
     words = owner.split()
     if len(words) < 4 or words[3] != socket.gethostname():
         return False

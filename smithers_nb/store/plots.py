@@ -19,7 +19,7 @@ BLUE, ORANGE, PALE_BLUE, PALE_ORANGE = "#0072b2", "#e69f00", "#cfe5f2", "#fbe6bd
 """Told apart by colour-blind people, and in print."""
 
 LETTERS = 85
-"""So many small letters go into the width of the axes."""
+"""The number of small letters that fit into the width of the axes."""
 
 FAILED = ("failed", "cancelled", "abandoned")
 ROW_IN, MOST_IN = 0.32, 40.0
@@ -121,7 +121,7 @@ Bar = tuple[str, str, float, float]
 
 
 def _over_frames(tasks: pd.DataFrame, frames: pd.DataFrame) -> list[Bar]:
-    """From the frame in which a task began to the one in which it was dealt with, or that followed its end."""
+    """Return spans in frames: from the start of a task to the frame that settled it, or that followed its end."""
     begun = _plain(frames["frame"])
     numbers = [*begun, begun[-1] + 1 if begun else 1]
     # A missing time equals nothing, not even itself.
@@ -171,7 +171,7 @@ def state(state: pd.DataFrame, key: str, last: int, ax: Axes | None) -> Axes:
 
 
 Span = tuple[int, int, Any]
-"""From frame, to frame, value (Any: it is what the user stored)."""
+"""First frame, end frame, and value (Any: the user's)."""
 
 
 def _plain(column: pd.Series[Any]) -> list[Any]:  # Any: int or None

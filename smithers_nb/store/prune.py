@@ -1,4 +1,4 @@
-"""Removing history that nobody needs: old frames, old executions. What a resumed execution needs stays."""
+"""Removal of old frames and executions. Everything that a resumed execution needs stays."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .upkeep import writing
 from .writer import add_event
 
 OVER = ("finished", "failed", "stopped", "stalled", "terminated")
-"""How an execution may have ended."""
+"""The statuses of executions that have ended."""
 
 PRUNED = "pruned"
 """The kind of the event that says which frames are no longer there."""
@@ -30,7 +30,7 @@ Row = dict[str, Any]  # Any: SQLite's values
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What ``prune`` has removed, and what it left alone."""
+    """The outcome of ``prune``: removed rows, and executions that stayed."""
 
     path: str
     rows: dict[str, int]
@@ -38,7 +38,7 @@ class Pruned:
     executions: tuple[str, ...]
     """Ids of the executions that were removed whole."""
     skipped: dict[str, str]
-    """By execution id: why one was left as it is."""
+    """The reason why an execution stayed, by its id."""
 
     def __repr__(self) -> str:
         total = sum(self.rows.values())
@@ -214,7 +214,7 @@ _HISTORY = {
     "tool_calls": f"task_id IN {_SETTLED}",
     "stream_events": f"task_id IN {_SETTLED}",
 }
-"""By table, in the order of removal: which rows of an execution are history before frame ``oldest``."""
+"""The rows of an execution before frame ``oldest``, by table, in the order of removal."""
 
 _NODE = (
     "execution_id, node_id, path, type, key, explicit_id, parent_id, position, props, events, text, source,"

@@ -1,4 +1,4 @@
-"""An execution as a replay follows it: its frames, what became of its tasks, and what people did."""
+"""An execution as a replay follows it: its frames, the ends of its tasks, and the acts of people."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from .prune import refuse_pruned
 from .reader import Reader
 
 RETRIED = re.compile(r"r\d+$")
-"""How the id of a task ends that a person asked for."""
+"""The end of the id of a task that a person asked for."""
 
 
 @dataclass(frozen=True, slots=True)
-class WriteRecord:
+class OutsideWrite:
     """A write that no handler, effect or component made, or one that a person changed."""
 
     id: str
     frame: int
     late: bool
-    """Whether it was applied after those of the frame."""
+    """True if it was applied after the writes of the frame."""
     scope: str
     key: str
     op: str
@@ -36,11 +36,11 @@ class WriteRecord:
     task_id: str | None
     node_id: str | None
     pending: bool
-    """Whether it was another's, and a person changed or dropped it."""
+    """True if a handler, effect or task wrote it, and a person changed or dropped it."""
 
 
 class Recorded:
-    """What is in the file of one execution.
+    """The recording of one execution.
 
     Raises:
         StoreError: if its first frames were pruned, or are another execution's.
@@ -61,12 +61,12 @@ class Recorded:
         }
         """Status, and when it began in seconds since the epoch."""
         self.tasks = reader.tasks(execution_id)
-        self.writes: dict[int, list[WriteRecord]] = {}
-        """By frame."""
+        self.writes: dict[int, list[OutsideWrite]] = {}
+        """The writes of each frame."""
         for write in self._writes():
             self.writes.setdefault(write.frame, []).append(write)
         self.retries: dict[int, list[str]] = {}
-        """By frame: the nodes that a person had run again."""
+        """The nodes that a person ran again, by frame."""
         for task in self.tasks:
             if RETRIED.search(task.task_id):
                 self.retries.setdefault(task.mounted_at_frame, []).append(task.node_id)
@@ -102,20 +102,20 @@ class Recorded:
         return (rows[0][0], json.loads(rows[0][1]), rows[0][2]) if rows else None
 
     def swaps(self) -> list[int]:
-        """Return the frames after which the app was another one."""
+        """Return the frames after which the app was swapped."""
         rows = self._all("SELECT frame FROM events WHERE execution_id = ? AND kind = 'swap' ORDER BY id")
         return [frame for (frame,) in rows]
 
     def _all(self, sql: str) -> list[tuple[Any, ...]]:  # Any: SQLite's values
         return self.reader.query(sql, (self.execution_id,)).rows
 
-    def _writes(self) -> list[WriteRecord]:
+    def _writes(self) -> list[OutsideWrite]:
         rows = self._all(
             "SELECT id, frame, seq, scope, key, op, status, new, origin, origin_id, node_id, handler FROM transitions"
             " WHERE execution_id = ? ORDER BY frame, seq"
         )
         firm: dict[int, int] = {}
-        """By frame: the place of the first write that was the frame's own."""
+        """The place of the first write of a handler or effect, by frame."""
         found = []
         for id, frame, seq, scope, key, op, status, new, origin, origin_id, node_id, handler in rows:
             pending = origin == "operator" and (handler is not None or node_id is not None)
@@ -127,8 +127,9 @@ class Recorded:
             value = None if new is None or op == "delete" else self._stored(key, frame, new)
             late = frame == 0 or (seq > firm.get(frame, seq) and not pending and not reported)
             task_id = origin_id if origin == "task" else None
-            origin = "task" if reported else origin
-            found.append(WriteRecord(id, frame, late, scope, key, op, status, value, origin, task_id, node_id, pending))
+            found.append(
+                OutsideWrite(id, frame, late, scope, key, op, status, value, origin, task_id, node_id, pending)
+            )
         return found
 
     def _stored(self, key: str, frame: int, text: str) -> Stored:

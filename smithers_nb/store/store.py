@@ -35,13 +35,13 @@ def _removed(folder: str, owner: int) -> None:
 
 
 class Store:
-    """One SQLite file with the executions that are in it. Reading never waits for, or disturbs, who writes.
+    """A SQLite file with its executions. Readers and the writer never wait for each other.
 
     Parameters
     ----------
     path : str or os.PathLike
         The file; it need not exist before an Execution is made in it. ``":memory:"`` is a file in the system's
-        temporary folder that nobody keeps.
+        temporary folder, removed with this object.
     """
 
     @takes(path=arguments.path)
@@ -95,14 +95,14 @@ class Store:
     def prune(
         self, *, keep_frames: int | None = None, keep_executions: int | None = None, unfinished: bool = False
     ) -> Pruned:
-        """Remove history for good; return what was removed, and what was left alone.
+        """Remove history for good; return a report of removed rows and of executions that stayed.
 
-        ``keep_frames`` keeps, of every execution, the newest so many frames with their state, plan, writes, handlers,
+        In every execution the newest ``keep_frames`` frames are kept, with their state, plan, writes, handlers,
         effects and events, and with what made each value that they read. Tasks, approvals, loops, artifacts and
         breakpoints all stay; of tasks that were dealt with before, the calls of models and tools go, and with them
-        the possibility to replay them. A resumed execution goes on as if nothing had been removed.
+        the possibility to replay them. A resumed execution continues as if nothing had been removed.
 
-        ``keep_executions`` keeps the newest so many executions. A child of a Smithers node goes with its parent. What
+        The newest ``keep_executions`` executions are kept. A child of a Smithers node goes with its parent. What
         is open in a process stays, and what can be resumed does unless ``unfinished=True``; so does what a fork that
         stays was made from. An execution that another process runs is left as it is.
 
@@ -113,7 +113,7 @@ class Store:
         return prune(self.path, keep_frames, keep_executions, unfinished)
 
     def vacuum(self) -> Vacuumed:
-        """Write the file anew, without the room that removed rows leave; return its bytes before and after.
+        """Rewrite the file without the space of removed rows; return its bytes before and after.
 
         Raises:
             StoreBusyError: if another process writes, or reads, for longer than we wait.
@@ -121,10 +121,10 @@ class Store:
         return vacuum(self.path)
 
     def check(self) -> Report:
-        """Look whether the file is as it should be; return a report with ``ok`` and ``problems``.
+        """Check the file; return a report with ``ok`` and ``problems``.
 
-        SQLite's own checks, holes in the frames, intervals that overlap, plans that don't hang together, what is under
-        way with nobody who does it, and whether the writes that were applied give the state that is there.
+        SQLite's own checks, holes in the frames, intervals that overlap, plans that don't hang together, tasks in
+        progress without a living owner, and whether the applied writes give the present state.
         """
         return check(self.reader)
 

@@ -1,4 +1,4 @@
-"""What happened, one row a thing, in order: the tables of the store told as one story."""
+"""The course of an execution, one row an event, in order: the tables of the store as one story."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COLUMNS = {
 """The columns of a timeline, with their types as in ``schema.sql``."""
 
 SHOWN = 60
-"""So many characters of a value are shown."""
+"""The most characters of a value that are shown."""
 
 
 class Row(NamedTuple):
@@ -45,7 +45,7 @@ class Row(NamedTuple):
     task_id: str | None
     key: str | None
     id: str
-    """Of the row in its own table; ``frame 3`` of a frame."""
+    """The id in its own table; ``frame 3`` for a frame."""
     cause_id: str | None
     """The ``id`` of an earlier row: the last one of that id is what caused this."""
     text: str

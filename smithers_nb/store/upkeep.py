@@ -50,7 +50,7 @@ _PRAGMAS = "pragma_page_size, pragma_page_count, pragma_freelist_count"
 
 
 def has_dbstat(reader: Reader) -> bool:
-    """Whether SQLite was built with the table that tells how many pages a table has."""
+    """Return whether SQLite was built with the table of page counts, ``dbstat``."""
     return bool(reader.query("SELECT sqlite_compileoption_used('ENABLE_DBSTAT_VTAB')").rows[0][0])
 
 
@@ -70,7 +70,7 @@ def _shared(rows: list[tuple[str, str | None, int, int]], total: int) -> list[tu
 
 @dataclass(frozen=True, slots=True)
 class Vacuumed:
-    """What ``vacuum`` has won."""
+    """The outcome of ``vacuum``."""
 
     path: str
     before: int
@@ -82,7 +82,7 @@ class Vacuumed:
 
 
 def vacuum(path: str) -> Vacuumed:
-    """Write the file anew without its free pages.
+    """Rewrite the file without its free pages.
 
     Raises:
         StoreBusyError: if another process is writing, or reads for longer than we wait.
