@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ..artifacts import Artifact
-from ..errors import StoreError, UnknownExecutionError
+from ..errors import StoreError, UnknownExecutionError, clean
 from ..identity import NodeId, loop_of
 from ..identity import Path as NodePath
 from ..nodes.tree import Tree, TreeNode
@@ -23,6 +23,7 @@ from ..records import Decision, ExecutionRecord, ModelCall, Question, RateWindow
 from ..records.question import APPROVE
 from ..values import Stored
 from .connection import BUSY_TIMEOUT_S, mapped
+from .recordable import recordable
 
 Parameters = Sequence[object] | Mapping[str, object]
 
@@ -103,7 +104,7 @@ class Reader:
         with mapped(self.path), self._connection() as connection:
             connection.set_authorizer(guard)
             try:
-                cursor = connection.execute(sql, parameters)
+                cursor = _executed(connection, sql, parameters)
                 return Rows([column[0] for column in cursor.description or ()], cursor.fetchall())
             except sqlite3.Error as error:
                 if guard.denied or getattr(error, "sqlite_errorname", "") == "SQLITE_READONLY":
@@ -406,6 +407,14 @@ class Reader:
         if not writable and not Path(f"{self.path}-wal").exists():
             uri += "&immutable=1"  # Nobody writes it; SQLite would want to make a log beside it.
         return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+
+
+def _executed(connection: sqlite3.Connection, sql: str, parameters: Parameters) -> sqlite3.Cursor:
+    try:
+        return connection.execute(sql, parameters)
+    except UnicodeEncodeError:
+        # What is looked for is recorded in its clean form.
+        return connection.execute(clean(sql), recordable(parameters))
 
 
 class _Kept(local):

@@ -27,13 +27,14 @@ from smithers_nb import (
     Smithers,
     Step,
     Stop,
+    Store,
     Task,
     component,
     scripted,
     values,
 )
 from smithers_nb.bridge import engine
-from smithers_nb.errors import NotStorableError, PlanError, SmithersError
+from smithers_nb.errors import NotStorableError, PlanError, SmithersError, UnknownExecutionError
 from smithers_nb.store import recordable
 from smithers_nb.store.frames import TABLES
 from tests.store.checks import run, sound
@@ -303,6 +304,18 @@ def test_a_lone_surrogate_is_recorded_as_the_replacement_character(place: str, t
     sound(path)
     with Execution.resume(app, store=path, id=ex.execution_id) as again:
         assert run(again).status in ("finished", "failed", "stopped", "stalled")
+
+
+def test_what_is_looked_for_may_hold_a_lone_surrogate(run_of: Any) -> None:
+    ex = run_of(Phase(name=SURROGATE)[Step(id=SURROGATE)], name=SURROGATE)
+    run(ex)
+    store = Store(ex.store.path)
+    assert store.open(SURROGATE).df.executions.name[0] == "a\ufffdb"
+    assert len(store.sql("SELECT * FROM nodes WHERE node_id = ?", (SURROGATE,))) == 1
+    assert len(store.sql(f"SELECT * FROM nodes WHERE node_id = '{SURROGATE}'")) == 1
+    assert len(ex.df.why(SURROGATE)) == 0
+    with pytest.raises(UnknownExecutionError):
+        store.open(f"{SURROGATE}!")
 
 
 @pytest.mark.parametrize("what", ["handler", "effect", "task", "printed"])
