@@ -36,6 +36,7 @@ from .errors import (
     NotStorableError,
     PropError,
     SmithersError,
+    StoreError,
     UnknownExecutionError,
     clean,
     did_you_mean,
@@ -561,6 +562,11 @@ class Execution:
     def command(self) -> str | None:
         """The command under way, in a word: ``step``, ``phase`` or ``run``; None between two commands."""
         return self._loop.command
+
+    @property
+    def lost(self) -> StoreError | None:
+        """The error that the next transaction raises because the file was removed, renamed or replaced; else None."""
+        return self._live.database.shared.lost
 
     def prepare(self, plan: Tree) -> None:
         """Begin to import what the agents of a plan need, in the background."""

@@ -71,6 +71,8 @@ def _progress(live: Live, entry: TaskEntry) -> TaskProgress:
         requests=entry.spent.requests,
         questions=tuple(entry.questions.values()),
         tail=live.stream.tails.get(entry.task_id, ""),
+        tokens=entry.spent.input_tokens + entry.spent.output_tokens if entry.is_agent else None,
+        cost_usd=entry.spent.cost if entry.is_agent else None,
     )
 
 

@@ -29,6 +29,13 @@ class Look(_Message):
     gets: tuple[Get, ...] = Field(max_length=12)
 
 
+class Ping(_Message):
+    """Asks whether the kernel still has this stepper; a pong answers at once."""
+
+    type: Literal["ping"]
+    id: str
+
+
 class _Command(_Message):
     type: Literal["command"]
     id: str
@@ -118,7 +125,7 @@ Steering = EditPending | DropPending | Steer | Answer | BreakAdd | BreakCheck | 
 
 Command = Annotated[Move | Steering, Field(discriminator="name")]
 
-Message = Annotated[Hello | Command | Get | Look, Field(discriminator="type")]
+Message = Annotated[Hello | Ping | Command | Get | Look, Field(discriminator="type")]
 
-incoming: TypeAdapter[Hello | Move | Steering | Get | Look] = TypeAdapter(Message)
+incoming: TypeAdapter[Hello | Ping | Move | Steering | Get | Look] = TypeAdapter(Message)
 """Checks a message of the browser's; raises ``pydantic.ValidationError``."""

@@ -17,7 +17,7 @@ import traitlets
 from pydantic import ValidationError
 
 from ..bridge import engine
-from ..errors import SmithersError, kind_of
+from ..errors import SmithersError, StoreError, kind_of
 from ..execution import Execution
 from ..history.panes import protocol as p
 from ..history.panes.view import RECORDED
@@ -105,7 +105,14 @@ class Stepper(anywidget.AnyWidget):
         self._seq += 1
         if self._error is not None and self._error_at != self._place:
             self._error = None  # The execution went on.
-        return self._view.summary(self._seq, self._moves, self._error)
+        error = self._error or (None if self._lost is None else _words(self._lost))
+        self._last = self._view.summary(self._seq, self._moves, error)
+        return self._last
+
+    @property
+    def _lost(self) -> StoreError | None:
+        """The error of a file that was removed, renamed or replaced while an execution has it open."""
+        return self._ex.lost if self._ex is not None else None
 
     @property
     def _moves(self) -> str | None:
@@ -157,6 +164,10 @@ class Stepper(anywidget.AnyWidget):
         self._due = False
         try:
             return self._summary()
+        except StoreError as error:  # The file is gone, or busy: the page keeps what it has, and is told.
+            words = _words(self._lost or error)
+            self._last = {**self._last, "seq": self._seq, "busy": self._moves, "error": words}
+            return self._last
         except Exception:
             logger.exception("the stepper of %s could not be updated", self._view.name)
             return None
@@ -179,10 +190,14 @@ class Stepper(anywidget.AnyWidget):
         except Exception as error:  # noqa: BLE001  # the widget is the only place where it can be seen
             self._show("".join(traceback.format_exception(error)))
 
-    def _handle(self, message: m.Hello | m.Move | m.Steering | p.Get | m.Look) -> None:
+    def _handle(self, message: m.Hello | m.Ping | m.Move | m.Steering | p.Get | m.Look) -> None:
         match message:
             case m.Hello():
                 self._push()
+            case m.Ping():
+                self.send({"type": "pong", "id": message.id})
+                if self._lost is not None and self._last["error"] is None:
+                    self._push()  # At rest nothing else looks at the file.
             case p.Get():
                 self.send(self._reply(message))
             case m.Look():
@@ -283,7 +298,7 @@ class Stepper(anywidget.AnyWidget):
         try:
             data = self._view.pane(get)
         except SmithersError as failure:
-            error = _words(failure)
+            error = _words(self._lost or failure)  # What a reader says of another file is beside the point.
         except Exception as failure:
             logger.exception("the %s pane of %s could not be read", get.pane, self._view.name)
             error = _words(failure)

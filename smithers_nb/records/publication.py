@@ -55,6 +55,9 @@ class TaskProgress:
     """The questions that wait for people."""
     tail: str
     """The end of the text that it streamed."""
+    tokens: int | None = None
+    """The tokens that an agent has used so far."""
+    cost_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

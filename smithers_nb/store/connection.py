@@ -146,6 +146,11 @@ class Database:
             await _outcome(self._hop(lambda connection: connection.execute("PRAGMA synchronous = FULL")))
         self.durability = "full"
 
+    @property
+    def lost(self) -> StoreLostError | None:
+        """The error that the next transaction raises because the file was removed, renamed or replaced; else None."""
+        return self._presence.error() if self._presence.lost else None
+
     def look_at_log(self) -> None:
         """Let the next transaction see whether the log still has its name, too; the file's is looked at in each."""
         self._look_at_log = True

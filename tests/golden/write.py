@@ -121,9 +121,11 @@ def messages() -> dict[str, Any]:
                     "replies": [],
                 },
                 {"type": "replies", "replies": replies[-2:]},
+                {"type": "pong", "id": "p1"},
             ],
             "messages": [
                 {"type": "hello", "protocol": p.PROTOCOL},
+                {"type": "ping", "id": "p1"},
                 {"type": "look", "gets": [{"type": "get", "id": "r0", "pane": "plan"}]},
                 *({"type": "command", "id": "c1", "name": name} for name in get_args(m.MoveName)),
                 {

@@ -27,7 +27,7 @@ def test_every_golden_message_has_the_declared_type():
     for message in golden["messages"]:
         m.incoming.validate_python(message)
     for answer in golden["answers"]:
-        TypeAdapter(p.Ack | p.Done | p.Replies).validate_python(answer)
+        TypeAdapter(p.Ack | p.Done | p.Replies | p.Pong).validate_python(answer)
 
 
 @pytest.mark.parametrize(

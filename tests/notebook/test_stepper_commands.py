@@ -375,6 +375,28 @@ def test_a_run_from_a_cell_is_a_command_to_every_stepper_and_none_moves_meanwhil
     wait_until(lambda: other.stepper.summary["busy"] is None)
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_file_that_went_away_is_told_without_a_click_and_no_more_once_it_is_back(browse, tmp_path, replaced):
+    _, page = browse(Counter)
+    page.do("step_frame")
+    page.post(type="ping", id="p1")
+    assert page.sent[-1] == {"type": "pong", "id": "p1"}
+    file, aside = tmp_path / "t.db", tmp_path / "aside.db"
+    file.rename(aside)
+    if replaced:
+        file.write_bytes(b"")
+    page.post(type="ping", id="p2")
+    words = "is another file now" if replaced else "is gone: it was removed or renamed"
+    assert words in page.summaries[-1]["error"]
+    told = len(page.summaries)
+    page.post(type="ping", id="p3")
+    assert len(page.summaries) == told, "it is told once"
+    assert words in page.do("step_frame")["error"]
+    aside.replace(file)
+    assert page.do("step_frame")["ok"]
+    assert page.stepper._summary()["error"] is None
+
+
 @pytest.mark.parametrize("given", ["smithers.db", None])
 def test_a_stepper_of_something_else_is_refused_with_what_to_do(given):
     with pytest.raises(TypeError, match=r"Stepper\(\) shows an Execution, or a recorded one from Store.open\(id\)"):

@@ -1,5 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { ACK_MS, Client, SETTLE_MS, SILENCE_MS } from "../src/model/client";
+import {
+  ACK_MS,
+  BEAT_MS,
+  BEATS,
+  Client,
+  PONG_MS,
+  SETTLE_MS,
+  SILENCE_MS,
+} from "../src/model/client";
 import { whyOff } from "../src/model/controls";
 import { newFrames } from "../src/model/cursor";
 import { type CommandName, type Pane, TAKEN } from "../src/model/protocol";
@@ -27,6 +35,58 @@ const watch = (client: Client, panes: Pane[]) =>
   client.watch(panes.map((pane) => ({ pane, of: null })));
 
 const alerts = (client: Client) => client.state.alerts.map(({ text }) => text);
+
+describe("a kernel that says nothing", () => {
+  it("is asked, and stays when it answers", () => {
+    const { kernel, client } = started();
+    for (let beat = 0; beat < 3 * BEATS; beat += 1) {
+      vi.advanceTimersByTime(BEAT_MS);
+      kernel.say({ type: "pong", id: "p" });
+    }
+    expect(kernel.pings).toBe(0);
+    vi.advanceTimersByTime(2 * BEAT_MS);
+    expect(kernel.pings).toBe(1);
+    kernel.say({ type: "pong", id: "p" });
+    vi.advanceTimersByTime(PONG_MS);
+    expect(client.state).toMatchObject({ connected: true, silent: false });
+  });
+
+  it("is gone when nothing can be sent to it, without a click", () => {
+    const { kernel, client, off } = started();
+    kernel.dead = true;
+    vi.advanceTimersByTime(2 * BEAT_MS);
+    expect(client.state.connected).toBe(false);
+    expect(off("step_frame")).toContain("There is no kernel");
+    expect(sentenceOf(client.state)).toContain("There is no kernel");
+  });
+
+  it("was started anew when it handles a ping and does not answer, and is there again when it does", () => {
+    const { kernel, client } = started();
+    kernel.forgot = true;
+    vi.advanceTimersByTime(2 * BEAT_MS + PONG_MS);
+    expect(client.state.connected).toBe(false);
+    kernel.say({ type: "pong", id: "p" });
+    expect(client.state.connected).toBe(true);
+  });
+
+  it("is busy or gone when it neither handles nor answers, which is not held against it later", () => {
+    const { kernel, client, off } = started();
+    vi.advanceTimersByTime((BEATS + 2) * BEAT_MS);
+    expect(sentenceOf(client.state)).toContain("The kernel does not answer");
+    expect(off("step_frame")).toBeNull();
+    kernel.push();
+    expect(client.state).toMatchObject({ connected: true, silent: false });
+  });
+
+  it("is not asked once the page is closed, or by a page that speaks another protocol", () => {
+    const { kernel, client } = started();
+    client.stop();
+    vi.advanceTimersByTime(10 * BEAT_MS);
+    const other = started(new FakeKernel(summary({ protocol: 1 })));
+    vi.advanceTimersByTime(10 * BEAT_MS);
+    expect([kernel.pings, other.kernel.pings]).toEqual([0, 0]);
+  });
+});
 
 describe("opening and closing", () => {
   it("says hello and asks for nothing that is not looked at", () => {
@@ -65,7 +125,7 @@ describe("opening and closing", () => {
     watch(client, ["plan"]);
     client.order({ name: "step_phase" });
     expect(kernel.sent.map(({ type }) => type)).toEqual(["hello"]);
-    expect(alerts(client)[0]).toContain("protocol 3 of the stepper and the kernel speaks 1");
+    expect(alerts(client)[0]).toContain("protocol 4 of the stepper and the kernel speaks 1");
     expect(off("step_phase")).toContain("don't fit");
   });
 });

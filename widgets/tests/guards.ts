@@ -130,6 +130,8 @@ const runningTask = object<P.RunningTask>({
   started: nullable(number),
   retry_at: nullable(number),
   tail: text,
+  tokens: nullable(whole),
+  cost_usd: nullable(number),
 });
 
 const question = object<P.Question>({
@@ -604,6 +606,7 @@ const commandGuard = by("name", {
 
 export const outgoingGuard = by("type", {
   hello: object<P.Hello>({ type: oneOf("hello"), protocol: whole }),
+  ping: object<P.Ping>({ type: oneOf("ping"), id: text }),
   command: commandGuard,
   get: getGuard,
   look: object<P.Look>({ type: oneOf("look"), gets: list(getGuard) }),
@@ -622,6 +625,7 @@ const answerGuard = by("type", {
     replies: list(replyGuard),
   }),
   replies: object<P.Replies>({ type: oneOf("replies"), replies: list(replyGuard) }),
+  pong: object<P.Pong>({ type: oneOf("pong"), id: text }),
 });
 
 /** What the Python tests write. */
@@ -630,7 +634,7 @@ export interface Golden {
   /** A summary of one that stands at a breakpoint. */
   readonly hit: P.Summary;
   readonly replies: readonly P.Reply[];
-  readonly answers: readonly (P.Ack | P.Done | P.Replies)[];
+  readonly answers: readonly (P.Ack | P.Done | P.Replies | P.Pong)[];
   readonly messages: readonly P.Outgoing[];
 }
 

@@ -1,4 +1,4 @@
-import type { Channel } from "../src/model/client";
+import type { Callbacks, Channel } from "../src/model/client";
 import type {
   Command,
   Get,
@@ -36,8 +36,19 @@ export class FakeKernel implements Channel {
     this.listeners.get(event)?.delete(listener);
   }
 
-  send(message: Outgoing): void {
+  /** A kernel that was started anew: it handles messages and knows no stepper. */
+  forgot = false;
+  /** Nothing can be sent any more. */
+  dead = false;
+
+  send(message: Outgoing, callbacks?: Callbacks): void {
+    if (this.dead) throw new Error("Cannot send");
     this.sent.push(message);
+    if (this.forgot) callbacks?.iopub.status({ content: { execution_state: "idle" } });
+  }
+
+  get pings(): number {
+    return this.sent.filter((message) => message.type === "ping").length;
   }
 
   get heard(): number {

@@ -17,10 +17,10 @@ describe("the golden file that the Python tests write", () => {
     const replied = golden().replies.map(({ pane }) => pane);
     expect(new Set(replied)).toEqual(new Set(PANES));
     expect(new Set(golden().answers.map(({ type }) => type))).toEqual(
-      new Set(["ack", "done", "replies"]),
+      new Set(["ack", "done", "replies", "pong"]),
     );
     const types = golden().messages.map(({ type }) => type);
-    expect(new Set(types)).toEqual(new Set(["hello", "command", "get", "look"]));
+    expect(new Set(types)).toEqual(new Set(["hello", "ping", "command", "get", "look"]));
   });
 });
 

@@ -227,6 +227,8 @@ export const running = (change: Partial<RunningTask> = {}): RunningTask => ({
   started: Date.now() - 5000,
   retry_at: null,
   tail: "",
+  tokens: null,
+  cost_usd: null,
   ...change,
 });
 

@@ -320,14 +320,23 @@ describe("stepping", () => {
 
   it("asks before Stop ends running tasks; Esc says no", async () => {
     const counts = { ...summary().counts, running: 2 };
-    const tasks = [running(), running({ task_id: "t2", node_id: "draft" })];
+    const tasks = [
+      running({ tokens: 1200, cost_usd: 0.04 }),
+      running({ task_id: "t2", node_id: "draft", started: null }),
+      running({ task_id: "t3", node_id: "asks", status: "blocked" }),
+    ];
     const kernel = await shown(new FakeKernel(summary({ counts, running: tasks })));
     button("Stop").click();
     await rendered();
     expect(named("alertdialog", "Stop the execution?").textContent).toContain(
       "2 tasks are running",
     );
-    expect(find(".ss-running").textContent).toBe("notes runningdraft running");
+    const asked = named("alertdialog", "Stop the execution?").textContent;
+    expect(asked).toContain("The next step runs them again");
+    expect(asked).toContain("is paid for again");
+    expect(find(".ss-running").textContent).toMatch(
+      /^notes running, \d+ s, 1,200 tokens, \$0\.04\d*draft running$/,
+    );
     await press(document.activeElement as HTMLElement, "Escape");
     expect(el.querySelector("[role='alertdialog']")).toBeNull();
     expect(document.activeElement).toBe(button("Stop"));

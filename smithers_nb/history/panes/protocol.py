@@ -19,7 +19,7 @@ from typing_extensions import TypedDict
 
 from ...records.excerpt import VALUE_CHARS as VALUE_CHARS
 
-PROTOCOL = 3
+PROTOCOL = 4
 """The number of the protocol: raised when a message changes its meaning, and checked by the browser."""
 
 FIRST_NODES = 500
@@ -122,6 +122,9 @@ class RunningTask(TypedDict):
     """The next attempt, in milliseconds since the epoch."""
     tail: str
     """The end of its streamed text; all tails together have at most ``TAILS_CHARS``."""
+    tokens: int | None
+    """The tokens that an agent has used so far; None for another task."""
+    cost_usd: float | None
 
 
 class Question(TypedDict):
@@ -710,6 +713,13 @@ PANES: dict[str, Any] = {  # Any: TypedDicts
     "node": NodeDetail, "value": Value, "search": Search, "last_change": LastChange, "hit": HitFound,
 }  # fmt: skip
 """The data of each pane's reply."""
+
+
+class Pong(TypedDict):
+    """The answer to a ping."""
+
+    type: Literal["pong"]
+    id: str
 
 
 class Ack(TypedDict):

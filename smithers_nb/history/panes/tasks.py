@@ -269,6 +269,8 @@ def running(source: Source) -> list[p.RunningTask]:
                 "started": epoch_ms(started),
                 "retry_at": epoch_ms(retry_at),
                 "tail": task.tail[-each:],
+                "tokens": task.tokens,
+                "cost_usd": task.cost_usd,
             }
         )
     return found

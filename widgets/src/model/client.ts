@@ -45,6 +45,12 @@ export const DRAW_MS = 100;
 export const ACK_MS = 1500;
 /** When something is owed and nothing was heard for this long, a message may have been lost. */
 export const SILENCE_MS = 5000;
+/** When nothing was heard for this long, the kernel is asked whether it is there. */
+export const BEAT_MS = 3000;
+/** When so many of these were not answered, the page says so: the kernel is busy, or gone. */
+export const BEATS = 4;
+/** The answer to a ping comes before the kernel says that it has handled it, but for this long. */
+export const PONG_MS = 500;
 /** After a drag the details are fetched when the cursor has stood still for this long. */
 export const SETTLE_MS = 120;
 
@@ -53,12 +59,21 @@ export interface Channel {
   get(trait: "summary"): unknown;
   on(event: string, listener: (...args: never[]) => void): void;
   off(event: string, listener: (...args: never[]) => void): void;
-  send(message: Outgoing): void;
+  /** `callbacks.iopub.status` hears that the kernel begins and ends to handle the message. */
+  send(message: Outgoing, callbacks?: Callbacks): void;
+}
+
+export interface Callbacks {
+  readonly iopub: {
+    readonly status: (message: { readonly content: { readonly execution_state: string } }) => void;
+  };
 }
 
 export interface ClientState {
   readonly summary: Summary | null;
   readonly connected: boolean;
+  /** The kernel has not answered for a while: it is busy, or gone. */
+  readonly silent: boolean;
   /** Where one looks. */
   readonly cursor: Cursor;
   /** Where the details are of: the cursor, once it has settled. */
@@ -83,6 +98,7 @@ export class Client {
   state: ClientState = {
     summary: null,
     connected: true,
+    silent: false,
     cursor: LIVE,
     settled: LIVE,
     left: 0,
@@ -107,6 +123,10 @@ export class Client {
   private recovering = false;
   private silence: ReturnType<typeof setTimeout> | undefined;
   private settling: ReturnType<typeof setTimeout> | undefined;
+  private beating: ReturnType<typeof setInterval> | undefined;
+  /** Pings since something was heard. */
+  private unanswered = 0;
+  private heardSinceBeat = true;
   private sent = 0;
   /** Two views of one model hear each other's replies, so each has ids of its own. */
   private readonly prefix = Math.random().toString(36).slice(2, 10);
@@ -118,9 +138,11 @@ export class Client {
     this.channel.on("msg:custom", this.onMessage);
     this.onSummary();
     this.hello();
+    this.beating = setInterval(() => this.beat(), BEAT_MS);
   }
 
   stop(): void {
+    clearInterval(this.beating);
     this.channel.off("change:summary", this.onSummary);
     this.channel.off("msg:custom", this.onMessage);
     clearTimeout(this.silence);
@@ -311,7 +333,8 @@ export class Client {
 
   private readonly onMessage = (message: Incoming): void => {
     this.heard();
-    if (message.type === "ack") this.onAck(message);
+    if (message.type === "pong") this.connect(true);
+    else if (message.type === "ack") this.onAck(message);
     else if (message.type === "done") this.onDone(message);
     else if (message.type === "reply") this.onReply(message);
     else if (message.type === "replies") {
@@ -388,9 +411,34 @@ export class Client {
     try {
       this.channel.send(message);
     } catch {
-      this.forget();
-      this.orders.abandon();
-      this.update({ connected: false, underway: {} });
+      this.gone();
+    }
+  }
+
+  private gone(): void {
+    this.forget();
+    this.orders.abandon();
+    this.update({ connected: false, silent: false, underway: {} });
+  }
+
+  /** Asks a kernel that says nothing whether it is there. One that was started anew handles that and does not answer. */
+  private beat(): void {
+    const quiet = !this.heardSinceBeat;
+    this.heardSinceBeat = false;
+    if (!quiet || this.state.summary?.protocol !== PROTOCOL) return;
+    this.unanswered += 1;
+    if (this.unanswered > BEATS && this.state.connected) this.update({ silent: true });
+    const sent = this.unanswered;
+    const handled = () => {
+      if (this.unanswered >= sent && this.state.connected) this.gone();
+    };
+    const status = ({ content }: { readonly content: { readonly execution_state: string } }) => {
+      if (content.execution_state === "idle") setTimeout(handled, PONG_MS);
+    };
+    try {
+      this.channel.send({ type: "ping", id: this.nextId() }, { iopub: { status } });
+    } catch {
+      if (this.state.connected) this.gone();
     }
   }
 
@@ -495,6 +543,9 @@ export class Client {
   private heard(): void {
     clearTimeout(this.silence);
     this.silence = undefined;
+    this.heardSinceBeat = true;
+    this.unanswered = 0;
+    if (this.state.silent) this.update({ silent: false });
   }
 
   /** Says hello again once when something is owed and nothing is heard. */

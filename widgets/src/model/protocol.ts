@@ -8,7 +8,7 @@ import type { FrameHead, PaneData, Pane as PaneName } from "./records";
 
 export * from "./records";
 
-export const PROTOCOL = 3;
+export const PROTOCOL = 4;
 
 /** What moves the execution; one at a time. */
 export const MOVES = ["step_phase", "step_frame", "until_idle", "continue"] as const;
@@ -67,6 +67,9 @@ export interface RunningTask {
   readonly retry_at: number | null;
   /** The end of what it has streamed so far. */
   readonly tail: string;
+  /** What an agent has used so far. */
+  readonly tokens: number | null;
+  readonly cost_usd: number | null;
 }
 
 /** An approval that waits for a person. */
@@ -186,7 +189,13 @@ export interface Replies {
   readonly replies: readonly Reply[];
 }
 
-export type Incoming = Reply | Replies | Ack | Done;
+/** The answer to a ping. */
+export interface Pong {
+  readonly type: "pong";
+  readonly id: string;
+}
+
+export type Incoming = Reply | Replies | Ack | Done | Pong;
 
 // ---- browser to kernel ----
 
@@ -265,4 +274,10 @@ export interface Look {
   readonly gets: readonly Get[];
 }
 
-export type Outgoing = Hello | Command | Get | Look;
+/** Asks whether the kernel still has this stepper. */
+export interface Ping {
+  readonly type: "ping";
+  readonly id: string;
+}
+
+export type Outgoing = Hello | Ping | Command | Get | Look;

@@ -1,34 +1,50 @@
 import { useLayoutEffect, useRef } from "preact/hooks";
-import type { RunningTask } from "../model/protocol";
-import { plural } from "../model/text";
+import { elapsed } from "../model/clock";
+import type { RunningTask, Summary } from "../model/protocol";
+import { dollars, plural } from "../model/text";
+import { useNow } from "./hooks";
 import { Text } from "./text";
 
+/** What a task has taken so far: that is in vain, or a part of it. */
+export function spent(task: RunningTask, now: number): string[] {
+  const { tokens, cost_usd } = task;
+  return [
+    elapsed(task, now),
+    tokens ? plural(tokens, "token") : "",
+    cost_usd ? dollars(cost_usd) : "",
+  ].filter((part) => part !== "");
+}
+
 interface ConfirmStopProps {
-  /** Those that are named; there may be more. */
-  readonly running: readonly RunningTask[];
-  readonly count: number;
+  readonly summary: Summary;
   readonly stop: () => void;
   readonly close: () => void;
 }
 
-/** Asks before running tasks are ended, and names them. Esc, handled at the root, closes it too. */
-export function ConfirmStop({ running, count, stop, close }: ConfirmStopProps) {
+/** Asks before running tasks are interrupted, and says what that costs. Esc, handled at the root, closes it too. */
+export function ConfirmStop({ summary, stop, close }: ConfirmStopProps) {
+  const now = useNow(summary, true);
+  const count = summary.counts.running;
+  // There may be more than are named.
+  const running = summary.running.filter(({ status }) => status === "running");
   const safe = useRef<HTMLButtonElement>(null);
   useLayoutEffect(() => safe.current?.focus(), []);
   const tasks = count === 1 ? "1 task is" : `${plural(count, "task")} are`;
   return (
     <div class="ss-popup" role="alertdialog" aria-label="Stop the execution?">
       <p>
-        <strong>Stop the execution?</strong> {tasks} running and will be ended.
+        <strong>Stop the execution?</strong> {tasks} running and will be interrupted. The next step
+        runs {count === 1 ? "it" : "them"} again, from the start; an agent keeps the answers that
+        have come, and the request that is cut off is paid for again.
       </p>
       <ul class="ss-running">
-        {running.map(({ task_id, node_id, status }) => (
-          <li key={task_id}>
+        {running.map((task) => (
+          <li key={task.task_id}>
             <code>
-              <Text of={node_id} />
+              <Text of={task.node_id} />
             </code>{" "}
             <span class="ss-dim">
-              <Text of={status} />
+              <Text of={[task.status, ...spent(task, now)].join(", ")} />
             </span>
           </li>
         ))}

@@ -16,10 +16,9 @@ export function Popups() {
     case null:
       return null;
     case "stop":
-      return (
+      return state.summary === null ? null : (
         <ConfirmStop
-          running={state.summary?.running ?? []}
-          count={state.summary?.counts.running ?? 0}
+          summary={state.summary}
           stop={() => {
             close();
             client.order({ name: "stop" });
