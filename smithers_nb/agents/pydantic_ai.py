@@ -198,6 +198,29 @@ async def _runs(agent: Agent[Any, Any], model: Model, talk: Talk, alone: Alone) 
     return AgentReply(result.output)
 
 
+def _refuse_of_another_loop(toolset: Any, task: AgentTask) -> None:
+    """Refuse an MCP server that a notebook cell has started: its answers come to the cell's loop, never here.
+
+    Raises:
+        AgentError: naming it.
+    """
+    state = getattr(getattr(toolset, "client", None), "_session_state", None)
+    session = getattr(state, "session_task", None)
+    if (
+        isinstance(session, asyncio.Task)
+        and not session.done()
+        and session.get_loop() is not asyncio.get_running_loop()
+    ):
+        name = f"{type(toolset).__name__} {toolset.id or ''}".strip()
+        raise AgentError(
+            f"{name} of {task.node_id} was started on another event loop, as by `async with agent:` in a cell, "
+            "and its answers go there. Leave that block first (the node starts the server by itself), or give the node "
+            "a toolset of its own.",
+            node_id=task.node_id,
+            source=task.source,
+        )
+
+
 async def _started(agent: Agent[Any, Any], task: AgentTask, stack: AsyncExitStack) -> None:
     """Start the agent's toolsets, such as MCP servers, for as long as the stack is open.
 
@@ -205,6 +228,7 @@ async def _started(agent: Agent[Any, Any], task: AgentTask, stack: AsyncExitStac
         AgentError: naming the one that does not start.
     """
     for toolset in agent.toolsets:
+        toolset.apply(lambda one: _refuse_of_another_loop(one, task))
         try:
             await stack.enter_async_context(toolset)
         except Exception as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from fastmcp.client.transports import StdioTransport
 from pydantic_ai import Agent as OwnAgent
 from pydantic_ai import FunctionToolset
 from pydantic_ai.mcp import MCPToolset
+from pydantic_ai.models.test import TestModel
 
 from smithers_nb import Agent, Claude, call_tool, scripted
 
@@ -130,3 +132,20 @@ def test_a_replay_knows_the_names_that_wrappers_give(run_of: Any, tmp_path: Path
 
 def add(a: int, b: int) -> int:
     return a + b
+
+
+def test_a_server_that_a_cell_has_started_is_refused_until_the_cell_has_left_it(tmp_path: Path, run_of: Any) -> None:
+    (tmp_path / "a").write_text("A")
+    agent = OwnAgent(TestModel(call_tools=[]), toolsets=[served(SERVER, tmp_path)])
+    failed: list[Any] = []
+
+    def node() -> Any:
+        return run_of(Agent(id="a", agent=agent, on_error=failed.append)["go"])
+
+    async def cell() -> None:
+        async with agent:
+            await asyncio.to_thread(node().run_sync)
+
+    asyncio.run(cell())
+    assert "started on another event loop" in failed[0].error and "Leave that block first" in failed[0].error
+    assert node().run_sync().status == "finished" and len(failed) == 1
