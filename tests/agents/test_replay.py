@@ -691,7 +691,8 @@ def test_a_frame_within_which_the_process_died_stays_half(python: Any) -> None:
     assert python(DIES, "run").returncode == -9
     done = python(DIES, "resume")
     statuses, replay = done.stdout.split("\n", 1)
-    assert statuses.split()[:3] == ["done", "open", "done"], done.stderr
+    # The task may end in the effect's frame, or in the one after it.
+    assert (statuses.count("open"), statuses.split()[-1]) == (1, "done"), done.stderr
     assert ": same; " in replay, replay
 
 
