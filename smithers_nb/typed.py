@@ -102,7 +102,7 @@ def parse(text: str) -> Shape:
     tokens = _TOKEN.findall(text)[::-1]
     try:
         shape = _parsed(tokens)
-    except IndexError:
+    except (IndexError, ValueError):
         tokens = [text]
     if tokens:
         raise Unreadable(f"{text!r} is not the name of a type")

@@ -10,6 +10,8 @@ import json
 import marshal
 from typing import Any, NamedTuple
 
+from pydantic_core import from_json
+
 from .errors import StoreError, clean
 from .typed import IMMUTABLE, JSON_SCALARS, Unreadable, Unstorable, pack, read, write_json
 
@@ -90,7 +92,7 @@ def encode(value: object, place: str = "") -> Stored:
         try:
             text = write_json(plain)
             # marshal tells exact types apart (a StrEnum from a str), at a tenth of the cost of looking at each.
-            if kind in JSON_SCALARS or marshal.dumps(plain, _VALUES) == marshal.dumps(json.loads(text), _VALUES):
+            if kind in JSON_SCALARS or marshal.dumps(plain, _VALUES) == marshal.dumps(_loaded(text), _VALUES):
                 return _sized(text, kind.__name__)
         except Unstorable:
             raise
@@ -116,6 +118,13 @@ def _sized(text: str, kind: str) -> Stored:
             f"it has {size:,} bytes, at most {LONGEST:,} are stored: write it to a file, and store its name"
         )
     return Stored(text, kind)
+
+
+def _loaded(text: str) -> Any:  # Any: JSON
+    try:
+        return from_json(text)  # In half the time of json.loads, but not as deep.
+    except ValueError:
+        return json.loads(text)
 
 
 _VALUES = 2
