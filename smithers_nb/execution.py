@@ -110,7 +110,7 @@ _OPTIONS: dict[str, check.Check] = {
     "max_agents": check.whole(1),
     "runner": optional(_agent_runner),
 }
-"""What a new execution and a resumed one take."""
+"""Checks of the arguments of a new execution and of a resumed one."""
 
 
 class Execution:

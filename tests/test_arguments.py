@@ -1,4 +1,4 @@
-"""What a public function is given: every wrong argument is told by its name, before anything is done with it."""
+"""Wrong arguments of public functions: each is told by its name, before anything is done with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``Claude?`` and ``help(Claude)`` show of a node: its props with their types and defaults, and its handlers."""
+"""Signatures and docstrings of nodes, for ``Claude?`` and ``help(Claude)``: props, types, defaults and handlers."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ SHARED = ("key", "id")
 
 
 class Prop(NamedTuple):
-    """What a node takes by name."""
+    """A prop or a handler of a node."""
 
     name: str
     kind: str
     default: object
     says: str
-    """What it is for; "" where that is not written down, or the source is not there."""
+    """Its description; "" where there is none, or the source is not there."""
 
     def __str__(self) -> str:
         head = f"{self.name} : {self.kind}"

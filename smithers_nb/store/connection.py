@@ -330,7 +330,7 @@ TOO_LONG = "A row holds 1,000,000,000 bytes at most. Nothing was changed; write 
 
 
 _WRITING = ("WRITE", "FSYNC", "TRUNCATE", "SHM", "DELETE")
-"""What SQLite's codes of failures of the disk say of those where something was to be written."""
+"""Words in SQLite's codes for failures of the disk on writing."""
 
 
 def store_error(path: str, error: sqlite3.Error) -> StoreError:

@@ -57,7 +57,7 @@ _OPENED = re.compile(r"\{[{\s]*$")
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where in the user's code an undefined name is."""
+    """The place of an undefined name in the user's code."""
 
     name: str
     frame: FrameType

@@ -54,7 +54,7 @@ class Transpiled:
     source: str
     filename: str
     braces: tuple[tuple[int, int], ...] = ()
-    """Where in the source each expression stands that is a child, its braces included; inner ones come first."""
+    """Spans in the source of the expressions that are children, braces included; inner ones come first."""
 
     def source_offset(self, offset: int, *, end: bool = False) -> int:
         """Return the offset in the source for one in the code.
@@ -317,12 +317,12 @@ class _Scanner:
     def __init__(self, source: str, filename: str) -> None:
         self.source = source
         self.words = _word_by_word(source)
-        """What patterns are matched with that know names."""
+        """The source for patterns that know names."""
         self.filename = filename
         self.at = 0
         self.edits: list[_Edit] = []
         self.braces: list[tuple[int, int]] = []
-        """Where the expressions are that are children."""
+        """Spans of the expressions that are children."""
         self.stack: list[_Context] = [_Code(self)]
         self._parentheses = 0
         self._fstrings_nest = True
@@ -569,7 +569,7 @@ class _Tag:
         self.name = name
         self.start = start
         self.around = around
-        """What it is a child of; None for one in Python code."""
+        """The content that it is a child of; None for one in Python code."""
         self.props: set[str] = set()
         self.prop = ""
         """The prop whose value is due at the cursor."""
@@ -711,7 +711,7 @@ class _Content:
         self.end = scanner.at
         """Where the opening tag ends."""
         self.around = around
-        """What it is a child of; None for one in Python code."""
+        """The content that it is a child of; None for one in Python code."""
         self.children: list[_Child] = []
 
     def step(self) -> None:

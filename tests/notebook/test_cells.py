@@ -1,4 +1,4 @@
-"""What people write in a ``%%smithers`` cell and on its line, in a real ipykernel."""
+"""Cells and lines as people write them, in a real ipykernel."""
 
 from __future__ import annotations
 
