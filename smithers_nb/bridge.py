@@ -15,14 +15,18 @@ import socket
 import threading
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from contextvars import Context
+from typing import Any, TypeVar, TypeVarTuple
 
+from .errors import RunError, said
 from .store.connection import disconnect
 from .threads import CALLS, SHARED, after_fork
+from .user_code import as_failure
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 TICK_S = 0.1
 """While a cell awaits, the kernel's loop wakes this often: it handles the Stop button only when it wakes."""
@@ -52,6 +56,21 @@ class EngineLoop(asyncio.SelectorEventLoop):
         # Every HTTP client needs it, however many calls of user code wait for a thread.
         return await self.run_in_executor(CALLS, socket.getaddrinfo, host, port, family, type, proto, flags)
 
+    died: RunError | None = None
+    """Raised by every call from another thread, once the engine's thread has ended."""
+
+    def call_soon_threadsafe(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        """Call a function on the engine's thread, soon.
+
+        Raises:
+            RunError: if that thread has ended: the function would never be called.
+        """
+        if self.died is not None:
+            raise self.died
+        return super().call_soon_threadsafe(callback, *args, context=context)
+
 
 class Engine:
     """The engine's thread. It starts with the first call and ends with the interpreter."""
@@ -61,6 +80,8 @@ class Engine:
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._closers: list[weakref.WeakMethod[Closer]] = []
+        self._begun: set[concurrent.futures.Future[Any]] = set()
+        """The calls that other threads wait for."""
         after_fork(self._begin_again)
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
@@ -68,9 +89,10 @@ class Engine:
 
         Raises:
             RuntimeError: if it is called on the engine's own thread, which would wait for itself for ever.
+            RunError: if the engine's thread has ended.
         """
         self._refuse_own_thread(work)
-        future = asyncio.run_coroutine_threadsafe(work, self.loop)
+        future = self._begin(work)
         try:
             return future.result()
         except KeyboardInterrupt:
@@ -83,7 +105,7 @@ class Engine:
         """Run ``work`` on the engine's loop and await it on this one. Cancelling ends it."""
         if threading.current_thread() is self._thread:
             return await work
-        future = asyncio.run_coroutine_threadsafe(work, self.loop)
+        future = self._begin(work)
         wrapped = asyncio.wrap_future(future)
         try:
             while not wrapped.done():
@@ -96,17 +118,15 @@ class Engine:
     def soon(self, work: Coroutine[Any, Any, T], done: Callable[[T | None, BaseException | None], None]) -> None:
         """Run ``work`` on the engine's loop without waiting; ``done(result, error)`` is called there."""
 
-        async def runs() -> None:
-            try:
-                result = await work
-            except asyncio.CancelledError as cancelled:
-                done(None, cancelled)
-            except Exception as error:  # noqa: BLE001  # handed over: nobody awaits this task
+        def ended(future: concurrent.futures.Future[T]) -> None:
+            if future.cancelled():
+                done(None, asyncio.CancelledError())
+            elif error := future.exception():
                 done(None, error)
             else:
-                done(result, None)
+                done(future.result(), None)
 
-        asyncio.run_coroutine_threadsafe(runs(), self.loop)
+        self._begin(work).add_done_callback(ended)
 
     def do(self, work: Callable[[], object]) -> None:
         """Call a function on the engine's loop, soon."""
@@ -132,16 +152,63 @@ class Engine:
                 threading.Thread(target=self._end_with_main, name="smithers-exit", daemon=True).start()
             return self._loop
 
-    @staticmethod
-    def _main(loop: EngineLoop) -> None:
+    def _begin(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        """Begin ``work`` on the engine's loop.
+
+        Raises:
+            RunError: if its thread has ended.
+        """
+        loop = self.loop
+        if loop.died is not None:
+            work.close()
+            raise loop.died
+        future = asyncio.run_coroutine_threadsafe(_ordinary(work), loop)
+        self._begun.add(future)
+        future.add_done_callback(self._begun.discard)
+        if loop.died is not None:  # It has ended meanwhile.
+            self._fail(loop.died)
+        return future
+
+    def _main(self, loop: EngineLoop) -> None:
+        """Run the loop for as long as the process lives."""
         asyncio.set_event_loop(loop)
-        loop.run_forever()
+        while loop.died is None:
+            try:
+                loop.run_forever()
+                what = "its loop was stopped"
+            except (SystemExit, KeyboardInterrupt) as error:
+                # asyncio lets these out of its loop: of a task or a callback that user code has made for itself.
+                what = f"{error!r} was raised on it"
+            except BaseException as error:  # noqa: BLE001  # the thread ends, and says why to whoever waits
+                self._died(loop, error)
+                return
+            logger.warning("the engine's thread goes on although %s: exit() and loop.stop() don't belong there", what)
+
+    def _died(self, loop: EngineLoop, error: BaseException) -> None:
+        """Let every call fail, those that wait and those to come: none would ever be answered."""
+        died = RunError(
+            f"the engine's thread has ended ({said(error)}), and with it all that ran in this process. The files "
+            "have every frame that was committed: restart the kernel (or the process), and Execution.resume(app, …) "
+            "continues from there."
+        )
+        died.__cause__ = error
+        logger.critical("%s", died, exc_info=error)
+        loop.died = died
+        self._fail(died)
+        asyncio.set_event_loop(None)
+        disconnect()
+
+    def _fail(self, died: RunError) -> None:
+        for future in list(self._begun):
+            with contextlib.suppress(concurrent.futures.InvalidStateError):
+                future.set_exception(died)
 
     def _end_with_main(self) -> None:
         """Close what is open when the main thread ends: ``atexit`` would wait for aiosqlite's threads first."""
         threading.main_thread().join()
-        with contextlib.suppress(concurrent.futures.TimeoutError):
-            asyncio.run_coroutine_threadsafe(self._close_all(), self.loop).result(ENDING_S)
+        if self.loop.died is None:
+            with contextlib.suppress(concurrent.futures.TimeoutError):
+                asyncio.run_coroutine_threadsafe(self._close_all(), self.loop).result(ENDING_S)
         disconnect()
 
     async def _close_all(self) -> None:
@@ -159,6 +226,7 @@ class Engine:
         self._loop = self._thread = None
         self._starting = threading.Lock()
         self._closers.clear()
+        self._begun.clear()
 
     @staticmethod
     def call_ended(future: concurrent.futures.Future[T]) -> None:
@@ -175,6 +243,21 @@ class Engine:
                 "that this code belongs to, write to ctx.state and return: the next frame follows. In a handler, an "
                 "effect or an async task, another execution's step() and run() can be awaited."
             )
+
+
+async def _ordinary(work: Coroutine[Any, Any, T]) -> T:
+    """Await a call's work; what user code raises in it reaches the caller as an ordinary exception."""
+    task = asyncio.current_task()
+    try:
+        return await work
+    except GeneratorExit:  # This coroutine itself is closed.
+        raise
+    except BaseException as error:
+        cancelled = isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling()
+        failure = as_failure(error)
+        if cancelled or failure is error:
+            raise
+        raise failure from error
 
 
 engine = Engine()

@@ -17,7 +17,8 @@ SmithersError
 │   ├── HandlerError
 │   ├── EffectError
 │   ├── EffectLoopError
-│   └── StalledError
+│   ├── StalledError
+│   └── UserCodeError
 ├── StoreError              the file, or what was to go into it
 │   ├── NotStorableError
 │   ├── ExecutionOwnedError
@@ -82,6 +83,7 @@ __all__ = [
     "StoreError",
     "UnknownExecutionError",
     "UnknownTagError",
+    "UserCodeError",
 ]
 
 LONGEST_PATH = 300
@@ -233,6 +235,15 @@ class StalledError(RunError):
     """The same plan over the same state came again, and nothing from outside can change it: nothing is lost."""
 
 
+class UserCodeError(RunError):
+    """Carries what user code raised, where that is no ordinary exception: StopIteration, SystemExit, a cancellation."""
+
+    def __init__(self, message: str, raised: BaseException) -> None:
+        super().__init__(message)
+        self.raised = raised
+        """The exception itself."""
+
+
 class StoreError(SmithersError):
     """The database file, or what was to go into it."""
 
@@ -346,14 +357,17 @@ def said(error: BaseException) -> str:
 
     >>> said(ValueError("a\\ud800b"))
     'ValueError: a\ufffdb'
+    >>> said(StopIteration())
+    'StopIteration'
     """
     try:
         words = f"{error}"
-    except Exception as why:  # noqa: BLE001  # the user's __str__
+    except BaseException as why:  # noqa: BLE001  # the user's __str__
         words = f"its message can't be read, {type(why).__name__} was raised"
     if isinstance(error, NameError) and error.name == "ctx":
         words += ". ctx is an argument: name it in the function's parameters, as in def Report(ctx)"
-    return clean(f"{type(error).__name__}: {words}{_of_another_loop(error)}")
+    words += _of_another_loop(error)
+    return clean(f"{type(error).__name__}: {words}" if words else type(error).__name__)
 
 
 _ANOTHER_LOOP = re.compile(
@@ -365,7 +379,9 @@ def _of_another_loop(error: BaseException) -> str:
     """Return what is shared by two event loops, and what to do about it, where that is what an error says."""
     found: BaseException | None = error
     while found is not None:
-        matched = _ANOTHER_LOOP.search(f"{found}") if isinstance(found, RuntimeError | ValueError) else None
+        # Not its text, which may be made by code of the user's.
+        words = " ".join(arg for arg in found.args if isinstance(arg, str))
+        matched = _ANOTHER_LOOP.search(words) if isinstance(found, RuntimeError | ValueError) else None
         if matched:
             break
         found = found.__cause__ or found.__context__

@@ -35,13 +35,17 @@ from .errors import (
     AppChangedWarning,
     NotStorableError,
     PropError,
+    RunError,
     SmithersError,
     StoreError,
     UnknownExecutionError,
+    UserCodeError,
     clean,
     did_you_mean,
     kind_of,
+    said,
 )
+from .nodes import source as sources
 from .nodes.diff import diff
 from .nodes.element import Component
 from .nodes.runnable import AGENT_TYPES, Limits
@@ -58,6 +62,7 @@ from .store.history import FrameView, History
 from .store.reader import Reader
 from .store.store import Store
 from .threads import after_fork
+from .user_code import guarded
 from .values import Stored, Unstorable, encode, opened
 from .version import __version__
 
@@ -300,6 +305,7 @@ class Execution:
 
         Raises:
             ValueError: if ``until`` is a text that is no expression.
+            RunError: if ``until`` raises what is no ordinary exception; any other is raised as it is.
         """
         return await self._engine.wait(self._run(until, max_frames))
 
@@ -781,9 +787,21 @@ class Execution:
                 raise ValueError(f"until={until!r} is no expression over state and frame: {why_not}.") from None
             test, words = (lambda frame: bool(eval(code, {"state": self.state, "frame": frame}))), until
 
-        def why() -> str | None:
+        def reached() -> str | None:
             found = test(self._frame())
             return (found if isinstance(found, str) else f"{words} is true") if found else None
+
+        def why() -> str | None:
+            try:
+                return guarded(reached)
+            except UserCodeError as error:
+                raised = error.raised
+                raise RunError(
+                    f"{words} raised {said(raised)}. The run ended at this rest, and nothing is lost: mend the "
+                    "condition, and run it again.",
+                    frame=self.recorded,
+                    source=sources.of_traceback(raised.__traceback__),
+                ) from raised
 
         return why
 

@@ -15,7 +15,8 @@ ENTRANCES = ["smithers_nb", "smithers_nb.notebook.magics"]
 FLOORS = {
     **dict.fromkeys(["arguments", "errors", "version"], 0),
     **dict.fromkeys(
-        ["identity", "records", "typed", "values", "captured", "artifacts", "threads", "nodes", "syntax"], 1
+        ["identity", "records", "typed", "values", "captured", "artifacts", "threads", "user_code", "nodes", "syntax"],
+        1,
     ),
     **dict.fromkeys(["store", "agents"], 2),
     **dict.fromkeys(["engine", "history"], 3),

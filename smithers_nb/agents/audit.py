@@ -31,8 +31,9 @@ from pydantic_ai.models.function import FunctionModel
 from pydantic_ai.models.test import TestModel
 from pydantic_core import PydanticSerializationError, to_json
 
-from ..errors import AgentError, NotStorableError, clean, said
+from ..errors import AgentError, NotStorableError, UserCodeError, clean, said
 from ..records import ToolCall
+from ..user_code import as_failure, awaited, guarded
 from ..values import cleaned
 from .clients import keep_apart
 from .recording import Talk, window
@@ -59,6 +60,13 @@ class Audit(AbstractCapability[Any]):
     async def wrap_run(self, ctx: Any, *, handler: Callable[..., Any]) -> Any:
         _whose(ctx, self.talk.task)
         return await handler()
+
+    async def wrap_node_run(self, ctx: Any, *, node: Any, handler: Callable[..., Any]) -> Any:
+        following = await handler(node)
+        if following is node:
+            # The library takes one of the user's code for the end of its graph, and would run this node for ever.
+            raise as_failure(StopAsyncIteration(f"in a function of the agent of {self.talk.task.node_id}"))
+        return following
 
     async def wrap_model_request(self, ctx: Any, *, request_context: Any, handler: Callable[..., Any]) -> Any:
         talk, asked = self.talk, request_context
@@ -137,8 +145,8 @@ class Audit(AbstractCapability[Any]):
             await talk.end_tool(row, past.status, past.output, past.error)
             return _recalled(past)
         try:
-            result = await handler(args)
-            output = _output(call, result, talk.task)
+            result = await awaited(handler(args))
+            output = guarded(_output, call, result, talk.task)
         except asyncio.CancelledError:
             await talk.end_tool(row, "interrupted")
             raise
@@ -157,10 +165,14 @@ class Audit(AbstractCapability[Any]):
             told = isinstance(error, ToolFailedError | ToolFailed)
             await talk.end_tool(row, "failed" if told else "retry", error=_words(error))
             raise
-        except (SystemExit, KeyboardInterrupt) as error:
-            # asyncio would let it end the engine's thread.
-            await talk.end_tool(row, "raised", error=repr(error))
-            raise AgentError(f"tool {call.tool_name} of {talk.task.node_id} raised {error!r}.") from error
+        except UserCodeError as error:
+            words = said(error.raised)
+            await talk.end_tool(row, "raised", error=words)
+            raise AgentError(
+                f"tool {call.tool_name} of {talk.task.node_id} raised {words}.",
+                node_id=talk.task.node_id,
+                source=talk.task.source,
+            ) from error.raised
         except Exception as error:
             await talk.end_tool(row, "raised", error=said(error))
             raise

@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 
 from ..errors import AgentConfigError, AgentError, kind_of
 from ..threads import CALLS, called, unlimited_anyio
+from ..user_code import awaited, guarded
 from .imports import imports
 from .recording import Talk
 from .runner import AgentReply, AgentTask, Asks, Ledger
@@ -96,7 +97,7 @@ class PydanticAiRunner:
             limit = asyncio.timeout(talk.remaining_s())
             try:
                 async with limit:
-                    return await _runs(agent, model, talk, self._alone)
+                    return await awaited(_runs(agent, model, talk, self._alone))
             except asyncio.CancelledError:
                 await talk.broke_off("it was cancelled")
                 raise
@@ -130,7 +131,8 @@ class PydanticAiRunner:
                 )
             return agent, model
         try:
-            made: Agent[Any, Any] = Agent(
+            made: Agent[Any, Any] = guarded(
+                Agent,
                 model,
                 output_type=local.output_type or str,
                 instructions=task.system,

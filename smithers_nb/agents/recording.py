@@ -9,8 +9,9 @@ from fnmatch import fnmatchcase
 from time import time
 from typing import Any
 
-from ..errors import AgentError, BudgetExceededError, said
+from ..errors import AgentError, BudgetExceededError, UserCodeError, said
 from ..records import AnsweredBy, Decision, ModelCall, ToolCall, ToolStatus
+from ..user_code import guarded, raised_by
 from .replaying import Tape, Unanswered
 from .retry import IN_PLACE_S, backoff_s, verdict
 from .runner import AgentTask, Asks, Later, Ledger, Past, ToolQuestion
@@ -169,7 +170,7 @@ class Talk:
         if self.asked is None:
             raise error
         asked = self._closed()
-        await self._record(replace(asked, error=said(error)))
+        await self._record(replace(asked, error=said(raised_by(error))))
         found = verdict(error)
         wait_s = backoff_s(self.attempt, self._seed) if found.wait_s is None else found.wait_s
         name = window(asked.provider, asked.model)
@@ -268,7 +269,17 @@ class Talk:
         """Return what to show a person of a tool's call, who is to decide about it; None if the node lets it pass."""
         if any(fnmatchcase(tool, pattern) for pattern in self.task.approve):
             return {}
-        found = self.task.local.approve(tool, args) if self.task.local.approve else None
+        approve = self.task.local.approve
+        if approve is None:
+            return None
+        try:
+            found = guarded(approve, tool, args)
+        except UserCodeError as error:
+            raise AgentError(
+                f"approve= of {self.task.node_id} raised {said(error.raised)} when it was asked about {tool}.",
+                node_id=self.task.node_id,
+                source=self.task.source,
+            ) from error.raised
         return (found if isinstance(found, dict) else {}) if found else None
 
     def decision(self, tool_call_id: str) -> Decision | None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from .. import arguments
 from ..arguments import takes
+from ..user_code import as_failure, guarded
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,9 @@ class Scripted:
             reply = self.replies[min(len(self.calls), len(self.replies) - 1)]
             self.calls.append(prompt)
         if callable(reply):
-            reply = reply(prompt)
+            reply = guarded(reply, prompt)
         if isinstance(reply, BaseException):
-            raise reply
+            raise as_failure(reply)
         if isinstance(reply, ToolUse):
             reply = [reply]
         tools = isinstance(reply, list) and bool(reply) and all(isinstance(one, ToolUse) for one in reply)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import NotStorableError, clean
 from ..nodes.runnable import Task
 from ..threads import CALLS
+from ..user_code import awaited, guarded
 from ..values import Stored, Unstorable, encode
 from .callbacks import names_ctx, place_of_ctx
 
@@ -61,8 +62,8 @@ async def call(node: Task, ctx: object) -> Any:
         else:
             named["ctx"] = ctx
     if in_thread(node):
-        return await _call_in_thread(lambda: node.run(*args, **named), node.timeout_s)
-    return await timed(node.run(*args, **named), node.timeout_s)
+        return await _call_in_thread(lambda: guarded(node.run, *args, **named), node.timeout_s)
+    return await timed(awaited(guarded(node.run, *args, **named)), node.timeout_s)
 
 
 async def _call_in_thread(function: Callable[[], Any], timeout_s: float | None) -> Any:

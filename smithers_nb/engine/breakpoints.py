@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from ..errors import said
 from ..history.matching import MOMENTARY, NAMES, STANDING, check, say, say_change
 from ..nodes.schedule import RUNNABLE, schedule
 from ..nodes.tree import TreeNode
@@ -176,6 +177,9 @@ class Breakpoints:
             self.errors.pop(point.id, None)
         except ExpressionError as error:
             self.errors[point.id] = str(error)
+            true = False
+        except BaseException as error:  # noqa: BLE001  # of values of the user's, when they are made readable
+            self.errors[point.id] = said(error)
             true = False
         if point.kind != "expression" or condition.named & MOMENTARY:
             return true

@@ -6,24 +6,26 @@ import asyncio
 import inspect
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
+
+from ..user_code import as_failure, awaited, guarded
 
 
 async def call_handler(function: Callable[..., Any], result: object, ctx: object) -> None:
     """Call ``function(result)`` or ``function(result, ctx)``, whichever it takes."""
     if takes_two(function):
-        await _finished(_blocking_allowed(function, result, ctx))
+        await _finished(function, result, ctx)
     else:
-        await _finished(_blocking_allowed(function, result))
+        await _finished(function, result)
 
 
 async def call_with_ctx(function: Callable[..., Any], ctx: object) -> None:
     """Call ``function()``, or ``function(ctx)`` if its signature names ``ctx``."""
     if names_ctx(function):
-        await _finished(_blocking_allowed(function, ctx=ctx))
+        await _finished(function, ctx=ctx)
     else:
-        await _finished(_blocking_allowed(function))
+        await _finished(function)
 
 
 def takes_two(function: Callable[..., Any]) -> bool:
@@ -52,14 +54,19 @@ def place_of_ctx(function: Callable[..., Any]) -> int | None:
     return positional.index("ctx") if "ctx" in positional else None
 
 
-async def _finished(value: object) -> None:
-    if inspect.isawaitable(value):
-        await value
-
-
-def _blocking_allowed(function: Callable[..., Any], *args: object, **named: object) -> Any:
+async def _finished(function: Callable[..., Any], *args: object, **named: object) -> None:
+    task = asyncio.current_task()
+    sent = task.cancelling() if task is not None else 0
     with asyncio_run_allowed():
-        return function(*args, **named)
+        value = guarded(function, *args, **named)
+    if task is not None and task.cancelling() > sent:
+        # It cancelled the task that it was called in, which is the command's: only stop() and an interrupt do that.
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(0)
+        task.uncancel()
+        raise as_failure(asyncio.CancelledError("it cancelled the task that it was called in"))
+    if inspect.isawaitable(value):
+        await awaited(value)
 
 
 @contextmanager

@@ -419,3 +419,5 @@ class EffectMemory:
     """Deps of its last runs in this process, newest last."""
     node: TreeNode | None = None
     """Whose cleanup is to be called; None when there is nothing to clean up, as after a restart."""
+    refused: bool = False
+    """It was not run, because it keeps causing itself."""

@@ -465,6 +465,8 @@ class Loop:
         failed = self.failures
         if failed:
             await self._enter("failed", f"{', '.join(failed[:3])} failed and has no on_error")
+        elif looping := [id for id, last in self.live.effect_runs.items() if last.refused]:
+            await self._enter("stalled", f"effect {', '.join(looping[:3])} keeps causing itself and was not run")
         else:
             await self._enter("finished", "nothing is left to do")
         self.over = True

@@ -32,6 +32,6 @@ class Observers:
         for observer in list(self._observers):
             try:
                 observer()
-            except Exception:
+            except BaseException:  # the user's: an exit() in it must not end the engine
                 logger.exception("an observer failed and was removed: %r", observer)
                 self.remove(observer)

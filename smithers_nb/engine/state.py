@@ -228,7 +228,7 @@ class Resolved:
     """The same of volatile values."""
     transitions: list[tuple[Write, Stored | None, Stored | None]]
     """In order of application, with the stored value before and after."""
-    failed: dict[int, tuple[Exception, Queued]]
+    failed: dict[int, tuple[BaseException, Queued]]
     """Index of a transaction that was rolled back because one of its updates raised, with the error and the update."""
 
 
@@ -237,7 +237,7 @@ def resolve(committed: Mapping[str, Cell], transactions: list[Transaction], vol:
     cells = {"state": committed, "vol": vol}
     overlay: dict[tuple[Scope, str], Stored | None] = {}
     transitions: list[tuple[Write, Stored | None, Stored | None]] = []
-    failed: dict[int, tuple[Exception, Queued]] = {}
+    failed: dict[int, tuple[BaseException, Queued]] = {}
 
     def current(place: tuple[Scope, str]) -> Stored | None:
         return overlay[place] if place in overlay else _stored(cells[place[0]].get(place[1]))
@@ -254,7 +254,7 @@ def resolve(committed: Mapping[str, Cell], transactions: list[Transaction], vol:
                 new = transaction.applied(queued, old)
                 overlay[_place(queued)] = new
                 done.append((replace(queued.write, status=_outcome(queued.write, old == new)), old, new))
-        except Exception as error:  # noqa: BLE001  # the user's function; recorded as the transaction's failure
+        except BaseException as error:  # noqa: BLE001  # the user's function; recorded as the transaction's failure
             overlay.update(before)
             failed[index] = error, queued
             transaction.state = "raised"

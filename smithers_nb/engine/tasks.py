@@ -19,6 +19,7 @@ from ..records import HandlerCall, ModelCall, Question, TaskEnd, TaskResult, Tas
 from ..store import calls, writer
 from ..store.connection import uncancelled
 from ..threads import after_fork
+from ..user_code import awaited, guarded, raised_by
 from ..values import Stored
 from . import questions
 from .agents import TaskLedger, agent_task, past_of
@@ -54,6 +55,8 @@ class TaskEntry:
     unmounted: bool = False
     interrupted: bool = False
     """It was stopped by a person and will be run again."""
+    cancelled: bool = False
+    """It was cancelled by a person, or because the execution has ended."""
     questions: dict[str, Question] = field(default_factory=dict)
     """By their ids: what it waits for people to answer, while it is blocked."""
     handle: asyncio.Task[None] | None = None
@@ -333,6 +336,7 @@ class Tasks(Mapping[str, TaskEntry]):
         if entry is None or entry.status not in ("pending", "running", "blocked"):
             raise RunError(f"nothing of node {node_id!r} is under way that could be cancelled.", node_id=node_id)
         if (handle := entry.handle) is not None and not in_thread(entry.node.node):
+            entry.cancelled = True
             handle.cancel()
             await asyncio.wait({handle})
             if not entry.questions:  # Else it had just asked, and was not under way any more.
@@ -370,6 +374,7 @@ class Tasks(Mapping[str, TaskEntry]):
         """Cancel everything that has not ended: the execution is over."""
         for entry in [entry for entry in self._open.values() if entry.status not in ENDED]:
             if (handle := entry.handle) is not None:
+                entry.cancelled = True
                 handle.cancel()
                 await asyncio.wait({handle})
             if handle is None or entry.questions:
@@ -416,23 +421,27 @@ class Tasks(Mapping[str, TaskEntry]):
             if found is None:
                 return  # People are asked, and it is started again.
             reply = found
-            value = stored(entry, reply.output)
+            value = guarded(stored, entry, reply.output)
             entry.lost = entry.scope.lost_changes(value)
-        except asyncio.CancelledError:
-            if entry.interrupted:
+        except (Exception, asyncio.CancelledError) as raised:  # noqa: BLE001  # it goes to on_error
+            # What user code raises itself comes as a UserCodeError.
+            ours = isinstance(raised, asyncio.CancelledError)
+            if ours and entry.interrupted:
                 return
-            status, message = "cancelled", "its node is no longer in the plan" if entry.unmounted else CANCELLED
-        except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  # it goes to on_error
-            # asyncio would let an exit() in a task end the engine's thread.
-            status, message = "failed", said(error)
-            # An error in our own words says all; the way through the libraries does not.
-            trace = None if isinstance(error, AgentError) else traceback_of(error)
-            reason = f"limit: {error.limit}" if isinstance(error, BudgetExceededError) else None
+            if ours and (entry.unmounted or entry.cancelled):
+                status, message = "cancelled", "its node is no longer in the plan" if entry.unmounted else CANCELLED
+            else:
+                error = raised_by(raised)
+                status, message = "failed", said(error)
+                # An error in our own words says all; the way through the libraries does not.
+                trace = None if isinstance(error, AgentError) else traceback_of(error)
+                reason = f"limit: {error.limit}" if isinstance(error, BudgetExceededError) else None
         entry.scope.closed = True
         if self._live.closed or entry.status in ENDED:
             return  # A thread that went on although its task was cancelled, or everything closed.
         entry.retry_at = None
-        await self._live.stream.written()
+        with suppress(asyncio.CancelledError):  # It has ended: a cancellation comes too late, and its end is recorded.
+            await self._live.stream.written()
         usage, cost_usd = entry.used()
         entry.result = TaskResult(
             node_id=entry.node.id,
@@ -530,12 +539,13 @@ class Tasks(Mapping[str, TaskEntry]):
                 # An agent's runner tries again by itself: request by request.
                 if entry.is_agent or entry.attempt >= entry.max_attempts:
                     raise
-                logger.info("attempt %d of %s failed: %s", entry.attempt, entry.task_id, error)
+                failure = said(raised_by(error))
+                logger.info("attempt %d of %s failed: %s", entry.attempt, entry.task_id, failure)
                 entry.attempt += 1
                 live = self._live
                 with suppress(StoreError):  # The task's end says it again.
                     await live.database.transaction(
-                        writer.next_attempt, live.execution_id, entry.task_id, entry.attempt, said(error)
+                        writer.next_attempt, live.execution_id, entry.task_id, entry.attempt, failure
                     )
 
     async def _once(self, entry: TaskEntry) -> AgentReply:
@@ -550,7 +560,7 @@ class Tasks(Mapping[str, TaskEntry]):
             ledger = TaskLedger(self._live, entry)
             # What is recorded was in time.
             most_s = None if task.recorded is not None else getattr(node, "timeout_s", None)
-            reply: AgentReply = await timed(self._live.runner.submit(task, ledger), most_s)
+            reply: AgentReply = await timed(awaited(self._live.runner.submit(task, ledger)), most_s)
             return reply
 
 

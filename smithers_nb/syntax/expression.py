@@ -12,7 +12,7 @@ import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..errors import kind_of
+from ..errors import kind_of, said
 
 LONGEST = 1_000_000
 """Of a text or list that an expression makes."""
@@ -137,8 +137,8 @@ class Expression:
             raise
         except RecursionError:
             raise ExpressionError("it is nested too deeply.") from None
-        except Exception as error:  # noqa: BLE001  # of whatever values the state holds
-            raise ExpressionError(f"{type(error).__name__}: {error}") from None
+        except BaseException as error:  # noqa: BLE001  # of whatever values the state holds
+            raise ExpressionError(said(error)) from None
 
 
 def _short(text: str) -> str:

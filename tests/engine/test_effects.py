@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from smithers_nb import Effect, If, Phase, component
+from smithers_nb import Effect, If, Phase, Task, component
 
 
 class Log:
@@ -183,11 +183,33 @@ def test_an_effect_that_causes_itself_is_stopped(run_of: Any) -> None:
 
         return Effect(id="e", deps=[n], run=turn)
 
-    result = run_of(App()).run_sync()
-    assert result.status == "finished"
+    ex = run_of(App())
+    result = ex.run_sync()
+    why = "effect e keeps causing itself and was not run"
+    assert (result.status, result.reason, ex.over) == ("stalled", why, True)
     [problem] = result.problems
     assert (problem.kind, problem.node_id) == ("EffectLoopError", "e")
     assert runs == [0, 1, 0, 1, 0, 1]
+    assert (ex.df.executions.status[0], ex.df.executions.reason[0]) == ("stalled", why)
+    ex.state.set("n", 7)
+    assert ex.run_sync().reason != why, "other deps: it runs again"
+    assert runs[6] == 7
+
+
+def test_an_effect_that_caused_itself_and_is_gone_stalls_nothing(run_of: Any, gate: Any) -> None:
+    @component
+    def App(ctx: Any) -> Any:
+        n = ctx.state.get("n", 0)
+        flips = Effect(id="e", deps=[n], run=lambda: ctx.state.set("n", 1 - n))
+        return [If(condition=ctx.state.get("on", True))[flips], Task(run=one.passed)]
+
+    one = gate()
+    ex = run_of(App())
+    problem = ex.run_sync(until=lambda frame: bool(frame.problems)).problems[0]
+    assert problem.kind == "EffectLoopError"
+    ex.state.set("on", False)
+    one.open()
+    assert ex.run_sync().status == "finished"
 
 
 @pytest.mark.parametrize(("period", "runs"), [(2, 6), (3, 9), (4, 29)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any, Literal
@@ -11,6 +12,7 @@ from ...nodes import source as sources
 from ...nodes.effect import Effect
 from ...nodes.tree import TreeNode
 from ...records import EffectRun, Phase
+from ...user_code import raised_by
 from ...values import encode
 from ..callbacks import call_with_ctx
 from ..draft import Draft
@@ -65,8 +67,9 @@ async def _run(live: Live, draft: Draft, node: TreeNode, deps: str) -> None:
     last = draft.memory.get(node.id)
     history = (*last.history, deps)[-HISTORY:] if last else (deps,)
     assert draft.effect_runs is not None  # for the type checker: effects() made it
-    draft.effect_runs[node.id] = EffectMemory(deps, history, node)
-    if history.count(deps) < LOOP:
+    refused = history.count(deps) >= LOOP
+    draft.effect_runs[node.id] = EffectMemory(deps, history, node, refused)
+    if not refused:
         effect = _effect(node)
         await _call(live, draft, node, "run", effect.run, deps)
         if last is None and live.strict_effects:
@@ -99,7 +102,11 @@ async def _call(
         with entered(live.context, transaction), heard(live, draft):
             await call_with_ctx(function, live.context)
         transaction.state = "closed"
-    except (Exception, SystemExit, KeyboardInterrupt) as failure:  # noqa: BLE001  # the user's; none of its writes is applied
+    except asyncio.CancelledError:
+        transaction.state = "raised"  # Where it does not end, it is left behind, and may write no more.
+        raise
+    except Exception as raised:  # noqa: BLE001  # the user's; none of its writes is applied
+        failure = raised_by(raised)
         transaction.state = "raised"
         error = traceback_of(failure)
         draft.problem(

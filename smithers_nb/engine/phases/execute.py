@@ -4,12 +4,14 @@ that have ended are called: in document order, each a transaction of its own.
 
 from __future__ import annotations
 
+import asyncio
 from time import perf_counter
 
-from ...errors import AgentConfigError, HandlerError, RunError, said, traceback_of
+from ...errors import AgentConfigError, HandlerError, RunError, UserCodeError, said, traceback_of
 from ...nodes import source as sources
 from ...nodes.runnable import AGENTS
 from ...records import HandlerCall, Phase, Problem, TaskResult
+from ...user_code import awaited, raised_by
 from ...values import encode
 from ..agents import agent_task
 from ..callbacks import call_handler
@@ -47,8 +49,8 @@ async def _check_agents(live: Live, draft: Draft) -> None:
     for id in draft.changes.mounted:
         if isinstance(index[id].node, AGENTS):
             try:
-                await live.runner.check(agent_task(live, index[id], ""))
-            except AgentConfigError as error:
+                await awaited(live.runner.check(agent_task(live, index[id], "")))
+            except (AgentConfigError, UserCodeError) as error:
                 draft.problem(error, Phase.EXECUTE)
 
 
@@ -104,7 +106,11 @@ async def _call(live: Live, draft: Draft, entry: TaskEntry, event: str, report: 
                 raise entry.unread
             await call_handler(handler, report or entry.result, live.context)
         transaction.state = "closed"
-    except (Exception, SystemExit, KeyboardInterrupt) as failure:  # noqa: BLE001  # the user's; none of its writes is applied
+    except asyncio.CancelledError:
+        transaction.state = "raised"  # Where it does not end, it is left behind, and may write no more.
+        raise
+    except Exception as raised:  # noqa: BLE001  # the user's; none of its writes is applied
+        failure = raised_by(raised)
         transaction.state = "raised"
         error = traceback_of(failure)
         draft.problem(_handler_error(entry, event, failure, len(transaction.queued)), Phase.EXECUTE)

@@ -40,6 +40,7 @@ from ...nodes.union import NODES
 from ...syntax.names import meant_as_text, misspelt_tag
 from ...syntax.returned import dropped_element
 from ...syntax.transpile import as_text
+from ...user_code import raised_by
 from ...values import Stored
 from ..context import Context
 from ..place import entered
@@ -83,6 +84,15 @@ def render(app: object, snapshot: Snapshot, ctx: Context, before: Rendered | Non
             frame=snapshot.frame,
             source=renderer.around,
         ) from None
+    except BaseException as error:
+        # Code of the user's outside of a component: an Each at the root, the == of a Case, the text of a number.
+        source = sources.of_traceback(raised_by(error).__traceback__) or renderer.around
+        raise ComponentError(
+            f"the plan raised {said(raised_by(error))}. The frame was not committed; the one before stands.",
+            path=str(renderer.deepest),
+            frame=snapshot.frame,
+            source=source,
+        ) from error
 
 
 @dataclass(slots=True)
@@ -549,7 +559,7 @@ class _Renderer:
             raise
         except NameError as error:
             raise (misspelt_tag(error) or _failed(error, path, scope)) from error
-        except (Exception, SystemExit, KeyboardInterrupt) as error:
+        except BaseException as error:
             raise _failed(error, path, scope) from error
 
 
@@ -564,7 +574,7 @@ def _same_call(old: Element, new: Element) -> bool:
     try:
         # 1, 1.0 and True are equal, and not the same.
         return bool(old.props == new.props) and (_plain(old, new) or repr(old.props) == repr(new.props))
-    except Exception:  # noqa: BLE001  # a prop's own == may do anything; then it is called again
+    except BaseException:  # noqa: BLE001  # a prop's own == may do anything; then it is called again
         return False
 
 
@@ -600,7 +610,7 @@ def _returned(returned: Any, component: Component, path: Path) -> Any:  # Any: c
 
 
 def _failed(error: BaseException, path: Path, scope: RenderScope) -> ComponentError | RenderTaskError:
-    source = sources.of_traceback(error.__traceback__) or scope.source
+    source = sources.of_traceback(raised_by(error).__traceback__) or scope.source
     if isinstance(error, RuntimeError) and "event loop" in str(error):  # asyncio.run() and its like say so.
         return RenderTaskError(
             f"{scope.name} waited for something async ({error}). Rendering must be pure, because it may run again for "
@@ -610,7 +620,7 @@ def _failed(error: BaseException, path: Path, scope: RenderScope) -> ComponentEr
         )
     text = meant_as_text(error) if isinstance(error, NameError) else ""
     return ComponentError(
-        f"{scope.name} raised {said(error)}.{text} The frame was not committed; the one before stands.",
+        f"{scope.name} raised {said(raised_by(error))}.{text} The frame was not committed; the one before stands.",
         path=path,
         source=source,
     )
