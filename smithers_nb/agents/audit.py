@@ -97,6 +97,12 @@ class Audit(AbstractCapability[Any]):
             )
         return response
 
+    async def wrap_output_validate(self, ctx: Any, *, output_context: Any, output: Any, handler: Any) -> Any:
+        return await awaited(handler(output))
+
+    async def wrap_output_process(self, ctx: Any, *, output_context: Any, output: Any, handler: Any) -> Any:
+        return await awaited(handler(output))
+
     async def on_tool_validate_error(self, ctx: Any, *, call: Any, tool_def: Any, args: Any, error: Any) -> Any:
         given = call.args_as_json_str()
         await self.talk.never_called(call.tool_call_id, call.tool_name, given, "invalid", str(error))
