@@ -6,7 +6,7 @@ import asyncio
 import concurrent.futures
 import threading
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from pydantic import BaseModel, field_validator
@@ -345,15 +345,20 @@ def with_model(error: BaseException) -> Any:
     return Claude(id="c", model=FunctionModel(answer), retries=0)["hi"]
 
 
+class Out(BaseModel):
+    """At the top of the module: an output is read back by the name of its class."""
+
+    n: int
+    error: ClassVar[BaseException]
+
+    @field_validator("n")
+    @classmethod
+    def check(cls, _: int) -> int:
+        raise cls.error
+
+
 def with_validated_output(error: BaseException) -> Any:
-    class Out(BaseModel):
-        n: int
-
-        @field_validator("n")
-        @classmethod
-        def check(cls, _: int) -> int:
-            raise error
-
+    Out.error = error
     return Claude(id="c", model=scripted({"n": 1}), output_type=Out)["hi"]
 
 
