@@ -52,6 +52,7 @@ print(len(todo.df.state), todo.state["colours"], type(todo.state["colours"][0]) 
 RESUMES = """
 todo.close()
 again = Execution.resume(App, store=todo.store, name="todo")
+again.state.delete("item")
 print(again.state["colours"], again.run_sync().status)
 """
 
