@@ -75,29 +75,20 @@ export function BreakpointForm() {
         ))}
       </select>
       <Target form={form} events={events} change={change} />
-      <span class="ss-field">
-        <input
-          type="text"
-          class="ss-wide-input"
-          aria-label={form.kind === "expression" ? "Expression" : "Condition"}
-          aria-invalid={error !== null}
-          aria-describedby={errorId}
-          placeholder={
-            form.kind === "expression"
-              ? "expression over state, prev, node, frame, writes"
-              : "and only when … (optional)"
-          }
-          value={form.when}
-          onInput={(event) => change({ when: event.currentTarget.value })}
-        />
-        <span id={errorId} class="ss-form-error" role="alert">
-          {error !== null && (
-            <>
-              ✗ <Text of={error} />
-            </>
-          )}
-        </span>
-      </span>
+      <input
+        type="text"
+        class="ss-wide-input"
+        aria-label={form.kind === "expression" ? "Expression" : "Condition"}
+        aria-invalid={error !== null}
+        aria-describedby={errorId}
+        placeholder={
+          form.kind === "expression"
+            ? "expression over state, prev, node, frame, writes"
+            : "and only when … (optional)"
+        }
+        value={form.when}
+        onInput={(event) => change({ when: event.currentTarget.value })}
+      />
       <label title="It stops from this hit on">
         from hit
         <input
@@ -128,6 +119,13 @@ export function BreakpointForm() {
       <button type="submit" class="ss-button ss-small">
         Add breakpoint
       </button>
+      <span id={errorId} class="ss-form-error" role="alert">
+        {error !== null && (
+          <>
+            ✗ <Text of={error} />
+          </>
+        )}
+      </span>
     </form>
   );
 }
