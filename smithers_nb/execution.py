@@ -549,7 +549,8 @@ class Execution:
         Errors come first: a key that is read and never written beside one of nearly the same name that is written and
         never read, an Approval that a Stop or an End beside it keeps from being asked. Then hints: other keys that
         nothing has written, other tasks that such an end cuts short, an ``on_progress`` of a task that reported none,
-        loops without a bound to speak of, agents without an id. ``severity`` tells them apart.
+        loops without a bound to speak of, agents without an id, components that depend on what the engine can't see
+        (the environment, clocks, files …). ``severity`` tells them apart.
         """
         live = self._live
         if live.rendered is None:

@@ -16,6 +16,7 @@ from ..records import Problem, Severity
 from ..store.reader import Reader
 from .rendered import Rendered
 from .state import read_name
+from .unseen import unseen_by
 
 BOUND = 1000
 """A loop that may run more often than this has no bound to speak of."""
@@ -40,6 +41,7 @@ def lint(rendered: Rendered, end: Schedule | None, reader: Reader, execution_id:
     found = [problem for node in rendered.tree.walk() for problem in _node(node, history)]
     found += _cut_short(rendered.tree, end) if end else ()
     found += _keys(rendered, reader.written_keys(execution_id))
+    found += _unseen(rendered)
     return sorted(found, key=lambda problem: problem.severity != "error")
 
 
@@ -98,6 +100,26 @@ def _cut_short(tree: Tree, end: Schedule) -> Iterator[Problem]:
                 "EndsTooEarly",
                 f"{tree.index[id].type} {id} is cancelled: the {ender} does not wait for it. {advice}",
                 tree.index[id],
+            )
+
+
+# ---- components ------------------------------------------------------------------------------------------------
+
+
+def _unseen(rendered: Rendered) -> Iterator[Problem]:
+    """Find what components depend on that calls none of them again when it changes."""
+    called = {path: instance.element.component for path, instance in rendered.instances.items()}
+    anyway = {component for path, component in called.items() if path in rendered.always}
+    for component in dict.fromkeys(called.values()):
+        for thing in unseen_by(component) if component not in anyway else ():
+            yield Problem(
+                "UnseenDependency",
+                f"{component.name} depends on {thing.what}: when that changes, it is not called again. {thing.way}; or "
+                "call it in every frame, @component(always=True).",
+                None,
+                None,
+                thing.source,
+                "hint",
             )
 
 

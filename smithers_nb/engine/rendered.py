@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from operator import is_
+from typing import Any
 
-from ..captured import captured_by
+from ..captured import PLAIN, Inside, captured_by, changes, read_by
 from ..identity import NodeId, Path
 from ..nodes.element import Component, Element
 from ..nodes.tree import Tree
@@ -45,8 +47,48 @@ class Instance:
     whole: bool
     """Whether its nodes are its own: text at its edges would be one piece with its neighbours'."""
     reads: frozenset[str]
+    seen: Inside | None
+    """What stood in those props that can be changed in place; None if none can."""
     always: bool
     """It is called in every frame: it asked for that, or it read what is not tracked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """What a component's function sees besides its arguments, as it was when it was last called."""
+
+    values: list[object]
+    read: list[int]
+    """Places of those that can be changed in place."""
+    inside: Inside | None
+    """What stands in these; None if there are none."""
+
+    @classmethod
+    def of(cls, component: Component) -> Captured:
+        """Return what it sees now."""
+        values = captured_by(component.function)
+        read = read_by(component.function)
+        return cls(values, read, Inside([values[place] for place in read]) if read else None)
+
+    def holds(self, component: Component) -> bool:
+        """Whether it is what the component sees now."""
+        now = captured_by(component.function)
+        if len(now) != len(self.values) or not all(map(is_, now, self.values)):
+            return False
+        return self.inside is None or self.inside == Inside([now[place] for place in self.read])
+
+
+def inside_of_props(element: Element) -> Inside | None:
+    """Return what stands in the props of an element that can be changed in place."""
+    return inside_of(element.props.values())
+
+
+def inside_of(values: Collection[Any]) -> Inside | None:
+    """Return what stands in those values that can be changed in place; None if none can."""
+    if PLAIN.issuperset(map(type, values)):
+        return None
+    changing = [value for value in values if changes(type(value))]
+    return Inside(changing) if changing else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +104,12 @@ class Rendered:
     readers: dict[str, frozenset[Path]] = field(default_factory=dict)
     """By key: the components that read it."""
     always: frozenset[Path] = frozenset()
+    given: frozenset[Path] = frozenset()
+    """The components in no other one that have props which can be changed in place: nothing else would notice that."""
     touched: frozenset[Path] | None = None
     """The components that were placed anew, or are gone, since the frame before; None for any."""
-    globals: dict[Component, list[object]] = field(default_factory=dict)
-    """By component: the values of the globals and closed-over names that its function reads."""
+    globals: dict[Component, Captured] = field(default_factory=dict)
+    """By component: the globals and closed-over names that its function reads."""
 
     def read_by(self, scope: str, key: str, most: int) -> list[ReaderRecord]:
         """Return the components that read a key, at most ``most`` of them."""
@@ -91,9 +135,10 @@ def to_call_again(before: Rendered, snapshot: Snapshot) -> tuple[list[Path], set
     if snapshot.changed is None:
         return None
     found = set(before.always)
+    found |= {path for path in before.given if _changed(before.instances[path])}
     for key in snapshot.changed:
         found |= before.readers.get(key, frozenset())
-    stale = {component for component, values in before.globals.items() if not _same_globals(component, values)}
+    stale = {component for component, captured in before.globals.items() if not captured.holds(component)}
     if stale:
         found |= {path for path, instance in before.instances.items() if instance.element.component in stale}
     first = {_outermost(path, before, found) for path in found}
@@ -103,6 +148,10 @@ def to_call_again(before: Rendered, snapshot: Snapshot) -> tuple[list[Path], set
     if not all(before.instances[path].whole for path in outermost):
         return None
     return sorted(outermost), found
+
+
+def _changed(instance: Instance) -> bool:
+    return instance.seen != inside_of_props(instance.element)
 
 
 def _outermost(path: Path, before: Rendered, found: set[Path]) -> Path:
@@ -122,8 +171,3 @@ def upwards(path: Path, before: Rendered) -> Iterator[Path]:
     while at is not None:
         yield at
         at = before.instances[at].inside
-
-
-def _same_globals(component: Component, values: list[object]) -> bool:
-    now = captured_by(component.function)
-    return len(now) == len(values) and all(one is other for one, other in zip(now, values, strict=True))

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from types import AsyncGeneratorType, GeneratorType
 from typing import Any
 
-from ...captured import captured_by
 from ...errors import (
     ComponentError,
     DuplicateIdError,
@@ -45,7 +44,7 @@ from ...values import Stored
 from ..context import Context
 from ..place import entered
 from ..purity import RenderScope, Snapshot, loop_read, no_tasks
-from ..rendered import Instance, Place, Rendered, to_call_again, upwards
+from ..rendered import Captured, Instance, Place, Rendered, inside_of_props, to_call_again, upwards
 
 TEXTUAL = (str, int, float)
 LISTS = (list, tuple)
@@ -142,6 +141,7 @@ class _Renderer:
         self.below: dict[Path, tuple[Path, ...]] = {}
         self.readers: dict[str, frozenset[Path]] = {}
         self.always: set[Path] = set()
+        self.given: set[Path] = set()
         self.touched: set[Path] | None = None
         self.renewed: set[str] = set()
         """Ids of the nodes that were put into the index or taken from it."""
@@ -170,6 +170,7 @@ class _Renderer:
         self.below = before.below.copy()
         self.readers = before.readers.copy()
         self.always = set(before.always)
+        self.given = set(before.given)
         self.touched = set()
         roots = before.tree.roots
         called = {path for below in dirty for path in upwards(below, before)}
@@ -211,6 +212,7 @@ class _Renderer:
             for key in instance.reads:
                 self.readers[key] = self.readers[key] - {path}
             self.always.discard(path)
+            self.given.discard(path)
             paths.extend(self.below.pop(path, ()))
         nodes = [self.index[id] for id in old.ids]
         while nodes:
@@ -263,8 +265,9 @@ class _Renderer:
             below=self.below,
             readers=self.readers,
             always=frozenset(self.always),
+            given=frozenset(self.given),
             touched=None if self.touched is None else frozenset(self.touched),
-            globals={**kept, **{component: captured_by(component.function) for component in self.called}},
+            globals={**kept, **{component: Captured.of(component) for component in self.called}},
         )
 
     def patch(self) -> Patch:
@@ -453,7 +456,7 @@ class _Renderer:
         if self.inside:
             self.inside[-1].found.append(path)
         old = self.reusable.pop(path, None)
-        if old is not None and _same_call(old.element, element):
+        if old is not None and _same_call(old, element):
             self.take_over(old, siblings)
             return
         if old is not None:
@@ -484,6 +487,7 @@ class _Renderer:
                 ids=tuple(node.id for node in siblings.nodes[start:]),
                 whole=alone and not siblings.text and _begins_with_a_node(siblings.nodes[start:]),
                 reads=frozenset(scope.reads) | call.loops,
+                seen=inside_of_props(element),
                 always=component.always or scope.untracked,
             )
         )
@@ -496,6 +500,8 @@ class _Renderer:
             self.readers[key] = self.readers.get(key, frozenset()) | {path}
         if instance.always:
             self.always.add(path)
+        if instance.seen is not None and instance.inside is None:
+            self.given.add(path)
 
     def touch(self, path: Path) -> None:
         if self.touched is not None:
@@ -567,13 +573,16 @@ def _begins_with_a_node(nodes: list[TreeNode]) -> bool:
     return bool(nodes) and nodes[0].type != "text"
 
 
-def _same_call(old: Element, new: Element) -> bool:
+def _same_call(instance: Instance, new: Element) -> bool:
     """Whether a component is given equal props; children are new objects each time."""
+    old = instance.element
     if old.component is not new.component or old.children or new.children:
         return False
     try:
-        # 1, 1.0 and True are equal, and not the same.
-        return bool(old.props == new.props) and (_plain(old, new) or repr(old.props) == repr(new.props))
+        # 1, 1.0 and True are equal, and not the same. What was changed in place is equal to itself.
+        return bool(old.props == new.props) and (
+            _plain(old, new) or (repr(old.props) == repr(new.props) and instance.seen == inside_of_props(new))
+        )
     except BaseException:  # noqa: BLE001  # a prop's own == may do anything; then it is called again
         return False
 
