@@ -16,6 +16,7 @@ from ..errors import ExecutionOwnedError, SmithersError, StalledError, StoreErro
 from ..nodes.base import NodeBase
 from ..nodes.control import End
 from ..nodes.diff import diff
+from ..nodes.schedule import schedule
 from ..nodes.tree import Tree
 from ..records import Event, Hit, Phase, Problem, Status, Write
 from ..store import writer
@@ -484,8 +485,12 @@ class Loop:
     @property
     def standing_of_nodes(self) -> dict[str, str]:
         """By node id the status of each runnable, phase and loop of the plan."""
-        standing = dict(self.draft.schedule.status) if self.draft else {}
-        return standing | {id: task.status for id, task in list(self.live.tasks.items())}
+        live = self.live
+        known = live.standing
+        if known is not None:
+            return known
+        # Resumed, and no frame of this process yet.
+        return schedule(live.tree, dict(live.tasks.items()), live.loops).status
 
     @property
     def failures(self) -> list[str]:

@@ -55,7 +55,7 @@ def publication(loop: Loop, swapped: Tree | None) -> Publication:
         state=live.cells,
         vol=live.vol,
         values_version=live.value_signature,
-        reads=live.rendered,
+        reads=draft.rendered if draft and draft.rendered else live.rendered,
     )
 
 

@@ -116,10 +116,14 @@ class Rendered:
         paths = sorted(self.readers.get(read_name("vol" if scope == "vol" else "state", key), ()))[:most]
         found = [(path, self.instances.get(path)) for path in paths]
         return [
-            ReaderRecord(instance.element.component.name, str(path), next(iter(instance.ids), None))
+            ReaderRecord(instance.element.component.name, str(path), self._first(path, instance))
             for path, instance in found
             if instance is not None
         ]
+
+    def _first(self, path: Path, instance: Instance) -> NodeId | None:
+        """Return the first node that a component rendered: not the text before it, which ended where it began."""
+        return next((id for id in instance.ids if self.tree.index[id].path.startswith(f"{path}/")), None)
 
     def component(self, paths: list[str]) -> tuple[str, list[tuple[str, str]]] | None:
         """Return the name of the first component at one of these paths, and the (scope, key) that it reads."""

@@ -27,7 +27,7 @@ from ..records.excerpt import Excerpt, of_stored
 from ..records.publication import Publication, TaskProgress
 from ..values import Stored, readable
 from .cursor import NONE, Cursor
-from .recorded import QUEUED_BY, Recorded, was_printed
+from .recorded import QUEUED_BY, Recorded, has_happened, values_frame
 from .source import Head, last_phase
 
 
@@ -90,8 +90,9 @@ class Live(Recorded):
         if now is None or now.number != number:
             return found
         if found is None:
-            return FrameRecord(number, now.reason, "open", now.phase, None, {}, now.ms)
-        return replace(found, phase=now.phase, ms=now.ms)
+            found = FrameRecord(number, now.reason, "open", now.phase, None, {}, now.ms)
+        changes = {name: len(getattr(now, name)) for name in ("mounted", "unmounted", "updated", "moved")}
+        return replace(found, phase=now.phase, ms=now.ms, counts={**changes, "handlers": len(now.handlers)})
 
     def frame_totals(self, since: int) -> list[FrameTotals]:
         """Return the totals of every frame from ``since`` on."""
@@ -156,8 +157,7 @@ class Live(Recorded):
             return super().state(cursor, most)
         total, found = 0, []
         for scope, cells in (("state", dict(self.publication.state)), ("vol", dict(self.publication.vol))):
-            # Changed is what the last flush wrote, also while the frame after it is at rest.
-            newest = max((cell.since for cell in cells.values()), default=0)
+            newest = values_frame(cursor)
             keys = sorted(cells)
             total += len(keys)
             changed = {key for key in keys if cells[key].since == newest > 1}
@@ -238,14 +238,15 @@ class Live(Recorded):
         """Return the number of printed pieces up to the frame, and the newest ones at the cursor, oldest first."""
         total, found = super().output(cursor, most)
         fresh = [_event(event) for event in self.publication.printed if event.frame <= cursor.frame]
-        return total + len(fresh), [*found, *(event for event in fresh if was_printed(event, cursor))][-most:]
+        return total + len(fresh), [*found, *(event for event in fresh if has_happened(event, cursor))][-most:]
 
     def problems(self, cursor: Cursor, most: int) -> tuple[int, list[EventRecord]]:
         """Return the number of problems up to the frame, and the newest of them: errors first, each newest first."""
         total, found = super().problems(cursor, most)
         now, fresh = self.publication.frame, []
-        if now is not None and now.number <= cursor.frame and now.phase is not Phase.FLUSH:
-            fresh = [_event(problem.event(now.number)) for problem in now.problems]
+        if now is not None and self._unflushed(now.number):
+            waiting = [_event(problem.event(now.number)) for problem in now.problems[::-1]]
+            fresh = [event for event in waiting if event.frame <= cursor.frame and has_happened(event, cursor)]
         if cursor.live:
             fresh += [_event(event) for event in self.publication.failed[::-1]]
         together = sorted([*fresh, *found], key=lambda event: list(PROBLEMS).index(event.kind))
@@ -277,7 +278,7 @@ def _is_queued(write: Write, cursor: Cursor) -> bool:
 
 def _write(write: Write, frame: int) -> WriteRecord:
     """Return a write of the frame in progress as a reader sees it."""
-    computed = write.op != "update" or write.status != "queued"
+    computed = write.op != "update" or write.status not in ("queued", "rolled_back", "dropped")
     return WriteRecord(
         id=write.id,
         frame=frame,

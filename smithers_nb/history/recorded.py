@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
@@ -25,6 +25,7 @@ from ..records import (
     Found,
     FrameRecord,
     FrameTotals,
+    HandlerCall,
     Hit,
     ModelCallRecord,
     NodeVersion,
@@ -51,6 +52,8 @@ from .source import Head, last_phase
 
 TREES = 16
 """The number of recorded plans that are kept: dragging goes back and forth between neighbours."""
+MOST_PROBLEMS = 1000
+"""The number of problems of a frame that are read to tell those that FLUSH found."""
 ENDED = frozenset({"succeeded", "failed", "cancelled", "abandoned"})
 OVER = frozenset({"finished", "failed", "stalled", "terminated"})
 QUEUED_BY = {"handler": Phase.EXECUTE, "init": Phase.RENDER, "effect": Phase.EFFECTS}
@@ -160,7 +163,10 @@ class Recorded:
 
     def standing(self, cursor: Cursor) -> tuple[Mapping[str, str], Mapping[str, str]]:
         """Return by node id the status of each runnable, phase and loop, and the id of each runnable's newest task."""
-        return self.standing_of(cursor.frame, cursor.tree)
+        if not cursor.reached(Phase.COMMIT):
+            # A node has no standing in a frame before COMMIT has put it into the plan.
+            return self.standing_of(cursor.frame - 1, self.tree(cursor.frame - 1))
+        return self.standing_of(cursor.frame, cursor.tree, begun=cursor.reached(Phase.EXECUTE))
 
     def stood(self, cursor: Cursor) -> Mapping[str, str]:
         """Return by node id the status of the nodes that a cursor is compared with."""
@@ -169,23 +175,34 @@ class Recorded:
         last = self.reader.last_frame(self.execution_id)
         # The tasks of the newest frame may still end.
         keep = cursor.base < last
-        return self.cache.standing(cursor.base, keep, lambda: self.standing_of(cursor.base, cursor.before)[0])
+        return self.cache.standing(cursor.base, keep, lambda: self.standing_in(cursor.base, self.tree(cursor.base)))
 
-    def standing_of(self, frame: int, tree: Tree) -> tuple[dict[str, str], dict[str, str]]:
-        """Return the standing of the nodes of a frame's plan, before the next frame began."""
-        until = self.moments.ended(frame)
+    def standing_of(self, frame: int, tree: Tree, begun: bool = True) -> tuple[dict[str, str], dict[str, str]]:
+        """Return the standing of the nodes of a frame's plan, and the id of each runnable's newest task.
+
+        That is before the next frame began, or, if its EXECUTE had not ``begun``, when the frame itself began.
+        """
+        until = self.moments.ended(frame if begun else frame - 1)
+        asking = self.moments.asking(until) if until else set()
         tasks = {
-            task.node_id: _Task(task.status_at(until), _settled_before(task, frame), task.task_id)
+            task.node_id: _Task(task.status_at(until, asking), _settled_before(task, frame), task.task_id)
             for task in self.moments.newest_tasks(frame)
             if (node := tree.index.get(task.node_id)) is not None and node.type in RUNNABLE
         }
-        standing = dict(schedule(tree, tasks).status)
-        for node in tree.walk():
-            if node.type in ("while", "ralph") and node.props.get("iteration"):
-                # The progress of a loop is not recorded by frame, but that it had begun.
-                known = standing.get(node.id, "running")
-                standing[node.id] = "running" if known == "pending" else known
-        return standing, {id: task.task_id for id, task in tasks.items()}
+        stood = schedule(tree, tasks)
+        ended = (
+            {id: (count, status) for id, count, status in self.loops() if status != "running"} if stood.loops else {}
+        )
+        for (_, id), state in stood.loops.items():
+            # A loop that has ended does not go on when its condition changes its mind.
+            count, status = ended.get(id, (0, ""))
+            if count == state.iteration - 1 and count == tree.index[id].props["iteration"]:
+                stood.status[id] = status
+        return stood.status, {id: task.task_id for id, task in tasks.items()}
+
+    def loops(self) -> list[tuple[str, int, str]]:
+        """Return (node id, iteration, status) of every loop in the plan, as it stands now."""
+        return self.reader.loops(self.execution_id)
 
     def standing_in(self, frame: int, tree: Tree) -> Mapping[str, str]:
         """Return by node id the status of the nodes of a recorded frame, before the next one began."""
@@ -204,15 +221,30 @@ class Recorded:
         for prefix in prefixes_of(path):
             name = _component_name(prefix)
             if name[:1].isupper():
-                return name, [("state", key) for key in self.moments.read_by(prefix, cursor.frame)]
+                return name, [("state", key) for key in self.moments.read_by(prefix, rendered_frame(cursor))]
         return None, []
 
     # ---- writes and values -------------------------------------------------------------------------------------
 
     def writes(self, cursor: Cursor) -> list[WriteRecord]:
         """Return the writes of the frame in the order in which they apply, as far as its phases have queued them."""
-        known = [write for write in self.moments.writes(cursor.frame) if _is_queued(write, cursor)]
-        return known if cursor.phase is Phase.FLUSH else [_before_flush(write) for write in known]
+        known = self.moments.writes(cursor.frame)
+        if cursor.phase is Phase.FLUSH:
+            return known
+        committed: dict[tuple[str, str], Excerpt | None] = {}
+        for write in known:
+            committed.setdefault((write.scope, write.key), write.old)
+        late = self._failed_in_flush(cursor.frame)
+        return [
+            _before_flush(write, committed[write.scope, write.key], write.node_id in late)
+            for write in known
+            if _is_queued(write, cursor)
+        ]
+
+    def _failed_in_flush(self, frame: int) -> set[str | None]:
+        """Return the nodes of whose transactions an update raised, which only FLUSH found out."""
+        found = self.moments.events("problem", frame, MOST_PROBLEMS, since=frame)
+        return {event.node_id for event in found if json.loads(event.payload)["phase"] == Phase.FLUSH}
 
     def editable(self, cursor: Cursor) -> bool:
         """Return whether the writes can still be edited."""
@@ -255,7 +287,7 @@ class Recorded:
         self, cursor: Cursor, wanted: Iterable[tuple[str, str]], most: int
     ) -> dict[tuple[str, str], list[ReaderRecord]]:
         """Return by (scope, key) the components that read it, at most ``most`` each."""
-        recorded = self.moments.readers([key for scope, key in wanted if scope == "state"], cursor.frame)
+        recorded = self.moments.readers([key for scope, key in wanted if scope == "state"], rendered_frame(cursor))
         shown = {key: paths[:most] for key, paths in recorded.items()}
         first = _first_nodes(cursor.tree, {path for paths in shown.values() for path in paths})
         return {
@@ -267,11 +299,22 @@ class Recorded:
 
     def calls(self, cursor: Cursor, most: int) -> list[CallRecord]:
         """Return the newest handler calls up to the cursor, newest frame first."""
-        return self.moments.handlers(_called_until(cursor), most)
+        found = self.moments.handlers(_called_until(cursor), most)
+        if not cursor.reached(Phase.EXECUTE) or cursor.phase is Phase.FLUSH:
+            return found
+        late = self._failed_in_flush(cursor.frame) if any(one.call.status == "raised" for one in found) else set()
+        return [_before_failing(one) if _fails(one.call, cursor.frame, late) else one for one in found]
 
     def fired(self, cursor: Cursor) -> dict[tuple[str, str], tuple[int, str]]:
         """Return by node id and event the number of calls up to the cursor, and the status of the last one."""
-        return self.moments.fired(_called_until(cursor))
+        found = self.moments.fired(_called_until(cursor))
+        if cursor.reached(Phase.EXECUTE) and cursor.phase is not Phase.FLUSH:
+            for node_id in self._failed_in_flush(cursor.frame):
+                for event in ("on_finished", "on_error", "on_progress"):
+                    count, _ = found.get((str(node_id), event), (0, ""))
+                    if count:
+                        found[str(node_id), event] = (count, "ok")
+        return found
 
     def called(self, node_id: str | None, event: str | None) -> list[tuple[int, str, str, str]]:
         """Return (frame, node id, event, status) of the recorded handler calls, oldest first."""
@@ -280,12 +323,16 @@ class Recorded:
     def tasks(self, cursor: Cursor, most: int) -> list[TaskRecord]:
         """Return the newest tasks up to the cursor, newest first, as they stood there; without results."""
         until = self._until(cursor)
-        return [_as_of(task, until) for task in self.moments.tasks(cursor.frame, most)]
+        last = cursor.frame if cursor.reached(Phase.COMMIT) else cursor.frame - 1
+        asking = self.moments.asking(until) if until else set()
+        return [_as_of(task, _At(cursor, until, asking)) for task in self.moments.tasks(last, most)]
 
     def task(self, cursor: Cursor, task_id: str) -> TaskRecord | None:
         """Return a task as it stood at the cursor, without its result; None if there is none of this id."""
         task = self.moments.task(task_id)
-        return None if task is None else _as_of(task, self._until(cursor))
+        until = self._until(cursor)
+        asking = self.moments.asking(until) if until else set()
+        return None if task is None else _as_of(task, _At(cursor, until, asking))
 
     def times(self, task_ids: Sequence[str]) -> dict[str, tuple[str | None, str | None, str | None]]:
         """Return by task id the start, the next attempt, both in ISO 8601, and the reason of its status."""
@@ -314,8 +361,9 @@ class Recorded:
     def asked(self, cursor: Cursor, task_id: str) -> list[QuestionRecord]:
         """Return the questions of a task up to the cursor, oldest first, as they stood there."""
         until = self._until(cursor)
+        waits = until is not None and task_id in self.moments.asking(until)
         known = [one for one in self.moments.asked(task_id) if until is None or one.asked_at <= until]
-        return [_unanswered(one) if _answered_after(one, until) else one for one in known]
+        return [_unanswered(one) if waits and not _answered_before(one, until) else one for one in known]
 
     def tool_calls(self, task_id: str) -> list[ToolCallRecord]:
         """Return the tool calls of a task, oldest first."""
@@ -326,22 +374,26 @@ class Recorded:
         return self.moments.model_calls(task_id)
 
     def _until(self, cursor: Cursor) -> str | None:
-        """Return the time at which the frame gave way to the next one; None for the newest frame."""
-        return self.moments.ended(cursor.frame)
+        """Return the time up to which a cursor shows tasks: that at which the frame gave way to the next one, None for
+        the newest frame; before EXECUTE, in which tasks start and end, that at which the frame began.
+        """
+        return self.moments.ended(cursor.frame if cursor.reached(Phase.EXECUTE) else cursor.frame - 1)
 
     # ---- events ------------------------------------------------------------------------------------------------
 
     def output(self, cursor: Cursor, most: int) -> tuple[int, list[EventRecord]]:
         """Return the number of printed pieces up to the frame, and the newest ones at the cursor, oldest first."""
         found = self.moments.events("output", cursor.frame, most)[::-1]
-        return self.count("output", cursor.frame), [event for event in found if was_printed(event, cursor)]
+        known = [event for event in found if has_happened(event, cursor)]
+        return self.count("output", cursor.frame) - (len(found) - len(known)), known
 
     def problems(self, cursor: Cursor, most: int) -> tuple[int, list[EventRecord]]:
         """Return the number of problems up to the frame, and the newest of them: errors first, each newest first."""
         # A frame that could not be made has the number of the one that is made in its place, after this one.
         until = cursor.frame + 1 if cursor.live else cursor.frame
-        total = sum(self.count(kind, until) for kind in PROBLEMS)
-        return total, [event for kind in PROBLEMS for event in self.moments.events(kind, until, most)]
+        found = [event for kind in PROBLEMS for event in self.moments.events(kind, until, most)]
+        known = [event for event in found if has_happened(event, cursor)]
+        return sum(self.count(kind, until) for kind in PROBLEMS) - (len(found) - len(known)), known
 
     def count(self, kind: str, until: int, since: int = 0) -> int:
         """Return the number of recorded events of a kind from frame ``since`` up to one."""
@@ -440,10 +492,15 @@ def values_frame(cursor: Cursor) -> int:
     return cursor.frame + 1 if cursor.phase is Phase.FLUSH else cursor.frame
 
 
-def was_printed(event: EventRecord, cursor: Cursor) -> bool:
-    """Return whether output was printed before the cursor."""
+def rendered_frame(cursor: Cursor) -> int:
+    """Return the frame whose plan a cursor shows: until RENDER that before."""
+    return cursor.frame if cursor.reached(Phase.RENDER) else cursor.frame - 1
+
+
+def has_happened(event: EventRecord, cursor: Cursor) -> bool:
+    """Return whether something was printed, or went wrong, before the cursor."""
     phase = json.loads(event.payload)["phase"]
-    return event.frame < cursor.frame or phase is None or cursor.reached(Phase(phase))
+    return event.frame != cursor.frame or phase is None or cursor.reached(Phase(phase))
 
 
 def _is_queued(write: WriteRecord, cursor: Cursor) -> bool:
@@ -452,11 +509,23 @@ def _is_queued(write: WriteRecord, cursor: Cursor) -> bool:
     return cursor.phase is Phase.FLUSH if phase is None else cursor.reached(phase)
 
 
-def _before_flush(write: WriteRecord) -> WriteRecord:
-    """Return a recorded write as it was while it waited for FLUSH."""
-    decided = write.status in ("edited", "dropped", "rolled_back")
+def _before_flush(write: WriteRecord, committed: Excerpt | None, fails: bool) -> WriteRecord:
+    """Return a recorded write as it was while it waited for FLUSH.
+
+    ``committed`` is the value of its key then; ``fails`` says that FLUSH was to find out that it can't be applied.
+    """
+    decided = write.status in ("edited", "dropped") or (write.status == "rolled_back" and not fails)
     new = write.new if write.op != "update" or decided else None
-    return replace(write, status=write.status if decided else "queued", new=new)
+    return replace(write, status=write.status if decided else "queued", old=committed, new=new)
+
+
+def _fails(call: HandlerCall, frame: int, late: Collection[str | None]) -> bool:
+    return call.frame == frame and call.status == "raised" and call.node_id in late
+
+
+def _before_failing(found: CallRecord) -> CallRecord:
+    """Return a handler call as it was before FLUSH found out that one of its updates raises."""
+    return replace(found, call=replace(found.call, status="ok", error=None))
 
 
 def _called_until(cursor: Cursor) -> int:
@@ -467,27 +536,58 @@ def _settled_before(task: TaskRecord, frame: int) -> bool:
     return task.settled_at_frame is not None and task.settled_at_frame < frame
 
 
-def _as_of(task: TaskRecord, until: str | None) -> TaskRecord:
-    """Return a task without what was recorded of it after a time; None is now."""
-    status = task.status_at(until)
+@dataclass(frozen=True, slots=True)
+class _At:
+    """The moment at which tasks are seen."""
+
+    cursor: Cursor
+    until: str | None
+    """The time, in ISO 8601; None is now."""
+    asking: set[str]
+    """The ids of the tasks that waited for a person."""
+
+    @property
+    def settled(self) -> int:
+        """The last frame that has settled tasks: FLUSH does it."""
+        done = self.cursor.live or self.cursor.phase is Phase.FLUSH
+        return self.cursor.frame if done else self.cursor.frame - 1
+
+
+def _as_of(task: TaskRecord, at: _At) -> TaskRecord:
+    """Return a task without what was recorded of it after a moment."""
+    status = task.status_at(at.until, at.asking)
     if status in ENDED:
-        return replace(task, status=status, next_retry_at=None)
-    return replace(
+        # A task whose node is gone is settled by its end.
+        last = at.settled if task.node_id in at.cursor.tree.index else at.cursor.frame
+        settled = task.settled_at_frame if task.settled_at_frame and task.settled_at_frame <= last else None
+        return replace(task, status=status, next_retry_at=None, settled_at_frame=settled)
+    begun = replace(
         task,
         status=status,
         started_at=None if status == "pending" else task.started_at,
         ended_at=None,
         settled_at_frame=None,
-        error=task.error if status == "running" else None,
+        # That of an earlier attempt; once it has ended, it is that of its end.
+        error=task.error if status == "running" and task.ended_at is None else None,
         input_tokens=None,
         output_tokens=None,
         requests=None,
         cost_usd=None,
     )
+    if at.until is None:
+        return begun
+    tried = status != "pending"
+    return replace(
+        begun,
+        reason="approval" if status == "blocked" else None,
+        next_retry_at=None,
+        attempt=task.attempt if tried else 0,
+        tools=task.tools if tried else 0,
+    )
 
 
-def _answered_after(question: QuestionRecord, until: str | None) -> bool:
-    return until is not None and question.answered_at is not None and question.answered_at > until
+def _answered_before(question: QuestionRecord, until: str | None) -> bool:
+    return until is not None and question.answered_at is not None and question.answered_at < until
 
 
 def _unanswered(question: QuestionRecord) -> QuestionRecord:

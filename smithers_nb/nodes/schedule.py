@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..records import LoopKey, LoopState
-from .control import LOOPS, LoopNode
+from .control import LOOPS, Ralph, While
 from .diff import Changes
 from .tree import Tree, TreeNode
 
@@ -48,6 +48,18 @@ class Schedule:
     status: dict[str, str] = field(default_factory=dict)
     """By node id: of runnables their task's status, of phases, steps and sequences pending, running, succeeded, failed
     or skipped, of loops running, done or max_reached."""
+
+
+def wants_more(loop: TreeNode) -> bool:
+    """Return whether a loop wants another iteration: by its props, which a recorded plan has, too."""
+    return bool(loop.props["condition"]) if loop.type == "while" else not loop.props.get("until", False)
+
+
+def bound_of(loop: TreeNode) -> int:
+    """Return the number of iterations that a loop has at most."""
+    node_class = While if loop.type == "while" else Ralph
+    found = loop.props.get("max_iterations", node_class.model_fields["max_iterations"].default)
+    return int(str(found))
 
 
 def still_valid(changes: Changes, before: Tree, after: Tree) -> bool:
@@ -178,15 +190,14 @@ class _Walk:
 
     def turn(self, key: LoopKey, node: TreeNode, state: LoopState | None, settled: bool) -> LoopState | None:
         """Return where the loop stands after this frame, and put down what changed."""
-        loop = node.node
         iteration = node.props["iteration"]
-        if not isinstance(loop, LoopNode) or not isinstance(iteration, int) or not iteration:
+        if not isinstance(iteration, int) or not iteration:
             return state
         found = state or LoopState(iteration)
         if found.status == "running" and found.iteration == iteration and settled:
-            if not loop.goes_on:
+            if not wants_more(node):
                 found = LoopState(iteration, "done")
-            elif iteration >= loop.max_iterations:
+            elif iteration >= bound_of(node):
                 found = LoopState(iteration, "max_reached")
             else:
                 found = LoopState(iteration + 1)

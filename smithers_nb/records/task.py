@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -84,14 +84,16 @@ class TaskRecord:
     tools: int = 0
     """The number of its tool calls, where a reader asked for it."""
 
-    def status_at(self, until: str | None) -> TaskStatus:
-        """Return the status that it had before a time, in ISO 8601; None is now."""
-        if until is None:
+    def status_at(self, until: str | None, asking: Collection[str] = ()) -> TaskStatus:
+        """Return the status that it had before a time, in ISO 8601; None is now.
+
+        ``asking`` has the ids of the tasks that waited for a person then.
+        """
+        if until is None or (self.ended_at is not None and self.ended_at < until):
             return self.status
-        ended = self.ended_at is not None and self.ended_at < until
         if self.started_at is None or self.started_at >= until:
-            return "pending" if not ended else self.status
-        return self.status if ended else "running"
+            return "pending"
+        return "blocked" if self.task_id in asking else "running"
 
 
 @dataclass(frozen=True, slots=True)

@@ -275,6 +275,15 @@ class Moments:
         )
         return [_question(row) for row in rows]
 
+    def asking(self, until: str) -> set[str]:
+        """Return the ids of the tasks that waited for a person at a time, in ISO 8601."""
+        rows = self._rows(
+            "SELECT a.task_id FROM approvals a JOIN tasks t USING (execution_id, task_id) WHERE execution_id = :id"
+            " AND asked_at < :until AND coalesce(answered_at, t.ended_at, :until) >= :until",
+            until=until,
+        )
+        return {task_id for (task_id,) in rows}
+
     def newest_tasks(self, until: int) -> list[TaskRecord]:
         """Return the newest task of each node that was mounted in a frame or before."""
         columns = TASK_COLUMNS.replace("mounted_at_frame", "max(mounted_at_frame)")
@@ -319,12 +328,13 @@ class Moments:
 
     # ---- events ------------------------------------------------------------------------------------------------
 
-    def events(self, kind: str, until: int, most: int) -> list[EventRecord]:
-        """Return the newest events of a kind up to a frame, newest first."""
+    def events(self, kind: str, until: int, most: int, since: int = 0) -> list[EventRecord]:
+        """Return the newest events of a kind from one frame up to another, newest first."""
         rows = self._rows(
             "SELECT id, kind, frame, node_id, payload, created_at FROM events WHERE execution_id = :id AND kind = :kind"
-            " AND frame <= :until ORDER BY id DESC LIMIT :most",
+            " AND frame BETWEEN :since AND :until ORDER BY id DESC LIMIT :most",
             kind=kind,
+            since=since,
             until=until,
             most=most,
         )

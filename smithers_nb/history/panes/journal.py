@@ -18,7 +18,16 @@ HITS = 200
 FOUND = 50
 KEYS = 3
 KEYS_FRAMES = 200
-COUNTED = ("mounted", "unmounted", "updated", "moved", "writes", "handlers")
+COUNTED = {
+    "mounted": Phase.RECONCILE,
+    "unmounted": Phase.RECONCILE,
+    "updated": Phase.RECONCILE,
+    "moved": Phase.RECONCILE,
+    "handlers": Phase.EXECUTE,
+}
+"""What is counted in a frame, with the phase that does it."""
+EVENTS = 200
+"""The most problems and pieces of output that are counted in a frame: they are read one by one."""
 ADVICE = {
     "TaskError": "Give it an on_error, or mend it and run it again with Retry.",
     "HandlerNeverFired": "Report from the task, or remove the handler.",
@@ -54,6 +63,8 @@ def frame(source: Source, cursor: Cursor) -> p.FrameHead:
     """Return the contents of header, strip and sentence at a cursor."""
     found = source.frame(cursor.frame)
     counts = found.counts if found else {}
+    _, problems = source.problems(cursor, EVENTS)
+    _, printed = source.output(cursor, EVENTS)
     status: Literal["done", "open", "dry"] = "dry"
     if found is not None:
         status = "done" if found.status == "done" else "open"
@@ -69,9 +80,10 @@ def frame(source: Source, cursor: Cursor) -> p.FrameHead:
         "reason": list(found.reason) if found else [],
         "created": epoch_ms(found.created_at) if found else None,
         "counts": {
-            **{name: counts.get(name, 0) for name in COUNTED},
-            "problems": source.count("problem", cursor.frame, cursor.frame),
-            "output": source.count("output", cursor.frame, cursor.frame),
+            **{name: counts.get(name, 0) if cursor.reached(since) else 0 for name, since in COUNTED.items()},
+            "writes": len(source.writes(cursor)),
+            "problems": sum(event.kind == "problem" and event.frame == cursor.frame for event in problems),
+            "output": sum(event.frame == cursor.frame for event in printed),
         },
         "hits": [one for one in hits(source, cursor.frame) if one["frame"] == cursor.frame],
     }

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 from ...errors import StoreError
-from ...records import Author
+from ...records import Author, Phase
 from ...records.excerpt import of_text
 from ..cursor import Cursor
+from ..recorded import values_frame
 from ..source import Source
 from . import protocol as p
 from .plan import Marks
@@ -40,7 +41,8 @@ def node(source: Source, cursor: Cursor, id: str) -> p.NodeDetail | None:
         "key": found.key,
         "explicit_id": found.explicit_id,
         "source": found.source,
-        "mounted": source.mounted_at(id, cursor.frame),
+        # A node is mounted by COMMIT.
+        "mounted": source.mounted_at(id, cursor.frame if cursor.reached(Phase.COMMIT) else cursor.frame - 1),
         "status": marks.status.get(id),
         "change": marks.change(found, removed),
         "changes": marks.changes(found) if id in marks.updated and not removed else [],
@@ -64,7 +66,7 @@ def _event(event: str, fired: tuple[int, str] | None) -> p.NodeEvent:
 
 def _reads(source: Source, cursor: Cursor, wanted: list[tuple[str, str]]) -> list[p.NodeRead]:
     """Return the values that a component reads, with their authors."""
-    frame = cursor.frame + 1 if cursor.live else cursor.frame
+    frame = values_frame(cursor)
     keys = [key for scope, key in wanted if scope == "state"]
     newest = {key: found[0] for key, found in source.versions(keys, frame, HISTORY).items() if found}
     authors = source.authors(keys, [version.since - 1 for version in newest.values()])

@@ -185,6 +185,7 @@ def task(source: Source, cursor: Cursor, task_id: str) -> p.Task | None:
         return None
     node = cursor.tree.index.get(found.node_id)
     over = found.status in ENDED
+    begun = found.status != "pending" or found.attempt > 0
     place = ("prompt", 0 if cursor.live else cursor.frame, found.node_id)
     prompt = value(of_text(node.content, place)) if node is not None and node.type == "claude" else None
     more: dict[str, Any] = {  # Any: the fields that a Task has more than its row
@@ -193,8 +194,8 @@ def task(source: Source, cursor: Cursor, task_id: str) -> p.Task | None:
         "trace": found.error[-TRACE_CHARS:] if found.error and over else None,
         "source": node.source if node else None,
         "asked": [_asked(asked) for asked in source.asked(cursor, task_id)],
-        "tool_calls": [_tool_call(call) for call in source.tool_calls(task_id)],
-        "model_calls": [_model_call(call) for call in source.model_calls(task_id)],
+        "tool_calls": [_tool_call(call) for call in source.tool_calls(task_id)] if begun else [],
+        "model_calls": [_model_call(call) for call in source.model_calls(task_id)] if begun else [],
     }
     return {**task_row(source, cursor, found), **more}  # type: ignore[return-value]  # mypy takes it for a plain dict
 

@@ -43,7 +43,7 @@ def _shown(order: int, write: WriteRecord) -> p.PendingWrite:
         "status": write.status,
         "outcome": write.outcome,
         "conflict": None,
-        "noop": write.outcome == "noop",
+        "noop": write.status == "noop",
         "readers": [],
         "edited": write.trigger if write.status in ("edited", "dropped") else None,
     }
@@ -87,8 +87,7 @@ def state(source: Source, cursor: Cursor, limit: int) -> p.State:
     """Return the values by key: those that the frame read; after FLUSH, those that it left behind."""
     total, found = source.state(cursor, limit)
     entries = [_entry(one) for one in found]
-    frame = cursor.frame + 1 if cursor.live else values_frame(cursor)
-    _tell_history(source, entries, frame)
+    _tell_history(source, entries, values_frame(cursor))
     readers = source.readers(cursor, [(entry["scope"], entry["key"]) for entry in entries], READERS)
     for entry in entries:
         entry["readers"] = [reader(one) for one in readers.get((entry["scope"], entry["key"]), [])]
