@@ -138,7 +138,7 @@ def test_all_sql_is_in_one_folder_and_all_tables_in_one_file() -> None:
 def test_no_two_classes_have_one_name() -> None:
     seen: dict[str, Path] = {}
     for path in modules():
-        if path.parent.name == "notebook":
+        if path.parent.name == "notebook" or path.name == "protocol.py":
             continue  # What is sent to the page has the names of what it shows, and is imported by nobody else.
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
@@ -242,7 +242,8 @@ def test_a_snapshot_copies_nothing(run_of: Any) -> None:
     ex = run_of(Task(run=lambda: 1), state={str(n): n for n in range(1000)})
     ex.step_phase_sync()
     assert ex.draft.seen.cells is ex._live.cells
-    assert not any("deepcopy" in path.read_text() for path in modules())
+    nodes = [node for path in modules() for node in ast.walk(ast.parse(path.read_text()))]
+    assert "deepcopy" not in {getattr(node, "attr", getattr(node, "id", "")) for node in nodes}
 
 
 def test_a_flush_reads_nothing(run_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -301,9 +302,9 @@ def test_a_slow_phase_is_logged(
 def test_the_doors_of_ctx_let_nothing_through(door: str, run_of: Any) -> None:
     ex = run_of(Task(run=len))
     found = getattr(ex.ctx, door)
-    assert "__getattr__" not in dir(type(found)), "a wrapper that forwards everything guards nothing"
-    for name in ("execute", "executescript", "commit", "connection", "cursor"):
-        assert not hasattr(found, name)
+    for name in ("execute", "executescript", "commit", "connection", "cursor", "anything", "__wrapped__"):
+        with pytest.raises(AttributeError):  # A wrapper that forwards what it does not know guards nothing.
+            getattr(found, name)
 
 
 def test_render_and_reconcile_are_handed_no_store_and_no_tasks() -> None:

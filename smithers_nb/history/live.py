@@ -27,11 +27,11 @@ from ..records.excerpt import Excerpt, of_stored
 from ..records.publication import Publication, TaskProgress
 from ..values import Stored, readable
 from .cursor import NONE, Cursor
-from .recorded import QUEUED_BY, Recorded, has_happened, values_frame
+from .recorded import QUEUED_BY, RecordedSource, has_happened, values_frame
 from .source import Head, last_phase
 
 
-class Live(Recorded):
+class LiveSource(RecordedSource):
     """One execution that this process runs: what the file has, and what the engine has not written yet.
 
     It looks at one publication, and is made anew for the next. Safe on any thread.
@@ -39,7 +39,7 @@ class Live(Recorded):
 
     publication: Publication
 
-    def __init__(self, recorded: Recorded, publication: Publication, name: str, dry: Tree = EMPTY) -> None:
+    def __init__(self, recorded: RecordedSource, publication: Publication, name: str, dry: Tree = EMPTY) -> None:
         super().__init__(recorded.reader, recorded.execution_id)
         self.cache = recorded.cache
         self.publication = publication

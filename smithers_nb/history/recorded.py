@@ -22,7 +22,6 @@ from ..records import (
     CallRecord,
     EventRecord,
     Excerpt,
-    Found,
     FrameRecord,
     FrameTotals,
     HandlerCall,
@@ -34,6 +33,7 @@ from ..records import (
     QuestionRecord,
     RateWindow,
     ReaderRecord,
+    SearchHit,
     TaskFrames,
     TaskRecord,
     ToolCallRecord,
@@ -69,7 +69,7 @@ class _Task:
     task_id: str
 
 
-class Recorded:
+class RecordedSource:
     """One execution in its file. Safe on any thread."""
 
     publication: Publication | None = None
@@ -431,7 +431,7 @@ class Recorded:
                 return Stored(found[0], found[1] or kind_of(found[0]))
         return None
 
-    def search(self, text: str, most: int) -> list[Found]:
+    def search(self, text: str, most: int) -> list[SearchHit]:
         """Return the nodes, keys, handlers, tasks and output whose name holds a text."""
         return self.moments.search(text, most)
 

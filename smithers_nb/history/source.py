@@ -15,7 +15,6 @@ from ..records import (
     CallRecord,
     EventRecord,
     Excerpt,
-    Found,
     FrameRecord,
     FrameTotals,
     Hit,
@@ -26,6 +25,7 @@ from ..records import (
     QuestionRecord,
     RateWindow,
     ReaderRecord,
+    SearchHit,
     Status,
     TaskFrames,
     TaskRecord,
@@ -56,8 +56,8 @@ class Head:
 
 
 class Source(Protocol):
-    """The records of one execution. ``Recorded`` reads them from the file; ``Live`` lays the engine's last publication
-    over them. Called by panes, from any thread. Nothing here executes or writes anything.
+    """The records of one execution. ``RecordedSource`` reads them from the file; ``LiveSource`` lays the engine's last
+    publication over them. Called by panes, from any thread. Nothing here executes or writes anything.
     """
 
     # ---- the execution -----------------------------------------------------------------------------------------
@@ -232,7 +232,7 @@ class Source(Protocol):
     def whole(self, place: Sequence[object]) -> Stored | None:
         """Return the whole text of an ``Excerpt.place``; None if it is gone."""
 
-    def search(self, text: str, most: int) -> list[Found]:
+    def search(self, text: str, most: int) -> list[SearchHit]:
         """Return the nodes, keys, handlers, tasks and output whose name holds a text."""
 
     def artifacts(self) -> list[Artifact]:

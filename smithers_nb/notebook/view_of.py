@@ -6,7 +6,7 @@ import sys
 
 from ..execution import Execution
 from ..history.panes.view import View
-from ..history.recorded import Recorded
+from ..history.recorded import RecordedSource
 from ..nodes.tree import EMPTY
 from ..store.history import History
 
@@ -14,9 +14,9 @@ from ..store.history import History
 def view_of(execution: Execution | History) -> View:
     """Return the view of a recorded execution, or of a running one, whose plan is rendered dry before frame 1."""
     if isinstance(execution, History):
-        return View(Recorded(execution.reader, execution.execution_id))
+        return View(RecordedSource(execution.reader, execution.execution_id))
     dry = execution.preview() if execution.frame is None else EMPTY
-    recorded = Recorded(execution.store.reader, execution.execution_id)
+    recorded = RecordedSource(execution.store.reader, execution.execution_id)
     return View(recorded, execution, dry, lambda: variable_of(execution))
 
 

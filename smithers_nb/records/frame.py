@@ -199,7 +199,7 @@ class NodeVersion:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchHit:
     """A node, key, handler, task or output whose name holds a text that was searched for."""
 
     kind: str

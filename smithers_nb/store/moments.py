@@ -14,7 +14,6 @@ from ..records import (
     CallRecord,
     EventRecord,
     Excerpt,
-    Found,
     FrameRecord,
     FrameTotals,
     HandlerCall,
@@ -22,6 +21,7 @@ from ..records import (
     NodeVersion,
     Phase,
     QuestionRecord,
+    SearchHit,
     TaskFrames,
     TaskRecord,
     ToolCallRecord,
@@ -403,7 +403,7 @@ class Moments:
 
     # ---- searching ---------------------------------------------------------------------------------------------
 
-    def search(self, text: str, most: int) -> list[Found]:
+    def search(self, text: str, most: int) -> list[SearchHit]:
         """Return the nodes, keys, handlers, tasks and output whose name holds a text."""
         like = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         rows = self.reader.query(
@@ -421,7 +421,7 @@ class Moments:
             " ORDER BY id DESC LIMIT 50) LIMIT :most",
             {"id": self.execution_id, "like": like, "most": most},
         ).rows
-        return [Found(kind, str(id), label[:200], frame, node) for kind, id, label, frame, node in rows]
+        return [SearchHit(kind, str(id), label[:200], frame, node) for kind, id, label, frame, node in rows]
 
     # ---- inside ------------------------------------------------------------------------------------------------
 

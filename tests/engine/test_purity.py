@@ -22,10 +22,11 @@ from smithers_nb.errors import (
 
 
 def contents(ex: Any) -> dict[str, list[Any]]:
-    """All rows of all tables but for the lease's times."""
+    """All rows of all tables but for the lease's times, and for the events that tell what was wrong."""
     with sqlite3.connect(ex.store.path) as db:
         tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        found = {name: db.execute(f"SELECT * FROM {name}").fetchall() for name in tables if name != "executions"}
+        told = ("executions", "events")
+        found = {name: db.execute(f"SELECT * FROM {name}").fetchall() for name in tables if name not in told}
     db.close()
     return found
 

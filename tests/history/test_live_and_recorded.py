@@ -13,7 +13,7 @@ from smithers_nb import Execution
 from smithers_nb.errors import StoreError
 from smithers_nb.history.panes import protocol as p
 from smithers_nb.history.panes.view import View
-from smithers_nb.history.recorded import Recorded
+from smithers_nb.history.recorded import RecordedSource
 from smithers_nb.notebook import messages as m
 from smithers_nb.notebook.view_of import view_of
 from smithers_nb.records import Phase
@@ -210,7 +210,7 @@ def test_what_the_file_shows_does_not_need_the_engine(name: str, run_of: Any) ->
     looks = stepped(name, ex, view)
     again = [look(view, live.cursor, like=live) for live in looks]
     ex.close()
-    alone = View(Recorded(ex.store.reader, ex.execution_id))
+    alone = View(RecordedSource(ex.store.reader, ex.execution_id))
     found = []
     for known in reversed(again):
         found += compare(known, look(alone, known.cursor, like=known), set())

@@ -13,9 +13,9 @@ from ...nodes.tree import EMPTY, Tree
 from ...records import Phase, Problem
 from ...records.publication import Publication, TaskProgress
 from ..cursor import Cursor
-from ..live import Live
+from ..live import LiveSource
 from ..matching import nearest, place_of
-from ..recorded import Recorded
+from ..recorded import RecordedSource
 from ..source import Source
 from . import journal, node, tasks, writes
 from . import protocol as p
@@ -45,7 +45,7 @@ class View:
 
     Parameters
     ----------
-    recorded : Recorded
+    recorded : RecordedSource
         The execution in its file.
     running : Running, optional
         The running execution; None where no engine runs it.
@@ -57,7 +57,7 @@ class View:
 
     def __init__(
         self,
-        recorded: Recorded,
+        recorded: RecordedSource,
         running: Running | None = None,
         dry: Tree = EMPTY,
         caller: Callable[[], str] = str,
@@ -80,7 +80,7 @@ class View:
         """Return the records as they are now."""
         if self._running is None:
             return self._recorded
-        return Live(self._recorded, self._running.publish(), self._running.name, self._dry)
+        return LiveSource(self._recorded, self._running.publish(), self._running.name, self._dry)
 
     def sentence(self, buttons: bool = True) -> str:
         """Return what happened last, and what the next step will do.
