@@ -14,7 +14,7 @@ from ..nodes.runnable import Task
 from ..threads import CALLS
 from ..user_code import awaited, guarded
 from ..values import Stored, Unstorable, encode
-from .callbacks import names_ctx, place_of_ctx
+from .user_code.call import names_ctx, place_of_ctx
 
 if TYPE_CHECKING:
     from .tasks import TaskEntry

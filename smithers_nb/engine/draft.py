@@ -126,6 +126,18 @@ class Draft:
         """Add what is said of values of the state that were changed in place and not set."""
         self.problems += [Problem("ChangeLost", message, node.id, phase, node.source) for message in messages]
 
+    def add_call(self, transaction: Transaction, call: HandlerCall) -> None:
+        """Add the call of a handler, with the writes that it queued."""
+        self.call_of[id(transaction)] = len(self.calls)
+        self.transactions.append(transaction)
+        self.calls.append(call)
+
+    def add_effect(self, transaction: Transaction, run: EffectRun) -> None:
+        """Add the run of an effect, with the writes that it queued."""
+        self.call_of[id(transaction)] = len(self.effects)
+        self.transactions.append(transaction)
+        self.effects.append(run)
+
     def new_problems(self) -> list[Problem]:
         """Return the problems that were found since the last call."""
         new, self._told = self.problems[self._told :], len(self.problems)

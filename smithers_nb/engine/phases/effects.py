@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
-from time import perf_counter
+from functools import partial
 from typing import Any, Literal
 
-from ...errors import EffectError, EffectLoopError, said, traceback_of
+from ...errors import EffectError, EffectLoopError, said
 from ...nodes import source as sources
 from ...nodes.effect import Effect
 from ...nodes.tree import TreeNode
 from ...records import EffectRun, Phase
-from ...user_code import raised_by
 from ...values import encode
-from ..callbacks import call_with_ctx
 from ..draft import Draft
 from ..live import EffectMemory, Live
-from ..output import heard
-from ..place import entered
 from ..state import Transaction
+from ..user_code.call import call_as_transaction, call_with_ctx
 
 HISTORY = 10
 """How many runs of an effect are looked at for a loop …"""
@@ -94,36 +90,41 @@ async def _call(
     live: Live, draft: Draft, node: TreeNode, kind: Literal["run", "cleanup"], function: Callable[..., Any], deps: str
 ) -> None:
     run_id = draft.next_id("e")
-    trigger = f"{node.id} {'deps changed' if kind == 'run' else 'cleaned up'}"
-    transaction = Transaction("effect", run_id, node.id, kind, trigger, draft.next_write_id, live.cells, live.vol)
-    started = perf_counter()
-    error: str | None = None
-    try:
-        with entered(live.context, transaction), heard(live, draft):
-            await call_with_ctx(function, live.context)
-        transaction.state = "closed"
-    except asyncio.CancelledError:
-        transaction.state = "raised"  # Where it does not end, it is left behind, and may write no more.
-        raise
-    except Exception as raised:  # noqa: BLE001  # the user's; none of its writes is applied
-        failure = raised_by(raised)
-        transaction.state = "raised"
-        error = traceback_of(failure)
-        draft.problem(
-            EffectError(
-                f"{kind} of effect {node.id} raised {said(failure)}; its writes were rolled back.",
-                path=node.path,
-                node_id=node.id,
-                source=sources.of_traceback(failure.__traceback__) or node.source,
-            ),
-            Phase.EFFECTS,
-        )
+    transaction = Transaction(
+        origin="effect",
+        origin_id=run_id,
+        node_id=node.id,
+        handler=kind,
+        trigger=f"{node.id} {'deps changed' if kind == 'run' else 'cleaned up'}",
+        next_id=draft.next_write_id,
+        committed=live.cells,
+        vol=live.vol,
+    )
+    done = await call_as_transaction(live, draft, transaction, partial(call_with_ctx, function))
+    if done.failure is not None:
+        draft.problem(_effect_error(node, kind, done.failure), Phase.EFFECTS)
     else:
         draft.changes_lost(transaction.lost_changes(), node, Phase.EFFECTS)
-    draft.call_of[id(transaction)] = len(draft.effects)
-    draft.transactions.append(transaction)
-    ms = (perf_counter() - started) * 1000
-    status: Literal["ok", "raised"] = "raised" if error else "ok"
-    draft.effects.append(
-        EffectRun(run_id, draft.number, node.id, kind, status, deps, len(transaction.queued), ms, error)
+    draft.add_effect(
+        transaction,
+        EffectRun(
+            id=run_id,
+            frame=draft.number,
+            node_id=node.id,
+            kind=kind,
+            status=done.status,
+            deps=deps,
+            writes=len(transaction.queued),
+            ms=done.ms,
+            error=done.error,
+        ),
+    )
+
+
+def _effect_error(node: TreeNode, kind: str, failure: BaseException) -> EffectError:
+    return EffectError(
+        f"{kind} of effect {node.id} raised {said(failure)}; its writes were rolled back.",
+        path=node.path,
+        node_id=node.id,
+        source=sources.of_traceback(failure.__traceback__) or node.source,
     )

@@ -4,23 +4,19 @@ that have ended are called: in document order, each a transaction of its own.
 
 from __future__ import annotations
 
-import asyncio
-from time import perf_counter
-
-from ...errors import AgentConfigError, HandlerError, RunError, UserCodeError, said, traceback_of
+from ...errors import AgentConfigError, HandlerError, RunError, UserCodeError, said
 from ...nodes import source as sources
 from ...nodes.runnable import AGENTS
 from ...records import HandlerCall, Phase, Problem, TaskResult
-from ...user_code import awaited, raised_by
+from ...user_code import awaited
 from ...values import encode
 from ..agents import agent_task
-from ..callbacks import call_handler
+from ..context import Context
 from ..draft import Draft
 from ..live import Live
-from ..output import heard
-from ..place import entered
 from ..state import Transaction
 from ..tasks import TaskEntry, stale_call
+from ..user_code.call import call_as_transaction, call_handler
 
 
 async def execute(live: Live, draft: Draft) -> None:
@@ -87,50 +83,42 @@ async def _call(live: Live, draft: Draft, entry: TaskEntry, event: str, report: 
     node = entry.node.node
     handler = getattr(node.handlers, event) if node else None
     assert handler is not None  # for the type checker: event says that it is there
+
+    async def handle(ctx: Context) -> None:
+        if entry.unread is not None and report is None:
+            raise entry.unread
+        await call_handler(handler, report or entry.result, ctx)
+
     call_id = draft.next_id("h")
     transaction = Transaction(
-        "handler",
-        call_id,
-        entry.node.id,
-        event,
-        f"{entry.node.id} {entry.status}",
-        draft.next_write_id,
-        live.cells,
-        live.vol,
+        origin="handler",
+        origin_id=call_id,
+        node_id=entry.node.id,
+        handler=event,
+        trigger=f"{entry.node.id} {entry.status}",
+        next_id=draft.next_write_id,
+        committed=live.cells,
+        vol=live.vol,
     )
-    started = perf_counter()
-    error: str | None = None
-    try:
-        with entered(live.context, transaction), heard(live, draft):
-            if entry.unread is not None and report is None:
-                raise entry.unread
-            await call_handler(handler, report or entry.result, live.context)
-        transaction.state = "closed"
-    except asyncio.CancelledError:
-        transaction.state = "raised"  # Where it does not end, it is left behind, and may write no more.
-        raise
-    except Exception as raised:  # noqa: BLE001  # the user's; none of its writes is applied
-        failure = raised_by(raised)
-        transaction.state = "raised"
-        error = traceback_of(failure)
-        draft.problem(_handler_error(entry, event, failure, len(transaction.queued)), Phase.EXECUTE)
+    done = await call_as_transaction(live, draft, transaction, handle)
+    if done.failure is not None:
+        draft.problem(_handler_error(entry, event, done.failure, len(transaction.queued)), Phase.EXECUTE)
     else:
         draft.changes_lost(transaction.lost_changes(), entry.node, Phase.EXECUTE)
-    draft.call_of[id(transaction)] = len(draft.calls)
-    draft.transactions.append(transaction)
-    draft.calls.append(
+    draft.add_call(
+        transaction,
         HandlerCall(
             id=call_id,
             frame=draft.number,
             node_id=entry.node.id,
             task_id=entry.task_id,
             event=event,
-            status="raised" if error else "ok",
+            status=done.status,
             writes=len(transaction.queued),
-            ms=(perf_counter() - started) * 1000,
-            error=error,
+            ms=done.ms,
+            error=done.error,
             source=sources.of_function(handler) or entry.node.source,
-        )
+        ),
     )
 
 

@@ -1,15 +1,71 @@
-"""Calling the user's functions: sync or async, with the arguments that their signature asks for."""
+"""Calls of the user's functions: sync or async, with the arguments that their signature asks for, as transactions."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Literal
 
-from ..user_code import as_failure, awaited, guarded
+from ...errors import traceback_of
+from ...user_code import as_failure, awaited, guarded, raised_by
+from ..context import Context
+from ..draft import Draft
+from ..output import heard
+from ..place import entered
+from ..state import Transaction
+
+if TYPE_CHECKING:
+    from ..live import Live
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionCall:
+    """The outcome of one call of a handler or an effect."""
+
+    transaction: Transaction
+    failure: BaseException | None
+    """The exception that the function raised; then none of its writes is applied."""
+    ms: float
+
+    @property
+    def error(self) -> str | None:
+        """The traceback of the failure."""
+        return traceback_of(self.failure) if self.failure is not None else None
+
+    @property
+    def status(self) -> Literal["ok", "raised"]:
+        """The status that the records have."""
+        return "ok" if self.failure is None else "raised"
+
+
+async def call_as_transaction(
+    live: Live, draft: Draft, transaction: Transaction, function: Callable[[Context], Awaitable[None]]
+) -> TransactionCall:
+    """Call ``function(ctx)``, which queues its writes in ``transaction``; what it prints is kept for the stepper.
+
+    An exception is part of the outcome, and closes the transaction as raised.
+
+    Raises:
+        CancelledError: if the command was cancelled meanwhile.
+    """
+    started = perf_counter()
+    failure: BaseException | None = None
+    try:
+        with entered(live.context, transaction), heard(live, draft):
+            await function(live.context)
+        transaction.state = "closed"
+    except asyncio.CancelledError:
+        transaction.state = "raised"  # Code that does not end is left behind, and may write nothing more.
+        raise
+    except Exception as raised:  # noqa: BLE001  # the user's; it is recorded, and none of its writes is applied
+        transaction.state = "raised"
+        failure = raised_by(raised)
+    return TransactionCall(transaction, failure, (perf_counter() - started) * 1000)
 
 
 async def call_handler(function: Callable[..., Any], result: object, ctx: object) -> None:
@@ -29,7 +85,7 @@ async def call_with_ctx(function: Callable[..., Any], ctx: object) -> None:
 
 
 def takes_two(function: Callable[..., Any]) -> bool:
-    """Whether a handler takes (result, ctx)."""
+    """Return whether a handler takes (result, ctx)."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):  # Some builtins have no signature.
@@ -40,7 +96,7 @@ def takes_two(function: Callable[..., Any]) -> bool:
 
 
 def names_ctx(function: Callable[..., Any]) -> bool:
-    """Whether a function's signature names ``ctx``."""
+    """Return whether a function's signature names ``ctx``."""
     try:
         return "ctx" in inspect.signature(function).parameters
     except (TypeError, ValueError):  # Some builtins have no signature.
