@@ -245,7 +245,7 @@ def test_what_a_person_writes_between_two_frames_hits(run_of):
 def test_volatile_values_hit_by_their_key(run_of):
     ex = run_of(Task(id="t", run=lambda: 1, on_finished=lambda r, ctx: ctx.vol.set("seen", {1, 2})))
     ex.breakpoints.add(key="seen")
-    assert ex.run_sync().reason == 'stopped: seen was set to "set(…)"'
+    assert ex.run_sync().reason == "stopped: seen was set to [1,2]"
 
 
 def test_a_loop_that_is_done_is_finished(run_of):
