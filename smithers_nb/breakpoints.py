@@ -22,7 +22,7 @@ def _point(name: str, value: Any) -> Any:
     return value if isinstance(value, Breakpoint) else arguments.text(name, value)
 
 
-class BreakpointsDoor:
+class BreakpointsApi:
     """The breakpoints of an execution: those that are set here and those that are set in the stepper are the same.
 
     They are stored with the execution. A hit ends ``step``, ``run`` and the stepper's commands after the phase in which

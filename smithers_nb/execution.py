@@ -17,20 +17,20 @@ from .agents.pydantic_ai import PydanticAiRunner, prepare
 from .agents.runner import Runner
 from .arguments import optional, takes
 from .artifacts import Artifact
-from .breakpoints import BreakpointsDoor
+from .breakpoints import BreakpointsApi
 from .bridge import Engine, engine
 from .engine.code import code_hash, name_of
-from .engine.context import Context, StateDoor
 from .engine.draft import Draft
 from .engine.lint import lint
 from .engine.live import MAX_AGENTS, Live
 from .engine.loop import Loop
 from .engine.opening import Opening, Orphans, create, reopen
 from .engine.phases.render import render
-from .engine.place import refuse_while_rendering
 from .engine.publish import publication
-from .engine.purity import Snapshot
 from .engine.state import check_key
+from .engine.user_code.context import Context, StateApi
+from .engine.user_code.purity import Snapshot
+from .engine.user_code.scope import refuse_while_rendering
 from .errors import (
     AppChangedWarning,
     NotStorableError,
@@ -436,7 +436,7 @@ class Execution:
         return draft.freeze() if draft is not None and draft.phase is not None else None
 
     @property
-    def state(self) -> StateDoor:
+    def state(self) -> StateApi:
         """The committed state. ``set``, ``update`` and ``delete`` queue an operator's write for the next FLUSH."""
         return self._live.context.state
 
@@ -446,9 +446,9 @@ class Execution:
         return self._live.context
 
     @property
-    def breakpoints(self) -> BreakpointsDoor:
+    def breakpoints(self) -> BreakpointsApi:
         """Where a run stops: ``ex.breakpoints.add(key="n", event="changed")``. The stepper's are the same ones."""
-        return BreakpointsDoor(self._live)
+        return BreakpointsApi(self._live)
 
     @property
     def artifacts(self) -> list[Artifact]:

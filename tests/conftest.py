@@ -17,10 +17,10 @@ import pytest
 
 from smithers_nb import Execution
 from smithers_nb.bridge import engine
-from smithers_nb.engine.context import Context
 from smithers_nb.engine.phases.render import render
-from smithers_nb.engine.purity import Snapshot
 from smithers_nb.engine.state import Cell
+from smithers_nb.engine.user_code.context import Context
+from smithers_nb.engine.user_code.purity import Snapshot
 from smithers_nb.nodes.tree import Tree
 from smithers_nb.values import encode
 

@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from smithers_nb import Execution, Step, Store, call_tool, component, errors, jsx, scripted
-from smithers_nb.breakpoints import BreakpointsDoor
+from smithers_nb.breakpoints import BreakpointsApi
 from smithers_nb.store.frames import DataFrames
 from smithers_nb.store.history import History
 
@@ -171,19 +171,19 @@ RIGHT: dict[str, dict[str, Any]] = {
     "DataFrames.why": {"key": "n"},
     "DataFrames.plot_tasks": {},
     "DataFrames.plot_state": {"key": "n"},
-    "BreakpointsDoor.add": {"key": "n"},
-    "BreakpointsDoor.remove": {"id": "b1"},
-    "BreakpointsDoor.enable": {"id": "b1"},
-    "BreakpointsDoor.disable": {"id": "b1"},
+    "BreakpointsApi.add": {"key": "n"},
+    "BreakpointsApi.remove": {"id": "b1"},
+    "BreakpointsApi.enable": {"id": "b1"},
+    "BreakpointsApi.disable": {"id": "b1"},
 }
 ANYTHING = {"self", "cls", "app", "value", "equals", "ax", "_"}
 """Arguments that take any object, or that a library checks."""
-OURS = [Execution, Store, History, DataFrames, BreakpointsDoor]
+OURS = [Execution, Store, History, DataFrames, BreakpointsApi]
 INTERNAL = {
     "Execution.prepare",
     "History.__init__",
     "DataFrames.__init__",
-    "BreakpointsDoor.__init__",
+    "BreakpointsApi.__init__",
     "Execution.__exit__",
 }
 
@@ -228,7 +228,7 @@ def test_no_argument_gets_through_to_where_it_fails_raw(
     Execution(Step(), name="one", store="smithers.db").close()
     owner, _, attribute = name.partition(".")
     of = {"Execution": ex, "Store": ex.store, "History": ex.store.open("one")}.get(owner)
-    of = {"DataFrames": ex.df, "BreakpointsDoor": ex.breakpoints}.get(owner, of)
+    of = {"DataFrames": ex.df, "BreakpointsApi": ex.breakpoints}.get(owner, of)
     method = {"Execution.__init__": Execution, "Store.__init__": Store}.get(name) or getattr(of, attribute)
     for wrong in WRONG:
         try:

@@ -26,7 +26,7 @@ FLOORS = {
 }
 
 # (who, must not import, but may import, why): patterns of names without the leading "smithers_nb.".
-PURITY = ["engine.context", "engine.place", "engine.purity", "engine.rendered"]
+PURITY = ["engine.user_code.context", "engine.user_code.scope", "engine.user_code.purity", "engine.rendered"]
 KEPT_APART = [
     ("store*", "agents*", [], "the doors to the outside don't import each other"),
     ("agents*", "store*", [], "the doors to the outside don't import each other"),

@@ -20,9 +20,9 @@ from .state import Transaction
 
 if TYPE_CHECKING:
     from .live import EffectMemory
-    from .purity import Snapshot
     from .rendered import Rendered
-    from .tasks import TaskEntry
+    from .tasks.lifecycle import TaskEntry
+    from .user_code.purity import Snapshot
 
 logger = logging.getLogger(__name__)
 # For who listens. Without a handler of its own Python prints warnings to stderr: red lines in a cell, one a frame.

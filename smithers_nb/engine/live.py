@@ -25,21 +25,21 @@ from ..store.lease import Lease
 from ..store.owned import OwnedDatabase
 from ..store.writer import Work, add_event, record_standing
 from ..values import Unstorable, encode, legible
-from . import questions
-from .agents import Budget
 from .breakpoints import Breakpoints
-from .context import Context
 from .draft import Draft
-from .files import Watch
 from .observe import Observers
-from .output import Printed
-from .purity import generation
 from .rendered import Rendered
 from .replaying import Replaying
-from .signals import ComputedValues
 from .state import Cell, Queued, Transaction
-from .stream import Stream
-from .tasks import TaskEntry, Tasks
+from .tasks import questions
+from .tasks.agents import Budget
+from .tasks.lifecycle import TaskEntry, Tasks
+from .tasks.stream import Stream
+from .user_code.context import Context
+from .user_code.files import Watch
+from .user_code.output import Printed
+from .user_code.purity import generation
+from .user_code.signals import ComputedValues
 
 logger = logging.getLogger(__name__)
 
@@ -272,7 +272,7 @@ class Live:
 
     async def run_child(self, entry: TaskEntry, node: Smithers) -> Any:  # Any: the value of its End
         """Run the child execution of a Smithers node to its end, and return the value of its End."""
-        from .children import run_child
+        from .tasks.children import run_child
 
         return await run_child(self, entry, node)
 

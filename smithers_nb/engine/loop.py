@@ -24,13 +24,13 @@ from ..store.owned import OwnedDatabase
 from ..store.presence import StoreLostError
 from ..values import Stored, encode
 from .draft import Draft
-from .files import Watch
 from .live import Live
 from .phases.effects import LOOP
 from .phases.flush import flush_between
 from .pipeline import frame
-from .place import stepping
-from .tasks import kept
+from .tasks.lifecycle import kept
+from .user_code.files import Watch
+from .user_code.scope import stepping
 
 logger = logging.getLogger(__name__)
 

@@ -17,14 +17,14 @@ from ..store.connection import Database
 from ..store.lease import Lease
 from ..store.reader import Reader
 from ..values import Stored, opened
-from .agents import Budget, spent_by
 from .breakpoints import Breakpoints
 from .live import MAX_AGENTS, EffectMemory, Live
 from .loop import Loop
-from .questions import of_orphan
 from .replaying import Replaying
 from .state import Cell
-from .tasks import TaskEntry
+from .tasks.agents import Budget, spent_by
+from .tasks.lifecycle import TaskEntry
+from .tasks.questions import of_orphan
 
 Orphans = Literal["retry", "fail", "ask"]
 """What becomes of a task that was running when its process ended."""

@@ -8,7 +8,6 @@ from ..errors import ExecutionOwnedError, StoreError
 from ..records import Phase
 from .draft import Draft
 from .live import Live
-from .output import heard
 from .phases.commit import commit
 from .phases.effects import effects
 from .phases.execute import execute
@@ -17,6 +16,7 @@ from .phases.reconcile import reconcile
 from .phases.render import render
 from .phases.snapshot import snapshot
 from .state import first_values
+from .user_code.output import heard
 
 
 async def frame(live: Live, draft: Draft) -> AsyncGenerator[Phase | StoreError]:

@@ -13,8 +13,8 @@ from ..nodes.element import Component, Element
 from ..nodes.tree import Tree
 from ..records import ReaderRecord
 from ..values import Stored
-from .purity import Snapshot
 from .state import key_of, read_name
+from .user_code.purity import Snapshot
 
 MANY = 8
 """If more than one in so many components is to be called again, everything is placed anew: splicing costs more."""

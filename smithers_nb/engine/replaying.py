@@ -20,14 +20,14 @@ from ..nodes.tree import TreeNode
 from ..records import Phase, Question, TaskRecord
 from ..store.recorded import OutsideWrite, Recorded
 from ..values import decode, opened, value_of
-from .agents import recorded_agent
-from .attempt import CANCELLED
 from .state import Transaction
+from .tasks.agents import recorded_agent
+from .tasks.attempt import CANCELLED
 
 if TYPE_CHECKING:
     from .live import Live
     from .loop import Loop
-    from .tasks import TaskEntry
+    from .tasks.lifecycle import TaskEntry
 
 FAILED = ("failed", "abandoned")
 OVER = ("finished", "failed", "stalled")

@@ -15,7 +15,7 @@ from IPython.utils.text import DollarFormatter
 
 from ..agents.imports import imports
 from ..bridge import engine
-from ..engine.purity import anything_may_have_changed
+from ..engine.user_code.purity import anything_may_have_changed
 from ..errors import PlanError, StoreError, kind_of
 from ..execution import Execution
 from ..nodes.element import Fragment

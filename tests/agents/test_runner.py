@@ -9,7 +9,7 @@ import pytest
 
 from smithers_nb import Claude
 from smithers_nb.bridge import engine
-from smithers_nb.engine.agents import TaskLedger, agent_task
+from smithers_nb.engine.tasks.agents import TaskLedger, agent_task
 from smithers_nb.execution import _runner
 from tests.agents.conftest import Background, model_at
 from tests.agents.elsewhere import Elsewhere, double

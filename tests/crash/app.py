@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from smithers_nb import Claude, Effect, Execution, Phase, Task, component, scripted
-from smithers_nb.engine import pipeline, tasks
+from smithers_nb.engine import pipeline
+from smithers_nb.engine.tasks import lifecycle
 from smithers_nb.store import calls as store_calls
 from smithers_nb.store import writer
 
@@ -123,14 +124,14 @@ def arm(name: str) -> None:
         function, number = rest.split()
         inside(function, int(number))
     elif kind == "ended":
-        original = tasks.Tasks.ended
+        original = lifecycle.Tasks.ended
 
         def ended(self: Any, end: Any) -> None:
             original(self, end)
             if end.task_id.startswith(rest):
                 kill()
 
-        tasks.Tasks.ended = ended  # type: ignore[method-assign]
+        lifecycle.Tasks.ended = ended  # type: ignore[method-assign]
     else:
         KILLS[name] = kill
 

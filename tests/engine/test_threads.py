@@ -12,7 +12,7 @@ import pytest
 
 from smithers_nb import Claude, Parallel, Task, scripted
 from smithers_nb.agents.scripted import ToolUse
-from smithers_nb.engine import tasks
+from smithers_nb.engine.tasks import lifecycle
 from tests.conftest import PATIENCE_S
 
 MANY = 45
@@ -156,7 +156,7 @@ def test_a_timeout_that_the_function_itself_raises_stays_its_own(run_of: Any) ->
 
 
 def test_more_functions_than_may_run_are_pending_and_run_in_their_turn(run_of: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(tasks, "MAX_THREADS", 3)
+    monkeypatch.setattr(lifecycle, "MAX_THREADS", 3)
     lock, running, peak, pause = threading.Lock(), [0], [0], threading.Event()
 
     def work() -> None:
@@ -183,7 +183,7 @@ def test_more_functions_than_may_run_are_pending_and_run_in_their_turn(run_of: A
 
 
 def test_those_that_hang_take_no_place_once_they_timed_out(run_of: Any, endless: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(tasks, "MAX_THREADS", 3)
+    monkeypatch.setattr(lifecycle, "MAX_THREADS", 3)
     hang = [Task(id=f"h{n}", run=endless, timeout_s=0.05, on_error=lambda r: None) for n in range(6)]
     ex = run_of(Parallel()[hang, [Task(id=f"t{n}", run=lambda: 1) for n in range(6)]])
     assert finished(ex).status == "finished"

@@ -14,9 +14,9 @@ from ...records import TaskStart
 from ...store import writer
 from ..draft import Draft
 from ..live import Live
-from ..purity import loop_read
 from ..rendered import Rendered
-from ..tasks import TaskEntry
+from ..tasks.lifecycle import TaskEntry
+from ..user_code.purity import loop_read
 
 
 async def commit(live: Live, draft: Draft) -> None:

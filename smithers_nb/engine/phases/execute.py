@@ -10,13 +10,13 @@ from ...nodes.runnable import AGENTS
 from ...records import HandlerCall, Phase, Problem, TaskResult
 from ...user_code import awaited
 from ...values import encode
-from ..agents import agent_task
-from ..context import Context
 from ..draft import Draft
 from ..live import Live
 from ..state import Transaction
-from ..tasks import TaskEntry, stale_call
+from ..tasks.agents import agent_task
+from ..tasks.lifecycle import TaskEntry, stale_call
 from ..user_code.call import call_as_transaction, call_handler
+from ..user_code.context import Context
 
 
 async def execute(live: Live, draft: Draft) -> None:

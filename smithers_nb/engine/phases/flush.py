@@ -13,9 +13,9 @@ from ...store import writer
 from ...values import Stored
 from ..draft import Draft
 from ..live import Live
-from ..output import heard
-from ..purity import KEYS
 from ..state import Cell, Resolved, Transaction, read_name, resolve
+from ..user_code.output import heard
+from ..user_code.purity import KEYS
 
 NAMED_CAUSES = 20
 """How many changed keys are named as causes of the next frame."""

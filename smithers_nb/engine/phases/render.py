@@ -41,10 +41,10 @@ from ...syntax.returned import dropped_element
 from ...syntax.transpile import as_text
 from ...user_code import raised_by
 from ...values import Stored
-from ..context import Context
-from ..place import entered
-from ..purity import RenderScope, Snapshot, loop_read, no_tasks
 from ..rendered import Captured, Instance, Place, Rendered, inside_of_props, to_call_again, upwards
+from ..user_code.context import Context
+from ..user_code.purity import RenderScope, Snapshot, loop_read, no_tasks
+from ..user_code.scope import entered
 
 TEXTUAL = (str, int, float)
 LISTS = (list, tuple)

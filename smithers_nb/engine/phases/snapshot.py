@@ -6,7 +6,7 @@ from time import time
 
 from ..draft import Draft
 from ..live import Live
-from ..purity import Snapshot, generation
+from ..user_code.purity import Snapshot, generation
 
 
 def snapshot(live: Live, draft: Draft) -> None:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ...errors import traceback_of
 from ...user_code import as_failure, awaited, guarded, raised_by
-from ..context import Context
 from ..draft import Draft
-from ..output import heard
-from ..place import entered
 from ..state import Transaction
+from .context import Context
+from .output import heard
+from .scope import entered
 
 if TYPE_CHECKING:
     from ..live import Live

@@ -6,20 +6,20 @@ import asyncio
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from ..errors import PropError, RunError, UnknownExecutionError, kind_of
-from ..nodes.element import Component
-from ..nodes.runnable import Smithers
-from ..records import NewExecution
-from ..store.reader import Reader
-from ..values import opened
-from ..version import __version__
-from .code import code_hash
-from .opening import Opening, create, reopen
+from ...errors import PropError, RunError, UnknownExecutionError, kind_of
+from ...nodes.element import Component
+from ...nodes.runnable import Smithers
+from ...records import NewExecution
+from ...store.reader import Reader
+from ...values import opened
+from ...version import __version__
+from ..code import code_hash
+from ..opening import Opening, create, reopen
 
 if TYPE_CHECKING:
-    from .live import Live
-    from .loop import Loop
-    from .tasks import TaskEntry
+    from ..live import Live
+    from ..loop import Loop
+    from .lifecycle import TaskEntry
 
 
 async def run_child(parent: Live, entry: TaskEntry, node: Smithers) -> Any:  # Any: the value of its End

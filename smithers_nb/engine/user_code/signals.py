@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ..captured import captured_by
-from ..errors import PurityError
-from ..nodes.element import Component
-from ..values import JSON_SCALARS, Stored
-from .place import entered, place_of
+from ...captured import captured_by
+from ...errors import PurityError
+from ...nodes.element import Component
+from ...values import JSON_SCALARS, Stored
 from .purity import KEYS, RenderScope
+from .scope import entered, scope_of
 
 if TYPE_CHECKING:
     from .context import Context
@@ -70,14 +70,14 @@ class Computed(Generic[T]):
 
     def get(self) -> T:
         """Return the value; the keys that it depends on are read by the component that asks."""
-        place = place_of(self._ctx)
-        if not isinstance(place, RenderScope):
+        scope = scope_of(self._ctx)
+        if not isinstance(scope, RenderScope):
             return self._called()
         known = self._known
-        if known is None or not self._holds(known, place):
-            known = self._computed(place)
-        place.reads.update(known.reads)
-        place.hand_out("a ctx.computed value", known.value)
+        if known is None or not self._holds(known, scope):
+            known = self._computed(scope)
+        scope.reads.update(known.reads)
+        scope.hand_out("a ctx.computed value", known.value)
         return known.value
 
     @property
@@ -92,14 +92,14 @@ class Computed(Generic[T]):
         captured = _captured(function)
         return captured is not None and _equal(captured, self._known.captured)
 
-    def _computed(self, place: RenderScope) -> _Known[T]:
+    def _computed(self, scope: RenderScope) -> _Known[T]:
         """Call the function, and keep what it returns if all that it read is known."""
-        inner = place.inside()
+        inner = scope.inside()
         with entered(self._ctx, inner):
             value = self._called()
         if inner.effects:
             raise PurityError("use_effect was called in a ctx.computed function, which is not called in each frame.")
-        place.include(inner)
+        scope.include(inner)
         captured = _captured(self._function)
         known = _Known(value, inner.reads, captured or [])
         kept = captured is not None and not inner.untracked and KEYS not in inner.reads
@@ -114,11 +114,11 @@ class Computed(Generic[T]):
             raise PurityError("ctx.computed takes a plain function, not an async one: a component can't await it.")
         return value
 
-    def _holds(self, known: _Known[T], place: RenderScope) -> bool:
+    def _holds(self, known: _Known[T], scope: RenderScope) -> bool:
         captured = _captured(self._function)
         if captured is None or not _equal(captured, known.captured):
             return False
-        return place.holds(known.reads)
+        return scope.holds(known.reads)
 
 
 class ComputedValues:
@@ -127,9 +127,9 @@ class ComputedValues:
     def __init__(self) -> None:
         self._kept: dict[tuple[str, int], Computed[Any]] = {}
 
-    def of(self, ctx: Context, place: RenderScope, function: Callable[[], T]) -> Computed[T]:
+    def of(self, ctx: Context, scope: RenderScope, function: Callable[[], T]) -> Computed[T]:
         """Return the one that stands here, or a new one if it is another function by now."""
-        at = (place.path, place.next_computed())
+        at = (scope.path, scope.next_computed())
         kept = self._kept.pop(at, None)
         if kept is None or not kept.same_as(function):
             kept = Computed(ctx, function)

@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import time
 
-from ..agents.retry import IN_PLACE_S
-from ..agents.runner import Later
-from ..store import calls
-from ..store.owned import OwnedDatabase
-from ..threads import after_fork
+from ...agents.retry import IN_PLACE_S
+from ...agents.runner import Later
+from ...store import calls
+from ...store.owned import OwnedDatabase
+from ...threads import after_fork
 
 FIRST = 2
 """So many requests may be under way at a provider that we know nothing of; twice as many with each second."""

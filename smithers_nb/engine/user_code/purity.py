@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Literal, NamedTuple, NoReturn
 
-from ..errors import NotStorableError, RenderMutationError, RenderTaskError, RenderWriteError
-from ..nodes import source as sources
-from ..nodes.effect import Effect
-from ..records import LoopKey, LoopState, Scope
-from ..values import IMMUTABLE, Held, Stored, Unstorable, encode, readable
-from .state import Cell, changed_in_place, check_key, read_name
+from ...errors import NotStorableError, RenderMutationError, RenderTaskError, RenderWriteError
+from ...nodes import source as sources
+from ...nodes.effect import Effect
+from ...records import LoopKey, LoopState, Scope
+from ...values import IMMUTABLE, Held, Stored, Unstorable, encode, readable
+from ..state import Cell, changed_in_place, check_key, read_name
 
 
 class Look(NamedTuple):

@@ -11,25 +11,25 @@ from itertools import count
 from time import perf_counter, time
 from typing import TYPE_CHECKING
 
-from ..agents.runner import AgentReply, Asks, Later, Spent
-from ..errors import AgentError, BudgetExceededError, RunError, StoreError, said, traceback_of
-from ..nodes.runnable import AGENT_TYPES, Approval, Smithers, Task
-from ..nodes.tree import TreeNode
-from ..records import HandlerCall, ModelCall, Question, TaskEnd, TaskResult, TaskStart, TaskStatus, ToolCall
-from ..store import calls, writer
-from ..store.connection import uncancelled
-from ..threads import after_fork
-from ..user_code import awaited, guarded, raised_by
-from ..values import Stored
+from ...agents.runner import AgentReply, Asks, Later, Spent
+from ...errors import AgentError, BudgetExceededError, RunError, StoreError, said, traceback_of
+from ...nodes.runnable import AGENT_TYPES, Approval, Smithers, Task
+from ...nodes.tree import TreeNode
+from ...records import HandlerCall, ModelCall, Question, TaskEnd, TaskResult, TaskStart, TaskStatus, ToolCall
+from ...store import calls, writer
+from ...store.connection import uncancelled
+from ...threads import after_fork
+from ...user_code import awaited, guarded, raised_by
+from ...values import Stored
+from ..user_code.output import heard
+from ..user_code.scope import TaskScope, entered
 from . import questions
 from .agents import TaskLedger, agent_task, past_of
 from .attempt import CANCELLED, call, in_thread, stored, text, timed
-from .output import heard
-from .place import TaskScope, entered
 
 if TYPE_CHECKING:
-    from .live import Live
-    from .loop import Loop
+    from ..live import Live
+    from ..loop import Loop
 
 logger = logging.getLogger(__name__)
 

@@ -9,20 +9,20 @@ from dataclasses import replace
 from time import time
 from typing import TYPE_CHECKING, Any
 
-from ..agents.runner import AgentTask, Local, Past, RecordedAgent, Spent
-from ..errors import AgentError, StoreError
-from ..nodes.runnable import Agent, Claude
-from ..nodes.tree import TreeNode
-from ..records import ModelCall, ToolCall
-from ..store import calls, writer
-from ..store.connection import Database
-from ..store.reader import Reader
-from ..threads import called
+from ...agents.runner import AgentTask, Local, Past, RecordedAgent, Spent
+from ...errors import AgentError, StoreError
+from ...nodes.runnable import Agent, Claude
+from ...nodes.tree import TreeNode
+from ...records import ModelCall, ToolCall
+from ...store import calls, writer
+from ...store.connection import Database
+from ...store.reader import Reader
+from ...threads import called
 from . import windows
 
 if TYPE_CHECKING:
-    from .live import Live
-    from .tasks import TaskEntry
+    from ..live import Live
+    from .lifecycle import TaskEntry
 
 logger = logging.getLogger(__name__)
 

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..agents.runner import Asks, ToolQuestion
-from ..errors import ApprovalError
-from ..nodes.runnable import Approval
-from ..records import Question, TaskEnd, TaskResult
-from ..records.question import APPROVE, DENY, GIVE_UP, ORPHAN, RUN_AGAIN, TOOL
-from ..values import encode
+from ...agents.runner import Asks, ToolQuestion
+from ...errors import ApprovalError
+from ...nodes.runnable import Approval
+from ...records import Question, TaskEnd, TaskResult
+from ...records.question import APPROVE, DENY, GIVE_UP, ORPHAN, RUN_AGAIN, TOOL
+from ...values import encode
 from .attempt import stored
 
 if TYPE_CHECKING:
-    from .live import Live
-    from .tasks import TaskEntry
+    from ..live import Live
+    from .lifecycle import TaskEntry
 
 
 def of_node(entry: TaskEntry, approval: Approval) -> Question:

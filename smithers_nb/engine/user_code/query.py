@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..store.reader import Parameters, Reader, ReadOnlyError
-from .place import place_of, refuse_while_rendering
+from ...store.reader import Parameters, Reader, ReadOnlyError
 from .purity import RenderScope
+from .scope import refuse_while_rendering, scope_of
 from .sealed import Sealed
 
 if TYPE_CHECKING:
+    from ..live import Live
     from .context import Context
-    from .live import Live
 
 
-class QueryDoor(Sealed):
+class QueryApi(Sealed):
     """``ctx.db``. It reads what is committed: a frame is in the file from COMMIT on, its writes after FLUSH."""
 
     __slots__ = ("_ctx", "_live")
@@ -33,8 +33,8 @@ class QueryDoor(Sealed):
             StoreError: if the SQL is wrong, or writes.
             RenderWriteError: if it writes, while rendering.
         """
-        if isinstance(place := place_of(self._ctx), RenderScope):
-            place.untracked = True
+        if isinstance(scope := scope_of(self._ctx), RenderScope):
+            scope.untracked = True
         try:
             found = Reader(self._live.database.path).query(sql, params)
         except ReadOnlyError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, NoReturn
 
-from ..errors import did_you_mean
+from ...errors import did_you_mean
 
 
 class Sealed:

@@ -12,20 +12,20 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..artifacts import MOST_BYTES, Artifact, ArtifactKind, image_type, why_not_a_link
-from ..errors import NotStorableError, clean, kind_of
-from ..store import writer
-from ..values import cleaned
-from .place import TaskScope, place_of, refuse_when_closed, refuse_while_rendering
+from ...artifacts import MOST_BYTES, Artifact, ArtifactKind, image_type, why_not_a_link
+from ...errors import NotStorableError, clean, kind_of
+from ...store import writer
+from ...values import cleaned
+from ..state import Transaction
+from .scope import TaskScope, refuse_when_closed, refuse_while_rendering, scope_of
 from .sealed import Sealed
-from .state import Transaction
 
 if TYPE_CHECKING:
+    from ..live import Live
     from .context import Context
-    from .live import Live
 
 
-class ArtifactDoor(Sealed):
+class ArtifactApi(Sealed):
     """``ctx.artifact``.
 
     In a handler or an effect: stored with its writes, in the same transaction, or not at all if it raises. In a task
@@ -100,13 +100,13 @@ class ArtifactDoor(Sealed):
         content = cleaned(content)
         if kind != "image":
             _check_size(kind, len(_json(content)))
-        place = place_of(self._ctx)
-        node_id = place.node_id if isinstance(place, Transaction | TaskScope) else None
+        scope = scope_of(self._ctx)
+        node_id = scope.node_id if isinstance(scope, Transaction | TaskScope) else None
         id = secrets.token_hex(4) if key is None else clean(str(key))
         made = Artifact(id, kind, None if title is None else clean(str(title)), content, node_id, self._live.frame)
-        refuse_when_closed(place, f"artifact {id!r}")
-        if isinstance(place, Transaction):
-            place.artifacts.append(made)
+        refuse_when_closed(scope, f"artifact {id!r}")
+        if isinstance(scope, Transaction):
+            scope.artifacts.append(made)
         else:
             self._live.record(partial(writer.put_artifact, execution_id=self._live.execution_id, artifact=made))
 

@@ -8,12 +8,12 @@ import logging
 from time import time
 from typing import TYPE_CHECKING
 
-from ..errors import ExecutionOwnedError, NotStorableError, StoreError
-from ..records import Piece
-from ..store import calls
+from ...errors import ExecutionOwnedError, NotStorableError, StoreError
+from ...records import Piece
+from ...store import calls
 
 if TYPE_CHECKING:
-    from .live import Live
+    from ..live import Live
 
 logger = logging.getLogger(__name__)
 

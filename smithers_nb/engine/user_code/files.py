@@ -15,25 +15,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, overload
 from weakref import WeakMethod
 
-from ..errors import kind_of
-from ..records import Event
-from ..store import writer
-from ..threads import unlimited_anyio
-from .place import TaskScope, place_of, refuse_when_closed, refuse_while_rendering
+from ...errors import kind_of
+from ...records import Event
+from ...store import writer
+from ...threads import unlimited_anyio
+from ..state import Transaction
 from .purity import Look, RenderScope
+from .scope import TaskScope, refuse_when_closed, refuse_while_rendering, scope_of
 from .sealed import Sealed
-from .state import Transaction
 
 if TYPE_CHECKING:
+    from ..live import Live
     from .context import Context
-    from .live import Live
 
 logger = logging.getLogger(__name__)
 
 FilePath = str | os.PathLike[str]
 
 
-class FileDoor(Sealed):
+class FileApi(Sealed):
     """``ctx.fs``. Paths are relative to the folder that the kernel runs in.
 
     What a component looks at is watched from then on, and a change makes a frame due; it does not keep an execution
@@ -88,18 +88,18 @@ class FileDoor(Sealed):
         """
         name = os.fspath(path)
         refuse_while_rendering(f"file {name!r} was written")
-        place = place_of(self._ctx)
-        refuse_when_closed(place, f"file {name!r}")
+        scope = scope_of(self._ctx)
+        refuse_when_closed(scope, f"file {name!r}")
         self._live.refuse_when_closed()
         if not isinstance(content, str | bytes):
             raise TypeError(f"fs.write({name!r}, …) takes text or bytes, not {kind_of(content)}.")
         data = content.encode() if isinstance(content, str) else content
         _replace(name, data)
-        node_id = place.node_id if isinstance(place, Transaction | TaskScope) else None
+        node_id = scope.node_id if isinstance(scope, Transaction | TaskScope) else None
         payload = {"path": name, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
         event = Event(self._live.frame, "file_written", node_id, json.dumps(payload, ensure_ascii=False))
-        if isinstance(place, Transaction):
-            place.events.append(event)
+        if isinstance(scope, Transaction):
+            scope.events.append(event)
         else:
             self._live.record(
                 partial(
@@ -114,9 +114,9 @@ class FileDoor(Sealed):
             self._live.soon(self._live.watch.look)
 
     def _looked(self, look: Look, seen: str | None) -> None:
-        place = place_of(self._ctx)
-        if isinstance(place, RenderScope):
-            place.look(look, seen)
+        scope = scope_of(self._ctx)
+        if isinstance(scope, RenderScope):
+            scope.look(look, seen)
 
 
 class Watch:

@@ -10,45 +10,45 @@ from datetime import UTC, datetime
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..errors import PurityError, RunError
-from ..nodes.effect import Effect
-from ..records import LoopKey, LoopState, Scope
-from .artifacts import ArtifactDoor
-from .files import FileDoor
-from .place import Place, TaskScope, place_of, refuse_when_closed, rendering
+from ...errors import PurityError, RunError
+from ...nodes.effect import Effect
+from ...records import LoopKey, LoopState, Scope
+from ..state import Transaction
+from .artifacts import ArtifactApi
+from .files import FileApi
 from .purity import RenderScope, loop_read
-from .query import QueryDoor
+from .query import QueryApi
+from .scope import CodeScope, TaskScope, refuse_when_closed, rendering, scope_of
 from .sealed import Sealed
 from .signals import Computed, Signal
-from .state import Transaction
 
 if TYPE_CHECKING:
-    from .live import Live
+    from ..live import Live
 
 T = TypeVar("T")
 
 
 class Context(Sealed):
-    """The door of user code to its execution."""
+    """The interface of user code to its execution."""
 
     __slots__ = ("__weakref__", "_live", "artifact", "db", "fs", "state", "vol")
     _name = "ctx"
 
     def __init__(self, live: Live) -> None:
         self._live = live
-        self.state = StateDoor(self, live, "state")
-        """The execution's state: see ``StateDoor``."""
-        self.vol = StateDoor(self, live, "vol")
+        self.state = StateApi(self, live, "state")
+        """The execution's state: see ``StateApi``."""
+        self.vol = StateApi(self, live, "vol")
         """Volatile state: any Python objects, in memory only. Same rules as ``state``; empty after a resume.
 
         An object that is changed in place changes no frame: set a new one.
         """
-        self.db = QueryDoor(self, live)
-        """The store, to be queried: see ``QueryDoor``."""
-        self.fs = FileDoor(self, live)
-        """Files: see ``FileDoor``."""
-        self.artifact = ArtifactDoor(self, live)
-        """What people are to see: see ``ArtifactDoor``."""
+        self.db = QueryApi(self, live)
+        """The store, to be queried: see ``QueryApi``."""
+        self.fs = FileApi(self, live)
+        """Files: see ``FileApi``."""
+        self.artifact = ArtifactApi(self, live)
+        """What people are to see: see ``ArtifactApi``."""
 
     def _way(self, name: str) -> str:
         if name in ("state", "vol"):
@@ -58,34 +58,34 @@ class Context(Sealed):
     @property
     def frame(self) -> int:
         """The number of the frame under way."""
-        place = self._untracked()
-        return place.snapshot.frame if isinstance(place, RenderScope) else self._live.frame
+        scope = self._untracked()
+        return scope.snapshot.frame if isinstance(scope, RenderScope) else self._live.frame
 
     def now(self) -> datetime:
         """The time at which the frame began, in UTC: the same everywhere in the frame."""
-        place = self._untracked()
-        seconds = place.snapshot.now if isinstance(place, RenderScope) else self._live.snapshot_time
+        scope = self._untracked()
+        seconds = scope.snapshot.now if isinstance(scope, RenderScope) else self._live.snapshot_time
         return datetime.fromtimestamp(seconds, UTC)
 
     def rand(self) -> Random:
-        """A random generator, seeded by execution, frame and place: the same frame gives the same numbers.
+        """A random generator, seeded by execution, frame and scope: the same frame gives the same numbers.
 
         All calls in one component, handler, effect or task give the same generator.
         """
-        place = self._untracked()
-        if place is None:
+        scope = self._untracked()
+        if scope is None:
             return Random(f"{self._live.seed}/{self._live.frame}/None")
-        if place.random is None:
-            match place:
+        if scope.random is None:
+            match scope:
                 case RenderScope():
-                    where = f"{place.snapshot.frame}/{place.path}"
+                    where = f"{scope.snapshot.frame}/{scope.path}"
                 case Transaction():
-                    where = f"{self._live.frame}/{place.node_id}"
+                    where = f"{self._live.frame}/{scope.node_id}"
                 case TaskScope():
-                    where = place.task_id  # Its frame is in it; the execution's goes on while it runs.
-            seed = place.snapshot.seed if isinstance(place, RenderScope) else self._live.seed
-            place.random = Random(f"{seed}/{where}")
-        return place.random
+                    where = scope.task_id  # Its frame is in it; the execution's goes on while it runs.
+            seed = scope.snapshot.seed if isinstance(scope, RenderScope) else self._live.seed
+            scope.random = Random(f"{seed}/{where}")
+        return scope.random
 
     def signal(self, key: str, default: Any = None) -> Signal:
         """Return one key of the state as an object with ``get`` and ``set``."""
@@ -93,27 +93,27 @@ class Context(Sealed):
 
     def computed(self, function: Callable[[], T]) -> Computed[T]:
         """Return an object whose ``get()`` is ``function()``, kept until a key that it reads changes."""
-        place = place_of(self)
-        if isinstance(place, RenderScope) and not place.computed:
-            return self._live.computed.of(self, place, function)
+        scope = scope_of(self)
+        if isinstance(scope, RenderScope) and not scope.computed:
+            return self._live.computed.of(self, scope, function)
         return Computed(self, function)
 
-    def _untracked(self) -> Place | None:
+    def _untracked(self) -> CodeScope | None:
         """Return where we are; a component there reads what no key stands for."""
-        place = place_of(self)
-        if isinstance(place, RenderScope):
-            place.untracked = True
-        return place
+        scope = scope_of(self)
+        if isinstance(scope, RenderScope):
+            scope.untracked = True
+        return scope
 
     def iteration(self, id: str) -> int:
         """The iteration that a loop is in, or will begin with: from 1."""
-        place = place_of(self)
+        scope = scope_of(self)
         loops: Mapping[LoopKey, LoopState] = self._live.loops
-        if isinstance(place, RenderScope):
-            if id in place.around:
-                return place.around[id]
-            place.reads[loop_read(id)] = None
-            loops = place.snapshot.loops
+        if isinstance(scope, RenderScope):
+            if id in scope.around:
+                return scope.around[id]
+            scope.reads[loop_read(id)] = None
+            loops = scope.snapshot.loops
         return max((state.iteration for (_, name), state in loops.items() if name == id), default=1)
 
     def progress(self, output: object) -> None:
@@ -123,20 +123,20 @@ class Context(Sealed):
             RunError: outside of a task.
             NotStorableError: if ``output`` is no storable value.
         """
-        place = place_of(self)
-        if not isinstance(place, TaskScope):
+        scope = scope_of(self)
+        if not isinstance(scope, TaskScope):
             raise RunError("ctx.progress() reports how far a task has come: call it in the function of a <Task>.")
-        self._live.reported(place.node_id, place.task_id, output)
+        self._live.reported(scope.node_id, scope.task_id, output)
 
     def use_effect(self, id: str, deps: list[Any], run: Callable[..., Any]) -> None:
         """Declare an effect of the component that is rendering, like ``Effect(id=id, deps=deps, run=run)``."""
-        place = place_of(self)
-        if not isinstance(place, RenderScope):
+        scope = scope_of(self)
+        if not isinstance(scope, RenderScope):
             raise PurityError(f"use_effect({id!r}) belongs in a component: it declares a node of the plan.")
-        place.effects.append(Effect(id=id, deps=deps, run=run))
+        scope.effects.append(Effect(id=id, deps=deps, run=run))
 
 
-class StateDoor(Sealed):
+class StateApi(Sealed):
     """``ctx.state`` and ``ctx.vol``.
 
     While rendering: the frame's snapshot, and every read is recorded; writes raise ``RenderWriteError``.
@@ -156,25 +156,25 @@ class StateDoor(Sealed):
         return f"ctx.{self._scope}"
 
     def _way(self, name: str) -> str:
-        scope = f"ctx.{self._scope}"
+        called = self._called
         return (
-            f"Values have keys: {scope}.set({name!r}, value) sets one, {scope}.get({name!r}) reads it, "
-            f"{scope}.delete({name!r}) removes it."
+            f"Values have keys: {called}.set({name!r}, value) sets one, {called}.get({name!r}) reads it, "
+            f"{called}.delete({name!r}) removes it."
         )
 
     def get(self, key: str, default: Any = None) -> Any:  # Any: it is what the user stored
         """Return the value, or ``default`` if the key is missing."""
-        place = place_of(self._ctx)
-        if isinstance(place, RenderScope):
-            return place.read(key, default, self._scope)
-        if isinstance(place, Transaction):
-            return place.read(key, default, self._scope)
+        scope = scope_of(self._ctx)
+        if isinstance(scope, RenderScope):
+            return scope.read(key, default, self._scope)
+        if isinstance(scope, Transaction):
+            return scope.read(key, default, self._scope)
         cell = self._live.values(self._scope).get(key)
         if cell is None:
             return default
         value = cell.value(key)
-        if isinstance(place, TaskScope) and self._scope == "state":
-            place.handed_out.add(key, value, cell.stored, len(place.queued))
+        if isinstance(scope, TaskScope) and self._scope == "state":
+            scope.handed_out.add(key, value, cell.stored, len(scope.queued))
         return value
 
     def __getitem__(self, key: str) -> Any:
@@ -190,20 +190,20 @@ class StateDoor(Sealed):
     def __contains__(self, key: object) -> bool:
         if not isinstance(key, str):
             return False
-        place = place_of(self._ctx)
-        if isinstance(place, RenderScope):
-            return place.has(key, self._scope)
-        if isinstance(place, Transaction):
-            return place.lookup(key, self._scope) is not None
+        scope = scope_of(self._ctx)
+        if isinstance(scope, RenderScope):
+            return scope.has(key, self._scope)
+        if isinstance(scope, Transaction):
+            return scope.lookup(key, self._scope) is not None
         return key in self._live.values(self._scope)
 
     def keys(self) -> list[str]:
         """Return the keys, sorted."""
-        place = place_of(self._ctx)
-        if isinstance(place, RenderScope):
-            return place.read_keys(self._scope)
-        if isinstance(place, Transaction):
-            return place.keys(self._scope)
+        scope = scope_of(self._ctx)
+        if isinstance(scope, RenderScope):
+            return scope.read_keys(self._scope)
+        if isinstance(scope, Transaction):
+            return scope.keys(self._scope)
         return sorted(self._live.values(self._scope))
 
     def __iter__(self) -> Iterator[str]:
@@ -240,22 +240,22 @@ class StateDoor(Sealed):
 
     def init(self, key: str, value: object) -> None:
         """Queue a first value, unless there is one already. Allowed while rendering, too."""
-        place = place_of(self._ctx)
-        if isinstance(place, RenderScope):
-            place.init(key, value, self._scope)
+        scope = scope_of(self._ctx)
+        if isinstance(scope, RenderScope):
+            scope.init(key, value, self._scope)
         else:
             self._write(key, lambda transaction: transaction.init(key, value, self._scope))
 
     def _write(self, key: str, queue: Callable[[Transaction], object]) -> None:
-        if scope := rendering():  # Of another execution, too.
-            scope.refuse_write(key, self._scope)
-        place = place_of(self._ctx)
-        refuse_when_closed(place, f"{self._scope} key {key!r}")
-        if isinstance(place, Transaction):
-            queue(place)
-        elif isinstance(place, TaskScope):
-            transaction = self._live.outside(queue, "task", place.task_id, place.node_id)
-            if place.handed_out:
-                place.queued += transaction.queued
+        if component := rendering():  # Of another execution, too.
+            component.refuse_write(key, self._scope)
+        scope = scope_of(self._ctx)
+        refuse_when_closed(scope, f"{self._scope} key {key!r}")
+        if isinstance(scope, Transaction):
+            queue(scope)
+        elif isinstance(scope, TaskScope):
+            transaction = self._live.outside(queue, "task", scope.task_id, scope.node_id)
+            if scope.handed_out:
+                scope.queued += transaction.queued
         else:
             self._live.outside(queue)

@@ -1,4 +1,4 @@
-"""Where code of the user's is running: in a render, a handler, an effect, a task, or in none of them."""
+"""Scopes of user code: a render, a handler, an effect, a task, or none of them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING
 
-from ..errors import RenderWriteError, RunError
-from ..nodes import source as sources
-from ..values import Stored
+from ...errors import RenderWriteError, RunError
+from ...nodes import source as sources
+from ...values import Stored
+from ..state import HandedOut, Queued, Transaction
 from .purity import RenderScope
-from .state import HandedOut, Queued, Transaction
 
 if TYPE_CHECKING:
     from .context import Context
@@ -36,40 +36,40 @@ class TaskScope:
         return self.handed_out.lost(self.queued, f"task {self.node_id}", result)
 
 
-Place = RenderScope | Transaction | TaskScope
+CodeScope = RenderScope | Transaction | TaskScope
 
 
 @dataclass(frozen=True, slots=True)
 class _Here:
-    """A place, and the execution that it belongs to."""
+    """A scope, and the execution that it belongs to."""
 
     ctx: Context
-    place: Place
+    scope: CodeScope
 
 
-_current: ContextVar[_Here | None] = ContextVar("smithers_place", default=None)
+_current: ContextVar[_Here | None] = ContextVar("smithers_scope", default=None)
 
 
 @contextmanager
-def entered(ctx: Context, place: Place) -> Iterator[None]:
+def entered(ctx: Context, scope: CodeScope) -> Iterator[None]:
     """Make ``ctx`` act for this render, handler, effect or task until the block ends."""
-    token = _current.set(_Here(ctx, place))
+    token = _current.set(_Here(ctx, scope))
     try:
         yield
     finally:
         _current.reset(token)
 
 
-def place_of(ctx: Context) -> Place | None:
+def scope_of(ctx: Context) -> CodeScope | None:
     """Return where we are, if that belongs to this execution."""
     here = _current.get()
-    return here.place if here is not None and here.ctx is ctx else None
+    return here.scope if here is not None and here.ctx is ctx else None
 
 
 def rendering() -> RenderScope | None:
     """Return the render under way, of whichever execution."""
     here = _current.get()
-    return here.place if here is not None and isinstance(here.place, RenderScope) else None
+    return here.scope if here is not None and isinstance(here.scope, RenderScope) else None
 
 
 def refuse_while_rendering(what: str) -> None:
@@ -78,13 +78,13 @@ def refuse_while_rendering(what: str) -> None:
     Raises:
         RenderWriteError: naming component and position.
     """
-    if place := rendering():
+    if scope := rendering():
         raise RenderWriteError(
-            f"{what} while {place.name} was rendering. Rendering must be pure, because it may run again for the same "
+            f"{what} while {scope.name} was rendering. Rendering must be pure, because it may run again for the same "
             "state. Do it in a handler, an Effect or a <Task>.",
-            path=place.path,
-            frame=place.snapshot.frame,
-            source=sources.caller() or place.source,
+            path=scope.path,
+            frame=scope.snapshot.frame,
+            source=sources.caller() or scope.source,
         )
 
 
@@ -101,14 +101,14 @@ async def stepping(ctx: Context) -> AsyncIterator[None]:
             child, or of an execution that one of its tasks is stepping.
     """
     here = _current.get()
-    if here is None or _ended(here.place):
+    if here is None or _ended(here.scope):
         yield
         return
     if here.ctx in _waited_for_by(ctx):
         own, other = here.ctx._live.name, ctx._live.name
         itself = "itself" if here.ctx is ctx else f"{other!r}"
         raise RuntimeError(
-            f"{words(here.place)} of execution {own!r} stepped {itself}, which waits for it to end: both would wait "
+            f"{words(here.scope)} of execution {own!r} stepped {itself}, which waits for it to end: both would wait "
             "for ever. Write to ctx.state and return; the change makes the next frame due. From a sync <Task>, "
             "pause(), stop(), terminate() and answer() work, and so do all calls to executions that do not wait for "
             "this one."
@@ -129,29 +129,29 @@ def _waited_for_by(ctx: Context) -> list[Context]:
     return found
 
 
-def _ended(place: Place) -> bool:
+def _ended(scope: CodeScope) -> bool:
     """Whether the handler, effect or task that code began in has ended: nothing waits for that code."""
-    if isinstance(place, Transaction):
-        return place.state != "open"
-    return isinstance(place, TaskScope) and place.closed
+    if isinstance(scope, Transaction):
+        return scope.state != "open"
+    return isinstance(scope, TaskScope) and scope.closed
 
 
-def words(place: Place) -> str:
-    """Return a place in words: ``task fetch``, ``on_finished of fetch``, the name of a component."""
-    if isinstance(place, RenderScope):
-        return place.name
-    if isinstance(place, TaskScope):
-        return f"task {place.node_id}"
-    return f"{place.handler or place.origin} of {place.node_id}"
+def words(scope: CodeScope) -> str:
+    """Return a scope in words: ``task fetch``, ``on_finished of fetch``, the name of a component."""
+    if isinstance(scope, RenderScope):
+        return scope.name
+    if isinstance(scope, TaskScope):
+        return f"task {scope.node_id}"
+    return f"{scope.handler or scope.origin} of {scope.node_id}"
 
 
-def refuse_when_closed(place: Place | None, what: str) -> None:
+def refuse_when_closed(scope: CodeScope | None, what: str) -> None:
     """Raise if the handler, effect or task that this code belongs to has ended.
 
     Raises:
         RunError: naming it.
     """
-    if place is None or not _ended(place):
+    if scope is None or not _ended(scope):
         return
-    who = f"task {place.task_id}" if isinstance(place, TaskScope) else words(place)
+    who = f"task {scope.task_id}" if isinstance(scope, TaskScope) else words(scope)
     raise RunError(f"{what} was written after {who} had ended: its writes are decided. Await what you start in it.")

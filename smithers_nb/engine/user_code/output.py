@@ -1,8 +1,8 @@
 """What user code prints: shown where it is printed, and kept for the stepper with frame, phase and place.
 
-While a phase or a task runs, ``sys.stdout`` and ``sys.stderr`` stand behind an ear that passes everything on and
+While a phase or a task runs, ``sys.stdout`` and ``sys.stderr`` stand behind a tee that passes everything on and
 listens to what is printed in a component, a handler, an effect or a task, in its worker thread, too. What other code
-prints meanwhile is passed on and not kept. A thread that user code starts itself has no place, and is not heard.
+prints meanwhile is passed on and not kept. A thread that user code starts itself has no scope: its output is not kept.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..errors import clean
-from ..records import Event, Phase
-from ..threads import after_fork
-from .place import place_of, words
+from ...errors import clean
+from ...records import Event, Phase
+from ...threads import after_fork
 from .purity import RenderScope
+from .scope import scope_of, words
 
 if TYPE_CHECKING:
-    from .draft import Draft
-    from .live import Live
+    from ..draft import Draft
+    from ..live import Live
 
 OUTPUT = "output"
 """Kind of the events that hold what was printed."""
@@ -31,8 +31,8 @@ PIECE_CHARS = 100_000
 """One piece is cut after so many characters."""
 PIECES = 500
 """Of one frame; what is printed beyond is shown and not kept."""
-EARS = 8
-"""So many are kept, each for its stream. CPython's ``print`` does not hold what it found as ``sys.stdout``: an ear that
+TEES = 8
+"""So many are kept, each for its stream. CPython's ``print`` does not hold what it found as ``sys.stdout``: a tee that
 is taken away while another thread prints into it must live on, or the process crashes.
 """
 
@@ -41,7 +41,7 @@ Stream = Literal["stdout", "stderr"]
 _hearing: ContextVar[_Hearing | None] = ContextVar("smithers_output", default=None)
 _installing = Lock()
 _listeners = 0
-_ears: deque[Ear] = deque(maxlen=EARS)
+_tees: deque[OutputTee] = deque(maxlen=TEES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class _Hearing:
     where: str
 
 
-class Ear:
+class OutputTee:
     """Stands before a stream: passes everything on."""
 
     def __init__(self, stream: Any, name: Stream) -> None:  # Any: whatever the kernel or a test has put there
@@ -59,7 +59,7 @@ class Ear:
         self._name = name
 
     def stands_before(self, stream: object, name: Stream) -> bool:
-        """Whether it is the ear of this stream."""
+        """Whether it is the tee of this stream."""
         return self._stream is stream and self._name == name
 
     def write(self, text: str) -> Any:
@@ -77,7 +77,7 @@ class Ear:
 
 
 class heard:  # reads as a statement: with heard(live): …
-    """Keep what is printed in this context until the block ends; ``where`` names code that has no place of its own."""
+    """Keep what is printed in this context until the block ends; ``where`` names code that has no scope of its own."""
 
     def __init__(self, live: Live, draft: Draft | None = None, where: str = "") -> None:
         self._hearing = _Hearing(live, draft, where)
@@ -109,24 +109,24 @@ after_fork(_begin_again)
 
 def _install() -> None:
     # Every time: someone may have put another stream there meanwhile.
-    if not isinstance(sys.stdout, Ear | None):
-        sys.stdout = _ear(sys.stdout, "stdout")
-    if not isinstance(sys.stderr, Ear | None):
-        sys.stderr = _ear(sys.stderr, "stderr")
+    if not isinstance(sys.stdout, OutputTee | None):
+        sys.stdout = _tee(sys.stdout, "stdout")
+    if not isinstance(sys.stderr, OutputTee | None):
+        sys.stderr = _tee(sys.stderr, "stderr")
 
 
-def _ear(stream: Any, name: Stream) -> Ear:
-    for ear in _ears:
-        if ear.stands_before(stream, name):
-            return ear
-    _ears.append(Ear(stream, name))
-    return _ears[-1]
+def _tee(stream: Any, name: Stream) -> OutputTee:
+    for tee in _tees:
+        if tee.stands_before(stream, name):
+            return tee
+    _tees.append(OutputTee(stream, name))
+    return _tees[-1]
 
 
 def _remove() -> None:
-    if isinstance(sys.stdout, Ear):
+    if isinstance(sys.stdout, OutputTee):
         sys.stdout = sys.stdout._stream
-    if isinstance(sys.stderr, Ear):
+    if isinstance(sys.stderr, OutputTee):
         sys.stderr = sys.stderr._stream
 
 
@@ -143,9 +143,9 @@ class Printed:
         """Frame, and how many pieces of it there were."""
 
     def take(self, stream: Stream, text: str, hearing: _Hearing) -> None:
-        """Keep a piece, if code with a place printed it; from any thread."""
+        """Keep a piece, if code with a scope printed it; from any thread."""
         live, draft = self._live, hearing.draft
-        node_id, where = self._place()
+        node_id, where = self._scope_words()
         if not where and not (where := hearing.where):
             return
         frame, phase = (draft.number, _under_way(draft)) if draft is not None else (live.frame, None)
@@ -167,11 +167,11 @@ class Printed:
         if draft is None:
             live.soon(live.observers.notify)
 
-    def _place(self) -> tuple[str | None, str]:
-        place = place_of(self._live.context)
-        if place is None:
+    def _scope_words(self) -> tuple[str | None, str]:
+        scope = scope_of(self._live.context)
+        if scope is None:
             return None, ""
-        return (None if isinstance(place, RenderScope) else place.node_id), words(place)
+        return (None if isinstance(scope, RenderScope) else scope.node_id), words(scope)
 
     def take_events(self) -> list[Event]:
         """Return what is to be recorded, and forget it."""

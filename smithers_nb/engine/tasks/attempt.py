@@ -9,15 +9,15 @@ from contextlib import asynccontextmanager
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
-from ..errors import NotStorableError, clean
-from ..nodes.runnable import Task
-from ..threads import CALLS
-from ..user_code import awaited, guarded
-from ..values import Stored, Unstorable, encode
-from .user_code.call import names_ctx, place_of_ctx
+from ...errors import NotStorableError, clean
+from ...nodes.runnable import Task
+from ...threads import CALLS
+from ...user_code import awaited, guarded
+from ...values import Stored, Unstorable, encode
+from ..user_code.call import names_ctx, place_of_ctx
 
 if TYPE_CHECKING:
-    from .tasks import TaskEntry
+    from .lifecycle import TaskEntry
 
 CANCELLED = "it was cancelled by hand"
 
