@@ -172,7 +172,7 @@ def Slow(ctx):
 
 
 LEFT = """from smithers_nb.bridge import engine
-async def left(): return sorted(t.get_coro().__qualname__ for t in asyncio.all_tasks() if t is not asyncio.current_task())
+async def left(): return sorted(t.get_coro().__name__ for t in asyncio.all_tasks() if t is not asyncio.current_task())
 engine.call(asyncio.sleep(0.1))
 print(engine.call(left()))"""
 
@@ -207,8 +207,8 @@ def Slow(ctx):
     notebook.run_cell(3)
     assert "paused" in notebook.text(3)
     notebook.run_cell(4)
-    # The node's own, which the execution goes on with, and the one that keeps the lease.
-    assert notebook.text(4).strip() == "['Loop._heartbeat', 'Tasks._run']"
+    # The one that keeps the lease; and the node's own, which continues, with the one in which its function is awaited.
+    assert notebook.text(4).strip() == "['_heartbeat', '_outcome', '_run']"
     notebook.run_cell(5)
     assert "finished {'done': True}" in notebook.text(5)
 
