@@ -21,7 +21,7 @@ from .state import Transaction
 if TYPE_CHECKING:
     from .live import EffectMemory
     from .rendered import Rendered
-    from .tasks.lifecycle import TaskEntry
+    from .tasks.table import TaskEntry
     from .user_code.purity import Snapshot
 
 logger = logging.getLogger(__name__)
@@ -92,6 +92,15 @@ class Draft:
             words = f"{phase} of frame {self.number} took {took:.0f} ms"
             logger.warning(words, extra=extra)
             self.slow = Problem("SlowPhase", f"{words}; up to {SLOW_MS:.0f} are usual.", None, phase, None, "hint")
+
+    @property
+    def phase_under_way(self) -> str:
+        """The phase that is running; a draft that has none is for writes between two frames."""
+        phases = list(Phase)
+        if self.phase is None:
+            between = self.snapshot is None and not self.reason
+            return str(Phase.FLUSH) if between else str(phases[0])
+        return str(phases[min(phases.index(self.phase) + 1, len(phases) - 1)])
 
     def next_id(self, kind: str) -> str:
         """Return an id that is unique in the execution: ``4h1`` for the first handler call of frame 4."""

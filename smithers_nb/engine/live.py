@@ -33,13 +33,13 @@ from .replaying import Replaying
 from .state import Cell, Queued, Transaction
 from .tasks import questions
 from .tasks.agents import Budget
-from .tasks.lifecycle import TaskEntry, Tasks
+from .tasks.lifecycle import Tasks
 from .tasks.stream import Stream
+from .tasks.table import TaskEntry
 from .user_code.context import Context
 from .user_code.files import Watch
 from .user_code.output import Printed
 from .user_code.purity import generation
-from .user_code.signals import ComputedValues
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +121,6 @@ class Live:
         self.stream = Stream(self)
         self.effect_runs: dict[str, EffectMemory] = {}
         self.context = Context(self)
-        self.computed = ComputedValues()
         self.watch = Watch(self._file_changed)
         self.observers = Observers()
         self.causes: list[str] = []
@@ -131,7 +130,7 @@ class Live:
         self.ending: dict[str, TaskEnd] = {}
         """Ends of tasks whose writes are still in the inbox, by task id."""
         self.breakpoints = Breakpoints(self)
-        self.printed = Printed(self)
+        self.printed = Printed(self.context, self)
         self.noted: list[Event] = []
         """Events that the next transaction records."""
         self.moves_as: Status = "running"
@@ -349,9 +348,18 @@ class Live:
         """Return the committed values of a scope."""
         return self.vol if scope == "vol" else self.cells
 
-    def soon(self, work: Callable[[], object]) -> None:
-        """Call a function on the engine's loop; from any thread."""
-        self._loop.call_soon_threadsafe(work)
+    @property
+    def path(self) -> str:
+        """The path of the file."""
+        return self.database.path
+
+    def look_at_files(self) -> None:
+        """Look soon whether the watched files have changed; from any thread."""
+        self._loop.call_soon_threadsafe(self.watch.look)
+
+    def notify_soon(self) -> None:
+        """Notify the observers soon; from any thread."""
+        self._loop.call_soon_threadsafe(self.observers.notify)
 
     def record(self, work: Work) -> None:
         """Write something at once; from any thread. On the engine's own it can't be waited for: ``recorded`` does."""

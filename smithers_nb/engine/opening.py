@@ -23,8 +23,8 @@ from .loop import Loop
 from .replaying import Replaying
 from .state import Cell
 from .tasks.agents import Budget, spent_by
-from .tasks.lifecycle import TaskEntry
 from .tasks.questions import of_orphan
+from .tasks.table import TaskEntry
 
 Orphans = Literal["retry", "fail", "ask"]
 """What becomes of a task that was running when its process ended."""

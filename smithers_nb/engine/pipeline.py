@@ -30,7 +30,7 @@ async def frame(live: Live, draft: Draft) -> AsyncGenerator[Phase | StoreError]:
         snapshot(live, draft)
     yield Phase.SNAPSHOT
 
-    with draft.timed(Phase.RENDER), heard(live, draft):
+    with draft.timed(Phase.RENDER), heard(live.printed, draft):
         rendered = draft.rendered = render(live.app, draft.seen, live.context, live.rendered)
         draft.tree = rendered.tree
         draft.transactions += first_values(rendered.inits, draft.next_write_id, live.cells, live.vol)

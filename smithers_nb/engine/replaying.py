@@ -27,7 +27,7 @@ from .tasks.attempt import CANCELLED
 if TYPE_CHECKING:
     from .live import Live
     from .loop import Loop
-    from .tasks.lifecycle import TaskEntry
+    from .tasks.table import TaskEntry
 
 FAILED = ("failed", "abandoned")
 OVER = ("finished", "failed", "stalled")

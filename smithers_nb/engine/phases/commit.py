@@ -15,7 +15,7 @@ from ...store import writer
 from ..draft import Draft
 from ..live import Live
 from ..rendered import Rendered
-from ..tasks.lifecycle import TaskEntry
+from ..tasks.table import TaskEntry
 from ..user_code.purity import loop_read
 
 

@@ -16,6 +16,7 @@ from ..draft import Draft
 from ..live import EffectMemory, Live
 from ..state import Transaction
 from ..user_code.call import call_as_transaction, call_with_ctx
+from ..user_code.output import heard
 
 HISTORY = 10
 """How many runs of an effect are looked at for a loop …"""
@@ -100,7 +101,8 @@ async def _call(
         committed=live.cells,
         vol=live.vol,
     )
-    done = await call_as_transaction(live, draft, transaction, partial(call_with_ctx, function))
+    with heard(live.printed, draft):
+        done = await call_as_transaction(live.context, transaction, partial(call_with_ctx, function))
     if done.failure is not None:
         draft.problem(_effect_error(node, kind, done.failure), Phase.EFFECTS)
     else:

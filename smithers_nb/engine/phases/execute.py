@@ -14,9 +14,11 @@ from ..draft import Draft
 from ..live import Live
 from ..state import Transaction
 from ..tasks.agents import agent_task
-from ..tasks.lifecycle import TaskEntry, stale_call
+from ..tasks.lifecycle import stale_call
+from ..tasks.table import TaskEntry
 from ..user_code.call import call_as_transaction, call_handler
 from ..user_code.context import Context
+from ..user_code.output import heard
 
 
 async def execute(live: Live, draft: Draft) -> None:
@@ -100,7 +102,8 @@ async def _call(live: Live, draft: Draft, entry: TaskEntry, event: str, report: 
         committed=live.cells,
         vol=live.vol,
     )
-    done = await call_as_transaction(live, draft, transaction, handle)
+    with heard(live.printed, draft):
+        done = await call_as_transaction(live.context, transaction, handle)
     if done.failure is not None:
         draft.problem(_handler_error(entry, event, done.failure, len(transaction.queued)), Phase.EXECUTE)
     else:

@@ -42,7 +42,7 @@ async def _flush(live: Live, draft: Draft, ms: Mapping[Phase, float] | None) -> 
     # First values come first: whoever updates a key may rely on them.
     first = [write for write in draft.transactions if write.origin == "init"]
     transactions = [*first, *operators, *tasks, *(write for write in draft.transactions if write.origin != "init")]
-    with heard(live, draft, "an update"):
+    with heard(live.printed, draft, "an update"):
         resolved = resolve(live.cells, transactions, live.vol)
     _roll_back(draft, transactions, resolved)
     draft.written = tuple(write for write, _, _ in resolved.transitions)

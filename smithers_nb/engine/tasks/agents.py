@@ -22,7 +22,7 @@ from . import windows
 
 if TYPE_CHECKING:
     from ..live import Live
-    from .lifecycle import TaskEntry
+    from .table import TaskEntry
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from ...values import Stored, Unstorable, encode
 from ..user_code.call import names_ctx, place_of_ctx
 
 if TYPE_CHECKING:
-    from .lifecycle import TaskEntry
+    from .table import TaskEntry
 
 CANCELLED = "it was cancelled by hand"
 

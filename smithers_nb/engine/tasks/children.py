@@ -19,7 +19,7 @@ from ..opening import Opening, create, reopen
 if TYPE_CHECKING:
     from ..live import Live
     from ..loop import Loop
-    from .lifecycle import TaskEntry
+    from .table import TaskEntry
 
 
 async def run_child(parent: Live, entry: TaskEntry, node: Smithers) -> Any:  # Any: the value of its End

@@ -6,16 +6,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import count
 from time import perf_counter, time
 from typing import TYPE_CHECKING
 
-from ...agents.runner import AgentReply, Asks, Later, Spent
+from ...agents.runner import AgentReply, Asks, Later
 from ...errors import AgentError, BudgetExceededError, RunError, StoreError, said, traceback_of
-from ...nodes.runnable import AGENT_TYPES, Approval, Smithers, Task
-from ...nodes.tree import TreeNode
-from ...records import HandlerCall, ModelCall, Question, TaskEnd, TaskResult, TaskStart, TaskStatus, ToolCall
+from ...nodes.runnable import Approval, Smithers, Task
+from ...records import HandlerCall, TaskEnd, TaskResult, TaskStart, TaskStatus
 from ...store import calls, writer
 from ...store.connection import uncancelled
 from ...threads import after_fork
@@ -26,6 +24,7 @@ from ..user_code.scope import TaskScope, entered
 from . import questions
 from .agents import TaskLedger, agent_task, past_of
 from .attempt import CANCELLED, call, in_thread, stored, text, timed
+from .table import ENDED, TaskEntry
 
 if TYPE_CHECKING:
     from ..live import Live
@@ -36,75 +35,6 @@ logger = logging.getLogger(__name__)
 MAX_THREADS = 1000
 """How many sync functions of an execution run at a time, each in a thread of its own; further tasks stay pending. A
 thread that waits takes about 25 KB and 0.3 ms to start; what timed out or was cancelled is not counted."""
-ENDED = frozenset({"succeeded", "failed", "cancelled", "abandoned"})
-
-
-@dataclass(slots=True)
-class TaskEntry:
-    """One task of one mount of a node."""
-
-    task_id: str
-    node: TreeNode
-    """As of the last frame that rendered it: its handlers are the ones that will be called."""
-    status: TaskStatus = "pending"
-    attempt: int = 0
-    settled: bool = False
-    result: TaskResult | None = None
-    unread: StoreError | None = None
-    """Why its output can't be read back from the file: its handler is not called with another one."""
-    unmounted: bool = False
-    interrupted: bool = False
-    """It was stopped by a person and will be run again."""
-    cancelled: bool = False
-    """It was cancelled by a person, or because the execution has ended."""
-    questions: dict[str, Question] = field(default_factory=dict)
-    """By their ids: what it waits for people to answer, while it is blocked."""
-    handle: asyncio.Task[None] | None = None
-    spent: Spent = field(default_factory=Spent)
-    """What an agent has used."""
-    cut_off: bool = False
-    """It was under way before, and ended without an end: in this process or in another."""
-    waited: bool = False
-    """It has been blocked, and goes on from where it was."""
-    answered: bool = False
-    """It is to go on because people have answered: that is no new attempt."""
-    retry_at: float | None = None
-    """Until when it is blocked, in seconds since the epoch; None unless it waits to try again."""
-    why: str = ""
-    """Why it waits."""
-    hurry: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set by a person who does not want to wait."""
-    late: list[ModelCall | ToolCall] = field(default_factory=list)
-    """Requests and tool calls that are recorded with the task's end."""
-    lost: list[str] = field(default_factory=list)
-    """What is to be said of values that it changed in place and did not set."""
-    scope: TaskScope = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.scope = TaskScope(self.node.id, self.task_id)
-
-    def used(self) -> tuple[dict[str, int], float | None]:
-        """Return usage and cost in USD; nothing for a plain task."""
-        spent = self.spent
-        if not spent.requests and not spent.turns:
-            return {}, None
-        names = ("input_tokens", "output_tokens", "requests")
-        return {name: getattr(spent, name) for name in names}, spent.cost
-
-    @property
-    def is_agent(self) -> bool:
-        # By its type: a plan that was read back has no nodes of the user's until the first frame.
-        return self.node.type in AGENT_TYPES
-
-    @property
-    def event(self) -> str | None:
-        """The handler that its end calls, if the node has one for it."""
-        wanted = "on_finished" if self.status == "succeeded" else "on_error"
-        return wanted if self.status in ENDED and wanted in self.node.events else None
-
-    @property
-    def max_attempts(self) -> int:
-        return 1 + int(getattr(self.node.node, "retries", 0))
 
 
 class Tasks(Mapping[str, TaskEntry]):
@@ -551,7 +481,7 @@ class Tasks(Mapping[str, TaskEntry]):
     async def _once(self, entry: TaskEntry) -> AgentReply:
         node = entry.node.node
         entry.scope.handed_out.clear()
-        with entered(self._live.context, entry.scope), heard(self._live):
+        with entered(self._live.context, entry.scope), heard(self._live.printed):
             if isinstance(node, Task):
                 return AgentReply(await call(node, self._live.context))
             if isinstance(node, Smithers):

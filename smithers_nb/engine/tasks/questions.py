@@ -17,7 +17,7 @@ from .attempt import stored
 
 if TYPE_CHECKING:
     from ..live import Live
-    from .lifecycle import TaskEntry
+    from .table import TaskEntry
 
 
 def of_node(entry: TaskEntry, approval: Approval) -> Question:

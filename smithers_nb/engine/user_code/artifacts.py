@@ -10,19 +10,16 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...artifacts import MOST_BYTES, Artifact, ArtifactKind, image_type, why_not_a_link
 from ...errors import NotStorableError, clean, kind_of
 from ...store import writer
 from ...values import cleaned
 from ..state import Transaction
-from .scope import TaskScope, refuse_when_closed, refuse_while_rendering, scope_of
+from .host import Host
+from .scope import Owner, TaskScope, refuse_when_closed, refuse_while_rendering, scope_of
 from .sealed import Sealed
-
-if TYPE_CHECKING:
-    from ..live import Live
-    from .context import Context
 
 
 class ArtifactApi(Sealed):
@@ -33,12 +30,12 @@ class ArtifactApi(Sealed):
     without one each call adds another. What is given is shown as text, never as HTML or Markdown.
     """
 
-    __slots__ = ("_ctx", "_live")
+    __slots__ = ("_ctx", "_host")
     _name = "ctx.artifact"
 
-    def __init__(self, ctx: Context, live: Live) -> None:
+    def __init__(self, ctx: Owner, host: Host) -> None:
         self._ctx = ctx
-        self._live = live
+        self._host = host
 
     def markdown(self, text: str, key: str | None = None, title: str | None = None) -> None:
         """Show a text as it was written."""
@@ -103,12 +100,12 @@ class ArtifactApi(Sealed):
         scope = scope_of(self._ctx)
         node_id = scope.node_id if isinstance(scope, Transaction | TaskScope) else None
         id = secrets.token_hex(4) if key is None else clean(str(key))
-        made = Artifact(id, kind, None if title is None else clean(str(title)), content, node_id, self._live.frame)
+        made = Artifact(id, kind, None if title is None else clean(str(title)), content, node_id, self._host.frame)
         refuse_when_closed(scope, f"artifact {id!r}")
         if isinstance(scope, Transaction):
             scope.artifacts.append(made)
         else:
-            self._live.record(partial(writer.put_artifact, execution_id=self._live.execution_id, artifact=made))
+            self._host.record(partial(writer.put_artifact, execution_id=self._host.execution_id, artifact=made))
 
 
 def _json(content: Mapping[str, Any]) -> bytes:

@@ -9,18 +9,13 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from ...errors import traceback_of
 from ...user_code import as_failure, awaited, guarded, raised_by
-from ..draft import Draft
 from ..state import Transaction
 from .context import Context
-from .output import heard
 from .scope import entered
-
-if TYPE_CHECKING:
-    from ..live import Live
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +39,9 @@ class TransactionCall:
 
 
 async def call_as_transaction(
-    live: Live, draft: Draft, transaction: Transaction, function: Callable[[Context], Awaitable[None]]
+    ctx: Context, transaction: Transaction, function: Callable[[Context], Awaitable[None]]
 ) -> TransactionCall:
-    """Call ``function(ctx)``, which queues its writes in ``transaction``; what it prints is kept for the stepper.
+    """Call ``function(ctx)``, which queues its writes in ``transaction``.
 
     An exception is part of the outcome, and closes the transaction as raised.
 
@@ -56,8 +51,8 @@ async def call_as_transaction(
     started = perf_counter()
     failure: BaseException | None = None
     try:
-        with entered(live.context, transaction), heard(live, draft):
-            await function(live.context)
+        with entered(ctx, transaction):
+            await function(ctx)
         transaction.state = "closed"
     except asyncio.CancelledError:
         transaction.state = "raised"  # Code that does not end is left behind, and may write nothing more.

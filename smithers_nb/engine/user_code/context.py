@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from random import Random
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from ...errors import PurityError, RunError
 from ...nodes.effect import Effect
@@ -16,14 +16,12 @@ from ...records import LoopKey, LoopState, Scope
 from ..state import Transaction
 from .artifacts import ArtifactApi
 from .files import FileApi
+from .host import Host
 from .purity import RenderScope, loop_read
 from .query import QueryApi
 from .scope import CodeScope, TaskScope, refuse_when_closed, rendering, scope_of
 from .sealed import Sealed
-from .signals import Computed, Signal
-
-if TYPE_CHECKING:
-    from ..live import Live
+from .signals import Computed, ComputedValues, Signal
 
 T = TypeVar("T")
 
@@ -31,23 +29,24 @@ T = TypeVar("T")
 class Context(Sealed):
     """The interface of user code to its execution."""
 
-    __slots__ = ("__weakref__", "_live", "artifact", "db", "fs", "state", "vol")
+    __slots__ = ("__weakref__", "_computed", "_host", "artifact", "db", "fs", "state", "vol")
     _name = "ctx"
 
-    def __init__(self, live: Live) -> None:
-        self._live = live
-        self.state = StateApi(self, live, "state")
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._computed = ComputedValues()
+        self.state = StateApi(self, host, "state")
         """The execution's state: see ``StateApi``."""
-        self.vol = StateApi(self, live, "vol")
+        self.vol = StateApi(self, host, "vol")
         """Volatile state: any Python objects, in memory only. Same rules as ``state``; empty after a resume.
 
         An object that is changed in place changes no frame: set a new one.
         """
-        self.db = QueryApi(self, live)
+        self.db = QueryApi(self, host)
         """The store, to be queried: see ``QueryApi``."""
-        self.fs = FileApi(self, live)
+        self.fs = FileApi(self, host)
         """Files: see ``FileApi``."""
-        self.artifact = ArtifactApi(self, live)
+        self.artifact = ArtifactApi(self, host)
         """What people are to see: see ``ArtifactApi``."""
 
     def _way(self, name: str) -> str:
@@ -56,15 +55,19 @@ class Context(Sealed):
         return super()._way(name)
 
     @property
+    def _execution(self) -> str:
+        return self._host.name
+
+    @property
     def frame(self) -> int:
         """The number of the frame under way."""
         scope = self._untracked()
-        return scope.snapshot.frame if isinstance(scope, RenderScope) else self._live.frame
+        return scope.snapshot.frame if isinstance(scope, RenderScope) else self._host.frame
 
     def now(self) -> datetime:
         """The time at which the frame began, in UTC: the same everywhere in the frame."""
         scope = self._untracked()
-        seconds = scope.snapshot.now if isinstance(scope, RenderScope) else self._live.snapshot_time
+        seconds = scope.snapshot.now if isinstance(scope, RenderScope) else self._host.snapshot_time
         return datetime.fromtimestamp(seconds, UTC)
 
     def rand(self) -> Random:
@@ -74,16 +77,16 @@ class Context(Sealed):
         """
         scope = self._untracked()
         if scope is None:
-            return Random(f"{self._live.seed}/{self._live.frame}/None")
+            return Random(f"{self._host.seed}/{self._host.frame}/None")
         if scope.random is None:
             match scope:
                 case RenderScope():
                     where = f"{scope.snapshot.frame}/{scope.path}"
                 case Transaction():
-                    where = f"{self._live.frame}/{scope.node_id}"
+                    where = f"{self._host.frame}/{scope.node_id}"
                 case TaskScope():
                     where = scope.task_id  # Its frame is in it; the execution's goes on while it runs.
-            seed = scope.snapshot.seed if isinstance(scope, RenderScope) else self._live.seed
+            seed = scope.snapshot.seed if isinstance(scope, RenderScope) else self._host.seed
             scope.random = Random(f"{seed}/{where}")
         return scope.random
 
@@ -95,7 +98,7 @@ class Context(Sealed):
         """Return an object whose ``get()`` is ``function()``, kept until a key that it reads changes."""
         scope = scope_of(self)
         if isinstance(scope, RenderScope) and not scope.computed:
-            return self._live.computed.of(self, scope, function)
+            return self._computed.of(self, scope, function)
         return Computed(self, function)
 
     def _untracked(self) -> CodeScope | None:
@@ -108,7 +111,7 @@ class Context(Sealed):
     def iteration(self, id: str) -> int:
         """The iteration that a loop is in, or will begin with: from 1."""
         scope = scope_of(self)
-        loops: Mapping[LoopKey, LoopState] = self._live.loops
+        loops: Mapping[LoopKey, LoopState] = self._host.loops
         if isinstance(scope, RenderScope):
             if id in scope.around:
                 return scope.around[id]
@@ -126,7 +129,7 @@ class Context(Sealed):
         scope = scope_of(self)
         if not isinstance(scope, TaskScope):
             raise RunError("ctx.progress() reports how far a task has come: call it in the function of a <Task>.")
-        self._live.reported(scope.node_id, scope.task_id, output)
+        self._host.reported(scope.node_id, scope.task_id, output)
 
     def use_effect(self, id: str, deps: list[Any], run: Callable[..., Any]) -> None:
         """Declare an effect of the component that is rendering, like ``Effect(id=id, deps=deps, run=run)``."""
@@ -144,11 +147,11 @@ class StateApi(Sealed):
     and applied together, or not at all if it raises. In the notebook: committed values; writes are an operator's.
     """
 
-    __slots__ = ("_ctx", "_live", "_scope")
+    __slots__ = ("_ctx", "_host", "_scope")
 
-    def __init__(self, ctx: Context, live: Live, scope: Scope) -> None:
+    def __init__(self, ctx: Context, host: Host, scope: Scope) -> None:
         self._ctx = ctx
-        self._live = live
+        self._host = host
         self._scope = scope
 
     @property
@@ -169,7 +172,7 @@ class StateApi(Sealed):
             return scope.read(key, default, self._scope)
         if isinstance(scope, Transaction):
             return scope.read(key, default, self._scope)
-        cell = self._live.values(self._scope).get(key)
+        cell = self._host.values(self._scope).get(key)
         if cell is None:
             return default
         value = cell.value(key)
@@ -195,7 +198,7 @@ class StateApi(Sealed):
             return scope.has(key, self._scope)
         if isinstance(scope, Transaction):
             return scope.lookup(key, self._scope) is not None
-        return key in self._live.values(self._scope)
+        return key in self._host.values(self._scope)
 
     def keys(self) -> list[str]:
         """Return the keys, sorted."""
@@ -204,7 +207,7 @@ class StateApi(Sealed):
             return scope.read_keys(self._scope)
         if isinstance(scope, Transaction):
             return scope.keys(self._scope)
-        return sorted(self._live.values(self._scope))
+        return sorted(self._host.values(self._scope))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys())
@@ -254,8 +257,8 @@ class StateApi(Sealed):
         if isinstance(scope, Transaction):
             queue(scope)
         elif isinstance(scope, TaskScope):
-            transaction = self._live.outside(queue, "task", scope.task_id, scope.node_id)
+            transaction = self._host.outside(queue, "task", scope.task_id, scope.node_id)
             if scope.handed_out:
                 scope.queued += transaction.queued
         else:
-            self._live.outside(queue)
+            self._host.outside(queue)

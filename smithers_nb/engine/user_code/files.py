@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import overload
 from weakref import WeakMethod
 
 from ...errors import kind_of
@@ -20,13 +20,10 @@ from ...records import Event
 from ...store import writer
 from ...threads import unlimited_anyio
 from ..state import Transaction
+from .host import Host
 from .purity import Look, RenderScope
-from .scope import TaskScope, refuse_when_closed, refuse_while_rendering, scope_of
+from .scope import Owner, TaskScope, refuse_when_closed, refuse_while_rendering, scope_of
 from .sealed import Sealed
-
-if TYPE_CHECKING:
-    from ..live import Live
-    from .context import Context
 
 logger = logging.getLogger(__name__)
 
@@ -41,12 +38,12 @@ class FileApi(Sealed):
     after a crash, like every outside effect.
     """
 
-    __slots__ = ("_ctx", "_live")
+    __slots__ = ("_ctx", "_host")
     _name = "ctx.fs"
 
-    def __init__(self, ctx: Context, live: Live) -> None:
+    def __init__(self, ctx: Owner, host: Host) -> None:
         self._ctx = ctx
-        self._live = live
+        self._host = host
 
     @overload
     def read(self, path: FilePath, encoding: str = "utf-8") -> str: ...
@@ -90,28 +87,28 @@ class FileApi(Sealed):
         refuse_while_rendering(f"file {name!r} was written")
         scope = scope_of(self._ctx)
         refuse_when_closed(scope, f"file {name!r}")
-        self._live.refuse_when_closed()
+        self._host.refuse_when_closed()
         if not isinstance(content, str | bytes):
             raise TypeError(f"fs.write({name!r}, …) takes text or bytes, not {kind_of(content)}.")
         data = content.encode() if isinstance(content, str) else content
         _replace(name, data)
         node_id = scope.node_id if isinstance(scope, Transaction | TaskScope) else None
         payload = {"path": name, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-        event = Event(self._live.frame, "file_written", node_id, json.dumps(payload, ensure_ascii=False))
+        event = Event(self._host.frame, "file_written", node_id, json.dumps(payload, ensure_ascii=False))
         if isinstance(scope, Transaction):
             scope.events.append(event)
         else:
-            self._live.record(
+            self._host.record(
                 partial(
                     writer.add_event,
-                    execution_id=self._live.execution_id,
+                    execution_id=self._host.execution_id,
                     frame=event.frame,
                     kind=event.kind,
                     node_id=event.node_id,
                     payload=event.payload,
                 )
             )
-            self._live.soon(self._live.watch.look)
+            self._host.look_at_files()
 
     def _looked(self, look: Look, seen: str | None) -> None:
         scope = scope_of(self._ctx)

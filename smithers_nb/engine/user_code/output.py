@@ -13,17 +13,15 @@ from collections import deque
 from contextvars import ContextVar
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from ...errors import clean
-from ...records import Event, Phase
+from ...records import Event
 from ...threads import after_fork
+from ..draft import Draft
+from .host import Host
 from .purity import RenderScope
-from .scope import scope_of, words
-
-if TYPE_CHECKING:
-    from ..draft import Draft
-    from ..live import Live
+from .scope import Owner, scope_of, words
 
 OUTPUT = "output"
 """Kind of the events that hold what was printed."""
@@ -46,7 +44,7 @@ _tees: deque[OutputTee] = deque(maxlen=TEES)
 
 @dataclass(frozen=True, slots=True)
 class _Hearing:
-    live: Live
+    printed: Printed
     draft: Draft | None
     where: str
 
@@ -65,7 +63,7 @@ class OutputTee:
     def write(self, text: str) -> Any:
         """Pass it on, and keep it if user code of an execution wrote it."""
         if (hearing := _hearing.get()) is not None and text:
-            hearing.live.printed.take(self._name, text, hearing)
+            hearing.printed.take(self._name, text, hearing)
         return self._stream.write(text)
 
     def writelines(self, lines: Any) -> None:
@@ -76,11 +74,11 @@ class OutputTee:
         return getattr(self._stream, name)
 
 
-class heard:  # reads as a statement: with heard(live): …
+class heard:  # reads as a statement: with heard(printed): …
     """Keep what is printed in this context until the block ends; ``where`` names code that has no scope of its own."""
 
-    def __init__(self, live: Live, draft: Draft | None = None, where: str = "") -> None:
-        self._hearing = _Hearing(live, draft, where)
+    def __init__(self, printed: Printed, draft: Draft | None = None, where: str = "") -> None:
+        self._hearing = _Hearing(printed, draft, where)
 
     def __enter__(self) -> None:
         global _listeners
@@ -133,8 +131,9 @@ def _remove() -> None:
 class Printed:
     """What was printed in one execution and is not in the file yet."""
 
-    def __init__(self, live: Live) -> None:
-        self._live = live
+    def __init__(self, ctx: Owner, host: Host) -> None:
+        self._ctx = ctx
+        self._host = host
         self._lock = Lock()
         self._pieces: list[_Piece] = []
         self.heard = 0
@@ -144,11 +143,11 @@ class Printed:
 
     def take(self, stream: Stream, text: str, hearing: _Hearing) -> None:
         """Keep a piece, if code with a scope printed it; from any thread."""
-        live, draft = self._live, hearing.draft
+        draft = hearing.draft
         node_id, where = self._scope_words()
         if not where and not (where := hearing.where):
             return
-        frame, phase = (draft.number, _under_way(draft)) if draft is not None else (live.frame, None)
+        frame, phase = (draft.number, draft.phase_under_way) if draft is not None else (self._host.frame, None)
         with self._lock:
             self.heard += len(text)
             last = self._pieces[-1] if self._pieces else None
@@ -165,10 +164,10 @@ class Printed:
                 self._pieces.append(piece)
         # Outside of a phase nobody else would tell the stepper.
         if draft is None:
-            live.soon(live.observers.notify)
+            self._host.notify_soon()
 
     def _scope_words(self) -> tuple[str | None, str]:
-        scope = scope_of(self._live.context)
+        scope = scope_of(self._ctx)
         if scope is None:
             return None, ""
         return (None if isinstance(scope, RenderScope) else scope.node_id), words(scope)
@@ -204,11 +203,3 @@ class _Piece:
         stream, frame, phase, node_id, where = self.place
         payload = {"stream": stream, "phase": phase, "where": where, "text": clean("".join(self.texts))}
         return Event(frame, OUTPUT, node_id, json.dumps(payload, ensure_ascii=False))
-
-
-def _under_way(draft: Draft) -> str:
-    """Return the phase that is running; a draft that has none is for writes between two frames."""
-    phases = list(Phase)
-    if draft.phase is None and draft.snapshot is None and not draft.reason:
-        return str(Phase.FLUSH)
-    return str(phases[0] if draft.phase is None else phases[min(phases.index(draft.phase) + 1, len(phases) - 1)])

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...store.reader import Parameters, Reader, ReadOnlyError
+from .host import Host
 from .purity import RenderScope
-from .scope import refuse_while_rendering, scope_of
+from .scope import Owner, refuse_while_rendering, scope_of
 from .sealed import Sealed
-
-if TYPE_CHECKING:
-    from ..live import Live
-    from .context import Context
 
 
 class QueryApi(Sealed):
     """``ctx.db``. It reads what is committed: a frame is in the file from COMMIT on, its writes after FLUSH."""
 
-    __slots__ = ("_ctx", "_live")
+    __slots__ = ("_ctx", "_host")
     _name = "ctx.db"
 
-    def __init__(self, ctx: Context, live: Live) -> None:
+    def __init__(self, ctx: Owner, host: Host) -> None:
         self._ctx = ctx
-        self._live = live
+        self._host = host
 
     def query(self, sql: str, params: Parameters = ()) -> list[dict[str, Any]]:  # Any: SQLite's values
         """Return the rows of a query, each as a dict. The connection is read-only.
@@ -36,7 +33,7 @@ class QueryApi(Sealed):
         if isinstance(scope := scope_of(self._ctx), RenderScope):
             scope.untracked = True
         try:
-            found = Reader(self._live.database.path).query(sql, params)
+            found = Reader(self._host.path).query(sql, params)
         except ReadOnlyError:
             refuse_while_rendering(f"ctx.db was to write ({sql.strip():.60})")
             raise

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from ...errors import RenderWriteError, RunError
 from ...nodes import source as sources
@@ -15,8 +15,13 @@ from ...values import Stored
 from ..state import HandedOut, Queued, Transaction
 from .purity import RenderScope
 
-if TYPE_CHECKING:
-    from .context import Context
+
+class Owner(Protocol):
+    """The ``ctx`` that a scope belongs to. There is one for each execution."""
+
+    @property
+    def _execution(self) -> str:
+        """The name of the execution."""
 
 
 @dataclass(slots=True)
@@ -43,7 +48,7 @@ CodeScope = RenderScope | Transaction | TaskScope
 class _Here:
     """A scope, and the execution that it belongs to."""
 
-    ctx: Context
+    ctx: Owner
     scope: CodeScope
 
 
@@ -51,7 +56,7 @@ _current: ContextVar[_Here | None] = ContextVar("smithers_scope", default=None)
 
 
 @contextmanager
-def entered(ctx: Context, scope: CodeScope) -> Iterator[None]:
+def entered(ctx: Owner, scope: CodeScope) -> Iterator[None]:
     """Make ``ctx`` act for this render, handler, effect or task until the block ends."""
     token = _current.set(_Here(ctx, scope))
     try:
@@ -60,7 +65,7 @@ def entered(ctx: Context, scope: CodeScope) -> Iterator[None]:
         _current.reset(token)
 
 
-def scope_of(ctx: Context) -> CodeScope | None:
+def scope_of(ctx: Owner) -> CodeScope | None:
     """Return where we are, if that belongs to this execution."""
     here = _current.get()
     return here.scope if here is not None and here.ctx is ctx else None
@@ -88,12 +93,12 @@ def refuse_while_rendering(what: str) -> None:
         )
 
 
-_steps: list[tuple[Context, Context]] = []
+_steps: list[tuple[Owner, Owner]] = []
 """Whose code is stepping which execution, and waits for it; changed on the engine's loop only."""
 
 
 @asynccontextmanager
-async def stepping(ctx: Context) -> AsyncIterator[None]:
+async def stepping(ctx: Owner) -> AsyncIterator[None]:
     """Step the execution of ``ctx`` meanwhile.
 
     Raises:
@@ -105,7 +110,7 @@ async def stepping(ctx: Context) -> AsyncIterator[None]:
         yield
         return
     if here.ctx in _waited_for_by(ctx):
-        own, other = here.ctx._live.name, ctx._live.name
+        own, other = here.ctx._execution, ctx._execution
         itself = "itself" if here.ctx is ctx else f"{other!r}"
         raise RuntimeError(
             f"{words(here.scope)} of execution {own!r} stepped {itself}, which waits for it to end: both would wait "
@@ -121,7 +126,7 @@ async def stepping(ctx: Context) -> AsyncIterator[None]:
         _steps.remove(step)
 
 
-def _waited_for_by(ctx: Context) -> list[Context]:
+def _waited_for_by(ctx: Owner) -> list[Owner]:
     """Return the executions whose code a command of this one may wait for, itself among them."""
     found = [ctx]
     for one in found:
