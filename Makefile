@@ -19,6 +19,7 @@ PY := $(VENV)/bin/python
 # -qq: pip's errors are shown, its warnings about a machine's own set-up are not.
 PIP_INSTALL := $(PY) -m pip install --disable-pip-version-check -qq
 STATIC := smithers_nb/notebook/static
+PROTOCOL := widgets/src/model/protocol.gen.ts
 
 comma := ,
 VENV_MADE := $(VENV)/.made
@@ -65,7 +66,8 @@ bench: $(DEVELOP) $(VENV)/.installed-peers ## measure against the budgets (ONLY=
 
 lint: stage-lint ## ruff, mypy, and the widget's biome and tsc
 
-widget: $(NODE_MODULES) ## build the widget; commit what changes
+widget: $(RUNTIME) $(NODE_MODULES) ## write the protocol's TypeScript and build the widget; commit what changes
+	@$(PY) -m tests.golden.schema | npm run --silent --prefix widgets protocol
 	@cd widgets && npm run build
 
 clean: ## remove what was installed and built; keeps the committed widget
@@ -80,9 +82,9 @@ stage-lint: $(DEVELOP) $(NODE_MODULES)
 	@cd widgets && npm run check
 
 stage-widget: widget
-	@if ! git diff --stat --exit-code -- $(STATIC) || [ -n "$$(git ls-files --others --exclude-standard -- $(STATIC))" ]; then \
+	@if ! git diff --stat --exit-code -- $(STATIC) $(PROTOCOL) || [ -n "$$(git ls-files --others --exclude-standard -- $(STATIC))" ]; then \
 	  git ls-files --others --exclude-standard -- $(STATIC); \
-	  echo "The committed widget is not what widgets/src builds: run make widget and commit $(STATIC)." >&2; exit 1; fi
+	  echo "The committed widget is not what the sources build: run make widget and commit $(STATIC) and $(PROTOCOL)." >&2; exit 1; fi
 
 stage-vitest: $(NODE_MODULES)
 	@cd widgets && npm test

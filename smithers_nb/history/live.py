@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Literal
 
 from ..identity import prefixes_of
 from ..nodes.tree import EMPTY, Tree
@@ -24,7 +25,7 @@ from ..records import (
     WriteRecord,
 )
 from ..records.excerpt import Excerpt, of_stored
-from ..records.publication import Publication, TaskProgress
+from ..records.publication import CellView, Publication, TaskProgress
 from ..values import Stored, readable
 from .cursor import NONE, Cursor
 from .recorded import QUEUED_BY, RecordedSource, has_happened, values_frame
@@ -156,7 +157,11 @@ class LiveSource(RecordedSource):
         if not cursor.live:
             return super().state(cursor, most)
         total, found = 0, []
-        for scope, cells in (("state", dict(self.publication.state)), ("vol", dict(self.publication.vol))):
+        scopes: dict[Literal["state", "vol"], dict[str, CellView]] = {
+            "state": dict(self.publication.state),
+            "vol": dict(self.publication.vol),
+        }
+        for scope, cells in scopes.items():
             newest = values_frame(cursor)
             keys = sorted(cells)
             total += len(keys)

@@ -205,7 +205,7 @@ class Stepper(anywidget.AnyWidget):
                     replies = [self._reply(get) for get in message.gets]
                 self.send({"type": "replies", "replies": replies})
             case _ if message.id in self._taken:
-                self._acknowledge(message, "it was taken already")
+                self._acknowledge(message, p.TAKEN)
             case _ if self._ex is None:
                 self._acknowledge(message, RECORDED)
             case _:

@@ -202,7 +202,7 @@ class NodeVersion:
 class SearchHit:
     """A node, key, handler, task or output whose name holds a text that was searched for."""
 
-    kind: str
+    kind: Literal["node", "key", "handler", "task", "output"]
     id: str
     label: str
     frame: int

@@ -88,7 +88,7 @@ class Author:
 class ValueRecord:
     """A value of the state, or a volatile one, as a reader sees it."""
 
-    scope: str
+    scope: Literal["state", "vol"]
     key: str
     value: Excerpt
     since: int

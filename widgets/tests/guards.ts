@@ -462,7 +462,7 @@ const paneGuards: { readonly [K in P.Pane]: Guard<P.PaneData[K]> } = {
     frame: whole,
     total: whole,
     entries: list(
-      object<P.OutputEntry>({
+      object<P.Printed>({
         id: whole,
         frame: whole,
         phase: nullable(text),

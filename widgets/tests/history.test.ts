@@ -19,7 +19,7 @@ import {
   type Walk,
   walked,
 } from "../src/model/cursor";
-import type { Plan, PlanNode, Timeline } from "../src/model/protocol";
+import type { PhaseName, Plan, PlanNode, Timeline } from "../src/model/protocol";
 import { bucketed, EMPTY_TRACK, frameAt, frameWords, joined, spanOf } from "../src/model/timeline";
 import { breakpoint, node as planNode, running } from "./samples";
 
@@ -27,7 +27,7 @@ const EDGE: Edge = { frame: 4, phase: "EFFECTS", recorded: 4 };
 const AT_EDGE = "live edge";
 
 const words = ({ at, phase }: Cursor) => (at === null ? "LIVE" : [at, phase ?? "rest"].join(" "));
-const cursor = (at: number | null, phase: string | null = null): Cursor => ({ at, phase });
+const cursor = (at: number | null, phase: PhaseName | null = null): Cursor => ({ at, phase });
 
 describe("walking the records", () => {
   it.each<[Cursor, Walk, string]>([

@@ -62,7 +62,8 @@ def chips(cursor: Cursor, ms: dict[Phase, float], over: bool) -> list[p.PhaseChi
 def frame(source: Source, cursor: Cursor) -> p.FrameHead:
     """Return the contents of header, strip and sentence at a cursor."""
     found = source.frame(cursor.frame)
-    counts = found.counts if found else {}
+    totals = found.counts if found else {}
+    counts = {name: totals.get(name, 0) if cursor.reached(since) else 0 for name, since in COUNTED.items()}
     _, problems = source.problems(cursor, EVENTS)
     _, printed = source.output(cursor, EVENTS)
     status: Literal["done", "open", "dry"] = "dry"
@@ -80,7 +81,11 @@ def frame(source: Source, cursor: Cursor) -> p.FrameHead:
         "reason": list(found.reason) if found else [],
         "created": epoch_ms(found.created_at) if found else None,
         "counts": {
-            **{name: counts.get(name, 0) if cursor.reached(since) else 0 for name, since in COUNTED.items()},
+            "mounted": counts["mounted"],
+            "unmounted": counts["unmounted"],
+            "updated": counts["updated"],
+            "moved": counts["moved"],
+            "handlers": counts["handlers"],
             "writes": len(source.writes(cursor)),
             "problems": sum(event.kind == "problem" and event.frame == cursor.frame for event in problems),
             "output": sum(event.frame == cursor.frame for event in printed),

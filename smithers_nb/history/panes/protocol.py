@@ -6,8 +6,8 @@ frame comes from the file alone: nothing is executed.
 Browser to kernel: custom messages only, never a trait: ipywidgets' throttle can stop releasing trait syncs
 while a cell awaits (ipykernel 7.4), and clicks would be lost.
 
-``widgets/src/model/protocol.ts`` says the same in TypeScript; ``tests/golden/protocol.json``, written by the
-Python tests and read by the TypeScript ones, keeps the two from drifting apart.
+``widgets/src/model/protocol.gen.ts`` is made from these types by ``make widget``. ``tests/golden/protocol.json``,
+written by the Python tests and read by the TypeScript ones, has real messages.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
+from ...records import BreakpointKind
 from ...records.excerpt import VALUE_CHARS as VALUE_CHARS
 
 PROTOCOL = 4
@@ -31,10 +32,10 @@ TAIL_CHARS = 2048
 TAILS_CHARS = 8192
 """Characters of the newest texts of all running tasks together, in a summary."""
 
-VERSIONED = (
-    "frame", "timeline", "plan", "xml", "pending", "handlers", "state", "tasks", "breakpoints", "output", "problems",
-)  # fmt: skip
-"""Panes that have a version in the summary."""
+TAKEN = "it was taken already"
+"""The reason in the acknowledgement of a command that came twice."""
+
+TaskCommand = Literal["cancel", "retry", "answer"]
 Change = Literal["", "added", "removed", "changed", "moved", "remounted"]
 
 
@@ -167,6 +168,26 @@ class Counts(TypedDict):
     breakpoints: int
 
 
+class Versions(TypedDict):
+    """A number for each pane, raised when a live view of it may have changed."""
+
+    frame: int
+    timeline: int
+    plan: int
+    xml: int
+    pending: int
+    handlers: int
+    state: int
+    tasks: int
+    breakpoints: int
+    output: int
+    problems: int
+
+
+VERSIONED = tuple(Versions.__annotations__)
+"""Panes that have a version in the summary."""
+
+
 class Summary(TypedDict):
     """The synced trait: the contents of the header, the toolbar, the strip and the sentence. At most 64 KiB."""
 
@@ -199,8 +220,7 @@ class Summary(TypedDict):
     """An error of the stepper itself or of the last command, to be shown in the widget."""
     recorded: int
     """The newest frame in the file: a cursor may point to 1 up to this one."""
-    versions: dict[str, int]
-    """A number for each pane, raised when a live view of it may have changed."""
+    versions: Versions
     running: list[RunningTask]
     """The first 20."""
     questions: list[Question]
@@ -231,6 +251,19 @@ class Value(TypedDict):
     """The subject to ask the pane ``value`` for, where this is cut."""
 
 
+class FrameCounts(TypedDict):
+    """Numbers of the events of a frame."""
+
+    mounted: int
+    unmounted: int
+    updated: int
+    moved: int
+    writes: int
+    handlers: int
+    problems: int
+    output: int
+
+
 class FrameHead(TypedDict):
     """The header, the strip and the sentence at a frame."""
 
@@ -246,8 +279,7 @@ class FrameHead(TypedDict):
     sentence: str
     reason: list[str]
     created: float | None
-    counts: dict[str, int]
-    """mounted, unmounted, updated, moved, writes, handlers, problems, output."""
+    counts: FrameCounts
     hits: list[Hit]
 
 
@@ -434,7 +466,7 @@ class Version(TypedDict):
 
 
 class StateEntry(TypedDict):
-    scope: str
+    scope: Literal["state", "vol"]
     key: str
     value: Value
     from_frame: int
@@ -484,8 +516,8 @@ class TaskRow(TypedDict):
     tail: str
     error: str | None
     """The first line."""
-    can: list[str]
-    """cancel, retry, answer; empty in a recorded frame."""
+    can: list[TaskCommand]
+    """The commands that apply to it; none in a recorded frame."""
     options: list[str]
     """The options of an approval that waits."""
 
@@ -566,7 +598,7 @@ class Task(TaskRow):
 
 class Breakpoint(TypedDict):
     id: str
-    kind: str
+    kind: BreakpointKind
     target: str | None
     event: str | None
     value: str | None
@@ -596,7 +628,7 @@ class Printed(TypedDict):
     node_id: str | None
     where: str
     """``Report``, ``on_finished of notes``, ``task notes``."""
-    stream: str
+    stream: Literal["stdout", "stderr"]
     text: str
     cut: bool
     ref: str | None
@@ -663,8 +695,7 @@ class NodeDetail(TypedDict):
 
 
 class Found(TypedDict):
-    kind: str
-    """node, key, handler, task, output."""
+    kind: Literal["node", "key", "handler", "task", "output"]
     id: str
     label: str
     frame: int

@@ -153,7 +153,7 @@ def task_row(source: Source, cursor: Cursor, task: TaskRecord) -> p.TaskRow:
     }
 
 
-def _can(task: TaskProgress | None) -> list[str]:
+def _can(task: TaskProgress | None) -> list[p.TaskCommand]:
     """Return the commands that a task takes now."""
     if task is None:
         return []

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
 from time import time
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from ...errors import StoreError
 from ...nodes.tree import EMPTY, Tree
@@ -277,17 +277,17 @@ class _Versions:
 
     def __init__(self) -> None:
         self._last: dict[str, tuple[object, ...]] = {}
-        self._count = dict.fromkeys(p.VERSIONED, 0)
+        self._count = cast(p.Versions, dict.fromkeys(p.VERSIONED, 0))
 
-    def of(self, signatures: dict[str, tuple[object, ...]]) -> dict[str, int]:
+    def of(self, signatures: dict[str, tuple[object, ...]]) -> p.Versions:
         """Return the numbers, each raised where its signature differs."""
         for pane, signature in signatures.items():
             last = self._last.get(pane)
             if last is None or len(last) != len(signature) or not all(map(_same, last, signature)):
-                self._count[pane] += 1
+                self._count[pane] += 1  # type: ignore[literal-required]  # one of VERSIONED
                 # It holds the objects: another one can't get the place of one that is gone.
                 self._last[pane] = signature
-        return dict(self._count)
+        return self._count.copy()
 
 
 def _same(one: object, other: object) -> bool:

@@ -9,20 +9,12 @@ import { labelOf, whyOff } from "./controls";
 import { type Cursor, type Edge, goTo, LIVE, type Motion, type Walk, walked } from "./cursor";
 import type { Watched } from "./layout";
 import { mismatch, Orders, type Outcome, type Underways, underwayKey } from "./orders";
-import {
-  FIRST_NODES,
-  heldOf,
-  questionOf,
-  type Slot,
-  type Slots,
-  seenVersion,
-  versionOf,
-  wantOf,
-} from "./panes";
+import { heldOf, questionOf, type Slot, type Slots, seenVersion, versionOf, wantOf } from "./panes";
 import {
   type Ack,
   type Command,
   type Done,
+  FIRST_NODES,
   type Get,
   type Incoming,
   MOVES,

@@ -1,5 +1,7 @@
 /** Where one looks: LIVE, or at a recorded frame. Moving it never executes anything. */
 
+import type { Hit, PhaseName } from "./protocol";
+
 export const PHASES = [
   "SNAPSHOT",
   "RENDER",
@@ -8,7 +10,7 @@ export const PHASES = [
   "EXECUTE",
   "EFFECTS",
   "FLUSH",
-] as const;
+] as const satisfies PhaseName[];
 
 const REST = PHASES.indexOf("EFFECTS");
 
@@ -16,10 +18,16 @@ export interface Cursor {
   /** The frame; null: live. */
   readonly at: number | null;
   /** After which phase; null: at the frame's rest. */
-  readonly phase: string | null;
+  readonly phase: PhaseName | null;
 }
 
 export const LIVE: Cursor = { at: null, phase: null };
+
+/** The place of a breakpoint's hit. */
+export const placeOfHit = ({ frame, phase }: Hit): Cursor => ({
+  at: frame,
+  phase: phase === "EFFECTS" ? null : (phase as PhaseName),
+});
 
 /** How far the execution is. */
 export interface Edge {

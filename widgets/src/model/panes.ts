@@ -27,9 +27,6 @@ export interface Slot<Data> {
 
 export type Slots = { readonly [P in Pane]?: Slot<Held[P]> };
 
-/** Rows of the plan that are asked for at once. */
-export const FIRST_NODES = 500;
-
 /** What decides which data a pane should show. */
 export interface View {
   readonly cursor: Cursor;

@@ -1,6 +1,6 @@
 /** The whole history in small numbers: what the timeline draws, a bucket a pixel, without asking anyone. */
 
-import type { Timeline } from "./records";
+import type { Timeline } from "./protocol";
 import { plural } from "./text";
 
 type Sparse = Timeline["errors"];

@@ -2,6 +2,7 @@ import { type Dispatch, type StateUpdater, useMemo, useRef } from "preact/hooks"
 import { breakpointOn, type Subject, sameAs } from "../model/breakpoints";
 import type { Client } from "../model/client";
 import { type Action, effectOf, whyOff } from "../model/controls";
+import { type Cursor, LIVE, placeOfHit } from "../model/cursor";
 import {
   callShown,
   keyShown,
@@ -123,9 +124,7 @@ async function seekHit(client: Client, direction: "back" | "forward"): Promise<v
   try {
     const hit = await client.ask({ pane: "hit", at, phase, direction });
     if (hit.found !== null) {
-      const { frame, phase: after, text } = hit.found;
-      const rest = after === "EFFECTS" ? null : after;
-      client.look({ cursor: { at: frame, phase: rest }, note: text });
+      client.look({ cursor: placeOfHit(hit.found), note: hit.found.text });
     } else if (direction === "forward") client.walk("live");
     else client.say(hit.text);
   } catch (error) {
@@ -149,9 +148,9 @@ class LastChanges {
       this.before = change.before;
       if (change.found === null) this.client.say(change.text);
       else {
-        const cursor = { at: change.found.frame, phase: "FLUSH" };
+        const cursor: Cursor = { at: change.found.frame, phase: "FLUSH" };
         const live = change.found.frame >= this.client.edge.frame;
-        this.client.look({ cursor: live ? { at: null, phase: null } : cursor, note: change.text });
+        this.client.look({ cursor: live ? LIVE : cursor, note: change.text });
       }
     } catch (error) {
       this.client.say(told(error));

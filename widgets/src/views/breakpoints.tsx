@@ -1,3 +1,4 @@
+import { LIVE, placeOfHit } from "../model/cursor";
 import type { Breakpoint, Breakpoints, Hit } from "../model/protocol";
 import { grouped } from "../model/text";
 import { BreakpointForm } from "./breakpoint_form";
@@ -113,11 +114,9 @@ const HITS: readonly Column<Hit>[] = [
 
 function Where({ hit }: { readonly hit: Hit }) {
   const { client } = useUi();
-  const phase = hit.phase === "EFFECTS" ? null : hit.phase;
   const go = () => {
     const live = hit.frame >= client.edge.frame;
-    const cursor = live ? { at: null, phase: null } : { at: hit.frame, phase };
-    client.look({ cursor, note: hit.text });
+    client.look({ cursor: live ? LIVE : placeOfHit(hit), note: hit.text });
   };
   return (
     <Link go={go} title={`Go to frame ${hit.frame}, ${hit.phase}`}>

@@ -1,4 +1,4 @@
-import type { Output, OutputEntry } from "../model/protocol";
+import type { Output, Printed } from "../model/protocol";
 import { grouped, visible } from "../model/text";
 import { FrameLink, NodeLink } from "./links";
 import { Text } from "./text";
@@ -19,7 +19,7 @@ export function OutputView({ output }: { readonly output: Output }) {
   );
 }
 
-function Piece({ entry }: { readonly entry: OutputEntry }) {
+function Piece({ entry }: { readonly entry: Printed }) {
   const { settled } = useUi().state;
   const { frame, phase, node_id, where, stream, text, cut, ref } = entry;
   return (

@@ -1,0 +1,1174 @@
+/** Made by `make widget` from the types in Python; do not edit. */
+
+export const PROTOCOL = 4 as const;
+export const FIRST_NODES = 500 as const;
+export const TAKEN = "it was taken already" as const;
+export const VERSIONED = [
+  "frame",
+  "timeline",
+  "plan",
+  "xml",
+  "pending",
+  "handlers",
+  "state",
+  "tasks",
+  "breakpoints",
+  "output",
+  "problems",
+] as const;
+export const PANES = [
+  "frame",
+  "timeline",
+  "plan",
+  "xml",
+  "pending",
+  "handlers",
+  "state",
+  "tasks",
+  "task",
+  "breakpoints",
+  "output",
+  "problems",
+  "node",
+  "value",
+  "search",
+  "last_change",
+  "hit",
+] as const;
+export const BREAKPOINT_KINDS = ["node", "key", "handler", "phase", "error", "expression"] as const;
+export type Command =
+  | Move
+  | EditPending
+  | DropPending
+  | Steer
+  | Answer
+  | BreakAdd
+  | BreakCheck
+  | BreakRemove
+  | BreakChange;
+export type Outgoing =
+  | Hello
+  | Ping
+  | (
+      | Move
+      | EditPending
+      | DropPending
+      | Steer
+      | Answer
+      | BreakAdd
+      | BreakCheck
+      | BreakRemove
+      | BreakChange
+    )
+  | Get
+  | Look;
+
+/**
+ * The acknowledgement of a command, or its refusal: sent at once; for an accepted move only when it lasts.
+ */
+export interface Ack {
+  readonly type: "ack";
+  readonly id: string;
+  readonly name: string;
+  readonly accepted: boolean;
+  readonly why: string;
+}
+/**
+ * Answers an approval, by its id or its node's.
+ */
+export interface Answer {
+  readonly type: "command";
+  readonly id: string;
+  readonly name: "answer";
+  readonly approval: string;
+  readonly choice: string;
+  readonly comment?: string | null;
+}
+/**
+ * A question of a task to a person.
+ */
+export interface Asked {
+  readonly approval_id: string;
+  readonly kind: string;
+  readonly prompt: string;
+  readonly options: ReadonlyArray<string>;
+  /**
+   * The payload of the question, without its diff.
+   */
+  readonly payload: Value | null;
+  /**
+   * The first 20,000 characters.
+   */
+  readonly diff: string | null;
+  /**
+   * waiting, answered or withdrawn.
+   */
+  readonly status: string;
+  readonly choice: string | null;
+  readonly comment: string | null;
+}
+/**
+ * A value of the user's or a model's: shown as text, never as markup.
+ */
+export interface Value {
+  /**
+   * JSON, cut after `VALUE_CHARS` characters unless all of it was asked for.
+   */
+  readonly text: string;
+  /**
+   * The length of the whole text, in characters.
+   */
+  readonly chars: number;
+  readonly cut: boolean;
+  /**
+   * `str`, `int`, `list` … as in the state table.
+   */
+  readonly type: string;
+  /**
+   * The subject to ask the pane `value` for, where this is cut.
+   */
+  readonly ref: string | null;
+}
+/**
+ * Sets a breakpoint.
+ */
+export interface BreakAdd {
+  readonly type: "command";
+  readonly id: string;
+  readonly name: "break_add";
+  readonly kind: "node" | "key" | "handler" | "phase" | "error" | "expression";
+  readonly target?: string | null;
+  readonly event?: string | null;
+  readonly value?: string | null;
+  readonly when?: string | null;
+  readonly once?: boolean;
+  readonly log_only?: boolean;
+  readonly after?: number;
+}
+/**
+ * Changes a breakpoint; what is not named stays.
+ */
+export interface BreakChange {
+  readonly type: "command";
+  readonly id: string;
+  readonly name: "break_change";
+  readonly breakpoint: string;
+  readonly enabled?: boolean | null;
+  readonly once?: boolean | null;
+  readonly log_only?: boolean | null;
+  readonly when?: string | null;
+}
+/**
+ * Asks whether an expression is one.
+ */
+export interface BreakCheck {
+  readonly type: "command";
+  readonly id: string;
+  readonly name: "break_check";
+  readonly when: string;
+}
+/**
+ * Removes a breakpoint.
+ */
+export interface BreakRemove {
+  readonly type: "command";
+  readonly id: string;
+  readonly name: "break_remove";
+  readonly breakpoint: string;
+}
+export interface Breakpoint {
+  readonly id: string;
+  readonly kind: "node" | "key" | "handler" | "phase" | "error" | "expression";
+  readonly target: string | null;
+  readonly event: string | null;
+  readonly value: string | null;
+  readonly when: string | null;
+  readonly once: boolean;
+  readonly enabled: boolean;
+  readonly log_only: boolean;
+  readonly hits: number;
+  readonly after: number;
+  readonly text: string;
+  /**
+   * The last error of its expression.
+   */
+  readonly error: string | null;
+}
+export interface Breakpoints {
+  readonly breakpoints: ReadonlyArray<Breakpoint>;
+  /**
+   * Newest first, 200.
+   */
+  readonly hits: ReadonlyArray<Hit>;
+}
+/**
+ * A hit of a breakpoint.
+ */
+export interface Hit {
+  readonly breakpoint_id: string;
+  readonly frame: number;
+  readonly phase: string;
+  /**
+   * The event: `n changed 1 → 2`.
+   */
+  readonly text: string;
+  readonly node_id: string | null;
+  readonly log_only: boolean;
+  /**
+   * Milliseconds since the epoch; 0 where it was found in the records.
+   */
+  readonly at: number;
+}
+export interface Call {
+  readonly id: string;
+  readonly frame: number;
+  readonly node_id: string;
+  readonly task_id: string;
+  readonly event: string;
+  readonly status: "ok" | "raised" | "stale";
+  readonly writes: number;
+  readonly ms: number;
+  /**
+   * The traceback, when it raised.
+   */
+  readonly error: string | null;
+  readonly source: string | null;
+  /**
+   * The place in the frame, from 1.
+   */
+  readonly seq: number;
+  readonly phase: string;
+  /**
+   * The cause, in words.
+   */
+  readonly trigger: string;
+}
+export interface Counts {
+  readonly nodes: number;
+  readonly pending: number;
+  readonly handlers: number;
+  readonly state: number;
+  /**
+   * Errors; hints are not counted.
+   */
+  readonly problems: number;
+  /**
+   * Running tasks.
+   */
+  readonly running: number;
+  /**
+   * All tasks so far.
+   */
+  readonly tasks: number;
+  /**
+   * Pieces of the frame in progress.
+   */
+  readonly output: number;
+  readonly breakpoints: number;
+}
+/**
+ * Sent when an accepted command has ended.
+ */
+export interface Done {
+  readonly type: "done";
+  readonly id: string;
+  readonly name: string;
+  readonly ok: boolean;
+  readonly error: string | null;
+  /**
+   * The id of the new breakpoint, for `break_add`.
+   */
+  readonly result: string | null;
+  /**
+   * The new value of the trait; None where there were too many: it follows.
+   */
+  readonly summary: Summary | null;
+  /**
+   * The answers to the requests of a move, to be read after `summary`.
+   */
+  readonly replies: ReadonlyArray<Reply>;
+}
+/**
+ * The synced trait: the contents of the header, the toolbar, the strip and the sentence. At most 64 KiB.
+ */
+export interface Summary {
+  readonly protocol: number;
+  /**
+   * Raised by one with each push; a gap makes the browser send `hello`.
+   */
+  readonly seq: number;
+  readonly name: string;
+  readonly execution_id: string;
+  readonly status:
+    | "ready"
+    | "running"
+    | "paused"
+    | "waiting"
+    | "finished"
+    | "failed"
+    | "stopped"
+    | "stalled"
+    | "terminated";
+  /**
+   * The reason for this status, in words; "" where there is none.
+   */
+  readonly reason: string;
+  /**
+   * True when it has ended, and a step would do nothing.
+   */
+  readonly over: boolean;
+  /**
+   * The number of the newest frame; 0 before the first.
+   */
+  readonly frame: number;
+  /**
+   * The last phase of that frame that is done.
+   */
+  readonly phase: string | null;
+  /**
+   * Always seven, in order.
+   */
+  readonly phases: ReadonlyArray<PhaseChip>;
+  /**
+   * The last event, and the effect of the next step, in words.
+   */
+  readonly sentence: string;
+  /**
+   * The running command, if any. Its buttons are off meanwhile; Pause and Stop are on.
+   */
+  readonly busy: string | null;
+  readonly counts: Counts;
+  readonly tokens: number;
+  readonly cost_usd: number | null;
+  /**
+   * The first 20.
+   */
+  readonly problems: ReadonlyArray<Problem>;
+  /**
+   * An error of the stepper itself or of the last command, to be shown in the widget.
+   */
+  readonly error: string | null;
+  /**
+   * The newest frame in the file: a cursor may point to 1 up to this one.
+   */
+  readonly recorded: number;
+  readonly versions: Versions;
+  /**
+   * The first 20.
+   */
+  readonly running: ReadonlyArray<RunningTask>;
+  /**
+   * The first 10.
+   */
+  readonly questions: ReadonlyArray<Question>;
+  /**
+   * The breakpoint that stopped it.
+   */
+  readonly hit: Hit | null;
+  /**
+   * The number of enabled breakpoints.
+   */
+  readonly breakpoints: number;
+  /**
+   * The reason why nothing can be executed here, in words; None where an engine runs the execution.
+   */
+  readonly read_only: string | null;
+  /**
+   * The limits of this kernel, in words.
+   */
+  readonly limits: ReadonlyArray<string>;
+  /**
+   * The time of this summary, in milliseconds since the epoch.
+   */
+  readonly now: number;
+}
+/**
+ * A chip of the phase strip.
+ */
+export interface PhaseChip {
+  /**
+   * SNAPSHOT, RENDER, RECONCILE, COMMIT, EXECUTE, EFFECTS or FLUSH.
+   */
+  readonly name: string;
+  /**
+   * `current` is the phase that the next "Step phase" runs, or the running one.
+   */
+  readonly state: "done" | "current" | "todo";
+  /**
+   * Milliseconds; None while it has not run in this frame.
+   */
+  readonly ms: number | null;
+}
+/**
+ * An error or warning.
+ */
+export interface Problem {
+  /**
+   * The error's class name, e.g. `HandlerError`.
+   */
+  readonly kind: string;
+  readonly message: string;
+  readonly node_id: string | null;
+  readonly phase: string | null;
+  /**
+   * The place in the user's code, e.g. `report:14:9`.
+   */
+  readonly source: string | null;
+  /**
+   * 0 where it belongs to no frame.
+   */
+  readonly frame: number;
+  /**
+   * The way to mend it, where the message does not say it.
+   */
+  readonly advice: string | null;
+  readonly severity: "error" | "hint";
+}
+/**
+ * A number for each pane, raised when a live view of it may have changed.
+ */
+export interface Versions {
+  readonly frame: number;
+  readonly timeline: number;
+  readonly plan: number;
+  readonly xml: number;
+  readonly pending: number;
+  readonly handlers: number;
+  readonly state: number;
+  readonly tasks: number;
+  readonly breakpoints: number;
+  readonly output: number;
+  readonly problems: number;
+}
+/**
+ * A running task, or one that waits for a person or its next attempt.
+ */
+export interface RunningTask {
+  readonly task_id: string;
+  readonly node_id: string;
+  /**
+   * running, blocked, pending.
+   */
+  readonly status: string;
+  /**
+   * rate_limit, approval, retry …
+   */
+  readonly reason: string | null;
+  readonly attempt: number;
+  readonly max_attempts: number;
+  /**
+   * Milliseconds since the epoch.
+   */
+  readonly started: number | null;
+  /**
+   * The next attempt, in milliseconds since the epoch.
+   */
+  readonly retry_at: number | null;
+  /**
+   * The end of its streamed text; all tails together have at most `TAILS_CHARS`.
+   */
+  readonly tail: string;
+  /**
+   * The tokens that an agent has used so far; None for another task.
+   */
+  readonly tokens: number | null;
+  readonly cost_usd: number | null;
+}
+/**
+ * A question to a person.
+ */
+export interface Question {
+  readonly approval_id: string;
+  readonly node_id: string;
+  readonly kind: string;
+  readonly prompt: string;
+  readonly options: ReadonlyArray<string>;
+}
+export interface Reply {
+  readonly type: "reply";
+  readonly id: string;
+  readonly pane: string;
+  readonly at: number | null;
+  /**
+   * The frame and phase of the request.
+   */
+  readonly phase: string | null;
+  readonly data: unknown;
+  readonly error: string | null;
+}
+/**
+ * Lets a pending write fall.
+ */
+export interface DropPending {
+  readonly type: "command";
+  readonly id: string;
+  readonly name: "drop_pending";
+  readonly write: string;
+}
+/**
+ * Changes a pending write.
+ */
+export interface EditPending {
+  readonly type: "command";
+  readonly id: string;
+  readonly name: "edit_pending";
+  readonly write: string;
+  readonly value: string;
+}
+export interface Found {
+  readonly kind: "node" | "key" | "handler" | "task" | "output";
+  readonly id: string;
+  readonly label: string;
+  readonly frame: number;
+  readonly node_id: string | null;
+}
+/**
+ * Numbers of the events of a frame.
+ */
+export interface FrameCounts {
+  readonly mounted: number;
+  readonly unmounted: number;
+  readonly updated: number;
+  readonly moved: number;
+  readonly writes: number;
+  readonly handlers: number;
+  readonly problems: number;
+  readonly output: number;
+}
+/**
+ * The header, the strip and the sentence at a frame.
+ */
+export interface FrameHead {
+  readonly frame: number;
+  readonly recorded: boolean;
+  /**
+   * open: in progress, or abandoned.
+   */
+  readonly status: "done" | "open" | "dry";
+  /**
+   * The phase that is shown.
+   */
+  readonly phase: string | null;
+  /**
+   * The last phase that is done.
+   */
+  readonly last_phase: string | null;
+  readonly phases: ReadonlyArray<PhaseChip>;
+  readonly sentence: string;
+  readonly reason: ReadonlyArray<string>;
+  readonly created: number | null;
+  readonly counts: FrameCounts;
+  readonly hits: ReadonlyArray<Hit>;
+}
+/**
+ * A request for a pane, at a cursor.
+ */
+export interface Get {
+  readonly type: "get";
+  readonly id: string;
+  readonly pane:
+    | "frame"
+    | "timeline"
+    | "plan"
+    | "xml"
+    | "pending"
+    | "handlers"
+    | "state"
+    | "tasks"
+    | "task"
+    | "breakpoints"
+    | "output"
+    | "problems"
+    | "node"
+    | "value"
+    | "search"
+    | "last_change"
+    | "hit";
+  readonly at?: number | null;
+  readonly phase?:
+    | ("SNAPSHOT" | "RENDER" | "RECONCILE" | "COMMIT" | "EXECUTE" | "EFFECTS" | "FLUSH")
+    | null;
+  readonly base?: number | null;
+  readonly of?: string | null;
+  readonly known?: number | null;
+  readonly seen?: number | null;
+  readonly since?: number;
+  readonly limit?: number;
+  readonly before?: readonly [number, number] | null;
+  readonly direction?: "back" | "forward";
+  readonly full?: boolean;
+}
+export interface Handlers {
+  readonly frame: number;
+  /**
+   * Newest frame first, within a frame in the order in which they fired; the last 200.
+   */
+  readonly calls: ReadonlyArray<Call>;
+  readonly never: ReadonlyArray<NeverFired>;
+}
+/**
+ * A handler of the plan that was not called so far.
+ */
+export interface NeverFired {
+  readonly node_id: string;
+  readonly event: string;
+  readonly type: string;
+  readonly source: string | null;
+  readonly why: string;
+}
+/**
+ * A view was opened, or saw a gap in `seq`: the kernel pushes a fresh summary.
+ */
+export interface Hello {
+  readonly type: "hello";
+  readonly protocol: number;
+}
+export interface HitFound {
+  readonly found: Hit | null;
+  readonly before: readonly [number, number] | null;
+  readonly text: string;
+}
+export interface LastChange {
+  readonly found: PendingWrite | null;
+  /**
+   * The place to pass as `before` to continue.
+   */
+  readonly before: readonly [number, number] | null;
+  readonly text: string;
+}
+export interface PendingWrite {
+  readonly id: string;
+  /**
+   * The order of application, from 1.
+   */
+  readonly order: number;
+  readonly scope: string;
+  readonly key: string;
+  readonly op: "set" | "update" | "delete" | "init";
+  readonly old: Value | null;
+  /**
+   * None for `delete`, and for `update` until it is computed at FLUSH.
+   */
+  readonly new: Value | null;
+  readonly origin: string;
+  readonly origin_id: string | null;
+  readonly node_id: string | null;
+  readonly handler: string | null;
+  /**
+   * The cause, in words.
+   */
+  readonly trigger: string;
+  /**
+   * queued, applied, noop, overridden, rolled_back, edited, dropped.
+   */
+  readonly status: string;
+  readonly frame: number;
+  /**
+   * The status of a recorded write after FLUSH.
+   */
+  readonly outcome: string | null;
+  /**
+   * The other write of the same key that wins, or loses.
+   */
+  readonly conflict: string | null;
+  /**
+   * True where it sets the present value.
+   */
+  readonly noop: boolean;
+  /**
+   * The first 10 readers of the key.
+   */
+  readonly readers: ReadonlyArray<Reader>;
+  /**
+   * The change that a person made to it.
+   */
+  readonly edited: string | null;
+}
+/**
+ * A component that reads a key.
+ */
+export interface Reader {
+  readonly component: string;
+  readonly path: string;
+  readonly node_id: string | null;
+}
+/**
+ * Asks for panes, answered together.
+ */
+export interface Look {
+  readonly type: "look";
+  /**
+   * @maxItems 12
+   */
+  readonly gets: ReadonlyArray<Get>;
+}
+export interface ModelCall {
+  readonly turn: number;
+  readonly attempt: number;
+  readonly model: string;
+  readonly answered_by: string;
+  readonly input_tokens: number | null;
+  readonly output_tokens: number | null;
+  readonly cost_usd: number | null;
+  readonly ms: number;
+  readonly error: string | null;
+  readonly response: Value | null;
+}
+/**
+ * Steps, runs, pauses or stops.
+ */
+export interface Move {
+  readonly type: "command";
+  readonly id: string;
+  readonly name: "step_phase" | "step_frame" | "continue" | "until_idle" | "pause" | "stop";
+  /**
+   * @maxItems 12
+   */
+  readonly ask?: ReadonlyArray<Get>;
+}
+export interface NodeDetail {
+  readonly id: string;
+  readonly path: string;
+  readonly type: string;
+  readonly key: string | null;
+  readonly explicit_id: boolean;
+  readonly source: string | null;
+  readonly mounted: number;
+  readonly status: string | null;
+  readonly change: "" | "added" | "removed" | "changed" | "moved" | "remounted";
+  readonly changes: ReadonlyArray<PropChange>;
+  readonly why: string | null;
+  readonly removed: boolean;
+  readonly props: ReadonlyArray<NodeProp>;
+  /**
+   * All text in it: the prompt of an agent.
+   */
+  readonly text: Value | null;
+  readonly events: ReadonlyArray<NodeEvent>;
+  readonly task: TaskRow | null;
+  /**
+   * The component that rendered it.
+   */
+  readonly component: string | null;
+  /**
+   * The values that the component reads.
+   */
+  readonly reads: ReadonlyArray<NodeRead>;
+  readonly breakpoints: ReadonlyArray<string>;
+}
+export interface PropChange {
+  /**
+   * A prop's name, or `text`, `events`.
+   */
+  readonly prop: string;
+  readonly old: string | null;
+  readonly new: string | null;
+}
+export interface NodeProp {
+  readonly name: string;
+  readonly value: Value;
+}
+export interface NodeEvent {
+  readonly event: string;
+  readonly calls: number;
+  readonly last: string | null;
+}
+export interface TaskRow {
+  readonly task_id: string;
+  readonly node_id: string;
+  readonly type: string | null;
+  /**
+   * The iteration of the loop around it.
+   */
+  readonly iteration: number | null;
+  readonly attempt: number;
+  readonly max_attempts: number;
+  readonly status: string;
+  readonly reason: string | null;
+  /**
+   * The frame in which it was mounted.
+   */
+  readonly frame: number;
+  readonly settled_frame: number | null;
+  readonly started: number | null;
+  readonly ended: number | null;
+  readonly retry_at: number | null;
+  readonly requests: number | null;
+  readonly tokens: number | null;
+  readonly cost_usd: number | null;
+  /**
+   * The number of its tool calls.
+   */
+  readonly tools: number;
+  readonly tail: string;
+  /**
+   * The first line.
+   */
+  readonly error: string | null;
+  /**
+   * The commands that apply to it; none in a recorded frame.
+   */
+  readonly can: ReadonlyArray<"cancel" | "retry" | "answer">;
+  /**
+   * The options of an approval that waits.
+   */
+  readonly options: ReadonlyArray<string>;
+}
+export interface NodeRead {
+  readonly key: string;
+  readonly scope: string;
+  readonly value: Value | null;
+  readonly from_frame: number;
+  readonly writer: string | null;
+  readonly writer_node: string | null;
+}
+export interface Output {
+  readonly frame: number;
+  readonly total: number;
+  /**
+   * Oldest first, the last `limit` of them.
+   */
+  readonly entries: ReadonlyArray<Printed>;
+}
+export interface Printed {
+  /**
+   * 0 while it is not in the file.
+   */
+  readonly id: number;
+  readonly frame: number;
+  /**
+   * None: a task printed it, whatever the frame was doing.
+   */
+  readonly phase: string | null;
+  readonly node_id: string | null;
+  /**
+   * `Report`, `on_finished of notes`, `task notes`.
+   */
+  readonly where: string;
+  readonly stream: "stdout" | "stderr";
+  readonly text: string;
+  readonly cut: boolean;
+  readonly ref: string | null;
+  readonly at: number;
+}
+export interface PaneData {
+  readonly frame: FrameHead;
+  readonly timeline: Timeline;
+  readonly plan: Plan;
+  readonly xml: Xml;
+  readonly pending: Pending;
+  readonly handlers: Handlers;
+  readonly state: State;
+  readonly tasks: Tasks;
+  readonly task: Task;
+  readonly breakpoints: Breakpoints;
+  readonly output: Output;
+  readonly problems: Problems;
+  readonly node: NodeDetail;
+  readonly value: Value;
+  readonly search: Search;
+  readonly last_change: LastChange;
+  readonly hit: HitFound;
+}
+/**
+ * Frames `since` to `to`, column by column. Dense columns have an entry a frame, the others (frame, count).
+ */
+export interface Timeline {
+  readonly since: number;
+  readonly to: number;
+  readonly writes: ReadonlyArray<number>;
+  readonly handlers: ReadonlyArray<number>;
+  /**
+   * Nodes mounted, unmounted, updated and moved.
+   */
+  readonly changes: ReadonlyArray<number>;
+  readonly ms: ReadonlyArray<number>;
+  readonly errors: ReadonlyArray<readonly [number, number]>;
+  readonly hits: ReadonlyArray<readonly [number, number]>;
+  /**
+   * Tasks that began.
+   */
+  readonly tasks: ReadonlyArray<readonly [number, number]>;
+  readonly output: ReadonlyArray<readonly [number, number]>;
+  /**
+   * Up to 3 keys that were written, of the newest 200 frames.
+   */
+  readonly keys: ReadonlyArray<readonly [number, ReadonlyArray<string>]>;
+}
+export interface Plan {
+  readonly frame: number;
+  /**
+   * True for the dry render before the first frame: nothing was executed or stored.
+   */
+  readonly dry: boolean;
+  /**
+   * The number of rows, removed ones included.
+   */
+  readonly total: number;
+  /**
+   * The name of this list of rows, for `Get.known`.
+   */
+  readonly version: number;
+  /**
+   * The frame that the marks compare with; 0 for none.
+   */
+  readonly base: number;
+  /**
+   * The first `limit` rows; removed ones stand where they were. (start, count) stands for rows of the list that the
+   * browser said it has.
+   */
+  readonly nodes: ReadonlyArray<PlanNode | readonly [number, number]>;
+}
+/**
+ * A row of the plan tree, in document order (parents first).
+ */
+export interface PlanNode {
+  readonly id: string;
+  readonly parent: string | null;
+  /**
+   * 0 for a root.
+   */
+  readonly depth: number;
+  readonly type: string;
+  readonly key: string | null;
+  /**
+   * True when the user gave the id; a generated one is not shown in the tree's label.
+   */
+  readonly explicit_id: boolean;
+  /**
+   * The XML attributes in their order.
+   */
+  readonly attrs: ReadonlyArray<readonly [string, string]>;
+  /**
+   * The text of a text node.
+   */
+  readonly text: string | null;
+  readonly events: ReadonlyArray<string>;
+  /**
+   * pending, running, succeeded, failed, cancelled … of a runnable or a phase; None for the rest.
+   */
+  readonly status: string | null;
+  /**
+   * The mark against the frame before, or the one that is compared with.
+   */
+  readonly change: "" | "added" | "removed" | "changed" | "moved" | "remounted";
+  /**
+   * True where it moved; it may have changed as well.
+   */
+  readonly moved: boolean;
+  /**
+   * The reason why it was mounted again, when `change` is "remounted"; also for the removed node of such a pair.
+   */
+  readonly why: string | null;
+  /**
+   * The props that changed, when `change` is "changed".
+   */
+  readonly changes: ReadonlyArray<PropChange>;
+  /**
+   * The number of its children, sent or not.
+   */
+  readonly children: number;
+  readonly source: string | null;
+  readonly path: string;
+  /**
+   * The status in the frame that is compared with, where it differs.
+   */
+  readonly status_before: string | null;
+  /**
+   * The frame in which it was mounted, if that is this one; else 0.
+   */
+  readonly mounted: number;
+  /**
+   * Ids of the breakpoints on this node.
+   */
+  readonly breakpoints: ReadonlyArray<string>;
+  /**
+   * The newest task of the node.
+   */
+  readonly task_id: string | null;
+}
+export interface Xml {
+  readonly frame: number;
+  readonly dry: boolean;
+  readonly text: string;
+  readonly chars: number;
+  readonly cut: boolean;
+  /**
+   * (line from 0, change, node id).
+   */
+  readonly marks: ReadonlyArray<readonly [number, string, string]>;
+}
+export interface Pending {
+  readonly frame: number;
+  readonly writes: ReadonlyArray<PendingWrite>;
+  readonly editable: boolean;
+}
+export interface State {
+  readonly frame: number;
+  readonly total: number;
+  /**
+   * The first `limit` by key, and all that changed.
+   */
+  readonly entries: ReadonlyArray<StateEntry>;
+}
+export interface StateEntry {
+  readonly scope: "state" | "vol";
+  readonly key: string;
+  readonly value: Value;
+  /**
+   * The first frame that could read this value.
+   */
+  readonly from_frame: number;
+  /**
+   * True when the newest flush changed it.
+   */
+  readonly changed: boolean;
+  /**
+   * The last author, in words: `on_finished of notes`, `operator`, `init`.
+   */
+  readonly writer: string | null;
+  readonly writer_node: string | null;
+  /**
+   * The handler call that wrote it; None where no handler did.
+   */
+  readonly writer_id: string | null;
+  /**
+   * The value before.
+   */
+  readonly old: Value | null;
+  readonly readers: ReadonlyArray<Reader>;
+  /**
+   * Newest first, at most 5.
+   */
+  readonly history: ReadonlyArray<Version>;
+}
+/**
+ * A value that a key had.
+ */
+export interface Version {
+  /**
+   * The first frame that read it.
+   */
+  readonly frame: number;
+  /**
+   * JSON, at most 60 characters.
+   */
+  readonly value: string;
+  readonly writer: string | null;
+}
+export interface Tasks {
+  readonly frame: number;
+  readonly now: number;
+  /**
+   * Newest first, 200.
+   */
+  readonly tasks: ReadonlyArray<TaskRow>;
+  /**
+   * The windows of the models that have refused a request; empty in a recorded frame.
+   */
+  readonly windows: ReadonlyArray<Window>;
+}
+/**
+ * The times at which all agents of the file may ask a model of a provider.
+ */
+export interface Window {
+  /**
+   * `provider:model`.
+   */
+  readonly name: string;
+  /**
+   * The end of the pause, in milliseconds since the epoch.
+   */
+  readonly opens: number | null;
+  /**
+   * The interval between requests, in milliseconds.
+   */
+  readonly apart_ms: number;
+  readonly refused: number;
+}
+export interface Task {
+  readonly task_id: string;
+  readonly node_id: string;
+  readonly type: string | null;
+  readonly iteration: number | null;
+  readonly attempt: number;
+  readonly max_attempts: number;
+  readonly status: string;
+  readonly reason: string | null;
+  readonly frame: number;
+  readonly settled_frame: number | null;
+  readonly started: number | null;
+  readonly ended: number | null;
+  readonly retry_at: number | null;
+  readonly requests: number | null;
+  readonly tokens: number | null;
+  readonly cost_usd: number | null;
+  readonly tools: number;
+  readonly tail: string;
+  readonly error: string | null;
+  readonly can: ReadonlyArray<"cancel" | "retry" | "answer">;
+  readonly options: ReadonlyArray<string>;
+  readonly prompt: Value | null;
+  readonly result: Value | null;
+  readonly trace: string | null;
+  readonly source: string | null;
+  /**
+   * Oldest first.
+   */
+  readonly asked: ReadonlyArray<Asked>;
+  readonly tool_calls: ReadonlyArray<ToolCall>;
+  readonly model_calls: ReadonlyArray<ModelCall>;
+}
+export interface ToolCall {
+  readonly id: number;
+  readonly tool: string;
+  readonly turn: number;
+  readonly attempt: number;
+  readonly status: string;
+  readonly input: Value;
+  readonly output: Value | null;
+  readonly ms: number | null;
+  readonly error: string | null;
+}
+export interface Problems {
+  readonly frame: number;
+  readonly total: number;
+  /**
+   * Errors first, then hints; of each the newest frame first.
+   */
+  readonly problems: ReadonlyArray<Problem>;
+}
+export interface Search {
+  readonly total: number;
+  readonly found: ReadonlyArray<Found>;
+}
+/**
+ * Asks whether the kernel still has this stepper; a pong answers at once.
+ */
+export interface Ping {
+  readonly type: "ping";
+  readonly id: string;
+}
+/**
+ * The answer to a ping.
+ */
+export interface Pong {
+  readonly type: "pong";
+  readonly id: string;
+}
+/**
+ * The answers to a look, in one message: the page draws them together.
+ */
+export interface Replies {
+  readonly type: "replies";
+  readonly replies: ReadonlyArray<Reply>;
+}
+/**
+ * Ends the task of a node, or runs it again.
+ */
+export interface Steer {
+  readonly type: "command";
+  readonly id: string;
+  readonly name: "cancel" | "retry";
+  readonly node: string;
+}
