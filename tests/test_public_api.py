@@ -158,7 +158,7 @@ def test_help_for_a_node_shows_its_props_and_handlers_and_not_what_pydantic_make
 
 def test_help_says_what_a_prop_is_for() -> None:
     doc = smithers_nb.Claude.__doc__ or ""
-    assert "max_turns : int, default 50\n    How many requests it may make" in doc
+    assert "max_turns : int, default 50\n    The most requests that it may make" in doc
     assert "on_finished : function, default None\n    Called with the result" in doc
     assert "key : str | function\n    The name of the items' field" in (smithers_nb.Each.__doc__ or "")
 

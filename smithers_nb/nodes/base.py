@@ -1,4 +1,4 @@
-"""What all nodes share: how they are made, checked, and filled with children."""
+"""The base of all nodes: their construction, the check of their props, and their children."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ class NodeBase(BaseModel):
     key: str | None = None
     """Makes it the same node among its siblings, wherever it stands."""
     id: str | None = None
-    """Its id; generated from its path if it is not given."""
+    """The id of the node; generated from its path if it is not given."""
     children: SkipValidation[Children] = ()
     handlers: SkipValidation[events.Handlers] = events.NONE
     source: SkipValidation[str | None] = None
-    """Where it was made: ``report:14:9``."""
+    """The place in the user's code that made it: ``report:14:9``."""
 
     declared: ClassVar[tuple[tuple[str, object], ...]] = ()
     """(name, default) of the props that are this node's own."""
     spelled: ClassVar[dict[str, str]] = {}
-    """Props that are written otherwise than the fields that hold them."""
+    """Names of props by the fields that hold them, where the two differ."""
     runnable: ClassVar[bool] = False
-    """Whether it starts a task when it mounts."""
+    """True if it starts a task when it mounts."""
     takes_text: ClassVar[bool] = False
-    """Whether its children are text for a model: blank text between them is kept."""
+    """True if its children are text for a model: blank text between them is kept."""
 
     instead_of_children: ClassVar[str | None] = None
-    """What says what it does, where children would not: they would stand in the plan, and never run."""
+    """Advice for a node that takes no children: they would stand in the plan and never run."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
@@ -70,7 +70,7 @@ class NodeBase(BaseModel):
             try:
                 super().__init__(**props, handlers=handlers, children=children, source=source)
             except ValidationError as error:
-                # Here and not before: to look at each text would make every node dearer.
+                # Texts are cleaned only after a refusal: looking through each text would slow down every node.
                 if (texts := _cleaned(props, error)) is None:
                     raise
                 super().__init__(**texts, handlers=handlers, children=children, source=source)
@@ -81,16 +81,20 @@ class NodeBase(BaseModel):
 
     def __getitem__(self, children: object) -> Self:
         """Set the children, ``Phase(name="a")[first, second]``, and return the node."""
-        given = children if isinstance(children, tuple) else (children,)
-        kept = flat_text(given, keep_blank=self.takes_text)
+        # A list in the brackets stays one child, with a level of slots of its own; flat_text would spread it.
+        if not isinstance(children, tuple):
+            children = (children,)
+        kept = flat_text(children, keep_blank=self.takes_text)
         if kept and self.instead_of_children:
             refuse_children(self.type, kept, self.instead_of_children, self.source)
         self.children = kept
         return self
 
     def __repr__(self) -> str:
-        name = self.id or self.key
-        return f"<{self.type}{f' {name!r}' if name else ''} with {len(self.children)} children>"
+        head = self.type
+        if name := self.id or self.key:
+            head += f" {name!r}"
+        return f"<{head} with {len(self.children)} children>"
 
     __str__ = __repr__
 
@@ -104,13 +108,17 @@ class NodeBase(BaseModel):
         for name, default in self.declared:
             value = values[name]
             # Compared by type first: the user's objects may have an == of their own.
-            if value is not default and not (type(value) is type(default) and value == default):
-                found[name] = value if type(value) is str and value.isascii() else shown(value)
+            if value is default or (type(value) is type(default) and value == default):
+                continue
+            # Most props are plain texts, which shown would return as they are: the call is saved for them.
+            if type(value) is not str or not value.isascii():
+                value = shown(value)
+            found[name] = value
         return found
 
 
 def unnamed_prop(name: str, value: object) -> str:
-    """Return what is said of a prop that was given without its name."""
+    """Return the message for a prop that was given without its name."""
     return (
         f"{name}({_short(value)}) gives a prop without its name. Props are named, {name}(name=…), and children stand "
         f"in brackets behind them: {name}(…)[first, second]."
@@ -126,10 +134,13 @@ def _short(value: object) -> str:
 
 def flat_text(children: object, *, keep_blank: bool) -> Children:
     """Return children as a tuple, without the blank text that a container's layout leaves behind."""
-    given = children if isinstance(children, tuple) else tuple(children) if isinstance(children, list) else (children,)
+    if isinstance(children, list):
+        children = tuple(children)
+    elif not isinstance(children, tuple):
+        children = (children,)
     if keep_blank:
-        return given
-    return tuple(child for child in given if not (isinstance(child, str) and not child.strip()))
+        return children
+    return tuple(child for child in children if not (isinstance(child, str) and not child.strip()))
 
 
 def refuse_children(name: str, children: Children, instead: str, source: str | None) -> None:
@@ -156,7 +167,9 @@ def _cleaned(props: dict[str, Any], error: ValidationError) -> dict[str, Any] | 
     it refused none.
     """
     refused = {one["loc"][0] for one in error.errors(include_url=False) if one["type"] == "string_unicode"}
-    return {name: cleaned(value) if name in refused else value for name, value in props.items()} if refused else None
+    if not refused:
+        return None
+    return props | {name: cleaned(props[name]) for name in props if name in refused}
 
 
 def _prop_error(node: type[NodeBase], tag: str, error: ValidationError, source: str | None) -> PropError:
@@ -165,18 +178,23 @@ def _prop_error(node: type[NodeBase], tag: str, error: ValidationError, source: 
     # the one that says in our words why it does not fit says most.
     telling = ("extra_forbidden", "value_error")
     first = next((one for kind in telling for one in found if one["type"] == kind), found[0])
-    prop = str(first["loc"][0]) if first["loc"] else tag
-    prop = node.spelled.get(prop, prop)
+    field = next(iter(map(str, first["loc"])), tag)
+    prop = node.spelled.get(field, field)
     known = [node.spelled.get(name, name) for name, _ in node.declared]
     if first["type"] == "extra_forbidden":
-        has = f" It has: {', '.join(known)}." if known else " It has none of its own."
-        message = f"<{tag}> has no prop {prop!r}.{did_you_mean(prop, [*known, 'key', 'id']) or has}"
+        hint = did_you_mean(prop, [*known, "key", "id"])
+        if not hint and known:
+            hint = f" It has: {', '.join(known)}."
+        elif not hint:
+            hint = " It has none of its own."
+        message = f"<{tag}> has no prop {prop!r}.{hint}"
     elif first["type"] == "missing":
         message = f"<{tag}> needs the prop {prop!r}: {prop}={{…}}."
     else:
         why = first["msg"].removeprefix("Value error, ")
-        advice = _advice(prop, first) if first["type"][:4] == "bool" else ""
-        message = f"prop {prop!r} of <{tag}>: {why[:1].lower()}{why[1:]}, got {_short(first['input'])}.{advice}"
+        message = f"prop {prop!r} of <{tag}>: {why[:1].lower()}{why[1:]}, got {_short(first['input'])}."
+        if first["type"].startswith("bool"):
+            message += _advice(prop, first)
     return PropError(message, source=source)
 
 

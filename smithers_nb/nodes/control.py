@@ -15,28 +15,30 @@ from .element import Element, Fragment
 from .given import CountOrNone, InOrder, Truth
 
 LOOPS = frozenset({"while", "ralph"})
-"""Types of the nodes whose children come again and again."""
+"""Types of the nodes that render their children once per iteration."""
 
 
 class If(NodeBase):
-    """Its children exist only where the condition is true; nothing below a false one is rendered or run."""
+    """A branch: children exist only where the condition is true; nothing below a false one is rendered or run."""
 
     type: Literal["if"] = "if"
     condition: Truth
 
     def below(self) -> Children:
-        return self.children if self.condition else ()
+        if not self.condition:
+            return ()
+        return self.children
 
 
 class Case(NodeBase):
-    """Its children exist where it is the first of its Switch that equals the value."""
+    """A branch of a Switch: children exist where it is the first that equals the value."""
 
     type: Literal["case"] = "case"
     equals: Any  # Any: compared with the Switch's value
 
 
 class Default(NodeBase):
-    """Its children exist where no Case of its Switch equals the value."""
+    """The last branch of a Switch: children exist where no Case equals the value."""
 
     type: Literal["default"] = "default"
 
@@ -70,8 +72,10 @@ class Switch(NodeBase):
 def _flat(children: Iterable[Any]) -> Iterator[Any]:
     """Yield the children, those in lists and fragments too, but for what renders nothing."""
     for child in children:
-        if isinstance(child, list | tuple | Fragment):
-            yield from _flat(child.children if isinstance(child, Fragment) else child)
+        if isinstance(child, Fragment):
+            yield from _flat(child.children)
+        elif isinstance(child, list | tuple):
+            yield from _flat(child)
         elif child is not None and not isinstance(child, bool):
             yield child
 
@@ -86,18 +90,20 @@ def _kept(chosen: Any, child: Any) -> Any:  # Any: as in Children
         return child
     if isinstance(child, Fragment):
         return Fragment(key=child.key, children=_only(chosen, child.children), source=child.source)
-    return _only(chosen, child) if isinstance(child, list | tuple) else None
+    if isinstance(child, list | tuple):
+        return _only(chosen, child)
+    return None
 
 
 class Each(NodeBase):
-    """One child per item; an item that keeps its key stays the same node, wherever it moves."""
+    """A list: one child per item; an item that keeps its key stays the same node, wherever it moves."""
 
     type: Literal["each"] = "each"
     items: Annotated[list[Any], InOrder]
     by: str | Callable[[Any], Any]
     """The name of the items' field that tells them apart, or a function of an item. Each key once."""
     render: Callable[[Any], Any]
-    """Returns what is rendered for an item."""
+    """A function of an item that returns its child: a node, an element, text, a list of these."""
 
     instead_of_children: ClassVar[str | None] = "They are made by render={lambda item: …}, one for each item."
 
@@ -112,7 +118,7 @@ class Each(NodeBase):
                 "of the item.",
                 source=sources.caller(),
             )
-        # Its key is not its own, but says how to get the items'.
+        # The prop key= of an <each> is no key of its own but says how to get the items' keys; NodeBase must not see it.
         super().__init__(*unnamed, by=props.pop("key", None), **props)
 
     def props(self) -> dict[str, object]:
@@ -129,67 +135,78 @@ class Each(NodeBase):
     def _keyed(self, item: Any, place: int) -> object:
         key = self._key(item, place)
         child = self.render(item)
+        if isinstance(child, Element | NodeBase) and child.key is not None:
+            return child
         if isinstance(child, Element):
-            return child if child.key is not None else child.with_key(key)
+            return child.with_key(key)
         if isinstance(child, NodeBase):
-            return child if child.key is not None else child.model_copy(update={"key": key})
+            # A copy: render may return the same node for several items.
+            return child.model_copy(update={"key": key})
         return Fragment(key=key, children=(child,), source=self.source)
 
     def _key(self, item: Any, place: int) -> str:
         by = self.by
         try:
-            key = by(item) if callable(by) else item[by] if isinstance(item, dict) else getattr(item, by)
+            if callable(by):
+                key = by(item)
+            elif isinstance(item, dict):
+                key = item[by]
+            else:
+                key = getattr(item, by)
         except (KeyError, AttributeError, TypeError, IndexError):
             key = None
-        if key is None:
-            raise MissingKeyError(
-                f"item {place} of <each> ({item!r:.60}) has no key by {by if isinstance(by, str) else 'key='}. Each "
-                'item needs one that stays the same while it moves: key="id", or key={lambda item: …}.',
-                source=self.source,
-            )
-        return str(key)
+        if key is not None:
+            return str(key)
+        named = "key="
+        if isinstance(by, str):
+            named = by
+        raise MissingKeyError(
+            f"item {place} of <each> ({item!r:.60}) has no key by {named}. Each item needs one that stays the same "
+            'while it moves: key="id", or key={lambda item: …}.',
+            source=self.source,
+        )
 
 
 class LoopNode(NodeBase):
-    """What loops share: an id, and a bound."""
+    """The base of the loops: an id, and a bound."""
 
     id: str
     max_iterations: CountOrNone = 100
-    """How often it runs at most; reached, its status is ``max_reached``."""
+    """The most iterations that run; when they have, the loop's status is ``max_reached``."""
 
     @property
-    def goes_on(self) -> bool:
-        """Whether another iteration is wanted."""
+    def continues(self) -> bool:
+        """True if one more iteration is wanted."""
         raise NotImplementedError
 
 
 class While(LoopNode):
-    """Runs its children again and again while the condition holds: the next iteration begins when all tasks of the
-    one before have settled. Each iteration mounts anew.
+    """A loop that runs its children while the condition holds. The next iteration begins when all tasks of the one
+    before have settled, and mounts nodes of its own.
     """
 
     type: Literal["while"] = "while"
     condition: Truth
 
     @property
-    def goes_on(self) -> bool:
+    def continues(self) -> bool:
         return self.condition
 
 
 class Ralph(LoopNode):
-    """Runs its children again and again until ``until`` is true."""
+    """A loop that runs its children until ``until`` is true."""
 
     type: Literal["ralph"] = "ralph"
     until: Truth = False
     max_iterations: CountOrNone = 10
 
     @property
-    def goes_on(self) -> bool:
+    def continues(self) -> bool:
         return not self.until
 
 
 class Stop(NodeBase):
-    """Ends the execution as ``stopped`` when its turn comes; running tasks are cancelled."""
+    """A node that ends the execution as ``stopped`` when it is reached; running tasks are cancelled."""
 
     type: Literal["stop"] = "stop"
     reason: str = "a Stop was reached"
@@ -198,7 +215,7 @@ class Stop(NodeBase):
 
 
 class End(NodeBase):
-    """Ends the execution as ``finished`` when its turn comes; running tasks are cancelled."""
+    """A node that ends the execution as ``finished`` when it is reached; running tasks are cancelled."""
 
     type: Literal["end"] = "end"
     message: str = "an End was reached"

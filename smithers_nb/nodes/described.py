@@ -1,4 +1,4 @@
-"""Signatures and docstrings of nodes, for ``Claude?`` and ``help(Claude)``: props, types, defaults and handlers."""
+"""The help that ``Claude?`` and ``help(Claude)`` show: a node's props with types and defaults, and its handlers."""
 
 from __future__ import annotations
 
@@ -23,29 +23,33 @@ SHARED = ("key", "id")
 
 
 class Prop(NamedTuple):
-    """A prop or a handler of a node."""
+    """A prop or a handler of a node, for its help."""
 
     name: str
     kind: str
     default: object
     says: str
-    """Its description; "" where there is none, or the source is not there."""
+    """The attribute's docstring; "" where there is none, or no source code is installed."""
 
     def __str__(self) -> str:
         head = f"{self.name} : {self.kind}"
-        head += "" if self.default is Parameter.empty else f", default {self.default!r}"
+        if self.default is not Parameter.empty:
+            head += f", default {self.default!r}"
         return "\n".join([head, *(f"    {line.strip()}" for line in self.says.splitlines())])
 
 
 def describe(node: type[NodeBase]) -> None:
-    """Make the props of a node class what its signature and its docstring say."""
+    """Give a node class a signature and a docstring that list its props."""
     text = node.__doc__ or ""
     node.__signature__ = _WhenRead(_signature)  # type: ignore[assignment]  # a Signature when it is read
     node.__doc__ = _WhenRead(lambda node: _docstring(node, text))  # type: ignore[assignment]  # a text when it is read
 
 
 class _WhenRead:
-    """An attribute of a class that is made when it is read: few programs read these, and all import the nodes."""
+    """An attribute of a class that is made when it is read.
+
+    Few programs read these texts, and all import the nodes: making them at import would cost each program the time.
+    """
 
     def __init__(self, make: Callable[[type[NodeBase]], object]) -> None:
         self.make = make
@@ -88,16 +92,19 @@ def _props(node: type[NodeBase]) -> Iterator[Prop]:
     for name, field in ((name, node.model_fields[name]) for name in names):
         if name not in node.spelled.values():
             yield Prop(node.spelled.get(name, name), written(field.annotation), _default(field), _says(node, name))
-    for event in EVENTS if node.runnable else ():
-        yield Prop(event, "function", None, _says(Handlers, event))
+    if node.runnable:
+        for event in EVENTS:
+            yield Prop(event, "function", None, _says(Handlers, event))
 
 
 def _default(field: FieldInfo) -> object:
-    return Parameter.empty if field.is_required() else field.get_default(call_default_factory=True)
+    if field.is_required():
+        return Parameter.empty
+    return field.get_default(call_default_factory=True)
 
 
 def written(annotation: Any) -> str:  # Any: whatever a type annotation may be
-    """Return a type as people say it, without what pydantic checks.
+    """Return the name of a type as a person would write it, without the checks that pydantic adds to it.
 
     >>> written(Annotated[list[int], "at least one"]), written(Literal["a", "b"] | None), written(Callable[..., Any])
     ('list[int]', "'a' | 'b' | None", 'function')

@@ -13,16 +13,16 @@ from .given import InOrder
 
 
 class Effect(NodeBase):
-    """Runs after COMMIT when it mounts and whenever its deps change; its cleanup runs before the next run and
-    when it unmounts. Both may write state; the outside world is theirs too, at least once.
+    """Code that runs after COMMIT when it mounts and whenever its deps change. The cleanup runs before the next run
+    and on unmounting. Both may write state, and may act on the outside world, at least once.
     """
 
     type: Literal["effect"] = "effect"
     run: Callable[..., Any]
     """Called with ``ctx`` if its signature names it."""
-    # They are compared in the next process, too, after a restart: so they are JSON.
+    # Storable, because the next process compares them, too, after a restart.
     deps: Annotated[list[Any], InOrder, AfterValidator(storable)] = Field(default=[])
-    """It runs again when one of these is not equal to what it was."""
+    """Values that the effect depends on: it runs again when one of them has changed."""
     cleanup: Callable[..., Any] | None = None
 
     instead_of_children: ClassVar[str | None] = "What it does says run={…}."

@@ -15,7 +15,7 @@ from .base import Children, flat_text, refuse_children, unnamed_prop
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """A component, and what it will be called with. RENDER calls it; making an element calls nothing."""
+    """A component with its arguments. RENDER calls it; making an element calls nothing."""
 
     component: Component
     props: dict[str, Any] = field(default_factory=dict)  # Any: they are the user's
@@ -29,11 +29,15 @@ class Element:
 
     def __getitem__(self, children: object) -> Element:
         """Return the same element with these children."""
-        given = children if isinstance(children, tuple) else (children,)
-        return replace(self, children=self.component.accepted(given, self.source))
+        if not isinstance(children, tuple):
+            children = (children,)
+        return replace(self, children=self.component.accepted(children, self.source))
 
     def __repr__(self) -> str:
-        return f"<{self.component.name}{f' {self.key!r}' if self.key else ''} element>"
+        name = self.component.name
+        if self.key:
+            name += f" {self.key!r}"
+        return f"<{name} element>"
 
 
 class Fragment:
@@ -48,7 +52,9 @@ class Fragment:
 
     def __getitem__(self, children: object) -> Fragment:
         """Set the children and return the fragment."""
-        self.children = flat_text(children if isinstance(children, tuple) else (children,), keep_blank=False)
+        if not isinstance(children, tuple):
+            children = (children,)
+        self.children = flat_text(children, keep_blank=False)
         return self
 
     def __repr__(self) -> str:
@@ -65,7 +71,7 @@ class Component:
             )
         self.function = function
         self.always = always
-        """Called in every frame, whether what it reads has changed or not."""
+        """True if it is called in every frame, even if nothing that it reads has changed."""
         self.name: str = getattr(function, "__name__", type(function).__name__)
         self.source = sources.of_function(function)
         parameters = inspect.signature(function).parameters.values()
@@ -75,10 +81,10 @@ class Component:
         self._known = [p.name for p in named if p.name not in ("ctx", "children")]
         self._needed = [p.name for p in named if p.default is p.empty and p.name in self._known]
         self.takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
-        """Whether it has ``**props``, which get the children, too, if any are given."""
+        """True if it has ``**props``, which get the children, too, if any are given."""
         self.__doc__ = function.__doc__
         self.__name__ = self.name
-        self.__wrapped__ = function  # What inspect.getsource and editors follow.
+        self.__wrapped__ = function  # For inspect.getsource and editors, which follow it.
 
     def __call__(self, *unnamed: object, key: str | int | None = None, children: object = (), **props: Any) -> Element:
         """Describe a call with these props.
@@ -91,15 +97,19 @@ class Component:
             raise PropError(unnamed_prop(self.name, unnamed[0]), source=source)
         for name in props:
             if name not in self._known and not self.takes_any:
-                takes = f" It takes: {', '.join(self._known)}." if self._known else " It takes none."
-                if self._known == ["props"]:
+                takes = f" It takes: {', '.join(self._known)}."
+                if not self._known:
+                    takes = " It takes none."
+                elif self._known == ["props"]:  # As in React, where a component gets all props in one object.
                     takes = f" Each prop is an argument of its own: def {self.name}({', '.join(props)})."
                 raise PropError(
                     f"<{self.name}> has no prop {name!r}.{did_you_mean(name, self._known) or takes}", source=source
                 )
         if missing := [name for name in self._needed if name not in props]:
             raise PropError(f"<{self.name}> needs the prop {missing[0]!r}: {missing[0]}={{…}}.", source=source)
-        return Element(self, props, None if key is None else str(key), self.accepted(children, source), source)
+        if key is not None:
+            key = str(key)
+        return Element(component=self, props=props, key=key, children=self.accepted(children, source), source=source)
 
     def accepted(self, children: object, source: str | None) -> Children:
         """Return children as they are kept.
@@ -109,7 +119,9 @@ class Component:
         """
         kept = flat_text(children, keep_blank=True)
         if kept and not (self.wants_children or self.takes_any):
-            taken = [*(["ctx"] if self.wants_ctx else []), *self._known, "children"]
+            taken = [*self._known, "children"]
+            if self.wants_ctx:
+                taken.insert(0, "ctx")
             way = f"To take them, name them: def {self.name}({', '.join(taken)})."
             refuse_children(self.name, kept, way, source)
         return kept

@@ -1,4 +1,4 @@
-"""The types of props that a value has to be, and not only to look like."""
+"""The types of props for which pydantic's own coercion accepts too much."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from pydantic import BeforeValidator, Field, StrictBool
 
 
 def _numpys_bool(value: Any) -> Any:  # Any: it is what the user gave
-    return value.item() if type(value).__module__ == "numpy" and type(value).__name__ in ("bool", "bool_") else value
+    # Told by its names: numpy must not be imported for this.
+    if type(value).__module__ == "numpy" and type(value).__name__ in ("bool", "bool_"):
+        return value.item()
+    return value
 
 
 Truth = StrictBool | Annotated[StrictBool, BeforeValidator(_numpys_bool)]
@@ -52,7 +55,7 @@ def _why_no_list(value: object) -> str:
 
 
 InOrder = BeforeValidator(_in_order)
-"""Of a list: a set, whose order is another in the next process, is refused, and so is what can be read only once."""
+"""The check of a list. It refuses sets, whose order changes from process to process, and what can be read only once."""
 
 
 def _no_bool(value: Any) -> Any:  # Any: it is what the user gave
@@ -62,7 +65,7 @@ def _no_bool(value: Any) -> Any:  # Any: it is what the user gave
 
 
 NoBool = BeforeValidator(_no_bool)
-"""Of a number: True, which is 1 to Python, is refused."""
+"""The check of a number. It refuses True, which is 1 to Python."""
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False), NoBool]
 """A time to wait."""
 Count = Annotated[int, Field(ge=1), NoBool]

@@ -16,9 +16,9 @@ SPELLINGS = {name: event for event in EVENTS for name in (event, f"on{event[3:].
 
 
 class Handlers(BaseModel):
-    """What is called when a runnable node's task ends.
+    """The functions that are called when a runnable node's task ends.
 
-    A handler's writes are applied exactly once. What else it does (mail, files) happens at least once: after a crash
+    A handler's writes are applied exactly once. Its effects outside (mail, files) happen at least once: after a crash
     between the call and its FLUSH it is called again.
     """
 
@@ -29,13 +29,15 @@ class Handlers(BaseModel):
     on_error: Handler | None = None
     """Called with the result of a task that failed; the failure is then settled."""
     on_progress: Handler | None = None
-    """Called with what a running task last reported (``ctx.progress``), at most four times a second; the result's
-    status is ``running``. After a crash what was reported and not handled is not reported again."""
+    """Called with the last report of a running task (``ctx.progress``), at most four times a second; the result's
+    status is ``running``. A report that was not handled before a crash is lost."""
 
     @property
     def events(self) -> tuple[str, ...]:
-        """The names of those that are set."""
-        return () if self is NONE else tuple(name for name in EVENTS if getattr(self, name) is not None)
+        """The names of the handlers that are set."""
+        if self is NONE:  # Most nodes have none, and share this object.
+            return ()
+        return tuple(name for name in EVENTS if getattr(self, name) is not None)
 
 
 NONE = Handlers()
@@ -79,7 +81,7 @@ def take(tag: str, props: dict[str, Any], *, runnable: bool, source: str | None)
 
 
 def _spread(tag: str, props: dict[str, Any], source: str | None) -> None:
-    """Take ``handlers={…}``, the third spelling, for what it says: the props of these names."""
+    """Replace ``handlers={…}``, the third spelling, by a prop for each handler in it."""
     given = props.pop("handlers")
     if isinstance(given, Handlers):
         given = {event: getattr(given, event) for event in given.events}

@@ -1,4 +1,4 @@
-"""Nodes that start a task when they mount and their turn has come."""
+"""Nodes that start a task when they have mounted and the plan's order lets them."""
 
 from __future__ import annotations
 
@@ -27,11 +27,16 @@ Limits = dict[
 ]
 ResumeMode = Literal["continue", "restart", "fail"]
 Approve = Truth | Names | Callable[[str, dict[str, Any]], Any]
-"""True for all tools, names or patterns, or a function of a tool's name and arguments that returns whether."""
+"""True for all tools, names or patterns, or a function of a tool's name and arguments that returns a bool."""
 
 
 def _output_type(value: Any) -> Any:  # Any: it is what the user gave
-    """Return the type of an output if its values can be stored: a model that was paid must not have worked in vain."""
+    """Return the type of an output unchanged.
+
+    Raises:
+        ValueError: if its values could not be stored.
+    """
+    # Refused here and not when the model has replied: by then the reply would have been paid for.
     try:
         for kind in _declared(value):
             check_declared(kind)
@@ -46,7 +51,8 @@ def _own_agent(value: Any) -> Any:  # Any: it is what the user gave
 
 
 def _declared(value: Any) -> Iterator[Any]:  # Any: whatever pydantic-ai takes as an output_type
-    """Yield the types in it. Its own wrappers are told by their attributes: it must not be imported for that."""
+    """Yield the types in an ``output_type``."""
+    # pydantic-ai's wrappers are told by their attributes: it must not be imported for this.
     inner = getattr(value, "outputs", getattr(value, "output", getattr(value, "output_function", None)))
     if isinstance(value, list | tuple):
         for one in value:
@@ -69,39 +75,39 @@ class Claude(NodeBase):
     system: str | None = None
     """Instructions that come before the prompt."""
     tools: Tools = Field(default=[])
-    """What the model may call: functions, and toolsets and MCP servers of pydantic-ai."""
+    """The tools that the model may call: functions, and toolsets and MCP servers of pydantic-ai."""
     allow: Names | None = None
-    """Names of the tools that may be called, or patterns such as ``read_*``; None for all. A call of another one is
-    recorded as denied, and the model is told."""
+    """Names of the tools that may be called, or patterns such as ``read_*``; None for all. A call of any other tool is
+    recorded as denied, and the model gets an error as its result."""
     deny: Names = Field(default=[])
     """Names or patterns of tools that may not be called, whatever ``allow`` says."""
     approve: Approve = False
-    """Which tools a person is asked about before they are called, besides those that ask for it themselves
+    """Tools that a person is asked about before they are called, besides those that require it themselves
     (``requires_approval=True``, ``ApprovalRequired``): names or patterns, True for all, or a function of a tool's name
-    and arguments. What that function returns as a dict is shown with the question: ``{"diff": …}``. Denied, the model
-    is told so, with the person's comment."""
+    and arguments. A dict that this function returns is shown with the question: ``{"diff": …}``. If the person denies
+    the call, the model gets that answer and the comment as the tool's result."""
     output_type: Annotated[Any, AfterValidator(_output_type)] = None  # Any: whatever pydantic-ai takes
     """The type of the output; None for text. A reply that does not fit is sent back to the model. Its values must be
     storable: pydantic models, dataclasses, Enums, standard types, and lists, dicts and unions of these."""
     max_turns: Count = 50
-    """How many requests it may make to the model, those that are tried again not counted."""
+    """The most requests that it may make to the model; retries do not count."""
     limits: Limits = Field(default={})
-    """More limits of this agent: ``turns``, ``tokens`` (in and out), ``tool_calls``, ``cost_usd``, ``seconds`` (under
-    way). They are looked at before each request and tool call; at one that is reached the agent fails."""
+    """More limits of this agent: ``turns``, ``tokens`` (in and out), ``tool_calls``, ``cost_usd``, ``seconds`` (of
+    running). They are checked before each request and tool call; when one is reached the agent fails."""
     retries: CountOrNone = 3
-    """How many times a request is tried again after a failure that may pass: a rate limit, an overloaded or
-    unreachable server, a timeout."""
+    """The number of retries of a request after a failure that may pass: a rate limit, an overloaded or unreachable
+    server, a timeout."""
     timeout_s: Seconds | None = None
     """Seconds until it fails; None for as long as it takes. While it waits to try again, or for a person, they do not
     count."""
     resume_mode: ResumeMode = "continue"
-    """What happens to one that was cut off by a crash or a stop: it goes on from what is recorded, begins anew, or
-    fails."""
+    """The way an agent that a crash or a stop cut off is resumed: it continues after the recorded calls, starts over,
+    or fails."""
     cache: Truth = False
-    """Whether a request that has been answered before, in any execution of this file, is answered from it: the same
-    model and settings, prompt, instructions, tools, output type and limits. Nothing is sent then and nothing paid for.
-    Tools are called all the same; what they return is part of the next request. Models that are a function of yours
-    are always asked, and no answer is used again of an agent that failed."""
+    """True to answer a request from the file if any execution in it has made the same one before: the same model and
+    settings, prompt, instructions, tools, output type and limits. Nothing is sent then and nothing paid for. Tools are
+    called all the same; their results are part of the next request. Models that are a function of yours are always
+    asked, and answers to an agent that failed are not reused."""
 
     runnable: ClassVar[bool] = True
     takes_text: ClassVar[bool] = True
@@ -113,9 +119,9 @@ class Agent(NodeBase):
     type: Literal["agent"] = "agent"
     agent: Annotated[Any, AfterValidator(_own_agent)]  # Any: a pydantic_ai.Agent, which must not be imported yet
     deps: Any = None  # Any: whatever that agent takes
-    """What its tools and instructions are given as ``ctx.deps``. It need not be storable."""
+    """The dependencies that its tools and instructions get as ``ctx.deps``. They need not be storable."""
     allow: Names | None = None
-    """As of ``Claude``, like all that follow."""
+    """The same as for ``Claude``, like all props that follow."""
     deny: Names = Field(default=[])
     approve: Approve = False
     max_turns: Count = 50
@@ -130,15 +136,15 @@ class Agent(NodeBase):
 
 
 AGENTS = (Claude, Agent)
-"""The nodes that a runner runs …"""
+"""The nodes that a runner runs."""
 AGENT_TYPES = frozenset(node.model_fields["type"].default for node in AGENTS)
-"""… and their types."""
+"""The types of the nodes that a runner runs."""
 
 
 class Task(NodeBase):
     """A Python function as a node: async on the engine's loop, or sync in a thread of its own.
 
-    It is called with ``ctx`` if its signature names it, then with ``args``; what it returns is the result's
+    It is called with ``ctx`` if its signature names it, then with ``args``; its return value is the result's
     ``output``, and must be storable. A task that was running when its process died is run again.
 
     At most 1,000 sync functions of an execution run together; further ones stay pending. To let fewer run, put them
@@ -150,7 +156,7 @@ class Task(NodeBase):
     args: Annotated[list[Any], InOrder] | dict[str, Any] = Field(default=[])
     """Positional arguments as a list, or keyword arguments as a dict."""
     retries: CountOrNone = 0
-    """How many times it is tried again after it raised."""
+    """The number of retries after it raised."""
     timeout_s: Seconds | None = None
     """Seconds that one attempt may take; None for as long as it takes."""
 
@@ -159,7 +165,7 @@ class Task(NodeBase):
 
 
 class Approval(NodeBase):
-    """Waits for a person, who answers in the stepper or by ``ex.answer(id, choice)``. It survives a restart.
+    """A question to a person, who answers it in the stepper or by ``ex.answer(id, choice)``. It survives a restart.
 
     The result's ``output`` is the choice, its ``text`` the comment, or the choice if there is none.
     """
@@ -170,7 +176,7 @@ class Approval(NodeBase):
         default=["approve", "deny"], min_length=1
     )
     kind: str = "approval"
-    """What sort of decision it is, in a word, for whoever filters them."""
+    """The sort of decision, in a word, to filter questions by."""
     payload: Annotated[Any, AfterValidator(storable)] = None  # Any: anything storable; what is to be decided on
 
     runnable: ClassVar[bool] = True

@@ -1,4 +1,4 @@
-"""Whose turn it is: which nodes of the plan may start, and how each one stands."""
+"""The schedule of a plan: the nodes that may start now, and the status of each."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..records import LoopKey, LoopState
-from .control import LOOPS, Ralph, While
+from .control import LOOPS, LoopNode, Ralph, While
 from .diff import Changes
 from .tree import Tree, TreeNode
 
 RUNNABLE = frozenset({"claude", "agent", "task", "approval", "smithers"})
 ORDERED = frozenset({"phase", "step", "stop", "end"})
 TRANSPARENT = frozenset({"if", "switch", "case", "default", "each"})
-"""What stands inside of these takes part in the order outside."""
+"""Nodes whose children take part in the order outside of them."""
 DECIDING = LOOPS | TRANSPARENT | {"parallel"}
-"""Other props of these change whose turn it is."""
+"""Nodes whose props change what may start."""
 
 
 class TaskView(Protocol):
-    """What is needed to know of a task."""
+    """The part of a task that the schedule depends on."""
 
     @property
     def status(self) -> str:
@@ -28,42 +28,46 @@ class TaskView(Protocol):
 
     @property
     def settled(self) -> bool:
-        """Its end was handled and flushed."""
+        """True once the end was handled and flushed."""
 
 
 @dataclass(slots=True)
 class Schedule:
-    """The standing of a whole tree."""
+    """The status of a whole tree, in lists in document order. A node is ready if the plan's order lets it start."""
 
     start: list[TreeNode] = field(default_factory=list)
-    """Runnables whose turn it is and that have no task yet, in document order."""
+    """Ready runnables that have no task yet."""
     effects: list[TreeNode] = field(default_factory=list)
-    """Effects whose turn it is, in document order."""
+    """Ready effects."""
     enders: list[TreeNode] = field(default_factory=list)
-    """Stop and End nodes whose turn it is, in document order."""
+    """Ready Stop and End nodes."""
     kept_back: list[TreeNode] = field(default_factory=list)
-    """Runnables whose turn it is, too, and that never start because of an ender, in document order."""
+    """Ready runnables that never start because of an ender."""
     loops: dict[LoopKey, LoopState] = field(default_factory=dict)
-    """Loops that begin, go on to their next iteration, or end."""
+    """Loops that begin, continue with their next iteration, or end."""
     status: dict[str, str] = field(default_factory=dict)
-    """By node id: of runnables their task's status, of phases, steps and sequences pending, running, succeeded, failed
-    or skipped, of loops running, done or max_reached."""
+    """Status by node id. For runnables that of their task; for phases, steps and sequences pending, running, succeeded,
+    failed or skipped; for loops running, done or max_reached."""
 
 
 def wants_more(loop: TreeNode) -> bool:
-    """Return whether a loop wants another iteration: by its props, which a recorded plan has, too."""
-    return bool(loop.props["condition"]) if loop.type == "while" else not loop.props.get("until", False)
+    """Return True if a loop wants another iteration: by its props, which a recorded plan has, too."""
+    if loop.type == "while":
+        return bool(loop.props["condition"])
+    return not loop.props.get("until", False)
 
 
 def bound_of(loop: TreeNode) -> int:
     """Return the number of iterations that a loop has at most."""
-    node_class = While if loop.type == "while" else Ralph
+    node_class: type[LoopNode] = Ralph
+    if loop.type == "while":
+        node_class = While
     found = loop.props.get("max_iterations", node_class.model_fields["max_iterations"].default)
     return int(str(found))
 
 
 def still_valid(changes: Changes, before: Tree, after: Tree) -> bool:
-    """Whether a tree's schedule is that of the tree before, as long as no task has changed."""
+    """Return True if a tree has the schedule of the tree before it, as long as no task has changed."""
     if changes.mounted or changes.unmounted or changes.moved:
         return False
     return not any(after.index[id].type in DECIDING or _skips(before, after, id) for id in changes.updated)
@@ -74,9 +78,9 @@ def _skips(before: Tree, after: Tree, id: str) -> bool:
 
 
 def schedule(tree: Tree, tasks: Mapping[str, TaskView], loops: Mapping[LoopKey, LoopState] | None = None) -> Schedule:
-    """Return how the tree stands. A pure function of the plan, the tasks, and how far the loops have come."""
+    """Return the schedule: a pure function of the plan, the tasks, and the loops' iterations."""
     result = Schedule()
-    _Walk(tasks, loops or {}, result).children(tree.roots, "root", True, _Gate())
+    _Walk(tasks, loops or {}, result).children(tree.roots, parent="root", active=True, gate=_Gate())
     if result.enders:  # The execution ends with this frame: no task begins.
         result.start, result.kept_back = [], result.start
     return result
@@ -84,40 +88,46 @@ def schedule(tree: Tree, tasks: Mapping[str, TaskView], loops: Mapping[LoopKey, 
 
 @dataclass(frozen=True, slots=True)
 class _Succeeded:
-    """A task as it is hoped for."""
+    """The success that foresight assumes for a task."""
 
     status: str = "succeeded"
     settled: bool = True
 
 
 def name_of(ender: TreeNode) -> str:
-    """Return what a Stop or End is called: ``End``, ``Stop enough``."""
-    return f"{ender.type.capitalize()} {ender.id}" if ender.explicit_id else ender.type.capitalize()
+    """Return the name of a Stop or End in messages: ``End``, ``Stop enough``."""
+    name = ender.type.capitalize()
+    if ender.explicit_id:
+        name += f" {ender.id}"
+    return name
 
 
 FORESIGHT = 100
-"""How many turns ahead an end is looked for."""
+"""The number of rounds of tasks after which the search for an end gives up."""
 
 
 def foresee_end(tree: Tree, tasks: Mapping[str, TaskView], loops: Mapping[LoopKey, LoopState]) -> Schedule | None:
-    """Return the schedule in which the plan ends; None if it has no Stop or End whose turn comes.
+    """Return the schedule in which the plan ends; None if no Stop or End in it is ever reached.
 
-    That is the present one, or, if every task succeeds, no loop goes on and the plan stays as it is, a later one.
+    That is the present schedule, or a later one if every task succeeds, no loop continues and the plan stays the same.
     """
     found = schedule(tree, tasks, loops)
-    if found.enders or not any(node.type in ("stop", "end") for node in tree.walk()):
-        return found if found.enders else None
-    hoped: dict[str, TaskView] = {
-        id: _Succeeded() if task.status in ("pending", "running", "blocked") else task for id, task in tasks.items()
-    }
+    if found.enders:
+        return found
+    if not any(node.type in ("stop", "end") for node in tree.walk()):
+        return None
+    assumed = dict(tasks)
+    assumed |= {id: _Succeeded() for id, task in tasks.items() if task.status in ("pending", "running", "blocked")}
     over = dict(loops)
     for _ in range(FORESIGHT):
-        found = schedule(tree, hoped, over)
-        if found.enders or not (found.start or found.loops):
+        found = schedule(tree, assumed, over)
+        if found.enders:
+            return found
+        if not (found.start or found.loops):
             break
-        hoped |= {node.id: _Succeeded() for node in found.start}
+        assumed |= {node.id: _Succeeded() for node in found.start}
         over |= {key: LoopState(state.iteration, "done") for key, state in found.loops.items()}
-    return found if found.enders else None
+    return None
 
 
 @dataclass(slots=True)
@@ -159,7 +169,9 @@ class _Walk:
         if node.type in TRANSPARENT:
             return self.children(node.children, parent, active, gate)
         already = len(self.result.start)
-        settled, failed = self.children(node.children, node.type, active, _Gate()) if node.children else (True, False)
+        settled, failed = True, False
+        if node.children:
+            settled, failed = self.children(node.children, node.type, active, _Gate())
         if node.type in LOOPS:
             return self.loop(node, active, settled, failed)
         if node.type == "parallel":
@@ -170,26 +182,34 @@ class _Walk:
 
     def runnable(self, node: TreeNode, active: bool) -> tuple[bool, bool]:
         task = self.tasks.get(node.id)
-        self.result.status[node.id] = task.status if task else "pending"
         if task is None:
+            self.result.status[node.id] = "pending"
             if active:
                 self.result.start.append(node)
             return False, False
+        self.result.status[node.id] = task.status
+        # A failure with an on_error is handled like a success: what comes after it may start.
         failed = task.status in ("failed", "cancelled", "abandoned") and "on_error" not in node.events
         return task.settled and not failed, task.settled and failed
 
     def loop(self, node: TreeNode, active: bool, settled: bool, failed: bool) -> tuple[bool, bool]:
-        """A loop goes on when all below it has settled; it has settled when it does not go on."""
+        """Return (settled, failed). A loop continues when all below it has settled, and settles when it ends."""
         key = (node.loop, node.id)
         state = self.loops.get(key)
         if active:
             state = self.turn(key, node, state, settled)
-        self.result.status[node.id] = "failed" if failed else state.status if state else "pending"
-        over = state is None or state.status != "running" if node.props["iteration"] else True
+        status = "pending"
+        if failed:
+            status = "failed"
+        elif state:
+            status = state.status
+        self.result.status[node.id] = status
+        # Without a single iteration (its condition was never true) a loop has nothing to wait for.
+        over = state is None or state.status != "running" or not node.props["iteration"]
         return settled and over, failed
 
     def turn(self, key: LoopKey, node: TreeNode, state: LoopState | None, settled: bool) -> LoopState | None:
-        """Return where the loop stands after this frame, and put down what changed."""
+        """Return the loop's state after this frame, and record it in the result if it changed."""
         iteration = node.props["iteration"]
         if not isinstance(iteration, int) or not iteration:
             return state
@@ -223,4 +243,6 @@ class _Walk:
             return "pending"
         if node.props.get("skip_if"):
             return "skipped"
-        return "succeeded" if settled else "running"
+        if settled:
+            return "succeeded"
+        return "running"

@@ -1,4 +1,4 @@
-"""Where in the user's code a node was made."""
+"""Positions in the user's code: of the call that made a node, of a function, of an error."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def caller() -> str | None:
     In a ``%%smithers`` cell the column is that of the JSX tag, since the cell's positions are the source's.
     """
     found = calling_frame()
-    return None if found is None else position(found.f_code, found.f_lasti)
+    return found and position(found.f_code, found.f_lasti)
 
 
 def calling_frame() -> FrameType | None:
@@ -28,7 +28,8 @@ def calling_frame() -> FrameType | None:
     frame: FrameType | None = sys._getframe(1)
     nearest = None
     while frame is not None and (inside := _inside(frame.f_code.co_filename)):
-        nearest = nearest or (frame if inside == "library" else None)
+        if inside == "library" and nearest is None:
+            nearest = frame
         frame = frame.f_back
     # An app that is itself an installed package has no other place.
     return frame or nearest
@@ -37,7 +38,7 @@ def calling_frame() -> FrameType | None:
 def of_function(function: object) -> str | None:
     """Return ``file:line`` of a function's definition; None for a builtin."""
     code = getattr(function, "__code__", None)
-    return f"{short(code.co_filename)}:{code.co_firstlineno}" if code else None
+    return code and f"{short(code.co_filename)}:{code.co_firstlineno}"
 
 
 def of_traceback(traceback: TracebackType | None) -> str | None:
@@ -52,7 +53,7 @@ def of_traceback(traceback: TracebackType | None) -> str | None:
 
 def position(code: CodeType, instruction: int) -> str:
     """Return ``file:line:column`` of an instruction, with the column from 1 as in JupyterLab's status bar."""
-    # Code of equal text is equal, from whichever file: where it stands is no part of its comparison.
+    # Code objects of equal text compare equal whichever file and lines they are from; so file and lines are in the key.
     return _position(code.co_filename, code.co_linetable, code, instruction)
 
 
@@ -60,11 +61,13 @@ def position(code: CodeType, instruction: int) -> str:
 def _position(_filename: str, _lines: bytes, code: CodeType, instruction: int) -> str:
     line, _, column, _ = next(islice(code.co_positions(), instruction // 2, None), (None, None, None, None))
     place = f"{short(code.co_filename)}:{line or code.co_firstlineno}"
-    return place if column is None else f"{place}:{column + 1}"
+    if column is None:
+        return place
+    return f"{place}:{column + 1}"
 
 
 def short(filename: str) -> str:
-    """Return a file name as people say it.
+    """Return the short name of a file for messages.
 
     >>> short("<smithers:report:0a1b2c3d>"), short("/tmp/ipykernel_7/123.py"), short("/home/me/app.py")
     ('report', 'cell 123', 'app.py')

@@ -18,15 +18,17 @@ class Text(NodeBase):
 
 
 class Sequence(NodeBase):
-    """Its children run one after another: each waits until the one before has settled."""
+    """Children that run one after another: each waits until the one before has settled."""
 
     type: Literal["sequence"] = "sequence"
     name: str | None = None
     skip_if: Truth = False
-    """Where true, nothing below it exists, and it has settled at once."""
+    """If true, nothing below it exists, and it has settled at once."""
 
     def below(self) -> Children:
-        return () if self.skip_if else self.children
+        if self.skip_if:
+            return ()
+        return self.children
 
 
 class Phase(NodeBase):
@@ -39,10 +41,12 @@ class Phase(NodeBase):
     type: Literal["phase"] = "phase"
     name: str
     skip_if: Truth = False
-    """Where true, nothing below it exists, and it has settled at once."""
+    """If true, nothing below it exists, and it has settled at once."""
 
     def below(self) -> Children:
-        return () if self.skip_if else self.children
+        if self.skip_if:
+            return ()
+        return self.children
 
 
 class Step(NodeBase):
@@ -51,15 +55,17 @@ class Step(NodeBase):
     type: Literal["step"] = "step"
     name: str | None = None
     skip_if: Truth = False
-    """Where true, nothing below it exists, and it has settled at once."""
+    """If true, nothing below it exists, and it has settled at once."""
 
     def below(self) -> Children:
-        return () if self.skip_if else self.children
+        if self.skip_if:
+            return ()
+        return self.children
 
 
 class Parallel(NodeBase):
-    """Its children run together, Phases among them too."""
+    """Children that run together, Phases among them too."""
 
     type: Literal["parallel"] = "parallel"
     max_concurrency: Count | None = None
-    """How many tasks below it may run at once; None for all."""
+    """The most tasks below it that may run at once; None for all."""

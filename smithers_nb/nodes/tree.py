@@ -15,7 +15,7 @@ from . import xml
 from .base import NodeBase
 
 
-# Not frozen, although nothing ever changes one: a frozen dataclass takes four times as long to make.
+# Not frozen, although nothing ever changes one: making a frozen dataclass takes four times as long.
 @dataclass(slots=True)
 class TreeNode:
     """A node in its place."""
@@ -29,7 +29,7 @@ class TreeNode:
     props: dict[str, object]
     """The declared props that differ from their default, as JSON (``values.shown``)."""
     text: str | None
-    """Of a text node."""
+    """The text, for a text node only."""
     events: tuple[str, ...]
     source: str | None
     parent_id: NodeId | None
@@ -37,16 +37,16 @@ class TreeNode:
     """Place among the parent's rendered children, from 0."""
     children: tuple[TreeNode, ...] = ()
     loop: str = ""
-    """Path of the innermost loop iteration that it stands in: another one is another mount."""
+    """Path of the innermost loop iteration that it stands in: with a new one the node mounts again."""
     node: NodeBase | None = field(default=None, compare=False)
-    """What the user wrote; None in a tree that was read back."""
+    """The user's node; None in a tree that was read back."""
 
     def walk(self) -> Iterator[TreeNode]:
         """Yield this node and all below it in document order."""
         return walk((self,))
 
     def same_content(self, other: TreeNode) -> bool:
-        """Whether both look the same, wherever they stand and whatever is below them."""
+        """Return True if both look the same; their places and children are not compared."""
         return (
             self.props == other.props
             # 1, 1.0 and True are equal, and not the same.
@@ -67,10 +67,10 @@ class TreeNode:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """How a tree was made of another: all nodes that are not one object in both, by id."""
+    """The step from one tree to the next: all nodes that are not one object in both, by id."""
 
     of: tuple[TreeNode, ...]
-    """The roots of the other one."""
+    """The roots of the former tree."""
     before: dict[str, TreeNode]
     after: dict[str, TreeNode]
 
@@ -81,14 +81,16 @@ class Tree:
 
     roots: tuple[TreeNode, ...] = ()
     known: dict[str, TreeNode] | None = field(default=None, compare=False, repr=False)
-    """The index, where who made the tree has it already."""
+    """The index, if the tree's maker has it already."""
     patch: Patch | None = field(default=None, compare=False, repr=False)
-    """What is new in it, where only a part was made anew: else it would have to be looked for among all nodes."""
+    """The new nodes, if only a part was rendered again. Without it ``diff`` has to look at all nodes."""
 
     @cached_property
     def index(self) -> dict[str, TreeNode]:
         """Every node by its id, in no order."""
-        return {node.id: node for node in self.walk()} if self.known is None else self.known
+        if self.known is not None:
+            return self.known
+        return {node.id: node for node in self.walk()}
 
     def order(self, id: str) -> tuple[int, ...]:
         """Return a sort key that puts ids in document order: the positions from the root down."""
@@ -96,7 +98,9 @@ class Tree:
         node = self.index.get(id)
         while node is not None:
             positions.append(node.position)
-            node = self.index.get(node.parent_id) if node.parent_id is not None else None
+            if node.parent_id is None:
+                break
+            node = self.index.get(node.parent_id)
         return tuple(reversed(positions))
 
     def walk(self) -> Iterator[TreeNode]:

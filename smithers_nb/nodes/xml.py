@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"}
 SPECIAL = re.compile("[&<>\"'\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-"""What has to be escaped in text; in attributes tab and newline as well."""
+"""Characters that have to be escaped in text; in attributes tab and newline have to be, too."""
 IN_ATTRIBUTE = re.compile("[\t\n]")
 
 
@@ -23,7 +23,9 @@ def serialize(roots: tuple[TreeNode, ...]) -> str:
         return "\n".join(lines)
     for root in roots:
         _element(root, 1, lines)
-    return "\n".join(["<plan>", *lines, "</plan>"]) if lines else "<plan/>"
+    if not lines:
+        return "<plan/>"
+    return "\n".join(["<plan>", *lines, "</plan>"])
 
 
 def attributes(node: TreeNode) -> list[tuple[str, str]]:
@@ -62,15 +64,22 @@ def _replacement(character: str) -> str:
     if entity := ESCAPES.get(character):
         return entity
     code = ord(character)
-    return _picture(code) if code < 0x20 or code == 0x7F else "\ufffd"
+    if code < 0x20 or code == 0x7F:
+        return _picture(code)
+    # XML 1.0 has no way to write these, escaped or not: a document with one of them does not parse.
+    return "\ufffd"
 
 
 def _picture(code: int) -> str:
-    return chr(0x2421) if code == 0x7F else chr(0x2400 + code)
+    if code == 0x7F:
+        return chr(0x2421)
+    return chr(0x2400 + code)
 
 
 def _attribute_text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _element(node: TreeNode, depth: int, lines: list[str]) -> None:
@@ -82,6 +91,7 @@ def _element(node: TreeNode, depth: int, lines: list[str]) -> None:
     if not node.children:
         lines.append(f"{head}/>")
     elif any(child.type == "text" for child in node.children):
+        # Indenting inside of an element that has text would add blanks to its text.
         lines.append(f"{head}>{''.join(_inline(child) for child in node.children)}</{node.type}>")
     else:
         lines.append(f"{head}>")

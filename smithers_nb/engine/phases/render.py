@@ -416,7 +416,7 @@ class _Renderer:
             self.inside[-1].loops.add(loop_read(node.id))
         if state := self.snapshot.loops.get((loop, node.id)):
             return state.iteration
-        return 1 if node.goes_on and node.max_iterations else 0
+        return 1 if node.continues and node.max_iterations else 0
 
     def claim_id(self, id: NodeId, source: str | None, path: Path) -> None:
         if id in self.sources or id in self.index:
