@@ -1,14 +1,15 @@
-"""What the browser says to the kernel: requests for panes, and commands. See ``protocol``."""
+"""The messages of the browser to the kernel: requests for panes, and commands. See ``protocol``."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
 
+from .. import commands
 from ..history.panes.protocol import Get
-
-MoveName = Literal["step_phase", "step_frame", "continue", "until_idle", "pause", "stop"]
 
 
 class _Message(BaseModel):
@@ -36,96 +37,38 @@ class Ping(_Message):
     id: str
 
 
-class _Command(_Message):
+class Command(_Message):
+    """A command of the registry, with its arguments."""
+
     type: Literal["command"]
     id: str
+    name: str
+
+    @property
+    def command(self) -> commands.Command:
+        return commands.COMMANDS[self.name]
 
 
-class Move(_Command):
-    """Steps, runs, pauses or stops."""
+class Move(Command):
+    """A command that moves or halts the execution."""
 
-    name: MoveName
     ask: tuple[Get, ...] = Field(default=(), max_length=12)
-    """What is asked of the place that it leads to: answered with its end, which saves a round trip."""
+    """The requests for the place that it leads to: answered with its end, which saves a round trip."""
 
 
-class EditPending(_Command):
-    """Changes a pending write."""
-
-    name: Literal["edit_pending"]
-    write: str
-    value: str
-    """JSON."""
-
-
-class DropPending(_Command):
-    """Lets a pending write fall."""
-
-    name: Literal["drop_pending"]
-    write: str
+def _message(command: commands.Command) -> type[Command]:
+    """Return the message of a command: its name, and its arguments beside it."""
+    fields: dict[str, Any] = {"name": (Literal[command.name], ...)}  # Any: what create_model takes
+    for name, field in command.arguments.model_fields.items():
+        fields[name] = (field.annotation, field)
+    title = "".join(word.title() for word in command.name.split("_"))
+    base: type[Command] = Move if command.effect in ("moves", "halts") else Command
+    return create_model(title, __base__=base, __doc__=command.doc, **fields)
 
 
-class Steer(_Command):
-    """Ends the task of a node, or runs it again."""
+AnyCommand: Any = Annotated[reduce(or_, map(_message, commands.COMMANDS.values())), Field(discriminator="name")]
 
-    name: Literal["cancel", "retry"]
-    node: str
+_AnyMessage: Any = Annotated[Hello | Ping | AnyCommand | Get | Look, Field(discriminator="type")]
 
-
-class Answer(_Command):
-    """Answers an approval, by its id or its node's."""
-
-    name: Literal["answer"]
-    approval: str
-    choice: str
-    comment: str | None = None
-
-
-class BreakAdd(_Command):
-    """Sets a breakpoint."""
-
-    name: Literal["break_add"]
-    kind: Literal["node", "key", "handler", "phase", "error", "expression"]
-    target: str | None = None
-    event: str | None = None
-    value: str | None = None
-    when: str | None = None
-    once: bool = False
-    log_only: bool = False
-    after: int = 1
-
-
-class BreakCheck(_Command):
-    """Asks whether an expression is one."""
-
-    name: Literal["break_check"]
-    when: str
-
-
-class BreakRemove(_Command):
-    """Removes a breakpoint."""
-
-    name: Literal["break_remove"]
-    breakpoint: str
-
-
-class BreakChange(_Command):
-    """Changes a breakpoint; what is not named stays."""
-
-    name: Literal["break_change"]
-    breakpoint: str
-    enabled: bool | None = None
-    once: bool | None = None
-    log_only: bool | None = None
-    when: str | None = None
-
-
-Steering = EditPending | DropPending | Steer | Answer | BreakAdd | BreakCheck | BreakRemove | BreakChange
-"""Commands that move nothing: they neither wait for a move nor hold one up."""
-
-Command = Annotated[Move | Steering, Field(discriminator="name")]
-
-Message = Annotated[Hello | Ping | Command | Get | Look, Field(discriminator="type")]
-
-incoming: TypeAdapter[Hello | Ping | Move | Steering | Get | Look] = TypeAdapter(Message)
+incoming: TypeAdapter[Hello | Ping | Command | Get | Look] = TypeAdapter(_AnyMessage)
 """Checks a message of the browser's; raises ``pydantic.ValidationError``."""

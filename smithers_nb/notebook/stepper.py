@@ -24,7 +24,6 @@ from ..history.panes.view import RECORDED
 from ..store.history import History
 from ..syntax.expression import ExpressionError
 from . import messages as m
-from .commands import moved, steered
 from .static_view import as_html, as_page, as_text
 from .view_of import view_of
 
@@ -190,7 +189,7 @@ class Stepper(anywidget.AnyWidget):
         except Exception as error:  # noqa: BLE001  # the widget is the only place where it can be seen
             self._show("".join(traceback.format_exception(error)))
 
-    def _handle(self, message: m.Hello | m.Ping | m.Move | m.Steering | p.Get | m.Look) -> None:
+    def _handle(self, message: m.Hello | m.Ping | m.Command | p.Get | m.Look) -> None:
         match message:
             case m.Hello():
                 self._push()
@@ -211,22 +210,14 @@ class Stepper(anywidget.AnyWidget):
             case _:
                 self._command(self._ex, message)
 
-    def _command(self, ex: Execution, message: m.Move | m.Steering) -> None:
-        match message:
-            case m.Move(name="pause"):
-                self._take(message)
-                ex.pause()
-                self._done(message, None)
-            case m.Move(name="stop"):
-                self._take(message)
-                self._run(message, ex.stop_soon())
-            case m.Move():
-                self._move(ex, message)
-            case _:
-                self._take(message)
-                self._run(message, steered(ex, message))
+    def _command(self, ex: Execution, message: m.Command) -> None:
+        if message.command.effect == "moves":
+            self._move(ex, message)
+        else:
+            self._take(message)
+            self._run(message, message.command.run(ex, message))
 
-    def _move(self, ex: Execution, message: m.Move) -> None:
+    def _move(self, ex: Execution, message: m.Command) -> None:
         with self._lock:
             if (busy := self._moves) is not None:
                 self._acknowledge(message, f"{busy.replace('_', ' ')} is still running")
@@ -235,16 +226,15 @@ class Stepper(anywidget.AnyWidget):
             self._error = None
         self._taken.append(message.id)
         engine.do(lambda: self._changed(MOVE_S))
-        if not self._run(message, moved(ex, message.name)).wait(MOVE_S):
+        if not self._run(message, message.command.run(ex, message)).wait(MOVE_S):
             self._acknowledge(message)
 
-    def _run(self, message: m.Move | m.Steering, work: Coroutine[Any, Any, object]) -> threading.Event:
+    def _run(self, message: m.Command, work: Coroutine[Any, Any, object]) -> threading.Event:
         """Do it on the engine's thread; what is returned is set when its end has been told."""
         ended = threading.Event()
 
         def done(result: object, error: BaseException | None) -> None:
-            moves = isinstance(message, m.Move) and message.name != "stop"
-            if moves:
+            if message.command.effect == "moves":
                 self._busy = None
             words = None if error is None else _words(error)
             if words is None or isinstance(message, m.Move):
@@ -255,14 +245,14 @@ class Stepper(anywidget.AnyWidget):
         engine.soon(work, done)
         return ended
 
-    def _take(self, message: m.Move | m.Steering) -> None:
+    def _take(self, message: m.Command) -> None:
         self._taken.append(message.id)
         self._acknowledge(message)
 
-    def _acknowledge(self, message: m.Move | m.Steering, why: str = "") -> None:
+    def _acknowledge(self, message: m.Command, why: str = "") -> None:
         self.send({"type": "ack", "id": message.id, "name": message.name, "accepted": not why, "why": why})
 
-    def _done(self, message: m.Move | m.Steering, error: str | None, result: str | None = None) -> None:
+    def _done(self, message: m.Command, error: str | None, result: str | None = None) -> None:
         """Say how a command ended. One message has all that the page shows then: it draws the new frame at once."""
         with self._lock:
             with self._view.together():
@@ -286,7 +276,7 @@ class Stepper(anywidget.AnyWidget):
                 self._owed = summary
                 engine.do(lambda: engine.loop.call_later(PUSH_S, self._keep_what_is_owed))
 
-    def _replies(self, message: m.Move | m.Steering, summary: p.Summary | None) -> list[p.Reply]:
+    def _replies(self, message: m.Command, summary: p.Summary | None) -> list[p.Reply]:
         """Answer what was asked together with a move, but for what the page has."""
         if summary is None or not isinstance(message, m.Move):
             return []

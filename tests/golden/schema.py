@@ -9,6 +9,7 @@ from pydantic import ConfigDict, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 from typing_extensions import TypedDict
 
+from smithers_nb.commands import COMMANDS
 from smithers_nb.history.panes import protocol as p
 from smithers_nb.notebook import messages as m
 from smithers_nb.records import BreakpointKind
@@ -19,6 +20,7 @@ ToBrowser = tuple[PaneData, p.Summary, p.Reply, p.Replies, p.Ack, p.Done, p.Pong
 
 CONSTANTS = {
     "PROTOCOL": p.PROTOCOL,
+    "MOVES": [name for name, command in COMMANDS.items() if command.effect == "moves"],
     "FIRST_NODES": p.FIRST_NODES,
     "TAKEN": p.TAKEN,
     "VERSIONED": p.VERSIONED,
@@ -41,7 +43,7 @@ def schema() -> dict[str, Any]:
     roots, types = TypeAdapter.json_schemas(
         [
             ("ToBrowser", "serialization", to_browser),
-            ("Command", "validation", TypeAdapter(m.Command)),
+            ("Command", "validation", TypeAdapter(m.AnyCommand)),
             ("Outgoing", "validation", m.incoming),
         ],
         ref_template="#/definitions/{model}",

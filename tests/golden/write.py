@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 from smithers_nb import Claude, Execution, Fragment, Phase, Task, component, scripted
+from smithers_nb.commands import COMMANDS
 from smithers_nb.history.panes import protocol as p
 from smithers_nb.history.panes.view import View
 from smithers_nb.notebook import messages as m
 from smithers_nb.notebook.view_of import view_of
 
+MOVES = [name for name, one in COMMANDS.items() if one.effect in ("moves", "halts")]
 FILE = Path(__file__).with_name("protocol.json")
 
 
@@ -127,7 +129,7 @@ def messages() -> dict[str, Any]:
                 {"type": "hello", "protocol": p.PROTOCOL},
                 {"type": "ping", "id": "p1"},
                 {"type": "look", "gets": [{"type": "get", "id": "r0", "pane": "plan"}]},
-                *({"type": "command", "id": "c1", "name": name} for name in get_args(m.MoveName)),
+                *({"type": "command", "id": "c1", "name": name} for name in MOVES),
                 {
                     "type": "command",
                     "id": "c1",

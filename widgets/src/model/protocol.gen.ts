@@ -1,6 +1,7 @@
 /** Made by `make widget` from the types in Python; do not edit. */
 
 export const PROTOCOL = 4 as const;
+export const MOVES = ["step_phase", "step_frame", "continue", "until_idle"] as const;
 export const FIRST_NODES = 500 as const;
 export const TAKEN = "it was taken already" as const;
 export const VERSIONED = [
@@ -37,10 +38,16 @@ export const PANES = [
 ] as const;
 export const BREAKPOINT_KINDS = ["node", "key", "handler", "phase", "error", "expression"] as const;
 export type Command =
-  | Move
+  | StepPhase
+  | StepFrame
+  | Continue
+  | UntilIdle
+  | Pause
+  | Stop
   | EditPending
   | DropPending
-  | Steer
+  | Cancel
+  | Retry
   | Answer
   | BreakAdd
   | BreakCheck
@@ -50,10 +57,16 @@ export type Outgoing =
   | Hello
   | Ping
   | (
-      | Move
+      | StepPhase
+      | StepFrame
+      | Continue
+      | UntilIdle
+      | Pause
+      | Stop
       | EditPending
       | DropPending
-      | Steer
+      | Cancel
+      | Retry
       | Answer
       | BreakAdd
       | BreakCheck
@@ -74,7 +87,7 @@ export interface Ack {
   readonly why: string;
 }
 /**
- * Answers an approval, by its id or its node's.
+ * Answers an approval, named by its id or its node's.
  */
 export interface Answer {
   readonly type: "command";
@@ -130,7 +143,7 @@ export interface Value {
   readonly ref: string | null;
 }
 /**
- * Sets a breakpoint.
+ * Sets a breakpoint; the result is its id.
  */
 export interface BreakAdd {
   readonly type: "command";
@@ -146,7 +159,7 @@ export interface BreakAdd {
   readonly after?: number;
 }
 /**
- * Changes a breakpoint; what is not named stays.
+ * Changes the named parts of a breakpoint; an empty expression is removed.
  */
 export interface BreakChange {
   readonly type: "command";
@@ -159,7 +172,7 @@ export interface BreakChange {
   readonly when?: string | null;
 }
 /**
- * Asks whether an expression is one.
+ * Checks the expression of a breakpoint.
  */
 export interface BreakCheck {
   readonly type: "command";
@@ -242,6 +255,65 @@ export interface Call {
    * The cause, in words.
    */
   readonly trigger: string;
+}
+/**
+ * Ends the task of a node.
+ */
+export interface Cancel {
+  readonly type: "command";
+  readonly id: string;
+  readonly name: "cancel";
+  readonly node: string;
+}
+/**
+ * Runs to the end, or to a breakpoint.
+ */
+export interface Continue {
+  readonly type: "command";
+  readonly id: string;
+  readonly name: "continue";
+  /**
+   * @maxItems 12
+   */
+  readonly ask?: ReadonlyArray<Get>;
+}
+/**
+ * A request for a pane, at a cursor.
+ */
+export interface Get {
+  readonly type: "get";
+  readonly id: string;
+  readonly pane:
+    | "frame"
+    | "timeline"
+    | "plan"
+    | "xml"
+    | "pending"
+    | "handlers"
+    | "state"
+    | "tasks"
+    | "task"
+    | "breakpoints"
+    | "output"
+    | "problems"
+    | "node"
+    | "value"
+    | "search"
+    | "last_change"
+    | "hit";
+  readonly at?: number | null;
+  readonly phase?:
+    | ("SNAPSHOT" | "RENDER" | "RECONCILE" | "COMMIT" | "EXECUTE" | "EFFECTS" | "FLUSH")
+    | null;
+  readonly base?: number | null;
+  readonly of?: string | null;
+  readonly known?: number | null;
+  readonly seen?: number | null;
+  readonly since?: number;
+  readonly limit?: number;
+  readonly before?: readonly [number, number] | null;
+  readonly direction?: "back" | "forward";
+  readonly full?: boolean;
 }
 export interface Counts {
   readonly nodes: number;
@@ -497,7 +569,7 @@ export interface Reply {
   readonly error: string | null;
 }
 /**
- * Lets a pending write fall.
+ * Discards a pending write.
  */
 export interface DropPending {
   readonly type: "command";
@@ -506,7 +578,7 @@ export interface DropPending {
   readonly write: string;
 }
 /**
- * Changes a pending write.
+ * Changes a pending write to a value, given as JSON.
  */
 export interface EditPending {
   readonly type: "command";
@@ -559,44 +631,6 @@ export interface FrameHead {
   readonly created: number | null;
   readonly counts: FrameCounts;
   readonly hits: ReadonlyArray<Hit>;
-}
-/**
- * A request for a pane, at a cursor.
- */
-export interface Get {
-  readonly type: "get";
-  readonly id: string;
-  readonly pane:
-    | "frame"
-    | "timeline"
-    | "plan"
-    | "xml"
-    | "pending"
-    | "handlers"
-    | "state"
-    | "tasks"
-    | "task"
-    | "breakpoints"
-    | "output"
-    | "problems"
-    | "node"
-    | "value"
-    | "search"
-    | "last_change"
-    | "hit";
-  readonly at?: number | null;
-  readonly phase?:
-    | ("SNAPSHOT" | "RENDER" | "RECONCILE" | "COMMIT" | "EXECUTE" | "EFFECTS" | "FLUSH")
-    | null;
-  readonly base?: number | null;
-  readonly of?: string | null;
-  readonly known?: number | null;
-  readonly seen?: number | null;
-  readonly since?: number;
-  readonly limit?: number;
-  readonly before?: readonly [number, number] | null;
-  readonly direction?: "back" | "forward";
-  readonly full?: boolean;
 }
 export interface Handlers {
   readonly frame: number;
@@ -713,18 +747,6 @@ export interface ModelCall {
   readonly ms: number;
   readonly error: string | null;
   readonly response: Value | null;
-}
-/**
- * Steps, runs, pauses or stops.
- */
-export interface Move {
-  readonly type: "command";
-  readonly id: string;
-  readonly name: "step_phase" | "step_frame" | "continue" | "until_idle" | "pause" | "stop";
-  /**
-   * @maxItems 12
-   */
-  readonly ask?: ReadonlyArray<Get>;
 }
 export interface NodeDetail {
   readonly id: string;
@@ -1143,6 +1165,18 @@ export interface Search {
   readonly found: ReadonlyArray<Found>;
 }
 /**
+ * Ends the running move after its phase; tasks continue.
+ */
+export interface Pause {
+  readonly type: "command";
+  readonly id: string;
+  readonly name: "pause";
+  /**
+   * @maxItems 12
+   */
+  readonly ask?: ReadonlyArray<Get>;
+}
+/**
  * Asks whether the kernel still has this stepper; a pong answers at once.
  */
 export interface Ping {
@@ -1164,11 +1198,59 @@ export interface Replies {
   readonly replies: ReadonlyArray<Reply>;
 }
 /**
- * Ends the task of a node, or runs it again.
+ * Runs the task of a node again.
  */
-export interface Steer {
+export interface Retry {
   readonly type: "command";
   readonly id: string;
-  readonly name: "cancel" | "retry";
+  readonly name: "retry";
   readonly node: string;
+}
+/**
+ * Runs one frame, up to its rest.
+ */
+export interface StepFrame {
+  readonly type: "command";
+  readonly id: string;
+  readonly name: "step_frame";
+  /**
+   * @maxItems 12
+   */
+  readonly ask?: ReadonlyArray<Get>;
+}
+/**
+ * Runs the next phase.
+ */
+export interface StepPhase {
+  readonly type: "command";
+  readonly id: string;
+  readonly name: "step_phase";
+  /**
+   * @maxItems 12
+   */
+  readonly ask?: ReadonlyArray<Get>;
+}
+/**
+ * Ends the running move and interrupts the tasks; a later step runs them again.
+ */
+export interface Stop {
+  readonly type: "command";
+  readonly id: string;
+  readonly name: "stop";
+  /**
+   * @maxItems 12
+   */
+  readonly ask?: ReadonlyArray<Get>;
+}
+/**
+ * Runs until nothing is left to do, or a frame has a problem.
+ */
+export interface UntilIdle {
+  readonly type: "command";
+  readonly id: string;
+  readonly name: "until_idle";
+  /**
+   * @maxItems 12
+   */
+  readonly ask?: ReadonlyArray<Get>;
 }

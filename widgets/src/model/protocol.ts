@@ -4,17 +4,9 @@
  */
 
 import type * as wire from "./protocol.gen";
-import type { Command, Get, Move, PaneData } from "./protocol.gen";
+import type { Command, Get, PaneData } from "./protocol.gen";
 
 export * from "./protocol.gen";
-
-/** The commands that move the execution; one at a time. */
-export const MOVES = [
-  "step_phase",
-  "step_frame",
-  "until_idle",
-  "continue",
-] as const satisfies Move["name"][];
 
 export type Pane = keyof PaneData;
 export type ExecutionStatus = wire.Summary["status"];
