@@ -31,23 +31,23 @@ T = TypeVar("T")
 
 BUSY_TIMEOUT_S = 10.0
 IDLE_S = 1.0
-"""After so long without a transaction the log is copied into the file."""
+"""The time without a transaction after which the log is copied into the file."""
 PAGE_BYTES = 1024
-"""Of a new file. A transaction writes whole pages into the log: SQLite's own 4,096 made it three times as much a step,
-and values of some KB left more of them empty."""
+"""The page size of a new file. A transaction writes whole pages into the log: SQLite's own 4,096 made it three times as
+much a step, and values of some KB left more of them empty."""
 LOG_PAGES = 4000
-"""So many pages the log may hold before they are copied into the file, which waits for the disk: 4 MB, as SQLite's own
-figures give.
+"""The number of pages that the log may hold before they are copied into the file, which waits for the disk: 4 MB, as
+SQLite's own figures give.
 """
 
 
 def closed(path: str) -> StoreError:
-    """Return the error for what comes after an execution was closed."""
-    return StoreError(f"{path} was closed here. Execution.resume(…) goes on with what is in it.")
+    """Return the error for a transaction after the execution was closed."""
+    return StoreError(f"{path} was closed here. Execution.resume(…) continues what is in it.")
 
 
 def forked(path: str, pid: int) -> StoreError:
-    """Return the error for what the child of a fork asks of an execution of its parent."""
+    """Return the error for a transaction of a forked process in an execution of its parent."""
     return StoreError(
         f"{path} is open in process {pid}, which forked this one: what is written here would go through the parent's "
         "connection. A new Execution(…) has an engine of its own here; to continue the parent's in the child, close it "
@@ -56,7 +56,7 @@ def forked(path: str, pid: int) -> StoreError:
 
 
 class Database:
-    """One file, one connection, one thread. All executions of this process that are in the file share it.
+    """A file with its one connection on its one thread, shared by all executions of this process in that file.
 
     A transaction is one function that runs whole on the connection's thread: awaiting statement by statement
     would cost a thread hop each, and let the statements of two tasks mix.
@@ -68,13 +68,13 @@ class Database:
     def __init__(self, path: str, connection: aiosqlite.Connection, durability: Durability) -> None:
         self.path = path
         self.durability = durability
-        """The highest that was asked for: transactions of all executions share the connection."""
+        """The highest one requested: transactions of all executions share the connection."""
         self.pid = os.getpid()
         self._connection = connection
         self._users = 0
         self._presence = Presence(path)
         self._retired = False
-        """Its file has lost its name, and another connection serves that name."""
+        """True if the file has lost its name, and another connection serves that name."""
         self._look_at_log = False
         self._folded_at = 0.0
         """End of the last transaction that is in the file itself."""
@@ -108,8 +108,8 @@ class Database:
     ) -> T:
         """Run ``work(connection, …)`` in one transaction, on the connection's thread, and return its result.
 
-        If it raises, nothing of it stays. A caller that is cancelled waits for the end all the same, and goes on to
-        its next await: the file and what is in memory must not part ways.
+        If it raises, all its changes are rolled back. A cancelled caller still waits for the end, and its cancellation
+        takes effect at its next await: the file and the memory must not disagree.
 
         Raises:
             StoreLostError: if the file was removed, renamed or replaced since it was opened.
@@ -119,12 +119,15 @@ class Database:
             connection = self._present(opened)
 
             def committed(taken: sqlite3.Connection) -> T:
+                # Not a plain BEGIN: a transaction that reads first and writes later fails at once, whatever
+                # busy_timeout says, if another process has written in between (SQLITE_BUSY_SNAPSHOT).
                 connection.execute("BEGIN IMMEDIATE")
                 try:
                     result = work(taken, *args, **kwargs)
                     connection.execute("COMMIT")
                     self._presence.written_at = time()
                 except BaseException:
+                    # After some errors, a full disk for one, SQLite has rolled back by itself.
                     if connection.in_transaction:
                         connection.execute("ROLLBACK")
                     raise
@@ -133,7 +136,7 @@ class Database:
             try:
                 return committed(connection)
             except REFUSALS:
-                # No text may keep from being recorded what has happened.
+                # A text that SQLite refuses must not keep the rest of a frame from being recorded.
                 return committed(cast(sqlite3.Connection, Recordable(connection)))
 
         if self._idle is None:
@@ -149,10 +152,12 @@ class Database:
     @property
     def lost(self) -> StoreLostError | None:
         """The error that the next transaction raises because the file was removed, renamed or replaced; else None."""
-        return self._presence.error() if self._presence.lost else None
+        if self._presence.lost:
+            return self._presence.error()
+        return None
 
     def look_at_log(self) -> None:
-        """Let the next transaction see whether the log still has its name, too; the file's is looked at in each."""
+        """Let the next transaction check the name of the log, too; that of the file is checked in each."""
         self._look_at_log = True
 
     async def fold(self) -> None:
@@ -171,12 +176,13 @@ class Database:
         except StoreLostError:
             return  # The next transaction raises it where a person can see it.
         except StoreError as error:
-            logger.warning("what was recorded last is in the log beside the file, and not in it yet: %s", error)
+            logger.warning("the newest records are in the log beside the file, and not in it yet: %s", error)
         if self._folded_at != self._presence.written_at and self._idle is None:
             self._fold_when_idle()
 
     def _fold_when_idle(self) -> None:
         """Fold after a while without a transaction: a fold waits for the disk, and no step shall wait for it."""
+        # One timer that looks again, instead of one that every transaction cancels and sets: that is cheaper a frame.
         seen = self._presence.written_at
 
         def due() -> None:
@@ -204,7 +210,8 @@ class Database:
         return connection
 
     def _reopened(self, connection: sqlite3.Connection) -> sqlite3.Connection:
-        """Open the file again because its log was removed; what was in it goes into the file first."""
+        """Open the file again because its log was removed; the content of the log goes into the file first."""
+        # SQLite still has the removed log open and would write into it: it would be gone when the process ends.
         if not fold(connection):
             self._look_at_log = True
             raise StoreBusyError(
@@ -226,7 +233,7 @@ class Database:
         self._retired = True
         await self._connection.close()
 
-    def _hop(self, work: Callable[[sqlite3.Connection], T]) -> _ToItsEnd[T]:
+    def _hop(self, work: Callable[[sqlite3.Connection], T]) -> _Uncancellable[T]:
         # aiosqlite's public calls are one hop per statement; this is the same queue with a function of our own.
         # Without a coroutine around it: the event loop would take as long for it as SQLite for the statements.
         connection = self._connection
@@ -236,12 +243,12 @@ class Database:
             raise self._presence.error()
         if not connection._running:
             raise closed(self.path)
-        future: _ToItsEnd[T] = _ToItsEnd(loop=asyncio.get_running_loop())
+        future: _Uncancellable[T] = _Uncancellable(loop=asyncio.get_running_loop())
         connection._tx.put_nowait((future, lambda: work(connection._conn)))
         return future
 
     async def close(self) -> None:
-        """Close the file when its last user has gone."""
+        """Close the connection after its last user."""
         async with self._opening:
             self._users -= 1
             if self._users == 0 and not self._retired:
@@ -252,9 +259,9 @@ class Database:
 
 
 def disconnect() -> None:
-    """Close every connection, from a thread without an event loop: the one that they belong to has ended.
+    """Close every connection, from a thread without an event loop: the loop that they belong to has ended.
 
-    Their threads are no daemons, and the process would wait for them at its end.
+    Their threads are not daemons, and the process would wait for them at its end.
     """
     for database in Database._open.values():
         database._connection.stop()
@@ -264,33 +271,37 @@ def disconnect() -> None:
 def _leave_to_the_parent() -> None:
     """Begin without connections in the child of a fork; those of its parent are never closed here.
 
-    SQLite would fold the log into the file, and remove it, on the word of locks that this process does not have.
+    SQLite would fold the log into the file, and remove it, relying on locks that this process does not have.
     """
     for database in Database._open.values():
+        # A reference in a list of ours would not do: at the end of the process the module is cleared, and the
+        # destructors run. A count that is never taken back keeps them from it.
         pythonapi.Py_IncRef(py_object(database._connection))
         pythonapi.Py_IncRef(py_object(database._connection._connection))
     Database._open.clear()
+    # The parent may have held it at the fork, and no task of this process would release it.
     Database._opening = asyncio.Lock()
 
 
 after_fork(_leave_to_the_parent)
 
 
-class _ToItsEnd(asyncio.Future[T]):
-    """What a hop will give. Who waits for it and is cancelled waits all the same; ``asyncio.shield`` around it would
-    take a turn of the event loop more.
+class _Uncancellable(asyncio.Future[T]):
+    """The result of a hop. A cancelled task still waits for it; ``asyncio.shield`` around it would take a turn of the
+    event loop more.
     """
 
     def cancel(self, msg: object = None) -> bool:
         return False
 
 
-async def _outcome(future: _ToItsEnd[T]) -> T:
-    """Return what a hop gives. A cancellation meanwhile takes effect at the next await of the one who waits."""
+async def _outcome(future: _Uncancellable[T]) -> T:
+    """Return the result of a hop. A cancellation meanwhile takes effect at the next await of the caller."""
     try:
         return await future
     except asyncio.CancelledError:
-        # The task was told to wake up with it, and by then the hop had ended.
+        # The future refuses to be cancelled, and so this was raised on waking up, after the hop had ended. Requesting
+        # the cancellation again raises it at the next await; uncancel() keeps the count of requests at one.
         if (task := asyncio.current_task()) is not None:
             task.uncancel()
             task.cancel()
@@ -339,7 +350,7 @@ def store_error(path: str, error: sqlite3.Error) -> StoreError:
     if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return StoreBusyError(
             f"{path} is locked: another process has held its write lock for over {BUSY_TIMEOUT_S:g} s. Nothing was "
-            "lost; end or wait for the other writer, then go on."
+            "lost; end or wait for the other writer, then continue."
         )
     if code in ("SQLITE_NOTADB", "SQLITE_CORRUPT") or code.startswith("SQLITE_CORRUPT"):
         return StoreDamagedError(
@@ -354,10 +365,10 @@ def store_error(path: str, error: sqlite3.Error) -> StoreError:
     if code.startswith("SQLITE_IOERR") and not any(word in code for word in _WRITING):
         return StoreError(
             f"{path} can't be read ({error}): the disk, or the network that it is on, has failed. Nothing was changed; "
-            "check the disk, then go on."
+            "check the disk, then continue."
         )
     if code.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
-        return StoreError(f"{path} can't be written ({error}). Make room on the disk; nothing was lost, then go on.")
+        return StoreError(f"{path} can't be written ({error}). Nothing was lost; make room on the disk, then continue.")
     return StoreError(f"{path}: {error}")
 
 
@@ -374,6 +385,7 @@ async def _connect(path: str, durability: Durability) -> aiosqlite.Connection:
         return _prepared(path, durability)
 
     with mapped(path):
+        # Not aiosqlite.connect(path): opening, checking and migrating are one hop this way.
         return await aiosqlite.Connection(connector, iter_chunk_size=64)
 
 
@@ -386,10 +398,12 @@ def _prepared(path: str, durability: Durability) -> sqlite3.Connection:
         raise StoreError(
             f"{path} can't be written: it is read-only. Check the file's permissions; Store(path) reads it as it is."
         )
+    # isolation_level=None: the module sqlite3 would begin and commit transactions by rules of its own.
     connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
     try:
         connection.execute("PRAGMA foreign_keys = ON")
-        _version(connection, path)  # Looked at before anything is changed: it may be another program's.
+        _version(connection, path)  # Checked before anything is changed: the file may be another program's.
+        # Before the switch to the log: in that mode SQLite ignores the page size.
         connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         _write_ahead(connection)
         connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
@@ -402,7 +416,8 @@ def _prepared(path: str, durability: Durability) -> sqlite3.Connection:
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Switch to the write-ahead log. SQLite itself does not wait for the others who do so at the same moment."""
+    """Switch to the write-ahead log, waiting for other processes that do so at the same moment."""
+    # SQLite does not call its busy handler here, and so busy_timeout has no effect.
     deadline = monotonic() + BUSY_TIMEOUT_S
     while True:
         try:
@@ -446,7 +461,8 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
         )
     if current == 0:
         _apply(connection, schema(), known)
-    for version, name, sql in known[current:] if current else []:
+        return
+    for version, name, sql in known[current:]:
         logger.info("migrating %s to schema version %d (%s)", path, version, name)
         _apply(connection, sql, [(version, name, sql)])
 

@@ -35,9 +35,11 @@ def is_dead(owner: str) -> bool:
     if len(words) < 4 or words[3] != socket.gethostname():
         return False
     try:
+        # Signal 0 is not sent; the call only looks for the process. Where its number has been given to another
+        # process since, the owner counts as alive, and the end of the lease decides.
         os.kill(int(words[1]), 0)
     except ProcessLookupError:
         return True
-    except PermissionError:
+    except PermissionError:  # It is alive, and another user's.
         return False
     return False

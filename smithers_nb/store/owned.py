@@ -15,15 +15,15 @@ T = TypeVar("T")
 
 
 class OwnedDatabase:
-    """Transactions that begin with a look at whose the execution is.
+    """Transactions that begin with a check of the execution's owner.
 
-    A process that was asleep for longer than its lease comes back without knowing that it is no longer the owner: the
-    look and the write are in one transaction, and so it finds out before it changes a row.
+    A process that was asleep for longer than its lease wakes up without knowing that it is no longer the owner: the
+    check and the write are in one transaction, and so it finds out before it changes a row.
     """
 
     def __init__(self, database: Database, execution_id: str, lease: Lease) -> None:
         self.shared = database
-        """The connection, for executions that are not this one."""
+        """The connection, for other executions than this one."""
         self.path = database.path
         self._execution_id = execution_id
         self._lease = lease
@@ -41,7 +41,8 @@ class OwnedDatabase:
             writer.check_owner(db, self._execution_id, self._lease)
             return work(db, *args, **kwargs)
 
-        owned.__name__ = getattr(work, "__name__", owned.__name__)  # For whoever watches transactions.
+        # Tests and tracers tell transactions apart by the name of their function.
+        owned.__name__ = getattr(work, "__name__", owned.__name__)
         return await self.shared.transaction(owned, *args, **kwargs)
 
     async def release(self) -> None:

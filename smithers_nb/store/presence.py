@@ -1,4 +1,4 @@
-"""An open file and its name: whether it still has it, and where its log belongs if it has not."""
+"""An open file and its name: a check that the file still has it, and the place of its log if it has not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class StoreLostError(StoreError):
 
 
 class Identity(NamedTuple):
-    """What a file is, whatever it is called. No other file is given the number while this one is open."""
+    """The identity of a file, whatever its name. No other file is given the number while this one is open."""
 
     device: int
     number: int
@@ -44,12 +44,13 @@ class Presence:
 
     @property
     def lost(self) -> bool:
-        """Whether the file has its name no more. It takes 1 to 7 µs, in each transaction."""
+        """True if the file no longer has its name. Checked in each transaction: it takes 1 to 7 µs."""
+        # SQLite does not notice: it would go on writing to a file without a name, and all of it would be lost.
         return identity(self.path) != self._file
 
     @property
     def log_lost(self) -> bool:
-        """Whether the log has its name no more."""
+        """True if the log no longer has its name."""
         return identity(self.log) != self._log_file
 
     def leave(self, connection: sqlite3.Connection) -> None:
@@ -71,12 +72,12 @@ class Presence:
         if identity(self.path) is None:
             return StoreLostError(
                 f"{self.path} is gone: it was removed or renamed while it was open. Nothing is written since. Put it "
-                "back, and the next step goes on where it was; or run the cell again, or make a new Execution, which "
+                "back, and the next step continues from there; or run the cell again, or make a new Execution, which "
                 "makes a new file."
             )
         return StoreLostError(
             f"{self.path} is another file now: it was replaced while it was open. The new file was left as it is. Put "
-            "the old one back, and the next step goes on where it was; or go on with what is in the new one: "
+            "the old one back, and the next step continues from there; or continue with what is in the new one: "
             "Execution.resume(…), or a new Execution."
         )
 
@@ -84,8 +85,9 @@ class Presence:
 def fold(connection: sqlite3.Connection) -> bool:
     """Copy the log into the file and empty it; return whether nothing is left in it."""
     ((timeout_ms,),) = connection.execute("PRAGMA busy_timeout").fetchall()
-    connection.execute("PRAGMA busy_timeout = 0")  # A reader is not waited for: it may take long.
+    connection.execute("PRAGMA busy_timeout = 0")  # Not waiting for a reader: it may take long.
     try:
+        # TRUNCATE, the one that empties the log: a file that is copied alone must have everything.
         busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     finally:
         connection.execute(f"PRAGMA busy_timeout = {timeout_ms}")

@@ -1,4 +1,4 @@
-"""What happened can always be recorded: texts that SQLite refuses, made such that it takes them."""
+"""Texts that SQLite refuses, changed so that it takes them: whatever happened can be recorded."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ..errors import clean
 from ..values import LONGEST
 
 REFUSALS = (UnicodeEncodeError, sqlite3.DataError, OverflowError)
-"""What sqlite3 raises for a text with a lone surrogate, and for one that is too long."""
+"""The errors of sqlite3 for a text with a lone surrogate, and for one that is too long."""
 
 
 class Recordable:
-    """A connection that takes any text: lone surrogates become U+FFFD, and what is longer than ``LONGEST`` is cut.
+    """A connection that takes any text: lone surrogates become U+FFFD, and texts longer than ``LONGEST`` are cut.
 
-    A transaction that SQLite has refused is repeated with it. To clean each value before SQLite refuses one would
-    cost every row of every frame, and nearly none needs it.
+    A transaction that SQLite has refused is repeated with it. Cleaning each value beforehand would slow down every
+    row of every frame, and nearly none needs it.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -44,11 +44,14 @@ def _text(value: object) -> object:
     if not isinstance(value, str):
         return value
     text = clean(value)
-    return text if len(text) <= LONGEST // 4 and len(text.encode()) <= LONGEST else _cut(text)
+    # A character takes at most 4 bytes: texts of a quarter of the limit need not be encoded to be counted.
+    if len(text) <= LONGEST // 4 and len(text.encode()) <= LONGEST:
+        return text
+    return _cut(text)
 
 
 def _cut(text: str) -> str:
-    """Return the beginning of a text; of JSON, the same with the long texts in it cut: it is parsed again."""
+    """Return the beginning of a text; for JSON, the same JSON with its long texts cut, because it is parsed again."""
     try:
         return json.dumps(_shortened(json.loads(text)), ensure_ascii=False)
     except ValueError:
@@ -66,8 +69,10 @@ def _shortened(value: Any) -> Any:  # Any: JSON
 
 
 KEPT = 100_000
-"""Characters that are kept of each text in what is too long."""
+"""The number of characters that are kept of a text which is too long."""
 
 
 def _beginning(text: str) -> str:
-    return text if len(text) <= KEPT else f"{text[:KEPT]}… ({len(text) - KEPT:,} more characters are not stored)"
+    if len(text) <= KEPT:
+        return text
+    return f"{text[:KEPT]}… ({len(text) - KEPT:,} more characters are not stored)"

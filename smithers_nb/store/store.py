@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def _temporary(owner: object) -> str:
-    """Return a folder that goes with its owner."""
+    """Return a folder that is removed with its owner."""
     folder = tempfile.mkdtemp(prefix="smithers-")
     weakref.finalize(owner, _removed, folder, os.getpid())
     return folder
@@ -46,7 +46,10 @@ class Store:
 
     @takes(path=arguments.path)
     def __init__(self, path: str | os.PathLike[str] = "smithers.db") -> None:
-        name = os.path.join(_temporary(self), "memory.db") if path == ":memory:" else os.fspath(path)
+        name = os.fspath(path)
+        if path == ":memory:":
+            # Not SQLite's own memory database: only the connection that made it could read it, and readers have others.
+            name = os.path.join(_temporary(self), "memory.db")
         self.path: str = os.path.abspath(os.path.expanduser(name))
         """The file, as an absolute path."""
         self.reader = Reader(self.path)
@@ -79,7 +82,7 @@ class Store:
         return frame_of(self.reader, query, parameters)
 
     def size(self) -> pd.DataFrame:
-        """Return who takes the room, the largest first: table, execution_id, rows, bytes.
+        """Return how the file's size is shared out, the largest part first: table, execution_id, rows, bytes.
 
         ``bytes`` adds up to the file's size, once its write-ahead log is folded in. It counts whole pages, those of
         the indexes too; where a table holds several executions they share its pages by the length of their rows.
@@ -98,13 +101,13 @@ class Store:
         """Remove history for good; return a report of removed rows and of executions that stayed.
 
         In every execution the newest ``keep_frames`` frames are kept, with their state, plan, writes, handlers,
-        effects and events, and with what made each value that they read. Tasks, approvals, loops, artifacts and
-        breakpoints all stay; of tasks that were dealt with before, the calls of models and tools go, and with them
-        the possibility to replay them. A resumed execution continues as if nothing had been removed.
+        effects and events, and with the writes that made the values that they read. Tasks, approvals, loops, artifacts
+        and breakpoints all stay; of tasks that were settled before, the calls of models and tools are removed, and with
+        them the possibility to replay them. A resumed execution continues as if nothing had been removed.
 
-        The newest ``keep_executions`` executions are kept. A child of a Smithers node goes with its parent. What
-        is open in a process stays, and what can be resumed does unless ``unfinished=True``; so does what a fork that
-        stays was made from. An execution that another process runs is left as it is.
+        The newest ``keep_executions`` executions are kept. A child of a Smithers node is removed with its parent. An
+        execution that is open in a process stays, and so does one from which a remaining fork was made; one that can be
+        resumed stays unless ``unfinished=True``. An execution that another process runs is left as it is.
 
         Raises:
             ValueError: if neither is given, or one is less than 1.

@@ -51,34 +51,37 @@ class Row(NamedTuple):
     text: str
 
 
-class Placed(NamedTuple):
-    """A row with its place in the frame."""
+Position = tuple[int, int]
+"""A frame, and a step of it."""
 
-    frame: int
-    step: int
+
+class Placed(NamedTuple):
+    """A row with its sort key."""
+
+    position: Position
     at: str
     row: Row
 
 
 BEGUN, RECONCILE, EXECUTE, HANDLERS, EFFECTS, RESTING, FLUSH, AFTER = range(8)
-"""The steps of a frame in which rows have their place. RESTING: between EFFECTS and FLUSH; AFTER: until the next."""
+"""The steps of a frame. RESTING: between EFFECTS and FLUSH; AFTER: until the next frame."""
 
 
 def timeline(reader: Reader, execution_id: str | None) -> list[Row]:
     """Return what happened in an execution, or in all of a file: these in the order of time."""
     if execution_id is not None:
-        return [placed.row for placed in _Story(reader, execution_id).told()]
+        return [placed.row for placed in _Story(reader, execution_id).placed()]
     ids = [id for (id,) in reader.query("SELECT execution_id FROM executions ORDER BY created_at, rowid").rows]
     timed: list[tuple[str, Row]] = []
     for id in ids:
-        rows = [placed.row for placed in _Story(reader, id).told()]
-        # What has no time of its own goes with what came before it.
+        rows = [placed.row for placed in _Story(reader, id).placed()]
+        # A row without a time of its own stays with the row before it.
         timed += zip(accumulate((row.at or "" for row in rows), max), rows, strict=True)
     return [row for _, row in sorted(timed, key=lambda one: one[0])]
 
 
 def why(rows: list[Row], key: str, frame: int | None) -> list[Row]:
-    """Return what made the value of a key that a frame reads (the newest without one), back to its root."""
+    """Return the causes of the value of a key that a frame reads (the newest without one), back to their root."""
     place = len(rows)
     chain: list[Row] = []
     for place in range(len(rows) - 1, -1, -1):
@@ -87,6 +90,7 @@ def why(rows: list[Row], key: str, frame: int | None) -> list[Row]:
         if made and (frame is None or row.frame < frame):
             chain.append(row)
             break
+    # Only rows before the last one are looked at: ids recur (a task starts and ends), and so the chain can't be a ring.
     while chain and (cause := chain[-1].cause_id) is not None:
         place = next((before for before in range(place - 1, -1, -1) if rows[before].id == cause), -1)
         if place < 0:
@@ -112,6 +116,7 @@ class _Story:
             " settled_at_frame, error, input_tokens + output_tokens, cost_usd FROM tasks WHERE execution_id = ?"
             " ORDER BY mounted_at_frame, rowid"
         )
+        self._task_rows_by_id = {row[0]: row for row in self._tasks}
         self._types = {row[0]: row[1] for row in self._nodes}
         self._parents = {row[0]: (row[2], row[9]) for row in self._nodes}
         self._read = {key for (key,) in self._all("SELECT DISTINCT key FROM reads WHERE execution_id = ?")}
@@ -120,21 +125,20 @@ class _Story:
         self._began = list(accumulate((row[3] for row in self._frames), max))
         self._before_flush = self._ended_at_rest()
 
-    def told(self) -> list[Placed]:
+    def placed(self) -> list[Placed]:
         """Return all rows in order."""
-        # Sorting keeps the order of what is equal: within a step, that of the tables.
+        # Sorting keeps the order of equal rows: within a step, that of the tables.
         nodes = sorted(self._node_rows(), key=lambda one: (_CHANGES.index(one.row.what), self._order(one.row.node_id)))
         placed = [*self._first(), *self._frame_rows(), *nodes, *self._task_rows(), *self._call_rows()]
         placed += [*self._handler_rows(), *self._effect_rows(), *self._write_rows(), *self._other_rows()]
-        return [*sorted(placed, key=lambda one: one[:3]), *self._last()]
+        return [*sorted(placed, key=lambda one: one[:2]), *self._last()]
 
     def _all(self, sql: str) -> list[tuple[Any, ...]]:  # Any: SQLite's values
         return self._reader.query(sql, (self.id,)).rows
 
     def _row(
         self,
-        frame: int,
-        step: int,
+        position: Position,
         what: str,
         id: str,
         text: str,
@@ -148,30 +152,50 @@ class _Story:
         cause: str | None = None,
         sorted_at: str = "",
     ) -> Placed:
-        row = Row(self.id, frame, phase, at, what, status, node, task, key, id, cause, text)
-        return Placed(frame, step, at or sorted_at, row)
+        row = Row(
+            execution_id=self.id,
+            frame=position[0],
+            phase=phase,
+            at=at,
+            what=what,
+            status=status,
+            node_id=node,
+            task_id=task,
+            key=key,
+            id=id,
+            cause_id=cause,
+            text=text,
+        )
+        return Placed(position, at or sorted_at, row)
 
     def _name(self, node_id: str | None) -> str:
-        """Return a node as people call it: ``claude#notes``."""
-        return f"{self._types[node_id]}#{node_id}" if node_id in self._types else str(node_id)
+        """Return the name of a node for people: ``claude#notes``."""
+        kind = self._types.get(node_id)
+        if kind is None:
+            return str(node_id)
+        return f"{kind}#{node_id}"
 
     def _order(self, node_id: str | None) -> tuple[int, ...]:
-        """Return a sort key: document order, by where the nodes stood last."""
+        """Return a sort key for document order, by the last positions of the nodes."""
         places: list[int] = []
         while node_id in self._parents:
             node_id, place = self._parents[node_id]
             places.append(place)
         return tuple(reversed(places))
 
-    # ---- where things with a time have their place -------------------------------------------------------------
+    # ---- the positions of rows with a time -----------------------------------------------------------------------
 
     def _frame_at(self, at: str) -> int:
-        """Return the frame that was the last one to begin before a time."""
-        place = bisect_right(self._began, at) - 1
-        return self._numbers[place] if place >= 0 else 0
+        """Return the last frame that began before a time; 0 if there is none."""
+        begun = bisect_right(self._began, at)
+        if begun == 0:
+            return 0
+        return self._numbers[begun - 1]
 
     def _ended_at_rest(self) -> dict[int, str]:
-        """Return, by frame, until when tasks ended before its FLUSH: the next frame names its causes in order."""
+        """Return by frame the latest end of a task before the frame's FLUSH."""
+        # The file has no time of a FLUSH. But the next frame names its causes in the order in which they came: a task
+        # that is named before the first write of the FLUSH had ended by then.
         found: dict[int, str] = {}
         ends = {(node, status): ended for _, node, _, status, _, _, _, ended, *_ in self._tasks if ended}
         for (frame, *_), (_, reason, *_) in pairwise(self._frames):
@@ -181,30 +205,34 @@ class _Story:
                     found[frame] = max(early, default="")
                     break
                 node, _, status = cause.rpartition(" ")
-                early += [ends[node, status]] if (node, status) in ends else []
+                if (node, status) in ends:
+                    early.append(ends[node, status])
         return found
 
-    def _timed(self, at: str, least: int = 0) -> tuple[int, int]:
-        """Return the place of something that happened while no phase did it: frame and step."""
+    def _timed(self, at: str, least: int = 0) -> Position:
+        """Return the position of something that no phase did."""
         frame = max(self._frame_at(at), least)
-        return frame, RESTING if at <= self._before_flush.get(frame, "") else AFTER
+        if at <= self._before_flush.get(frame, ""):
+            return frame, RESTING
+        return frame, AFTER
 
     # ---- frames and nodes --------------------------------------------------------------------------------------
 
     def _first(self) -> Iterator[Placed]:
         found = self._execution
-        of = f", a child of execution {found.parent_id}" if found.parent_id else ""
+        text = f"execution {found.name} of {found.app} was made"
         if found.forked_at_frame is not None:
-            of = f", forked from execution {found.parent_id} after frame {found.forked_at_frame}"
-        text = f"execution {found.name} of {found.app} was made{of}"
-        yield self._row(0, BEGUN, "execution", self.id, text, at=found.created_at, status="ready")
+            text += f", forked from execution {found.parent_id} after frame {found.forked_at_frame}"
+        elif found.parent_id:
+            text += f", a child of execution {found.parent_id}"
+        yield self._row((0, BEGUN), "execution", self.id, text, at=found.created_at, status="ready")
 
     def _last(self) -> Iterator[Placed]:
         found = self._execution
         if found.status in OVER:
-            last = self._numbers[-1] if self._numbers else 0
+            last = max(self._numbers, default=0)
             text = f"execution {found.name} {found.status}: {found.reason}".removesuffix(": ")
-            yield self._row(last, AFTER, "execution", self.id, text, status=found.status)
+            yield self._row((last, AFTER), "execution", self.id, text, status=found.status)
 
     def _frame_rows(self) -> Iterator[Placed]:
         writes = {
@@ -214,6 +242,7 @@ class _Story:
                 " AND status IN ('applied', 'edited') ORDER BY frame, seq"
             )
         }
+        # A reason names a node or a task: the newest task of the node that was mounted before the frame.
         newest: dict[str, str] = {}
         tasks = iter([*self._tasks, (None, None, float("inf"))])
         task = next(tasks)
@@ -224,34 +253,32 @@ class _Story:
             causes = json.loads(reason)
             found = (self._cause(cause, frame, writes, newest) for cause in sorted(causes, key=self._weight))
             id = f"frame {frame}"
-            given_up = ", and was given up before its FLUSH" if status == "open" and frame != self._numbers[-1] else ""
-            yield self._row(
-                frame,
-                BEGUN,
-                "frame",
-                id,
-                f"{id} began, because of: {', '.join(causes) or 'nothing that is recorded'}{given_up}",
-                at=at,
-                status=status,
-                cause=next(filter(None, found), None),
-            )
+            text = f"{id} began, because of: {', '.join(causes) or 'nothing that is recorded'}"
+            if status == "open" and frame != self._numbers[-1]:
+                text += ", and was given up before its FLUSH"
+            cause = next(filter(None, found), None)
+            yield self._row((frame, BEGUN), "frame", id, text, at=at, status=status, cause=cause)
 
     def _weight(self, reason: str) -> int:
-        """Return which of a frame's reasons to name first: what changes the plan, before what only calls handlers."""
+        """Return a sort key for a frame's reasons: changes of the plan first, then those that only call handlers."""
         scope, _, key = reason.partition(" ")
         if scope == "loop":
             return 0
         if scope in ("state", "vol"):
-            return 1 if key in self._read else 3
-        return 2 if reason.endswith(" settled") else 4
+            if key in self._read:
+                return 1
+            return 3
+        if reason.endswith(" settled"):
+            return 2
+        return 4
 
     def _cause(
         self, reason: str, frame: int, writes: dict[tuple[int, str, str], str], newest: dict[str, str]
     ) -> str | None:
-        """Return the id of the row that a frame's reason speaks of; None if there is none."""
+        """Return the id of the row that a frame's reason names; None if there is none."""
         if reason == "start":
             return self.id
-        if reason.startswith("loop "):  # COMMIT of the frame before has found that it goes on.
+        if reason.startswith("loop "):  # COMMIT of the frame before has found that the loop continues.
             return f"frame {frame - 1}"
         if reason.endswith(" was abandoned"):
             return reason.removesuffix(" was abandoned")
@@ -259,8 +286,10 @@ class _Story:
         return writes.get((frame - 1, scope, key)) or newest.get(reason.rpartition(" ")[0])
 
     def _node_rows(self) -> Iterator[Placed]:
-        """Nodes that came, went or changed; of texts only what changed: they come and go with what they stand in."""
-        oldest = self._numbers[0] if self._numbers else 0
+        """Yield the nodes that were mounted, unmounted or changed; texts only where they changed."""
+        # Texts are mounted and unmounted with the node around them. Of a pruned history the versions that still held
+        # in the oldest frame are left: they were mounted earlier, and nothing is told of that.
+        oldest = min(self._numbers, default=0)
         for before, after in pairwise([None, *self._nodes, None]):
             if before and after and before[0] == after[0] and before[8] == after[7]:
                 changed = [name for name, place in _CONTENT if before[place] != after[place]]
@@ -274,17 +303,11 @@ class _Story:
 
     def _change(self, row: tuple[Any, ...], frame: int, what: str, text: str) -> Placed:
         id, kind, parent = row[:3]
-        said = f"the text of {self._name(parent)} is now {_cut(row[5])}" if kind == "text" else None
-        return self._row(
-            frame,
-            RECONCILE,
-            what,
-            f"{id} {what} {frame}",
-            said or f"{self._name(id)} {text}",
-            phase="RECONCILE",
-            node=id,
-            cause=f"frame {frame}",
-        )
+        text = f"{self._name(id)} {text}"
+        if kind == "text":
+            text = f"the text of {self._name(parent)} is now {_cut(row[5])}"
+        position, row_id = (frame, RECONCILE), f"{id} {what} {frame}"
+        return self._row(position, what, row_id, text, phase="RECONCILE", node=id, cause=f"frame {frame}")
 
     # ---- tasks -------------------------------------------------------------------------------------------------
 
@@ -293,71 +316,63 @@ class _Story:
             name = self._name(node)
             common: dict[str, Any] = {"node": node, "task": id}
             if started is not None:
-                text = f"{name} started"
                 frame = max(self._frame_at(started), mounted)
                 yield self._row(
-                    frame, EXECUTE, "task started", id, text, at=started, status="running", phase="EXECUTE",
-                    cause=f"frame {frame}", **common,
+                    (frame, EXECUTE), "task started", id, f"{name} started", at=started, status="running",
+                    phase="EXECUTE", cause=f"frame {frame}", **common,
                 )  # fmt: skip
             if ended is not None:
-                spent = [f"{tokens:,} tokens"] if tokens is not None else []
-                spent += [f"{cost:.4f} USD"] if cost is not None else []
                 text = f"{name} {status}"
-                text += f" at attempt {attempt}" if attempt > 1 else ""
-                text += f" ({', '.join(spent)})" if spent else ""
-                text += f": {_last_line(error)}" if error and status != "succeeded" else ""
-                frame, step = self._timed(ended, mounted)
-                yield self._row(frame, step, "task ended", id, text, at=ended, status=status, cause=id, **common)
+                if attempt > 1:
+                    text += f" at attempt {attempt}"
+                text += _spent(tokens, cost)
+                if error and status != "succeeded":
+                    text += f": {_last_line(error)}"
+                position = self._timed(ended, mounted)
+                yield self._row(position, "task ended", id, text, at=ended, status=status, cause=id, **common)
             elif status == "abandoned":
                 text = f"{name} was given up: {reason}"
-                yield self._row(settled or mounted, FLUSH, "task ended", id, text, status=status, cause=id, **common)
+                position = (settled or mounted, FLUSH)
+                yield self._row(position, "task ended", id, text, status=status, cause=id, **common)
 
     def _call_rows(self) -> Iterator[Placed]:
-        """Calls of models and tools. Where a call's own time is not known it goes with its task's end."""
-        times = {row[0]: (row[2], row[6], row[7]) for row in self._tasks}
-        nodes = {row[0]: row[1] for row in self._tasks}
-
-        def place(task: str, at: str | None) -> tuple[int, int, str]:
-            mounted, started, ended = times[task]
-            when = at or ended or started or ""
-            return (*self._timed(when, mounted), when)
-
+        """Yield the calls of models and tools."""
         for number, task, turn, model, tokens_in, tokens_out, error, at in self._all(
             "SELECT id, task_id, turn, model, input_tokens, output_tokens, error, started_at FROM model_calls"
             " WHERE execution_id = ? ORDER BY id"
         ):
-            frame, step, when = place(task, at)
-            outcome = f"failed: {_last_line(error)}" if error else f"{tokens_in or 0} tokens in, {tokens_out or 0} out"
-            text = f"{self._name(nodes[task])} asked {model}, turn {turn}: {outcome}"
-            yield self._call(
-                frame, step, "model call", f"model call {number}", text, at, when, error, nodes[task], task
-            )
+            outcome = f"{tokens_in or 0} tokens in, {tokens_out or 0} out"
+            if error:
+                outcome = f"failed: {_last_line(error)}"
+            did = f"asked {model}, turn {turn}: {outcome}"
+            yield self._call("model call", number, task, did, at=at, error=error)
         for number, task, tool, given, status, error, at in self._all(
             "SELECT id, task_id, tool, substr(input, 1, 200), status, error, started_at FROM tool_calls"
             " WHERE execution_id = ? ORDER BY id"
         ):
-            frame, step, when = place(task, at)
-            text = f"{self._name(nodes[task])} called {tool}({_cut(given)}): {_last_line(error) if error else status}"
-            yield self._call(frame, step, "tool call", f"tool call {number}", text, at, when, error, nodes[task], task)
+            outcome = status
+            if error:
+                outcome = _last_line(error)
+            did = f"called {tool}({_cut(given)}): {outcome}"
+            yield self._call("tool call", number, task, did, at=at, error=error)
 
-    def _call(
-        self,
-        frame: int,
-        step: int,
-        what: str,
-        id: str,
-        text: str,
-        at: str | None,
-        when: str,
-        error: str | None,
-        node: str,
-        task: str,
-    ) -> Placed:
-        # A character less: it sorts just before the end of the task, whose time it may have.
+    def _call(self, what: str, number: int, task: str, did: str, *, at: str | None, error: str | None) -> Placed:
+        _, node, mounted, _, _, _, started, ended, *_ = self._task_rows_by_id[task]
+        # Releases before 0002 recorded no time of a call: it stays with the end of its task.
+        when = at or ended or started or ""
         return self._row(
-            frame, step, what, id, text, at=at, status="raised" if error else "ok", node=node, task=task, cause=task,
+            self._timed(when, mounted),
+            what,
+            f"{what} {number}",
+            f"{self._name(node)} {did}",
+            at=at,
+            status="raised" if error else "ok",
+            node=node,
+            task=task,
+            cause=task,
+            # A character less: it sorts just before the end of the task, whose time it may have.
             sorted_at=when[:-1],
-        )  # fmt: skip
+        )
 
     # ---- handlers, effects, writes -----------------------------------------------------------------------------
 
@@ -371,20 +386,24 @@ class _Story:
                 "raised": f"raised {_last_line(error)}",
                 "stale": "was not called: its node had left the plan",
             }[status]
-            step = AFTER if status == "stale" else HANDLERS
+            position, sorted_at = (frame, HANDLERS), ""
+            if status == "stale":
+                # Its task ended after the frame, and "~" sorts after every time: the end of the task comes first.
+                position, sorted_at = (frame, AFTER), "~"
             yield self._row(
-                frame, step, "handler", id, f"{event} of {self._name(node)} {what}", phase="EXECUTE", status=status,
-                node=node, task=task, cause=task, sorted_at="~" if status == "stale" else "",
+                position, "handler", id, f"{event} of {self._name(node)} {what}", phase="EXECUTE", status=status,
+                node=node, task=task, cause=task, sorted_at=sorted_at,
             )  # fmt: skip
 
     def _effect_rows(self) -> Iterator[Placed]:
         for id, frame, node, kind, status, error in self._all(
             "SELECT id, frame, node_id, kind, status, error FROM effects WHERE execution_id = ? ORDER BY frame, rowid"
         ):
-            what = "ran" if kind == "run" else "cleaned up"
-            text = f"{self._name(node)} {what}" + (f" and raised {_last_line(error)}" if error else "")
+            text = f"{self._name(node)} {'ran' if kind == 'run' else 'cleaned up'}"
+            if error:
+                text += f" and raised {_last_line(error)}"
             yield self._row(
-                frame, EFFECTS, "effect", id, text, phase="EFFECTS", status=status, node=node, cause=f"frame {frame}"
+                (frame, EFFECTS), "effect", id, text, phase="EFFECTS", status=status, node=node, cause=f"frame {frame}"
             )
 
     def _write_rows(self) -> Iterator[Placed]:
@@ -400,21 +419,26 @@ class _Story:
                 "operator": "an operator",
             }.get(origin, trigger)
             name = key if scope == "state" else f"vol {key}"
-            done = f"deleted {name}" if op == "delete" else f"wrote {name} = {_cut(new)}"
-            was = f", which was {_cut(old)}" if old is not None and status not in ("noop", "rolled_back") else ""
-            root = self.id if origin == "init" and frame == 0 else f"frame {frame}" if origin == "init" else None
+            text = f"{who} wrote {name} = {_cut(new)}"
+            if op == "delete":
+                text = f"{who} deleted {name}"
+            if old is not None and status not in ("noop", "rolled_back"):
+                text += f", which was {_cut(old)}"
+            cause = origin_id
+            if origin == "init":
+                # A first value comes from a component that the frame rendered; before frame 1, from Execution(state=…).
+                cause = f"frame {frame}" if frame else self.id
             yield self._row(
-                frame,
-                FLUSH,
+                (frame, FLUSH),
                 "write",
                 id,
-                f"{who} {done}{was}{_OUTCOMES.get(status, '')}",
+                text + _OUTCOMES.get(status, ""),
                 phase="FLUSH",
                 status=status,
                 node=node,
                 task=origin_id if origin == "task" else None,
                 key=key,
-                cause=root or origin_id,
+                cause=cause,
             )
 
     # ---- the rest ----------------------------------------------------------------------------------------------
@@ -425,26 +449,29 @@ class _Story:
             " WHERE execution_id = ? ORDER BY asked_at"
         ):
             common: dict[str, Any] = {"node": node, "task": task, "cause": task}
-            frame = self._frame_at(asked)
+            position = (self._frame_at(asked), EXECUTE)
             text = f"{self._name(node)} asked: {_cut(prompt)}"
-            yield self._row(frame, EXECUTE, "approval", id, text, at=asked, phase="EXECUTE", status="waiting", **common)
+            yield self._row(position, "approval", id, text, at=asked, phase="EXECUTE", status="waiting", **common)
             if answered is not None:
-                said = f", saying: {_cut(comment)}" if comment else ""
-                text = f"a person answered {self._name(node)} with {choice}{said}"
-                frame, step = self._timed(answered)
-                yield self._row(frame, step, "approval", id, text, at=answered, status="answered", **common)
+                text = f"a person answered {self._name(node)} with {choice}"
+                if comment:
+                    text += f", saying: {_cut(comment)}"
+                position = self._timed(answered)
+                yield self._row(position, "approval", id, text, at=answered, status="answered", **common)
         for id, kind, title, node, frame, at in self._all(
             "SELECT artifact_id, kind, title, node_id, frame, updated_at FROM artifacts WHERE execution_id = ?"
             " ORDER BY updated_at"
         ):
-            text = f"{self._name(node) if node else 'an operator'} showed {kind} {title or id}"
-            yield self._row(frame, FLUSH, "artifact", id, text, phase="FLUSH", at=at, node=node)
+            who = self._name(node) if node else "an operator"
+            text = f"{who} showed {kind} {title or id}"
+            yield self._row((frame, FLUSH), "artifact", id, text, phase="FLUSH", at=at, node=node)
         for number, frame, kind, node, payload, at in self._all(
             "SELECT id, frame, kind, node_id, substr(payload, 1, 200), created_at FROM events WHERE execution_id = ?"
             " ORDER BY id"
         ):
-            text = f"{kind}{f' by {self._name(node)}' if node else ''}: {_cut(payload)}"
-            yield self._row(frame, FLUSH, "event", f"event {number}", text, at=at, node=node)
+            text = f"{kind} by {self._name(node)}" if node else kind
+            text += f": {_cut(payload)}"
+            yield self._row((frame, FLUSH), "event", f"event {number}", text, at=at, node=node)
 
 
 _CHANGES = ("unmounted", "mounted", "updated")
@@ -459,9 +486,22 @@ _OUTCOMES = {
 }
 
 
+def _spent(tokens: int | None, cost_usd: float | None) -> str:
+    spent = []
+    if tokens is not None:
+        spent.append(f"{tokens:,} tokens")
+    if cost_usd is not None:
+        spent.append(f"{cost_usd:.4f} USD")
+    if not spent:
+        return ""
+    return f" ({', '.join(spent)})"
+
+
 def _cut(text: object) -> str:
     shown = " ".join(str(text).split())
-    return shown if len(shown) <= SHOWN else f"{shown[: SHOWN - 1]}…"
+    if len(shown) <= SHOWN:
+        return shown
+    return f"{shown[: SHOWN - 1]}…"
 
 
 def _last_line(error: str | None) -> str:

@@ -1,4 +1,4 @@
-"""The room that a file takes: who takes it, and how to give it back."""
+"""The room that a file takes: its parts, and how to give free room back to the disk."""
 
 from __future__ import annotations
 
@@ -55,6 +55,7 @@ def has_dbstat(reader: Reader) -> bool:
 
 
 def _lengths(table: str, columns: list[str]) -> str:
+    # As a blob: length() of a text counts characters, and stops at a NUL.
     length = " + ".join(f'coalesce(length(CAST("{column}" AS BLOB)), 0)' for column in columns)
     owner = "execution_id" if "execution_id" in columns else "NULL"
     return f"SELECT '{table}', {owner}, count(*), sum({length}) FROM {table} GROUP BY {owner}"
@@ -62,9 +63,10 @@ def _lengths(table: str, columns: list[str]) -> str:
 
 def _shared(rows: list[tuple[str, str | None, int, int]], total: int) -> list[tuple[str, str | None, int, int]]:
     """Share out bytes by length, so that they add up."""
-    whole = sum(length for *_, length in rows)
+    # Differences of rounded running totals: shares that are rounded one by one would not add up to the total.
+    whole = sum(length for *_, length in rows) or 1
     ends = accumulate((length for *_, length in rows), initial=0)
-    marks = [total * end // whole if whole else 0 for end in ends]
+    marks = [total * end // whole for end in ends]
     return [(*row[:3], after - before) for row, (before, after) in zip(rows, pairwise(marks), strict=True)]
 
 
@@ -91,10 +93,11 @@ def vacuum(path: str) -> Vacuumed:
     with writing(path) as db:
         before = _bytes(path)
         db.execute("VACUUM")
+        # VACUUM writes the new pages into the log: the file itself gets shorter only when they are copied into it.
         busy, *_ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if busy:
         raise StoreBusyError(
-            f"{path} was written anew, but it can't be made shorter while others read it. Nothing was lost; call "
+            f"{path} was rewritten, but it can't be made shorter while others read it. Nothing was lost; call "
             "vacuum() again when they are done."
         )
     return Vacuumed(path, before, _bytes(path))
@@ -106,7 +109,7 @@ def _bytes(path: str) -> int:
 
 @contextmanager
 def writing(path: str) -> Iterator[sqlite3.Connection]:
-    """Open a connection of our own: upkeep is called without an engine, too."""
+    """Open a connection for upkeep, which is called without an engine, too."""
     if not Path(path).exists():
         raise StoreError(f"there is no file {path}. An Execution makes it; check the name and the folder.")
     with (
