@@ -1,4 +1,4 @@
-"""Breakpoints in the file: set, changed, and what hit them."""
+"""Breakpoints in the file, and their hits."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from dataclasses import replace
 from ..records import HIT, Breakpoint, Event, Hit
 from .connection import now
 from .reader import Reader
-from .writer import add_event
+from .writer import add_events
 
 # ---- writing: each runs inside one transaction, on the connection's thread --------------------------------------
 
 
 def put(db: sqlite3.Connection, execution_id: str, point: Breakpoint) -> None:
     """Add a breakpoint, or replace the one of the same id."""
+    # Not INSERT OR REPLACE: created_at, by which they are listed, stays.
     db.execute(
         "INSERT INTO breakpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET kind ="
         " excluded.kind, target = excluded.target, event = excluded.event, value = excluded.value, condition ="
@@ -54,12 +55,6 @@ def record(db: sqlite3.Connection, execution_id: str, points: Iterable[Breakpoin
     add_events(db, execution_id, events)
 
 
-def add_events(db: sqlite3.Connection, execution_id: str, events: Iterable[Event]) -> None:
-    """Record events."""
-    for event in events:
-        add_event(db, execution_id, event.frame, event.kind, event.node_id, event.payload)
-
-
 # ---- reading ---------------------------------------------------------------------------------------------------
 
 
@@ -70,6 +65,7 @@ def load(reader: Reader, execution_id: str) -> list[Breakpoint]:
         " FROM breakpoints WHERE execution_id = ? ORDER BY created_at, rowid",
         (execution_id,),
     ).rows
+    # SQLite has no booleans: they come back as 0 and 1.
     return [replace(Breakpoint(*row), once=bool(row[6]), enabled=bool(row[7]), log_only=bool(row[8])) for row in rows]
 
 
@@ -86,11 +82,11 @@ def hits(reader: Reader, execution_id: str, until: int, most: int) -> list[tuple
 def _hit(frame: int, node_id: str | None, payload: str) -> Hit:
     found = json.loads(payload)
     return Hit(
-        found["breakpoint"],
-        frame,
-        found["phase"],
-        found["text"],
-        node_id,
-        bool(found["log_only"]),
-        bool(found["stops"]),
+        breakpoint_id=found["breakpoint"],
+        frame=frame,
+        phase=found["phase"],
+        text=found["text"],
+        node_id=node_id,
+        log_only=bool(found["log_only"]),
+        stops=bool(found["stops"]),
     )

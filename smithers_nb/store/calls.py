@@ -96,7 +96,7 @@ def put_tool_call(db: sqlite3.Connection, execution_id: str, call: ToolCall) -> 
 
 
 def interrupt_tool_calls(db: sqlite3.Connection, execution_id: str, task_id: str) -> None:
-    """Put down that tools which ran when their process ended have no end."""
+    """Record that tools which ran when their process ended have no end."""
     db.execute(
         "UPDATE tool_calls SET status = 'interrupted' WHERE execution_id = ? AND task_id = ? AND status = 'running'",
         (execution_id, task_id),
@@ -172,8 +172,11 @@ def close_window(db: sqlite3.Connection, name: str, at: float, wait_s: float) ->
     taken = [one for one in times if at - RECENT_S < one <= at]
     learnt_s = MARGIN * RECENT_S / max(1, len(taken))
     before_s = _apart_s(interval_ms, _seconds(limited), at)
-    apart_s = max(before_s, min(learnt_s, before_s * 1.25)) if before_s else learnt_s
-    # What it took in the last second it will count against the next, however soon it says to come again.
+    apart_s = learnt_s
+    if before_s:
+        # Never closer than before, and at most a quarter wider: one refusal may have had another cause.
+        apart_s = max(before_s, min(learnt_s, before_s * 1.25))
+    # The provider counts the requests of the last second against the next one, however soon it says to come again.
     opens_at = max(_seconds(opens), at + wait_s, *(one + RECENT_S for one in taken[:1]))
     db.execute(
         "INSERT INTO rate_windows (name, opens_at, next_at, interval_ms, limited_at, refused, recent, updated_at)"
@@ -187,8 +190,13 @@ def _apart_s(interval_ms: float, limited_at: float, at: float) -> float:
     """Return how far apart requests are now; 0 where nothing is known to be too close."""
     age = max(0.0, at - limited_at - HELD_S)
     apart_s = interval_ms / 1000 * 0.5 ** (age / HELD_S)
-    return apart_s if apart_s > 0.01 else 0.0
+    # Halving never reaches 0: below 10 ms the interval is forgotten.
+    if apart_s <= 0.01:
+        return 0.0
+    return apart_s
 
 
 def _seconds(time: str | None) -> float:
-    return datetime.fromisoformat(time).timestamp() if time else 0.0
+    if not time:
+        return 0.0
+    return datetime.fromisoformat(time).timestamp()

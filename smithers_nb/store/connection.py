@@ -368,7 +368,7 @@ def store_error(path: str, error: sqlite3.Error) -> StoreError:
             "check the disk, then continue."
         )
     if code.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
-        return StoreError(f"{path} can't be written ({error}). Nothing was lost; make room on the disk, then continue.")
+        return StoreError(f"{path} can't be written ({error}). Make room on the disk, then continue; nothing was lost.")
     return StoreError(f"{path}: {error}")
 
 

@@ -1,4 +1,4 @@
-"""What a running execution writes. Each function runs inside one transaction, on the connection's thread."""
+"""The writes of a running execution. Each function runs inside one transaction, on the connection's thread."""
 
 from __future__ import annotations
 
@@ -36,19 +36,20 @@ from .calls import add_call, at_time
 from .connection import now
 from .lease import Lease, expiry, is_dead
 
+# 15 columns (transitions) make 480 parameters: SQLite before 3.32 takes 999.
 TOGETHER = 32
-"""So many rows are inserted by one statement."""
+"""The number of rows that one statement inserts."""
 Work = Callable[[sqlite3.Connection], None]
 """One transaction: a function of this module with all but the connection given."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrameCommit:
-    """What COMMIT writes of a frame."""
+    """The rows that COMMIT writes for a frame."""
 
     frame: int
     began_at: float
-    """Its SNAPSHOT's clock, in seconds since the epoch."""
+    """The clock of the frame's SNAPSHOT, in seconds since the epoch."""
     reason: tuple[str, ...]
     counts: tuple[int, int, int, int]
     """mounted, unmounted, updated, moved."""
@@ -57,14 +58,14 @@ class FrameCommit:
     opened: list[TreeNode]
     """The nodes that get a new version."""
     read_no_more: Sequence[tuple[str, str, int]]
-    """(component, key, from_frame) of what components stop to read."""
+    """(component, key, from_frame) of the reads that end with this frame."""
     read_anew: Sequence[tuple[str, str]]
-    """(component, key) of what they begin to read."""
+    """(component, key) of the reads that begin with it."""
     tasks: list[TaskStart]
     loops: list[tuple[str, LoopState]]
-    """Loops that begin, go on or end, by node id."""
+    """Loops that begin, continue or end, by node id."""
     loops_gone: list[str] = field(default_factory=list)
-    """Ids of loops that were unmounted: when they come again, they begin anew."""
+    """Ids of loops that were unmounted: mounted again, they begin again."""
     status: str | None = None
     """The execution's status from now on; None if the file has it already."""
 
@@ -81,7 +82,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class FlushResult:
-    """What FLUSH writes: everything that a frame's handlers and effects did, and what came of it."""
+    """The rows that FLUSH writes: the calls of handlers and effects, and the outcome of every write."""
 
     frame: int
     changes: list[Change]
@@ -94,7 +95,7 @@ class FlushResult:
     ended: list[TaskEnd] = field(default_factory=list)
     """Tasks whose end had to wait for their writes."""
     artifacts: list[Artifact] = field(default_factory=list)
-    """In the order in which they were made; a later one of the same id replaces an earlier one."""
+    """Artifacts in the order in which they were made; a later one of the same id replaces an earlier one."""
     events: list[Event] = field(default_factory=list)
 
 
@@ -155,11 +156,12 @@ def claim_execution(db: sqlite3.Connection, execution_id: str, lease: Lease) -> 
     if row is None:
         raise UnknownExecutionError(f"there is no execution {execution_id!r} in this file.")
     owner, since, active, until, name = row
+    # Times are compared as texts, here and in SQL: all of them are in UTC and of one length (connection.now).
     if owner is not None and owner != lease.owner and until > now() and not is_dead(owner):
         raise ExecutionOwnedError(
             f"execution {name!r} ({execution_id}) is being run by {owner} since {since}, last active {active}, its "
-            f"lease holds until {until}. It can be read here; to go on with it, close it there or wait until the "
-            "lease has run out.",
+            f"lease holds until {until}. It can be read here; to continue it, close it there or wait until the lease "
+            "has run out.",
             owner=owner,
             since=since,
             until=until,
@@ -171,11 +173,12 @@ def claim_execution(db: sqlite3.Connection, execution_id: str, lease: Lease) -> 
 
 
 def check_owner(db: sqlite3.Connection, execution_id: str, lease: Lease) -> None:
-    """Look whether the execution is still ours.
+    """Check that the execution is still ours.
 
     Raises:
         ExecutionOwnedError: if another process has taken it over meanwhile.
     """
+    # The owner is compared, not the time: an expired lease that no other process has claimed is still ours to renew.
     row = db.execute(
         "SELECT owner, owned_since, lease_expires_at FROM executions WHERE execution_id = ?", (execution_id,)
     ).fetchone()
@@ -186,8 +189,8 @@ def check_owner(db: sqlite3.Connection, execution_id: str, lease: Lease) -> None
         return
     who = f"{owner} since {since}" if owner else "another process, which has closed it since"
     raise ExecutionOwnedError(
-        f"execution {execution_id} was taken over by {who}: this process had not renewed its lease in time. What was "
-        "committed is safe, nothing more is written from here; Execution.resume goes on with it when it is free.",
+        f"execution {execution_id} was taken over by {who}: this process had not renewed its lease in time. Committed "
+        "frames are safe, nothing more is written from here; Execution.resume continues it when it is free.",
         owner=owner,
         since=since,
         until=until,
@@ -216,14 +219,14 @@ def set_result(db: sqlite3.Connection, execution_id: str, status: str, reason: s
     set_status(db, execution_id, status, reason)
     db.execute(
         "UPDATE executions SET result = ?, result_type = ? WHERE execution_id = ?",
-        (result.text if result else None, result.type if result else None, execution_id),
+        (*_columns(result), execution_id),
     )
 
 
 def add_event(
     db: sqlite3.Connection, execution_id: str, frame: int, kind: str, node_id: str | None, payload: str
 ) -> None:
-    """Record something that is neither a write nor a call; ``payload`` is JSON."""
+    """Record an event, which is neither a write nor a call; ``payload`` is JSON."""
     db.execute(
         "INSERT INTO events (execution_id, frame, kind, node_id, payload, created_at) VALUES (?, ?, ?, ?, ?, ?)",
         (execution_id, frame, kind, node_id, payload, now()),
@@ -233,13 +236,14 @@ def add_event(
 def swap_app(
     db: sqlite3.Connection, execution_id: str, frame: int, app: str, code_hash: str, engine_version: str
 ) -> None:
-    """Record that other code is under the execution from now on: the user's, or the engine's."""
+    """Record that the execution runs with other code from now on: the user's, or the engine's."""
     db.execute(
         "UPDATE executions SET app = ?, code_hash = ?, engine_version = ?, updated_at = ? WHERE execution_id = ?",
         (app, code_hash, engine_version, now(), execution_id),
     )
     payload = {"app": app, "code_hash": code_hash, "engine_version": engine_version}
-    add_event(db, execution_id, frame, "swap", None, json.dumps(payload, ensure_ascii=False))
+    text = json.dumps(payload, ensure_ascii=False)
+    add_event(db, execution_id, frame=frame, kind="swap", node_id=None, payload=text)
 
 
 def release_lease(db: sqlite3.Connection, execution_id: str, lease: Lease) -> None:
@@ -264,20 +268,26 @@ def record_standing(
 ) -> None:
     """Record how the execution stands, and events that no other transaction has recorded."""
     set_status(db, execution_id, status, reason)
+    add_events(db, execution_id, events)
+
+
+def add_events(db: sqlite3.Connection, execution_id: str, events: Iterable[Event]) -> None:
+    """Record events."""
     for event in events:
-        add_event(db, execution_id, event.frame, event.kind, event.node_id, event.payload)
+        add_event(db, execution_id, frame=event.frame, kind=event.kind, node_id=event.node_id, payload=event.payload)
 
 
 def _many(db: sqlite3.Connection, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
-    """Run a statement once a row: most frames have none for most tables."""
+    """Run a statement once a row."""
+    # Most frames have no rows for most tables, and executemany takes its time for none, too.
     if rows:
         db.executemany(sql, rows)
 
 
 def _insert(db: sqlite3.Connection, into: str, rows: Sequence[tuple[object, ...]]) -> None:
-    """Insert rows, many a statement; what all of them have in common is bound once. That takes half as long as one a
-    statement, most of it for binding: of None most of all, which sqlite3 looks for an adapter of.
-    """
+    """Insert rows, ``TOGETHER`` of them a statement, with the values that all of them share bound once."""
+    # That takes half the time of one row a statement. Most of the time is binding, and most of that is binding None:
+    # sqlite3 looks for an adapter each time.
     whole = len(rows) - len(rows) % TOGETHER
     if whole:
         columns = list(zip(*rows[:whole], strict=True))
@@ -300,7 +310,8 @@ def _together(into: str, common: tuple[bool, ...]) -> str:
     rows = []
     for _ in range(TOGETHER):
         shared = count(1)
-        rows.append(f"({', '.join(f'?{next(shared) if same else next(own)}' for same in common)})")
+        numbers = [next(shared if same else own) for same in common]
+        rows.append(f"({', '.join(f'?{number}' for number in numbers)})")
     return f"{into} VALUES {', '.join(rows)}"
 
 
@@ -314,7 +325,8 @@ def commit_frame(
     ms: Mapping[Phase, float],
     started: float,
 ) -> None:
-    """COMMIT: the frame's row, the node versions that begin and end with it, the tasks to start."""
+    """Write a COMMIT: the frame's row, the node versions that begin and end with it, the tasks to start."""
+    # In the frame's transaction, which costs nothing more: a process that commits frames never loses its lease.
     renew_lease(db, execution_id)
     frame = commit.frame
     _many(
@@ -325,7 +337,7 @@ def commit_frame(
     _insert(
         db,
         "INSERT INTO nodes",
-        # In the order of the table: SQLite appends then, instead of looking for each one's place.
+        # In the order of the table: SQLite appends then, instead of searching for the place of each row.
         [_node_row(execution_id, node, frame) for node in sorted(commit.opened, key=attrgetter("id"))],
     )
     _many(
@@ -347,6 +359,8 @@ def commit_frame(
     )
     if commit.status is not None:
         set_status(db, execution_id, commit.status, "")
+    # Last, because it holds the time of COMMIT. What follows, SQLite's own commit, is not in it: a second transaction
+    # to add that would take longer.
     db.execute(
         "INSERT INTO frames (execution_id, frame, reason, status, created_at, mounted, unmounted, updated, moved,"
         " snapshot_ms, render_ms, reconcile_ms, commit_ms) VALUES (?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -367,10 +381,11 @@ def commit_frame(
 def flush_frame(
     db: sqlite3.Connection, execution_id: str, flush: FlushResult, ms: Mapping[Phase, float] | None, started: float
 ) -> None:
-    """FLUSH: new values, transitions, handler calls and effect runs, settled tasks, and the end of the frame.
+    """Write a FLUSH: new values, transitions, handler calls and effect runs, settled tasks, and the end of the frame.
 
     ``ms`` is None for writes that are applied between two frames.
     """
+    # A frame never reads its own writes: the values that they replace hold for it, too.
     following = flush.frame + 1
     _many(
         db,
@@ -379,7 +394,7 @@ def flush_frame(
     )
     _insert(
         db,
-        # A key that is written twice between two frames has one version for the frame to come.
+        # A key that is written twice between two frames has one version for the next frame.
         "INSERT OR REPLACE INTO state",
         [
             (execution_id, change.key, change.value.text, change.value.type, following, None)
@@ -392,14 +407,7 @@ def flush_frame(
         "INSERT INTO transitions",
         [_transition_row(execution_id, flush.frame, *row) for row in _numbered_on(db, execution_id, flush)],
     )
-    _many(
-        db,
-        "INSERT INTO handlers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (execution_id, c.id, c.frame, c.node_id, c.task_id, c.event, c.status, c.writes, c.ms, c.error, c.source)
-            for c in flush.calls
-        ],
-    )
+    _many(db, _HANDLER, [_handler_row(execution_id, call) for call in flush.calls])
     _many(
         db,
         "INSERT INTO effects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -410,8 +418,9 @@ def flush_frame(
     )
     for artifact in flush.artifacts:
         put_artifact(db, execution_id, artifact)
-    for event in flush.events:
-        add_event(db, execution_id, event.frame, event.kind, event.node_id, event.payload)
+    add_events(db, execution_id, flush.events)
+    # With the writes of its handler, in this transaction: after a crash either both are there, or the task is handled
+    # again. That is what makes a handler's writes apply exactly once.
     for end in flush.ended:
         end_task(db, execution_id, end)
     _many(
@@ -436,14 +445,24 @@ def flush_frame(
 
 
 def as_json(value: object) -> str:
-    """Return JSON text, by the quickest way: a third of the time of ``json.dumps``, but not for lone surrogates."""
+    """Return JSON text."""
+    # to_json takes a third of the time of json.dumps, but refuses lone surrogates.
     try:
         return to_json(value).decode()
     except PydanticSerializationError:
         return clean(json.dumps(value, ensure_ascii=False))
 
 
+def _columns(value: Stored | None) -> tuple[str | None, str | None]:
+    """Return a value as its two columns: JSON text, and type."""
+    if value is None:
+        return None, None
+    return value.text, value.type
+
+
 def _node_row(execution_id: str, node: TreeNode, frame: int) -> tuple[object, ...]:
+    # Rows are tuples in the order of schema.sql, not named parameters: binding by name takes longer. The generated
+    # column, span, is no part of them.
     return (
         execution_id,
         node.id,
@@ -465,7 +484,8 @@ def _node_row(execution_id: str, node: TreeNode, frame: int) -> tuple[object, ..
 def _numbered_on(
     db: sqlite3.Connection, execution_id: str, flush: FlushResult
 ) -> list[tuple[Write, str | None, str | None]]:
-    """Return the transitions with their seq after that of the frame's earlier ones: those between two frames, too."""
+    """Return the transitions with their seq after that of the frame's earlier ones."""
+    # Writes between two frames belong to the frame before, and come after those of its FLUSH.
     if not flush.transitions:
         return []
     (last,) = db.execute(
@@ -475,6 +495,13 @@ def _numbered_on(
     if not last:
         return flush.transitions
     return [(replace(write, seq=last + write.seq), old, new) for write, old, new in flush.transitions]
+
+
+_HANDLER = "INSERT INTO handlers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+def _handler_row(execution_id: str, c: HandlerCall) -> tuple[object, ...]:
+    return (execution_id, c.id, c.frame, c.node_id, c.task_id, c.event, c.status, c.writes, c.ms, c.error, c.source)
 
 
 def _transition_row(execution_id: str, frame: int, w: Write, old: str | None, new: str | None) -> tuple[object, ...]:
@@ -492,8 +519,9 @@ def _elapsed_ms(started: float) -> float:
 
 
 def put_artifact(db: sqlite3.Connection, execution_id: str, artifact: Artifact) -> None:
-    """Add something to show, or replace what has the same id."""
+    """Add an artifact, or replace the one with the same id."""
     at = now()
+    # Not INSERT OR REPLACE: created_at, by which artifacts are ordered, stays that of the first.
     db.execute(
         "INSERT INTO artifacts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET kind = excluded.kind,"
         " title = excluded.title, content = excluded.content, node_id = excluded.node_id, frame = excluded.frame,"
@@ -516,7 +544,7 @@ def put_artifact(db: sqlite3.Connection, execution_id: str, artifact: Artifact) 
 
 
 def add_tasks(db: sqlite3.Connection, execution_id: str, tasks: list[TaskStart], frame: int) -> None:
-    """Add tasks that wait to be run."""
+    """Add tasks that are ready to be run."""
     db.executemany(
         "INSERT INTO tasks (execution_id, task_id, node_id, mounted_at_frame, status, attempt, max_attempts)"
         " VALUES (?, ?, ?, ?, 'pending', 0, ?)",
@@ -525,7 +553,8 @@ def add_tasks(db: sqlite3.Connection, execution_id: str, tasks: list[TaskStart],
 
 
 def ask(db: sqlite3.Connection, execution_id: str, question: Question) -> None:
-    """Put down a question to a person; its task is blocked."""
+    """Record a question to a person; its task is blocked."""
+    # OR IGNORE: a task that runs again after a crash asks under the same id, and the first question stays.
     db.execute(
         "INSERT OR IGNORE INTO approvals (execution_id, approval_id, task_id, node_id, kind, prompt, payload, options,"
         " status, asked_at, turn, tool_call_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?, ?)",
@@ -553,9 +582,9 @@ def ask(db: sqlite3.Connection, execution_id: str, question: Question) -> None:
 def ask_about_tools(
     db: sqlite3.Connection, execution_id: str, questions: list[Question], late: Iterable[ModelCall | ToolCall]
 ) -> list[Question]:
-    """Put down questions about tool calls of a task; return them with the ids that they get.
+    """Record questions about tool calls of a task; return them with the ids that they get.
 
-    ``late`` are requests and tool calls that could not be recorded before: whoever goes on needs them.
+    ``late`` are requests and tool calls that could not be recorded before: the next attempt needs them.
     """
     for call in late:
         add_call(db, execution_id, call)
@@ -569,14 +598,14 @@ def ask_about_tools(
 
 
 ANSWERED = "answered"
-"""Reason of a task that waits to go on after people have answered: no attempt of it has failed."""
+"""The reason of a task that is ready to continue after people have answered: no attempt of it has failed."""
 
 
 def answer(
     db: sqlite3.Connection, execution_id: str, question: Question, choice: str, comment: str | None, end: TaskEnd | None
 ) -> None:
-    """Put down a person's answer, and with it the end of the task; without one, the task is to be run again, or goes
-    on when nothing else is asked.
+    """Record a person's answer, and with it the end of the task. Without an end the task is ready to be run again once
+    none of its questions is open.
     """
     db.execute(
         "UPDATE approvals SET status = 'answered', choice = ?, comment = ?, answered_at = ?"
@@ -594,9 +623,11 @@ def answer(
 
 
 def start_tasks(db: sqlite3.Connection, execution_id: str, task_ids: Iterable[str], lease: Lease) -> set[str]:
-    """Acquire tasks that wait to be run; return the ids of those that are ours now."""
+    """Acquire tasks that are ready to be run; return the ids of those that are ours now."""
     acquired = set()
     for task_id in task_ids:
+        # A task that continues after an answer is still at the attempt in which it asked. IS NOT, because the reason
+        # may be NULL.
         cursor = db.execute(
             "UPDATE tasks SET status = 'running', attempt = attempt + (reason IS NOT ?1), reason = nullif(reason, ?1),"
             " lease_owner = ?2, lease_expires_at = ?3, started_at = coalesce(started_at, ?4) WHERE execution_id = ?5"
@@ -619,7 +650,7 @@ def block_task(
 ) -> None:
     """Record that a task waits, and gave its lease back, until a time (ISO 8601).
 
-    ``late`` are requests and tool calls that could not be recorded before: whoever goes on needs them.
+    ``late`` are requests and tool calls that could not be recorded before: the next attempt needs them.
     """
     for call in late:
         add_call(db, execution_id, call)
@@ -655,10 +686,9 @@ def end_task(
     stale: HandlerCall | None = None,
     settled_at: int | None = None,
 ) -> None:
-    """Record how a task ended and release it. ``stale`` is the call that its handler will not get; a task that nobody
-    has to deal with is settled at once, at a frame.
+    """Record how a task ended and release it. ``stale`` is a handler call that is not made because the node has left
+    the plan, and ``settled_at`` the frame in which such a task is settled at once.
     """
-    value = end.result
     if end.status != "succeeded":
         withdraw(db, execution_id, [end.task_id])
     for call in end.calls:
@@ -672,8 +702,7 @@ def end_task(
             end.reason,
             end.attempt,
             now(),
-            value.text if value else None,
-            value.type if value else None,
+            *_columns(end.result),
             end.error,
             end.usage.get("input_tokens"),
             end.usage.get("output_tokens"),
@@ -684,11 +713,7 @@ def end_task(
         ),
     )
     if stale is not None:
-        c = stale
-        db.execute(
-            "INSERT INTO handlers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (execution_id, c.id, c.frame, c.node_id, c.task_id, c.event, c.status, c.writes, c.ms, c.error, c.source),
-        )
+        db.execute(_HANDLER, _handler_row(execution_id, stale))
     if settled_at is not None:
         db.execute(
             "UPDATE tasks SET settled_at_frame = ? WHERE execution_id = ? AND task_id = ?",
@@ -697,7 +722,7 @@ def end_task(
 
 
 def release_tasks(db: sqlite3.Connection, execution_id: str, task_ids: Iterable[str], reason: str) -> None:
-    """Make tasks that were running when their process ended, or was stopped, wait to be run again."""
+    """Make tasks ready to be run again that were running when their process ended, or was stopped."""
     db.executemany(
         "UPDATE tasks SET status = 'pending', reason = ?, lease_owner = NULL, lease_expires_at = NULL"
         " WHERE execution_id = ? AND task_id = ? AND status = 'running'",
@@ -706,7 +731,8 @@ def release_tasks(db: sqlite3.Connection, execution_id: str, task_ids: Iterable[
 
 
 def abandon_tasks(db: sqlite3.Connection, execution_id: str, task_ids: list[str], frame: int) -> None:
-    """Give up tasks whose node was gone when their process ended: nobody waits for them."""
+    """Give up tasks whose node had left the plan when their process ended: no handler waits for them."""
+    # One that had ended keeps its status: it succeeded or failed, but no handler was called.
     db.executemany(
         "UPDATE tasks SET settled_at_frame = ?, lease_owner = NULL, lease_expires_at = NULL,"
         " reason = 'its node is gone', status = CASE WHEN ended_at IS NULL THEN 'abandoned' ELSE status END"
@@ -717,7 +743,7 @@ def abandon_tasks(db: sqlite3.Connection, execution_id: str, task_ids: list[str]
 
 
 def withdraw(db: sqlite3.Connection, execution_id: str, task_ids: Iterable[str]) -> None:
-    """Ask a person no more."""
+    """Withdraw the open questions of tasks."""
     tasks = [(execution_id, task_id) for task_id in task_ids]
     waiting = "WHERE execution_id = ? AND task_id = ? AND status = 'waiting'"
     db.executemany(f"UPDATE approvals SET status = 'withdrawn' {waiting}", tasks)
