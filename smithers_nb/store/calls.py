@@ -189,7 +189,7 @@ def close_window(db: sqlite3.Connection, name: str, at: float, wait_s: float) ->
 def _apart_s(interval_ms: float, limited_at: float, at: float) -> float:
     """Return how far apart requests are now; 0 where nothing is known to be too close."""
     age = max(0.0, at - limited_at - HELD_S)
-    apart_s = interval_ms / 1000 * 0.5 ** (age / HELD_S)
+    apart_s: float = interval_ms / 1000 * 0.5 ** (age / HELD_S)
     # Halving never reaches 0: below 10 ms the interval is forgotten.
     if apart_s <= 0.01:
         return 0.0

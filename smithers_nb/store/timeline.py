@@ -120,7 +120,7 @@ class _Story:
         self._types = {row[0]: row[1] for row in self._nodes}
         self._parents = {row[0]: (row[2], row[9]) for row in self._nodes}
         self._read = {key for (key,) in self._all("SELECT DISTINCT key FROM reads WHERE execution_id = ?")}
-        self._numbers = [row[0] for row in self._frames]
+        self._numbers: list[int] = [row[0] for row in self._frames]
         # The clock may have been put back; the frames' order is what holds.
         self._began = list(accumulate((row[3] for row in self._frames), max))
         self._before_flush = self._ended_at_rest()
