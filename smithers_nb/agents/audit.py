@@ -1,4 +1,4 @@
-"""The audit of an agent: its talk is told of each request, each tool call and each piece, before and after.
+"""The audit of an agent: its conversation is told of each request, each tool call and each piece, before and after.
 
 Imported, and pydantic-ai with it, only when the first agent begins.
 """
@@ -35,9 +35,9 @@ from ..errors import AgentError, NotStorableError, UserCodeError, clean, said
 from ..records import ToolCall
 from ..user_code import as_failure, awaited, guarded
 from ..values import cleaned
+from .cassette import Cassette, Unanswered
 from .clients import keep_apart
-from .recording import Talk, window
-from .replaying import Tape, Unanswered
+from .conversation import Conversation, window
 from .runner import AgentTask, ToolQuestion
 from .scripted import Scripted
 
@@ -48,48 +48,50 @@ _RETURNS: TypeAdapter[ToolReturn] = TypeAdapter(ToolReturn)
 
 
 class Audit(AbstractCapability[Any]):
-    """Lets a talk know of everything but the pieces of a stream."""
+    """Lets a conversation know of everything but the pieces of a stream."""
 
-    def __init__(self, talk: Talk, alone: Alone) -> None:
-        self.talk = talk
+    def __init__(self, conversation: Conversation, alone: Alone) -> None:
+        self.conversation = conversation
         self.alone = alone
 
     def get_wrapper_toolset(self, toolset: Any) -> Any:
-        return None if self.talk.tape is None else _here(toolset, self.talk.tape)
+        return None if self.conversation.cassette is None else _here(toolset, self.conversation.cassette)
 
     async def wrap_run(self, ctx: Any, *, handler: Callable[..., Any]) -> Any:
-        _whose(ctx, self.talk.task)
+        _whose(ctx, self.conversation.task)
         return await handler()
 
     async def wrap_node_run(self, ctx: Any, *, node: Any, handler: Callable[..., Any]) -> Any:
         following = await handler(node)
         if following is node:
             # The library takes one of the user's code for the end of its graph, and would run this node for ever.
-            raise as_failure(StopAsyncIteration(f"in a function of the agent of {self.talk.task.node_id}"))
+            raise as_failure(StopAsyncIteration(f"in a function of the agent of {self.conversation.task.node_id}"))
         return following
 
     async def wrap_model_request(self, ctx: Any, *, request_context: Any, handler: Callable[..., Any]) -> Any:
-        talk, asked = self.talk, request_context
-        _whose(ctx, talk.task)
+        conversation, asked = self.conversation, request_context
+        _whose(ctx, conversation.task)
         _clean_request(asked.messages[-1])
-        if talk.goes_on(ctx.run_step):
-            await talk.reconcile(told_of_tools(asked.messages[-1:]))
-        past = talk.next_turn(ctx.run_step)
+        if conversation.goes_on(ctx.run_step):
+            await conversation.reconcile(told_of_tools(asked.messages[-1:]))
+        past = conversation.next_turn(ctx.run_step)
         parameters = asked.model_request_parameters
-        talk.offers([tool.name for tool in parameters.function_tools], [tool.name for tool in parameters.output_tools])
+        conversation.offers(
+            [tool.name for tool in parameters.function_tools], [tool.name for tool in parameters.output_tools]
+        )
         if past is not None:
             return _load(f"[{past}]")[0]
-        provider, model = talk.named(asked.model.system, asked.model.model_name)
-        request, signature = _dump(asked.messages), _signature(asked, talk.task)
+        provider, model = conversation.named(asked.model.system, asked.model.model_name)
+        request, signature = _dump(asked.messages), _signature(asked, conversation.task)
         async with self.alone(signature):
-            if known := await talk.recall(provider, model, request, signature):
+            if known := await conversation.recall(provider, model, request, signature):
                 return _load(f"[{known}]")[0]
-            async with talk.ledger.turn(window(provider, model)):
-                talk.ask(provider, model, request, signature)
+            async with conversation.ledger.turn(window(provider, model)):
+                conversation.ask(provider, model, request, signature)
                 keep_apart(asked.model)
                 response: ModelResponse = _clean(await handler(asked))
             usage = response.usage
-            await talk.answer(
+            await conversation.answer(
                 _dump([response])[1:-1],
                 input_tokens=usage.input_tokens,
                 output_tokens=usage.output_tokens,
@@ -105,84 +107,84 @@ class Audit(AbstractCapability[Any]):
 
     async def on_tool_validate_error(self, ctx: Any, *, call: Any, tool_def: Any, args: Any, error: Any) -> Any:
         given = call.args_as_json_str()
-        await self.talk.never_called(call.tool_call_id, call.tool_name, given, "invalid", str(error))
+        await self.conversation.never_called(call.tool_call_id, call.tool_name, given, "invalid", str(error))
         raise error
 
     async def after_tool_validate(self, ctx: Any, *, call: Any, tool_def: Any, args: Any) -> Any:
-        talk, id, tool = self.talk, call.tool_call_id, call.tool_name
-        if ctx.tool_call_approved or tool_def.kind == "external" or talk.denied(tool) or talk.ended(id):
+        conversation, id, tool = self.conversation, call.tool_call_id, call.tool_name
+        if ctx.tool_call_approved or tool_def.kind == "external" or conversation.denied(tool) or conversation.ended(id):
             return args
         # One that was decided about is not called again to ask.
-        shown = {} if talk.decision(id) else talk.asked_about(tool, args)
+        shown = {} if conversation.decision(id) else conversation.asked_about(tool, args)
         if shown is not None:
             raise ApprovalRequired(shown)
         return args
 
     async def handle_deferred_tool_calls(self, ctx: Any, *, requests: Any) -> Any:
-        talk = self.talk
+        conversation = self.conversation
         questions: list[ToolQuestion] = []
         results: dict[str, Any] = {}
         for call in requests.approvals:
             id, tool, given = call.tool_call_id, call.tool_name, call.args_as_json_str()
-            if why := talk.denied(tool) or talk.refused(id):
-                await talk.never_called(id, tool, given, "denied", why)
+            if why := conversation.denied(tool) or conversation.refused(id):
+                await conversation.never_called(id, tool, given, "denied", why)
                 results[id] = ToolDenied(why)
-            elif talk.decision(id):
+            elif conversation.decision(id):
                 results[id] = True
             else:
-                questions.append(ToolQuestion(talk.turn, id, tool, given, requests.metadata.get(id) or {}))
+                questions.append(ToolQuestion(conversation.turn, id, tool, given, requests.metadata.get(id) or {}))
         if questions:
-            raise await talk.asks(questions)
+            raise await conversation.asks(questions)
         return requests.build_results(approvals=results)
 
     async def wrap_tool_execute(
         self, ctx: Any, *, call: Any, tool_def: Any, args: Any, handler: Callable[..., Any]
     ) -> Any:
-        talk, given = self.talk, call.args_as_json_str()
-        _whose(ctx, talk.task)
-        if past := talk.ended(call.tool_call_id):
+        conversation, given = self.conversation, call.args_as_json_str()
+        _whose(ctx, conversation.task)
+        if past := conversation.ended(call.tool_call_id):
             return _recalled(past)
-        if why := talk.denied(call.tool_name):
-            await talk.never_called(call.tool_call_id, call.tool_name, given, "denied", why)
+        if why := conversation.denied(call.tool_name):
+            await conversation.never_called(call.tool_call_id, call.tool_name, given, "denied", why)
             return ToolDenied(why)
-        row = await talk.start_tool(call.tool_call_id, call.tool_name, given)
-        if talk.tape is not None:
-            past = talk.tape.tool(row)
-            await talk.end_tool(row, past.status, past.output, past.error)
+        row = await conversation.start_tool(call.tool_call_id, call.tool_name, given)
+        if conversation.cassette is not None:
+            past = conversation.cassette.tool(row)
+            await conversation.end_tool(row, past.status, past.output, past.error)
             return _recalled(past)
         try:
             result = await awaited(handler(args))
-            output = guarded(_output, call, result, talk.task)
+            output = guarded(_output, call, result, conversation.task)
         except asyncio.CancelledError:
-            await talk.end_tool(row, "interrupted")
+            await conversation.end_tool(row, "interrupted")
             raise
         except ApprovalRequired:
             if ctx.tool_call_approved:
-                await talk.end_tool(row, "raised", error="it asks for approval although it has it")
+                await conversation.end_tool(row, "raised", error="it asks for approval although it has it")
                 raise AgentError(
-                    f"tool {call.tool_name} of {talk.task.node_id} raised ApprovalRequired although it was "
+                    f"tool {call.tool_name} of {conversation.task.node_id} raised ApprovalRequired although it was "
                     "approved: let it go on where ctx.tool_call_approved is true.",
-                    node_id=talk.task.node_id,
-                    source=talk.task.source,
+                    node_id=conversation.task.node_id,
+                    source=conversation.task.source,
                 ) from None
-            await talk.end_tool(row, "waiting")
+            await conversation.end_tool(row, "waiting")
             raise
         except (ToolRetryError, ToolFailedError, ModelRetry, ToolFailed) as error:
             told = isinstance(error, ToolFailedError | ToolFailed)
-            await talk.end_tool(row, "failed" if told else "retry", error=_words(error))
+            await conversation.end_tool(row, "failed" if told else "retry", error=_words(error))
             raise
         except UserCodeError as error:
             words = said(error.raised)
-            await talk.end_tool(row, "raised", error=words)
+            await conversation.end_tool(row, "raised", error=words)
             raise AgentError(
-                f"tool {call.tool_name} of {talk.task.node_id} raised {words}.",
-                node_id=talk.task.node_id,
-                source=talk.task.source,
+                f"tool {call.tool_name} of {conversation.task.node_id} raised {words}.",
+                node_id=conversation.task.node_id,
+                source=conversation.task.source,
             ) from error.raised
         except Exception as error:
-            await talk.end_tool(row, "raised", error=said(error))
+            await conversation.end_tool(row, "raised", error=said(error))
             raise
-        await talk.end_tool(row, "ok", output)
+        await conversation.end_tool(row, "ok", output)
         return result
 
 
@@ -190,7 +192,7 @@ class Streaming(Audit):
     """Lets it know of every piece, too: the library then streams, which not every model can."""
 
     async def on_event(self, ctx: Any, *, event: Any) -> None:
-        _piece(self.talk, event)
+        _piece(self.conversation, event)
 
 
 def _recalled(past: ToolCall) -> Any:  # Any: what the tool returned
@@ -214,7 +216,7 @@ def _recalled(past: ToolCall) -> Any:  # Any: what the tool returned
     raise Unanswered
 
 
-def _here(toolset: Any, tape: Tape) -> Any:  # Any: pydantic-ai's toolsets
+def _here(toolset: Any, cassette: Cassette) -> Any:  # Any: pydantic-ai's toolsets
     """Return what a replay offers for a toolset: tools of the recorded names for MCP servers, none of which is started
     or called.
     """
@@ -234,7 +236,7 @@ def _here(toolset: Any, tape: Tape) -> Any:  # Any: pydantic-ai's toolsets
             here = await super().get_tools(ctx)
             # What a wrapper calls them is known only of those that were called.
             theirs = [
-                Tool.from_schema(dict, name, None, {"type": "object"}) for name in sorted(tape.tools - here.keys())
+                Tool.from_schema(dict, name, None, {"type": "object"}) for name in sorted(cassette.tools - here.keys())
             ]
             return here | await FunctionToolset(theirs).get_tools(ctx)
 
@@ -252,7 +254,7 @@ def _whose(ctx: Any, task: AgentTask) -> None:
     get_current_span().set_attributes({f"smithers.{name}": getattr(task, name) for name in names})
 
 
-def _piece(talk: Talk, event: Any) -> None:
+def _piece(conversation: Conversation, event: Any) -> None:
     """Record a piece of the stream, unless it is of an answer that is given once more."""
     kind = event.event_kind
     if kind in ("part_start", "part_delta"):
@@ -260,14 +262,14 @@ def _piece(talk: Talk, event: Any) -> None:
         kinds = {"text": "token", "thinking": "thinking"}
         name = kinds.get(str(getattr(part, "part_kind", None) or getattr(part, "part_delta_kind", "")))
         text = getattr(part, "content", None) or getattr(part, "content_delta", None)
-        if name and text and not talk.repeating:
-            talk.piece(name, clean(text))
-    elif kind == "function_tool_call" and event.part.tool_call_id not in talk.begun:
+        if name and text and not conversation.repeating:
+            conversation.piece(name, clean(text))
+    elif kind == "function_tool_call" and event.part.tool_call_id not in conversation.begun:
         part = event.part
-        talk.piece("tool_start", {"id": part.tool_call_id, "tool": part.tool_name, "input": part.args})
-    elif kind == "function_tool_result" and event.part.tool_call_id not in talk.known:
+        conversation.piece("tool_start", {"id": part.tool_call_id, "tool": part.tool_name, "input": part.args})
+    elif kind == "function_tool_result" and event.part.tool_call_id not in conversation.known:
         part = event.part
-        talk.piece("tool_end", {"id": part.tool_call_id, "tool": part.tool_name, "outcome": part.outcome})
+        conversation.piece("tool_end", {"id": part.tool_call_id, "tool": part.tool_name, "outcome": part.outcome})
 
 
 def _dump(messages: list[Any]) -> str:

@@ -13,7 +13,7 @@ from copy import copy
 from typing import Any
 
 DEPTH = 6
-"""How far below a model its HTTP client is looked for: provider, the SDK's client, and what that wraps."""
+"""The depth to which HTTP clients are searched below a model: provider, the SDK's client, and those that it wraps."""
 PLAIN = (str, bytes, int, float, bool, type(None), type)
 
 
@@ -35,7 +35,9 @@ def _clients(model: object) -> Iterator[Any]:
             if isinstance(one, kinds):
                 yield one
                 continue
-            inside = one if isinstance(one, list | tuple) else getattr(one, "__dict__", {}).values()
+            inside = getattr(one, "__dict__", {}).values()
+            if isinstance(one, list | tuple):
+                inside = one
             for value in list(inside):
                 if not isinstance(value, PLAIN) and id(value) not in seen:
                     seen.add(id(value))
@@ -48,7 +50,9 @@ def _apart(transport: Any, loop: asyncio.AbstractEventLoop) -> Any:
         if transport._loop is loop:
             return transport
         transport = transport._elsewhere  # In the child of a fork.
-    return None if transport is None else _PerLoop(transport, loop)
+    if transport is None:
+        return None
+    return _PerLoop(transport, loop)
 
 
 class _PerLoop:
@@ -61,7 +65,9 @@ class _PerLoop:
 
     @property
     def _transport(self) -> Any:
-        return self._here if asyncio.get_running_loop() is self._loop else self._elsewhere
+        if asyncio.get_running_loop() is self._loop:
+            return self._here
+        return self._elsewhere
 
     async def handle_async_request(self, request: Any) -> Any:
         return await self._transport.handle_async_request(request)

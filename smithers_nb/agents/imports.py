@@ -11,7 +11,7 @@ SOON_S = 0.3
 
 
 class Imports:
-    """What is being imported in the background, and which executions wait for it."""
+    """The imports that run in the background, and the executions that wait for them."""
 
     def __init__(self) -> None:
         self._begun: set[str] = set()
@@ -30,7 +30,7 @@ class Imports:
             timer.start()
 
     def settle(self) -> None:
-        """Wait until what was begun has been imported.
+        """Wait until the imports that were begun have ended.
 
         Two threads must not import parts of a package at the same time: one holds the lock of the package and needs
         that of a part, the other the reverse, and the interpreter hands out a half-made module.
@@ -55,9 +55,9 @@ class Imports:
             self._waiting.pop(execution_id, None)
 
     def awaited(self, execution_id: str) -> str | None:
-        """Return what an execution waits for, in words; None if it does not."""
+        """Return the name of the import that an execution waits for; None if it waits for none."""
         return self._waiting.get(execution_id)
 
 
 imports = Imports()
-"""Those of this process."""
+"""The imports of this process."""

@@ -14,9 +14,9 @@ from weakref import WeakValueDictionary
 from ..errors import AgentConfigError, AgentError, kind_of
 from ..threads import CALLS, called, unlimited_anyio
 from ..user_code import awaited, guarded
+from .conversation import Conversation
 from .imports import imports
-from .recording import Talk
-from .runner import AgentReply, AgentTask, Asks, Ledger
+from .runner import AgentReply, AgentTask, ApprovalRequired, Ledger
 from .scripted import Plain, Scripted
 
 if TYPE_CHECKING:
@@ -89,26 +89,26 @@ class PydanticAiRunner:
 
     async def _talks(self, task: AgentTask, ledger: Ledger) -> AgentReply:
         """Run the agent; after a failure that passes, go on from the last turn that was answered."""
-        talk = Talk(task, ledger)
+        conversation = Conversation(task, ledger)
         async with self._beginning:
             agent, model = await self._agent(task)
             await asyncio.sleep(0)
         while True:
-            limit = asyncio.timeout(talk.remaining_s())
+            limit = asyncio.timeout(conversation.remaining_s())
             try:
                 async with limit:
-                    return await awaited(_runs(agent, model, talk, self._alone))
+                    return await awaited(_runs(agent, model, conversation, self._alone))
             except asyncio.CancelledError:
-                await talk.broke_off("it was cancelled")
+                await conversation.broke_off("it was cancelled")
                 raise
-            except Asks:
+            except ApprovalRequired:
                 raise
             except Exception as error:
                 if limit.expired():
-                    await talk.broke_off("limit: seconds")
-                    raise talk.over("seconds", "its time is up") from error
-                await talk.reconcile({})
-                await asyncio.sleep(await talk.failed(error))
+                    await conversation.broke_off("limit: seconds")
+                    raise conversation.over("seconds", "its time is up") from error
+                await conversation.reconcile({})
+                await asyncio.sleep(await conversation.failed(error))
 
     def _alone(self, signature: str | None) -> AbstractAsyncContextManager[object]:
         """Wait until no request of this signature is under way."""
@@ -167,7 +167,7 @@ class PydanticAiRunner:
         return self._models[made]
 
 
-async def _runs(agent: Agent[Any, Any], model: Model, talk: Talk, alone: Alone) -> AgentReply:
+async def _runs(agent: Agent[Any, Any], model: Model, conversation: Conversation, alone: Alone) -> AgentReply:
     """Run the agent to its end, anew or from the last turn that was answered."""
     from pydantic_ai import Agent
     from pydantic_ai.messages import ModelMessagesTypeAdapter
@@ -175,8 +175,8 @@ async def _runs(agent: Agent[Any, Any], model: Model, talk: Talk, alone: Alone) 
 
     from .audit import Audit, Streaming, told_of_tools
 
-    past = talk.begin()
-    task = talk.task
+    past = conversation.begin()
+    task = conversation.task
     audit = Streaming if _streams(model) else Audit
     # The SDKs make hidden attempts of their own.
     settings: ModelSettings = {"max_retries": 0}
@@ -184,7 +184,7 @@ async def _runs(agent: Agent[Any, Any], model: Model, talk: Talk, alone: Alone) 
         # Sync tools: the library's own threads are limited, and the interpreter waits for them at its exit.
         stack.enter_context(Agent.using_thread_executor(CALLS))
         unlimited_anyio()
-        if talk.tape is None:
+        if conversation.cassette is None:
             await _started(agent, task, stack)
         result = await agent.run(
             None if past else task.prompt or None,
@@ -192,11 +192,11 @@ async def _runs(agent: Agent[Any, Any], model: Model, talk: Talk, alone: Alone) 
             model=model,
             deps=task.local.deps,
             model_settings=settings,
-            # The limits are the talk's: they hold over restarts, too.
+            # The limits are the conversation's: they hold over restarts, too.
             usage_limits=UsageLimits(request_limit=None),
-            capabilities=[audit(talk, alone)],
+            capabilities=[audit(conversation, alone)],
         )
-    await talk.reconcile(told_of_tools(result.all_messages()[-1:]))
+    await conversation.reconcile(told_of_tools(result.all_messages()[-1:]))
     return AgentReply(result.output)
 
 

@@ -1,4 +1,4 @@
-"""Which failures of a provider pass, how long to wait, and what to do about the others.
+"""The retry policy: failures of a provider that pass, the waits between attempts, and the fixes for other failures.
 
 Errors are told by the names of pydantic-ai's classes and by status: the library is imported in one module only.
 """
@@ -13,23 +13,23 @@ IN_PLACE_S = 2.0
 """A longer wait is a task that is blocked, with its time in the store."""
 FIRST_S = 1.0
 LONGEST_S = 60.0
-"""Of the waits that we choose ourselves: they double from the first to this one."""
+"""The longest wait of our own choice: waits double from the first up to this one."""
 MOST_S = 24 * 3600.0
-"""Nobody means a longer wait, and there are headers whose moment no clock can show."""
+"""The longest wait that a header may ask for. Longer ones are mistakes, and may lie beyond any date."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an error of a request means."""
+    """The meaning of an error of a request."""
 
     passes: bool
-    """Whether the same request may succeed later."""
+    """True if the same request may succeed later."""
     limited: bool
-    """Whether it is a rate limit: then nobody is to ask for a while."""
+    """True for a rate limit: no agent should ask this model for a while."""
     wait_s: float | None
-    """How long it said to wait; None if it did not say."""
+    """The wait that the provider asked for, if any."""
     fix: str
-    """What to do; "" where it passes by itself or nobody knows."""
+    """Advice for the user; "" if the failure passes by itself, or there is no known fix."""
 
 
 _FIXES = (
@@ -45,23 +45,24 @@ _PASSING = frozenset(
 
 
 def verdict(error: BaseException) -> Verdict:
-    """Return what an error means. One that is neither the library's nor has a status does not pass.
+    """Return the meaning of an error. It does not pass if it is neither the library's nor has a status.
 
     >>> verdict(ValueError("x")).passes
     False
     """
     names = {one.__name__ for one in type(error).__mro__}
     status = getattr(error, "status_code", None)
-    status = status if isinstance(status, int) else 0
+    if not isinstance(status, int):
+        status = 0
     wait_s = retry_after(error)
     for name, statuses, fix in _FIXES:
         # A quota that is used up comes as a 429, too.
         if name in names or status in statuses:
-            return Verdict(False, False, None, fix)
+            return Verdict(passes=False, limited=False, wait_s=None, fix=fix)
     if "ModelRateLimitError" in names or status == 429:
-        return Verdict(True, True, wait_s, "")
+        return Verdict(passes=True, limited=True, wait_s=wait_s, fix="")
     passes = bool(names & _PASSING) or status in (408, 409, 425) or status >= 500
-    return Verdict(passes, False, wait_s, "")
+    return Verdict(passes=passes, limited=False, wait_s=wait_s, fix="")
 
 
 def retry_after(error: BaseException) -> float | None:
@@ -86,15 +87,17 @@ def _sensible(wait_s: float) -> float | None:
     >>> _sensible(-5), _sensible(0.5), _sensible(float("inf")), _sensible(float("nan"))
     (0.0, 0.5, 86400.0, None)
     """
-    return None if isnan(wait_s) else min(max(0.0, wait_s), MOST_S)
+    if isnan(wait_s):
+        return None
+    return min(max(0.0, wait_s), MOST_S)
 
 
 def backoff_s(attempt: int, seed: str) -> float:
-    """Return how long to wait after the attempt of this number: twice as long each time, and not at the same moment
-    as others; the same for the same seed.
+    """Return the seconds to wait after this attempt: twice as long each time, with a jitter from the seed.
 
     >>> 0.5 <= backoff_s(1, "a") <= 1.0, 4.0 <= backoff_s(4, "a") <= 8.0, backoff_s(3, "a") == backoff_s(3, "a")
     (True, True, True)
     """
+    # With the jitter many agents that were refused together do not ask again together; a seed makes it repeatable.
     longest: float = min(LONGEST_S, FIRST_S * 2.0 ** (attempt - 1))
     return longest * (0.5 + 0.5 * Random(f"{seed}/{attempt}").random())

@@ -1,4 +1,4 @@
-"""The protocol between the engine and whatever runs agents. A task is JSON but for what only this process has."""
+"""The protocol between the engine and the runner of its agents. A task is JSON, except for its ``Local`` part."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..values import Unstorable, encode
 
 @dataclass(slots=True)
 class Spent:
-    """What an agent, or all of an execution, has used; each request counted once."""
+    """The usage of an agent, or of all agents of an execution; each request counted once."""
 
     turns: int = 0
     """Requests that were answered."""
@@ -27,7 +27,7 @@ class Spent:
     unpriced: int = 0
     """Answers whose price is not known."""
     seconds: float = 0.0
-    """How long requests and tool calls were under way, before it was cut off or began to wait."""
+    """The time that requests and tool calls took, without interruptions and waits."""
 
     def add(self, request: ModelCall) -> None:
         self.requests += request.answered_by != "cache"
@@ -40,23 +40,25 @@ class Spent:
 
     @property
     def cost(self) -> float | None:
-        """In USD; None where a price is not known."""
-        return None if self.unpriced or not self.turns else self.cost_usd
+        """The cost in USD; None if a price is not known."""
+        if self.unpriced or not self.turns:
+            return None
+        return self.cost_usd
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """How far an agent had come when it was cut off, or began to wait."""
+    """The progress of an agent up to the moment when it was cut off or began to wait."""
 
     turn: int = 0
     """The last turn that was answered; 0 if none."""
     request: str = ""
     response: str = ""
-    """Of that turn, as JSON."""
+    """The answer of that turn, as JSON."""
     failures: int = 0
     """Attempts of the following turn that failed."""
     decisions: list[Decision] = field(default_factory=list)
-    """What people decided about tool calls, oldest first."""
+    """The decisions of people about tool calls, oldest first."""
     tools: dict[str, ToolCall] = field(default_factory=dict)
     """The newest record of every tool call, by its id."""
     spent: Spent = field(default_factory=Spent)
@@ -64,21 +66,21 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class RecordedAgent:
-    """What a replay answers an agent from, instead of its model and its tools."""
+    """The recorded requests and tool calls that answer an agent in a replay."""
 
     requests: list[ModelCall] = field(default_factory=list)
-    """In order, those that failed too."""
+    """The requests in order, failed ones too."""
     tools: list[ToolCall] = field(default_factory=list)
     """Oldest first; a later record of the same call counts."""
     decisions: list[Decision] = field(default_factory=list)
-    """What people decided about tool calls, oldest first."""
+    """The decisions of people about tool calls, oldest first."""
     complete: bool = False
-    """Whether it went well to its end: then it is not to ask for more."""
+    """True if it succeeded: a request that is not recorded is then a mismatch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """What only this process has of an agent."""
+    """The parts of an agent that exist in this process only."""
 
     model: Any = None  # Any: an id, ``Scripted``, or pydantic-ai's Model; None for the agent's own
     tools: list[Any] = field(default_factory=list)  # Any: functions, and pydantic-ai's tools and toolsets
@@ -90,7 +92,7 @@ class Local:
 
 @dataclass(frozen=True, slots=True)
 class AgentTask:
-    """One agent node, with the props of the frame in which it starts."""
+    """The task of an agent node, with the props of the frame in which it starts."""
 
     execution_id: str
     task_id: str
@@ -99,7 +101,7 @@ class AgentTask:
     agent: str
     """``claude``, or the name of the user's agent."""
     model: str
-    """Its id, or what it is."""
+    """The id of the model, or a description of the object."""
     prompt: str
     system: str | None
     allow: list[str] | None
@@ -109,23 +111,23 @@ class AgentTask:
     limits: dict[str, float]
     """turns, tokens, tool_calls, cost_usd, seconds: those that are limited."""
     retries: int
-    """How many times a request is tried again."""
+    """The number of retries of a request."""
     seed: int
-    """Of the jitter."""
+    """The seed of the jitter of waits."""
     source: str | None
     past: Past | None = None
     """None for one that begins."""
     cache: bool = False
-    """Whether an answer to the same request may be used again."""
+    """True if an answer to the same request may be used again."""
     recorded: RecordedAgent | None = None
-    """In a replay: then nothing is sent, and no tool is called."""
+    """The recording that a replay answers from: then nothing is sent, and no tool is called."""
     local: Local = field(default_factory=Local)
 
     def as_json(self) -> str:
-        """Return what a runner in another process is given.
+        """Return the task for a runner in another process.
 
         Raises:
-            AgentConfigError: naming what can't leave this process, and what to do.
+            AgentConfigError: naming the part that can't leave this process, and what to do.
         """
         local = self.local
         if not isinstance(local.model, str | None):
@@ -134,8 +136,8 @@ class AgentTask:
             raise self._stays("agent", "give it a name, Agent(…, name='…')")
         parts = {
             "tools": [self._reference(f"tool {tool!r:.60}", tool) for tool in local.tools],
-            "output_type": None if local.output_type is None else self._reference("output_type", local.output_type),
-            "approve": None if local.approve is None else self._reference("approve", local.approve),
+            "output_type": self._reference("output_type", local.output_type),
+            "approve": self._reference("approve", local.approve),
             "deps": self._deps(),
         }
         return json.dumps({**asdict(replace(self, local=Local())), "local": parts})
@@ -148,8 +150,10 @@ class AgentTask:
         except Unstorable as why:
             raise self._stays("deps", f"make it JSON or a pydantic model ({why})") from None
 
-    def _reference(self, what: str, thing: object) -> str:
-        """Return ``module:name`` of something that another process can import."""
+    def _reference(self, what: str, thing: object) -> str | None:
+        """Return ``module:name`` of something that another process can import; None for None."""
+        if thing is None:
+            return None
         module, name = getattr(thing, "__module__", "__main__"), getattr(thing, "__qualname__", "<none>")
         if module == "__main__" or "<" in name:
             raise self._stays(what, "define it at the top of a module that can be imported there")
@@ -166,13 +170,13 @@ class AgentTask:
 
 @dataclass(frozen=True, slots=True)
 class AgentReply:
-    """How an agent ended, when it did not raise."""
+    """The result of an agent that did not raise."""
 
     output: Any  # Any: text, or what output_type says
 
 
-class Later(Exception):
-    """An agent can't go on before a time that is worth waiting for elsewhere: it is submitted again then."""
+class RetryLater(Exception):
+    """Raised by an agent that has to wait for long: the engine blocks its task, and submits it again at that time."""
 
     def __init__(self, reason: BlockReason, at: float, why: str) -> None:
         super().__init__(why)
@@ -189,13 +193,13 @@ class ToolQuestion:
     tool_call_id: str
     tool: str
     input: str
-    """As JSON."""
+    """The arguments as JSON."""
     shown: dict[str, Any]  # Any: anything storable
-    """What else there is to look at, such as a diff."""
+    """More for the person to look at, such as a diff."""
 
 
-class Asks(Exception):
-    """An agent goes on when people have answered: it is submitted again then, with its past."""
+class ApprovalRequired(Exception):
+    """Raised by an agent that has to wait for people: it is submitted again, with its past, when they have answered."""
 
     def __init__(self, questions: list[ToolQuestion]) -> None:
         super().__init__(f"a person is asked about {', '.join(one.tool for one in questions)}")
@@ -203,10 +207,10 @@ class Asks(Exception):
 
 
 class Ledger(Protocol):
-    """What a runner writes to, and asks, while an agent runs. The engine gives one to each ``submit``."""
+    """The records and limits of a running agent. The engine gives one to each ``submit``."""
 
     async def asked(self, request: ModelCall) -> None:
-        """Record an attempt, before the agent goes on: what was paid for is in the store."""
+        """Record an attempt before the agent continues, so that every paid answer is in the store."""
 
     async def tool(self, call: ToolCall) -> None:
         """Record that a tool starts, or how it ended."""
@@ -222,41 +226,39 @@ class Ledger(Protocol):
         there is nothing to wait for without one.
 
         Raises:
-            Later: if that is not soon.
+            RetryLater: if that is not soon.
         """
 
     async def refused(self, window: str, wait_s: float) -> None:
-        """The provider does not want to be asked by anybody for so many seconds."""
+        """Close a provider's window to all agents for these seconds."""
 
     def reached(self, tool: bool = False) -> str | None:
-        """Return which limit of the whole execution keeps another request, or tool call, from being made, in words;
-        None if none does.
-        """
+        """Return the limit of the whole execution that forbids a further request, or tool call; None if none does."""
 
     def remaining_s(self) -> float | None:
-        """Return how long the execution's agents may still go on; None for as long as they like."""
+        """Return the seconds that the execution's agents may still run; None without a limit."""
 
 
 class Runner(Protocol):
     """Runs agents. The engine calls the methods on its loop."""
 
     remote: bool
-    """Whether it runs them in another process: then it is given ``AgentTask.as_json()`` to send."""
+    """True if it runs them in another process: the engine then checks that ``AgentTask.as_json()`` works."""
 
     async def check(self, task: AgentTask) -> None:
-        """Look whether the agent could run, when its node mounts. Nothing is sent.
+        """Check that the agent could run, when its node mounts. Nothing is sent.
 
         Raises:
             AgentConfigError: for a missing package or key, or a model that does not exist, with the fix.
         """
 
     async def submit(self, task: AgentTask, ledger: Ledger) -> AgentReply:
-        """Run it to its end. A task that is under way already is not started twice: both wait for its end.
+        """Run it to its end. A task that runs already is not started twice: both callers wait for its end.
 
-        Cancelling ends it, and the request under way.
+        Cancelling ends it, and the open request.
 
         Raises:
-            Later: if it has to wait for long; it is submitted again then, with its past.
-            Asks: if people are to decide about tool calls; likewise.
+            RetryLater: if it has to wait for long; it is submitted again then, with its past.
+            ApprovalRequired: if people are to decide about tool calls; likewise.
             AgentError: in our words; anything else as the library raised it.
         """

@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable
 from math import inf
 from typing import TYPE_CHECKING, Literal, Never
 
-from ..agents.replaying import Unanswered, mismatch, text_difference
-from ..agents.runner import AgentReply, Asks, RecordedAgent
+from ..agents.cassette import Unanswered, mismatch, text_difference
+from ..agents.runner import AgentReply, ApprovalRequired, RecordedAgent
 from ..errors import AgentError, BudgetExceededError, ReplayMismatchError, RunError, message_of
 from ..nodes.runnable import Task
 from ..nodes.tree import TreeNode
@@ -90,7 +90,7 @@ class Replaying:
         except ReplayMismatchError as error:
             self._mismatch = self._mismatch or error
             await self._rest(entry)
-        except Asks as asks:
+        except ApprovalRequired as asks:
             # Nobody had answered; or nobody had been asked, and it had gone on.
             if record is not None and record.ended_at is not None:
                 self._mismatch = self._mismatch or self._asks(entry, asks)
@@ -293,7 +293,7 @@ class Replaying:
         if self._mismatch is not None:
             raise self._mismatch
 
-    def _asks(self, entry: TaskEntry, asks: Asks) -> ReplayMismatchError:
+    def _asks(self, entry: TaskEntry, asks: ApprovalRequired) -> ReplayMismatchError:
         tools = ", ".join(asked.tool for asked in asks.questions)
         why = text_difference("what people are asked", "nothing", f"whether {tools} may be called")
         turn = asks.questions[0].turn

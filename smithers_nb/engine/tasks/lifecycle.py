@@ -10,7 +10,7 @@ from itertools import count
 from time import perf_counter, time
 from typing import TYPE_CHECKING
 
-from ...agents.runner import AgentReply, Asks, Later
+from ...agents.runner import AgentReply, ApprovalRequired, RetryLater
 from ...errors import AgentError, BudgetExceededError, RunError, StoreError, said, traceback_of
 from ...nodes.runnable import Approval, Smithers, Task
 from ...records import HandlerCall, TaskEnd, TaskResult, TaskStart, TaskStatus
@@ -219,7 +219,7 @@ class Tasks(Mapping[str, TaskEntry]):
         await self._live.database.transaction(writer.ask, self._live.execution_id, question)
         entry.status, entry.questions = "blocked", {question.approval_id: question}
 
-    async def _ask_about_tools(self, entry: TaskEntry, asks: Asks) -> None:
+    async def _ask_about_tools(self, entry: TaskEntry, asks: ApprovalRequired) -> None:
         """Put an agent's questions where people find them; it is started again when all of them are answered."""
         live = self._live
         found = questions.of_tools(entry, asks)
@@ -420,13 +420,13 @@ class Tasks(Mapping[str, TaskEntry]):
                 await self._sleep(entry, entry.retry_at)
             try:
                 return await self._attempts(entry)
-            except Later as later:
+            except RetryLater as later:
                 await self._block(entry, later)
-            except Asks as asks:
+            except ApprovalRequired as asks:
                 await self._ask_about_tools(entry, asks)
                 return None
 
-    async def _block(self, entry: TaskEntry, later: Later) -> None:
+    async def _block(self, entry: TaskEntry, later: RetryLater) -> None:
         """It has to wait, and says so where another process finds it."""
         live = self._live
         until = calls.at_time(later.at)

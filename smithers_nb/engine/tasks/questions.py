@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ...agents.runner import Asks, ToolQuestion
+from ...agents.runner import ApprovalRequired, ToolQuestion
 from ...errors import ApprovalError
 from ...nodes.runnable import Approval
 from ...records import Question, TaskEnd, TaskResult
@@ -46,7 +46,7 @@ def of_orphan(task_id: str, node_id: str, attempt: int, ended: str) -> Question:
     )
 
 
-def of_tools(entry: TaskEntry, asks: Asks) -> list[Question]:
+def of_tools(entry: TaskEntry, asks: ApprovalRequired) -> list[Question]:
     """Return the questions about tool calls of an agent; the file gives them their ids."""
     return [_of_tool(entry, asked) for asked in asks.questions]
 

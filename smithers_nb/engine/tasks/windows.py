@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from time import time
 
 from ...agents.retry import IN_PLACE_S
-from ...agents.runner import Later
+from ...agents.runner import RetryLater
 from ...store import calls
 from ...store.owned import OwnedDatabase
 from ...threads import after_fork
@@ -71,7 +71,7 @@ async def turn(database: OwnedDatabase, name: str) -> AsyncIterator[None]:
     """Wait until the provider may be asked; ask it inside.
 
     Raises:
-        Later: if it is closed for longer than is worth waiting here.
+        RetryLater: if it is closed for longer than is worth waiting here.
     """
     gate = _gates.setdefault((database.path, name), Gate())
     await gate.enter()
@@ -86,7 +86,7 @@ async def _wait(database: OwnedDatabase, name: str) -> None:
     while True:
         given = await database.transaction(calls.take_turn, name, time(), IN_PLACE_S)
         if given.closed_until:
-            raise Later("rate_limit", given.closed_until, f"{name} is closed: it refused a request")
+            raise RetryLater("rate_limit", given.closed_until, f"{name} is closed: it refused a request")
         if given.at <= time():
             return
         await asyncio.sleep(given.at - time())

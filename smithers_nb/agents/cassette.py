@@ -1,4 +1,4 @@
-"""A replay of one agent: its recorded answers and tool results, held against what it asks for now."""
+"""The cassette of one agent: recorded answers and tool results for a replay, compared with the requests of now."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from ..records import ModelCall, ToolCall
 from .runner import AgentTask, RecordedAgent
 
 SHOWN = 160
-"""So many characters of a line are shown, about where it differs."""
+"""The most characters shown of a line, around the difference."""
 LINES = 12
-"""So many lines of a difference are shown."""
+"""The most lines shown of a difference."""
 
 
 class Unanswered(AgentError):
-    """The recording of an agent ends here: how, its task's record says."""
+    """Raised where the recording of an agent ends; its task's record says how it ended."""
 
     def __init__(self) -> None:
         super().__init__("the recording has no end of it")
 
 
-class Tape:
-    """What is recorded of one agent, found by turn and by what was asked, not by when."""
+class Cassette:
+    """The recording of one agent. Answers are found by turn and request, not by time."""
 
     def __init__(self, task: AgentTask, recorded: RecordedAgent) -> None:
         self._task = task
@@ -37,21 +37,21 @@ class Tape:
         self._requests = requests[began:]
         said = "".join(one.response or "" for one in self._requests)
         self.lost = requests[:began], [call for call in recorded.tools if f'"{call.tool_call_id}"' not in said]
-        """What it had asked and called before it was cut off and began anew."""
-        # There are models that use an id again in another turn.
+        """Requests and tool calls from before the agent was cut off and started over."""
+        # Some models use the id of a call again in a later turn.
         self._tools = {(one.turn, one.tool_call_id): one for one in recorded.tools}
 
     @property
     def tools(self) -> set[str]:
-        """Names of the tools that there were, as far as they were called."""
+        """The names of the tools that were called and existed."""
         return {call.tool for call in self._tools.values() if call.status != "unknown"}
 
     def attempts(self, turn: int, request: str) -> list[ModelCall]:
         """Return the recorded attempts of a turn.
 
         Raises:
-            ReplayMismatchError: if something else was asked then, or nothing.
-            Unanswered: if it had ended before.
+            ReplayMismatchError: if the recorded request differs, or there is none after a complete recording.
+            Unanswered: if the recording ends before this turn.
         """
         found = [one for one in self._requests if one.turn == turn]
         if found and (why := difference(found[-1].request, request)):
@@ -64,15 +64,17 @@ class Tape:
         return found
 
     def tool(self, call: ToolCall) -> ToolCall:
-        """Return what came of a tool call.
+        """Return the recorded result of a tool call.
 
         Raises:
-            ReplayMismatchError: if it was not made.
+            ReplayMismatchError: if the call is not recorded.
         """
         past = self._tools.get((call.turn, call.tool_call_id))
         if past is not None and past.status not in ("invalid", "unknown", "skipped"):
             return past
-        was = past.status if past else "nothing"
+        was = "nothing"
+        if past:
+            was = past.status
         why = text_difference(f"tool {call.tool}", was, f"called with {call.input}")
         raise self._mismatch(call.turn, "it calls a tool that was not called", why)
 
@@ -93,7 +95,7 @@ def mismatch(what: str, why: str, *, node_id: str, source: str | None, turn: int
 
 
 def difference(recorded: str, now: str) -> str | None:
-    """Return the first difference of two requests, which are messages as JSON; None if the same is asked.
+    """Return the first difference of two requests, which are messages as JSON; None if they ask the same.
 
     >>> print(difference('[{"parts": [{"part_kind": "user-prompt", "content": "Write it up"}]}]',
     ...                  '[{"parts": [{"part_kind": "user-prompt", "content": "Write it down"}]}]'))
@@ -117,7 +119,7 @@ _NAMES = {
 
 
 def _parts(messages: str) -> list[tuple[str, str]]:
-    """Return what was said, each with what it is; not when, and not the ids of the runs."""
+    """Return the parts of messages as (name, text), without times and ids of runs, which differ every time."""
     found: list[tuple[str, str]] = []
     for message in json.loads(messages):
         if message.get("instructions"):
@@ -127,8 +129,10 @@ def _parts(messages: str) -> list[tuple[str, str]]:
             name = _NAMES.get(kind) or {"tool-return": f"what {tool} returned", "tool-call": f"the call of {tool}"}.get(
                 kind, kind
             )
-            content = part.get("args") if kind == "tool-call" else part.get("content")
-            found.append((name, _text(content)))
+            field = "content"
+            if kind == "tool-call":
+                field = "args"
+            found.append((name, _text(part.get(field))))
     return found
 
 
@@ -138,11 +142,13 @@ def _text(content: Any) -> str:  # Any: JSON
         return "\n".join(_text(piece) for piece in content)
     if isinstance(content, dict):
         return json.dumps({k: v for k, v in content.items() if k != "timestamp"}, ensure_ascii=False, sort_keys=True)
-    return content if isinstance(content, str) else json.dumps(content)
+    if isinstance(content, str):
+        return content
+    return json.dumps(content)
 
 
 def text_difference(name: str, was: str, is_now: str) -> str:
-    """Say where two texts differ first."""
+    """Return the lines around the first difference of two texts."""
     diff = list(unified_diff(was.splitlines(), is_now.splitlines(), n=1, lineterm=""))[2:]
     lines = [line for line in diff if not line.startswith("@@")][:LINES]
     at = _first(was, is_now)
@@ -150,7 +156,7 @@ def text_difference(name: str, was: str, is_now: str) -> str:
 
 
 def _first(was: str, is_now: str) -> int:
-    """Return in which column of its line the first difference is."""
+    """Return the column of the first difference in its line."""
     at = next((n for n, (a, b) in enumerate(zip(was, is_now, strict=False)) if a != b), min(len(was), len(is_now)))
     return at - was.rfind("\n", 0, at) - 1
 

@@ -12,13 +12,13 @@ from typing import Any
 from ..errors import AgentError, BudgetExceededError, UserCodeError, said
 from ..records import AnsweredBy, Decision, ModelCall, ToolCall, ToolStatus
 from ..user_code import guarded, raised_by
-from .replaying import Tape, Unanswered
+from .cassette import Cassette, Unanswered
 from .retry import IN_PLACE_S, backoff_s, verdict
-from .runner import AgentTask, Asks, Later, Ledger, Past, ToolQuestion
+from .runner import AgentTask, ApprovalRequired, Ledger, Past, RetryLater, ToolQuestion
 from .scripted import Scripted
 
 
-class Talk:
+class Conversation:
     """One agent while it runs. It knows nothing of the library: that is told to it, and asks it."""
 
     def __init__(self, task: AgentTask, ledger: Ledger) -> None:
@@ -45,7 +45,7 @@ class Talk:
         """Ids of the tool calls that had ended when this run of the agent began …"""
         self.begun: set[str] = set()
         """… and of those that a person was asked about, too."""
-        self.tape = Tape(task, task.recorded) if task.recorded is not None else None
+        self.cassette = Cassette(task, task.recorded) if task.recorded is not None else None
         """What answers in a replay."""
         self._began = time()
 
@@ -86,21 +86,21 @@ class Talk:
         Raises:
             ReplayMismatchError: if what is asked is not what was recorded.
         """
-        if self.tape is not None:
-            return await self._again(self.tape, request)
+        if self.cassette is not None:
+            return await self._again(self.cassette, request)
         known = await self.ledger.answer_to(signature) if signature else None
         if known is not None:
             self.ask(provider, model, request, signature)
             await self.answer(known, input_tokens=0, output_tokens=0, cost_usd=0.0, by="cache")
         return known
 
-    async def _again(self, tape: Tape, request: str) -> str:
+    async def _again(self, cassette: Cassette, request: str) -> str:
         """Record the attempts of a turn as they were, and return the answer, if there was one."""
-        attempts = tape.attempts(self.turn, request)
+        attempts = cassette.attempts(self.turn, request)
         if self.turn == 1:
-            for lost in tape.lost[0]:
+            for lost in cassette.lost[0]:
                 await self._recorded(lost)
-            for call in tape.lost[1]:
+            for call in cassette.lost[1]:
                 await self.ledger.tool(call)
         for one in attempts:
             await self._recorded(replace(one, request=request))
@@ -164,7 +164,7 @@ class Talk:
         """The agent ended with an error; return in how many seconds it is to go on, if it was a request that failed.
 
         Raises:
-            Later: if that is long.
+            RetryLater: if that is long.
             Exception: the error, or one in our words, if it can't be tried again.
         """
         if self.asked is None:
@@ -187,7 +187,7 @@ class Talk:
             raise error
         self.attempt += 1
         if wait_s > IN_PLACE_S:
-            raise Later("rate_limit" if found.limited else "retry", time() + wait_s, _short(error)) from error
+            raise RetryLater("rate_limit" if found.limited else "retry", time() + wait_s, _short(error)) from error
         # Where all were refused, the window says whose turn it is.
         return 0.0 if found.limited and name else wait_s
 
@@ -245,7 +245,7 @@ class Talk:
 
     def remaining_s(self) -> float | None:
         """Return how many seconds are left to it; None for as long as it likes."""
-        if self.tape is not None:
+        if self.cassette is not None:
             return None
         own = self.task.limits.get("seconds")
         left = [
@@ -291,7 +291,7 @@ class Talk:
         found = self.decision(tool_call_id)
         return None if found is None or found.approved else found.comment or "Denied by a person."
 
-    async def asks(self, questions: list[ToolQuestion]) -> Asks:
+    async def asks(self, questions: list[ToolQuestion]) -> ApprovalRequired:
         """Calls wait for people; return the error that lets the agent wait, too."""
         for one in questions:
             known = self.known_call(one.tool_call_id)
@@ -300,7 +300,7 @@ class Talk:
                 await self._tool(
                     self._call(one.turn, one.tool_call_id, one.tool, one.input, attempt=attempt, status="waiting")
                 )
-        return Asks(questions)
+        return ApprovalRequired(questions)
 
     def known_call(self, tool_call_id: str, turn: int | None = None) -> ToolCall | None:
         """Return the record of a call of a turn, this one: there are models that use an id again."""
