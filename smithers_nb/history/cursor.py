@@ -28,7 +28,7 @@ class Cursor:
     base: int = 0
     """The frame that it is compared with; 0 for none."""
     dry: bool = False
-    """Whether the plan was rendered without executing anything."""
+    """True if the plan was rendered without executing anything."""
 
     def reached(self, phase: Phase) -> bool:
         """Return whether a phase of this frame is done."""

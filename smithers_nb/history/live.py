@@ -33,9 +33,9 @@ from .source import Head, last_phase
 
 
 class LiveSource(RecordedSource):
-    """One execution that this process runs: what the file has, and what the engine has not written yet.
+    """An execution that this process runs: the file, and what the engine has not written yet.
 
-    It looks at one publication, and is made anew for the next. Safe on any thread.
+    It reads one publication; the next one gets a new source. Safe on any thread.
     """
 
     publication: Publication

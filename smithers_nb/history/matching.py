@@ -27,7 +27,7 @@ MOMENTARY = frozenset({"prev", "frame", "writes"})
 GOOD = frozenset({"succeeded", "done", "skipped", "max_reached"})
 BAD = frozenset({"failed", "cancelled", "abandoned"})
 STANDING = {"start": GOOD - {"skipped"} | BAD | {"running"}, "finished": GOOD, "error": BAD}
-"""By event: the statuses that a phase, a step or a loop has from then on."""
+"""The statuses that a phase, a step or a loop has from an event on, by event."""
 STOOD = 500
 """The number of frames for which the standing of phases, steps and loops is computed."""
 APPLIED = frozenset({"applied", "overridden", "edited"})

@@ -70,7 +70,7 @@ class _Task:
 
 
 class RecordedSource:
-    """One execution in its file. Safe on any thread."""
+    """An execution in its file. Safe on any thread."""
 
     publication: Publication | None = None
 
@@ -259,7 +259,7 @@ class RecordedSource:
         return self.moments.written(key)
 
     def replaced(self, since: int, until: int) -> list[tuple[int, str, str | None]]:
-        """Return (frame, key, old value as JSON) of what was applied to the state in some frames, newest first."""
+        """Return (frame, key, old value as JSON) of the writes applied to the state in some frames, newest first."""
         return self.moments.replaced(since, until)
 
     def state(self, cursor: Cursor, most: int) -> tuple[int, list[ValueRecord]]:
@@ -554,7 +554,7 @@ class _At:
 
 
 def _as_of(task: TaskRecord, at: _At) -> TaskRecord:
-    """Return a task without what was recorded of it after a moment."""
+    """Return a task as it stood at a moment, without later records."""
     status = task.status_at(at.until, at.asking)
     if status in ENDED:
         # A task whose node is gone is settled by its end.

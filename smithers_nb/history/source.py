@@ -48,7 +48,7 @@ class Head:
     status: Status
     reason: str
     over: bool
-    """Whether it has ended, and a step would do nothing."""
+    """True if it has ended, and a step would do nothing."""
     recorded: int
     """The number of the last frame in the file; 0 before the first."""
     frame: int
@@ -141,7 +141,7 @@ class Source(Protocol):
         """Return every recorded write of a key, in order."""
 
     def replaced(self, since: int, until: int) -> list[tuple[int, str, str | None]]:
-        """Return (frame, key, old value as JSON) of what was applied to the state in some frames, newest first."""
+        """Return (frame, key, old value as JSON) of the writes applied to the state in some frames, newest first."""
 
     def state(self, cursor: Cursor, most: int) -> tuple[int, list[ValueRecord]]:
         """Return the number of values, and the first of them: those that the frame read; after FLUSH, its outcome."""

@@ -21,12 +21,12 @@ interrupted: it was cut off; a resume runs it again.
 
 @dataclass(frozen=True, slots=True)
 class ModelCall:
-    """One request of an agent to its model: one attempt."""
+    """A request of an agent to its model, in one attempt."""
 
     task_id: str
     turn: int
     attempt: int
-    """From 1, per turn."""
+    """The attempt at this turn, from 1."""
     provider: str
     model: str
     request: str
@@ -49,7 +49,7 @@ class ModelCall:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """One call of a tool. It is recorded twice: as ``running`` before it starts, and as it ended."""
+    """A call of a tool. It is recorded twice: as ``running`` before it starts, and as it ended."""
 
     task_id: str
     turn: int
@@ -58,12 +58,12 @@ class ToolCall:
     """The model's own id of it."""
     tool: str
     input: str
-    """As JSON."""
+    """The arguments as JSON."""
     status: ToolStatus
     started_at: float
     """Seconds since the epoch."""
     output: str | None = None
-    """As JSON."""
+    """The result as JSON."""
     ms: float | None = None
     error: str | None = None
 
@@ -80,15 +80,15 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One streamed piece."""
+    """A streamed piece of an answer."""
 
     task_id: str
     turn: int
     attempt: int
-    """The attempt of the task: pieces of an attempt that failed are told from those of the next one."""
+    """The attempt of the task: it tells the pieces of a failed attempt from those of the next."""
     kind: str
     payload: str
-    """As JSON."""
+    """The piece as JSON."""
     at: float
     """Seconds since the epoch."""
 

@@ -34,7 +34,7 @@ class EffectRun:
     kind: Literal["run", "cleanup"]
     status: Literal["ok", "raised"]
     deps: str
-    """As JSON."""
+    """The deps as JSON."""
     writes: int
     ms: float
     error: str | None
@@ -46,6 +46,6 @@ class CallRecord:
 
     call: HandlerCall
     seq: int
-    """Its place among the calls of its frame, from 1."""
+    """The place among the calls of its frame, from 1."""
     task_status: str | None
     """The status of its task; None where the task is not known any more."""

@@ -20,7 +20,7 @@ class Excerpt:
     type: str
     """``str``, ``int``, ``list`` … of a value's JSON; ``text`` of plain text."""
     place: tuple[object, ...] | None = None
-    """The name under which a ``Source`` finds the whole text; None where there is no more."""
+    """The name under which a ``Source`` finds the whole text; None where this is the whole."""
 
     def shortened(self, most: int = VALUE_CHARS) -> Excerpt:
         """Return at most ``most`` characters of it, if the whole text can be found again."""
@@ -28,7 +28,7 @@ class Excerpt:
 
     @property
     def cut(self) -> bool:
-        """Whether a part of the text is missing."""
+        """True if a part of the text is missing."""
         return self.chars > len(self.text)
 
 

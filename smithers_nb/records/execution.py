@@ -19,7 +19,7 @@ class LoopState:
     """The progress of a loop."""
 
     iteration: int
-    """From 1."""
+    """The number of the iteration, from 1."""
     status: Literal["running", "done", "max_reached"] = "running"
 
 

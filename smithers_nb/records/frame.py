@@ -38,13 +38,13 @@ PROBLEMS: dict[str, Severity] = {"problem": "error", "hint": "hint"}
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What is neither a write nor a call, such as a file that was written."""
+    """An event that is neither a write nor a call, such as the writing of a file."""
 
     frame: int
     kind: str
     node_id: str | None
     payload: str
-    """As JSON."""
+    """The data of the event as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Frame:
-    """One turn of the loop, so far."""
+    """A turn of the loop, so far."""
 
     number: int
     execution_id: str
@@ -124,16 +124,16 @@ TOLD = 5
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """How a ``run()`` ended."""
+    """The outcome of a ``run()``."""
 
     status: Status
     reason: str
     frames: int
-    """How many frames this ``run()`` rendered."""
+    """The number of frames that this ``run()`` rendered."""
     frame: Frame | None
     """The last one."""
     problems: tuple[Problem, ...] = ()
-    """Those of all its frames."""
+    """The problems of all its frames."""
 
     def __repr__(self) -> str:
         last = f", the last one is {self.frame.number}" if self.frame else ""
@@ -183,14 +183,14 @@ class EventRecord:
     frame: int
     node_id: str | None
     payload: str
-    """As JSON."""
+    """The data of the event as JSON."""
     created_at: str | None
     """ISO 8601 in UTC; None where it is not in the file yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class NodeVersion:
-    """One of the versions that a node had."""
+    """A version of a node."""
 
     from_frame: int
     to_frame: int | None

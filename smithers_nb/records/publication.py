@@ -48,7 +48,7 @@ class TaskProgress:
     attempt: int
     max_attempts: int
     settled: bool
-    """Whether its end was handled and flushed."""
+    """True if its end was handled and flushed."""
     is_agent: bool
     requests: int
     questions: tuple[Question, ...]
@@ -75,9 +75,9 @@ class Publication:
     """The plan of the frame before."""
     changes: Changes = field(default_factory=Changes)
     stood: Mapping[str, str] | None = None
-    """By node id the status of each node of the frame before, when this frame began."""
+    """The status of each node of the frame before, by node id, when this frame began."""
     standing: Mapping[str, str] = field(default_factory=dict)
-    """By node id the status of each runnable, phase and loop."""
+    """The status of each runnable, phase and loop, by node id."""
     starting: int = 0
     """The number of tasks that the frame starts."""
     ender: TreeNode | None = None
@@ -111,7 +111,7 @@ class Publication:
     """Errors that kept frames from being made and are not in the file yet, oldest first."""
     breakpoints: tuple[Breakpoint, ...] = ()
     condition_errors: Mapping[str, str] = field(default_factory=dict)
-    """By breakpoint id: the error of its condition, when it was last computed."""
+    """The error of each breakpoint's condition when it was last computed, by breakpoint id."""
     state: Mapping[str, CellView] = field(default_factory=dict)
     vol: Mapping[str, CellView] = field(default_factory=dict)
     values_version: int = 0

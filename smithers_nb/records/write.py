@@ -17,7 +17,7 @@ WriteStatus = Literal["queued", "applied", "noop", "overridden", "rolled_back", 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One change to the state."""
+    """A change to the state."""
 
     id: str
     """``4w2``: the second write queued during frame 4."""
@@ -37,7 +37,7 @@ class Write:
     trigger: str
     """The cause, in words: ``notes succeeded``."""
     seq: int
-    """Its place in the order of application within the frame, from 1; 0 while queued."""
+    """The place in the order of application within the frame, from 1; 0 while queued."""
     status: WriteStatus
 
 
@@ -48,7 +48,7 @@ class WriteRecord:
     id: str
     frame: int
     seq: int
-    """Its place in the order of application within the frame; 0 while queued."""
+    """The place in the order of application within the frame; 0 while queued."""
     scope: str
     key: str
     op: Op
@@ -94,12 +94,12 @@ class ValueRecord:
     since: int
     """The first frame that reads it."""
     changed: bool
-    """Whether it is new in the frame that was asked for."""
+    """True if the value is new in the frame that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class ValueVersion:
-    """One of the versions that a value had."""
+    """A version of a value."""
 
     since: int
     """The first frame that reads it."""

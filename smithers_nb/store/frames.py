@@ -224,7 +224,7 @@ class DataFrames:
     def plot_tasks(self, by: Literal["frame", "time"] = "frame", ax: Axes | None = None) -> Axes:
         """Draw the tasks as bars over the frames, or over the seconds since the first of them started; return the axes.
 
-        A row per node; blue succeeded, orange did not, white is under way. The status stands beside the bar.
+        A row per node; blue succeeded, orange did not, white is running. The status stands beside the bar.
 
         Raises:
             ImportError: if matplotlib is not installed.

@@ -1,4 +1,4 @@
-"""What is known of a recorded frame, and of the way there: read for the stepper, in small pieces.
+"""The records of a frame and of the way there, read for the stepper in small pieces.
 
 Nothing here loads a whole value: texts are cut in SQL, and one is read whole only when it is asked for.
 """
@@ -55,7 +55,7 @@ _TASK = (
 
 
 class Moments:
-    """One execution in its file."""
+    """An execution in its file."""
 
     def __init__(self, reader: Reader, execution_id: str) -> None:
         self.reader = reader
@@ -393,7 +393,7 @@ class Moments:
         return [int(row[0]) for row in reversed(rows)]
 
     def replaced(self, since: int, until: int) -> list[tuple[int, str, str | None]]:
-        """Return (frame, key, old value as JSON) of what was applied to the state in some frames, newest first."""
+        """Return (frame, key, old value as JSON) of the writes applied to the state in some frames, newest first."""
         return self._rows(
             "SELECT frame, key, old FROM transitions WHERE execution_id = :id AND frame BETWEEN :since AND :until"
             " AND scope = 'state' AND status IN ('applied', 'overridden', 'edited') ORDER BY frame DESC, seq DESC",

@@ -52,7 +52,7 @@ BELOW = (
     "WITH RECURSIVE below(id) AS (SELECT ?"
     " UNION SELECT execution_id FROM executions JOIN below ON parent_id = id AND forked_at_frame IS NULL)"
 )
-"""An execution and its children, not what was forked from them."""
+"""An execution and its children, without the executions forked from them."""
 
 
 _EXECUTION = (
@@ -116,7 +116,7 @@ class Reader:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Let this thread's queries share a connection meanwhile: on each SQLite reads the schema anew, which takes
+        """Let this thread's queries share a connection meanwhile: on each new one SQLite reads the schema, which takes
         longer than most queries.
         """
         if self._kept.until is not None:
@@ -271,9 +271,10 @@ class Reader:
         return Usage(*calls, *tools)
 
     def busy_s(self, execution_id: str, task_id: str | None = None) -> float:
-        """Return for how many seconds a request or a tool call of a task was under way; without a task, of any agent of
-        an execution and its children. What was under way at the same time is counted once.
+        """Return for how many seconds a request or a tool call of a task was running; without a task, of any agent of
+        an execution and its children. Time that they share is counted once.
         """
+        # 2440587.5 is the Julian day of the Unix epoch; unixepoch(…, 'subsec') came with SQLite 3.42.
         whose = "execution_id IN (SELECT id FROM below)" if task_id is None else "execution_id = ?1 AND task_id = ?2"
         times = f"SELECT (julianday(started_at) - 2440587.5) * 86400, ms FROM {{}} WHERE {whose} AND ms > 0"
         spans = self.query(
@@ -348,6 +349,7 @@ class Reader:
 
     def standing(self, execution_id: str) -> dict[str, str]:
         """Return by node id how its newest task stands."""
+        # With max(), SQLite takes the other columns from the row that has the maximum.
         sql = "SELECT node_id, status, max(mounted_at_frame) FROM tasks WHERE execution_id = ? GROUP BY node_id"
         return {node_id: status for node_id, status, _ in self.query(sql, (execution_id,)).rows}
 
@@ -360,7 +362,7 @@ class Reader:
         return {(scope, key): bool(more) for scope, key, more in self.query(sql, (execution_id,)).rows}
 
     def artifacts(self, execution_id: str) -> list[Artifact]:
-        """Return what was made to be shown, oldest first."""
+        """Return the artifacts, oldest first."""
         rows = self.query(
             "SELECT artifact_id, kind, title, content, node_id, frame FROM artifacts WHERE execution_id = ?"
             " ORDER BY created_at, rowid",
@@ -389,6 +391,8 @@ class Reader:
 
     def _held(self, table: str, columns: str, order: str, execution_id: str, frame: int) -> list[tuple[Any, ...]]:
         """Return the versions whose interval holds a frame: at cost of what held then, not of the whole history."""
+        # Without the bound that a span gives, a query for frame n would look at every version that began before n.
+        # INDEXED BY and CROSS JOIN fix the plan: SQLite has no statistics here, and would choose another index.
         return self.query(
             f"WITH spans (span) AS (VALUES {_SPANS})"
             f" SELECT {columns} FROM {table} INDEXED BY {table}_at"
@@ -402,6 +406,7 @@ class Reader:
     def _connect(self) -> sqlite3.Connection:
         if not Path(self.path).exists():
             raise StoreError(f"there is no file {self.path}. An Execution makes it; check the name and the folder.")
+        # Quoted, because "?", "#" and "%" in a file's name would be read as parts of the URI.
         uri = f"file:{quote(self.path)}?mode=ro"
         writable = os.access(self.path, os.W_OK) and os.access(Path(self.path).parent, os.W_OK)
         if not writable and not Path(f"{self.path}-wal").exists():
@@ -418,7 +423,7 @@ def _executed(connection: sqlite3.Connection, sql: str, parameters: Parameters) 
 
 
 class _Kept(local):
-    """What a thread's queries share."""
+    """The connection that a thread's queries share."""
 
     until: ExitStack | None = None
     connection: sqlite3.Connection | None = None

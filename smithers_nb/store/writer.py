@@ -40,7 +40,7 @@ from .lease import Lease, expiry, is_dead
 TOGETHER = 32
 """The number of rows that one statement inserts."""
 Work = Callable[[sqlite3.Connection], None]
-"""One transaction: a function of this module with all but the connection given."""
+"""A transaction: a function of this module with all arguments but the connection bound."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ COUNTED = {
     "moved": Phase.RECONCILE,
     "handlers": Phase.EXECUTE,
 }
-"""What is counted in a frame, with the phase that does it."""
+"""The counts of a frame, with the phase that makes each."""
 EVENTS = 200
 """The most problems and pieces of output that are counted in a frame: they are read one by one."""
 ADVICE = {

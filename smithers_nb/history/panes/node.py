@@ -1,4 +1,4 @@
-"""One node in detail, and single values whole."""
+"""A node in detail, and single values whole."""
 
 from __future__ import annotations
 

@@ -18,14 +18,14 @@ from . import protocol as p
 from .values import cut
 
 LISTS = 8
-"""How many lists of rows are kept, to send only what differs from them."""
+"""The number of lists of rows that are kept, so that only differences from them are sent."""
 XML_CHARS = 200_000
 
 
 Place = tuple[TreeNode, int, bool]
-"""A node, its depth, and whether it is in the plan no more."""
+"""A node, its depth, and whether it has left the plan."""
 Calm = dict[str, tuple[TreeNode, tuple[object, ...], p.PlanNode]]
-"""By node id the rows of nodes to which nothing happened, with all that they depend on."""
+"""The rows of nodes to which nothing happened, by node id, with all that they depend on."""
 
 
 class Plans:
@@ -75,7 +75,7 @@ class Plans:
 
 
 class Marks:
-    """How each node of a cursor is marked."""
+    """The marks of each node of a cursor."""
 
     def __init__(self, source: Source, cursor: Cursor, known: Calm | None = None) -> None:
         changes = cursor.changes
@@ -98,7 +98,7 @@ class Marks:
         return _places(self.cursor.tree.roots, self.cursor.before.roots, 0, self)
 
     def is_gone(self, node: TreeNode) -> bool:
-        """Whether it is in the plan no more. One that was mounted anew is shown as what it is now, once."""
+        """Return whether a node has left the plan. One that was mounted again is shown once, as the new node."""
         return node.id in self.removed and node.id not in self.added
 
     def change(self, node: TreeNode, removed: bool = False) -> p.Change:
@@ -161,7 +161,7 @@ class Marks:
         ]
 
     def _remounted(self) -> dict[str, str]:
-        """Return by node id why it was mounted anew, of both nodes where it got another id."""
+        """Return by node id why it was mounted again, of both nodes where it got another id."""
         index, why = self.cursor.tree.index, {}
         gone: dict[tuple[str, str | None, int], TreeNode] = {}
         for id in self.removed:

@@ -41,7 +41,7 @@ class Running(Protocol):
 
 
 class View:
-    """One execution, seen from outside. Safe on any thread: it reads publications and the file.
+    """An execution, seen from outside. Safe on any thread: it reads publications and the file.
 
     Parameters
     ----------
@@ -273,7 +273,7 @@ def _there(found: Any, what: str) -> Any:
 
 
 class _Versions:
-    """Counts, by pane, how often what it shows has changed."""
+    """Counts the changes of each pane's content."""
 
     def __init__(self) -> None:
         self._last: dict[str, tuple[object, ...]] = {}
@@ -291,5 +291,5 @@ class _Versions:
 
 
 def _same(one: object, other: object) -> bool:
-    """Whether both are one object, or equal plain values: a tree is not compared node by node."""
+    """Return whether both are one object, or equal plain values: a tree is not compared node by node."""
     return one is other or (isinstance(one, str | int | tuple | float) and one == other)
