@@ -1,5 +1,6 @@
 import { render } from "preact";
-import { type Channel, Client } from "./model/client";
+import { Client } from "./model/client";
+import type { Channel } from "./model/transport";
 import { Stepper } from "./views/stepper";
 import "./styles/base.css";
 import "./styles/controls.css";

@@ -1,17 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import {
-  ACK_MS,
-  BEAT_MS,
-  BEATS,
-  Client,
-  PONG_MS,
-  SETTLE_MS,
-  SILENCE_MS,
-} from "../src/model/client";
+import { ACK_MS, Client, SETTLE_MS } from "../src/model/client";
 import { whyOff } from "../src/model/controls";
 import { newFrames } from "../src/model/cursor";
 import { type CommandName, type Pane, TAKEN } from "../src/model/protocol";
 import { sentenceOf } from "../src/model/sentence";
+import { BEAT_MS, BEATS, PONG_MS, SILENCE_MS } from "../src/model/transport";
 import { outgoingGuard } from "./guards";
 import { FakeKernel } from "./kernel";
 import { node, panes, summary, TREE, versions, write } from "./samples";

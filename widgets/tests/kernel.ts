@@ -1,4 +1,3 @@
-import type { Callbacks, Channel } from "../src/model/client";
 import type {
   Command,
   Get,
@@ -9,6 +8,7 @@ import type {
   Reply,
   Summary,
 } from "../src/model/protocol";
+import type { Callbacks, Channel } from "../src/model/transport";
 import { panes, summary as sample, versions } from "./samples";
 
 type Listener = (...args: never[]) => void;

@@ -1,5 +1,5 @@
 /**
- * The browser's end of the conversation: knows the newest summary and where one looks, fetches what is
+ * The browser's end of the conversation, over a `Transport`: knows the newest summary and where one looks, fetches what is
  * looked at, sends commands once, and notices lost messages. Knows nothing of the DOM.
  */
 
@@ -19,7 +19,6 @@ import {
   type Incoming,
   MOVES,
   type Order,
-  type Outgoing,
   type Pane,
   type PaneData,
   PROTOCOL,
@@ -30,36 +29,14 @@ import {
 } from "./protocol";
 import { type Request, Requests } from "./requests";
 import { EMPTY_TRACK, joined, joinFrom, type Track } from "./timeline";
+import { type Channel, type Session, Transport } from "./transport";
 
 /** A command that ends in this time is drawn with its end alone: a button that is off for a moment is a flicker. */
 export const DRAW_MS = 100;
 /** A command without an ack for this long means that the kernel is busy. */
 export const ACK_MS = 1500;
-/** When something is owed and nothing was heard for this long, a message may have been lost. */
-export const SILENCE_MS = 5000;
-/** When nothing was heard for this long, the kernel is asked whether it is there. */
-export const BEAT_MS = 3000;
-/** When so many of these were not answered, the page says so: the kernel is busy, or gone. */
-export const BEATS = 4;
-/** The answer to a ping comes before the kernel says that it has handled it, but for this long. */
-export const PONG_MS = 500;
 /** After a drag the details are fetched when the cursor has stood still for this long. */
 export const SETTLE_MS = 120;
-
-/** What the client uses of an anywidget model. */
-export interface Channel {
-  get(trait: "summary"): unknown;
-  on(event: string, listener: (...args: never[]) => void): void;
-  off(event: string, listener: (...args: never[]) => void): void;
-  /** `callbacks.iopub.status` hears that the kernel begins and ends to handle the message. */
-  send(message: Outgoing, callbacks?: Callbacks): void;
-}
-
-export interface Callbacks {
-  readonly iopub: {
-    readonly status: (message: { readonly content: { readonly execution_state: string } }) => void;
-  };
-}
 
 export interface ClientState {
   readonly summary: Summary | null;
@@ -86,7 +63,7 @@ export interface ClientState {
 /** Bookmarks are the page's own: several views of one execution agree. */
 const BOOKMARKS = new Map<string, readonly number[]>();
 
-export class Client {
+export class Client implements Session {
   state: ClientState = {
     summary: null,
     connected: true,
@@ -113,31 +90,21 @@ export class Client {
   /** The number of the newest summary that came as the trait. */
   private traitSeq: number | null = null;
   private recovering = false;
-  private silence: ReturnType<typeof setTimeout> | undefined;
   private settling: ReturnType<typeof setTimeout> | undefined;
-  private beating: ReturnType<typeof setInterval> | undefined;
-  /** Pings since something was heard. */
-  private unanswered = 0;
-  private heardSinceBeat = true;
-  private sent = 0;
-  /** Two views of one model hear each other's replies, so each has ids of its own. */
-  private readonly prefix = Math.random().toString(36).slice(2, 10);
+  private readonly transport: Transport;
 
-  constructor(private readonly channel: Channel) {}
+  constructor(channel: Channel) {
+    this.transport = new Transport(channel, this);
+  }
 
   start(): void {
-    this.channel.on("change:summary", this.onSummary);
-    this.channel.on("msg:custom", this.onMessage);
+    this.transport.open();
     this.onSummary();
     this.hello();
-    this.beating = setInterval(() => this.beat(), BEAT_MS);
   }
 
   stop(): void {
-    clearInterval(this.beating);
-    this.channel.off("change:summary", this.onSummary);
-    this.channel.off("msg:custom", this.onMessage);
-    clearTimeout(this.silence);
+    this.transport.close();
     clearTimeout(this.settling);
     this.listeners.clear();
   }
@@ -154,6 +121,14 @@ export class Client {
     this.update({ connected });
     if (connected) this.hello();
     this.refresh();
+  }
+
+  get connected(): boolean {
+    return this.state.connected;
+  }
+
+  get understood(): boolean {
+    return this.state.summary?.protocol === PROTOCOL;
   }
 
   // ---- where one looks ----
@@ -235,9 +210,9 @@ export class Client {
         data === null
           ? reject(new Error(error ?? "There is nothing."))
           : resolve(data as PaneData[P]);
-      const id = this.nextId();
+      const id = this.transport.nextId();
       this.requests.put(id, { want, question: "", version: "", rows: [], settle });
-      this.post({ type: "get", id, ...want });
+      this.transport.post({ type: "get", id, ...want });
     });
   }
 
@@ -247,13 +222,13 @@ export class Client {
     const key = underwayKey(order);
     if (underway[key] !== undefined) return Promise.resolve(null);
     if (whyOff(order.name, summary, underway, connected) !== null) return Promise.resolve(null);
-    const id = this.nextId();
+    const id = this.transport.nextId();
     const ask = isMove(order.name) && summary !== null ? this.askAhead(summary) : [];
     const message = { type: "command", id, ...order, ...(ask.length > 0 && { ask }) } as Command;
     return new Promise((settle) => {
       const asked = ask.map((get) => get.id);
       this.orders.begin({ key, message, quiet, asked, settle });
-      this.post(message);
+      this.transport.post(message);
       const { underway } = this.orders;
       this.state = { ...this.state, underway, alerts: cleared(alerts, "command"), note: null };
       setTimeout(() => this.draw(), DRAW_MS);
@@ -270,8 +245,8 @@ export class Client {
 
   // ---- what comes in ----
 
-  private readonly onSummary = (): void => {
-    const next = this.channel.get("summary") as Summary | null | undefined;
+  readonly onSummary = (): void => {
+    const next = this.transport.summary as Summary | null | undefined;
     if (next?.protocol === undefined) return;
     const before = this.traitSeq;
     this.traitSeq = next.seq;
@@ -320,10 +295,10 @@ export class Client {
       ...(anew && { track: EMPTY_TRACK, cursor: LIVE, settled: LIVE }),
     });
     this.forget();
-    this.recover();
+    this.onLoss();
   }
 
-  private readonly onMessage = (message: Incoming): void => {
+  readonly onMessage = (message: Incoming): void => {
     this.heard();
     if (message.type === "pong") this.connect(true);
     else if (message.type === "ack") this.onAck(message);
@@ -398,44 +373,18 @@ export class Client {
 
   // ---- what goes out ----
 
-  /** Sends; that it can't be sent is how the page hears of a kernel that was shut down. */
-  private post(message: Outgoing): void {
-    try {
-      this.channel.send(message);
-    } catch {
-      this.gone();
-    }
-  }
-
-  private gone(): void {
+  onGone(): void {
     this.forget();
     this.orders.abandon();
     this.update({ connected: false, silent: false, underway: {} });
   }
 
-  /** Asks a kernel that says nothing whether it is there. One that was started anew handles that and does not answer. */
-  private beat(): void {
-    const quiet = !this.heardSinceBeat;
-    this.heardSinceBeat = false;
-    if (!quiet || this.state.summary?.protocol !== PROTOCOL) return;
-    this.unanswered += 1;
-    if (this.unanswered > BEATS && this.state.connected) this.update({ silent: true });
-    const sent = this.unanswered;
-    const handled = () => {
-      if (this.unanswered >= sent && this.state.connected) this.gone();
-    };
-    const status = ({ content }: { readonly content: { readonly execution_state: string } }) => {
-      if (content.execution_state === "idle") setTimeout(handled, PONG_MS);
-    };
-    try {
-      this.channel.send({ type: "ping", id: this.nextId() }, { iopub: { status } });
-    } catch {
-      if (this.state.connected) this.gone();
-    }
+  onSilence(): void {
+    this.update({ silent: true });
   }
 
   private hello(): void {
-    this.post({ type: "hello", protocol: PROTOCOL });
+    this.transport.post({ type: "hello", protocol: PROTOCOL });
   }
 
   private wanted(watched: Watched): Want {
@@ -455,7 +404,7 @@ export class Client {
     const gets = this.watched.flatMap((watched) => this.refreshPane(watched, summary) ?? []);
     // The timeline can wait: what one looks at comes first.
     if (this.requests.none) gets.push(...this.refreshTrack(summary));
-    if (gets.length > 0) this.post({ type: "look", gets });
+    if (gets.length > 0) this.transport.post({ type: "look", gets });
     this.listen();
   }
 
@@ -511,7 +460,12 @@ export class Client {
     const rows = held?.nodes ?? [];
     return {
       request: { want, question: questionOf(want), version, rows },
-      get: { type: "get", id: this.nextId(), ...want, ...(held && { known: held.version }) },
+      get: {
+        type: "get",
+        id: this.transport.nextId(),
+        ...want,
+        ...(held && { known: held.version }),
+      },
     };
   }
 
@@ -533,30 +487,23 @@ export class Client {
   // ---- what is owed ----
 
   private heard(): void {
-    clearTimeout(this.silence);
-    this.silence = undefined;
-    this.heardSinceBeat = true;
-    this.unanswered = 0;
+    this.transport.heard();
     if (this.state.silent) this.update({ silent: false });
   }
 
   /** Says hello again once when something is owed and nothing is heard. */
   private listen(): void {
     const owed = !this.requests.none || Object.keys(this.state.underway).length > 0;
-    if (!owed || !this.state.connected || this.silence !== undefined || this.recovering) return;
-    this.silence = setTimeout(() => {
-      this.silence = undefined;
-      this.recover();
-    }, SILENCE_MS);
+    if (owed && this.state.connected && !this.recovering) this.transport.expect();
   }
 
   /**
    * Messages may have been lost, either way. A command without an ack is sent again under its id, which the
    * kernel takes once; what it has taken is free again with the summary that answers the hello.
    */
-  private recover(): void {
+  onLoss(): void {
     this.recovering = true;
-    for (const message of this.orders.unheard) this.post(message);
+    for (const message of this.orders.unheard) this.transport.post(message);
     this.hello();
   }
 
@@ -583,11 +530,6 @@ export class Client {
   }
 
   // ---- state ----
-
-  private nextId(): string {
-    this.sent += 1;
-    return `${this.prefix}-${this.sent}`;
-  }
 
   private showUnderway(): void {
     const { underway } = this.orders;

@@ -1,0 +1,128 @@
+/** The wire to the kernel: sends, numbers what is sent, and notices that the kernel says nothing or is gone. */
+
+import type { Incoming, Outgoing } from "./protocol";
+
+/** When something is owed and nothing was heard for this long, a message may have been lost. */
+export const SILENCE_MS = 5000;
+/** When nothing was heard for this long, the kernel is asked whether it is there. */
+export const BEAT_MS = 3000;
+/** When so many of these were not answered, the page says so: the kernel is busy, or gone. */
+export const BEATS = 4;
+/** The answer to a ping comes before the kernel says that it has handled it, but for this long. */
+export const PONG_MS = 500;
+
+/** The part of an anywidget model that is used. */
+export interface Channel {
+  get(trait: "summary"): unknown;
+  on(event: string, listener: (...args: never[]) => void): void;
+  off(event: string, listener: (...args: never[]) => void): void;
+  /** `callbacks.iopub.status` hears that the kernel begins and ends to handle the message. */
+  send(message: Outgoing, callbacks?: Callbacks): void;
+}
+
+export interface Callbacks {
+  readonly iopub: {
+    readonly status: (message: { readonly content: { readonly execution_state: string } }) => void;
+  };
+}
+
+/** The side that uses the wire. */
+export interface Session {
+  readonly connected: boolean;
+  /** Whether the kernel is known to speak this protocol: only such a one is asked whether it is there. */
+  readonly understood: boolean;
+  readonly onSummary: () => void;
+  readonly onMessage: (message: Incoming) => void;
+  /** The kernel has not answered for a while. */
+  onSilence(): void;
+  /** Something is owed, and nothing came: a message may have been lost. */
+  onLoss(): void;
+  /** There is no kernel any more, or another one. */
+  onGone(): void;
+}
+
+export class Transport {
+  private silence: ReturnType<typeof setTimeout> | undefined;
+  private beating: ReturnType<typeof setInterval> | undefined;
+  /** Pings since something was heard. */
+  private unanswered = 0;
+  private heardSinceBeat = true;
+  private sent = 0;
+  /** Two views of one model hear each other's replies, so each has ids of its own. */
+  private readonly prefix = Math.random().toString(36).slice(2, 10);
+
+  constructor(
+    private readonly channel: Channel,
+    private readonly session: Session,
+  ) {}
+
+  open(): void {
+    this.channel.on("change:summary", this.session.onSummary);
+    this.channel.on("msg:custom", this.session.onMessage);
+    this.beating = setInterval(() => this.beat(), BEAT_MS);
+  }
+
+  close(): void {
+    clearInterval(this.beating);
+    clearTimeout(this.silence);
+    this.channel.off("change:summary", this.session.onSummary);
+    this.channel.off("msg:custom", this.session.onMessage);
+  }
+
+  /** The synced trait; its type is not checked. */
+  get summary(): unknown {
+    return this.channel.get("summary");
+  }
+
+  nextId(): string {
+    this.sent += 1;
+    return `${this.prefix}-${this.sent}`;
+  }
+
+  /** Sends; that it can't be sent is how the page hears of a kernel that was shut down. */
+  post(message: Outgoing): void {
+    try {
+      this.channel.send(message);
+    } catch {
+      this.session.onGone();
+    }
+  }
+
+  /** Notes that the kernel said something. */
+  heard(): void {
+    clearTimeout(this.silence);
+    this.silence = undefined;
+    this.heardSinceBeat = true;
+    this.unanswered = 0;
+  }
+
+  /** Expects to hear something: else it is a loss. */
+  expect(): void {
+    if (this.silence !== undefined) return;
+    this.silence = setTimeout(() => {
+      this.silence = undefined;
+      this.session.onLoss();
+    }, SILENCE_MS);
+  }
+
+  /** Asks a kernel that says nothing whether it is there. One that was restarted handles that and does not answer. */
+  private beat(): void {
+    const quiet = !this.heardSinceBeat;
+    this.heardSinceBeat = false;
+    if (!quiet || !this.session.understood) return;
+    this.unanswered += 1;
+    if (this.unanswered > BEATS && this.session.connected) this.session.onSilence();
+    const sent = this.unanswered;
+    const handled = () => {
+      if (this.unanswered >= sent && this.session.connected) this.session.onGone();
+    };
+    const status = ({ content }: { readonly content: { readonly execution_state: string } }) => {
+      if (content.execution_state === "idle") setTimeout(handled, PONG_MS);
+    };
+    try {
+      this.channel.send({ type: "ping", id: this.nextId() }, { iopub: { status } });
+    } catch {
+      if (this.session.connected) this.session.onGone();
+    }
+  }
+}
