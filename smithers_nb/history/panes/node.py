@@ -12,9 +12,9 @@ from ..recorded import values_frame
 from ..source import Source
 from . import protocol as p
 from .plan import Marks
+from .state import HISTORY
 from .tasks import task_row
 from .values import of_object, value, value_or_none
-from .writes import HISTORY
 
 PAGE_CHARS = 262_144
 """The most of one value in one message: jupyter_server drops larger ones when several come."""

@@ -11,7 +11,7 @@ from ...records.publication import Publication
 from ...records.words import count, short
 from ..cursor import PHASES, Cursor
 from ..source import Source
-from .writes import line_of
+from .pending import line_of
 
 QUEUED = ("queued", "edited")
 CHANGES = ("mounted", "unmounted", "updated", "moved")

@@ -17,9 +17,11 @@ from ..live import LiveSource
 from ..matching import nearest, place_of
 from ..recorded import RecordedSource
 from ..source import Source
-from . import journal, node, tasks, writes
+from . import breakpoints, handlers, last_change, node, output, pending, questions, search, state, tasks, timeline
 from . import protocol as p
+from .frame import chips, frame_head
 from .plan import Plans
+from .problems import errors_of, problem_row, problems_pane
 from .sentence import sentence
 from .values import epoch_ms
 
@@ -114,19 +116,19 @@ class View:
             "over": head.over,
             "frame": head.frame,
             "phase": str(frame.phase) if frame else None,
-            "phases": journal.chips(_strip(cursor, now), dict(frame.ms) if frame else {}, now is None or now.over),
+            "phases": chips(_strip(cursor, now), dict(frame.ms) if frame else {}, now is None or now.over),
             "sentence": sentence(source, cursor),
             "busy": busy,
-            "counts": self._counts(source, cursor, journal.errors_of(problems)),
+            "counts": self._counts(source, cursor, errors_of(problems)),
             "tokens": tokens,
             "cost_usd": cost,
-            "problems": [journal.problem(found, head.frame if found.phase else 0) for found in problems[:PROBLEMS]],
+            "problems": [problem_row(found, head.frame if found.phase else 0) for found in problems[:PROBLEMS]],
             "error": error,
             "recorded": head.recorded,
             "versions": self._versions.of(self._signatures(source, cursor)),
             "running": tasks.running(source),
-            "questions": tasks.questions(source.questions()),
-            "hit": journal.hit(hit, time() * 1000) if hit is not None else None,
+            "questions": questions.questions(source.questions()),
+            "hit": breakpoints.hit(hit, time() * 1000) if hit is not None else None,
             "breakpoints": sum(1 for point in points if point.enabled),
             "read_only": RECORDED if now is None else None,
             "limits": limits(),
@@ -203,22 +205,22 @@ class View:
         cursor = source.cursor(get.at, get.phase, get.base)
         of = get.of or ""
         panes: dict[str, Callable[[], Any]] = {
-            "frame": lambda: journal.frame(source, cursor),
-            "timeline": lambda: journal.timeline(source, get.since),
+            "frame": lambda: frame_head(source, cursor),
+            "timeline": lambda: timeline.timeline(source, get.since),
             "plan": lambda: self._plans.plan(source, cursor, get.limit, get.known),
             "xml": lambda: self._plans.xml(source, cursor, get.full),
-            "pending": lambda: writes.pending(source, cursor),
-            "handlers": lambda: tasks.handlers(source, cursor),
-            "state": lambda: writes.state(source, cursor, get.limit),
+            "pending": lambda: pending.pending(source, cursor),
+            "handlers": lambda: handlers.handlers(source, cursor),
+            "state": lambda: state.state(source, cursor, get.limit),
             "tasks": lambda: tasks.tasks(source, cursor),
             "task": lambda: _there(tasks.task(source, cursor, of), f"task {of!r}"),
-            "breakpoints": lambda: journal.breakpoints(source, cursor),
-            "output": lambda: journal.output(source, cursor, get.limit),
-            "problems": lambda: journal.problems(source, cursor, get.limit, self._findings_at(source)),
+            "breakpoints": lambda: breakpoints.breakpoints(source, cursor),
+            "output": lambda: output.output(source, cursor, get.limit),
+            "problems": lambda: problems_pane(source, cursor, get.limit, self._findings_at(source)),
             "node": lambda: _there(node.node(source, cursor, of), f"node {of!r} in frame {cursor.frame}"),
             "value": lambda: node.whole(source, of, get.since, node.PAGE_CHARS if get.limit == 500 else get.limit),
-            "search": lambda: journal.search(source, cursor, of),
-            "last_change": lambda: writes.last_change(source, cursor, of, get.before),
+            "search": lambda: search.search(source, cursor, of),
+            "last_change": lambda: last_change.last_change(source, cursor, of, get.before),
             "hit": lambda: _hit(source, get.before or place_of(cursor), get.direction == "forward"),
         }
         return panes[get.pane]()
@@ -251,7 +253,7 @@ def _hit(source: Source, before: tuple[int, int], forward: bool) -> p.HitFound:
         where = "after" if forward else "before"
         return {"found": None, "before": before, "text": f"no hit {where} here in the records."}
     hit, at, place = found
-    return {"found": journal.hit(hit, epoch_ms(at) or 0.0), "before": place, "text": hit.text}
+    return {"found": breakpoints.hit(hit, epoch_ms(at) or 0.0), "before": place, "text": hit.text}
 
 
 def limits() -> list[str]:

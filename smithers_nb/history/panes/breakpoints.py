@@ -1,0 +1,53 @@
+"""The breakpoints, and their hits."""
+
+from __future__ import annotations
+
+from ...records import Hit
+from ..cursor import Cursor
+from ..source import Source
+from . import protocol as p
+from .values import epoch_ms
+
+HITS = 200
+
+
+def breakpoints(source: Source, cursor: Cursor) -> p.Breakpoints:
+    """Return the breakpoints, and their hits up to the cursor."""
+    errors = source.publication.condition_errors if source.publication else {}
+    points: list[p.Breakpoint] = [
+        {
+            "id": point.id,
+            "kind": point.kind,
+            "target": point.target,
+            "event": point.event,
+            "value": point.value,
+            "when": point.when,
+            "once": point.once,
+            "enabled": point.enabled,
+            "log_only": point.log_only,
+            "hits": point.hits,
+            "after": point.after,
+            "text": point.text,
+            "error": errors.get(point.id),
+        }
+        for point in source.breakpoints()
+    ]
+    return {"breakpoints": points, "hits": hits(source, cursor.frame)}
+
+
+def hits(source: Source, until: int) -> list[p.Hit]:
+    """Return the newest hits up to a frame, newest first."""
+    return [hit(found, epoch_ms(at) or 0.0) for found, at in source.hits(until, HITS)]
+
+
+def hit(found: Hit, at: float = 0.0) -> p.Hit:
+    """Return a hit."""
+    return {
+        "breakpoint_id": found.breakpoint_id,
+        "frame": found.frame,
+        "phase": found.phase,
+        "text": found.text,
+        "node_id": found.node_id,
+        "log_only": found.log_only,
+        "at": at,
+    }

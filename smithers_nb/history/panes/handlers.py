@@ -1,0 +1,81 @@
+"""The calls of handlers, and the handlers that were not called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ...nodes.schedule import ORDERED
+from ...nodes.tree import Tree, TreeNode
+from ...records import CallRecord, Phase
+from ..cursor import Cursor
+from ..source import Source
+from . import protocol as p
+
+ROWS = 200
+
+
+def handlers(source: Source, cursor: Cursor) -> p.Handlers:
+    """Return the newest calls up to the cursor, and the handlers of its plan that were not called so far."""
+    calls = [_call(one) for one in source.calls(cursor, ROWS)]
+    fired = {place for place, (_, status) in source.fired(cursor).items() if status != "stale"}
+    fired |= {(call["node_id"], call["event"]) for call in calls if call["status"] != "stale"}
+    standing, _ = source.standing(cursor)
+    never: list[p.NeverFired] = [
+        {
+            "node_id": node.id,
+            "event": event,
+            "type": node.type,
+            "source": node.source,
+            "why": _why_not(node, event, standing, cursor.tree),
+        }
+        for node in cursor.tree.walk()
+        for event in node.events
+        if (node.id, event) not in fired
+    ]
+    return {"frame": cursor.frame, "calls": calls, "never": never[:ROWS]}
+
+
+def _why_not(node: TreeNode, event: str, standing: Mapping[str, str], tree: Tree) -> str:
+    status = standing.get(node.id)
+    if status in (None, "pending"):
+        at: TreeNode | None = node
+        while at is not None:
+            if at.type in ORDERED and standing.get(at.id) == "pending":
+                return f"its task is pending: {at.type} {at.props.get('name', at.id)} has not begun."
+            at = tree.index.get(at.parent_id) if at.parent_id else None
+        return "its task has not begun."
+    if status in ("running", "blocked"):
+        waits = " and waits for a person, or to try again" if status == "blocked" else ""
+        return f"its task is {status}{waits}."
+    if event == "on_progress":
+        return f"its task {status} and reported no progress."
+    if status == "succeeded" and event == "on_error":
+        return "its task succeeded, so there was no error."
+    if status != "succeeded" and event == "on_finished":
+        return f"its task {status}; on_finished is for one that succeeded."
+    return f"its task {status}; the next frame calls it."
+
+
+def _call(found: CallRecord) -> p.Call:
+    call = found.call
+    return {
+        "id": call.id,
+        "frame": call.frame,
+        "node_id": call.node_id,
+        "task_id": call.task_id,
+        "event": call.event,
+        "status": call.status,
+        "writes": call.writes,
+        "ms": call.ms,
+        "error": call.error,
+        "source": call.source,
+        "seq": found.seq,
+        "phase": str(Phase.EXECUTE),
+        "trigger": _trigger(call.node_id, call.event, found.task_status),
+    }
+
+
+def _trigger(node_id: str, event: str, status: str | None) -> str:
+    if event == "on_progress":
+        return f"{node_id} reported progress"
+    return f"{node_id} {status or ('succeeded' if event == 'on_finished' else 'failed')}"

@@ -1,0 +1,36 @@
+"""The printed output up to the cursor."""
+
+from __future__ import annotations
+
+import json
+from time import time
+
+from ...records import EventRecord
+from ..cursor import Cursor
+from ..source import Source
+from . import protocol as p
+from .values import epoch_ms
+
+
+def output(source: Source, cursor: Cursor, limit: int) -> p.Output:
+    """Return the output up to the cursor."""
+    total, found = source.output(cursor, limit)
+    return {"frame": cursor.frame, "total": total, "entries": [_printed(event) for event in found]}
+
+
+def _printed(event: EventRecord) -> p.Printed:
+    found = json.loads(event.payload)
+    text = found["text"]
+    cut = len(text) > p.VALUE_CHARS
+    return {
+        "id": event.id,
+        "frame": event.frame,
+        "phase": found["phase"],
+        "node_id": event.node_id,
+        "where": found["where"],
+        "stream": found["stream"],
+        "text": text[: p.VALUE_CHARS],
+        "cut": cut,
+        "ref": json.dumps(("events", "payload", event.id)) if cut and event.id else None,
+        "at": epoch_ms(event.created_at) or time() * 1000,
+    }

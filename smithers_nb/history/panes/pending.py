@@ -1,0 +1,90 @@
+"""The writes of a frame, which wait for its FLUSH or were resolved by it."""
+
+from __future__ import annotations
+
+from ...records import ReaderRecord, Write, WriteRecord
+from ...records.words import author, short
+from ...values import readable
+from ..cursor import Cursor
+from ..source import Source
+from . import protocol as p
+from .values import value_or_none
+
+READERS = 10
+
+
+def pending(source: Source, cursor: Cursor) -> p.Pending:
+    """Return the writes of the frame in the order in which they apply; after FLUSH with their outcome."""
+    writes = [write_row(order, write) for order, write in enumerate(source.writes(cursor), 1)]
+    _foresee(writes)
+    found = source.readers(cursor, [(write["scope"], write["key"]) for write in writes], READERS)
+    for write in writes:
+        write["readers"] = [reader(one) for one in found.get((write["scope"], write["key"]), [])]
+    return {"frame": cursor.frame, "writes": writes, "editable": source.editable(cursor)}
+
+
+def write_row(order: int, write: WriteRecord) -> p.PendingWrite:
+    """Return a write without its conflicts and readers."""
+    return {
+        "id": write.id,
+        "order": order,
+        "frame": write.frame,
+        "scope": write.scope,
+        "key": write.key,
+        "op": write.op,
+        "old": value_or_none(write.old),
+        "new": None if write.op == "delete" else value_or_none(write.new),
+        "origin": write.origin,
+        "origin_id": write.origin_id,
+        "node_id": write.node_id,
+        "handler": write.handler,
+        "trigger": write.trigger,
+        "status": write.status,
+        "outcome": write.outcome,
+        "conflict": None,
+        "noop": write.status == "noop",
+        "readers": [],
+        "edited": write.trigger if write.status in ("edited", "dropped") else None,
+    }
+
+
+def _foresee(writes: list[p.PendingWrite]) -> None:
+    """Say which writes lose against which, and which change nothing; of queued ones, how it will be."""
+    last: dict[tuple[str, str], p.PendingWrite] = {}
+    for write in writes:
+        place = (write["scope"], write["key"])
+        if write["status"] in ("dropped", "rolled_back"):
+            continue
+        before = last.get(place)
+        if before is not None:
+            builds = write["op"] == "update"
+            write["conflict"] = f"{'builds on' if builds else 'overrides'} {before['id']} ({_author(before)})"
+            if not builds:
+                before["conflict"] = f"overridden by {write['id']} ({_author(write)})"
+        elif write["status"] == "queued" and write["new"] is not None and write["old"] is not None:
+            write["noop"] = write["noop"] or _same(write["new"], write["old"])
+        last[place] = write
+
+
+def _same(one: p.Value, other: p.Value) -> bool:
+    return (one["text"], one["chars"], one["type"]) == (other["text"], other["chars"], other["type"])
+
+
+def _author(write: p.PendingWrite) -> str:
+    return author(write["origin"], write["handler"], write["node_id"])
+
+
+def reader(found: ReaderRecord) -> p.Reader:
+    """Return a component that reads a key."""
+    return {"component": found.component, "path": found.path, "node_id": found.node_id}
+
+
+def line_of(write: Write) -> str:
+    """Return a write that a step will apply: ``n = 1``."""
+    match write.op:
+        case "delete":
+            return f"{write.key} (deleted)"
+        case "update" if write.status == "queued":
+            return f"{write.key} = computed at flush"
+        case _:
+            return f"{write.key} = {short(readable(write.new).text, 60)}"

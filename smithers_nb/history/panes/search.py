@@ -1,0 +1,22 @@
+"""The search for nodes, keys, handlers, tasks and output."""
+
+from __future__ import annotations
+
+from ..cursor import Cursor
+from ..source import Source
+from . import protocol as p
+
+FOUND = 50
+
+
+def search(source: Source, cursor: Cursor, text: str) -> p.Search:
+    """Return nodes, keys, handlers, tasks and output with a text in their name; the nodes of the plan come first."""
+    if not text.strip():
+        return {"total": 0, "found": []}
+    index = cursor.tree.index
+    found: list[p.Found] = [
+        {"kind": one.kind, "id": one.id, "label": one.label, "frame": one.frame, "node_id": one.node_id}
+        for one in source.search(text.strip(), 10 * FOUND)
+    ]
+    found.sort(key=lambda one: (not (one["kind"] == "node" and one["id"] in index), one["kind"] != "key"))
+    return {"total": len(found), "found": found[:FOUND]}

@@ -1,0 +1,29 @@
+"""The timeline: all frames, column by column."""
+
+from __future__ import annotations
+
+from ..source import Source
+from . import protocol as p
+
+KEYS = 3
+KEYS_FRAMES = 200
+
+
+def timeline(source: Source, since: int) -> p.Timeline:
+    """Return frames from ``since`` on, column by column."""
+    frames = source.frame_totals(since)
+    events = source.events_by_frame(since)
+    to = frames[-1].number if frames else since - 1
+    return {
+        "since": since,
+        "to": to,
+        "writes": [one.writes for one in frames],
+        "handlers": [one.handlers for one in frames],
+        "changes": [one.changes for one in frames],
+        "ms": [one.ms for one in frames],
+        "errors": events.get("problem", []),
+        "hits": events.get("breakpoint", []),
+        "tasks": source.tasks_by_frame(since),
+        "output": events.get("output", []),
+        "keys": source.keys_by_frame(max(since, to - KEYS_FRAMES + 1), KEYS),
+    }
