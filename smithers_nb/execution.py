@@ -604,11 +604,6 @@ class Execution:
         return {id: tails[task.task_id] for id, task in list(self._live.tasks.items()) if task.task_id in tails}
 
     @property
-    def waits_until(self) -> dict[str, float]:
-        """When each task that waits to try again does so, by node id, in seconds since the epoch."""
-        return {task.node.id: task.retry_at for task in self._live.tasks.sleeping if task.retry_at is not None}
-
-    @property
     def causes(self) -> tuple[str, ...]:
         """Why another frame is due already; empty if none is."""
         return tuple(self._live.causes)
@@ -630,10 +625,6 @@ class Execution:
     def hit(self) -> Hit | None:
         """The breakpoint that ended the last command; None if it ended otherwise, or one is under way."""
         return self._loop.hit
-
-    def cells(self) -> dict[str, tuple[Stored, int]]:
-        """Return the committed values as they are stored, each with the first frame that reads it."""
-        return {key: (cell.stored, cell.since) for key, cell in list(self._live.cells.items())}
 
     def publish(self) -> Publication:
         """Return the present state as a record; from any thread."""

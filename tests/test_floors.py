@@ -132,6 +132,42 @@ def test_every_module_is_reached() -> None:
     none(f"{FILES[module]}:1: {module} is not reached from {ENTRANCES}" for module in FILES if module not in reached)
 
 
+FACES = {
+    *("Execution", "Store", "History", "FrameView", "DataFrames", "Stepper", "BreakpointsApi", "Context", "StateApi"),
+    *("QueryApi", "FileApi", "ArtifactApi", "Signal", "Computed", "Scripted", "Artifact"),
+}
+"""Classes whose methods users call."""
+CALLED_FROM_OUTSIDE = {"load_ipython_extension", "on_event", "writelines"}
+"""By IPython, by pydantic-ai, and by whoever prints."""
+CLASSES = {node.name for tree in TREES.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+
+
+def names_in(node: ast.AST) -> str:
+    """The name that a node speaks of; a text may be one that is looked up."""
+    text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+    return getattr(node, "id", None) or getattr(node, "attr", None) or text
+
+
+def called_by_others(owner: ast.ClassDef | None, function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether users call it, or the class that it overrides, or the decorator that registers it."""
+    if owner is None:
+        return bool(function.decorator_list)
+    return owner.name in FACES or any(ast.unparse(base).split("[")[0] not in CLASSES for base in owner.bases)
+
+
+def test_every_public_function_is_reached() -> None:
+    used = {names_in(node) for tree in TREES.values() for node in ast.walk(tree)}
+    broken = []
+    for module, tree in TREES.items():
+        owners = {id(m): node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for m in node.body}
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or node.name[0] == "_":
+                continue
+            if node.name not in used | CALLED_FROM_OUTSIDE and not called_by_others(owners.get(id(node)), node):
+                broken.append(f"{FILES[module]}:{node.lineno}: nothing calls {node.name}")
+    none(broken)
+
+
 def test_nothing_prints() -> None:
     nodes = [(module, node) for module, tree in TREES.items() for node in ast.walk(tree) if isinstance(node, ast.Name)]
     none(f"{FILES[m]}:{node.lineno}: print; use logging" for m, node in nodes if node.id == "print")

@@ -7,7 +7,7 @@ changes nobody else's, and no copy of the state is made for a frame. Volatile va
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Literal
@@ -409,22 +409,3 @@ def first_values(
         transaction.init(name.removeprefix(read_name(scope, "")), decode(value), scope)
         transactions.append(transaction)
     return transactions
-
-
-class StateView(Mapping[str, Any]):
-    """Committed state as a read-only mapping."""
-
-    def __init__(self, cells: Mapping[str, Cell]) -> None:
-        self._cells = cells
-
-    def __getitem__(self, key: str) -> Any:
-        return self._cells[key].value(key)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._cells
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._cells)
-
-    def __len__(self) -> int:
-        return len(self._cells)

@@ -515,7 +515,7 @@ class TaskRow(TypedDict):
     """The number of its tool calls."""
     tail: str
     error: str | None
-    """The first line."""
+    """The message: the last line of the traceback."""
     can: list[TaskCommand]
     """The commands that apply to it; none in a recorded frame."""
     options: list[str]
