@@ -1,4 +1,4 @@
-"""What people are shown of a run: text, tables, progress, links and images, as records that draw themselves safely.
+"""Artifacts of a run: text, tables, progress, links and images, as records that draw themselves safely.
 
 A model may have written any of it: nothing is drawn as Markdown, as HTML, or as anything that runs.
 """
@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 ArtifactKind = Literal["markdown", "table", "progress", "link", "image"]
 
 MOST_BYTES = 5_000_000
-"""Of an image, and of the JSON of anything else."""
+"""The largest size of an image, and of the JSON of anything else."""
 
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -31,7 +31,7 @@ _BLANK_OR_BACKSLASH = re.compile(r"[\x00-\x20\x7f\\]")
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """One thing to show. The same ``key`` replaces it."""
+    """A thing to show. The same ``key`` replaces it."""
 
     id: str
     """The key, or a generated id."""
@@ -40,7 +40,7 @@ class Artifact:
     content: Mapping[str, Any]  # Any: JSON
     """``text``; ``columns`` and ``rows``; ``value`` and ``total``; ``url``; or ``mime`` and ``base64``."""
     node_id: str | None
-    """Whose handler, effect or task made it."""
+    """The node whose handler, effect or task made it."""
     frame: int
     """The frame in which it was made or replaced."""
 

@@ -32,11 +32,11 @@ TICK_S = 0.1
 """While a cell awaits, the kernel's loop wakes this often: it handles the Stop button only when it wakes."""
 
 ENDING_S = 5.0
-"""How long an interrupted command may take to end, and all executions at the interpreter's exit."""
+"""The time that an interrupted command may take to end, and all executions at the interpreter's exit."""
 
 Closer = Callable[[], Awaitable[object]]
 _parents: list[EngineLoop] = []
-"""In the child of a fork: loops of its parent. One that is collected takes its files out of the parent's selector."""
+"""The loops of the parent, in the child of a fork. A collected loop takes its files out of the parent's selector."""
 
 
 class EngineLoop(asyncio.SelectorEventLoop):
@@ -137,7 +137,7 @@ class Engine:
         self._closers.append(weakref.WeakMethod(closer, self._closers.remove))
 
     def forget(self, closer: Closer) -> None:
-        """It was closed already."""
+        """Remove the closer of something that was closed already."""
         if (known := weakref.WeakMethod(closer)) in self._closers:
             self._closers.remove(known)
 

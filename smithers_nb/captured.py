@@ -1,4 +1,4 @@
-"""What a function sees besides its arguments: the globals that it names, and the variables that it closes over."""
+"""Values that a function sees besides its arguments: globals that it names, and variables that it closes over."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .errors import whose
 from .values import same
 
 LEAVES = 200
-"""As many values are looked at inside of what a function sees. Of a larger container, its length and ends count."""
+"""The most values that are compared in all that a function sees. Larger containers count by length and ends."""
 ENDS = 20
-"""How many items at each end of it."""
+"""The number of items that are compared at each end of a larger container."""
 CHANGING = (list, dict, set, deque, bytearray)
 SEQUENCES = (list, tuple, set, frozenset, deque)
 ADDING = [[name] for name in ("append", "add", "extend", "insert", "update", "appendleft", "put", "put_nowait")]
@@ -78,7 +78,7 @@ def read_by(function: Callable[..., Any]) -> list[int]:
 
 
 class Inside:
-    """What stands in values that can be changed in place, as it is now: two of these are equal if nothing has changed.
+    """The present content of values that can change in place: two of these are equal if nothing has changed.
 
     Lists, dicts and sets are looked into, and so are the attributes of objects whose class is the user's own. Anything
     else is the same as long as it is the same object: its inside is out of sight.
@@ -162,7 +162,7 @@ def _slots(kind: type) -> tuple[str, ...]:
 
 
 def _users(kind: type) -> bool:
-    """Whether the user has written a class."""
+    """Return True if the user has written a class."""
     module = sys.modules.get(kind.__module__)
     if module is None or issubclass(kind, type):
         return False
@@ -172,7 +172,7 @@ def _users(kind: type) -> bool:
 
 
 def _changes(kind: type) -> bool:
-    """Whether values of a type can be changed in place and looked into."""
+    """Return True if values of a type can be changed in place and looked into."""
     return issubclass(kind, (*SEQUENCES, dict, MethodType)) or users(kind)
 
 

@@ -91,7 +91,7 @@ LONGEST_PATH = 300
 
 PACKAGE = os.path.dirname(__file__)
 LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
-"""Where Python's own modules and installed packages are."""
+"""The folders of Python's own modules and of installed packages."""
 
 
 class SmithersError(Exception):
@@ -324,7 +324,7 @@ class ReplayMismatchError(AgentError):
         self.difference = difference
         """The first difference: what was recorded, and what there is now."""
         self.turn = turn
-        """Of the agent; None where it is about the node."""
+        """The turn of the agent; None if the error is about the node."""
 
 
 class ApprovalError(AgentError):
@@ -448,12 +448,12 @@ def whose(filename: str) -> str | None:
 
 
 def _users(frame: traceback.FrameSummary) -> bool:
-    """Whether a frame shows code of the user's; the call of a magic would repeat the whole cell in one line."""
+    """Return True if a frame shows code of the user's; the call of a magic would repeat the whole cell in one line."""
     return whose(frame.filename) is None and not (frame.line or "").startswith("get_ipython().run_cell_magic(")
 
 
 def _inside(filename: str) -> bool:
-    """Whether a traceback's frame is ours or the machinery's, not the user's."""
+    """Return True if a traceback's frame is ours or the machinery's, not the user's."""
     parts = ("/concurrent/futures/", "/asyncio/", "/IPython/", "/ipykernel/", "/nest_asyncio")
     return filename.startswith(PACKAGE) or any(part in filename.replace(os.sep, "/") for part in parts)
 

@@ -73,7 +73,7 @@ _LIMITS = TypeAdapter[Any](Limits)
 
 @dataclass(frozen=True, slots=True)
 class Agents:
-    """How the agents of an execution are run."""
+    """The running of an execution's agents."""
 
     models: dict[str, Any]
     limits: dict[str, float]
@@ -119,7 +119,7 @@ _OPTIONS: dict[str, check.Check] = {
 
 
 class Execution:
-    """One run of one app.
+    """A run of an app.
 
     Parameters
     ----------
@@ -411,12 +411,12 @@ class Execution:
 
     @property
     def over(self) -> bool:
-        """Whether it has ended, and nothing is left to do: a write, a retry or a swap makes it continue."""
+        """True if it has ended, and nothing is left to do: a write, a retry or a swap makes it continue."""
         return self._loop.over and not self._loop.reopened
 
     @property
     def closed(self) -> bool:
-        """Whether it was given back to the file here; ``Execution.resume`` continues it."""
+        """True if it was given back to the file here; ``Execution.resume`` continues it."""
         return self._closed
 
     @property
@@ -442,17 +442,17 @@ class Execution:
 
     @property
     def ctx(self) -> Context:
-        """What components are given as ``ctx``, to be used here: ``ex.ctx.vol``, ``.db``, ``.fs``, ``.artifact`` …"""
+        """The ``ctx`` that components get, to be used here: ``ex.ctx.vol``, ``.db``, ``.fs``, ``.artifact`` …"""
         return self._live.context
 
     @property
     def breakpoints(self) -> BreakpointsApi:
-        """Where a run stops: ``ex.breakpoints.add(key="n", event="changed")``. The stepper's are the same ones."""
+        """The breakpoints: ``ex.breakpoints.add(key="n", event="changed")``. The stepper has the same ones."""
         return BreakpointsApi(self._live)
 
     @property
     def artifacts(self) -> list[Artifact]:
-        """What the run has made to be shown, oldest first. Each draws itself in a notebook; observers hear of it."""
+        """The artifacts of the run, oldest first. Each draws itself in a notebook; observers hear of it."""
         return self.store.reader.artifacts(self.execution_id)
 
     @property
@@ -462,7 +462,7 @@ class Execution:
 
     @property
     def tasks(self) -> dict[str, str]:
-        """Where each runnable and phase of the plan stands, by node id: pending, running, succeeded, failed …"""
+        """The status of each runnable and phase of the plan, by node id: pending, running, succeeded, failed …"""
         return self._loop.standing_of_nodes
 
     @property
@@ -589,17 +589,17 @@ class Execution:
 
     @property
     def running(self) -> int:
-        """How many tasks are under way."""
+        """The number of tasks that run."""
         return len(self._live.tasks.running)
 
     @property
     def questions(self) -> tuple[str, ...]:
-        """By which ids ``answer`` takes what people are asked, in children too: the node's, or each question's own."""
+        """The ids that ``answer`` takes, by question, in children too: the node's, or each question's own."""
         return tuple(self._live.tasks.questions)
 
     @property
     def tails(self) -> dict[str, str]:
-        """What each agent that runs said last, by node id: up to 2,048 characters."""
+        """The last words of each agent that runs, by node id: up to 2,048 characters."""
         tails = self._live.stream.tails
         return {id: tails[task.task_id] for id, task in list(self._live.tasks.items()) if task.task_id in tails}
 
@@ -665,9 +665,9 @@ class Execution:
         self._swapped: tuple[int, Draft | None, Tree] | None = None
         """Number of the frame, the draft, and the plan of a new app."""
         self.name = row.name
-        """How it is called."""
+        """The name of the execution."""
         self.execution_id = row.execution_id
-        """Its id in the store."""
+        """The id of the execution in the store."""
         self.store = store if isinstance(store, Store) else Store(store)
         """The file."""
 

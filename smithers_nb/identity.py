@@ -24,7 +24,7 @@ NodeId = NewType("NodeId", str)
 """An id that the user gave, or 12 hex digits. Unique within a tree, stable across frames and processes."""
 
 Path = NewType("Path", str)
-"""Where a node stands, e.g. ``/Report[0]/phase[0.1]/claude[0]``."""
+"""The place of a node, e.g. ``/Report[0]/phase[0.1]/claude[0]``."""
 
 ROOT = Path("")
 

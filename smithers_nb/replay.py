@@ -22,33 +22,33 @@ from .version import __version__
 
 Tasks = Literal["recorded", "run"]
 SHOWN = 5
-"""So many differences are shown."""
+"""The most differences that are shown."""
 
 
 @dataclass(frozen=True, repr=False)
 class Replay:
-    """How a replay went."""
+    """The result of a replay."""
 
     recording: str
     """Id of the execution that was replayed."""
     execution_id: str
     """Id of the replay: an execution of its own in the same file."""
     frames: int
-    """How many it has."""
+    """The number of frames of the replay."""
     answers: int
-    """How many requests of agents were answered from the recording …"""
+    """The number of requests that were answered from the recording."""
     requests: int
-    """… and how many by a model: none."""
+    """The number of requests that a model answered: none."""
     differences: tuple[Difference, ...]
-    """What is not as it was recorded, the earliest first: plan, state, writes, handlers, effects, tasks, tools."""
+    """The differences from the recording, the earliest first: plan, state, writes, handlers, effects, tasks, tools."""
     notes: tuple[str, ...]
-    """What people had done that could not be done again, in words."""
+    """The actions of people that could not be repeated, in words."""
     history: History
     """All that is in the file of the replay: ``.df``, ``.at(n)``."""
 
     @property
     def same(self) -> bool:
-        """Whether nothing differs."""
+        """True if nothing differs."""
         return not self.differences
 
     def __repr__(self) -> str:

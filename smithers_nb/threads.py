@@ -98,14 +98,14 @@ class Threads(Executor):
 
 
 class _Call(Future[T]):
-    """One call of a function."""
+    """A call of a function on a thread."""
 
     def __init__(self, threads: Threads, function: Callable[[], T]) -> None:
         super().__init__()
         self._threads = threads
         self._function: Callable[[], T] | None = function
         self.left = False
-        """Whether it no longer counts as running."""
+        """True if it no longer counts as running."""
 
     def cancel(self) -> bool:
         """Do not begin, or let another call begin in its place: a thread can't be ended."""

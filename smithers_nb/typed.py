@@ -80,9 +80,9 @@ class Shape(NamedTuple):
 
     name: str
     args: tuple[tuple[str | int | None, Shape], ...] = ()
-    """What stands in brackets, each with its key or position; None stands for all."""
+    """The shapes in brackets, each with its key or position; None stands for all."""
     optional: bool = False
-    """Whether null stands for None."""
+    """True if null stands for None."""
 
 
 _TOKEN = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^\s\[\],?":]+(?::[^\s\[\],?":]+)?|[\[\],?:])')

@@ -23,7 +23,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 GRACE_S = 5.0
-"""How long cancelled code of the user's may take to end; then it is left behind."""
+"""The time that cancelled code of the user's may take to end; then it is left behind."""
 
 _STOPS = (StopIteration, StopAsyncIteration)
 

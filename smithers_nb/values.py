@@ -1,4 +1,4 @@
-"""What can be stored, and how it is written: JSON text beside the name of its type (``typed`` has the notation).
+"""Encoding of values that can be stored: JSON text beside the name of its type (``typed`` has the notation).
 
 A value is storable when it comes back equal and of the same types, at every depth: JSON, and what pydantic can write
 and read without loss. Anything else is refused when it is set, not when it is missed.
@@ -251,7 +251,7 @@ def _shown_text(value: object) -> str:
 
 
 def same(one: object, other: object) -> bool:
-    """Whether two values are one object, or equal ones of one type."""
+    """Return True if two values are one object, or equal ones of one type."""
     if one is other:
         return True
     try:

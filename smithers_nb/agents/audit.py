@@ -55,7 +55,9 @@ class Audit(AbstractCapability[Any]):
         self.alone = alone
 
     def get_wrapper_toolset(self, toolset: Any) -> Any:
-        return None if self.conversation.cassette is None else _here(toolset, self.conversation.cassette)
+        if self.conversation.cassette is None:
+            return None
+        return _here(toolset, self.conversation.cassette)
 
     async def wrap_run(self, ctx: Any, *, handler: Callable[..., Any]) -> Any:
         _whose(ctx, self.conversation.task)
@@ -72,7 +74,7 @@ class Audit(AbstractCapability[Any]):
         conversation, asked = self.conversation, request_context
         _whose(ctx, conversation.task)
         _clean_request(asked.messages[-1])
-        if conversation.goes_on(ctx.run_step):
+        if conversation.is_past_answers(ctx.run_step):
             await conversation.reconcile(told_of_tools(asked.messages[-1:]))
         past = conversation.next_turn(ctx.run_step)
         parameters = asked.model_request_parameters
@@ -114,8 +116,10 @@ class Audit(AbstractCapability[Any]):
         conversation, id, tool = self.conversation, call.tool_call_id, call.tool_name
         if ctx.tool_call_approved or tool_def.kind == "external" or conversation.denied(tool) or conversation.ended(id):
             return args
-        # One that was decided about is not called again to ask.
-        shown = {} if conversation.decision(id) else conversation.asked_about(tool, args)
+        shown: dict[str, Any] | None = {}
+        # With a decision the function in approve= is not called again: it may have effects, or change its mind.
+        if not conversation.decision(id):
+            shown = conversation.asked_about(tool, args)
         if shown is not None:
             raise ApprovalRequired(shown)
         return args
@@ -156,6 +160,7 @@ class Audit(AbstractCapability[Any]):
             result = await awaited(handler(args))
             output = guarded(_output, call, result, conversation.task)
         except asyncio.CancelledError:
+            # Whether it had an effect is not known: the next run of the agent calls it again.
             await conversation.end_tool(row, "interrupted")
             raise
         except ApprovalRequired:
@@ -196,7 +201,7 @@ class Streaming(Audit):
 
 
 def _recalled(past: ToolCall) -> Any:  # Any: what the tool returned
-    """Return what a call gave when it was made, or tell the model again what it was told.
+    """Return the recorded result of a call, or raise its recorded refusal.
 
     Raises:
         Unanswered: if it had no end, or was the end of the agent.
@@ -220,7 +225,8 @@ def _here(toolset: Any, cassette: Cassette) -> Any:  # Any: pydantic-ai's toolse
     """Return what a replay offers for a toolset: tools of the recorded names for MCP servers, none of which is started
     or called.
     """
-    servers = sys.modules.get("pydantic_ai.mcp")  # It is not there where nobody uses one.
+    # Not imported for this: the module needs an MCP package, which is there only where a program uses servers.
+    servers = sys.modules.get("pydantic_ai.mcp")
     if servers is None:
         return toolset
     found: list[Any] = []
@@ -241,7 +247,9 @@ def _here(toolset: Any, cassette: Cassette) -> Any:  # Any: pydantic-ai's toolse
             return here | await FunctionToolset(theirs).get_tools(ctx)
 
     rest = toolset.visit_and_replace(leave_out)
-    return WithRecorded(rest) if found else toolset
+    if not found:
+        return toolset
+    return WithRecorded(rest)
 
 
 def _whose(ctx: Any, task: AgentTask) -> None:
@@ -298,7 +306,8 @@ def _plain(messages: Any, ids: dict[str, str] | None = None) -> Any:  # Any: JSO
     """Return messages without what differs from run to run: times, ids of runs and tool calls, and of the model's
     earlier answers all but what they say.
     """
-    ids = {} if ids is None else ids
+    if ids is None:
+        ids = {}
     if isinstance(messages, list):
         return [_plain(one, ids) for one in messages]
     if not isinstance(messages, dict):
@@ -335,7 +344,7 @@ def _load(messages: str) -> list[ModelMessage]:
 
 
 def told_of_tools(messages: list[ModelMessage]) -> dict[str, str]:
-    """Return what the model was told of its tool calls, by their id."""
+    """Return the answers that the model got to its tool calls, by their id."""
     parts = [part for message in messages for part in message.parts]
     return {
         part.tool_call_id: str(getattr(part, "content", ""))
@@ -350,7 +359,9 @@ def _output(call: Any, result: object, task: AgentTask) -> str:
     Raises:
         NotStorableError: if it can't be.
     """
-    given = result if isinstance(result, ToolReturn) else ToolReturn(result)
+    given = result
+    if not isinstance(given, ToolReturn):
+        given = ToolReturn(result)
     whole = replace(given, **{name: cleaned(getattr(given, name)) for name in ("return_value", "content", "metadata")})
     try:
         parts = json.loads(_RETURNS.dump_json(whole, exclude={"content_file_digests"}))

@@ -31,6 +31,7 @@ class Cassette:
         self._task = task
         self._complete = recorded.complete
         requests = recorded.requests
+        # An agent that started over asked turn 1 again: the last start counts, and what was before it is lost.
         began = max(
             (n for n, one in enumerate(requests) if one.turn == 1 and n and requests[n - 1].response), default=0
         )

@@ -27,6 +27,7 @@ def keep_apart(model: object) -> None:
 
 def _clients(model: object) -> Iterator[Any]:
     """Find the HTTP clients below a model: each SDK keeps its own in another place."""
+    # Only what is imported already can be below a model; importing httpx here would cost its time for nothing.
     kinds = tuple(module.AsyncClient for name in ("httpx", "httpx2") if (module := sys.modules.get(name)))
     level, seen = [model], {id(model)}
     for _ in range(DEPTH):
@@ -82,12 +83,14 @@ class _PerLoop:
     async def __aexit__(self, *error: Any) -> None:
         await self._transport.__aexit__(*error)
 
+    # httpx and the SDKs read attributes of their own transports.
     def __getattr__(self, name: str) -> Any:
         return getattr(self._elsewhere, name)
 
 
 def _without_connections(transport: Any) -> Any:
     """Copy a transport, and those that it wraps, with a pool that has no connections yet."""
+    # Copied and not made again: its settings (proxies, certificates, limits) are nowhere to be read.
     new = copy(transport)
     for name, value in vars(new).items():
         if hasattr(value, "handle_async_request"):

@@ -1,4 +1,4 @@
-"""What one agent has said and done so far: recorded as it happens, held to its limits, able to go on from any cut."""
+"""The conversation of an agent: recorded as it happens, kept within limits, and resumable after any interruption."""
 
 from __future__ import annotations
 
@@ -19,50 +19,61 @@ from .scripted import Scripted
 
 
 class Conversation:
-    """One agent while it runs. It knows nothing of the library: that is told to it, and asks it."""
+    """The requests and tool calls of an agent while it runs, independent of the library that makes them."""
 
     def __init__(self, task: AgentTask, ledger: Ledger) -> None:
         past = task.past or Past()
         self.task = task
         self.ledger = ledger
+        # A copy: the past belongs to the task, and is read again if the agent is submitted again.
         self.spent = replace(past.spent)
         self.tools = dict(past.tools)
-        decisions = task.recorded.decisions if task.recorded is not None else past.decisions
+        decisions = past.decisions
+        self.cassette: Cassette | None = None
+        """The recording that answers in a replay."""
+        if task.recorded is not None:
+            decisions = task.recorded.decisions
+            self.cassette = Cassette(task, task.recorded)
         self.decisions = {(one.turn, one.tool_call_id): one for one in decisions}
         self.attempt = past.failures + 1
-        """Of the turn that is next."""
-        self.answered: Past | None = past if past.turn else None
-        """The last turn that was answered: from there it goes on when it is cut off."""
+        """The number of the next attempt of the turn."""
+        self.answered: Past | None = None
+        if past.turn:
+            self.answered = past
+        """The last turn that was answered: it continues from there after an interruption."""
         self.asked: ModelCall | None = None
         self.turn = past.turn
         self.before = 0
-        """How many turns lie before the first of this run of the agent."""
+        """The number of turns before the first of this run of the agent."""
         self._functions: list[str] = []
         self._outputs: list[str] = []
         self.repeating = False
         """An answer from the past is given once more: nothing of it is recorded again."""
         self.known: set[str] = set()
-        """Ids of the tool calls that had ended when this run of the agent began …"""
+        """Ids of the tool calls that had ended when this run of the agent began."""
         self.begun: set[str] = set()
-        """… and of those that a person was asked about, too."""
-        self.cassette = Cassette(task, task.recorded) if task.recorded is not None else None
-        """What answers in a replay."""
+        """Ids of those calls, and of the calls that a person was asked about."""
+
         self._began = time()
 
     # ---- requests ----------------------------------------------------------------------------------------------
 
     def begin(self) -> Past | None:
-        """Begin to run the agent, anew or again; return the answered turn that it goes on from."""
-        self.before = self.answered.turn - 1 if self.answered else 0
+        """Begin a run of the agent, and return the answered turn that it continues from; None at the start."""
+        self.before = 0
         self.repeating = self.answered is not None
-        last = [call for call in self.tools.values() if self.answered and call.turn == self.answered.turn]
+        last: list[ToolCall] = []
+        if self.answered:
+            # The answered turn is given to the library once more, as the first of this run.
+            self.before = self.answered.turn - 1
+            last = [call for call in self.tools.values() if call.turn == self.answered.turn]
         self.known = {call.tool_call_id for call in last if call.status not in ("waiting", "running", "interrupted")}
         self.begun = self.known | {call.tool_call_id for call in last if call.status == "waiting"}
         return self.answered
 
-    def goes_on(self, step: int) -> bool:
-        """Whether a request, the ``step``-th of this run of the agent, comes after all that was answered: then the
-        tool calls of the last answer are over.
+    def is_past_answers(self, step: int) -> bool:
+        """Return True if a request, the ``step``-th of this run of the agent, comes after all that was answered:
+        then the tool calls of the last answer are over.
         """
         return self.answered is not None and self.before + step > self.answered.turn
 
@@ -73,6 +84,7 @@ class Conversation:
             BudgetExceededError: if a limit is reached.
         """
         self.turn = self.before + step
+        # After an interruption the library asks for the last turn again, to call its tools: it was paid for already.
         if self.repeating and self.answered and self.turn == self.answered.turn:
             return self.answered.response
         self.repeating = False
@@ -88,7 +100,9 @@ class Conversation:
         """
         if self.cassette is not None:
             return await self._again(self.cassette, request)
-        known = await self.ledger.answer_to(signature) if signature else None
+        if not signature:
+            return None
+        known = await self.ledger.answer_to(signature)
         if known is not None:
             self.ask(provider, model, request, signature)
             await self.answer(known, input_tokens=0, output_tokens=0, cost_usd=0.0, by="cache")
@@ -111,14 +125,14 @@ class Conversation:
         raise Unanswered
 
     async def _recorded(self, one: ModelCall) -> None:
-        """Record a request once more: nobody is asked."""
+        """Record a request of the recording in this execution, too; no model is asked."""
         by: AnsweredBy = "cache" if one.answered_by == "cache" else "replay"
         again = replace(one, started_at=time(), ms=0.0, answered_by=by, signature=None)
         self.spent.add(again)
         await self.ledger.asked(again)
 
     def ask(self, provider: str, model: str, request: str, signature: str | None) -> None:
-        """The request goes out."""
+        """Note a request that is sent."""
         self.asked = ModelCall(
             task_id=self.task.task_id,
             turn=self.turn,
@@ -161,7 +175,7 @@ class Conversation:
         self.attempt = 1
 
     async def failed(self, error: Exception) -> float:
-        """The agent ended with an error; return in how many seconds it is to go on, if it was a request that failed.
+        """Record the error that ended the agent; return the seconds to wait before it continues, if a request failed.
 
         Raises:
             RetryLater: if that is long.
@@ -172,8 +186,11 @@ class Conversation:
         asked = self._closed()
         await self._record(replace(asked, error=said(raised_by(error))))
         found = verdict(error)
-        wait_s = backoff_s(self.attempt, self._seed) if found.wait_s is None else found.wait_s
+        wait_s = found.wait_s
+        if wait_s is None:
+            wait_s = backoff_s(self.attempt, self._seed)
         name = window(asked.provider, asked.model)
+        # The limit is the provider's for all: the other agents wait, too, instead of being refused one by one.
         if found.limited and name:
             await self.ledger.refused(name, wait_s)
         if not found.passes and found.fix:
@@ -188,11 +205,13 @@ class Conversation:
         self.attempt += 1
         if wait_s > IN_PLACE_S:
             raise RetryLater("rate_limit" if found.limited else "retry", time() + wait_s, _short(error)) from error
-        # Where all were refused, the window says whose turn it is.
-        return 0.0 if found.limited and name else wait_s
+        # After a rate limit the window lets one agent after the other ask again; a wait here would come on top.
+        if found.limited and name:
+            return 0.0
+        return wait_s
 
     async def broke_off(self, why: str) -> None:
-        """It is ended from outside: the request under way may have to be paid for all the same."""
+        """Record the open request when the agent is ended from outside: it may have to be paid for all the same."""
         if self.asked is not None:
             await self._record(replace(self._closed(), error=why))
 
@@ -228,6 +247,7 @@ class Conversation:
             if name in limits and value >= limits[name]:
                 which = " (max_turns)" if name == "turns" else ""
                 raise self.over(name, f"{value:g} of {limits[name]:g}{which} are used")
+        # An unknown price could be any: continuing would break the promise of the limit.
         if "cost_usd" in limits and spent.unpriced:
             raise self.over("cost_usd", "the price of the model is not known, so it can't be kept to")
         if reached := self.ledger.reached():
@@ -245,6 +265,7 @@ class Conversation:
 
     def remaining_s(self) -> float | None:
         """Return how many seconds are left to it; None for as long as it likes."""
+        # A replay has to reach the recorded end, however long it takes here.
         if self.cassette is not None:
             return None
         own = self.task.limits.get("seconds")
@@ -257,7 +278,7 @@ class Conversation:
     # ---- tools -------------------------------------------------------------------------------------------------
 
     def denied(self, tool: str) -> str | None:
-        """Return what the model is told of a tool that it may not call; None if it may."""
+        """Return the refusal that the model gets for a tool that it may not call; None if it may."""
         task = self.task
         if any(fnmatchcase(tool, pattern) for pattern in task.deny):
             return f"Denied: this agent may not call {tool}."
@@ -280,16 +301,22 @@ class Conversation:
                 node_id=self.task.node_id,
                 source=self.task.source,
             ) from error.raised
-        return (found if isinstance(found, dict) else {}) if found else None
+        if not found:
+            return None
+        if isinstance(found, dict):
+            return found
+        return {}
 
     def decision(self, tool_call_id: str) -> Decision | None:
-        """Return what was decided about a call of this turn."""
+        """Return the decision about a call of this turn."""
         return self.decisions.get((self.turn, tool_call_id))
 
     def refused(self, tool_call_id: str) -> str | None:
-        """Return what the model is told of a call that a person denied; None if nobody did."""
+        """Return the refusal that the model gets for a call that a person denied; None if no one did."""
         found = self.decision(tool_call_id)
-        return None if found is None or found.approved else found.comment or "Denied by a person."
+        if found is None or found.approved:
+            return None
+        return found.comment or "Denied by a person."
 
     async def asks(self, questions: list[ToolQuestion]) -> ApprovalRequired:
         """Calls wait for people; return the error that lets the agent wait, too."""
@@ -305,12 +332,16 @@ class Conversation:
     def known_call(self, tool_call_id: str, turn: int | None = None) -> ToolCall | None:
         """Return the record of a call of a turn, this one: there are models that use an id again."""
         call = self.tools.get(tool_call_id)
-        return call if call is not None and call.turn == (turn or self.turn) else None
+        if call is not None and call.turn == (turn or self.turn):
+            return call
+        return None
 
     def ended(self, tool_call_id: str) -> ToolCall | None:
         """Return the call if it has ended already: it is not made again."""
         call = self.known_call(tool_call_id)
-        return call if call is not None and call.status in ("ok", "retry", "failed") else None
+        if call is not None and call.status in ("ok", "retry", "failed"):
+            return call
+        return None
 
     async def start_tool(self, tool_call_id: str, tool: str, given: str) -> ToolCall:
         """A tool is about to be called.
@@ -325,7 +356,10 @@ class Conversation:
             raise self.over(reached, "all agents of the execution together have used it")
         self.spent.tool_calls += 1
         known = self.known_call(tool_call_id)
-        attempt = 1 if known is None else known.attempt + (known.status != "waiting")
+        attempt = 1
+        if known is not None:
+            # A call that waited for a person was not made yet: it is still the same attempt.
+            attempt = known.attempt + (known.status != "waiting")
         call = self._call(self.turn, tool_call_id, tool, given, attempt=attempt, status="running")
         await self._tool(call)
         return call
@@ -396,10 +430,14 @@ class Conversation:
 
 def window(provider: str, model: str) -> str | None:
     """Return the name of a rate window: all agents that ask this model of this provider share it. A script has none."""
-    return None if provider == "scripted" else f"{provider}:{model}"
+    if provider == "scripted":
+        return None
+    return f"{provider}:{model}"
 
 
 def _short(error: BaseException) -> str:
     words: Any = getattr(error, "message", None) or error
     text = " ".join(str(words).split())
-    return text if len(text) <= 400 else f"{text[:400]} …"
+    if len(text) <= 400:
+        return text
+    return f"{text[:400]} …"

@@ -24,6 +24,7 @@ class Imports:
         wanted = set(names) - self._begun
         if wanted:
             self._begun |= wanted
+            # A daemon thread: a kernel that is shut down must not wait for an import of seconds.
             timer = threading.Timer(SOON_S, load, [sorted(wanted)])
             timer.name, timer.daemon = "smithers import", True
             self._threads.append(timer)

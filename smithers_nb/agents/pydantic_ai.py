@@ -49,11 +49,11 @@ class PydanticAiRunner:
         self._models: dict[tuple[str, int], Model] = {}
         """Models made of an id, and of the keys and addresses in the environment: one HTTP client each."""
         self._under_way: dict[tuple[str, str], asyncio.Task[AgentReply]] = {}
-        """By execution and task."""
+        """The agents that run, by execution and task."""
         self._beginning = asyncio.Lock()
         """Many that begin at once would hold up the loop: they begin one after the other."""
         self._same: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        """By signature: of equal requests that may share an answer one is made, and the others wait for it."""
+        """Locks by signature: one of several equal requests is made, and the others wait for its answer."""
 
     async def check(self, task: AgentTask) -> None:
         """Make the agent, which finds a missing package or key, a misspelt id, and an output type that can't be a
@@ -71,7 +71,7 @@ class PydanticAiRunner:
             )
 
     async def submit(self, task: AgentTask, ledger: Ledger) -> AgentReply:
-        """Run the agent to its end, or join it if it is under way; cancelling ends the request."""
+        """Run the agent to its end, or join it if it runs already; cancelling ends the request."""
         name = (task.execution_id, task.task_id)
         running = self._under_way.get(name)
         if running is None:
@@ -88,7 +88,7 @@ class PydanticAiRunner:
             raise
 
     async def _talks(self, task: AgentTask, ledger: Ledger) -> AgentReply:
-        """Run the agent; after a failure that passes, go on from the last turn that was answered."""
+        """Run the agent; after a failure that passes, continue from the last turn that was answered."""
         conversation = Conversation(task, ledger)
         async with self._beginning:
             agent, model = await self._agent(task)
@@ -111,14 +111,18 @@ class PydanticAiRunner:
                 await asyncio.sleep(await conversation.failed(error))
 
     def _alone(self, signature: str | None) -> AbstractAsyncContextManager[object]:
-        """Wait until no request of this signature is under way."""
-        return nullcontext() if signature is None else self._same.setdefault(signature, asyncio.Lock())
+        """Wait until no request of this signature is open."""
+        if signature is None:
+            return nullcontext()
+        return self._same.setdefault(signature, asyncio.Lock())
 
     async def _agent(self, task: AgentTask) -> tuple[Agent[Any, Any], Model]:
         """Return the agent of a task, and its model."""
         local = task.local
         agent = local.agent
-        wanted = local.model if local.model is not None else getattr(agent, "model", None)
+        wanted = local.model
+        if wanted is None:
+            wanted = getattr(agent, "model", None)
         model = await self._model(wanted, task)
         from pydantic_ai import Agent
 
@@ -155,7 +159,9 @@ class PydanticAiRunner:
         if not isinstance(wanted, str):
             with imports.waited(task.execution_id, "pydantic-ai"):
                 await called(load)
-            return _function_model(wanted) if isinstance(wanted, Scripted) else _checked(wanted, task)
+            if isinstance(wanted, Scripted):
+                return _function_model(wanted)
+            return _checked(wanted, task)
         # A key that is set anew is meant for the next agent.
         settings = {name: value for name, value in os.environ.items() if name.endswith(("_API_KEY", "_BASE_URL"))}
         made = (wanted, hash(frozenset(settings.items())))
@@ -168,7 +174,7 @@ class PydanticAiRunner:
 
 
 async def _runs(agent: Agent[Any, Any], model: Model, conversation: Conversation, alone: Alone) -> AgentReply:
-    """Run the agent to its end, anew or from the last turn that was answered."""
+    """Run the agent to its end, from the start or from the last turn that was answered."""
     from pydantic_ai import Agent
     from pydantic_ai.messages import ModelMessagesTypeAdapter
     from pydantic_ai.usage import UsageLimits
@@ -177,7 +183,9 @@ async def _runs(agent: Agent[Any, Any], model: Model, conversation: Conversation
 
     past = conversation.begin()
     task = conversation.task
-    audit = Streaming if _streams(model) else Audit
+    audit = Audit
+    if _streams(model):
+        audit = Streaming
     # The SDKs make hidden attempts of their own.
     settings: ModelSettings = {"max_retries": 0}
     async with AsyncExitStack() as stack:
@@ -342,7 +350,7 @@ def _checked(model: object, task: AgentTask) -> Model:
 
 
 def _streams(model: Model) -> bool:
-    """Whether a model can stream: one made of a function may lack the function for it."""
+    """Return True if a model can stream: one made of a function may lack the function for it."""
     from pydantic_ai.models.function import FunctionModel
 
     inner = getattr(model, "models", None) or ([model.wrapped] if hasattr(model, "wrapped") else [])
@@ -377,7 +385,9 @@ def _response(reply: Plain, info: AgentInfo) -> ModelResponse:
         return ModelResponse(parts=[TextPart(reply)])
     if isinstance(reply, list):
         return ModelResponse(parts=[ToolCallPart(use.tool, use.args) for use in reply])
-    arguments = reply if isinstance(reply, dict) else reply.model_dump(mode="json")
+    arguments = reply
+    if not isinstance(arguments, dict):
+        arguments = arguments.model_dump(mode="json")
     if not info.output_tools:
         return ModelResponse(parts=[TextPart(json.dumps(arguments, ensure_ascii=False))])
     return ModelResponse(parts=[ToolCallPart(info.output_tools[0].name, arguments)])
@@ -399,5 +409,5 @@ def _last_prompt(messages: list[ModelMessage]) -> str:
     for message in reversed(messages):
         for part in reversed(message.parts):
             if part.part_kind in ("user-prompt", "retry-prompt", "tool-return"):
-                return part.content if isinstance(part.content, str) else str(part.content)
+                return str(part.content)
     return ""

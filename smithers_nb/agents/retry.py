@@ -70,6 +70,7 @@ def retry_after(error: BaseException) -> float | None:
     known = getattr(error, "retry_after", None)
     if isinstance(known, int | float):
         return _sensible(known)
+    # The library reads whole seconds only; providers ask for milliseconds, too.
     headers = getattr(error, "headers", None)
     if not isinstance(headers, dict):
         return None

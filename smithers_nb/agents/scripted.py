@@ -51,6 +51,7 @@ class Scripted:
 
     def answer(self, prompt: str) -> Plain:
         """Return the next reply to a prompt, or raise it if it is an exception."""
+        # A script may be shared by executions, and by cells, on different loops and threads.
         with self._lock:
             reply = self.replies[min(len(self.calls), len(self.replies) - 1)]
             self.calls.append(prompt)

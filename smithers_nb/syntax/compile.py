@@ -1,4 +1,4 @@
-"""From a cell's source to an ``ast`` whose positions are the user's own.
+"""Compilation of a cell's source to an ``ast`` whose positions are the user's own.
 
 ``parse`` transpiles, lets the caller transform the Python that results (IPython's magics), and parses it. Every
 position then goes back the same way: from the transformed text to the transpiled line, from there through the segments
@@ -169,12 +169,12 @@ class _Lines:
 
 
 class _Origin(NamedTuple):
-    """Where a line of the transformed text comes from."""
+    """The origin of a line of the transformed text."""
 
     line: int
     """The line of the transpiled code, and so of the source."""
     shift: int | None
-    """How many columns of indentation were taken away; None if the line was changed otherwise."""
+    """The number of columns of indentation that were removed; None if the line was changed otherwise."""
 
 
 class _Positions:

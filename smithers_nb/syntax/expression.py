@@ -15,9 +15,9 @@ from typing import Any
 from ..errors import kind_of, said
 
 LONGEST = 1_000_000
-"""Of a text or list that an expression makes."""
+"""The greatest length of a text or list that an expression makes."""
 LARGEST = 2**256
-"""Of a number that ``**``, ``<<`` or ``*`` makes."""
+"""The largest number that ``**``, ``<<`` or ``*`` makes."""
 STEPS = 1_000_000
 """Parts of expressions that one evaluation looks at."""
 

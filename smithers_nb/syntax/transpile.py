@@ -41,7 +41,7 @@ class Segment(NamedTuple):
     source_start: int
     source_end: int
     verbatim: bool
-    """Whether the two are the same text, so that offsets within them correspond."""
+    """True if the two are the same text, so that offsets within them correspond."""
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,7 @@ _IPYTHON_LINE = re.compile(r"(?:[^\r\n\\]|\\(?:\r\n?|\n)?)*+")
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 
 _MAX_PARENTHESES = 199
-"""How many brackets Python's tokenizer lets one nest (MAXLEVEL in Parser/lexer/state.h), less one."""
+"""The depth to which Python's tokenizer lets brackets nest (MAXLEVEL in Parser/lexer/state.h), less one."""
 
 
 # String literals
@@ -302,7 +302,7 @@ def _format_end(source: str, at: int, quote: str, depth: int) -> int | None:
 
 
 class _Context(Protocol):
-    """One kind of text on the scanner's stack."""
+    """A kind of text on the scanner's stack."""
 
     def step(self) -> None:
         """Take one token at the scanner's cursor: move on, collect edits, push a context or pop this one."""
@@ -410,7 +410,7 @@ class _Scanner:
 
 
 def _is_expression(tag: str) -> bool:
-    """Whether the tag is a Python expression; otherwise it is passed as a string."""
+    """Return True if the tag is a Python expression; otherwise it is passed as a string."""
     return "-" not in tag and ("." in tag or not tag[0].islower())
 
 
@@ -420,7 +420,7 @@ class _Code:
     def __init__(self, scanner: _Scanner, opener: int | None = None, owner: str = "") -> None:
         self.scanner = scanner
         self.opener = opener
-        """Where the brace is; None for the module."""
+        """The position of the brace; None for the module."""
         self.owner = owner
         self.brackets: list[tuple[str, int]] = []
         self.last = ""
@@ -695,7 +695,7 @@ class _Other:
     """A child that is not text: an element, or an expression in braces."""
 
     inline: bool
-    """Whether it is part of the text around it, whose line breaks then count: true of expressions."""
+    """True if it is part of the text around it, whose line breaks then count: true of expressions."""
 
 
 _Child = _Text | _Other
@@ -709,7 +709,7 @@ class _Content:
         self.name = name
         self.start = start
         self.end = scanner.at
-        """Where the opening tag ends."""
+        """The end of the opening tag."""
         self.around = around
         """The content that it is a child of; None for one in Python code."""
         self.children: list[_Child] = []
