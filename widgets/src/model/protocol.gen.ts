@@ -824,7 +824,7 @@ export interface TaskRow {
   readonly tools: number;
   readonly tail: string;
   /**
-   * The first line.
+   * The message: the last line of the traceback.
    */
   readonly error: string | null;
   /**
