@@ -50,7 +50,7 @@ class Command:
         arguments = {name: getattr(given, name) for name in self.arguments.model_fields}
         result = await self.handler(ex, **arguments)
         if self.effect == "writes":
-            ex.live.observers.notify()
+            ex.live.services.observers.notify()
         return result
 
 

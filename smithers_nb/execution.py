@@ -22,11 +22,12 @@ from .bridge import Engine, engine
 from .engine.code import code_hash, name_of
 from .engine.draft import Draft
 from .engine.lint import lint
-from .engine.live import MAX_AGENTS, Live
+from .engine.live import Live
 from .engine.loop import Loop
 from .engine.opening import Opening, Orphans, create, reopen
 from .engine.phases.render import render
 from .engine.publish import publication
+from .engine.services import MAX_AGENTS
 from .engine.state import check_key
 from .engine.user_code.context import Context, StateApi
 from .engine.user_code.purity import Snapshot
@@ -336,7 +337,7 @@ class Execution:
 
     def close(self) -> None:
         """Stop what runs and give the execution back to the file; ``Execution.resume`` goes on with it."""
-        if not self._closed and not self._live.in_a_fork:  # The parent process closes it.
+        if not self._closed and not self._live.services.in_a_fork:  # The parent process closes it.
             self._engine.call(self._close())
 
     # ---- steering ----------------------------------------------------------------------------------------------
@@ -553,10 +554,10 @@ class Execution:
         (the environment, clocks, files …). ``severity`` tells them apart.
         """
         live = self._live
-        if live.rendered is None:
+        if live.committed.rendered is None:
             return []
-        end = foresee_end(live.rendered.tree, dict(live.tasks.items()), dict(live.loops))
-        return lint(live.rendered, end, self.store.reader, self.execution_id)
+        end = foresee_end(live.committed.rendered.tree, dict(live.tasks.items()), dict(live.committed.loops))
+        return lint(live.committed.rendered, end, self.store.reader, self.execution_id)
 
     # ---- for the stepper ---------------------------------------------------------------------------------------
 
@@ -573,14 +574,14 @@ class Execution:
     @property
     def lost(self) -> StoreError | None:
         """The error that the next transaction raises because the file was removed, renamed or replaced; else None."""
-        return self._live.database.shared.lost
+        return self._live.services.database.shared.lost
 
     def prepare(self, plan: Tree) -> None:
         """Begin to import what the agents of a plan need, in the background."""
         agents = [node for node in plan.walk() if node.type in AGENT_TYPES]
-        if agents and not self._live.runner.remote:
+        if agents and not self._live.services.runner.remote:
             models = (getattr(node.node, "model", None) for node in agents)
-            prepare([model for model in models if isinstance(model, str) and model not in self._live.models])
+            prepare([model for model in models if isinstance(model, str) and model not in self._live.services.models])
 
     @property
     def recorded(self) -> int:
@@ -600,13 +601,13 @@ class Execution:
     @property
     def tails(self) -> dict[str, str]:
         """The last words of each agent that runs, by node id: up to 2,048 characters."""
-        tails = self._live.stream.tails
+        tails = self._live.services.stream.tails
         return {id: tails[task.task_id] for id, task in list(self._live.tasks.items()) if task.task_id in tails}
 
     @property
     def causes(self) -> tuple[str, ...]:
         """Why another frame is due already; empty if none is."""
-        return tuple(self._live.causes)
+        return tuple(self._live.inbox.causes)
 
     @property
     def live(self) -> Live:
@@ -637,7 +638,7 @@ class Execution:
     @takes(observer=check.function)
     def observe(self, observer: Callable[[], None]) -> None:
         """Call ``observer()`` on the engine's thread after each phase and task; it must return at once."""
-        self._live.observers.add(observer)
+        self._live.services.observers.add(observer)
 
     def __repr__(self) -> str:
         reason = f" ({self.reason})" if self.reason else ""
@@ -688,7 +689,7 @@ class Execution:
 
     def _what_changed(self) -> str:
         """Say what other code means for the nodes of the last recorded frame."""
-        before, name = self._live.tree, f"the code of {self.name} is not what ran before"
+        before, name = self._live.committed.tree, f"the code of {self.name} is not what ran before"
         try:
             after = self.preview()
         except SmithersError as error:
@@ -717,14 +718,14 @@ class Execution:
         Raises:
             StoreError: in the child of a fork.
         """
-        self._live.refuse_in_a_fork()
+        self._live.services.refuse_in_a_fork()
         return engine
 
     async def _step(self) -> Frame:
         refuse_while_rendering("step() was called")
         await self._loop.step()
         if self.over:
-            await self._live.database.shared.fold()
+            await self._live.services.database.shared.fold()
         return self._stepped()
 
     async def _step_phase(self) -> Frame:
@@ -742,7 +743,7 @@ class Execution:
         refuse_while_rendering("run() was called")
         most = self._max_frames if max_frames is None else max_frames
         outcome = await self._loop.run(most, self._condition(until) if until is not None else None)
-        await self._live.database.shared.fold()
+        await self._live.services.database.shared.fold()
         return RunResult(self.status, outcome.reason or self.reason, outcome.frames, self.frame, outcome.problems)
 
     async def _replay(
@@ -760,7 +761,7 @@ class Execution:
             self.store.reader,
             self.execution_id,
             name or f"{self.name} replay",
-            self._live.models,
+            self._live.services.models,
             tasks,
             self._max_frames,
         )
@@ -807,22 +808,32 @@ class Execution:
 
     async def _swap(self, app: object, name: str, code_hash: str) -> None:
         live = self._live
-        live.refuse_when_closed()
+        live.services.refuse_when_closed()
         before, live.app = live.app, app
         try:
-            self._swapped = (live.frame, self.draft, await self._preview())
+            self._swapped = (live.committed.frame, self.draft, await self._preview())
         except BaseException:
             live.app = before
             raise
         self._app = app
-        live.changed = None
-        await live.database.transaction(writer.swap_app, live.execution_id, live.frame, name, code_hash, __version__)
-        live.cause("the app was swapped")
-        live.observers.notify()
+        live.committed = replace(live.committed, changed=None)
+        await live.services.database.transaction(
+            writer.swap_app, live.services.execution_id, live.committed.frame, name, code_hash, __version__
+        )
+        live.inbox.cause("the app was swapped")
+        live.services.observers.notify()
 
     async def _preview(self) -> Tree:
         live = self._live
-        snapshot = Snapshot(live.frame + 1, live.cells, live.snapshot_time, live.seed, live.loops, None, live.vol)
+        snapshot = Snapshot(
+            live.committed.frame + 1,
+            live.committed.cells,
+            live.snapshot_time,
+            live.services.seed,
+            live.committed.loops,
+            None,
+            live.committed.vol,
+        )
         return render(live.app, snapshot, live.context).tree
 
     async def _close(self) -> None:

@@ -119,10 +119,10 @@ async def _followed(loop: Loop, replaying: Replaying, max_frames: int) -> int:
     try:
         await replaying.follow(loop, max_frames)
     except SmithersError as error:
-        error.at(frame=loop.live.frame)
+        error.at(frame=loop.live.committed.frame)
         what, _, _ = str(error).partition(". ")
         await loop.terminate(f"the replay stopped: {what}")
         raise
     finally:
         await loop.close()
-    return loop.live.frame
+    return loop.live.committed.frame

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Set
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -119,6 +119,29 @@ def test_an_outside_package_has_one_door(packages: list[str], place: str, most: 
     none(f"{at}: {a} imports {target}; only {place} may" for a, target, at in found if not fnmatch(a, place))
     if len({a for a, _, _ in found}) > most:
         none(f"{at}: {a} imports {target}; at most {most} module may" for a, target, at in found)
+
+
+def circles(edges: Mapping[str, Set[str]]) -> list[set[str]]:
+    """Return the groups of modules that import each other, directly or through others."""
+    reached: dict[str, set[str]] = {}
+    for start in edges:
+        found: set[str] = set()
+        waiting = [start]
+        while waiting:
+            new = edges.get(waiting.pop(), set()) - found
+            found |= new
+            waiting += new
+        reached[start] = found
+    groups = {frozenset(b for b in reached[a] if a in reached.get(b, ())) for a in edges if a in reached[a]}
+    return [set(group) for group in groups]
+
+
+def test_no_circle_has_more_than_two_modules() -> None:
+    edges: dict[str, set[str]] = {}
+    for module, tree in TREES.items():
+        for node in ast.walk(tree):  # Those below `if TYPE_CHECKING:`, too: they tie readers' hands as the others do.
+            edges.setdefault(module, set()).update(t for t in imported(module, node) if t in FILES and t != module)
+    none(f"these import each other: {', '.join(sorted(found))}" for found in circles(edges) if len(found) > 2)
 
 
 def test_every_module_is_reached() -> None:

@@ -92,11 +92,11 @@ class Breakpoints:
             ValueError: if there is none of that id.
         """
         self.of(id)
-        await self._live.database.transaction(stored.remove, self._live.execution_id, id)
+        await self._live.services.database.transaction(stored.remove, self._live.services.execution_id, id)
         del self._points[id]
         self._conditions.pop(id, None)
         self.errors.pop(id, None)
-        self._live.observers.notify()
+        self._live.services.observers.notify()
 
     def of(self, id: str) -> Breakpoint:
         """Return the breakpoint of an id.
@@ -109,7 +109,7 @@ class Breakpoints:
         return self._points[id]
 
     async def _put(self, point: Breakpoint) -> None:
-        await self._live.database.transaction(stored.put, self._live.execution_id, point)
+        await self._live.services.database.transaction(stored.put, self._live.services.execution_id, point)
         self._points[point.id] = point
         self._conditions.pop(point.id, None)
         self.errors.pop(point.id, None)
@@ -118,17 +118,17 @@ class Breakpoints:
             self._conditions[point.id] = Expression(point.when, NAMES)
         # What has happened already is no hit; before the first frame of this process it is computed when it is needed.
         live = self._live
-        self._memory.standing = live.schedule.status if live.schedule_of != -1 else None
+        self._memory.standing = live.committed.schedule.status if live.committed.schedule_of != -1 else None
         if point.kind == "node" and point.target:
             self._memory.begun[point.target] = _begun(live, point.target)
-        live.observers.notify()
+        live.services.observers.notify()
 
     def _next_event(self, id: str) -> str:
         """Return what happens next to a node: its mount, its start, its end, or, where it has none, its unmount."""
         live = self._live
-        if id not in live.tree.index:
+        if id not in live.committed.tree.index:
             return "mount"
-        status = (live.standing or schedule(live.tree, live.tasks, live.loops).status).get(id)
+        status = (live.standing or schedule(live.committed.tree, live.tasks, live.committed.loops).status).get(id)
         if status is None:
             return "unmount"
         return "finished" if status in ("running", "blocked") else "start"  # What has ended can be run again.
@@ -158,8 +158,10 @@ class Breakpoints:
             return None
         self._points.update({point.id: point for point in touched})
         live = self._live
-        await live.database.transaction(stored.record, live.execution_id, touched, [hit.event() for hit in hits])
-        live.observers.notify()
+        await live.services.database.transaction(
+            stored.record, live.services.execution_id, touched, [hit.event() for hit in hits]
+        )
+        live.services.observers.notify()
         return next((hit for hit in hits if hit.stops), None)
 
     @staticmethod
@@ -300,7 +302,7 @@ class Found:
         """Phases, steps and loops: their standing is that of what is in them."""
         before, live = self.memory.standing, self.live
         if before is None:
-            before = schedule(self.draft.before, live.tasks, live.loops).status
+            before = schedule(self.draft.before, live.tasks, live.committed.loops).status
         now = self.draft.schedule.status.get(node.id)
         if now in STANDING[event] and before.get(node.id) not in STANDING[event]:
             said = "started" if event == "start" else now
@@ -312,8 +314,8 @@ class Found:
         tree = draft.tree
         node = tree.index.get(node_id) if node_id else None
         return {
-            "state": Facts(self._state, lambda: sorted(live.cells)),
-            "prev": Facts(self._before, lambda: sorted({*live.cells, *(key for _, key in self._replaced)})),
+            "state": Facts(self._state, lambda: sorted(live.committed.cells)),
+            "prev": Facts(self._before, lambda: sorted({*live.committed.cells, *(key for _, key in self._replaced)})),
             "node": None if node is None else _node_facts(node, draft.schedule.status.get(node.id)),
             "frame": _frame_facts(draft),
             "writes": [_write_facts(write) for write in self.writes],
@@ -324,7 +326,7 @@ class Found:
         return _replaced(self.writes) if self.flushed else self.memory.old
 
     def _state(self, key: str) -> Any:
-        cell = self.live.cells.get(key)
+        cell = self.live.committed.cells.get(key)
         return None if cell is None else json.loads(cell.stored.text)
 
     def _before(self, key: str) -> Any:

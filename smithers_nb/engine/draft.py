@@ -19,7 +19,7 @@ from ..records import EffectRun, Frame, HandlerCall, Phase, Problem, Write
 from .state import Transaction
 
 if TYPE_CHECKING:
-    from .live import EffectMemory
+    from .committed import EffectMemory
     from .rendered import Rendered
     from .tasks.table import TaskEntry
     from .user_code.purity import Snapshot

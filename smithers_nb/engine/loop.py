@@ -139,7 +139,7 @@ class Loop:
         """End the command under way after the current phase, or at once if it waits; on the engine's loop."""
         if self._moving is not None:
             self._pausing = True
-            self.live.wake()
+            self.live.inbox.wake()
 
     async def stop(self) -> None:
         """End the command under way, and interrupt the running tasks: a later step runs them again."""
@@ -148,12 +148,12 @@ class Loop:
         if not self.over or self.reopened:
             self.over = False
             if self.live.tasks.outstanding:
-                self.live.cause("stopped by hand")
+                self.live.inbox.cause("stopped by hand")
             await self._enter("stopped", "stopped by hand")
 
     async def terminate(self, why: str = "terminated by hand") -> None:
         """Stop for good."""
-        self.live.refuse_when_closed()
+        self.live.services.refuse_when_closed()
         await self._halt("terminated")
         with self._gone_already(StoreLostError):
             await self.live.tasks.interrupt()
@@ -169,15 +169,15 @@ class Loop:
             await live.tasks.interrupt()
         await self.abandon()
         self._heart.cancel()
-        live.closed = True
+        live.services.closed = True
         await live.watch.stopped()
         await live.recorded()
-        await live.stream.written()
+        await live.services.stream.written()
         if not self.over and not self.standing[1]:
             self.reason = "closed"
         await self._record()
         with self._gone_already(StoreLostError):
-            await live.database.release()
+            await live.services.database.release()
 
     @contextmanager
     def _gone_already(self, *kinds: type[StoreError]) -> Iterator[None]:
@@ -185,12 +185,12 @@ class Loop:
         try:
             yield
         except kinds as gone:
-            logger.warning("%s ends here without a record of it: %s", self.live.name, gone)
+            logger.warning("%s ends here without a record of it: %s", self.live.services.name, gone)
 
     def leaves_when_forsaken(self) -> None:
         """Give the execution back by itself once neither a reference nor a running task has it any more."""
         live = self.live
-        self._forsaken = weakref.finalize(live, _forsaken, live.database, live.watch, self._heart)
+        self._forsaken = weakref.finalize(live, _forsaken, live.services.database, live.watch, self._heart)
         self._forsaken.atexit = False
 
     async def leave(self) -> None:
@@ -200,7 +200,7 @@ class Loop:
         try:
             await self.close()
         finally:
-            await self.live.database.shared.close()
+            await self.live.services.database.shared.close()
 
     # ---- advancing ---------------------------------------------------------------------------------------------
 
@@ -211,7 +211,7 @@ class Loop:
     @property
     def reopened(self) -> bool:
         """Whether there is something to do after the end: an operator's write, a retry, a swap."""
-        due = self.live.causes or self.live.inbox or self.live.ending
+        due = self.live.inbox.causes or self.live.inbox.writes or self.live.inbox.ending
         return self.over and self.status != "terminated" and bool(due)
 
     @property
@@ -230,7 +230,7 @@ class Loop:
     @property
     def _waits(self) -> bool:
         """Whether nothing moves until a person answers, or a time has come."""
-        return self.live.tasks.waits and not self.live.causes and not self._continues
+        return self.live.tasks.waits and not self.live.inbox.causes and not self._continues
 
     @property
     def _continues(self) -> bool:
@@ -257,9 +257,9 @@ class Loop:
                 self.draft.new_problems()  # Those are the last command's.
             self.reason = ""
             self.hit = None
-            self.live.observers.notify()
+            self.live.services.observers.notify()
             self.live.watch.look()
-            self.live.database.shared.look_at_log()
+            self.live.services.database.shared.look_at_log()
             try:
                 yield
                 await self._checkpoint()
@@ -281,7 +281,7 @@ class Loop:
                     stopped = f"stopped: {self.hit.text}" if self.hit else ""
                     self.reason = stopped or self.reason or ("paused by hand" if paused else "")
                 await self._record()
-                self.live.observers.notify()
+                self.live.services.observers.notify()
 
     async def _advance(self) -> bool:
         """Do the next phase of the frame under way, or of a new one that is due."""
@@ -312,7 +312,7 @@ class Loop:
             await self._after_flush()
         if draft is not None:
             self.problems += draft.new_problems()
-        self.live.observers.notify()
+        self.live.services.observers.notify()
         return True
 
     async def _checkpoint(self) -> None:
@@ -332,9 +332,9 @@ class Loop:
     async def _due(self) -> bool:
         """Wait until a frame is due; return False when none will be, or a pause was asked for."""
         live, told = self.live, False
-        while live.inbox or live.ending or not live.causes:
-            if live.inbox or live.ending:
-                between = Draft(live.execution_id, live.frame, ())
+        while live.inbox.writes or live.inbox.ending or not live.inbox.causes:
+            if live.inbox.writes or live.inbox.ending:
+                between = Draft(live.services.execution_id, live.committed.frame, ())
                 await flush_between(live, between)
                 self.problems += between.problems
                 if self.draft is not None:
@@ -363,7 +363,7 @@ class Loop:
         told = told or self.live.recorded_as == self.standing
         try:
             async with asyncio.timeout(None if told else LONG_S):
-                await self.live.sleep()
+                await self.live.inbox.sleep()
         except TimeoutError:
             told = True
             await self.live.record_standing(*self.standing)
@@ -380,15 +380,21 @@ class Loop:
     def _begin(self) -> None:
         live = self.live
         self._before = self.draft
-        self.draft = Draft(live.execution_id, live.frame + 1, tuple(live.causes), before=live.tree, tree=live.tree)
-        live.causes.clear()
+        self.draft = Draft(
+            live.services.execution_id,
+            live.committed.frame + 1,
+            tuple(live.inbox.causes),
+            before=live.committed.tree,
+            tree=live.committed.tree,
+        )
+        live.inbox.causes.clear()
         self._phases = frame(live, self.draft)
 
     def due_anyway(self, why: str) -> None:
         """Make a frame due that nothing here calls for: it is no repetition."""
         self._seen.clear()
-        if not self.live.causes:
-            self.live.cause(why)
+        if not self.live.inbox.causes:
+            self.live.inbox.cause(why)
 
     async def abandon(self) -> None:
         """Give up the frame under way: what it had not flushed is dealt with again by a later one."""
@@ -398,7 +404,7 @@ class Loop:
         self._phases = None
         committed = self.draft.phase in (Phase.COMMIT, Phase.EXECUTE, Phase.EFFECTS)
         for cause in [f"frame {self.draft.number} was abandoned"] if committed else self.draft.reason:
-            self.live.cause(cause)
+            self.live.inbox.cause(cause)
         if not committed:
             self.draft = self._before
 
@@ -420,7 +426,7 @@ class Loop:
         draft, live = self.draft, self.live
         assert draft is not None  # for the type checker: a frame was flushed
         why = f"frame {draft.number} has the same plan over the same state as frame {before}"
-        round = ", ".join(live.causes[:3])
+        round = ", ".join(live.inbox.causes[:3])
         error = StalledError(
             f"{why}, and nothing else is under way: it would go round for ever by {round}. Nothing was lost. Let what "
             "writes that stop, or write it by hand: ex.state.set makes it go on.",
@@ -429,20 +435,27 @@ class Loop:
         draft.problem(error, Phase.FLUSH)
         live.noted.append(draft.problems[-1].event(draft.number))
         await self._enter("stalled", f"{why}: {round}")
-        live.causes.clear()
+        live.inbox.causes.clear()
         self.over = True
 
     def _repeats(self) -> int | None:
         """Return the frame whose plan and state this one's are again, with nothing from outside in between."""
         draft, live = self.draft, self.live
-        if draft is None or draft.ended or draft.operated or live.tasks.outstanding or live.inbox or live.ending:
+        if (
+            draft is None
+            or draft.ended
+            or draft.operated
+            or live.tasks.outstanding
+            or live.inbox.writes
+            or live.inbox.ending
+        ):
             self._seen.clear()
             return None
-        trees = self._seen.setdefault(live.value_signature, [])
+        trees = self._seen.setdefault(live.committed.value_signature, [])
         if len(self._seen) > REMEMBERED:
             del self._seen[next(iter(self._seen))]
-        again = [number for number, tree in trees if not diff(tree, live.tree)]
-        trees.append((draft.number, live.tree))
+        again = [number for number, tree in trees if not diff(tree, live.committed.tree)]
+        trees.append((draft.number, live.committed.tree))
         # Effects that come round are named by their own guard, which looks at more runs.
         return again[-1] if len(again) >= (LOOP if draft.effects else 1) else None
 
@@ -450,23 +463,25 @@ class Loop:
         """A Stop or an End was reached: cancel what runs, and say how it ended."""
         live = self.live
         await live.tasks.cancel_all()
-        live.causes.clear()
+        live.inbox.causes.clear()
         self.over = True
         if isinstance(node, End):
             self.result = encode(node.value)
             self.status, self.reason = "finished", node.message
         else:
             self.status, self.reason = "stopped", getattr(node, "reason", "")
-        await live.database.transaction(writer.set_result, live.execution_id, self.status, self.reason, self.result)
+        await live.services.database.transaction(
+            writer.set_result, live.services.execution_id, self.status, self.reason, self.result
+        )
         live.recorded_as = self.status, self.reason
-        live.observers.notify()
+        live.services.observers.notify()
 
     async def _over(self) -> None:
         """Nothing is outstanding: say how it ended."""
         failed = self.failures
         if failed:
             await self._enter("failed", f"{', '.join(failed[:3])} failed and has no on_error")
-        elif looping := [id for id, last in self.live.effect_runs.items() if last.refused]:
+        elif looping := [id for id, last in self.live.committed.effect_runs.items() if last.refused]:
             await self._enter("stalled", f"effect {', '.join(looping[:3])} keeps causing itself and was not run")
         else:
             await self._enter("finished", "nothing is left to do")
@@ -478,7 +493,7 @@ class Loop:
         draft = self.draft
         waiting = [] if draft is None or draft.phase is Phase.FLUSH else draft.transactions
         first = [write for write in waiting if write.origin == "init"]
-        arrived = sorted(self.live.inbox, key=lambda write: write.origin != "operator")
+        arrived = sorted(self.live.inbox.writes, key=lambda write: write.origin != "operator")
         rest = [write for write in waiting if write.origin != "init"]
         return tuple(write for transaction in [*first, *arrived, *rest] for write in transaction.writes)
 
@@ -490,7 +505,7 @@ class Loop:
         if known is not None:
             return known
         # Resumed, and no frame of this process yet.
-        return schedule(live.tree, dict(live.tasks.items()), live.loops).status
+        return schedule(live.committed.tree, dict(live.tasks.items()), live.committed.loops).status
 
     @property
     def failures(self) -> list[str]:
@@ -507,19 +522,19 @@ class Loop:
         live = self.live
         if live.recorded_as == (status, reason):
             return
-        await live.database.transaction(writer.set_status, live.execution_id, status, reason)
+        await live.services.database.transaction(writer.set_status, live.services.execution_id, status, reason)
         live.recorded_as = status, reason
-        live.observers.notify()
+        live.services.observers.notify()
 
     async def _record(self) -> None:
         """Record how it stands. One that was resumed and has not moved stands as the file says."""
-        if self.status != "ready" or not self.live.frame:
+        if self.status != "ready" or not self.live.committed.frame:
             await self.live.record_standing(*self.standing)
 
     def _look(self, status: Status) -> None:
         if self.status != status:
             self.status = status
-            self.live.observers.notify()
+            self.live.services.observers.notify()
 
     async def _halt(self, status: Status) -> None:
         """End the command under way, whatever it is doing, and wait until it has."""
@@ -542,7 +557,7 @@ async def _heartbeat(whose: weakref.ref[Loop]) -> None:
             return
         live = loop.live
         try:
-            await live.database.transaction(writer.heartbeat, live.execution_id, live.lease)
+            await live.services.database.transaction(writer.heartbeat, live.services.execution_id, live.services.lease)
             if loop.command is None:
                 await loop._record()  # People may have answered, and tasks ended.
         except ExecutionOwnedError as taken:
@@ -552,11 +567,11 @@ async def _heartbeat(whose: weakref.ref[Loop]) -> None:
         except StoreLostError as error:
             # Said by the status, too: whoever looks at the stepper does not see a log.
             if loop.reason != str(error):
-                logger.warning("%s: %s", live.name, error)
+                logger.warning("%s: %s", live.services.name, error)
                 loop.reason = str(error)
-                live.observers.notify()
+                live.services.observers.notify()
         except StoreError as error:
-            logger.warning("the lease of %s was not renewed: %s", live.execution_id, error)
+            logger.warning("the lease of %s was not renewed: %s", live.services.execution_id, error)
         del loop, live
 
 

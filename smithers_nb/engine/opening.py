@@ -15,14 +15,18 @@ from ..store import writer
 from ..store.breakpoints import load as load_breakpoints
 from ..store.connection import Database
 from ..store.lease import Lease
+from ..store.owned import OwnedDatabase
 from ..store.reader import Reader
 from ..values import Stored, opened
 from .breakpoints import Breakpoints
-from .live import MAX_AGENTS, EffectMemory, Live
+from .committed import Committed, EffectMemory
+from .live import Live
 from .loop import Loop
 from .replaying import Replaying
+from .services import MAX_AGENTS, Services
 from .state import Cell
-from .tasks.agents import Budget, spent_by
+from .tasks.budget import Budget
+from .tasks.past import spent_by
 from .tasks.questions import of_orphan
 from .tasks.table import TaskEntry
 
@@ -55,8 +59,8 @@ async def create(row: NewExecution, opening: Opening, state: dict[str, Stored]) 
     """Add an execution to the file and return its loop: nothing is rendered yet."""
     lease = Lease()
     await opening.database.transaction(writer.create_execution, row, lease, state)
-    live = _live(row, opening, lease, {key: Cell(value, 1) for key, value in state.items()})
-    live.cause("start")
+    live = _live(row, opening, lease, Committed({key: Cell(value, 1) for key, value in state.items()}))
+    live.inbox.cause("start")
     return Loop(live)
 
 
@@ -77,27 +81,30 @@ async def reopen(row: NewExecution, opening: Opening) -> Loop:
         await opening.database.transaction(writer.set_durability, id, row.durability)
     last = reader.last_frame(id)
     state = reader.state(id, last + 1)
-    live = _live(row, opening, lease, {key: Cell(*found) for key, found in state.items()})
-    live.frame = last
-    live.tree, live.since = reader.tree(id, last)
-    live.reads = reader.reads(id)
-    live.loops = {
-        (node.loop, node_id): LoopState(iteration, status)
-        for node_id, iteration, status in reader.loops(id)
-        if (node := live.tree.index.get(node_id))
-    }
-    # One that was gone runs again when it comes back.
-    live.effect_runs = {
-        node: EffectMemory(deps) for node, deps in reader.effect_deps(id).items() if node in live.tree.index
-    }
+    tree, since = reader.tree(id, last)
+    committed = Committed(
+        cells={key: Cell(*found) for key, found in state.items()},
+        frame=last,
+        tree=tree,
+        since=since,
+        reads=reader.reads(id),
+        loops={
+            (node.loop, node_id): LoopState(iteration, status)
+            for node_id, iteration, status in reader.loops(id)
+            if (node := tree.index.get(node_id))
+        },
+        # An effect whose node was gone runs again when it comes back.
+        effect_runs={node: EffectMemory(deps) for node, deps in reader.effect_deps(id).items() if node in tree.index},
+    )
+    live = _live(row, opening, lease, committed)
     live.breakpoints = Breakpoints(live, load_breakpoints(reader, id))
-    await _load_tasks(live, reader, live.tree, opening.orphans)
+    await _load_tasks(live, reader, live.committed.tree, opening.orphans)
     if (row.code_hash, row.engine_version) != (before.code_hash, before.engine_version):
         code = row.app, row.code_hash, row.engine_version
-        await live.database.transaction(writer.swap_app, id, last, *code)
-        live.cause("resumed with other code")
+        await live.services.database.transaction(writer.swap_app, id, last, *code)
+        live.inbox.cause("resumed with other code")
     else:
-        live.cause("resumed")
+        live.inbox.cause("resumed")
     return Loop(live)
 
 
@@ -113,43 +120,48 @@ def _check_version(row: NewExecution, before: str) -> None:
         )
 
 
-def _live(row: NewExecution, opening: Opening, lease: Lease, cells: dict[str, Cell]) -> Live:
-    return Live(
+def _live(row: NewExecution, opening: Opening, lease: Lease, committed: Committed) -> Live:
+    from .tasks.children import run_child  # Only here: a child is opened as its parent was.
+
+    services = Services(
         execution_id=row.execution_id,
         name=row.name,
-        app=opening.app,
-        database=opening.database,
+        database=OwnedDatabase(opening.database, row.execution_id, lease),
         runner=opening.runner,
+        models=opening.models,
+        budget=opening.budget or Budget.of(opening.limits, opening.database, row.execution_id),
         seed=row.seed,
         lease=lease,
-        cells=cells,
-        models=opening.models,
         strict_effects=opening.strict_effects,
-        budget=opening.budget or Budget.of(opening.limits, opening.database, row.execution_id),
         max_agents=opening.max_agents,
         replay=opening.replay,
     )
+    return Live(opening.app, services, committed, run_child)
 
 
 async def _load_tasks(live: Live, reader: Reader, tree: Tree, orphans: Orphans) -> None:
     """Load the newest task of each mounted node. What has no node is given up; what ran is an orphan."""
     newest: dict[str, TaskRecord] = {}
-    tasks = reader.tasks(live.execution_id)
+    tasks = reader.tasks(live.services.execution_id)
     for task in tasks:
         node = tree.index.get(task.node_id)
-        if node is not None and task.mounted_at_frame >= reader.mounted_at(live.execution_id, node.id, live.frame):
+        if node is not None and task.mounted_at_frame >= reader.mounted_at(
+            live.services.execution_id, node.id, live.committed.frame
+        ):
             newest[node.id] = task
     kept = {task.task_id for task in newest.values()}
     lost = [task.task_id for task in tasks if task.task_id not in kept and task.settled_at_frame is None]
     ran = [task for task in newest.values() if task.status == "running"]
-    await live.database.transaction(_sorted_out, live.execution_id, ran, lost, live.frame, orphans)
-    now = {task.task_id: task for task in reader.tasks(live.execution_id)} if ran else {}
-    asked = reader.questions(live.execution_id)
+    await live.services.database.transaction(
+        _sorted_out, live.services.execution_id, ran, lost, live.committed.frame, orphans
+    )
+    now = {task.task_id: task for task in reader.tasks(live.services.execution_id)} if ran else {}
+    asked = reader.questions(live.services.execution_id)
     for id, task in newest.items():
         entry = _entry(TaskEntry(task.task_id, tree.index[id]), now.get(task.task_id, task))
         entry.questions = {question.approval_id: question for question in asked if question.task_id == entry.task_id}
         if entry.status == "blocked" and entry.is_agent:
-            entry.spent = spent_by(reader, live.execution_id, entry.task_id)
+            entry.spent = spent_by(reader, live.services.execution_id, entry.task_id)
         live.tasks.add(entry)
 
 

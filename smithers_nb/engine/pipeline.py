@@ -31,13 +31,15 @@ async def frame(live: Live, draft: Draft) -> AsyncGenerator[Phase | StoreError]:
     yield Phase.SNAPSHOT
 
     with draft.timed(Phase.RENDER), heard(live.printed, draft):
-        rendered = draft.rendered = render(live.app, draft.seen, live.context, live.rendered)
+        rendered = draft.rendered = render(live.app, draft.seen, live.context, live.committed.rendered)
         draft.tree = rendered.tree
-        draft.transactions += first_values(rendered.inits, draft.next_write_id, live.cells, live.vol)
+        draft.transactions += first_values(
+            rendered.inits, draft.next_write_id, live.committed.cells, live.committed.vol
+        )
     yield Phase.RENDER
 
     with draft.timed(Phase.RECONCILE):
-        draft.changes = reconcile(live.tree, draft.tree)
+        draft.changes = reconcile(live.committed.tree, draft.tree)
     yield Phase.RECONCILE
 
     with draft.timed(Phase.COMMIT):

@@ -28,9 +28,9 @@ def publication(loop: Loop, swapped: Tree | None) -> Publication:
         status=status,
         reason=reason,
         over=loop.over and not loop.reopened,
-        recorded=live.frame,
+        recorded=live.committed.frame,
         frame=begun.freeze() if begun else None,
-        before=begun.before if begun else live.tree,
+        before=begun.before if begun else live.committed.tree,
         changes=begun.changes if begun else Changes(),
         stood=draft.stood if draft else None,
         standing=loop.standing_of_nodes,
@@ -40,8 +40,8 @@ def publication(loop: Loop, swapped: Tree | None) -> Publication:
         swapped=swapped,
         written=draft.written if draft and draft.phase is Phase.FLUSH else (),
         pending=loop.pending,
-        importing=imports.awaited(live.execution_id),
-        causes=tuple(live.causes),
+        importing=imports.awaited(live.services.execution_id),
+        causes=tuple(live.inbox.causes),
         hit=loop.hit,
         tasks=tuple(_progress(live, entry) for entry in entries),
         running=len(live.tasks.running),
@@ -52,10 +52,10 @@ def publication(loop: Loop, swapped: Tree | None) -> Publication:
         failed=tuple(event for event in live.noted if event.kind == "problem"),
         breakpoints=live.breakpoints.all,
         condition_errors=live.breakpoints.errors,
-        state=live.cells,
-        vol=live.vol,
-        values_version=live.value_signature,
-        reads=draft.rendered if draft and draft.rendered else live.rendered,
+        state=live.committed.cells,
+        vol=live.committed.vol,
+        values_version=live.committed.value_signature,
+        reads=draft.rendered if draft and draft.rendered else live.committed.rendered,
     )
 
 
@@ -70,7 +70,7 @@ def _progress(live: Live, entry: TaskEntry) -> TaskProgress:
         is_agent=entry.is_agent,
         requests=entry.spent.requests,
         questions=tuple(entry.questions.values()),
-        tail=live.stream.tails.get(entry.task_id, ""),
+        tail=live.services.stream.tails.get(entry.task_id, ""),
         tokens=entry.spent.input_tokens + entry.spent.output_tokens if entry.is_agent else None,
         cost_usd=entry.spent.cost if entry.is_agent else None,
     )
@@ -78,10 +78,10 @@ def _progress(live: Live, entry: TaskEntry) -> TaskProgress:
 
 def _asked(live: Live) -> list[Question]:
     """Return the questions that wait for people, here and in children."""
-    asked = waiting(live)
+    asked = waiting(live.tasks)
     return [
         one.question
         if meant(asked, one.question.approval_id) == [one]
-        else replace(one.question, approval_id=f"{one.live.execution_id}/{one.question.approval_id}")
+        else replace(one.question, approval_id=f"{one.tasks.execution_id}/{one.question.approval_id}")
         for one in asked
     ]

@@ -10,29 +10,119 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from math import inf
-from typing import TYPE_CHECKING, Literal, Never
+from typing import Literal, Never, Protocol
 
 from ..agents.cassette import Unanswered, mismatch, text_difference
 from ..agents.runner import AgentReply, ApprovalRequired, RecordedAgent
 from ..errors import AgentError, BudgetExceededError, ReplayMismatchError, RunError, message_of
 from ..nodes.runnable import Task
 from ..nodes.tree import TreeNode
-from ..records import Phase, Question, TaskRecord
+from ..records import Phase, Question, Status, TaskRecord
 from ..store.recorded import OutsideWrite, Recorded
 from ..values import decode, opened, value_of
+from .draft import Draft
 from .state import Transaction
-from .tasks.agents import recorded_agent
 from .tasks.attempt import CANCELLED
-
-if TYPE_CHECKING:
-    from .live import Live
-    from .loop import Loop
-    from .tasks.table import TaskEntry
+from .tasks.past import recorded_agent
+from .tasks.table import TaskEntry
 
 FAILED = ("failed", "abandoned")
 OVER = ("finished", "failed", "stalled")
 COMMITTED = 4
 """So many phases an abandoned frame had done for sure."""
+
+
+class ReplayedTasks(Protocol):
+    """The tasks of a replay: people steer them as they were steered in the recording."""
+
+    @property
+    def open(self) -> list[TaskEntry]:
+        """Tasks that are not dealt with."""
+
+    async def answer(self, id: str, choice: str, comment: str | None) -> None:
+        """Answer a question."""
+
+    async def cancel(self, node_id: str) -> None:
+        """End the task of a node by hand."""
+
+    async def retry(self, node_id: str) -> None:
+        """Run the task of a node again."""
+
+
+class ReplayedServices(Protocol):
+    """The services of a replay."""
+
+    @property
+    def replay(self) -> Replaying | None:
+        """The recording that it follows."""
+
+
+class ReplayedLive(Protocol):
+    """The execution that follows a recording."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the store."""
+
+    @property
+    def frame(self) -> int:
+        """Number of the last frame that was committed."""
+
+    @property
+    def tasks(self) -> ReplayedTasks:
+        """Its tasks."""
+
+    @property
+    def services(self) -> ReplayedServices:
+        """Its services."""
+
+    def outside(
+        self,
+        queue: Callable[[Transaction], object],
+        origin: Literal["operator", "task"] = "operator",
+        origin_id: str | None = None,
+        node_id: str | None = None,
+    ) -> Transaction:
+        """Queue a write of a person or a task."""
+
+    async def edit_pending(self, draft: Draft | None, id: str, value: object) -> None:
+        """Change a pending write's value."""
+
+    async def drop_pending(self, draft: Draft | None, id: str) -> None:
+        """Discard a pending write."""
+
+
+class ReplayedLoop(Protocol):
+    """The loop of the execution that follows a recording."""
+
+    over: bool
+
+    @property
+    def live(self) -> ReplayedLive:
+        """The execution."""
+
+    @property
+    def draft(self) -> Draft | None:
+        """The frame in the making, or the last one."""
+
+    @property
+    def standing(self) -> tuple[Status, str]:
+        """Status and reason."""
+
+    async def step(self) -> bool:
+        """Go to the next rest."""
+
+    async def phase(self) -> bool:
+        """Do one phase."""
+
+    async def run(self, max_frames: int) -> object:
+        """Continue until it is over."""
+
+    async def abandon(self) -> None:
+        """Give the frame up."""
+
+    def due_anyway(self, why: str) -> None:
+        """Make a frame due."""
 
 
 class Replaying:
@@ -135,11 +225,12 @@ class Replaying:
             Recorded(self.recorded.reader, child_id(self.recorded.execution_id, record.task_id)), self.live_tasks
         )
 
-    async def child_ran(self, entry: TaskEntry, loop: Loop, max_frames: int) -> str:
+    async def child_ran(self, entry: TaskEntry, loop: ReplayedLoop, max_frames: int) -> str:
         """Run a child as it had run; return why it ended. One that had not ended does not."""
-        assert loop.live.replay is not None  # for the type checker: child() made it
-        await loop.live.replay.follow(loop, max_frames)
-        self.notes += [f"child {loop.live.name}: {note}" for note in loop.live.replay.notes]
+        replay = loop.live.services.replay
+        assert replay is not None  # for the type checker: child() made it
+        await replay.follow(loop, max_frames)
+        self.notes += [f"child {loop.live.name}: {note}" for note in replay.notes]
         record = self.record(entry.task_id, entry.node.id)
         if not loop.over and not (record and record.ended_at is not None):
             await self._rest(entry)
@@ -166,7 +257,7 @@ class Replaying:
 
     # ---- the frames --------------------------------------------------------------------------------------------
 
-    async def follow(self, loop: Loop, max_frames: int) -> None:
+    async def follow(self, loop: ReplayedLoop, max_frames: int) -> None:
         """Make the recorded frames, one after the other, and what comes after them.
 
         Raises:
@@ -195,14 +286,14 @@ class Replaying:
         """Return when a frame began, in seconds since the epoch; None for one that was not recorded."""
         return self.recorded.frames[frame][1] if frame in self.recorded.frames else None
 
-    async def _frame(self, loop: Loop, number: int) -> None:
+    async def _frame(self, loop: ReplayedLoop, number: int) -> None:
         await loop.step()
         self._raise()
         await self._by_hand(loop, number, late=False)
         if loop.draft is not None and loop.draft.phase is not Phase.FLUSH:
             await loop.phase()
 
-    async def _half(self, loop: Loop) -> None:
+    async def _half(self, loop: ReplayedLoop) -> None:
         """Its process ended within the frame, or it was given up."""
         for _ in range(COMMITTED):
             await loop.phase()
@@ -210,12 +301,12 @@ class Replaying:
         self._raise()
         await self._by_hand(loop, loop.live.frame, late=False)
 
-    async def _again(self, live: Live, frame: int) -> None:
+    async def _again(self, live: ReplayedLive, frame: int) -> None:
         """Run again what a person had run again."""
         for node_id in self.recorded.retries.get(frame, ()):
             await self._tried(live.tasks.retry(node_id), f"{node_id} was run again by hand")
 
-    async def _by_hand(self, loop: Loop, frame: int, late: bool) -> None:
+    async def _by_hand(self, loop: ReplayedLoop, frame: int, late: bool) -> None:
         """Write what people wrote, and tasks whose functions are not called; change what they changed."""
         for write in self.recorded.writes.get(frame, ()):
             if write.late != late or write.status == "rolled_back":
@@ -236,7 +327,7 @@ class Replaying:
 
     # ---- waiting -----------------------------------------------------------------------------------------------
 
-    async def _ready(self, live: Live, frame: int) -> None:
+    async def _ready(self, live: ReplayedLive, frame: int) -> None:
         """Let all that frame ``frame`` saw happen, and wait until it has."""
         self.frame = frame
         self._move()
@@ -253,7 +344,7 @@ class Replaying:
         self._moved.set()
         self._moved = asyncio.Event()
 
-    def _busy(self, live: Live) -> list[asyncio.Task[None]]:
+    def _busy(self, live: ReplayedLive) -> list[asyncio.Task[None]]:
         """Return the tasks that have something to do before the next frame."""
         found = []
         for entry in live.tasks.open:
@@ -265,7 +356,7 @@ class Replaying:
                 found.append(entry.handle)
         return found
 
-    async def _people(self, live: Live) -> None:
+    async def _people(self, live: ReplayedLive) -> None:
         """Answer, and cancel, as people did before the frame that is next."""
         for entry in live.tasks.open:
             record = self.record(entry.task_id, entry.node.id)
@@ -336,7 +427,7 @@ def _written(write: OutsideWrite) -> Callable[[Transaction], object]:
     return queue
 
 
-def _changed(loop: Loop, write: OutsideWrite) -> Awaitable[None]:
+def _changed(loop: ReplayedLoop, write: OutsideWrite) -> Awaitable[None]:
     """Change or drop a pending write as a person did."""
     if write.status == "dropped":
         return loop.live.drop_pending(loop.draft, write.id)

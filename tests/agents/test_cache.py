@@ -155,7 +155,9 @@ def test_an_answer_from_the_file_waits_for_no_rate_window(provider: Any, run_of:
     ex = run(run_of, node())
 
     async def close() -> None:
-        await ex.live.database.transaction(calls.close_window, "anthropic:claude-haiku-5-5", time.time(), 3600.0)
+        await ex.live.services.database.transaction(
+            calls.close_window, "anthropic:claude-haiku-5-5", time.time(), 3600.0
+        )
 
     from smithers_nb.bridge import engine
 

@@ -24,7 +24,9 @@ def test_a_task_that_is_submitted_twice_is_asked_once(provider: Any, run_of: Any
     entry = ex.live.tasks["c"]
 
     async def again() -> Any:
-        return await _runner.submit(agent_task(ex.live, entry.node, entry.task_id), TaskLedger(ex.live, entry))
+        return await _runner.submit(
+            agent_task(ex.live.services, entry.node, entry.task_id), TaskLedger(ex.live.services, entry)
+        )
 
     assert engine.call(again()).output == "hello"
     assert run.ended().status == "finished"

@@ -382,4 +382,4 @@ def test_a_call_that_waits_counts_once_for_the_limits(run_of: Any, resumed: Any)
     ex.answer("c", "approve")
     assert ex.run_sync().status == "finished"
     assert ex.results[0].text == "done"
-    assert ex._live.budget.spent.tool_calls == 2
+    assert ex._live.services.budget.spent.tool_calls == 2

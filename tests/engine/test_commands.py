@@ -135,7 +135,7 @@ MANY = 100_000
 
 def frames_of(ex: Any) -> int:
     """How many frames there are, those of children too."""
-    return ex.recorded + sum(child.live.frame for child in ex.live.tasks.children.values())
+    return ex.recorded + sum(child.live.committed.frame for child in ex.live.tasks.children.values())
 
 
 @pytest.mark.parametrize("app", FLOODS.values(), ids=FLOODS)

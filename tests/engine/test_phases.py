@@ -62,13 +62,13 @@ def test_a_run_that_waits_does_not_look_again_and_again(
     ex = run_of(Task(id="t", run=stand.passed))
     ex.step_sync()
     slept: list[int] = []
-    real = ex._live.sleep
+    real = ex._live.inbox.sleep
 
     async def sleep() -> None:
         slept.append(1)
         await real()
 
-    monkeypatch.setattr(ex._live, "sleep", sleep)
+    monkeypatch.setattr(ex._live.inbox, "sleep", sleep)
     runs = threading.Thread(target=ex.run_sync)
     runs.start()
     wait_until(lambda: bool(slept))

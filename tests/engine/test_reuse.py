@@ -433,7 +433,9 @@ def equals_a_full_render(shapes: Any, writes: Any) -> None:
             back = ex.at(ex.frame.number).tree
             assert everything(back) == everything(tree)
             assert back.xml == tree.xml
-            readers = {key: paths for key, paths in ex._live.rendered.readers.items() if paths and key[:1] != "\0"}
+            readers = {
+                key: paths for key, paths in ex._live.committed.rendered.readers.items() if paths and key[:1] != "\0"
+            }
             stored: dict[str, set[str]] = {}
             for component, keys in ex.store.reader.reads(ex.execution_id).items():
                 for key in keys:

@@ -424,7 +424,7 @@ def test_the_tail_of_a_running_task_is_shown_and_bounded(browse, gate):
     page.do("step_frame")
     held.reached()
     for entry in ex.live.tasks.running:
-        ex.live.stream.tails[entry.task_id] = "x" * 10_000 + "end"
+        ex.live.services.stream.tails[entry.task_id] = "x" * 10_000 + "end"
     tails = [task["tail"] for task in page.stepper._summary()["running"]]
     assert len(tails) == 10
     assert sum(map(len, tails)) <= 8192
@@ -466,7 +466,7 @@ def test_ten_summaries_a_second_at_most_whatever_happens_and_the_last_one_is_tru
     before = len(page.summaries)
     for _ in range(200):
         page.stepper._push()
-        engine.do(ex.live.observers.notify)
+        engine.do(ex.live.services.observers.notify)
     assert len(page.summaries) - before <= 10
     page.do("step_frame")
     wait_until(lambda: page.stepper.summary["frame"] == 1 and page.stepper.summary["busy"] is None)

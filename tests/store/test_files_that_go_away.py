@@ -216,7 +216,7 @@ def test_a_task_that_ends_while_the_file_is_gone_is_recorded_when_it_is_back(
     waits.reached()
     renamed(path)
     waits.open()
-    wait_until(lambda: bool(ex.live.ending))
+    wait_until(lambda: bool(ex.live.inbox.ending))
     path.with_name("elsewhere.db").rename(path)
     assert run(ex).status == "finished" and ex.state["got"] == 7
     assert list(ex.df.tasks.status) == ["succeeded"]

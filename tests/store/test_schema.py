@@ -242,7 +242,7 @@ def synchronous(ex: Execution) -> int:
     """Return what SQLite does at a commit: 1 is NORMAL, 2 is FULL."""
 
     async def pragma() -> int:
-        return await ex.live.database.transaction(lambda db: db.execute("PRAGMA synchronous").fetchone()[0])
+        return await ex.live.services.database.transaction(lambda db: db.execute("PRAGMA synchronous").fetchone()[0])
 
     return engine.call(pragma())
 

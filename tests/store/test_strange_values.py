@@ -340,7 +340,7 @@ def test_a_text_that_is_too_long_for_a_row_is_cut_and_stops_nothing(
 
 
 async def _limited(ex: Execution, most: int) -> None:
-    connection = ex.live.database.shared._connection
+    connection = ex.live.services.database.shared._connection
     await connection._execute(connection._conn.setlimit, sqlite3.SQLITE_LIMIT_LENGTH, most)
 
 

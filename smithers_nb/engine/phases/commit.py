@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from time import perf_counter
 
 from ...identity import Path
@@ -24,10 +25,10 @@ async def commit(live: Live, draft: Draft) -> None:
     draft.schedule = _scheduled(live, draft)
     starting = [TaskEntry(f"{node.id}@{draft.number}", node) for node in draft.schedule.start]
     opened = _versions(draft.tree, draft.changes)
-    read_no_more, read_anew = _reads(live.reads, draft.rendered)
-    await live.database.transaction(
+    read_no_more, read_anew = _reads(live.committed.reads, draft.rendered)
+    await live.services.database.transaction(
         writer.commit_frame,
-        live.execution_id,
+        live.services.execution_id,
         writer.FrameCommit(
             frame=draft.number,
             began_at=draft.seen.now,
@@ -53,17 +54,17 @@ async def commit(live: Live, draft: Draft) -> None:
     live.recorded_as = live.moves_as, ""
     _remember(live, draft, opened, starting)
     for path, key, _ in read_no_more:
-        del live.reads[path][key]
-        if not live.reads[path]:
-            del live.reads[path]
+        del live.committed.reads[path][key]
+        if not live.committed.reads[path]:
+            del live.committed.reads[path]
     for path, key in read_anew:
-        live.reads.setdefault(path, {})[key] = draft.number
+        live.committed.reads.setdefault(path, {})[key] = draft.number
 
 
 def _scheduled(live: Live, draft: Draft) -> Schedule:
     """Return how the tree stands; as before, where neither the plan nor a task has changed."""
-    if live.schedule_of == live.tasks.version and still_valid(draft.changes, draft.before, draft.tree):
-        now, last = draft.tree.index, live.schedule
+    if live.committed.schedule_of == live.tasks.version and still_valid(draft.changes, draft.before, draft.tree):
+        now, last = draft.tree.index, live.committed.schedule
         return Schedule(
             effects=[now[node.id] for node in last.effects],
             enders=[now[node.id] for node in last.enders],
@@ -72,7 +73,7 @@ def _scheduled(live: Live, draft: Draft) -> Schedule:
         )
     gone = set(draft.changes.unmounted)
     tasks = {id: task for id, task in live.tasks.items() if id not in gone} if gone else live.tasks
-    return schedule(draft.tree, tasks, live.loops)
+    return schedule(draft.tree, tasks, live.committed.loops)
 
 
 def _versions(tree: Tree, changes: Changes) -> list[TreeNode]:
@@ -83,7 +84,7 @@ def _versions(tree: Tree, changes: Changes) -> list[TreeNode]:
 
 def _closed(live: Live, changes: Changes, opened: list[TreeNode]) -> list[tuple[str, int]]:
     ended = dict.fromkeys([*changes.unmounted, *(node.id for node in opened)])
-    return [(id, live.since[id]) for id in ended if id in live.since]
+    return [(id, live.committed.since[id]) for id in ended if id in live.committed.since]
 
 
 def _reads(
@@ -103,23 +104,31 @@ def _reads(
 
 
 def _remember(live: Live, draft: Draft, opened: list[TreeNode], starting: list[TaskEntry]) -> None:
-    live.frame = draft.number
-    live.tree = draft.tree
-    live.rendered = draft.rendered
+    """Replace what is committed; its mappings are changed in place, at the cost of what this frame changed."""
+    committed = live.committed
     live.watch.on(draft.seen.looks)
-    live.changed = set()
-    live.generation = draft.generation
     for id in draft.changes.unmounted:
-        del live.since[id]
+        del committed.since[id]
         live.tasks.unmount(id)
-        live.loops.pop((draft.before.index[id].loop, id), None)
-    live.since.update(dict.fromkeys((node.id for node in opened), draft.number))
+        committed.loops.pop((draft.before.index[id].loop, id), None)
+    committed.since.update(dict.fromkeys((node.id for node in opened), draft.number))
     for entry in starting:
         live.tasks.add(entry)
+    changed = set()
     for (loop, id), state in draft.schedule.loops.items():
-        live.loops[loop, id] = state
-        live.note(loop_read(id))
+        committed.loops[loop, id] = state
+        changed.add(loop_read(id))
         if state.iteration > 1 or state.status != "running":
-            live.cause(f"loop {id}: {f'iteration {state.iteration}' if state.status == 'running' else state.status}")
-    live.schedule = draft.schedule
-    live.schedule_of = live.tasks.version
+            live.inbox.cause(
+                f"loop {id}: {f'iteration {state.iteration}' if state.status == 'running' else state.status}"
+            )
+    live.committed = replace(
+        committed,
+        frame=draft.number,
+        tree=draft.tree,
+        rendered=draft.rendered,
+        changed=changed,
+        generation=draft.generation,
+        schedule=draft.schedule,
+        schedule_of=live.tasks.version,
+    )

@@ -12,8 +12,9 @@ from ...nodes.effect import Effect
 from ...nodes.tree import TreeNode
 from ...records import EffectRun, Phase
 from ...values import encode
+from ..committed import EffectMemory
 from ..draft import Draft
-from ..live import EffectMemory, Live
+from ..live import Live
 from ..state import Transaction
 from ..user_code.call import call_as_transaction, call_with_ctx
 from ..user_code.output import heard
@@ -26,7 +27,7 @@ LOOP = 4
 
 async def effects(live: Live, draft: Draft) -> None:
     """Run what is due. It counts as run once FLUSH has written it: an abandoned frame's effects run again."""
-    memory = live.effect_runs
+    memory = live.committed.effect_runs
     gone = [id for id in draft.changes.unmounted if id in memory]
     kept = {id: last for id, last in memory.items() if id not in gone} if gone else memory
     due = [(node, deps) for node in draft.schedule.effects if (deps := _deps_if_due(kept, node)) is not None]
@@ -69,7 +70,7 @@ async def _run(live: Live, draft: Draft, node: TreeNode, deps: str) -> None:
     if not refused:
         effect = _effect(node)
         await _call(live, draft, node, "run", effect.run, deps)
-        if last is None and live.strict_effects:
+        if last is None and live.services.strict_effects:
             # An effect that can't be cleaned up and run again is found out at once.
             if effect.cleanup is not None:
                 await _call(live, draft, node, "cleanup", effect.cleanup, deps)
@@ -98,8 +99,8 @@ async def _call(
         handler=kind,
         trigger=f"{node.id} {'deps changed' if kind == 'run' else 'cleaned up'}",
         next_id=draft.next_write_id,
-        committed=live.cells,
-        vol=live.vol,
+        committed=live.committed.cells,
+        vol=live.committed.vol,
     )
     with heard(live.printed, draft):
         done = await call_as_transaction(live.context, transaction, partial(call_with_ctx, function))

@@ -47,7 +47,7 @@ async def _check_agents(live: Live, draft: Draft) -> None:
     for id in draft.changes.mounted:
         if isinstance(index[id].node, AGENTS):
             try:
-                await awaited(live.runner.check(agent_task(live, index[id], "")))
+                await awaited(live.services.runner.check(agent_task(live.services, index[id], "")))
             except (AgentConfigError, UserCodeError) as error:
                 draft.problem(error, Phase.EXECUTE)
 
@@ -56,7 +56,7 @@ async def _deal_with(live: Live, draft: Draft, entry: TaskEntry) -> None:
     """Call the handler of a task that has ended, or say why none is called."""
     draft.changes_lost(entry.lost, entry.node, Phase.EXECUTE)
     if entry.unmounted:
-        if call := stale_call(live, entry, entry.status, draft.next_id("h")):
+        if call := stale_call(live.committed.frame, entry, entry.status, draft.next_id("h")):
             draft.calls.append(call)
     elif entry.event:
         await _call(live, draft, entry, entry.event)
@@ -73,7 +73,7 @@ async def _deal_with(live: Live, draft: Draft, entry: TaskEntry) -> None:
 
 async def _progress(live: Live, draft: Draft, entry: TaskEntry) -> None:
     """Hand over a running task's newest report."""
-    output = live.progress.pop(entry.task_id)
+    output = live.inbox.progress.pop(entry.task_id)
     entry.node = draft.tree.index[entry.node.id]
     if "on_progress" in entry.node.events:
         text = output if isinstance(output, str) else encode(output).text
@@ -99,8 +99,8 @@ async def _call(live: Live, draft: Draft, entry: TaskEntry, event: str, report: 
         handler=event,
         trigger=f"{entry.node.id} {entry.status}",
         next_id=draft.next_write_id,
-        committed=live.cells,
-        vol=live.vol,
+        committed=live.committed.cells,
+        vol=live.committed.vol,
     )
     with heard(live.printed, draft):
         done = await call_as_transaction(live.context, transaction, handle)

@@ -11,6 +11,7 @@ from ...nodes import source as sources
 from ...records import Event, Phase, Scope, TaskEnd
 from ...store import writer
 from ...values import Stored
+from ..committed import Committed
 from ..draft import Draft
 from ..live import Live
 from ..state import Cell, Resolved, Transaction, read_name, resolve
@@ -35,7 +36,7 @@ async def flush_between(live: Live, draft: Draft) -> None:
 
 
 async def _flush(live: Live, draft: Draft, ms: Mapping[Phase, float] | None) -> None:
-    arrived, ends = live.take_inbox()
+    arrived, ends = live.inbox.take()
     draft.operated = bool(arrived or ends)
     operators = [write for write in arrived if write.origin == "operator"]
     tasks = [write for write in arrived if write.origin != "operator"]
@@ -43,20 +44,20 @@ async def _flush(live: Live, draft: Draft, ms: Mapping[Phase, float] | None) -> 
     first = [write for write in draft.transactions if write.origin == "init"]
     transactions = [*first, *operators, *tasks, *(write for write in draft.transactions if write.origin != "init")]
     with heard(live.printed, draft, "an update"):
-        resolved = resolve(live.cells, transactions, live.vol)
+        resolved = resolve(live.committed.cells, transactions, live.committed.vol)
     _roll_back(draft, transactions, resolved)
     draft.written = tuple(write for write, _, _ in resolved.transitions)
     noted = [*(problem.event(draft.number) for problem in draft.problems), *live.take_noted()]
     try:
-        await live.database.transaction(
+        await live.services.database.transaction(
             writer.flush_frame,
-            live.execution_id,
+            live.services.execution_id,
             _result(live, draft, transactions, resolved, ends, noted),
             ms,
             perf_counter(),
         )
     except BaseException:
-        live.return_inbox(arrived, ends)
+        live.inbox.put_back(arrived, ends)
         live.noted[:0] = noted
         raise
     _apply(live, draft, resolved, ends)
@@ -93,7 +94,7 @@ def _result(
     return writer.FlushResult(
         frame=draft.number,
         changes=[
-            writer.Change(key, cell.since if (cell := live.cells.get(key)) else None, value)
+            writer.Change(key, cell.since if (cell := live.committed.cells.get(key)) else None, value)
             for key, value in resolved.values.items()
         ],
         transitions=[(write, _text(old), _text(new)) for write, old, new in resolved.transitions],
@@ -110,14 +111,14 @@ def _text(value: Stored | None) -> str | None:
     return value.text if value else None
 
 
-def _replace(live: Live, cells: dict[str, Cell], key: str, value: Stored | None, since: int) -> None:
-    """Put a value in the place of another, if there was one."""
+def _replace(committed: Committed, cells: dict[str, Cell], key: str, value: Stored | None, since: int) -> int:
+    """Put a value in the place of another, if there was one; return by how much that changes the values' signature."""
     old = cells.pop(key, None)
     if value is not None:
         cells[key] = Cell(value, since)
     if (old is None) != (value is None):
-        live.note(KEYS)
-    live.value_signature += _hash(key, value) - _hash(key, old.stored if old else None)
+        committed.note(KEYS)
+    return _hash(key, value) - _hash(key, old.stored if old else None)
 
 
 def _hash(key: str, value: Stored | None) -> int:
@@ -126,14 +127,15 @@ def _hash(key: str, value: Stored | None) -> int:
 
 def _apply(live: Live, draft: Draft, resolved: Resolved, ends: list[TaskEnd]) -> None:
     """The file has it; now memory, and the causes of the next frame."""
+    committed, signature = live.committed, live.committed.value_signature
     for key, value in resolved.values.items():
-        live.note(key)
-        _replace(live, live.cells, key, value, draft.number + 1)
+        committed.note(key)
+        signature += _replace(committed, committed.cells, key, value, since=draft.number + 1)
     for key, value in resolved.vol.items():
-        live.note(read_name("vol", key))
-        _replace(live, live.vol, key, value, draft.number + 1)
-    if draft.effect_runs is not None:
-        live.effect_runs = draft.effect_runs
+        committed.note(read_name("vol", key))
+        signature += _replace(committed, committed.vol, key, value, since=draft.number + 1)
+    effect_runs = committed.effect_runs if draft.effect_runs is None else draft.effect_runs
+    live.committed = replace(committed, value_signature=signature, effect_runs=effect_runs)
     _name_causes(live, "state", list(resolved.values))
     _name_causes(live, "vol", list(resolved.vol))
     if any(transaction.events for transaction in draft.transactions):
@@ -141,13 +143,15 @@ def _apply(live: Live, draft: Draft, resolved: Resolved, ends: list[TaskEnd]) ->
     for task_id in draft.settled:
         live.tasks.settle(task_id)
     if draft.settled:
-        live.cause(f"{len(draft.settled)} tasks settled" if len(draft.settled) > 1 else f"{draft.settled[0]} settled")
+        live.inbox.cause(
+            f"{len(draft.settled)} tasks settled" if len(draft.settled) > 1 else f"{draft.settled[0]} settled"
+        )
     for end in ends:
         live.tasks.ended(end)
 
 
 def _name_causes(live: Live, scope: Scope, changed: list[str]) -> None:
     for key in changed[:NAMED_CAUSES]:
-        live.cause(f"{scope} {key}")
+        live.inbox.cause(f"{scope} {key}")
     if len(changed) > NAMED_CAUSES:
-        live.cause(f"{scope}: {len(changed) - NAMED_CAUSES} more keys")
+        live.inbox.cause(f"{scope}: {len(changed) - NAMED_CAUSES} more keys")

@@ -14,11 +14,19 @@ def snapshot(live: Live, draft: Draft) -> None:
 
     Nothing is copied: values change only in FLUSH, and no FLUSH comes before this frame's own.
     """
-    recorded = live.replay.began(draft.number) if live.replay else None
+    recorded = live.services.replay.began(draft.number) if live.services.replay else None
     live.snapshot_time = time() if recorded is None else recorded
     draft.generation = generation()
-    known = live.changed is not None and live.generation == draft.generation
-    changed = frozenset(live.changed or ()) if known else None
-    draft.snapshot = Snapshot(draft.number, live.cells, live.snapshot_time, live.seed, live.loops, changed, live.vol)
+    before = live.committed
+    known = before.changed is not None and before.generation == draft.generation
+    draft.snapshot = Snapshot(
+        frame=draft.number,
+        cells=before.cells,
+        now=live.snapshot_time,
+        seed=live.seed,
+        loops=before.loops,
+        changed=frozenset(before.changed or ()) if known else None,
+        vol=before.vol,
+    )
     draft.ended = live.tasks.unsettled
     draft.stood = live.standing

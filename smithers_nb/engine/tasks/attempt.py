@@ -7,7 +7,7 @@ import inspect
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...errors import NotStorableError, clean
 from ...nodes.runnable import Task
@@ -15,9 +15,7 @@ from ...threads import CALLS
 from ...user_code import awaited, guarded
 from ...values import Stored, Unstorable, encode
 from ..user_code.call import names_ctx, place_of_ctx
-
-if TYPE_CHECKING:
-    from .table import TaskEntry
+from .table import TaskEntry
 
 CANCELLED = "it was cancelled by hand"
 

@@ -34,8 +34,8 @@ async def run_child(parent: Live, entry: TaskEntry, node: Smithers) -> Any:  # A
     loop.patient = True
     parent.tasks.children[entry.node.id] = loop
     # The parent looks again when the child begins to wait for a person.
-    loop.live.observers.add(parent.child_changed)
-    replay = parent.replay
+    loop.live.services.observers.add(parent.tasks.changed)
+    replay = parent.services.replay
     try:
         if replay is not None:
             reason = await replay.child_ran(entry, loop, node.max_frames)
@@ -66,27 +66,27 @@ async def _open(parent: Live, entry: TaskEntry, node: Smithers) -> Loop:
             source=node.source,
         )
     row = NewExecution(
-        execution_id=child_id(parent.execution_id, entry.task_id),
-        name=f"{parent.name}/{entry.node.id}",
+        execution_id=child_id(parent.services.execution_id, entry.task_id),
+        name=f"{parent.services.name}/{entry.node.id}",
         app=component.name,
         code_hash=code_hash(component),
         engine_version=__version__,
-        seed=parent.seed,
-        parent_id=parent.execution_id,
-        durability=parent.database.shared.durability,
+        seed=parent.services.seed,
+        parent_id=parent.services.execution_id,
+        durability=parent.services.database.shared.durability,
     )
     opening = Opening(
         component(**node.args),
-        parent.database.shared,
-        parent.runner,
-        parent.models,
-        parent.strict_effects,
-        max_agents=parent.max_agents,
-        budget=parent.budget,
-        replay=parent.replay.child(entry, child_id) if parent.replay else None,
+        parent.services.database.shared,
+        parent.services.runner,
+        parent.services.models,
+        parent.services.strict_effects,
+        max_agents=parent.services.max_agents,
+        budget=parent.services.budget,
+        replay=parent.services.replay.child(entry, child_id) if parent.services.replay else None,
     )
     try:
-        Reader(parent.database.path).execution(row.execution_id)
+        Reader(parent.services.database.path).execution(row.execution_id)
     except UnknownExecutionError:
         return await create(row, opening, {})
     return await reopen(row, opening)

@@ -4,31 +4,51 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from itertools import count
 from time import perf_counter, time
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from ...agents.runner import AgentReply, ApprovalRequired, RetryLater
 from ...errors import AgentError, BudgetExceededError, RunError, StoreError, said, traceback_of
 from ...nodes.runnable import Approval, Smithers, Task
-from ...records import HandlerCall, TaskEnd, TaskResult, TaskStart, TaskStatus
+from ...records import HandlerCall, Status, TaskEnd, TaskResult, TaskStart, TaskStatus
 from ...store import calls, writer
 from ...store.connection import uncancelled
 from ...threads import after_fork
 from ...user_code import awaited, guarded, raised_by
 from ...values import Stored
-from ..user_code.output import heard
+from ..committed import Committed
+from ..inbox import Inbox
+from ..services import Services
+from ..user_code.output import Printed, heard
 from ..user_code.scope import TaskScope, entered
 from . import questions
 from .agents import TaskLedger, agent_task, past_of
 from .attempt import CANCELLED, call, in_thread, stored, text, timed
 from .table import ENDED, TaskEntry
 
-if TYPE_CHECKING:
-    from ..live import Live
-    from ..loop import Loop
+
+class Child(Protocol):
+    """A child execution, as its parent's tasks see it."""
+
+    @property
+    def status(self) -> Status:
+        """Its status."""
+
+    @property
+    def live(self) -> ChildLive:
+        """What it holds in memory."""
+
+
+class ChildLive(Protocol):
+    """What a child execution holds in memory, as its parent's tasks see it."""
+
+    @property
+    def tasks(self) -> Tasks:
+        """Its tasks."""
+
 
 logger = logging.getLogger(__name__)
 
@@ -40,12 +60,24 @@ thread that waits takes about 25 KB and 0.3 ms to start; what timed out or was c
 class Tasks(Mapping[str, TaskEntry]):
     """The tasks of the mounted nodes by node id, and those that outlive their node for a while."""
 
-    def __init__(self, live: Live) -> None:
-        self._live = live
+    def __init__(
+        self,
+        services: Services,
+        inbox: Inbox,
+        printed: Printed,
+        committed: Committed,
+        run_child: Callable[[TaskEntry, Smithers], Awaitable[Any]],  # Any: the value of its End
+    ) -> None:
+        self._services = services
+        self._inbox = inbox
+        self._printed = printed
+        self.committed = committed
+        """What COMMIT and FLUSH left last."""
+        self._run_child = run_child
         self._mounted: dict[str, TaskEntry] = {}
         self._open: dict[str, TaskEntry] = {}
         """By task id: all that are not settled, of mounted nodes and of those that are gone."""
-        self.children: dict[str, Loop] = {}
+        self.children: dict[str, Child] = {}
         """Child executions under way, by node id."""
         self._retries = count(1)
         self.version = 0
@@ -76,9 +108,24 @@ class Tasks(Mapping[str, TaskEntry]):
     def settle(self, task_id: str) -> None:
         """The task is dealt with."""
         self.version += 1
-        self._live.stream.tails.pop(task_id, None)
+        self._services.stream.tails.pop(task_id, None)
         if entry := self._open.pop(task_id, None):
             entry.settled = True
+
+    def changed(self) -> None:
+        """A child, or a task of one, has moved: the loop looks again, and so does everyone who observes this one."""
+        self._inbox.wake()
+        self._services.observers.notify()
+
+    @property
+    def execution_id(self) -> str:
+        """The id of the execution."""
+        return self._services.execution_id
+
+    @property
+    def below(self) -> dict[str, questions.Asking]:
+        """The tasks of child executions, by node id. A copy: other threads look here."""
+        return {node_id: child.live.tasks for node_id, child in list(self.children.items())}
 
     @property
     def unsettled(self) -> list[TaskEntry]:
@@ -98,7 +145,7 @@ class Tasks(Mapping[str, TaskEntry]):
     @property
     def reporting(self) -> list[TaskEntry]:
         """Running tasks of mounted nodes whose report no handler has got yet."""
-        return [entry for entry in self.running if entry.task_id in self._live.progress]
+        return [entry for entry in self.running if entry.task_id in self._inbox.progress]
 
     @property
     def asking(self) -> list[TaskEntry]:
@@ -135,7 +182,7 @@ class Tasks(Mapping[str, TaskEntry]):
     @property
     def questions(self) -> list[str]:
         """By which ids people can answer what is asked, in children too."""
-        return questions.shortest(questions.waiting(self._live))
+        return questions.shortest(questions.waiting(self))
 
     @property
     def outstanding(self) -> bool:
@@ -148,7 +195,7 @@ class Tasks(Mapping[str, TaskEntry]):
         """Acquire and start every task that waits, in one transaction for all of them; but no more agents, and no more
         functions in threads, than may run.
         """
-        room = self._live.max_agents - sum(entry.is_agent for entry in self.running)
+        room = self._services.max_agents - sum(entry.is_agent for entry in self.running)
         full = self._threads_are_full()
         waiting = {}
         for id, entry in self._open.items():
@@ -158,7 +205,7 @@ class Tasks(Mapping[str, TaskEntry]):
                     waiting[id] = entry
             elif entry.retry_at is not None and entry.handle is None and not entry.unmounted:
                 # It was blocked when its process ended, or when it was stopped.
-                entry.node = self._live.tree.index.get(entry.node.id, entry.node)
+                entry.node = self.committed.tree.index.get(entry.node.id, entry.node)
                 self._go(entry)
         if waiting:
             # A cancellation in between would leave rows that say running, and nothing that runs.
@@ -172,7 +219,7 @@ class Tasks(Mapping[str, TaskEntry]):
 
         def full(entry: TaskEntry) -> bool:
             nonlocal room
-            if not in_thread(self._live.tree.index.get(entry.node.id, entry.node).node):
+            if not in_thread(self.committed.tree.index.get(entry.node.id, entry.node).node):
                 return False
             room -= 1
             return room < 0
@@ -180,11 +227,12 @@ class Tasks(Mapping[str, TaskEntry]):
         return full
 
     async def _start(self, waiting: dict[str, TaskEntry]) -> None:
-        live = self._live
-        ours = await live.database.transaction(writer.start_tasks, live.execution_id, list(waiting), live.lease)
+        ours = await self._services.database.transaction(
+            writer.start_tasks, self._services.execution_id, list(waiting), self._services.lease
+        )
         for task_id, entry in waiting.items():
             # With the props of the frame in which it starts; after a restart, with the node itself.
-            entry.node = live.tree.index.get(entry.node.id, entry.node)
+            entry.node = self.committed.tree.index.get(entry.node.id, entry.node)
             if task_id not in ours:
                 logger.warning("task %s is not ours to run: its row says who has it", task_id)
                 continue
@@ -216,14 +264,15 @@ class Tasks(Mapping[str, TaskEntry]):
     async def _ask(self, entry: TaskEntry, approval: Approval) -> None:
         """Put the question where a person finds it; the task waits for the answer."""
         question = questions.of_node(entry, approval)
-        await self._live.database.transaction(writer.ask, self._live.execution_id, question)
+        await self._services.database.transaction(writer.ask, self._services.execution_id, question)
         entry.status, entry.questions = "blocked", {question.approval_id: question}
 
     async def _ask_about_tools(self, entry: TaskEntry, asks: ApprovalRequired) -> None:
         """Put an agent's questions where people find them; it is started again when all of them are answered."""
-        live = self._live
         found = questions.of_tools(entry, asks)
-        asked = await live.database.transaction(writer.ask_about_tools, live.execution_id, found, entry.late)
+        asked = await self._services.database.transaction(
+            writer.ask_about_tools, self._services.execution_id, found, entry.late
+        )
         entry.late.clear()
         entry.questions = {question.approval_id: question for question in asked}
         entry.handle = None
@@ -237,23 +286,24 @@ class Tasks(Mapping[str, TaskEntry]):
             ApprovalError: if none of that id waits, or it does not offer the choice.
         """
         entry, question = questions.find(self.asking, id, choice)
-        live = self._live
         end = questions.end_by_answer(entry, question, choice, comment)
         del entry.questions[question.approval_id]  # Nobody else answers it meanwhile.
         try:
-            await live.database.transaction(writer.answer, live.execution_id, question, choice, comment, end)
+            await self._services.database.transaction(
+                writer.answer, self._services.execution_id, question, choice, comment, end
+            )
         except BaseException:
             entry.questions[question.approval_id] = question
             raise
         if end is not None:
             self.ended(end)
         elif entry.questions:
-            live.observers.notify()
+            self._services.observers.notify()
         else:
             self.version += 1
             entry.status, entry.answered = "pending", question.tool_call_id is not None
             goes = "goes on" if entry.answered else "is run again"
-            live.cause(f"{entry.node.id} {goes}: {question.kind} was answered with {choice}")
+            self._inbox.cause(f"{entry.node.id} {goes}: {question.kind} was answered with {choice}")
 
     async def cancel(self, node_id: str) -> None:
         """End the task of a node by hand; its ``on_error`` gets the result, if it has one.
@@ -261,7 +311,7 @@ class Tasks(Mapping[str, TaskEntry]):
         Raises:
             RunError: if nothing of that node is under way.
         """
-        self._live.refuse_when_closed()
+        self._services.refuse_when_closed()
         entry = self._mounted.get(node_id)
         if entry is None or entry.status not in ("pending", "running", "blocked"):
             raise RunError(f"nothing of node {node_id!r} is under way that could be cancelled.", node_id=node_id)
@@ -285,20 +335,21 @@ class Tasks(Mapping[str, TaskEntry]):
         Raises:
             RunError: if the node has no task that has ended and was dealt with.
         """
-        self._live.refuse_when_closed()
+        self._services.refuse_when_closed()
         entry = self._mounted.get(node_id)
         if entry is not None and entry.retry_at is not None:
             entry.hurry.set()
             return
         if entry is None or not entry.settled:
             raise RunError(f"node {node_id!r} has no task that has ended: there is nothing to retry.", node_id=node_id)
-        live = self._live
-        node = live.tree.index[node_id]
-        again = TaskEntry(f"{node_id}@{live.frame}r{next(self._retries)}", node)
+        node = self.committed.tree.index[node_id]
+        again = TaskEntry(f"{node_id}@{self.committed.frame}r{next(self._retries)}", node)
         start = TaskStart(again.task_id, node_id, again.max_attempts)
-        await live.database.transaction(writer.add_tasks, live.execution_id, [start], live.frame)
+        await self._services.database.transaction(
+            writer.add_tasks, self._services.execution_id, [start], self.committed.frame
+        )
         self.add(again)
-        live.cause(f"{node_id} is run again by hand")
+        self._inbox.cause(f"{node_id} is run again by hand")
 
     async def cancel_all(self) -> None:
         """Cancel everything that has not ended: the execution is over."""
@@ -327,9 +378,10 @@ class Tasks(Mapping[str, TaskEntry]):
         ending = [entry.handle for entry in [*running, *leaving] if entry.handle]
         await asyncio.gather(*ending, return_exceptions=True)
         if running:
-            live = self._live
             ids = [entry.task_id for entry in running]
-            await live.database.transaction(writer.release_tasks, live.execution_id, ids, "interrupted")
+            await self._services.database.transaction(
+                writer.release_tasks, self._services.execution_id, ids, "interrupted"
+            )
         for entry in running:
             if entry.status in ("running", "blocked"):
                 entry.status = "pending" if entry.status == "running" else "blocked"
@@ -346,7 +398,7 @@ class Tasks(Mapping[str, TaskEntry]):
         trace: str | None = None
         reason: str | None = None
         try:
-            replay = self._live.replay
+            replay = self._services.replay
             found = await (replay.ran(entry, self._attempts) if replay else self._through_waits(entry))
             if found is None:
                 return  # People are asked, and it is started again.
@@ -367,11 +419,11 @@ class Tasks(Mapping[str, TaskEntry]):
                 trace = None if isinstance(error, AgentError) else traceback_of(error)
                 reason = f"limit: {error.limit}" if isinstance(error, BudgetExceededError) else None
         entry.scope.closed = True
-        if self._live.closed or entry.status in ENDED:
+        if self._services.closed or entry.status in ENDED:
             return  # A thread that went on although its task was cancelled, or everything closed.
         entry.retry_at = None
         with suppress(asyncio.CancelledError):  # It has ended: a cancellation comes too late, and its end is recorded.
-            await self._live.stream.written()
+            await self._services.stream.written()
         usage, cost_usd = entry.used()
         entry.result = TaskResult(
             node_id=entry.node.id,
@@ -388,30 +440,29 @@ class Tasks(Mapping[str, TaskEntry]):
         end = TaskEnd(
             entry.task_id, status, entry.attempt, value, trace or message, reason, usage, cost_usd, tuple(entry.late)
         )
-        if not self._live.ends_with_flush(end):
+        if not self._inbox.ends_with_flush(end):
             try:
                 await self._record(entry, end)
             except StoreError:
                 logger.warning("the end of task %s could not be stored yet: the next FLUSH tries again", end.task_id)
-                self._live.end_later(end)
+                self._inbox.end_later(end)
 
     async def _record(self, entry: TaskEntry, end: TaskEnd) -> None:
-        live = self._live
-        stale = stale_call(live, entry, end.status) if entry.unmounted else None
-        settled = live.frame if entry.unmounted else None
-        await live.database.transaction(writer.end_task, live.execution_id, end, stale, settled)
+        stale = stale_call(self.committed.frame, entry, end.status) if entry.unmounted else None
+        settled = self.committed.frame if entry.unmounted else None
+        await self._services.database.transaction(writer.end_task, self._services.execution_id, end, stale, settled)
         if entry.unmounted:
             self.settle(entry.task_id)
         self.ended(end)
 
     def ended(self, end: TaskEnd) -> None:
         """A task's end is in the store: the next frame deals with it."""
-        self._live.progress.pop(end.task_id, None)
+        self._inbox.progress.pop(end.task_id, None)
         if (entry := self._open.get(end.task_id)) and entry.result:
             self.version += 1
             entry.status, entry.questions = entry.result.status, {}
-            self._live.cause(f"{entry.node.id} {end.status}")
-        self._live.observers.notify()
+            self._inbox.cause(f"{entry.node.id} {end.status}")
+        self._services.observers.notify()
 
     async def _through_waits(self, entry: TaskEntry) -> AgentReply | None:
         """Run it to its end, with all the times in between for which it is blocked; None if it waits for people."""
@@ -428,10 +479,9 @@ class Tasks(Mapping[str, TaskEntry]):
 
     async def _block(self, entry: TaskEntry, later: RetryLater) -> None:
         """It has to wait, and says so where another process finds it."""
-        live = self._live
         until = calls.at_time(later.at)
-        await live.database.transaction(
-            writer.block_task, live.execution_id, entry.task_id, later.reason, until, str(later), entry.late
+        await self._services.database.transaction(
+            writer.block_task, self._services.execution_id, entry.task_id, later.reason, until, str(later), entry.late
         )
         entry.late.clear()
         entry.waited, entry.why = True, str(later)
@@ -440,12 +490,11 @@ class Tasks(Mapping[str, TaskEntry]):
 
     def _blocked(self, entry: TaskEntry) -> None:
         """It is under way no more: another one may be."""
-        live = self._live
         self.version += 1
         entry.status = "blocked"
         if any(other.status == "pending" and other.is_agent for other in self._open.values()):
-            live.cause("another agent may start")
-        live.child_changed()
+            self._inbox.cause("another agent may start")
+        self.changed()
 
     async def _sleep(self, entry: TaskEntry, until: float) -> None:
         """Wait out what is left of the time, and acquire the task again."""
@@ -453,12 +502,13 @@ class Tasks(Mapping[str, TaskEntry]):
         with suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, until - time())):
                 await entry.hurry.wait()
-        live = self._live
-        if not await live.database.transaction(writer.unblock_task, live.execution_id, entry.task_id, live.lease):
+        if not await self._services.database.transaction(
+            writer.unblock_task, self._services.execution_id, entry.task_id, self._services.lease
+        ):
             raise RunError(f"task {entry.task_id} is not ours to run: its row says who has it.", node_id=entry.node.id)
         self.version += 1
         entry.status, entry.retry_at = "running", None
-        live.child_changed()
+        self.changed()
 
     async def _attempts(self, entry: TaskEntry) -> AgentReply:
         """Try until it succeeds or has no attempts left; the last failure is raised."""
@@ -472,25 +522,24 @@ class Tasks(Mapping[str, TaskEntry]):
                 failure = said(raised_by(error))
                 logger.info("attempt %d of %s failed: %s", entry.attempt, entry.task_id, failure)
                 entry.attempt += 1
-                live = self._live
                 with suppress(StoreError):  # The task's end says it again.
-                    await live.database.transaction(
-                        writer.next_attempt, live.execution_id, entry.task_id, entry.attempt, failure
+                    await self._services.database.transaction(
+                        writer.next_attempt, self._services.execution_id, entry.task_id, entry.attempt, failure
                     )
 
     async def _once(self, entry: TaskEntry) -> AgentReply:
         node = entry.node.node
         entry.scope.handed_out.clear()
-        with entered(self._live.context, entry.scope), heard(self._live.printed):
+        with entered(self._printed.ctx, entry.scope), heard(self._printed):
             if isinstance(node, Task):
-                return AgentReply(await call(node, self._live.context))
+                return AgentReply(await call(node, self._printed.ctx))
             if isinstance(node, Smithers):
-                return AgentReply(await self._live.run_child(entry, node))
-            task = agent_task(self._live, entry.node, entry.task_id, await past_of(self._live, entry))
-            ledger = TaskLedger(self._live, entry)
+                return AgentReply(await self._run_child(entry, node))
+            task = agent_task(self._services, entry.node, entry.task_id, await past_of(self._services, entry))
+            ledger = TaskLedger(self._services, entry)
             # What is recorded was in time.
             most_s = None if task.recorded is not None else getattr(node, "timeout_s", None)
-            reply: AgentReply = await timed(awaited(self._live.runner.submit(task, ledger)), most_s)
+            reply: AgentReply = await timed(awaited(self._services.runner.submit(task, ledger)), most_s)
             return reply
 
 
@@ -511,11 +560,11 @@ def _end_by_hand(entry: TaskEntry, error: str | None = None, reason: str | None 
     return TaskEnd(entry.task_id, "cancelled", entry.attempt, None, error, reason, usage, cost_usd, tuple(entry.late))
 
 
-def stale_call(live: Live, entry: TaskEntry, status: str, call_id: str | None = None) -> HandlerCall | None:
+def stale_call(frame: int, entry: TaskEntry, status: str, call_id: str | None = None) -> HandlerCall | None:
     """Return the record of a handler that is not called because its node is gone; None if it had no handler."""
     event = "on_finished" if status == "succeeded" else "on_error"
     if event not in entry.node.events or status not in ("succeeded", "failed"):
         return None
     source = entry.node.source
-    name = call_id or f"{live.frame}s{entry.task_id}"
-    return HandlerCall(name, live.frame, entry.node.id, entry.task_id, event, "stale", 0, 0.0, None, source)
+    name = call_id or f"{frame}s{entry.task_id}"
+    return HandlerCall(name, frame, entry.node.id, entry.task_id, event, "stale", 0, 0.0, None, source)

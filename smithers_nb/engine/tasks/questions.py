@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from ...agents.runner import ApprovalRequired, ToolQuestion
 from ...errors import ApprovalError
@@ -14,10 +14,7 @@ from ...records import Question, TaskEnd, TaskResult
 from ...records.question import APPROVE, DENY, GIVE_UP, ORPHAN, RUN_AGAIN, TOOL
 from ...values import encode
 from .attempt import stored
-
-if TYPE_CHECKING:
-    from ..live import Live
-    from .table import TaskEntry
+from .table import TaskEntry
 
 
 def of_node(entry: TaskEntry, approval: Approval) -> Question:
@@ -89,12 +86,31 @@ def find(asking: Sequence[TaskEntry], id: str, choice: str) -> tuple[TaskEntry, 
     return entry, question
 
 
+class Asking(Protocol):
+    """The tasks of an execution, as far as they ask people."""
+
+    @property
+    def execution_id(self) -> str:
+        """The id of the execution."""
+
+    @property
+    def asking(self) -> Sequence[TaskEntry]:
+        """Tasks of mounted nodes that wait for a person."""
+
+    @property
+    def below(self) -> Mapping[str, Asking]:
+        """The tasks of child executions, by node id."""
+
+    async def answer(self, id: str, choice: str, comment: str | None) -> None:
+        """Answer a question of this execution."""
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """A question that waits, as the execution sees it that was given the answer: it may be that of a child."""
 
-    live: Live
-    """The execution that asks."""
+    tasks: Asking
+    """The tasks of the execution that asks."""
     around: tuple[str, ...]
     """The Smithers nodes through which one comes to it; empty for the execution's own."""
     name: str
@@ -104,20 +120,20 @@ class Waiting:
     @property
     def ids(self) -> list[str]:
         """The full ids: by nodes (``chapter/ok``), and by the execution that asks; each with both names it has."""
-        prefixes = ["/".join(self.around), self.live.execution_id]
+        prefixes = ["/".join(self.around), self.tasks.execution_id]
         names = self.name, self.question.approval_id
         return [f"{prefix}/{name}" if prefix else name for prefix in prefixes for name in names]
 
 
-def waiting(live: Live, around: tuple[str, ...] = ()) -> list[Waiting]:
+def waiting(tasks: Asking, around: tuple[str, ...] = ()) -> list[Waiting]:
     """Return what people are asked, here and in children."""
     found = [
-        Waiting(live, around, name, question)
-        for entry in live.tasks.asking
+        Waiting(tasks, around, name, question)
+        for entry in tasks.asking
         for name, question in zip(names(entry), list(entry.questions.values()), strict=False)
     ]
-    for node_id, child in list(live.tasks.children.items()):
-        found += waiting(child.live, (*around, node_id))
+    for node_id, child in tasks.below.items():
+        found += waiting(child, (*around, node_id))
     return found
 
 

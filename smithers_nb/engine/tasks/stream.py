@@ -6,14 +6,12 @@ import asyncio
 import json
 import logging
 from time import time
-from typing import TYPE_CHECKING
 
 from ...errors import ExecutionOwnedError, NotStorableError, StoreError
 from ...records import Piece
 from ...store import calls
-
-if TYPE_CHECKING:
-    from ..live import Live
+from ...store.owned import OwnedDatabase
+from ..observe import Observers
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +25,10 @@ TAIL = 2048
 class Stream:
     """The pieces of all agents of an execution."""
 
-    def __init__(self, live: Live) -> None:
-        self._live = live
+    def __init__(self, execution_id: str, database: OwnedDatabase, observers: Observers) -> None:
+        self._execution_id = execution_id
+        self._database = database
+        self._observers = observers
         self._waiting: list[Piece] = []
         self._writing: asyncio.Task[bool] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -54,7 +54,7 @@ class Stream:
 
     def _timed(self) -> None:
         self._timer = None
-        self._live.observers.notify()
+        self._observers.notify()
         self._write()
 
     def _write(self) -> None:
@@ -70,9 +70,8 @@ class Stream:
 
     async def _written(self, pieces: list[Piece]) -> bool:
         """Write them; what the file does not take now goes with the next batch."""
-        live = self._live
         try:
-            await live.database.transaction(calls.add_pieces, live.execution_id, pieces)
+            await self._database.transaction(calls.add_pieces, self._execution_id, pieces)
             return True
         except (ExecutionOwnedError, NotStorableError) as error:
             logger.warning("%d streamed pieces could not be stored: %s", len(pieces), error)

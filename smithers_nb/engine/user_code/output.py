@@ -19,9 +19,10 @@ from ...errors import clean
 from ...records import Event
 from ...threads import after_fork
 from ..draft import Draft
+from .context import Context
 from .host import Host
 from .purity import RenderScope
-from .scope import Owner, scope_of, words
+from .scope import scope_of, words
 
 OUTPUT = "output"
 """Kind of the events that hold what was printed."""
@@ -131,8 +132,8 @@ def _remove() -> None:
 class Printed:
     """What was printed in one execution and is not in the file yet."""
 
-    def __init__(self, ctx: Owner, host: Host) -> None:
-        self._ctx = ctx
+    def __init__(self, ctx: Context, host: Host) -> None:
+        self.ctx = ctx
         self._host = host
         self._lock = Lock()
         self._pieces: list[_Piece] = []
@@ -167,7 +168,7 @@ class Printed:
             self._host.notify_soon()
 
     def _scope_words(self) -> tuple[str | None, str]:
-        scope = scope_of(self._ctx)
+        scope = scope_of(self.ctx)
         if scope is None:
             return None, ""
         return (None if isinstance(scope, RenderScope) else scope.node_id), words(scope)

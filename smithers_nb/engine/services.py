@@ -1,0 +1,71 @@
+"""What an execution is given to run with: its identity, the store, the runner of its agents, and their limits."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..agents.runner import Runner
+from ..store.connection import closed, forked
+from ..store.lease import Lease
+from ..store.owned import OwnedDatabase
+from .observe import Observers
+from .replaying import Replaying
+from .tasks.budget import Budget
+from .tasks.stream import Stream
+
+MAX_AGENTS = 32
+"""How many agents of an execution run at a time by default."""
+
+
+@dataclass(slots=True)
+class Services:
+    """The parts that stay the same from the first frame of a process to the last."""
+
+    execution_id: str
+    name: str
+    database: OwnedDatabase
+    runner: Runner
+    models: dict[str, Any]  # Any: pydantic-ai's Model
+    budget: Budget
+    """The limits of all agents together; shared with children."""
+    seed: int
+    lease: Lease
+    strict_effects: bool = False
+    """Effects run, are cleaned up and run again when they mount."""
+    max_agents: int = MAX_AGENTS
+    """How many agents run at a time; the others are pending."""
+    replay: Replaying | None = None
+    """The recording that it follows, if it is the replay of another."""
+    observers: Observers = field(default_factory=Observers)
+    stream: Stream = field(init=False)
+    closed: bool = False
+    """Whether the execution was given back: nothing more is written."""
+
+    def __post_init__(self) -> None:
+        self.stream = Stream(self.execution_id, self.database, self.observers)
+
+    def refuse_when_closed(self) -> None:
+        """Raise if the execution was closed: what is written now would be lost.
+
+        Raises:
+            StoreError: saying how to continue.
+        """
+        self.refuse_in_a_fork()
+        if self.closed:
+            raise closed(self.database.path)
+
+    @property
+    def in_a_fork(self) -> bool:
+        """Whether the process that has the execution is not this one, but its parent."""
+        return self.database.shared.pid != os.getpid()
+
+    def refuse_in_a_fork(self) -> None:
+        """Raise if it is the execution of the process that this one was forked from.
+
+        Raises:
+            StoreError: saying how to continue.
+        """
+        if self.in_a_fork:
+            raise forked(self.database.path, self.database.shared.pid)
