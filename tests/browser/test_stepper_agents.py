@@ -180,7 +180,8 @@ def test_a_blocked_retry_counts_down_with_its_attempt_and_the_rate_window(lab):
     expect(pane).to_contain_text(re.compile(r"function:busy refused 1 request: nobody asks for \d s, then one each"))
     first = int(re.search(r"next in (\d+) s", row.inner_text())[1])
     notebook.shot("countdown.png")
-    expect(row).to_contain_text(f"next in {first - 2} s")  # Without a message from the kernel.
+    # Without a message from the kernel; a busy machine may miss a second.
+    expect(row).to_contain_text(re.compile(f"next in [1-{first - 2}] s"))
     expect(row).to_contain_text(re.compile(r"attempt 2/4, next in \d s, reason retry"), timeout=20_000)
     expect(stepper.node("again")).to_contain_text("next in")
     row.get_by_role("button", name="Retry again").click()
