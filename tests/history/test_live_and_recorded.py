@@ -49,6 +49,12 @@ LIVE_ONLY = {
 """What may differ, with the reason. ``node`` and ``task`` show a task as ``tasks`` does."""
 
 
+@pytest.fixture(autouse=True)
+def machine_is_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow phase is a hint in Problems, and a busy machine has some."""
+    monkeypatch.setattr("smithers_nb.engine.draft.SLOW_MS", float("inf"))
+
+
 def ask(view: View, pane: str, **options: Any) -> Any:
     return view.pane(m.incoming.validate_python({"type": "get", "id": "r1", "pane": pane, **options}))
 

@@ -33,6 +33,12 @@ from smithers_nb.notebook.static_view import as_html, as_text
 from smithers_nb.notebook.view_of import view_of
 
 
+@pytest.fixture(autouse=True)
+def machine_is_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow phase is a hint in Problems, and a busy machine has some."""
+    monkeypatch.setattr("smithers_nb.engine.draft.SLOW_MS", float("inf"))
+
+
 @pytest.fixture
 def view(tmp_path: Path):
     made: list[Execution] = []
