@@ -38,6 +38,7 @@ from ..values import cleaned
 from .cassette import Cassette, Unanswered
 from .clients import keep_apart
 from .conversation import Conversation, window
+from .native_tools import withheld
 from .runner import AgentTask, ToolQuestion
 from .scripted import Scripted
 
@@ -71,7 +72,7 @@ class Audit(AbstractCapability[Any]):
         return following
 
     async def wrap_model_request(self, ctx: Any, *, request_context: Any, handler: Callable[..., Any]) -> Any:
-        conversation, asked = self.conversation, request_context
+        conversation, asked = self.conversation, _allowed(request_context, self.conversation.task)
         _whose(ctx, conversation.task)
         _clean_request(asked.messages[-1])
         if conversation.is_past_answers(ctx.run_step):
@@ -278,6 +279,15 @@ def _piece(conversation: Conversation, event: Any) -> None:
     elif kind == "function_tool_result" and event.part.tool_call_id not in conversation.known:
         part = event.part
         conversation.piece("tool_end", {"id": part.tool_call_id, "tool": part.tool_name, "outcome": part.outcome})
+
+
+def _allowed(asked: Any, task: AgentTask) -> Any:
+    """Return a request without the native tools that the agent may not use: the provider would just call them."""
+    parameters = asked.model_request_parameters
+    left = [tool for tool in parameters.native_tools if not withheld(tool, task)]
+    if len(left) == len(parameters.native_tools):
+        return asked
+    return replace(asked, model_request_parameters=replace(parameters, native_tools=left))
 
 
 def _dump(messages: list[Any]) -> str:

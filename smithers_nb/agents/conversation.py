@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import AgentError, BudgetExceededError, UserCodeError, said
 from ..records import AnsweredBy, Decision, ModelCall, ToolCall, ToolStatus
 from ..user_code import guarded, raised_by
+from . import native_tools
 from .cassette import Cassette, Unanswered
 from .retry import IN_PLACE_S, backoff_s, verdict
 from .runner import AgentTask, ApprovalRequired, Ledger, Past, RetryLater, ToolQuestion
@@ -172,6 +173,7 @@ class Conversation:
                 answered_by=by,
             )
         )
+        await self._record_native_calls(response, asked.turn)
         self.attempt = 1
 
     async def failed(self, error: Exception) -> float:
@@ -382,6 +384,14 @@ class Conversation:
             call = self._call(turn, tool_call_id, tool, given, attempt=attempt, status=status)
             await self._tool(replace(call, ms=0.0, error=why))
 
+    async def _record_native_calls(self, response: str, turn: int) -> None:
+        """Record the calls that the provider made while it gave an answer, unless they are recorded already."""
+        for one in native_tools.calls_in(response):
+            if self.known_call(one.tool_call_id, turn) is None:
+                self.spent.tool_calls += 1
+                call = self._call(turn, one.tool_call_id, one.tool, one.input, attempt=1, status=one.status)
+                await self._tool(replace(call, output=one.output, ms=0.0, native=True))
+
     def offers(self, functions: list[str], outputs: list[str]) -> None:
         """The model is offered these tools, and these ways to give its output."""
         self._functions, self._outputs = functions, outputs
@@ -391,6 +401,7 @@ class Conversation:
         not, and those that an output made needless. ``told`` is what the model heard of each, by id.
         """
         last = self.answered or Past(response='{"parts": []}')
+        await self._record_native_calls(last.response, last.turn)
         for part in json.loads(last.response)["parts"]:
             if part["part_kind"] != "tool-call" or part["tool_name"] in self._outputs:
                 continue

@@ -14,10 +14,12 @@ from weakref import WeakValueDictionary
 from ..errors import AgentConfigError, AgentError, kind_of
 from ..threads import CALLS, called, unlimited_anyio
 from ..user_code import awaited, guarded
+from . import native_tools
 from .conversation import Conversation
 from .imports import imports
 from .runner import AgentReply, AgentTask, ApprovalRequired, Ledger
 from .scripted import Plain, Scripted
+from .settings import inner_models, wrong_setting
 
 if TYPE_CHECKING:
     from pydantic_ai import Agent
@@ -56,19 +58,23 @@ class PydanticAiRunner:
         """Locks by signature: one of several equal requests is made, and the others wait for its answer."""
 
     async def check(self, task: AgentTask) -> None:
-        """Make the agent, which finds a missing package or key, a misspelt id, and an output type that can't be a
-        schema. Nothing is sent.
+        """Make the agent, which finds a missing package or key, a misspelt id or setting, and an output type that can't
+        be a schema. Nothing is sent.
 
         Raises:
             AgentConfigError: with what to install, set or change.
         """
-        await self._agent(task)
+        _, model = await self._agent(task)
         if not task.prompt.strip():
             raise AgentConfigError(
                 f"{task.node_id} has no prompt: its children are what the model is asked. Write it between the tags.",
                 node_id=task.node_id,
                 source=task.source,
             )
+        from pydantic_ai.settings import ModelSettings
+
+        if why := wrong_setting(task.settings, model, ModelSettings) or native_tools.unusable(task, model):
+            raise AgentConfigError(f"{why} (node {task.node_id}).", node_id=task.node_id, source=task.source)
 
     async def submit(self, task: AgentTask, ledger: Ledger) -> AgentReply:
         """Run the agent to its end, or join it if it runs already; cancelling ends the request."""
@@ -134,14 +140,18 @@ class PydanticAiRunner:
                     source=task.source,
                 )
             return agent, model
+        tools = _tools_by_kind(local.tools)
+        settings: Any = dict(task.settings)  # Any: a ModelSettings, whose names ``check`` looks at
         try:
             made: Agent[Any, Any] = guarded(
                 Agent,
                 model,
                 output_type=local.output_type or str,
-                instructions=task.system,
-                tools=[tool for tool in local.tools if not hasattr(tool, "get_tools")],
-                toolsets=[tool for tool in local.tools if hasattr(tool, "get_tools")],
+                instructions=local.system or task.system,
+                model_settings=settings,
+                tools=tools["tools"],
+                toolsets=tools["toolsets"],
+                capabilities=tools["capabilities"],
                 name=task.node_id,
             )
         except Exception as error:
@@ -353,8 +363,24 @@ def _streams(model: Model) -> bool:
     """Return True if a model can stream: one made of a function may lack the function for it."""
     from pydantic_ai.models.function import FunctionModel
 
-    inner = getattr(model, "models", None) or ([model.wrapped] if hasattr(model, "wrapped") else [])
-    return all(map(_streams, inner)) and not (isinstance(model, FunctionModel) and model.stream_function is None)
+    return not any(isinstance(one, FunctionModel) and one.stream_function is None for one in inner_models(model))
+
+
+def _tools_by_kind(tools: Iterable[Any]) -> dict[str, list[Any]]:  # Any: functions, and pydantic-ai's objects
+    """Return tools as the arguments of pydantic-ai's ``Agent`` that take them."""
+    from pydantic_ai.capabilities import NativeTool
+
+    found: dict[str, list[Any]] = {"tools": [], "toolsets": [], "capabilities": []}
+    for tool in tools:
+        if native_tools.is_native(tool):
+            found["capabilities"].append(NativeTool(tool))
+        elif hasattr(tool, "get_native_tools"):
+            found["capabilities"].append(tool)
+        elif hasattr(tool, "get_tools"):
+            found["toolsets"].append(tool)
+        else:
+            found["tools"].append(tool)
+    return found
 
 
 # ---- scripted models -------------------------------------------------------------------------------------------

@@ -87,7 +87,9 @@ class Local:
     output_type: Any = None  # Any: whatever pydantic-ai takes
     approve: Callable[[str, dict[str, Any]], Any] | None = None  # Any: whether, or what to show
     agent: Any = None  # Any: the user's pydantic_ai.Agent
-    deps: Any = None  # Any: whatever that agent takes
+    deps: Any = None  # Any: whatever the agent's tools take
+    system: Callable[..., Any] | None = None  # Any: its text, or an awaitable of it
+    """The function that returns the instructions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,8 @@ class AgentTask:
     source: str | None
     past: Past | None = None
     """None for one that begins."""
+    settings: dict[str, Any] = field(default_factory=dict)  # Any: whatever the provider takes
+    """The settings of the model."""
     cache: bool = False
     """True if an answer to the same request may be used again."""
     recorded: RecordedAgent | None = None
@@ -139,7 +143,12 @@ class AgentTask:
             "output_type": self._reference("output_type", local.output_type),
             "approve": self._reference("approve", local.approve),
             "deps": self._deps(),
+            "system": self._reference("system", local.system),
         }
+        try:
+            json.dumps(self.settings)
+        except TypeError as why:
+            raise self._stays("settings", f"make them JSON ({why})") from None
         return json.dumps({**asdict(replace(self, local=Local())), "local": parts})
 
     def _deps(self) -> list[str] | None:

@@ -15,9 +15,10 @@ from .given import Count, CountOrNone, InOrder, NoBool, Seconds, Truth
 
 
 def _tool(value: Any) -> Any:  # Any: it is what the user gave
-    if callable(value) or hasattr(value, "get_tools") or hasattr(value, "tool_def"):
+    known = ("get_tools", "tool_def", "get_native_tools", "unique_id")
+    if callable(value) or any(hasattr(value, name) for name in known):
         return value
-    raise ValueError("a tool is a function, a toolset or an MCP server of pydantic-ai")
+    raise ValueError("a tool is a function, or a toolset, an MCP server, a native tool or a capability of pydantic-ai")
 
 
 Names = Annotated[list[str], InOrder]
@@ -72,13 +73,25 @@ class Claude(NodeBase):
     model: Any = "sonnet"  # Any: pydantic-ai's Model, which must not be imported before it is needed
     """``haiku``, ``sonnet`` or ``opus``; any model id of pydantic-ai, such as ``openai:gpt-5``; a model object of
     pydantic-ai; or ``scripted(…)``."""
-    system: str | None = None
-    """Instructions that come before the prompt."""
+    system: str | Callable[..., Any] | None = None  # Any: its text, or an awaitable of it
+    """Instructions that come before the prompt: a text, or a function that returns one, sync or async. It is called
+    before each request, with pydantic-ai's ``RunContext`` (``.deps``, ``.messages``, ``.run_step`` …) if it takes an
+    argument."""
+    settings: dict[str, Any] = Field(default={})  # Any: whatever the provider takes
+    """Settings of the model, as in pydantic-ai's ``ModelSettings``: ``temperature``, ``max_tokens``, ``thinking``,
+    ``stop_sequences`` …, and the provider's own (``anthropic_…``, ``openai_…``). They are checked when the node
+    mounts."""
+    deps: Any = None  # Any: whatever the tools take
+    """The dependencies that the tools and the function in ``system`` get as ``ctx.deps``. They need not be
+    storable."""
     tools: Tools = Field(default=[])
-    """The tools that the model may call: functions, and toolsets and MCP servers of pydantic-ai."""
+    """The tools that the model may call: functions, and toolsets, MCP servers, native tools (``WebSearchTool()``,
+    ``CodeExecutionTool()``) and capabilities (``WebSearch()``) of pydantic-ai. A native tool is called by the provider;
+    its calls are recorded with the answer that they are part of, and nobody can be asked about them first."""
     allow: Names | None = None
     """Names of the tools that may be called, or patterns such as ``read_*``; None for all. A call of any other tool is
-    recorded as denied, and the model gets an error as its result."""
+    recorded as denied, and the model gets an error as its result. A native tool, whose name is its kind
+    (``web_search``, ``code_execution``), is then not offered to the model."""
     deny: Names = Field(default=[])
     """Names or patterns of tools that may not be called, whatever ``allow`` says."""
     approve: Approve = False

@@ -66,6 +66,8 @@ class ToolCall:
     """The result as JSON."""
     ms: float | None = None
     error: str | None = None
+    native: bool = False
+    """True if the provider made it, while it answered."""
 
 
 @dataclass(frozen=True, slots=True)

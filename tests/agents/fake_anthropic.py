@@ -69,6 +69,8 @@ KEPT = {
     "text": ("type", "text"),
     "thinking": ("type", "thinking", "signature"),
     "tool_use": ("type", "id", "name", "input"),
+    "server_tool_use": ("type", "id", "name", "input"),
+    "web_search_tool_result": ("type", "tool_use_id", "content"),
 }
 
 
@@ -101,6 +103,19 @@ def _blocks(asked: Asked, reply: Reply) -> Iterator[tuple[dict[str, Any], dict[s
         deltas.append({"type": "signature_delta", "signature": signature})
         start = {"type": "thinking", "thinking": "", "signature": ""}
         yield start, {"thinking": reply.thinking, "signature": signature}, deltas
+    for n, (query, title) in enumerate(reply.searches):
+        id = f"srvtoolu_{asked.number}_{n}"
+        delta = {"type": "input_json_delta", "partial_json": json.dumps({"query": query})}
+        start = {"type": "server_tool_use", "id": id, "name": "web_search", "input": {}}
+        yield start, {"input": {"query": query}}, [delta]
+        page = {
+            "type": "web_search_result",
+            "url": "https://example.org/",
+            "title": title,
+            "encrypted_content": "e",
+            "page_age": None,
+        }
+        yield {"type": "web_search_tool_result", "tool_use_id": id, "content": [page]}, {}, []
     reply = spoken(asked, reply)
     if reply.pieces:
         deltas = [{"type": "text_delta", "text": piece} for piece in reply.pieces]

@@ -40,7 +40,10 @@ def asked(number: int, headers: Mapping[str, str], body: dict[str, Any]) -> Aske
 
 def _answers(items: list[dict[str, Any]]) -> int:
     """Count the model's answers: runs of items that are its own."""
-    own = [item.get("role") == "assistant" or item.get("type") in ("function_call", "reasoning") for item in items]
+    own = [
+        item.get("role") == "assistant" or item.get("type") in ("function_call", "reasoning", "web_search_call")
+        for item in items
+    ]
     return sum(mine and not before for before, mine in zip([False, *own], own, strict=False))
 
 
@@ -165,6 +168,11 @@ def _response(asked: Asked, status: str) -> dict[str, Any]:
 
 def _items(asked: Asked, reply: Reply) -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = []
+    for n, (query, _) in enumerate(reply.searches):
+        action = {"type": "search", "query": query}
+        items.append(
+            {"id": f"ws_{asked.number}_{n}", "type": "web_search_call", "status": "completed", "action": action}
+        )
     reply = spoken(asked, reply)
     if reply.pieces:
         part = {"type": "output_text", "text": "".join(reply.pieces), "annotations": []}
@@ -213,6 +221,11 @@ def responses_events(asked: Asked, reply: Reply) -> Iterator[tuple[bool, str]]:
                 yield True, event("response.output_text.delta", **at, delta=piece, logprobs=[])
             yield False, event("response.output_text.done", **at, text=part["text"], logprobs=[])
             yield False, event("response.content_part.done", **at, part=part)
+        elif item["type"] == "web_search_call":
+            started = {**item, "status": "in_progress"}
+            yield False, event("response.output_item.added", output_index=index, item=started)
+            yield False, event("response.web_search_call.searching", **place)
+            yield False, event("response.web_search_call.completed", **place)
         else:
             empty = {**item, "status": "in_progress", "arguments": ""}
             yield False, event("response.output_item.added", output_index=index, item=empty)

@@ -54,6 +54,8 @@ class Reply:
     thinking: str = ""
     calls: tuple[tuple[str, dict[str, Any]], ...] = ()
     """Name and arguments of each tool call."""
+    searches: tuple[tuple[str, str], ...] = ()
+    """Query and title found of each web search that the provider makes itself, before it says anything."""
     output: dict[str, Any] | None = None
     """Structured output: a call of the tool that pydantic-ai offers for it, or JSON if it asks for that."""
     input_tokens: int = 10

@@ -86,6 +86,9 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception], list[str]]] = {
     "negative retries": (lambda: Task(run=nothing, retries=-1), PropError, ["'retries'", "-1"]),
     "no time at all": (lambda: Task(run=nothing, timeout_s=0), PropError, ["'timeout_s'", "0"]),
     "no turns": (lambda: Claude(max_turns=0), PropError, ["<claude>", "'max_turns'"]),
+    "settings that are a text": (lambda: Claude(settings="hot"), PropError, ["<claude>", "'settings'", "'hot'"]),
+    "instructions that are a number": (lambda: Claude(system=5), PropError, ["<claude>", "'system'", "5"]),
+    "a tool that is none": (lambda: Claude(tools=[5]), PropError, ["<claude>", "'tools'", "a native tool"]),
     "no concurrency": (lambda: Parallel(max_concurrency=0), PropError, ["<parallel>", "'max_concurrency'"]),
     "deps that can't be stored": (
         lambda: Effect(run=nothing, deps=[object()]),

@@ -41,7 +41,7 @@ def agent_task(services: Services, node: TreeNode, task_id: str, past: Past | No
         agent="claude" if isinstance(agent, Claude) else str(getattr(agent.agent, "name", None) or "agent"),
         model=local.model if isinstance(local.model, str) else repr(local.model),
         prompt=node.content,
-        system=agent.system if isinstance(agent, Claude) else None,
+        system=agent.system if isinstance(agent, Claude) and isinstance(agent.system, str) else None,
         allow=agent.allow,
         deny=agent.deny,
         approve=["*"] if agent.approve is True else agent.approve if isinstance(agent.approve, list) else [],
@@ -51,6 +51,7 @@ def agent_task(services: Services, node: TreeNode, task_id: str, past: Past | No
         seed=services.seed,
         source=node.source,
         past=past,
+        settings=agent.settings if isinstance(agent, Claude) else {},
         cache=agent.cache,
         recorded=services.replay.agent(task_id, node.id) if services.replay else None,
         local=local,
@@ -65,7 +66,8 @@ def _local(services: Services, agent: Claude | Agent) -> Local:
     approve = agent.approve if callable(agent.approve) else None
     if isinstance(agent, Claude):
         model = services.models.get(agent.model, agent.model) if isinstance(agent.model, str) else agent.model
-        return Local(model, agent.tools, agent.output_type, approve)
+        system = agent.system if callable(agent.system) else None
+        return Local(model, agent.tools, agent.output_type, approve, deps=agent.deps, system=system)
     own: Any = getattr(agent.agent, "model", None)
     name = own if isinstance(own, str) else getattr(own, "model_id", None)
     return Local(model=services.models.get(str(name)), approve=approve, agent=agent.agent, deps=agent.deps)
@@ -125,7 +127,7 @@ class TaskLedger:
 
     async def tool(self, call: ToolCall) -> None:
         """Record a tool call. One that can't be recorded is not begun."""
-        if call.status == "running":
+        if call.status == "running" or call.native:
             self._entry.spent.tool_calls += 1
             self._services.budget.spent.tool_calls += 1
         elif call.status == "waiting" and call.ms is not None:
