@@ -23,7 +23,7 @@ class Hello(_Message):
     protocol: int
 
 
-class Look(_Message):
+class LookMessage(_Message):
     """Asks for panes, answered together."""
 
     type: Literal["look"]
@@ -37,7 +37,7 @@ class Ping(_Message):
     id: str
 
 
-class Command(_Message):
+class CommandMessage(_Message):
     """A command of the registry, with its arguments."""
 
     type: Literal["command"]
@@ -49,26 +49,26 @@ class Command(_Message):
         return commands.COMMANDS[self.name]
 
 
-class Move(Command):
+class Move(CommandMessage):
     """A command that moves or halts the execution."""
 
     ask: tuple[Get, ...] = Field(default=(), max_length=12)
     """The requests for the place that it leads to: answered with its end, which saves a round trip."""
 
 
-def _message(command: commands.Command) -> type[Command]:
+def _message(command: commands.Command) -> type[CommandMessage]:
     """Return the message of a command: its name, and its arguments beside it."""
     fields: dict[str, Any] = {"name": (Literal[command.name], ...)}  # Any: what create_model takes
     for name, field in command.arguments.model_fields.items():
         fields[name] = (field.annotation, field)
     title = "".join(word.title() for word in command.name.split("_"))
-    base: type[Command] = Move if command.effect in ("moves", "halts") else Command
+    base: type[CommandMessage] = Move if command.effect in ("moves", "halts") else CommandMessage
     return create_model(title, __base__=base, __doc__=command.doc, **fields)
 
 
 AnyCommand: Any = Annotated[reduce(or_, map(_message, commands.COMMANDS.values())), Field(discriminator="name")]
 
-_AnyMessage: Any = Annotated[Hello | Ping | AnyCommand | Get | Look, Field(discriminator="type")]
+_AnyMessage: Any = Annotated[Hello | Ping | AnyCommand | Get | LookMessage, Field(discriminator="type")]
 
-incoming: TypeAdapter[Hello | Ping | Command | Get | Look] = TypeAdapter(_AnyMessage)
+incoming: TypeAdapter[Hello | Ping | CommandMessage | Get | LookMessage] = TypeAdapter(_AnyMessage)
 """Checks a message of the browser's; raises ``pydantic.ValidationError``."""

@@ -189,7 +189,7 @@ class Stepper(anywidget.AnyWidget):
         except Exception as error:  # noqa: BLE001  # the widget is the only place where it can be seen
             self._show("".join(traceback.format_exception(error)))
 
-    def _handle(self, message: m.Hello | m.Ping | m.Command | p.Get | m.Look) -> None:
+    def _handle(self, message: m.Hello | m.Ping | m.CommandMessage | p.Get | m.LookMessage) -> None:
         match message:
             case m.Hello():
                 self._push()
@@ -199,7 +199,7 @@ class Stepper(anywidget.AnyWidget):
                     self._push()  # At rest nothing else looks at the file.
             case p.Get():
                 self.send(self._reply(message))
-            case m.Look():
+            case m.LookMessage():
                 with self._view.together():
                     replies = [self._reply(get) for get in message.gets]
                 self.send({"type": "replies", "replies": replies})
@@ -210,14 +210,14 @@ class Stepper(anywidget.AnyWidget):
             case _:
                 self._command(self._ex, message)
 
-    def _command(self, ex: Execution, message: m.Command) -> None:
+    def _command(self, ex: Execution, message: m.CommandMessage) -> None:
         if message.command.effect == "moves":
             self._move(ex, message)
         else:
             self._take(message)
             self._run(message, message.command.run(ex, message))
 
-    def _move(self, ex: Execution, message: m.Command) -> None:
+    def _move(self, ex: Execution, message: m.CommandMessage) -> None:
         with self._lock:
             if (busy := self._moves) is not None:
                 self._acknowledge(message, f"{busy.replace('_', ' ')} is still running")
@@ -229,7 +229,7 @@ class Stepper(anywidget.AnyWidget):
         if not self._run(message, message.command.run(ex, message)).wait(MOVE_S):
             self._acknowledge(message)
 
-    def _run(self, message: m.Command, work: Coroutine[Any, Any, object]) -> threading.Event:
+    def _run(self, message: m.CommandMessage, work: Coroutine[Any, Any, object]) -> threading.Event:
         """Do it on the engine's thread; what is returned is set when its end has been told."""
         ended = threading.Event()
 
@@ -245,14 +245,14 @@ class Stepper(anywidget.AnyWidget):
         engine.soon(work, done)
         return ended
 
-    def _take(self, message: m.Command) -> None:
+    def _take(self, message: m.CommandMessage) -> None:
         self._taken.append(message.id)
         self._acknowledge(message)
 
-    def _acknowledge(self, message: m.Command, why: str = "") -> None:
+    def _acknowledge(self, message: m.CommandMessage, why: str = "") -> None:
         self.send({"type": "ack", "id": message.id, "name": message.name, "accepted": not why, "why": why})
 
-    def _done(self, message: m.Command, error: str | None, result: str | None = None) -> None:
+    def _done(self, message: m.CommandMessage, error: str | None, result: str | None = None) -> None:
         """Say how a command ended. One message has all that the page shows then: it draws the new frame at once."""
         with self._lock:
             with self._view.together():
@@ -276,7 +276,7 @@ class Stepper(anywidget.AnyWidget):
                 self._owed = summary
                 engine.do(lambda: engine.loop.call_later(PUSH_S, self._keep_what_is_owed))
 
-    def _replies(self, message: m.Command, summary: p.Summary | None) -> list[p.Reply]:
+    def _replies(self, message: m.CommandMessage, summary: p.Summary | None) -> list[p.Reply]:
         """Answer what was asked together with a move, but for what the page has."""
         if summary is None or not isinstance(message, m.Move):
             return []

@@ -226,7 +226,7 @@ def test_what_the_file_shows_does_not_need_the_engine(name: str, run_of: Any) ->
 def test_every_place_that_may_differ_is_one_that_panes_have() -> None:
     """A table that names what is not there would hide nothing, and mislead."""
     fields = {
-        "frame": p.FrameHead, "pending": p.Pending, "plan": p.Plan, "tasks": p.Tasks, "output": p.Output,
+        "frame": p.FramePane, "pending": p.PendingPane, "plan": p.PlanPane, "tasks": p.TasksPane, "output": p.OutputPane,
     }  # fmt: skip
     assert all(place[1] in fields[place[0]].__annotations__ for place in LIVE_ONLY)
 

@@ -95,7 +95,7 @@ const phaseChip = object<P.PhaseChip>({
   ms: nullable(number),
 });
 
-const problem = object<P.Problem>({
+const problem = object<P.ProblemRow>({
   kind: text,
   message: text,
   node_id: nullable(text),
@@ -106,7 +106,7 @@ const problem = object<P.Problem>({
   severity: oneOf("error", "hint"),
 });
 
-const hit = object<P.Hit>({
+const hit = object<P.HitRow>({
   breakpoint_id: text,
   frame: whole,
   phase: text,
@@ -120,7 +120,7 @@ const versions: Guard<P.Versions> = object(
   Object.fromEntries(P_VERSIONED.map((pane) => [pane, whole])) as Fields<P.Versions>,
 );
 
-const runningTask = object<P.RunningTask>({
+const runningTask = object<P.RunningRow>({
   task_id: text,
   node_id: text,
   status: text,
@@ -134,7 +134,7 @@ const runningTask = object<P.RunningTask>({
   cost_usd: nullable(number),
 });
 
-const question = object<P.Question>({
+const question = object<P.QuestionRow>({
   approval_id: text,
   node_id: text,
   prompt: text,
@@ -203,7 +203,7 @@ const change = oneOf<P.Change>("", "added", "removed", "changed", "moved", "remo
 const propChange = object<P.PropChange>({ prop: text, old: nullable(text), new: nullable(text) });
 const sparse = list(span);
 
-const planNode = object<P.PlanNode>({
+const planNode = object<P.PlanRow>({
   id: text,
   parent: nullable(text),
   depth: whole,
@@ -227,12 +227,12 @@ const planNode = object<P.PlanNode>({
   task_id: nullable(text),
 });
 
-const planRow: Guard<P.PlanNode | readonly [number, number]> = (row, path) =>
+const planRow: Guard<P.PlanRow | readonly [number, number]> = (row, path) =>
   Array.isArray(row) ? span(row, path) : planNode(row, path);
 
-const reader = object<P.Reader>({ component: text, path: text, node_id: nullable(text) });
+const reader = object<P.ReaderRow>({ component: text, path: text, node_id: nullable(text) });
 
-const pendingWrite = object<P.PendingWrite>({
+const pendingWrite = object<P.WriteRow>({
   id: text,
   order: whole,
   scope: text,
@@ -254,7 +254,7 @@ const pendingWrite = object<P.PendingWrite>({
   edited: nullable(text),
 });
 
-const call = object<P.Call>({
+const call = object<P.CallRow>({
   id: text,
   frame: whole,
   node_id: text,
@@ -270,7 +270,7 @@ const call = object<P.Call>({
   trigger: text,
 });
 
-const stateEntry = object<P.StateEntry>({
+const stateEntry = object<P.StateRow>({
   key: text,
   value,
   from_frame: whole,
@@ -282,7 +282,7 @@ const stateEntry = object<P.StateEntry>({
   old: nullable(value),
   readers: list(reader),
   history: list(
-    object<P.StateEntry["history"][number]>({ frame: whole, value: text, writer: nullable(text) }),
+    object<P.StateRow["history"][number]>({ frame: whole, value: text, writer: nullable(text) }),
   ),
 });
 
@@ -311,7 +311,7 @@ const taskFields: Fields<P.TaskRow> = {
 };
 const taskRow = object<P.TaskRow>(taskFields);
 
-const toolCall = object<P.ToolCall>({
+const toolCall = object<P.ToolCallRow>({
   id: whole,
   tool: text,
   turn: whole,
@@ -323,7 +323,7 @@ const toolCall = object<P.ToolCall>({
   error: nullable(text),
 });
 
-const modelCall = object<P.ModelCall>({
+const modelCall = object<P.ModelCallRow>({
   turn: whole,
   attempt: whole,
   model: text,
@@ -336,7 +336,7 @@ const modelCall = object<P.ModelCall>({
   response: nullable(value),
 });
 
-const breakpoint = object<P.Breakpoint>({
+const breakpoint = object<P.BreakpointRow>({
   id: text,
   kind: oneOf(...BREAKPOINT_KINDS),
   target: nullable(text),
@@ -353,7 +353,7 @@ const breakpoint = object<P.Breakpoint>({
 });
 
 const paneGuards: { readonly [K in P.Pane]: Guard<P.PaneData[K]> } = {
-  frame: object<P.FrameHead>({
+  frame: object<P.FramePane>({
     frame: whole,
     recorded: flag,
     status: oneOf("done", "open", "dry"),
@@ -363,7 +363,7 @@ const paneGuards: { readonly [K in P.Pane]: Guard<P.PaneData[K]> } = {
     sentence: text,
     reason: list(text),
     created: nullable(number),
-    counts: object<P.FrameHead["counts"]>({
+    counts: object<P.FramePane["counts"]>({
       mounted: whole,
       unmounted: whole,
       updated: whole,
@@ -375,7 +375,7 @@ const paneGuards: { readonly [K in P.Pane]: Guard<P.PaneData[K]> } = {
     }),
     hits: list(hit),
   }),
-  timeline: object<P.Timeline>({
+  timeline: object<P.TimelinePane>({
     since: whole,
     to: whole,
     writes: list(whole),
@@ -392,7 +392,7 @@ const paneGuards: { readonly [K in P.Pane]: Guard<P.PaneData[K]> } = {
         : [`${path}: expected a pair`],
     ),
   }),
-  plan: object<P.Plan>({
+  plan: object<P.PlanPane>({
     frame: whole,
     dry: flag,
     total: whole,
@@ -400,7 +400,7 @@ const paneGuards: { readonly [K in P.Pane]: Guard<P.PaneData[K]> } = {
     base: whole,
     nodes: list(planRow),
   }),
-  xml: object<P.Xml>({
+  xml: object<P.XmlPane>({
     frame: whole,
     dry: flag,
     text,
@@ -412,12 +412,12 @@ const paneGuards: { readonly [K in P.Pane]: Guard<P.PaneData[K]> } = {
         : [`${path}: expected three`],
     ),
   }),
-  pending: object<P.Pending>({ frame: whole, writes: list(pendingWrite), editable: flag }),
-  handlers: object<P.Handlers>({
+  pending: object<P.PendingPane>({ frame: whole, writes: list(pendingWrite), editable: flag }),
+  handlers: object<P.HandlersPane>({
     frame: whole,
     calls: list(call),
     never: list(
-      object<P.NeverFired>({
+      object<P.NeverFiredRow>({
         node_id: text,
         event: text,
         type: text,
@@ -426,23 +426,28 @@ const paneGuards: { readonly [K in P.Pane]: Guard<P.PaneData[K]> } = {
       }),
     ),
   }),
-  state: object<P.State>({ frame: whole, total: whole, entries: list(stateEntry) }),
-  tasks: object<P.Tasks>({
+  state: object<P.StatePane>({ frame: whole, total: whole, entries: list(stateEntry) }),
+  tasks: object<P.TasksPane>({
     frame: whole,
     now: number,
     tasks: list(taskRow),
     windows: list(
-      object<P.Window>({ name: text, opens: nullable(number), apart_ms: number, refused: whole }),
+      object<P.WindowRow>({
+        name: text,
+        opens: nullable(number),
+        apart_ms: number,
+        refused: whole,
+      }),
     ),
   }),
-  task: object<P.Task>({
+  task: object<P.TaskPane>({
     ...taskFields,
     prompt: nullable(value),
     result: nullable(value),
     trace: nullable(text),
     source: nullable(text),
     asked: list(
-      object<P.Asked>({
+      object<P.AskedRow>({
         approval_id: text,
         kind: text,
         prompt: text,
@@ -457,12 +462,12 @@ const paneGuards: { readonly [K in P.Pane]: Guard<P.PaneData[K]> } = {
     tool_calls: list(toolCall),
     model_calls: list(modelCall),
   }),
-  breakpoints: object<P.Breakpoints>({ breakpoints: list(breakpoint), hits: list(hit) }),
-  output: object<P.Output>({
+  breakpoints: object<P.BreakpointsPane>({ breakpoints: list(breakpoint), hits: list(hit) }),
+  output: object<P.OutputPane>({
     frame: whole,
     total: whole,
     entries: list(
-      object<P.Printed>({
+      object<P.PrintedRow>({
         id: whole,
         frame: whole,
         phase: nullable(text),
@@ -476,8 +481,8 @@ const paneGuards: { readonly [K in P.Pane]: Guard<P.PaneData[K]> } = {
       }),
     ),
   }),
-  problems: object<P.Problems>({ frame: whole, total: whole, problems: list(problem) }),
-  node: object<P.NodeDetail>({
+  problems: object<P.ProblemsPane>({ frame: whole, total: whole, problems: list(problem) }),
+  node: object<P.NodePane>({
     id: text,
     path: text,
     type: text,
@@ -490,15 +495,15 @@ const paneGuards: { readonly [K in P.Pane]: Guard<P.PaneData[K]> } = {
     changes: list(propChange),
     why: nullable(text),
     removed: flag,
-    props: list(object<P.NodeDetail["props"][number]>({ name: text, value })),
+    props: list(object<P.NodePane["props"][number]>({ name: text, value })),
     text: nullable(value),
     events: list(
-      object<P.NodeDetail["events"][number]>({ event: text, calls: whole, last: nullable(text) }),
+      object<P.NodePane["events"][number]>({ event: text, calls: whole, last: nullable(text) }),
     ),
     task: nullable(taskRow),
     component: nullable(text),
     reads: list(
-      object<P.NodeDetail["reads"][number]>({
+      object<P.NodePane["reads"][number]>({
         key: text,
         scope: text,
         value: nullable(value),
@@ -510,10 +515,10 @@ const paneGuards: { readonly [K in P.Pane]: Guard<P.PaneData[K]> } = {
     breakpoints: list(text),
   }),
   value,
-  search: object<P.Search>({
+  search: object<P.SearchPane>({
     total: whole,
     found: list(
-      object<P.Found>({
+      object<P.FoundRow>({
         kind: oneOf("node", "key", "handler", "task", "output"),
         id: text,
         label: text,
@@ -522,12 +527,12 @@ const paneGuards: { readonly [K in P.Pane]: Guard<P.PaneData[K]> } = {
       }),
     ),
   }),
-  last_change: object<P.LastChange>({
+  last_change: object<P.LastChangePane>({
     found: nullable(pendingWrite),
     before: nullable(span),
     text,
   }),
-  hit: object<P.HitFound>({ found: nullable(hit), before: nullable(span), text }),
+  hit: object<P.HitPane>({ found: nullable(hit), before: nullable(span), text }),
 };
 
 const replyOf = <K extends P.Pane>(pane: K) =>
@@ -609,7 +614,7 @@ export const outgoingGuard = by("type", {
   ping: object<P.Ping>({ type: oneOf("ping"), id: text }),
   command: commandGuard,
   get: getGuard,
-  look: object<P.Look>({ type: oneOf("look"), gets: list(getGuard) }),
+  look: object<P.LookMessage>({ type: oneOf("look"), gets: list(getGuard) }),
 });
 
 const answerGuard = by("type", {

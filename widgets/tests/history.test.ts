@@ -19,7 +19,7 @@ import {
   type Walk,
   walked,
 } from "../src/model/cursor";
-import type { PhaseName, Plan, PlanNode, Timeline } from "../src/model/protocol";
+import type { PhaseName, PlanPane, PlanRow, TimelinePane } from "../src/model/protocol";
 import { bucketed, EMPTY_TRACK, frameAt, frameWords, joined, spanOf } from "../src/model/timeline";
 import { breakpoint, node as planNode, running } from "./samples";
 
@@ -90,7 +90,11 @@ describe("walking the records", () => {
   });
 });
 
-const piece = (since: number, writes: number[], change: Partial<Timeline> = {}): Timeline => ({
+const piece = (
+  since: number,
+  writes: number[],
+  change: Partial<TimelinePane> = {},
+): TimelinePane => ({
   since,
   to: since + writes.length - 1,
   writes,
@@ -209,7 +213,7 @@ describe("breakpoints", () => {
     expect(asked(form(change))).toMatchObject(wanted);
   });
 
-  const plan = (dry: boolean, ...nodes: PlanNode[]): Plan => ({
+  const plan = (dry: boolean, ...nodes: PlanRow[]): PlanPane => ({
     frame: 1,
     dry,
     total: nodes.length,
@@ -217,7 +221,7 @@ describe("breakpoints", () => {
     base: 0,
     nodes,
   });
-  it.each<[string, Plan | null, string[]]>([
+  it.each<[string, PlanPane | null, string[]]>([
     ["not in the plan", null, ["mount", "start", "finished", "error", "unmount"]],
     ["dry", plan(true, planNode("t")), ["mount", "start", "finished", "error", "unmount"]],
     ["pending", plan(false, planNode("t")), ["start", "finished", "error", "unmount"]],

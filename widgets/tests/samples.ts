@@ -1,20 +1,20 @@
 import { PHASES } from "../src/model/cursor";
 import {
-  type Breakpoint,
-  type Call,
-  type Hit,
+  type BreakpointRow,
+  type CallRow,
+  type HitRow,
   type PaneData,
-  type PendingWrite,
-  type PlanNode,
+  type PlanRow,
   PROTOCOL,
-  type Problem,
-  type RunningTask,
+  type ProblemRow,
+  type RunningRow,
   type Summary,
-  type Task,
+  type TaskPane,
   type TaskRow,
   type Value,
   VERSIONED,
   type Versions,
+  type WriteRow,
 } from "../src/model/protocol";
 
 /** Text that would do harm as HTML, reverse its surroundings or hide. */
@@ -71,7 +71,7 @@ export function summary(change: Partial<Summary> = {}): Summary {
 export const versions = (seq: number): Versions =>
   Object.fromEntries(VERSIONED.map((pane) => [pane, seq])) as unknown as Versions;
 
-export function node(id: string, change: Partial<PlanNode> = {}): PlanNode {
+export function node(id: string, change: Partial<PlanRow> = {}): PlanRow {
   return {
     id,
     parent: null,
@@ -102,7 +102,7 @@ export function value(text: string, change: Partial<Value> = {}): Value {
   return { text, chars: text.length, cut: false, type: "str", ref: null, ...change };
 }
 
-export function write(change: Partial<PendingWrite> = {}): PendingWrite {
+export function write(change: Partial<WriteRow> = {}): WriteRow {
   return {
     id: "w1",
     order: 1,
@@ -128,14 +128,14 @@ export function write(change: Partial<PendingWrite> = {}): PendingWrite {
 }
 
 /** research > claude#notes > text, and write. */
-export const TREE: readonly PlanNode[] = [
+export const TREE: readonly PlanRow[] = [
   node("research", { type: "phase", children: 1, attrs: [["name", "research"]] }),
   node("notes", { parent: "research", depth: 1, type: "claude", explicit_id: true, children: 1 }),
   node("t", { parent: "notes", depth: 2, type: "text", text: "Give two notes." }),
   node("write", { type: "phase" }),
 ];
 
-export const hit = (change: Partial<Hit> = {}): Hit => ({
+export const hit = (change: Partial<HitRow> = {}): HitRow => ({
   breakpoint_id: "b1",
   frame: 2,
   phase: "RECONCILE",
@@ -146,7 +146,7 @@ export const hit = (change: Partial<Hit> = {}): Hit => ({
   ...change,
 });
 
-export const breakpoint = (change: Partial<Breakpoint> = {}): Breakpoint => ({
+export const breakpoint = (change: Partial<BreakpointRow> = {}): BreakpointRow => ({
   id: "b1",
   kind: "node",
   target: "notes",
@@ -163,7 +163,7 @@ export const breakpoint = (change: Partial<Breakpoint> = {}): Breakpoint => ({
   ...change,
 });
 
-export const call = (change: Partial<Call> = {}): Call => ({
+export const call = (change: Partial<CallRow> = {}): CallRow => ({
   id: "h1",
   frame: 4,
   node_id: "notes",
@@ -205,7 +205,7 @@ export const taskRow = (change: Partial<TaskRow> = {}): TaskRow => ({
   ...change,
 });
 
-export const task = (change: Partial<Task> = {}): Task => ({
+export const task = (change: Partial<TaskPane> = {}): TaskPane => ({
   ...taskRow(),
   prompt: null,
   result: null,
@@ -217,7 +217,7 @@ export const task = (change: Partial<Task> = {}): Task => ({
   ...change,
 });
 
-export const running = (change: Partial<RunningTask> = {}): RunningTask => ({
+export const running = (change: Partial<RunningRow> = {}): RunningRow => ({
   task_id: "t1",
   node_id: "notes",
   status: "running",
@@ -317,7 +317,7 @@ export function panes(change: Partial<PaneData> = {}): PaneData {
 
 /** Every pane with the text in every field that is the user's or a model's. */
 export function panesFullOf(text: string): PaneData {
-  const attrs: PlanNode["attrs"] = [[text, text]];
+  const attrs: PlanRow["attrs"] = [[text, text]];
   const changes = [{ prop: text, old: text, new: text }];
   const readers = [{ component: text, path: text, node_id: text }];
   const all = value(text, { type: text });
@@ -520,7 +520,7 @@ export function panesFullOf(text: string): PaneData {
   });
 }
 
-export const problem = (text: string): Problem => ({
+export const problem = (text: string): ProblemRow => ({
   kind: text,
   message: text,
   node_id: text,

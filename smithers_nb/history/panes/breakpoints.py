@@ -11,10 +11,10 @@ from .values import epoch_ms
 HITS = 200
 
 
-def breakpoints(source: Source, cursor: Cursor) -> p.Breakpoints:
+def breakpoints(source: Source, cursor: Cursor) -> p.BreakpointsPane:
     """Return the breakpoints, and their hits up to the cursor."""
     errors = source.publication.condition_errors if source.publication else {}
-    points: list[p.Breakpoint] = [
+    points: list[p.BreakpointRow] = [
         {
             "id": point.id,
             "kind": point.kind,
@@ -35,12 +35,12 @@ def breakpoints(source: Source, cursor: Cursor) -> p.Breakpoints:
     return {"breakpoints": points, "hits": hits(source, cursor.frame)}
 
 
-def hits(source: Source, until: int) -> list[p.Hit]:
+def hits(source: Source, until: int) -> list[p.HitRow]:
     """Return the newest hits up to a frame, newest first."""
     return [hit(found, epoch_ms(at) or 0.0) for found, at in source.hits(until, HITS)]
 
 
-def hit(found: Hit, at: float = 0.0) -> p.Hit:
+def hit(found: Hit, at: float = 0.0) -> p.HitRow:
     """Return a hit."""
     return {
         "breakpoint_id": found.breakpoint_id,

@@ -45,7 +45,7 @@ def chips(cursor: Cursor, ms: dict[Phase, float], over: bool) -> list[p.PhaseChi
     return found
 
 
-def frame_head(source: Source, cursor: Cursor) -> p.FrameHead:
+def frame_head(source: Source, cursor: Cursor) -> p.FramePane:
     """Return the contents of header, strip and sentence at a cursor."""
     found = source.frame(cursor.frame)
     totals = found.counts if found else {}

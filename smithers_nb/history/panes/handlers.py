@@ -14,13 +14,13 @@ from . import protocol as p
 ROWS = 200
 
 
-def handlers(source: Source, cursor: Cursor) -> p.Handlers:
+def handlers(source: Source, cursor: Cursor) -> p.HandlersPane:
     """Return the newest calls up to the cursor, and the handlers of its plan that were not called so far."""
     calls = [_call(one) for one in source.calls(cursor, ROWS)]
     fired = {place for place, (_, status) in source.fired(cursor).items() if status != "stale"}
     fired |= {(call["node_id"], call["event"]) for call in calls if call["status"] != "stale"}
     standing, _ = source.standing(cursor)
-    never: list[p.NeverFired] = [
+    never: list[p.NeverFiredRow] = [
         {
             "node_id": node.id,
             "event": event,
@@ -56,7 +56,7 @@ def _why_not(node: TreeNode, event: str, standing: Mapping[str, str], tree: Tree
     return f"its task {status}; the next frame calls it."
 
 
-def _call(found: CallRecord) -> p.Call:
+def _call(found: CallRecord) -> p.CallRow:
     call = found.call
     return {
         "id": call.id,

@@ -10,7 +10,7 @@ from . import protocol as p
 from .pending import write_row
 
 
-def last_change(source: Source, cursor: Cursor, key: str, before: tuple[int, int] | None) -> p.LastChange:
+def last_change(source: Source, cursor: Cursor, key: str, before: tuple[int, int] | None) -> p.LastChangePane:
     """Return the write that changed a key last before the cursor, or before the one that was found before."""
     far = 1 << 40
     if before is None:

@@ -20,7 +20,7 @@ PAGE_CHARS = 262_144
 """The most of one value in one message: jupyter_server drops larger ones when several come."""
 
 
-def node(source: Source, cursor: Cursor, id: str) -> p.NodeDetail | None:
+def node(source: Source, cursor: Cursor, id: str) -> p.NodePane | None:
     """Return all about a node of the plan, or one that was just removed; None if there is none of that id."""
     marks = Marks(source, cursor)
     found = cursor.tree.index.get(id)

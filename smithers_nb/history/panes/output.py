@@ -12,13 +12,13 @@ from . import protocol as p
 from .values import epoch_ms
 
 
-def output(source: Source, cursor: Cursor, limit: int) -> p.Output:
+def output(source: Source, cursor: Cursor, limit: int) -> p.OutputPane:
     """Return the output up to the cursor."""
     total, found = source.output(cursor, limit)
     return {"frame": cursor.frame, "total": total, "entries": [_printed(event) for event in found]}
 
 
-def _printed(event: EventRecord) -> p.Printed:
+def _printed(event: EventRecord) -> p.PrintedRow:
     found = json.loads(event.payload)
     text = found["text"]
     cut = len(text) > p.VALUE_CHARS

@@ -13,7 +13,7 @@ from .values import value_or_none
 READERS = 10
 
 
-def pending(source: Source, cursor: Cursor) -> p.Pending:
+def pending(source: Source, cursor: Cursor) -> p.PendingPane:
     """Return the writes of the frame in the order in which they apply; after FLUSH with their outcome."""
     writes = [write_row(order, write) for order, write in enumerate(source.writes(cursor), 1)]
     _foresee(writes)
@@ -23,7 +23,7 @@ def pending(source: Source, cursor: Cursor) -> p.Pending:
     return {"frame": cursor.frame, "writes": writes, "editable": source.editable(cursor)}
 
 
-def write_row(order: int, write: WriteRecord) -> p.PendingWrite:
+def write_row(order: int, write: WriteRecord) -> p.WriteRow:
     """Return a write without its conflicts and readers."""
     return {
         "id": write.id,
@@ -48,9 +48,9 @@ def write_row(order: int, write: WriteRecord) -> p.PendingWrite:
     }
 
 
-def _foresee(writes: list[p.PendingWrite]) -> None:
+def _foresee(writes: list[p.WriteRow]) -> None:
     """Say which writes lose against which, and which change nothing; of queued ones, how it will be."""
-    last: dict[tuple[str, str], p.PendingWrite] = {}
+    last: dict[tuple[str, str], p.WriteRow] = {}
     for write in writes:
         place = (write["scope"], write["key"])
         if write["status"] in ("dropped", "rolled_back"):
@@ -70,11 +70,11 @@ def _same(one: p.Value, other: p.Value) -> bool:
     return (one["text"], one["chars"], one["type"]) == (other["text"], other["chars"], other["type"])
 
 
-def _author(write: p.PendingWrite) -> str:
+def _author(write: p.WriteRow) -> str:
     return author(write["origin"], write["handler"], write["node_id"])
 
 
-def reader(found: ReaderRecord) -> p.Reader:
+def reader(found: ReaderRecord) -> p.ReaderRow:
     """Return a component that reads a key."""
     return {"component": found.component, "path": found.path, "node_id": found.node_id}
 

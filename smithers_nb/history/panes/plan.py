@@ -24,7 +24,7 @@ XML_CHARS = 200_000
 
 Place = tuple[TreeNode, int, bool]
 """A node, its depth, and whether it has left the plan."""
-Calm = dict[str, tuple[TreeNode, tuple[object, ...], p.PlanNode]]
+Calm = dict[str, tuple[TreeNode, tuple[object, ...], p.PlanRow]]
 """The rows of nodes to which nothing happened, by node id, with all that they depend on."""
 
 
@@ -32,12 +32,12 @@ class Plans:
     """Makes the plan's rows."""
 
     def __init__(self) -> None:
-        self._lists: OrderedDict[int, list[p.PlanNode]] = OrderedDict()
+        self._lists: OrderedDict[int, list[p.PlanRow]] = OrderedDict()
         self._calm: Calm = {}
         self._version = 0
         self._lock = threading.Lock()
 
-    def plan(self, source: Source, cursor: Cursor, limit: int, known: int | None) -> p.Plan:
+    def plan(self, source: Source, cursor: Cursor, limit: int, known: int | None) -> p.PlanPane:
         """Return the first rows, those that the browser has as (start, count)."""
         marks = Marks(source, cursor, self._calm)
         rows = [marks.row(*place) for place in islice(marks.places(), limit)]
@@ -58,7 +58,7 @@ class Plans:
             "nodes": [*rows] if old is None else _differing(old, rows),
         }
 
-    def xml(self, source: Source, cursor: Cursor, full: bool) -> p.Xml:
+    def xml(self, source: Source, cursor: Cursor, full: bool) -> p.XmlPane:
         """Return the plan as XML, with the lines that are marked."""
         text = cursor.tree.xml
         too_long = not full and len(text) > XML_CHARS
@@ -111,7 +111,7 @@ class Marks:
             return "changed"
         return "moved" if node.id in self.moved else ""
 
-    def row(self, node: TreeNode, depth: int, removed: bool) -> p.PlanNode:
+    def row(self, node: TreeNode, depth: int, removed: bool) -> p.PlanRow:
         """Return a row: that of the list before, where it says the same. Most of them do."""
         id = node.id
         if removed or id in self.touched:
@@ -123,7 +123,7 @@ class Marks:
         self.calm[id] = known
         return known[2]
 
-    def _row(self, node: TreeNode, depth: int, removed: bool) -> p.PlanNode:
+    def _row(self, node: TreeNode, depth: int, removed: bool) -> p.PlanRow:
         status = None if removed else self.status.get(node.id)
         before = self.stood.get(node.id)
         return {
@@ -236,10 +236,10 @@ def _gone(node: TreeNode, depth: int, marks: Marks) -> Iterator[Place]:
             yield from _gone(child, depth + 1, marks)
 
 
-def _differing(old: list[p.PlanNode], rows: list[p.PlanNode]) -> list[p.PlanNode | tuple[int, int]]:
+def _differing(old: list[p.PlanRow], rows: list[p.PlanRow]) -> list[p.PlanRow | tuple[int, int]]:
     """Return the rows, those that stand in ``old`` as (start, count)."""
     places = {(row["id"], row["change"] == "removed"): place for place, row in enumerate(old)}
-    found: list[p.PlanNode | tuple[int, int]] = []
+    found: list[p.PlanRow | tuple[int, int]] = []
     for here, row in enumerate(rows):
         stays = here < len(old) and old[here] is row
         place = here if stays else places.get((row["id"], row["change"] == "removed"))

@@ -19,7 +19,7 @@ ADVICE = {
 }
 
 
-def problem_row(found: Problem, frame: int) -> p.Problem:
+def problem_row(found: Problem, frame: int) -> p.ProblemRow:
     """Return an error or warning."""
     return {
         "kind": found.kind,
@@ -33,7 +33,7 @@ def problem_row(found: Problem, frame: int) -> p.Problem:
     }
 
 
-def problems_pane(source: Source, cursor: Cursor, limit: int, findings: list[Problem]) -> p.Problems:
+def problems_pane(source: Source, cursor: Cursor, limit: int, findings: list[Problem]) -> p.ProblemsPane:
     """Return the problems up to the cursor and the findings of lint: errors first, hints last."""
     total, found = source.problems(cursor, limit)
     shown = [problem_row(Problem.of_event(event.kind, event.node_id, event.payload), event.frame) for event in found]

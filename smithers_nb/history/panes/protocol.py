@@ -8,6 +8,9 @@ while a cell awaits (ipykernel 7.4), and clicks would be lost.
 
 ``widgets/src/model/protocol.gen.ts`` is made from these types by ``make widget``. ``tests/golden/protocol.json``,
 written by the Python tests and read by the TypeScript ones, has real messages.
+
+The data of a pane is named ``…Pane``, and an entry of its lists ``…Row``: the bare names (``Task``, ``Problem``) belong
+to the components and the records.
 """
 
 from __future__ import annotations
@@ -89,7 +92,7 @@ class PhaseChip(TypedDict):
     """Milliseconds; None while it has not run in this frame."""
 
 
-class Problem(TypedDict):
+class ProblemRow(TypedDict):
     """An error or warning."""
 
     kind: str
@@ -106,7 +109,7 @@ class Problem(TypedDict):
     severity: Literal["error", "hint"]
 
 
-class RunningTask(TypedDict):
+class RunningRow(TypedDict):
     """A running task, or one that waits for a person or its next attempt."""
 
     task_id: str
@@ -128,7 +131,7 @@ class RunningTask(TypedDict):
     cost_usd: float | None
 
 
-class Question(TypedDict):
+class QuestionRow(TypedDict):
     """A question to a person."""
 
     approval_id: str
@@ -138,7 +141,7 @@ class Question(TypedDict):
     options: list[str]
 
 
-class Hit(TypedDict):
+class HitRow(TypedDict):
     """A hit of a breakpoint."""
 
     breakpoint_id: str
@@ -214,18 +217,18 @@ class Summary(TypedDict):
     counts: Counts
     tokens: int
     cost_usd: float | None
-    problems: list[Problem]
+    problems: list[ProblemRow]
     """The first 20."""
     error: str | None
     """An error of the stepper itself or of the last command, to be shown in the widget."""
     recorded: int
     """The newest frame in the file: a cursor may point to 1 up to this one."""
     versions: Versions
-    running: list[RunningTask]
+    running: list[RunningRow]
     """The first 20."""
-    questions: list[Question]
+    questions: list[QuestionRow]
     """The first 10."""
-    hit: Hit | None
+    hit: HitRow | None
     """The breakpoint that stopped it."""
     breakpoints: int
     """The number of enabled breakpoints."""
@@ -264,7 +267,7 @@ class FrameCounts(TypedDict):
     output: int
 
 
-class FrameHead(TypedDict):
+class FramePane(TypedDict):
     """The header, the strip and the sentence at a frame."""
 
     frame: int
@@ -280,10 +283,10 @@ class FrameHead(TypedDict):
     reason: list[str]
     created: float | None
     counts: FrameCounts
-    hits: list[Hit]
+    hits: list[HitRow]
 
 
-class Timeline(TypedDict):
+class TimelinePane(TypedDict):
     """Frames ``since`` to ``to``, column by column. Dense columns have an entry a frame, the others (frame, count)."""
 
     since: int
@@ -309,7 +312,7 @@ class PropChange(TypedDict):
     new: str | None
 
 
-class PlanNode(TypedDict):
+class PlanRow(TypedDict):
     """A row of the plan tree, in document order (parents first)."""
 
     id: str
@@ -349,7 +352,7 @@ class PlanNode(TypedDict):
     """The newest task of the node."""
 
 
-class Plan(TypedDict):
+class PlanPane(TypedDict):
     frame: int
     dry: bool
     """True for the dry render before the first frame: nothing was executed or stored."""
@@ -359,12 +362,12 @@ class Plan(TypedDict):
     """The name of this list of rows, for ``Get.known``."""
     base: int
     """The frame that the marks compare with; 0 for none."""
-    nodes: list[PlanNode | tuple[int, int]]
+    nodes: list[PlanRow | tuple[int, int]]
     """The first ``limit`` rows; removed ones stand where they were. (start, count) stands for rows of the list that the
     browser said it has."""
 
 
-class Xml(TypedDict):
+class XmlPane(TypedDict):
     frame: int
     dry: bool
     text: str
@@ -374,7 +377,7 @@ class Xml(TypedDict):
     """(line from 0, change, node id)."""
 
 
-class Reader(TypedDict):
+class ReaderRow(TypedDict):
     """A component that reads a key."""
 
     component: str
@@ -382,7 +385,7 @@ class Reader(TypedDict):
     node_id: str | None
 
 
-class PendingWrite(TypedDict):
+class WriteRow(TypedDict):
     id: str
     order: int
     """The order of application, from 1."""
@@ -407,19 +410,19 @@ class PendingWrite(TypedDict):
     """The other write of the same key that wins, or loses."""
     noop: bool
     """True where it sets the present value."""
-    readers: list[Reader]
+    readers: list[ReaderRow]
     """The first 10 readers of the key."""
     edited: str | None
     """The change that a person made to it."""
 
 
-class Pending(TypedDict):
+class PendingPane(TypedDict):
     frame: int
-    writes: list[PendingWrite]
+    writes: list[WriteRow]
     editable: bool
 
 
-class Call(TypedDict):
+class CallRow(TypedDict):
     id: str
     frame: int
     node_id: str
@@ -438,7 +441,7 @@ class Call(TypedDict):
     """The cause, in words."""
 
 
-class NeverFired(TypedDict):
+class NeverFiredRow(TypedDict):
     """A handler of the plan that was not called so far."""
 
     node_id: str
@@ -448,14 +451,14 @@ class NeverFired(TypedDict):
     why: str
 
 
-class Handlers(TypedDict):
+class HandlersPane(TypedDict):
     frame: int
-    calls: list[Call]
+    calls: list[CallRow]
     """Newest frame first, within a frame in the order in which they fired; the last 200."""
-    never: list[NeverFired]
+    never: list[NeverFiredRow]
 
 
-class Version(TypedDict):
+class VersionRow(TypedDict):
     """A value that a key had."""
 
     frame: int
@@ -465,7 +468,7 @@ class Version(TypedDict):
     writer: str | None
 
 
-class StateEntry(TypedDict):
+class StateRow(TypedDict):
     scope: Literal["state", "vol"]
     key: str
     value: Value
@@ -480,15 +483,15 @@ class StateEntry(TypedDict):
     """The handler call that wrote it; None where no handler did."""
     old: Value | None
     """The value before."""
-    readers: list[Reader]
-    history: list[Version]
+    readers: list[ReaderRow]
+    history: list[VersionRow]
     """Newest first, at most 5."""
 
 
-class State(TypedDict):
+class StatePane(TypedDict):
     frame: int
     total: int
-    entries: list[StateEntry]
+    entries: list[StateRow]
     """The first ``limit`` by key, and all that changed."""
 
 
@@ -522,16 +525,16 @@ class TaskRow(TypedDict):
     """The options of an approval that waits."""
 
 
-class Tasks(TypedDict):
+class TasksPane(TypedDict):
     frame: int
     now: float
     tasks: list[TaskRow]
     """Newest first, 200."""
-    windows: list[Window]
+    windows: list[WindowRow]
     """The windows of the models that have refused a request; empty in a recorded frame."""
 
 
-class Window(TypedDict):
+class WindowRow(TypedDict):
     """The times at which all agents of the file may ask a model of a provider."""
 
     name: str
@@ -543,7 +546,7 @@ class Window(TypedDict):
     refused: int
 
 
-class Asked(TypedDict):
+class AskedRow(TypedDict):
     """A question of a task to a person."""
 
     approval_id: str
@@ -560,7 +563,7 @@ class Asked(TypedDict):
     comment: str | None
 
 
-class ToolCall(TypedDict):
+class ToolCallRow(TypedDict):
     id: int
     tool: str
     turn: int
@@ -572,7 +575,7 @@ class ToolCall(TypedDict):
     error: str | None
 
 
-class ModelCall(TypedDict):
+class ModelCallRow(TypedDict):
     turn: int
     attempt: int
     model: str
@@ -585,18 +588,18 @@ class ModelCall(TypedDict):
     response: Value | None
 
 
-class Task(TaskRow):
+class TaskPane(TaskRow):
     prompt: Value | None
     result: Value | None
     trace: str | None
     source: str | None
-    asked: list[Asked]
+    asked: list[AskedRow]
     """Oldest first."""
-    tool_calls: list[ToolCall]
-    model_calls: list[ModelCall]
+    tool_calls: list[ToolCallRow]
+    model_calls: list[ModelCallRow]
 
 
-class Breakpoint(TypedDict):
+class BreakpointRow(TypedDict):
     id: str
     kind: BreakpointKind
     target: str | None
@@ -613,13 +616,13 @@ class Breakpoint(TypedDict):
     """The last error of its expression."""
 
 
-class Breakpoints(TypedDict):
-    breakpoints: list[Breakpoint]
-    hits: list[Hit]
+class BreakpointsPane(TypedDict):
+    breakpoints: list[BreakpointRow]
+    hits: list[HitRow]
     """Newest first, 200."""
 
 
-class Printed(TypedDict):
+class PrintedRow(TypedDict):
     id: int
     """0 while it is not in the file."""
     frame: int
@@ -635,17 +638,17 @@ class Printed(TypedDict):
     at: float
 
 
-class Output(TypedDict):
+class OutputPane(TypedDict):
     frame: int
     total: int
-    entries: list[Printed]
+    entries: list[PrintedRow]
     """Oldest first, the last ``limit`` of them."""
 
 
-class Problems(TypedDict):
+class ProblemsPane(TypedDict):
     frame: int
     total: int
-    problems: list[Problem]
+    problems: list[ProblemRow]
     """Errors first, then hints; of each the newest frame first."""
 
 
@@ -669,7 +672,7 @@ class NodeRead(TypedDict):
     writer_node: str | None
 
 
-class NodeDetail(TypedDict):
+class NodePane(TypedDict):
     id: str
     path: str
     type: str
@@ -694,7 +697,7 @@ class NodeDetail(TypedDict):
     breakpoints: list[str]
 
 
-class Found(TypedDict):
+class FoundRow(TypedDict):
     kind: Literal["node", "key", "handler", "task", "output"]
     id: str
     label: str
@@ -702,20 +705,20 @@ class Found(TypedDict):
     node_id: str | None
 
 
-class Search(TypedDict):
+class SearchPane(TypedDict):
     total: int
-    found: list[Found]
+    found: list[FoundRow]
 
 
-class LastChange(TypedDict):
-    found: PendingWrite | None
+class LastChangePane(TypedDict):
+    found: WriteRow | None
     before: tuple[int, int] | None
     """The place to pass as ``before`` to continue."""
     text: str
 
 
-class HitFound(TypedDict):
-    found: Hit | None
+class HitPane(TypedDict):
+    found: HitRow | None
     before: tuple[int, int] | None
     text: str
 
@@ -739,10 +742,24 @@ class Replies(TypedDict):
 
 
 PANES: dict[str, Any] = {  # Any: TypedDicts
-    "frame": FrameHead, "timeline": Timeline, "plan": Plan, "xml": Xml, "pending": Pending, "handlers": Handlers,
-    "state": State, "tasks": Tasks, "task": Task, "breakpoints": Breakpoints, "output": Output, "problems": Problems,
-    "node": NodeDetail, "value": Value, "search": Search, "last_change": LastChange, "hit": HitFound,
-}  # fmt: skip
+    "frame": FramePane,
+    "timeline": TimelinePane,
+    "plan": PlanPane,
+    "xml": XmlPane,
+    "pending": PendingPane,
+    "handlers": HandlersPane,
+    "state": StatePane,
+    "tasks": TasksPane,
+    "task": TaskPane,
+    "breakpoints": BreakpointsPane,
+    "output": OutputPane,
+    "problems": ProblemsPane,
+    "node": NodePane,
+    "value": Value,
+    "search": SearchPane,
+    "last_change": LastChangePane,
+    "hit": HitPane,
+}
 """The data of each pane's reply."""
 
 

@@ -9,7 +9,7 @@ from . import protocol as p
 QUESTIONS = 10
 
 
-def questions(asked: list[Question]) -> list[p.Question]:
+def questions(asked: list[Question]) -> list[p.QuestionRow]:
     """Return the questions that wait for people."""
     return [
         {

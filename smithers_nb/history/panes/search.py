@@ -9,12 +9,12 @@ from . import protocol as p
 FOUND = 50
 
 
-def search(source: Source, cursor: Cursor, text: str) -> p.Search:
+def search(source: Source, cursor: Cursor, text: str) -> p.SearchPane:
     """Return nodes, keys, handlers, tasks and output with a text in their name; the nodes of the plan come first."""
     if not text.strip():
         return {"total": 0, "found": []}
     index = cursor.tree.index
-    found: list[p.Found] = [
+    found: list[p.FoundRow] = [
         {"kind": one.kind, "id": one.id, "label": one.label, "frame": one.frame, "node_id": one.node_id}
         for one in source.search(text.strip(), 10 * FOUND)
     ]

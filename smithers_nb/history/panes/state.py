@@ -14,7 +14,7 @@ from .values import value
 HISTORY = 5
 
 
-def state(source: Source, cursor: Cursor, limit: int) -> p.State:
+def state(source: Source, cursor: Cursor, limit: int) -> p.StatePane:
     """Return the values by key: those that the frame read; after FLUSH, those that it left behind."""
     total, found = source.state(cursor, limit)
     entries = [_entry(one) for one in found]
@@ -25,7 +25,7 @@ def state(source: Source, cursor: Cursor, limit: int) -> p.State:
     return {"frame": cursor.frame, "total": total, "entries": entries}
 
 
-def _entry(found: ValueRecord) -> p.StateEntry:
+def _entry(found: ValueRecord) -> p.StateRow:
     return {
         "scope": found.scope,
         "key": found.key,
@@ -41,7 +41,7 @@ def _entry(found: ValueRecord) -> p.StateEntry:
     }
 
 
-def _tell_history(source: Source, entries: list[p.StateEntry], frame: int) -> None:
+def _tell_history(source: Source, entries: list[p.StateRow], frame: int) -> None:
     """Fill in the author of each value, and the values before it."""
     stored = [entry for entry in entries if entry["scope"] == "state"]
     keys = [entry["key"] for entry in stored]

@@ -22,7 +22,7 @@ RUNNING = 20
 TRACE_CHARS = 20_000
 
 
-def tasks(source: Source, cursor: Cursor) -> p.Tasks:
+def tasks(source: Source, cursor: Cursor) -> p.TasksPane:
     """Return the newest tasks up to the cursor, as they stood."""
     return {
         "frame": cursor.frame,
@@ -32,7 +32,7 @@ def tasks(source: Source, cursor: Cursor) -> p.Tasks:
     }
 
 
-def windows(source: Source) -> list[p.Window]:
+def windows(source: Source) -> list[p.WindowRow]:
     """Return the windows of the models that have refused a request."""
     return [
         {
@@ -105,7 +105,7 @@ def _iteration(node: TreeNode | None) -> int | None:
     return int(found[1]) if found else None
 
 
-def task(source: Source, cursor: Cursor, task_id: str) -> p.Task | None:
+def task(source: Source, cursor: Cursor, task_id: str) -> p.TaskPane | None:
     """Return one task with its calls; None if there is none of that id."""
     found = source.task(cursor, task_id)
     if found is None:
@@ -127,7 +127,7 @@ def task(source: Source, cursor: Cursor, task_id: str) -> p.Task | None:
     return {**task_row(source, cursor, found), **more}  # type: ignore[return-value]  # mypy takes it for a plain dict
 
 
-def _asked(found: QuestionRecord) -> p.Asked:
+def _asked(found: QuestionRecord) -> p.AskedRow:
     return {
         "approval_id": found.approval_id,
         "kind": found.kind,
@@ -141,7 +141,7 @@ def _asked(found: QuestionRecord) -> p.Asked:
     }
 
 
-def _tool_call(call: ToolCallRecord) -> p.ToolCall:
+def _tool_call(call: ToolCallRecord) -> p.ToolCallRow:
     return {
         "id": call.id,
         "tool": call.tool,
@@ -155,7 +155,7 @@ def _tool_call(call: ToolCallRecord) -> p.ToolCall:
     }
 
 
-def _model_call(call: ModelCallRecord) -> p.ModelCall:
+def _model_call(call: ModelCallRecord) -> p.ModelCallRow:
     return {
         "turn": call.turn,
         "attempt": call.attempt,
@@ -173,7 +173,7 @@ def _model_call(call: ModelCallRecord) -> p.ModelCall:
 # ---- for the summary -------------------------------------------------------------------------------------------
 
 
-def running(source: Source) -> list[p.RunningTask]:
+def running(source: Source) -> list[p.RunningRow]:
     """Return the tasks that have not ended."""
     if source.publication is None:
         return []
@@ -183,7 +183,7 @@ def running(source: Source) -> list[p.RunningTask]:
     shown = waiting[:RUNNING]
     times = source.times([task.task_id for task in shown])
     each = min(p.TAIL_CHARS, p.TAILS_CHARS // max(1, len(shown)))
-    found: list[p.RunningTask] = []
+    found: list[p.RunningRow] = []
     for task in shown:
         started, retry_at, reason = times.get(task.task_id, (None, None, None))
         found.append(

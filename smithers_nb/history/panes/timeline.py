@@ -9,7 +9,7 @@ KEYS = 3
 KEYS_FRAMES = 200
 
 
-def timeline(source: Source, since: int) -> p.Timeline:
+def timeline(source: Source, since: int) -> p.TimelinePane:
     """Return frames from ``since`` on, column by column."""
     frames = source.frame_totals(since)
     events = source.events_by_frame(since)

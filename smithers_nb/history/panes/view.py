@@ -246,7 +246,7 @@ def _refusals(source: Source, now: Publication) -> tuple[object, ...]:
     return tuple((window["name"], window["refused"]) for window in tasks.windows(source))
 
 
-def _hit(source: Source, before: tuple[int, int], forward: bool) -> p.HitFound:
+def _hit(source: Source, before: tuple[int, int], forward: bool) -> p.HitPane:
     """Return the nearest hit before or after a place."""
     found = nearest(source, before, forward)
     if found is None:

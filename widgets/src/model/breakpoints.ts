@@ -1,6 +1,6 @@
 /** Breakpoints: what a click on a thing sets, what the form makes, and which of them are there already. */
 
-import type { Breakpoint, BreakpointKind, NewBreakpoint, Plan, PlanNode } from "./protocol";
+import type { BreakpointKind, BreakpointRow, NewBreakpoint, PlanPane, PlanRow } from "./protocol";
 
 /** What may be selected, and stopped at. */
 export type Subject =
@@ -26,8 +26,8 @@ export function breakpointOn(subject: Subject): NewBreakpoint {
 /** The breakpoint of that kind, target and event, or without an event any of them, if it is set. */
 export function sameAs(
   wanted: NewBreakpoint,
-  breakpoints: readonly Breakpoint[],
-): Breakpoint | undefined {
+  breakpoints: readonly BreakpointRow[],
+): BreakpointRow | undefined {
   return breakpoints.find(
     ({ kind, target, event }) =>
       kind === wanted.kind &&
@@ -36,7 +36,7 @@ export function sameAs(
   );
 }
 
-export const isSet = (subject: Subject, breakpoints: readonly Breakpoint[]): boolean =>
+export const isSet = (subject: Subject, breakpoints: readonly BreakpointRow[]): boolean =>
   sameAs(breakpointOn(subject), breakpoints)?.enabled ?? false;
 
 // ---- the form ----
@@ -88,13 +88,13 @@ const STANDS = new Set(
 );
 
 /** The node that the form is about, if the plan has it. */
-export const nodeOf = ({ kind, target }: Form, plan: Plan | null): PlanNode | undefined =>
+export const nodeOf = ({ kind, target }: Form, plan: PlanPane | null): PlanRow | undefined =>
   kind === "node" || kind === "handler"
-    ? plan?.nodes.find((node): node is PlanNode => "id" in node && node.id === target.trim())
+    ? plan?.nodes.find((node): node is PlanRow => "id" in node && node.id === target.trim())
     : undefined;
 
 /** What can still happen to the thing: of a node in the plan it depends on what it is and how it stands. */
-export function eventsOf(form: Form, plan: Plan | null): readonly string[] {
+export function eventsOf(form: Form, plan: PlanPane | null): readonly string[] {
   const node = nodeOf(form, plan);
   if (node === undefined) return EVENTS[form.kind];
   if (form.kind === "handler") return node.events;

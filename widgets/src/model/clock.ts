@@ -1,6 +1,6 @@
 /** How long something has taken, and how long until something begins, as a person reads it. */
 
-import type { RunningTask, Window } from "./protocol";
+import type { RunningRow, WindowRow } from "./protocol";
 
 /** "12 s", "3 min 5 s", "1 h 2 min". */
 export function lasting(ms: number): string {
@@ -11,7 +11,7 @@ export function lasting(ms: number): string {
 }
 
 type Timed = Pick<
-  RunningTask,
+  RunningRow,
   "status" | "started" | "retry_at" | "attempt" | "max_attempts" | "reason"
 > & { readonly ended?: number | null };
 
@@ -31,7 +31,7 @@ export function attemptWords(task: Timed, now: number): string {
 }
 
 /** "m refused 3 requests: nobody asks for 12 s, then one each 220 ms". */
-export function windowWords({ name, refused, opens, apart_ms }: Window, now: number): string {
+export function windowWords({ name, refused, opens, apart_ms }: WindowRow, now: number): string {
   const waits =
     opens !== null && opens > now ? `nobody asks for ${lasting(opens - now + 999)}, then ` : "";
   const apart = apart_ms > 0 ? `one each ${Math.round(apart_ms)} ms` : "as they come";

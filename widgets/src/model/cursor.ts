@@ -1,6 +1,6 @@
 /** Where one looks: LIVE, or at a recorded frame. Moving it never executes anything. */
 
-import type { Hit, PhaseName } from "./protocol";
+import type { HitRow, PhaseName } from "./protocol";
 
 export const PHASES = [
   "SNAPSHOT",
@@ -24,7 +24,7 @@ export interface Cursor {
 export const LIVE: Cursor = { at: null, phase: null };
 
 /** The place of a breakpoint's hit. */
-export const placeOfHit = ({ frame, phase }: Hit): Cursor => ({
+export const placeOfHit = ({ frame, phase }: HitRow): Cursor => ({
   at: frame,
   phase: phase === "EFFECTS" ? null : (phase as PhaseName),
 });

@@ -1,6 +1,6 @@
 /** Unchanged parts of the plan, folded: runs of siblings in which nothing happened. */
 
-import type { PlanNode } from "./protocol";
+import type { PlanRow } from "./protocol";
 
 /** Smaller plans are shown whole. */
 export const FOLDED_FROM = 24;
@@ -10,7 +10,7 @@ export const RUN_FROM = 4;
 const LOUD = new Set(["running", "blocked", "failed", "abandoned"]);
 
 /** Nothing happened to the node, and nothing is under way in it. */
-export const isQuiet = (node: PlanNode): boolean =>
+export const isQuiet = (node: PlanRow): boolean =>
   node.change === "" &&
   !node.moved &&
   node.status_before === null &&
@@ -25,7 +25,7 @@ interface FoldChoice {
 
 /** The runs to fold: the index of a run's first node, and how many nodes are in it. */
 export function runsOf(
-  nodes: readonly PlanNode[],
+  nodes: readonly PlanRow[],
   { opened, selected, foldUnchanged }: FoldChoice,
 ): ReadonlyMap<number, number> {
   const runs = new Map<number, number>();
@@ -48,7 +48,7 @@ export function runsOf(
 }
 
 /** How many rows each node and all below it take. */
-function sizes(nodes: readonly PlanNode[]): number[] {
+function sizes(nodes: readonly PlanRow[]): number[] {
   const size = nodes.map(() => 1);
   const open: number[] = [];
   const close = (depth: number) => {
@@ -67,7 +67,7 @@ function sizes(nodes: readonly PlanNode[]): number[] {
 }
 
 function quietSubtrees(
-  nodes: readonly PlanNode[],
+  nodes: readonly PlanRow[],
   size: readonly number[],
   selected: string | null,
 ): boolean[] {

@@ -1,6 +1,6 @@
 /** How a status, a change or a phase looks: a glyph, a word and a tone, never a colour alone. */
 
-import type { Change, ExecutionStatus, PhaseChip, Problem } from "./protocol";
+import type { Change, ExecutionStatus, PhaseChip, ProblemRow } from "./protocol";
 import { milliseconds } from "./text";
 
 export type Tone = "good" | "live" | "warn" | "bad" | "idle";
@@ -64,9 +64,9 @@ export const writeLook = (status: string): Look => WRITE.get(status) ?? unknown(
 export const callLook = (status: string): Look => CALL.get(status) ?? unknown(status);
 
 /** Whether it is worth a look, and perhaps meant so. */
-export const isHint = ({ severity }: Problem): boolean => severity === "hint";
+export const isHint = ({ severity }: ProblemRow): boolean => severity === "hint";
 
-export const problemLook = (problem: Problem): Look =>
+export const problemLook = (problem: ProblemRow): Look =>
   isHint(problem) ? look("△", problem.kind, "warn") : look("✗", problem.kind, "bad");
 
 export const CHANGE_MARKS: Readonly<Record<Exclude<Change, "">, string>> = {

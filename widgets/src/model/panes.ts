@@ -6,7 +6,7 @@ import { completed, type WholePlan } from "./plan";
 import {
   type Pane,
   type PaneData,
-  type PlanNode,
+  type PlanRow,
   type Summary,
   VERSIONED,
   type Versions,
@@ -83,7 +83,7 @@ export function seenVersion(
 export function heldOf<P extends Pane>(
   pane: P,
   data: PaneData[P],
-  rows: readonly PlanNode[],
+  rows: readonly PlanRow[],
 ): Held[P] | null {
   if (pane !== "plan") return data as Held[P];
   return completed(data as PaneData["plan"], rows) as Held[P] | null;

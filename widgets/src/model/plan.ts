@@ -1,18 +1,18 @@
 /** A plan as it came: with what was left out of it, because the browser had it, put in again. */
 
-import type { Plan, PlanNode } from "./protocol";
+import type { PlanPane, PlanRow } from "./protocol";
 
 /** A plan whose rows are all there. */
-export interface WholePlan extends Omit<Plan, "nodes"> {
-  readonly nodes: readonly PlanNode[];
+export interface WholePlan extends Omit<PlanPane, "nodes"> {
+  readonly nodes: readonly PlanRow[];
 }
 
-const isPair = (row: PlanNode | readonly [number, number]): row is readonly [number, number] =>
+const isPair = (row: PlanRow | readonly [number, number]): row is readonly [number, number] =>
   Array.isArray(row);
 
 /** The plan with rows of the held one where it names them; null when it names rows that are not held. */
-export function completed(plan: Plan, held: readonly PlanNode[]): WholePlan | null {
-  const nodes: PlanNode[] = [];
+export function completed(plan: PlanPane, held: readonly PlanRow[]): WholePlan | null {
+  const nodes: PlanRow[] = [];
   for (const row of plan.nodes) {
     if (!isPair(row)) nodes.push(row);
     else {

@@ -74,7 +74,7 @@ export type Outgoing =
       | BreakChange
     )
   | Get
-  | Look;
+  | LookMessage;
 
 /**
  * The acknowledgement of a command, or its refusal: sent at once; for an accepted move only when it lasts.
@@ -100,7 +100,7 @@ export interface Answer {
 /**
  * A question of a task to a person.
  */
-export interface Asked {
+export interface AskedRow {
   readonly approval_id: string;
   readonly kind: string;
   readonly prompt: string;
@@ -189,7 +189,7 @@ export interface BreakRemove {
   readonly name: "break_remove";
   readonly breakpoint: string;
 }
-export interface Breakpoint {
+export interface BreakpointRow {
   readonly id: string;
   readonly kind: "node" | "key" | "handler" | "phase" | "error" | "expression";
   readonly target: string | null;
@@ -207,17 +207,17 @@ export interface Breakpoint {
    */
   readonly error: string | null;
 }
-export interface Breakpoints {
-  readonly breakpoints: ReadonlyArray<Breakpoint>;
+export interface BreakpointsPane {
+  readonly breakpoints: ReadonlyArray<BreakpointRow>;
   /**
    * Newest first, 200.
    */
-  readonly hits: ReadonlyArray<Hit>;
+  readonly hits: ReadonlyArray<HitRow>;
 }
 /**
  * A hit of a breakpoint.
  */
-export interface Hit {
+export interface HitRow {
   readonly breakpoint_id: string;
   readonly frame: number;
   readonly phase: string;
@@ -232,7 +232,7 @@ export interface Hit {
    */
   readonly at: number;
 }
-export interface Call {
+export interface CallRow {
   readonly id: string;
   readonly frame: number;
   readonly node_id: string;
@@ -415,7 +415,7 @@ export interface Summary {
   /**
    * The first 20.
    */
-  readonly problems: ReadonlyArray<Problem>;
+  readonly problems: ReadonlyArray<ProblemRow>;
   /**
    * An error of the stepper itself or of the last command, to be shown in the widget.
    */
@@ -428,15 +428,15 @@ export interface Summary {
   /**
    * The first 20.
    */
-  readonly running: ReadonlyArray<RunningTask>;
+  readonly running: ReadonlyArray<RunningRow>;
   /**
    * The first 10.
    */
-  readonly questions: ReadonlyArray<Question>;
+  readonly questions: ReadonlyArray<QuestionRow>;
   /**
    * The breakpoint that stopped it.
    */
-  readonly hit: Hit | null;
+  readonly hit: HitRow | null;
   /**
    * The number of enabled breakpoints.
    */
@@ -474,7 +474,7 @@ export interface PhaseChip {
 /**
  * An error or warning.
  */
-export interface Problem {
+export interface ProblemRow {
   /**
    * The error's class name, e.g. `HandlerError`.
    */
@@ -515,7 +515,7 @@ export interface Versions {
 /**
  * A running task, or one that waits for a person or its next attempt.
  */
-export interface RunningTask {
+export interface RunningRow {
   readonly task_id: string;
   readonly node_id: string;
   /**
@@ -549,7 +549,7 @@ export interface RunningTask {
 /**
  * A question to a person.
  */
-export interface Question {
+export interface QuestionRow {
   readonly approval_id: string;
   readonly node_id: string;
   readonly kind: string;
@@ -587,7 +587,7 @@ export interface EditPending {
   readonly write: string;
   readonly value: string;
 }
-export interface Found {
+export interface FoundRow {
   readonly kind: "node" | "key" | "handler" | "task" | "output";
   readonly id: string;
   readonly label: string;
@@ -610,7 +610,7 @@ export interface FrameCounts {
 /**
  * The header, the strip and the sentence at a frame.
  */
-export interface FrameHead {
+export interface FramePane {
   readonly frame: number;
   readonly recorded: boolean;
   /**
@@ -630,20 +630,20 @@ export interface FrameHead {
   readonly reason: ReadonlyArray<string>;
   readonly created: number | null;
   readonly counts: FrameCounts;
-  readonly hits: ReadonlyArray<Hit>;
+  readonly hits: ReadonlyArray<HitRow>;
 }
-export interface Handlers {
+export interface HandlersPane {
   readonly frame: number;
   /**
    * Newest frame first, within a frame in the order in which they fired; the last 200.
    */
-  readonly calls: ReadonlyArray<Call>;
-  readonly never: ReadonlyArray<NeverFired>;
+  readonly calls: ReadonlyArray<CallRow>;
+  readonly never: ReadonlyArray<NeverFiredRow>;
 }
 /**
  * A handler of the plan that was not called so far.
  */
-export interface NeverFired {
+export interface NeverFiredRow {
   readonly node_id: string;
   readonly event: string;
   readonly type: string;
@@ -657,20 +657,20 @@ export interface Hello {
   readonly type: "hello";
   readonly protocol: number;
 }
-export interface HitFound {
-  readonly found: Hit | null;
+export interface HitPane {
+  readonly found: HitRow | null;
   readonly before: readonly [number, number] | null;
   readonly text: string;
 }
-export interface LastChange {
-  readonly found: PendingWrite | null;
+export interface LastChangePane {
+  readonly found: WriteRow | null;
   /**
    * The place to pass as `before` to continue.
    */
   readonly before: readonly [number, number] | null;
   readonly text: string;
 }
-export interface PendingWrite {
+export interface WriteRow {
   readonly id: string;
   /**
    * The order of application, from 1.
@@ -712,7 +712,7 @@ export interface PendingWrite {
   /**
    * The first 10 readers of the key.
    */
-  readonly readers: ReadonlyArray<Reader>;
+  readonly readers: ReadonlyArray<ReaderRow>;
   /**
    * The change that a person made to it.
    */
@@ -721,7 +721,7 @@ export interface PendingWrite {
 /**
  * A component that reads a key.
  */
-export interface Reader {
+export interface ReaderRow {
   readonly component: string;
   readonly path: string;
   readonly node_id: string | null;
@@ -729,14 +729,14 @@ export interface Reader {
 /**
  * Asks for panes, answered together.
  */
-export interface Look {
+export interface LookMessage {
   readonly type: "look";
   /**
    * @maxItems 12
    */
   readonly gets: ReadonlyArray<Get>;
 }
-export interface ModelCall {
+export interface ModelCallRow {
   readonly turn: number;
   readonly attempt: number;
   readonly model: string;
@@ -748,7 +748,12 @@ export interface ModelCall {
   readonly error: string | null;
   readonly response: Value | null;
 }
-export interface NodeDetail {
+export interface NodeEvent {
+  readonly event: string;
+  readonly calls: number;
+  readonly last: string | null;
+}
+export interface NodePane {
   readonly id: string;
   readonly path: string;
   readonly type: string;
@@ -789,11 +794,6 @@ export interface PropChange {
 export interface NodeProp {
   readonly name: string;
   readonly value: Value;
-}
-export interface NodeEvent {
-  readonly event: string;
-  readonly calls: number;
-  readonly last: string | null;
 }
 export interface TaskRow {
   readonly task_id: string;
@@ -844,15 +844,15 @@ export interface NodeRead {
   readonly writer: string | null;
   readonly writer_node: string | null;
 }
-export interface Output {
+export interface OutputPane {
   readonly frame: number;
   readonly total: number;
   /**
    * Oldest first, the last `limit` of them.
    */
-  readonly entries: ReadonlyArray<Printed>;
+  readonly entries: ReadonlyArray<PrintedRow>;
 }
-export interface Printed {
+export interface PrintedRow {
   /**
    * 0 while it is not in the file.
    */
@@ -874,28 +874,28 @@ export interface Printed {
   readonly at: number;
 }
 export interface PaneData {
-  readonly frame: FrameHead;
-  readonly timeline: Timeline;
-  readonly plan: Plan;
-  readonly xml: Xml;
-  readonly pending: Pending;
-  readonly handlers: Handlers;
-  readonly state: State;
-  readonly tasks: Tasks;
-  readonly task: Task;
-  readonly breakpoints: Breakpoints;
-  readonly output: Output;
-  readonly problems: Problems;
-  readonly node: NodeDetail;
+  readonly frame: FramePane;
+  readonly timeline: TimelinePane;
+  readonly plan: PlanPane;
+  readonly xml: XmlPane;
+  readonly pending: PendingPane;
+  readonly handlers: HandlersPane;
+  readonly state: StatePane;
+  readonly tasks: TasksPane;
+  readonly task: TaskPane;
+  readonly breakpoints: BreakpointsPane;
+  readonly output: OutputPane;
+  readonly problems: ProblemsPane;
+  readonly node: NodePane;
   readonly value: Value;
-  readonly search: Search;
-  readonly last_change: LastChange;
-  readonly hit: HitFound;
+  readonly search: SearchPane;
+  readonly last_change: LastChangePane;
+  readonly hit: HitPane;
 }
 /**
  * Frames `since` to `to`, column by column. Dense columns have an entry a frame, the others (frame, count).
  */
-export interface Timeline {
+export interface TimelinePane {
   readonly since: number;
   readonly to: number;
   readonly writes: ReadonlyArray<number>;
@@ -917,7 +917,7 @@ export interface Timeline {
    */
   readonly keys: ReadonlyArray<readonly [number, ReadonlyArray<string>]>;
 }
-export interface Plan {
+export interface PlanPane {
   readonly frame: number;
   /**
    * True for the dry render before the first frame: nothing was executed or stored.
@@ -939,12 +939,12 @@ export interface Plan {
    * The first `limit` rows; removed ones stand where they were. (start, count) stands for rows of the list that the
    * browser said it has.
    */
-  readonly nodes: ReadonlyArray<PlanNode | readonly [number, number]>;
+  readonly nodes: ReadonlyArray<PlanRow | readonly [number, number]>;
 }
 /**
  * A row of the plan tree, in document order (parents first).
  */
-export interface PlanNode {
+export interface PlanRow {
   readonly id: string;
   readonly parent: string | null;
   /**
@@ -1009,7 +1009,7 @@ export interface PlanNode {
    */
   readonly task_id: string | null;
 }
-export interface Xml {
+export interface XmlPane {
   readonly frame: number;
   readonly dry: boolean;
   readonly text: string;
@@ -1020,20 +1020,20 @@ export interface Xml {
    */
   readonly marks: ReadonlyArray<readonly [number, string, string]>;
 }
-export interface Pending {
+export interface PendingPane {
   readonly frame: number;
-  readonly writes: ReadonlyArray<PendingWrite>;
+  readonly writes: ReadonlyArray<WriteRow>;
   readonly editable: boolean;
 }
-export interface State {
+export interface StatePane {
   readonly frame: number;
   readonly total: number;
   /**
    * The first `limit` by key, and all that changed.
    */
-  readonly entries: ReadonlyArray<StateEntry>;
+  readonly entries: ReadonlyArray<StateRow>;
 }
-export interface StateEntry {
+export interface StateRow {
   readonly scope: "state" | "vol";
   readonly key: string;
   readonly value: Value;
@@ -1058,16 +1058,16 @@ export interface StateEntry {
    * The value before.
    */
   readonly old: Value | null;
-  readonly readers: ReadonlyArray<Reader>;
+  readonly readers: ReadonlyArray<ReaderRow>;
   /**
    * Newest first, at most 5.
    */
-  readonly history: ReadonlyArray<Version>;
+  readonly history: ReadonlyArray<VersionRow>;
 }
 /**
  * A value that a key had.
  */
-export interface Version {
+export interface VersionRow {
   /**
    * The first frame that read it.
    */
@@ -1078,7 +1078,7 @@ export interface Version {
   readonly value: string;
   readonly writer: string | null;
 }
-export interface Tasks {
+export interface TasksPane {
   readonly frame: number;
   readonly now: number;
   /**
@@ -1088,12 +1088,12 @@ export interface Tasks {
   /**
    * The windows of the models that have refused a request; empty in a recorded frame.
    */
-  readonly windows: ReadonlyArray<Window>;
+  readonly windows: ReadonlyArray<WindowRow>;
 }
 /**
  * The times at which all agents of the file may ask a model of a provider.
  */
-export interface Window {
+export interface WindowRow {
   /**
    * `provider:model`.
    */
@@ -1108,7 +1108,7 @@ export interface Window {
   readonly apart_ms: number;
   readonly refused: number;
 }
-export interface Task {
+export interface TaskPane {
   readonly task_id: string;
   readonly node_id: string;
   readonly type: string | null;
@@ -1137,11 +1137,11 @@ export interface Task {
   /**
    * Oldest first.
    */
-  readonly asked: ReadonlyArray<Asked>;
-  readonly tool_calls: ReadonlyArray<ToolCall>;
-  readonly model_calls: ReadonlyArray<ModelCall>;
+  readonly asked: ReadonlyArray<AskedRow>;
+  readonly tool_calls: ReadonlyArray<ToolCallRow>;
+  readonly model_calls: ReadonlyArray<ModelCallRow>;
 }
-export interface ToolCall {
+export interface ToolCallRow {
   readonly id: number;
   readonly tool: string;
   readonly turn: number;
@@ -1152,17 +1152,17 @@ export interface ToolCall {
   readonly ms: number | null;
   readonly error: string | null;
 }
-export interface Problems {
+export interface ProblemsPane {
   readonly frame: number;
   readonly total: number;
   /**
    * Errors first, then hints; of each the newest frame first.
    */
-  readonly problems: ReadonlyArray<Problem>;
+  readonly problems: ReadonlyArray<ProblemRow>;
 }
-export interface Search {
+export interface SearchPane {
   readonly total: number;
-  readonly found: ReadonlyArray<Found>;
+  readonly found: ReadonlyArray<FoundRow>;
 }
 /**
  * Ends the running move after its phase; tasks continue.

@@ -11,8 +11,8 @@ export * from "./protocol.gen";
 export type Pane = keyof PaneData;
 export type ExecutionStatus = wire.Summary["status"];
 export type PhaseName = NonNullable<Get["phase"]>;
-export type Change = wire.PlanNode["change"];
-export type BreakpointKind = wire.Breakpoint["kind"];
+export type Change = wire.PlanRow["change"];
+export type BreakpointKind = wire.BreakpointRow["kind"];
 
 /** An answer for a pane, with the data of that pane. */
 export type ReplyOf<P extends Pane> = Omit<wire.Reply, "pane" | "data"> & {

@@ -1,13 +1,13 @@
 /** What was asked of the kernel and not yet answered: at most one request in flight for a pane. */
 
-import type { Pane, PlanNode, Reply, Want } from "./protocol";
+import type { Pane, PlanRow, Reply, Want } from "./protocol";
 
 export interface Request {
   readonly want: Want;
   readonly question: string;
   readonly version: string;
   /** The rows that the kernel may refer to. */
-  readonly rows: readonly PlanNode[];
+  readonly rows: readonly PlanRow[];
   /** Of a request that is for one caller, not for the pane. */
   readonly settle?: (reply: Reply) => void;
 }

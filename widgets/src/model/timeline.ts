@@ -1,12 +1,12 @@
 /** The whole history in small numbers: what the timeline draws, a bucket a pixel, without asking anyone. */
 
-import type { Timeline } from "./protocol";
+import type { TimelinePane } from "./protocol";
 import { plural } from "./text";
 
-type Sparse = Timeline["errors"];
+type Sparse = TimelinePane["errors"];
 
 /** Frames 1 … to; index i of a dense column is frame i + 1. */
-export interface Track extends Omit<Timeline, "since"> {}
+export interface Track extends Omit<TimelinePane, "since"> {}
 
 export const EMPTY_TRACK: Track = {
   to: 0,
@@ -25,7 +25,7 @@ const DENSE = ["writes", "handlers", "changes", "ms"] as const;
 const SPARSE = ["errors", "hits", "tasks", "output", "keys"] as const;
 
 /** The track with the piece put in its place; frames after the piece are dropped. */
-export function joined(track: Track, piece: Timeline): Track {
+export function joined(track: Track, piece: TimelinePane): Track {
   // A piece that begins behind what is known leaves a hole: it is not used, and asked for anew.
   if (piece.since > track.to + 1) return track;
   const dense = DENSE.map((name) => [

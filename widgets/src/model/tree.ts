@@ -1,13 +1,13 @@
 /** The plan as rows: what is seen when some nodes are folded, and where the keys lead. */
 
 import { isQuiet, runsOf } from "./fold";
-import type { PlanNode } from "./protocol";
+import type { PlanRow } from "./protocol";
 
 export interface NodeRow {
   readonly kind: "node";
   /** Unique among the rows: a node that was removed may stand beside a new one of the same id. */
   readonly key: string;
-  readonly node: PlanNode;
+  readonly node: PlanRow;
   readonly depth: number;
   readonly expandable: boolean;
   readonly expanded: boolean;
@@ -27,7 +27,7 @@ export interface FoldRow {
 
 export type Row = NodeRow | FoldRow;
 
-export const rowKey = (node: PlanNode): string =>
+export const rowKey = (node: PlanRow): string =>
   node.change === "removed" ? `${node.id} removed` : node.id;
 
 /** What the person did to the tree; kept by node, so that it survives a step. */
@@ -47,7 +47,7 @@ export const FIRST_TREE: TreeChoice = {
 };
 
 /** The rows to show, in document order; what is below a folded node is left out. */
-export function visibleRows(nodes: readonly PlanNode[], choice: TreeChoice): Row[] {
+export function visibleRows(nodes: readonly PlanRow[], choice: TreeChoice): Row[] {
   const siblings = new Map<string | null, number>();
   for (const { parent } of nodes) siblings.set(parent, (siblings.get(parent) ?? 0) + 1);
   const positions = new Map<string | null, number>();
@@ -86,7 +86,7 @@ export function visibleRows(nodes: readonly PlanNode[], choice: TreeChoice): Row
 }
 
 /** Whether there is anything that "fold unchanged" could fold. */
-export const anyUnchanged = (nodes: readonly PlanNode[]): boolean =>
+export const anyUnchanged = (nodes: readonly PlanRow[]): boolean =>
   nodes.some((node) => isQuiet(node)) && nodes.some((node) => !isQuiet(node));
 
 export interface Move {
@@ -140,7 +140,7 @@ function parentOf(rows: readonly Row[], index: number): Row | undefined {
 }
 
 /** The choice that shows a node: its ancestors unfolded, and its unchanged siblings opened. */
-export function revealed(choice: TreeChoice, nodes: readonly PlanNode[], id: string): TreeChoice {
+export function revealed(choice: TreeChoice, nodes: readonly PlanRow[], id: string): TreeChoice {
   const node = nodes.find((one) => one.id === id && one.change !== "removed");
   const target = node ?? nodes.find((one) => one.id === id);
   if (target === undefined) return { ...choice, selected: id };
@@ -152,9 +152,9 @@ export function revealed(choice: TreeChoice, nodes: readonly PlanNode[], id: str
 
 /** The new nodes, each that is as it was being the old object: so that its row need not be drawn anew. */
 export function keepingEqual(
-  old: readonly PlanNode[],
-  next: readonly PlanNode[],
-): readonly PlanNode[] {
+  old: readonly PlanRow[],
+  next: readonly PlanRow[],
+): readonly PlanRow[] {
   if (old === next) return old;
   const known = new Map(old.map((node) => [rowKey(node), node]));
   return next.map((node) => {
@@ -172,7 +172,7 @@ export function toggled(keys: ReadonlySet<string>, key: string): ReadonlySet<str
 }
 
 /** What follows the type in a row: an id that the user gave, and a key. */
-export function nameOf(node: Pick<PlanNode, "id" | "explicit_id" | "key">): string {
+export function nameOf(node: Pick<PlanRow, "id" | "explicit_id" | "key">): string {
   const id = node.explicit_id ? `#${node.id}` : "";
   const key = node.key === null ? "" : `"${node.key}"`;
   return [id, key].filter(Boolean).join(" ");
@@ -181,7 +181,7 @@ export function nameOf(node: Pick<PlanNode, "id" | "explicit_id" | "key">): stri
 const SHOWN_ELSEWHERE = new Set(["key", "id", "events"]);
 
 /** The attributes that a row shows: those that its name and badges don't say already. */
-export function rowAttrs(node: PlanNode): PlanNode["attrs"] {
+export function rowAttrs(node: PlanRow): PlanRow["attrs"] {
   return node.attrs.filter(([name]) => !SHOWN_ELSEWHERE.has(name));
 }
 

@@ -2,7 +2,7 @@
 
 import type { Subject } from "./breakpoints";
 import { type Choice, choose, FIRST_CHOICE, type Tab } from "./layout";
-import type { PlanNode } from "./protocol";
+import type { PlanRow } from "./protocol";
 import { FIRST_TREE, revealed, type TreeChoice } from "./tree";
 
 export type Popup = "stop" | "help" | "search" | "go_to";
@@ -52,7 +52,7 @@ export const nodeSelected = (ui: UiState, id: string, rowKey: string): UiState =
 });
 
 /** Follows a link to a node: the tree shows it. */
-export function nodeShown(ui: UiState, nodes: readonly PlanNode[], id: string): UiState {
+export function nodeShown(ui: UiState, nodes: readonly PlanRow[], id: string): UiState {
   const tree = revealed(ui.tree, nodes, id);
   const shown = { ...ui, tree, selection: { kind: "node", id } as const, task: null };
   return { ...opened(shown, "Tree"), reveal: ui.reveal + 1 };

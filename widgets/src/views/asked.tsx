@@ -1,12 +1,12 @@
 import { useState } from "preact/hooks";
-import type { Asked } from "../model/protocol";
+import type { AskedRow } from "../model/protocol";
 import { plural, visible } from "../model/text";
 import { Text } from "./text";
 import { useUi } from "./ui";
 import { Maybe } from "./value";
 
 /** What a task asked a person, with what there is to look at; the buttons while it waits. */
-export function AskedView({ asked, open }: { readonly asked: Asked; readonly open: boolean }) {
+export function AskedView({ asked, open }: { readonly asked: AskedRow; readonly open: boolean }) {
   const { approval_id, prompt, payload, diff, choice, comment } = asked;
   return (
     <div role="group" class="ss-asked" aria-label={visible(prompt)}>
@@ -54,7 +54,7 @@ function Diff({ of }: { readonly of: string }) {
   );
 }
 
-function Answer({ asked }: { readonly asked: Asked }) {
+function Answer({ asked }: { readonly asked: AskedRow }) {
   const [comment, setComment] = useState("");
   return (
     <div class="ss-answer">

@@ -1,5 +1,5 @@
 import { LIVE, placeOfHit } from "../model/cursor";
-import type { Breakpoint, Breakpoints, Hit } from "../model/protocol";
+import type { BreakpointRow, BreakpointsPane, HitRow } from "../model/protocol";
 import { grouped } from "../model/text";
 import { BreakpointForm } from "./breakpoint_form";
 import { type Column, Grid } from "./grid";
@@ -8,7 +8,7 @@ import { Text } from "./text";
 import { useUi } from "./ui";
 
 /** The breakpoints, a form for a new one, and what they have hit. */
-export function BreakpointsView({ breakpoints }: { readonly breakpoints: Breakpoints }) {
+export function BreakpointsView({ breakpoints }: { readonly breakpoints: BreakpointsPane }) {
   const { state } = useUi();
   const at = state.summary?.hit?.breakpoint_id;
   return (
@@ -38,7 +38,7 @@ export function BreakpointsView({ breakpoints }: { readonly breakpoints: Breakpo
   );
 }
 
-const COLUMNS: readonly Column<Breakpoint>[] = [
+const COLUMNS: readonly Column<BreakpointRow>[] = [
   { name: "On", cell: (breakpoint) => <Switch of={breakpoint} field="enabled" name="Enabled" /> },
   {
     name: "Stops",
@@ -65,7 +65,7 @@ const COLUMNS: readonly Column<Breakpoint>[] = [
 ];
 
 interface SwitchProps {
-  readonly of: Breakpoint;
+  readonly of: BreakpointRow;
   readonly field: "enabled" | "once" | "log_only";
   readonly name: string;
 }
@@ -84,7 +84,7 @@ function Switch({ of, field, name }: SwitchProps) {
   );
 }
 
-function Remove({ of }: { readonly of: Breakpoint }) {
+function Remove({ of }: { readonly of: BreakpointRow }) {
   const { client } = useUi();
   return (
     <button
@@ -98,7 +98,7 @@ function Remove({ of }: { readonly of: Breakpoint }) {
   );
 }
 
-const HITS: readonly Column<Hit>[] = [
+const HITS: readonly Column<HitRow>[] = [
   { name: "Where", cell: (hit) => <Where hit={hit} /> },
   {
     name: "Why",
@@ -112,7 +112,7 @@ const HITS: readonly Column<Hit>[] = [
   },
 ];
 
-function Where({ hit }: { readonly hit: Hit }) {
+function Where({ hit }: { readonly hit: HitRow }) {
   const { client } = useUi();
   const go = () => {
     const live = hit.frame >= client.edge.frame;

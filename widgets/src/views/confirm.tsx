@@ -1,12 +1,12 @@
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { elapsed } from "../model/clock";
-import type { RunningTask, Summary } from "../model/protocol";
+import type { RunningRow, Summary } from "../model/protocol";
 import { dollars, plural } from "../model/text";
 import { useNow } from "./hooks";
 import { Text } from "./text";
 
 /** What a task has taken so far: that is in vain, or a part of it. */
-export function spent(task: RunningTask, now: number): string[] {
+export function spent(task: RunningRow, now: number): string[] {
   const { tokens, cost_usd } = task;
   return [
     elapsed(task, now),

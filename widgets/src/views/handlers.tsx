@@ -1,5 +1,5 @@
 import { callLook } from "../model/looks";
-import type { Call, Handlers, NeverFired } from "../model/protocol";
+import type { CallRow, HandlersPane, NeverFiredRow } from "../model/protocol";
 import { milliseconds, plural, visible } from "../model/text";
 import { Dot } from "./dot";
 import { type Column, Grid } from "./grid";
@@ -8,7 +8,7 @@ import { Mark, Text } from "./text";
 import { useUi } from "./ui";
 
 /** The handler calls up to the cursor, newest frame first; and those that were never called. */
-export function HandlersView({ handlers }: { readonly handlers: Handlers }) {
+export function HandlersView({ handlers }: { readonly handlers: HandlersPane }) {
   const { ui, actions } = useUi();
   const { selection, call: shown } = ui;
   return (
@@ -59,7 +59,7 @@ const EVENT: Column<{ node_id: string; event: string }> = {
   ),
 };
 
-const COLUMNS: readonly Column<Call>[] = [
+const COLUMNS: readonly Column<CallRow>[] = [
   { name: "#", align: "end", cell: ({ seq }) => seq },
   {
     name: "Frame",
@@ -99,14 +99,14 @@ const COLUMNS: readonly Column<Call>[] = [
   },
 ];
 
-function Outcome({ call }: { readonly call: Call }) {
+function Outcome({ call }: { readonly call: CallRow }) {
   const look = callLook(call.status);
   if (call.status !== "raised") return <Mark look={look} />;
   const word = `raised: ${plural(call.writes, "write")} rolled back`;
   return <Mark look={{ ...look, word }} />;
 }
 
-const NEVER: readonly Column<NeverFired>[] = [
+const NEVER: readonly Column<NeverFiredRow>[] = [
   {
     name: "Node",
     cell: ({ node_id, type }) => (
@@ -115,7 +115,7 @@ const NEVER: readonly Column<NeverFired>[] = [
       </code>
     ),
   },
-  EVENT as Column<NeverFired>,
+  EVENT as Column<NeverFiredRow>,
   {
     name: "Why",
     wide: true,
@@ -135,7 +135,7 @@ const NEVER: readonly Column<NeverFired>[] = [
   },
 ];
 
-function traceback({ error }: Call) {
+function traceback({ error }: CallRow) {
   if (error === null) return null;
   const message = error.trimEnd().split("\n").at(-1) ?? "";
   return (

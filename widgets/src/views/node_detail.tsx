@@ -1,5 +1,5 @@
 import { CHANGE_MARKS, nodeLook } from "../model/looks";
-import type { NodeDetail } from "../model/protocol";
+import type { NodePane } from "../model/protocol";
 import { nameOf } from "../model/tree";
 import { Dot } from "./dot";
 import { Facts } from "./facts";
@@ -11,7 +11,7 @@ import { useUi } from "./ui";
 import { Maybe, ValueView } from "./value";
 
 /** All that is known of the selected node: props, handlers, task, and what its component reads. */
-export function NodeDetailView({ node }: { readonly node: NodeDetail }) {
+export function NodeDetailView({ node }: { readonly node: NodePane }) {
   return (
     <div class="ss-detail">
       <p class="ss-detail-title">
@@ -63,7 +63,7 @@ export function NodeDetailView({ node }: { readonly node: NodeDetail }) {
   );
 }
 
-function ChangeWords({ node }: { readonly node: NodeDetail }) {
+function ChangeWords({ node }: { readonly node: NodePane }) {
   const { change, why, changes } = node;
   if (change === "") return null;
   return (
@@ -81,7 +81,7 @@ function ChangeWords({ node }: { readonly node: NodeDetail }) {
   );
 }
 
-function TaskWords({ node }: { readonly node: NodeDetail }) {
+function TaskWords({ node }: { readonly node: NodePane }) {
   if (node.task === null) return null;
   const { task_id, status, attempt, max_attempts } = node.task;
   return (
@@ -91,7 +91,7 @@ function TaskWords({ node }: { readonly node: NodeDetail }) {
   );
 }
 
-const EVENTS: readonly Column<NodeDetail["events"][number] & { node: string }>[] = [
+const EVENTS: readonly Column<NodePane["events"][number] & { node: string }>[] = [
   {
     name: "Event",
     cell: ({ event, node }) => (
@@ -120,7 +120,7 @@ function Calls({ calls, last }: { readonly calls: number; readonly last: string 
   );
 }
 
-const READS: readonly Column<NodeDetail["reads"][number]>[] = [
+const READS: readonly Column<NodePane["reads"][number]>[] = [
   {
     name: "Key",
     cell: ({ key, scope }) => (

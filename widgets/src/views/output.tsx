@@ -1,4 +1,4 @@
-import type { Output, Printed } from "../model/protocol";
+import type { OutputPane, PrintedRow } from "../model/protocol";
 import { grouped, visible } from "../model/text";
 import { FrameLink, NodeLink } from "./links";
 import { Text } from "./text";
@@ -6,7 +6,7 @@ import { useUi } from "./ui";
 import { ValueView } from "./value";
 
 /** What user code printed up to the cursor, oldest first, by frame and phase. */
-export function OutputView({ output }: { readonly output: Output }) {
+export function OutputView({ output }: { readonly output: OutputPane }) {
   const before = output.total - output.entries.length;
   if (output.total === 0) return <p class="ss-empty">Nothing has been printed.</p>;
   return (
@@ -19,7 +19,7 @@ export function OutputView({ output }: { readonly output: Output }) {
   );
 }
 
-function Piece({ entry }: { readonly entry: Printed }) {
+function Piece({ entry }: { readonly entry: PrintedRow }) {
   const { settled } = useUi().state;
   const { frame, phase, node_id, where, stream, text, cut, ref } = entry;
   return (

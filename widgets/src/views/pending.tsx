@@ -1,6 +1,6 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { writeLook } from "../model/looks";
-import type { Pending, PendingWrite, Reader } from "../model/protocol";
+import type { PendingPane, ReaderRow, WriteRow } from "../model/protocol";
 import { type Column, Grid } from "./grid";
 import { FrameLink, KeyLink, Link, NodeLink, OriginLink } from "./links";
 import { Mark, Text } from "./text";
@@ -8,7 +8,7 @@ import { useUi } from "./ui";
 import { Maybe } from "./value";
 
 /** The writes that the next FLUSH will apply, in that order; after it, what came of them. */
-export function PendingView({ pending }: { readonly pending: Pending }) {
+export function PendingView({ pending }: { readonly pending: PendingPane }) {
   const { ui, actions } = useUi();
   const { selection } = ui;
   return (
@@ -32,7 +32,7 @@ export function PendingView({ pending }: { readonly pending: Pending }) {
   );
 }
 
-const COLUMNS: readonly Column<PendingWrite>[] = [
+const COLUMNS: readonly Column<WriteRow>[] = [
   { name: "#", align: "end", cell: ({ order }) => order },
   {
     name: "Key",
@@ -58,12 +58,12 @@ const COLUMNS: readonly Column<PendingWrite>[] = [
   { name: "Read by", cell: ({ readers }) => <Readers of={readers} /> },
 ];
 
-const CHANGE: Column<PendingWrite> = {
+const CHANGE: Column<WriteRow> = {
   name: "Change",
   cell: (write) => <EditAndDrop write={write} />,
 };
 
-function Standing({ write }: { readonly write: PendingWrite }) {
+function Standing({ write }: { readonly write: WriteRow }) {
   const { status, outcome, noop } = write;
   // Queued still, but it is known what will come, or came, of it.
   const coming = outcome ?? (noop && status === "queued" ? "noop" : null);
@@ -80,14 +80,14 @@ function Standing({ write }: { readonly write: PendingWrite }) {
 }
 
 /** Who wrote it: also of an edited one the handler call from which it came. */
-function Origin({ write }: { readonly write: PendingWrite }) {
+function Origin({ write }: { readonly write: WriteRow }) {
   const { origin, origin_id, handler, node_id, trigger } = write;
   const call = handler?.startsWith("on_") ? origin_id : null;
   const words = [origin, handler].filter(Boolean).join(" ");
   return <OriginLink of={words} call={call} node={node_id} title={trigger} />;
 }
 
-export function Readers({ of }: { readonly of: readonly Reader[] }) {
+export function Readers({ of }: { readonly of: readonly ReaderRow[] }) {
   const { actions } = useUi();
   if (of.length === 0) return <span class="ss-dim">nobody</span>;
   return (
@@ -107,7 +107,7 @@ export function Readers({ of }: { readonly of: readonly Reader[] }) {
   );
 }
 
-function OldToNew({ write }: { readonly write: PendingWrite }) {
+function OldToNew({ write }: { readonly write: WriteRow }) {
   return (
     <span class="ss-change">
       <Maybe value={write.old} none="unset" />
@@ -121,7 +121,7 @@ function OldToNew({ write }: { readonly write: PendingWrite }) {
   );
 }
 
-function EditAndDrop({ write }: { readonly write: PendingWrite }) {
+function EditAndDrop({ write }: { readonly write: WriteRow }) {
   const { client, state, actions } = useUi();
   const dropping = state.underway[`drop_pending ${write.id}`] !== undefined;
   if (write.status !== "queued" && write.status !== "edited") return null;
@@ -149,7 +149,7 @@ function EditAndDrop({ write }: { readonly write: PendingWrite }) {
 }
 
 interface BelowProps {
-  readonly write: PendingWrite;
+  readonly write: WriteRow;
   readonly editing: boolean;
 }
 
@@ -174,7 +174,7 @@ function Below({ write, editing }: BelowProps) {
 /** Longer values are edited in Python. */
 const EDITABLE_CHARS = 20_000;
 
-function Editor({ write }: { readonly write: PendingWrite }) {
+function Editor({ write }: { readonly write: WriteRow }) {
   const { client, actions } = useUi();
   const field = useRef<HTMLTextAreaElement>(null);
   const [error, setError] = useState<string | null>(null);
@@ -235,7 +235,7 @@ function Editor({ write }: { readonly write: PendingWrite }) {
 }
 
 /** The text to begin with; null where it was cut and has to be fetched. */
-function startOf({ new: value }: PendingWrite): string | null {
+function startOf({ new: value }: WriteRow): string | null {
   if (value === null) return "";
   return value.cut ? null : value.text;
 }

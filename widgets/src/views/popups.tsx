@@ -2,7 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { ALL_CONTROLS } from "../model/controls";
 import { frameNamed } from "../model/cursor";
-import type { Found, Search } from "../model/protocol";
+import type { FoundRow, SearchPane } from "../model/protocol";
 import { plural } from "../model/text";
 import { ConfirmStop } from "./confirm";
 import { Text } from "./text";
@@ -146,7 +146,7 @@ function SearchPopup({ close }: CloseProps) {
   const { client, state } = useUi();
   const field = useFocus<HTMLInputElement>();
   const [sought, setSought] = useState("");
-  const [search, setSearch] = useState<Search | string | null>(null);
+  const [search, setSearch] = useState<SearchPane | string | null>(null);
   const { at, phase } = state.settled;
 
   useEffect(() => {
@@ -182,7 +182,7 @@ function SearchPopup({ close }: CloseProps) {
   );
 }
 
-function Results({ search, close }: CloseProps & { readonly search: Search | string | null }) {
+function Results({ search, close }: CloseProps & { readonly search: SearchPane | string | null }) {
   const follow = useFollow();
   if (search === null) return null;
   if (typeof search === "string") return <p data-tone="bad">{search}</p>;
@@ -216,7 +216,7 @@ function Results({ search, close }: CloseProps & { readonly search: Search | str
 
 function useFollow() {
   const { actions } = useUi();
-  return ({ kind, id, frame, node_id }: Found) => {
+  return ({ kind, id, frame, node_id }: FoundRow) => {
     if (kind === "key") {
       const volatile = id.startsWith("vol ");
       actions.showKey(volatile ? id.slice(4) : id, volatile ? "vol" : "state");

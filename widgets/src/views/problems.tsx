@@ -1,5 +1,5 @@
 import { isHint, problemLook } from "../model/looks";
-import type { Problem, Problems } from "../model/protocol";
+import type { ProblemRow, ProblemsPane } from "../model/protocol";
 import { grouped, plural } from "../model/text";
 import { type Column, Grid } from "./grid";
 import { FrameLink, NodeLink, SourceLink } from "./links";
@@ -7,7 +7,7 @@ import { Mark, Text } from "./text";
 
 /** What went wrong up to the cursor, newest frame first, and folded what may be meant so; each leads to its node,
  * frame and line. */
-export function ProblemsView({ problems }: { readonly problems: Problems }) {
+export function ProblemsView({ problems }: { readonly problems: ProblemsPane }) {
   const rows = problems.problems.map((problem, order) => ({ ...problem, order }));
   const hints = rows.filter(isHint);
   const more = problems.total - rows.length;
@@ -31,7 +31,7 @@ export function ProblemsView({ problems }: { readonly problems: Problems }) {
   );
 }
 
-const COLUMNS: readonly Column<Problem>[] = [
+const COLUMNS: readonly Column<ProblemRow>[] = [
   {
     name: "Kind",
     cell: (problem) => <Mark look={problemLook(problem)} />,
@@ -69,7 +69,7 @@ const COLUMNS: readonly Column<Problem>[] = [
   },
 ];
 
-function Message({ problem }: { readonly problem: Problem }) {
+function Message({ problem }: { readonly problem: ProblemRow }) {
   return (
     <span class="ss-message">
       <Text of={problem.message} />

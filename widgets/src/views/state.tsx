@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import type { State, StateEntry } from "../model/protocol";
+import type { StatePane, StateRow } from "../model/protocol";
 import { grouped } from "../model/text";
 import { Dot } from "./dot";
 import { type Column, Grid } from "./grid";
@@ -10,7 +10,7 @@ import { useUi } from "./ui";
 import { ValueView } from "./value";
 
 /** The state by key, with the cursor; volatile state is apart. */
-export function StateView({ state }: { readonly state: State }) {
+export function StateView({ state }: { readonly state: StatePane }) {
   const { ui, actions } = useUi();
   const { selection } = ui;
   const [sought, setSought] = useState("");
@@ -20,7 +20,7 @@ export function StateView({ state }: { readonly state: State }) {
       key.toLowerCase().includes(sought.toLowerCase()) && (changed || !changedOnly),
   );
   const more = state.total - state.entries.length;
-  const grid = (scope: StateEntry["scope"], name: string, empty: string) => (
+  const grid = (scope: StateRow["scope"], name: string, empty: string) => (
     <Grid
       name={name}
       columns={COLUMNS}
@@ -74,7 +74,7 @@ export function StateView({ state }: { readonly state: State }) {
 
 const CHANGED = { glyph: "~", word: "changed", tone: "live" } as const;
 
-const COLUMNS: readonly Column<StateEntry>[] = [
+const COLUMNS: readonly Column<StateRow>[] = [
   {
     name: "Key",
     cell: ({ key, scope }) => (
@@ -101,7 +101,7 @@ const COLUMNS: readonly Column<StateEntry>[] = [
   { name: "Read by", cell: ({ readers }) => <Readers of={readers} /> },
 ];
 
-function ValueAndOld({ entry }: { readonly entry: StateEntry }) {
+function ValueAndOld({ entry }: { readonly entry: StateRow }) {
   const old = entry.changed ? entry.old : null;
   return (
     <span class="ss-change">
@@ -122,14 +122,14 @@ function ValueAndOld({ entry }: { readonly entry: StateEntry }) {
   );
 }
 
-function Writer({ entry }: { readonly entry: StateEntry }) {
+function Writer({ entry }: { readonly entry: StateRow }) {
   const { writer, writer_node, writer_id } = entry;
   if (writer === null) return null;
   return <OriginLink of={writer} call={writer_id} node={writer_node} />;
 }
 
 /** The last values, folded: each leads to its frame. */
-function past({ history }: StateEntry) {
+function past({ history }: StateRow) {
   if (history.length < 2) return null;
   return (
     <details class="ss-history">

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { attemptWords, elapsed } from "../model/clock";
 import { nodeLook } from "../model/looks";
-import type { ModelCall, Summary, Task, ToolCall } from "../model/protocol";
+import type { ModelCallRow, Summary, TaskPane, ToolCallRow } from "../model/protocol";
 import { dollars, grouped, milliseconds, visible } from "../model/text";
 import { AskedView } from "./asked";
 import { Facts } from "./facts";
@@ -14,7 +14,13 @@ import { useUi } from "./ui";
 import { Maybe, ValueView } from "./value";
 
 /** All that is known of a task: attempts, prompt, tool calls, model calls, result. */
-export function TaskDetail({ task, summary }: { readonly task: Task; readonly summary: Summary }) {
+export function TaskDetail({
+  task,
+  summary,
+}: {
+  readonly task: TaskPane;
+  readonly summary: Summary;
+}) {
   const { state } = useUi();
   const live = state.settled.at === null;
   const news = live ? summary.running.find(({ task_id }) => task_id === task.task_id) : undefined;
@@ -81,7 +87,7 @@ export function TaskDetail({ task, summary }: { readonly task: Task; readonly su
   );
 }
 
-function Frames({ task }: { readonly task: Task }) {
+function Frames({ task }: { readonly task: TaskPane }) {
   return (
     <>
       <FrameLink frame={task.frame} />
@@ -113,7 +119,7 @@ function Part({ name, count, children }: PartProps) {
   );
 }
 
-const TOOLS: readonly Column<ToolCall>[] = [
+const TOOLS: readonly Column<ToolCallRow>[] = [
   {
     name: "Tool",
     cell: ({ tool }) => (
@@ -132,7 +138,7 @@ const TOOLS: readonly Column<ToolCall>[] = [
   { name: "Time", align: "end", cell: ({ ms }) => ms !== null && milliseconds(ms) },
 ];
 
-const MODELS: readonly Column<ModelCall>[] = [
+const MODELS: readonly Column<ModelCallRow>[] = [
   { name: "Turn", align: "end", cell: ({ turn }) => turn },
   { name: "Attempt", align: "end", cell: ({ attempt }) => attempt },
   {

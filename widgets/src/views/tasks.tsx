@@ -1,6 +1,6 @@
 import { attemptWords, elapsed, windowWords } from "../model/clock";
 import { nodeLook } from "../model/looks";
-import type { Question, Summary, TaskRow, Tasks } from "../model/protocol";
+import type { QuestionRow, Summary, TaskRow, TasksPane } from "../model/protocol";
 import { dollars, grouped } from "../model/text";
 import { Choices } from "./asked";
 import { type Column, Grid } from "./grid";
@@ -10,7 +10,7 @@ import { Mark, Text } from "./text";
 import { useUi } from "./ui";
 
 interface TasksProps {
-  readonly tasks: Tasks;
+  readonly tasks: TasksPane;
   readonly summary: Summary;
 }
 
@@ -115,7 +115,7 @@ export function TaskActions({ task }: { readonly task: TaskRow }) {
   );
 }
 
-function below(task: TaskRow, questions: readonly Question[], now: number) {
+function below(task: TaskRow, questions: readonly QuestionRow[], now: number) {
   const attempt = attemptWords(task, now);
   const asked = questions.filter(({ node_id }) => node_id === task.node_id);
   if (attempt === "" && task.tail === "" && task.error === null && asked.length === 0) return null;

@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { WholePlan } from "../model/plan";
-import type { PlanNode, RunningTask } from "../model/protocol";
+import type { PlanRow, RunningRow } from "../model/protocol";
 import { grouped } from "../model/text";
 import {
   anyUnchanged,
@@ -58,8 +58,8 @@ export function TreeView({ plan }: { readonly plan: WholePlan }) {
   );
 }
 
-function useKept(nodes: readonly PlanNode[]): readonly PlanNode[] {
-  const kept = useRef<readonly PlanNode[]>([]);
+function useKept(nodes: readonly PlanRow[]): readonly PlanRow[] {
+  const kept = useRef<readonly PlanRow[]>([]);
   return useMemo(() => {
     kept.current = keepingEqual(kept.current, nodes);
     return kept.current;
@@ -188,7 +188,7 @@ function intoSight(scroll: HTMLElement | null, top: number): void {
 }
 
 /** The running tasks by node. */
-function useRunning(running: readonly RunningTask[]): ReadonlyMap<string, RunningTask> {
+function useRunning(running: readonly RunningRow[]): ReadonlyMap<string, RunningRow> {
   return useMemo(() => new Map(running.map((task) => [task.node_id, task])), [running]);
 }
 

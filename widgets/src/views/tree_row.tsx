@@ -1,7 +1,7 @@
 import { useMemo } from "preact/hooks";
 import { attemptWords, elapsed } from "../model/clock";
 import { CHANGE_MARKS, nodeLook, STATUS_MARK, typeGlyph } from "../model/looks";
-import type { PlanNode, PropChange, RunningTask } from "../model/protocol";
+import type { PlanRow, PropChange, RunningRow } from "../model/protocol";
 import { preview } from "../model/text";
 import { type FoldRow, type NodeRow, nameOf, rowAttrs } from "../model/tree";
 import { DotButton } from "./dot";
@@ -10,7 +10,7 @@ import type { Actions } from "./ui";
 
 interface TreeRowProps {
   readonly row: NodeRow;
-  readonly task: RunningTask | undefined;
+  readonly task: RunningRow | undefined;
   /** The kernel's clock, where the node's task is under way. */
   readonly now: number;
   readonly selected: boolean;
@@ -114,7 +114,7 @@ export function UnchangedRow({ row, selected, inTabOrder, open }: UnchangedRowPr
   );
 }
 
-function ChangeMark({ node }: { readonly node: PlanNode }) {
+function ChangeMark({ node }: { readonly node: PlanRow }) {
   const { change, moved, status_before } = node;
   const mark = change !== "" ? CHANGE_MARKS[change] : "";
   return (
@@ -147,7 +147,7 @@ function Indent({ depth }: { readonly depth: number }) {
   ));
 }
 
-function NodeLabel({ node }: { readonly node: PlanNode }) {
+function NodeLabel({ node }: { readonly node: PlanRow }) {
   const name = nameOf(node);
   return (
     <>
@@ -167,8 +167,8 @@ function NodeLabel({ node }: { readonly node: PlanNode }) {
 }
 
 interface RestProps {
-  readonly node: PlanNode;
-  readonly task: RunningTask | undefined;
+  readonly node: PlanRow;
+  readonly task: RunningRow | undefined;
   readonly now: number;
 }
 

@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { CHANGE_MARKS } from "../model/looks";
-import type { Change, Xml } from "../model/protocol";
+import type { Change, XmlPane } from "../model/protocol";
 import { size, visible } from "../model/text";
 import { tokenise } from "../model/xml";
 import { Compare } from "./compare";
@@ -11,7 +11,7 @@ import { useUi } from "./ui";
 /** Longer XML is shown in one colour: a span for each token would slow the page down. */
 const HIGHLIGHTED_CHARS = 60_000;
 
-export function XmlView({ xml }: { readonly xml: Xml }) {
+export function XmlView({ xml }: { readonly xml: XmlPane }) {
   const { state } = useUi();
   const shown = useRef<HTMLPreElement>(null);
   return (
@@ -33,7 +33,7 @@ export function XmlView({ xml }: { readonly xml: Xml }) {
 }
 
 /** The marks of the tree, beside the lines that they are about. */
-function Marks({ xml }: { readonly xml: Xml }) {
+function Marks({ xml }: { readonly xml: XmlPane }) {
   const { actions } = useUi();
   const marks = useMemo(() => new Map(xml.marks.map((mark) => [mark[0], mark])), [xml.marks]);
   const last = Math.max(-1, ...marks.keys());
@@ -82,7 +82,7 @@ function Highlighted({ text }: { readonly text: string }) {
 }
 
 interface CopyProps {
-  readonly xml: Xml;
+  readonly xml: XmlPane;
   readonly shown: { readonly current: HTMLPreElement | null };
 }
 
