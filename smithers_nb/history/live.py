@@ -27,8 +27,8 @@ from ..records import (
 from ..records.excerpt import Excerpt, of_stored
 from ..records.publication import CellView, Publication, TaskProgress
 from ..values import Stored, readable
-from .cursor import NONE, Cursor
-from .recorded import QUEUED_BY, RecordedSource, has_happened, values_frame
+from .cursor import NONE, Cursor, queued_in
+from .recorded import RecordedSource
 from .source import Head, last_phase
 
 
@@ -54,8 +54,15 @@ class LiveSource(RecordedSource):
     def head(self) -> Head:
         """The execution as a whole."""
         now = self.publication
-        number = now.frame.number if now.frame is not None else now.recorded
-        return Head(self.execution_id, self._name, now.status, now.reason, now.over, now.recorded, number)
+        return Head(
+            execution_id=self.execution_id,
+            name=self._name,
+            status=now.status,
+            reason=now.reason,
+            over=now.over,
+            recorded=now.recorded,
+            frame=now.recorded if now.frame is None else now.frame.number,
+        )
 
     # ---- frames ------------------------------------------------------------------------------------------------
 
@@ -68,22 +75,38 @@ class LiveSource(RecordedSource):
         if at is not None:
             return super().cursor(at, phase, base)
         now = self.publication
-        if now.frame is not None:
-            number, done, tree = now.frame.number, now.frame.phase, now.frame.tree
-            before, changes, against = now.before, now.changes, number - 1
-        elif now.recorded:
-            number = now.recorded
-            done, tree = last_phase(self.frame(number)), self.tree(number)
-            before, changes, against = EMPTY, NONE, 0
-        else:
-            return Cursor(0, None, True, self._dry if now.swapped is None else now.swapped, dry=True)
+        shown = self._shown(now)
+        if now.swapped is not None and shown.dry:
+            return replace(shown, tree=now.swapped)
         if now.swapped is not None:
-            changes = self.cache.difference(tree, now.swapped)
-            return Cursor(number, done, True, now.swapped, tree, changes, number, dry=True)
-        if base is not None:
-            against = min(base, now.recorded)
-            before, changes = self.compared_with(against, tree) if against > 0 else (EMPTY, NONE)
-        return Cursor(number, done, True, tree, before, changes, against)
+            # The new code's plan is compared with the old one, which it replaces: that is what a swap is about.
+            changes = self.cache.difference(shown.tree, now.swapped)
+            return replace(shown, tree=now.swapped, before=shown.tree, changes=changes, base=shown.frame, dry=True)
+        if base is None or shown.dry:
+            return shown
+        # The frame in progress is in no file yet, so that it can't be what another is compared with.
+        against = min(base, now.recorded)
+        if against < 1:
+            return replace(shown, before=EMPTY, changes=NONE, base=against)
+        before, changes = self.compared_with(against, shown.tree)
+        return replace(shown, before=before, changes=changes, base=against)
+
+    def _shown(self, now: Publication) -> Cursor:
+        """Return the live cursor, compared with the frame before."""
+        if now.frame is not None:
+            return Cursor(
+                now.frame.number,
+                now.frame.phase,
+                live=True,
+                tree=now.frame.tree,
+                before=now.before,
+                changes=now.changes,
+                base=now.frame.number - 1,
+            )
+        if now.recorded:
+            # Resumed, and no frame has been rendered here yet.
+            return Cursor(now.recorded, last_phase(self.frame(now.recorded)), live=True, tree=self.tree(now.recorded))
+        return Cursor(0, None, live=True, tree=self._dry, dry=True)
 
     def frame(self, number: int) -> FrameRecord | None:
         """Return a frame, as far as it has come; None if there is none of this number."""
@@ -91,7 +114,15 @@ class LiveSource(RecordedSource):
         if now is None or now.number != number:
             return found
         if found is None:
-            found = FrameRecord(number, now.reason, "open", now.phase, None, {}, now.ms)
+            found = FrameRecord(
+                number=number,
+                reason=now.reason,
+                status="open",
+                phase=now.phase,
+                created_at=None,
+                counts={},
+                ms=now.ms,
+            )
         changes = {name: len(getattr(now, name)) for name in ("mounted", "unmounted", "updated", "moved")}
         return replace(found, phase=now.phase, ms=now.ms, counts={**changes, "handlers": len(now.handlers)})
 
@@ -107,7 +138,8 @@ class LiveSource(RecordedSource):
         found, now = super().events_by_frame(since), self.publication.frame
         if now is not None and self._unflushed(self.publication.recorded):
             errors = sum(problem.severity == "error" for problem in now.problems)
-            found["problem"] = [*found.get("problem", []), *([(now.number, errors)] if errors else [])]
+            if errors:
+                found["problem"] = [*found.get("problem", []), (now.number, errors)]
         return found
 
     def _unflushed(self, number: int) -> bool:
@@ -145,7 +177,7 @@ class LiveSource(RecordedSource):
         now = self.publication
         if not cursor.live and not self._unflushed(cursor.frame):
             return super().writes(cursor)
-        waiting = [write for write in now.pending if cursor.live or _is_queued(write, cursor)]
+        waiting = [write for write in now.pending if cursor.live or cursor.reached(queued_in(write.origin))]
         return [_write(write, cursor.frame) for write in [*now.written, *waiting]]
 
     def editable(self, cursor: Cursor) -> bool:
@@ -156,27 +188,17 @@ class LiveSource(RecordedSource):
         """Return the number of values, and the first of them: live, those that are committed."""
         if not cursor.live:
             return super().state(cursor, most)
-        total, found = 0, []
-        scopes: dict[Literal["state", "vol"], dict[str, CellView]] = {
-            "state": dict(self.publication.state),
-            "vol": dict(self.publication.vol),
-        }
-        for scope, cells in scopes.items():
-            newest = values_frame(cursor)
-            keys = sorted(cells)
-            total += len(keys)
-            changed = {key for key in keys if cells[key].since == newest > 1}
-            for key in [*keys[:most], *(key for key in keys[most:] if key in changed)]:
-                value = of_stored(cells[key].stored, ("cell", scope, key))
-                found.append(ValueRecord(scope, key, value, cells[key].since, key in changed))
-        return total, found
+        now, newest = self.publication, cursor.values_frame
+        state_total, state = _values("state", now.state, newest, most)
+        vol_total, vol = _values("vol", now.vol, newest, most)
+        return state_total + vol_total, state + vol
 
     def volatile(self, key: str) -> ValueRecord | None:
         """Return a volatile value, live; None where there is none."""
         cell = self.publication.vol.get(key)
         if cell is None:
             return None
-        return ValueRecord("vol", key, of_stored(cell.stored, ("cell", "vol", key)), cell.since, False)
+        return _value("vol", key, cell, changed=False)
 
     def texts(self) -> dict[str, str | None]:
         """Return the newest state, by key, as JSON."""
@@ -217,12 +239,15 @@ class LiveSource(RecordedSource):
     def task(self, cursor: Cursor, task_id: str) -> TaskRecord | None:
         """Return a task as it stood at the cursor, without its result; None if there is none of this id."""
         task = super().task(cursor, task_id)
-        return None if task is None else self._now(task, cursor)
+        if task is None:
+            return None
+        return self._now(task, cursor)
 
     def progress(self, cursor: Cursor, node_id: str, task_id: str) -> TaskProgress | None:
         """Return the live progress of a task; None where the cursor is recorded, or the task is not the newest."""
-        known = (task for task in self.publication.tasks if task.task_id == task_id)
-        return next(known, None) if cursor.live else None
+        if not cursor.live:
+            return None
+        return next((task for task in self.publication.tasks if task.task_id == task_id), None)
 
     def questions(self) -> list[Question]:
         """Return the questions that wait for people, those of children included."""
@@ -235,7 +260,9 @@ class LiveSource(RecordedSource):
         return replace(task, status=progress.status, attempt=progress.attempt)
 
     def _until(self, cursor: Cursor) -> str | None:
-        return None if cursor.live else super()._until(cursor)
+        if cursor.live:
+            return None
+        return super()._until(cursor)
 
     # ---- events ------------------------------------------------------------------------------------------------
 
@@ -243,7 +270,7 @@ class LiveSource(RecordedSource):
         """Return the number of printed pieces up to the frame, and the newest ones at the cursor, oldest first."""
         total, found = super().output(cursor, most)
         fresh = [_event(event) for event in self.publication.printed if event.frame <= cursor.frame]
-        return total + len(fresh), [*found, *(event for event in fresh if has_happened(event, cursor))][-most:]
+        return total + len(fresh), [*found, *(event for event in fresh if cursor.has_seen(event))][-most:]
 
     def problems(self, cursor: Cursor, most: int) -> tuple[int, list[EventRecord]]:
         """Return the number of problems up to the frame, and the newest of them: errors first, each newest first."""
@@ -251,7 +278,7 @@ class LiveSource(RecordedSource):
         now, fresh = self.publication.frame, []
         if now is not None and self._unflushed(now.number):
             waiting = [_event(problem.event(now.number)) for problem in now.problems[::-1]]
-            fresh = [event for event in waiting if event.frame <= cursor.frame and has_happened(event, cursor)]
+            fresh = [event for event in waiting if event.frame <= cursor.frame and cursor.has_seen(event)]
         if cursor.live:
             fresh += [_event(event) for event in self.publication.failed[::-1]]
         together = sorted([*fresh, *found], key=lambda event: list(PROBLEMS).index(event.kind))
@@ -268,22 +295,45 @@ class LiveSource(RecordedSource):
         now = self.publication
         match list(place):
             case ["write", str() as id, "old" | "new" as which]:
-                write = next((write for write in [*now.pending, *now.written] if write.id == id), None)
-                return None if write is None else readable(getattr(write, which))
+                for write in (*now.pending, *now.written):
+                    if write.id == id:
+                        return readable(getattr(write, which))
             case ["cell", "state" | "vol" as scope, str() as key]:
-                cell = (now.vol if scope == "vol" else now.state).get(key)
-                return None if cell is None else cell.stored
+                cells = {"state": now.state, "vol": now.vol}[scope]
+                if key in cells:
+                    return cells[key].stored
         return super().whole(place)
 
 
-def _is_queued(write: Write, cursor: Cursor) -> bool:
-    phase = QUEUED_BY.get(write.origin)
-    return phase is not None and cursor.reached(phase)
+def _values(
+    scope: Literal["state", "vol"], published: Mapping[str, CellView], newest: int, most: int
+) -> tuple[int, list[ValueRecord]]:
+    """Return the number of values of a scope, and the first of them by key, and all that are new in a frame."""
+    # The engine's thread may add a key meanwhile, and a dict must not grow while it is walked.
+    cells = dict(published)
+    found = []
+    for place, key in enumerate(sorted(cells)):
+        changed = cells[key].since == newest > 1
+        if place < most or changed:
+            found.append(_value(scope, key, cells[key], changed))
+    return len(cells), found
+
+
+def _value(scope: Literal["state", "vol"], key: str, cell: CellView, changed: bool) -> ValueRecord:
+    return ValueRecord(scope, key, of_stored(cell.stored, ("cell", scope, key)), cell.since, changed=changed)
 
 
 def _write(write: Write, frame: int) -> WriteRecord:
     """Return a write of the frame in progress as a reader sees it."""
+    old = new = outcome = None
+    if write.old is not None:
+        old = _excerpt(write, "old")
+    # An update has a value only once FLUSH has called its function, with all that was written before it.
     computed = write.op != "update" or write.status not in ("queued", "rolled_back", "dropped")
+    if computed and write.op != "delete":
+        new = _excerpt(write, "new")
+    if write.seq:
+        outcome = write.status
     return WriteRecord(
         id=write.id,
         frame=frame,
@@ -291,21 +341,28 @@ def _write(write: Write, frame: int) -> WriteRecord:
         scope=write.scope,
         key=write.key,
         op=write.op,
-        old=None if write.old is None else _value(write.old, write.id, "old"),
-        new=_value(write.new, write.id, "new") if computed and write.op != "delete" else None,
+        old=old,
+        new=new,
         status=write.status,
         trigger=write.trigger,
         origin=write.origin,
         origin_id=write.origin_id,
         node_id=write.node_id,
         handler=write.handler,
-        outcome=write.status if write.seq else None,
+        outcome=outcome,
     )
 
 
-def _value(value: object, id: str, which: str) -> Excerpt:
-    return of_stored(readable(value), ("write", id, which))
+def _excerpt(write: Write, which: Literal["old", "new"]) -> Excerpt:
+    return of_stored(readable(getattr(write, which)), ("write", write.id, which))
 
 
 def _event(event: Event) -> EventRecord:
-    return EventRecord(0, event.kind, event.frame, event.node_id, event.payload, None)
+    return EventRecord(
+        id=0,
+        kind=event.kind,
+        frame=event.frame,
+        node_id=event.node_id,
+        payload=event.payload,
+        created_at=None,
+    )

@@ -12,8 +12,7 @@ from ..nodes.schedule import RUNNABLE
 from ..records import Breakpoint, BreakpointKind, EventRecord, Excerpt, Hit, NodeVersion, Phase
 from ..syntax.expression import Expression, ExpressionError, Facts
 from ..values import readable
-from .cursor import PHASES, Cursor
-from .recorded import QUEUED_BY
+from .cursor import PHASES, Cursor, queued_in
 from .source import Source
 
 Place = tuple[int, int]
@@ -142,10 +141,10 @@ def _of(source: Source, point: Breakpoint, last: int) -> Iterable[tuple[int, Pha
         case "handler":
             return [
                 (frame, Phase.EXECUTE, f"{event} of {node} {'was called' if status == 'ok' else status}", node)
-                for frame, node, event, status in source.called(point.target, point.event)
+                for frame, node, event, status in source.file.called(point.target, point.event)
             ]
         case "error":
-            return [_error(event) for event in source.events("problem", last, MOST)]
+            return [_error(event) for event in source.file.events("problem", last, MOST)]
         case "key":
             return _key(source, point)
         case "node":
@@ -161,11 +160,10 @@ def _error(event: EventRecord) -> tuple[int, Phase, str, str | None]:
 
 
 def _key(source: Source, point: Breakpoint) -> Iterator[tuple[int, Phase, str, str | None]]:
-    writes = source.written(point.target or "")
+    writes = source.file.written(point.target or "")
     if point.event == "written":
         for write in writes:
-            text = f"{write.key} is written by {write.author}"
-            yield write.frame, QUEUED_BY.get(write.origin, Phase.FLUSH), text, write.node_id
+            yield write.frame, queued_in(write.origin), f"{write.key} is written by {write.author}", write.node_id
         return
     applied = (write for write in writes if write.status in APPLIED)
     for (frame, _), together in groupby(applied, key=lambda write: (write.frame, write.scope)):
@@ -195,7 +193,7 @@ def _said(text: str | None) -> str:
 
 
 def _node(source: Source, id: str, event: str) -> Iterator[tuple[int, Phase, str, str | None]]:
-    known = source.node_versions(id)
+    known = source.file.node_versions(id)
     if event in STANDING:
         if known and known[-1].type in RUNNABLE:
             yield from _task(source, known[-1].type, id, event)
@@ -214,7 +212,7 @@ def _node(source: Source, id: str, event: str) -> Iterator[tuple[int, Phase, str
 
 
 def _task(source: Source, type: str, id: str, event: str) -> Iterator[tuple[int, Phase, str, str | None]]:
-    for task in source.tasks_of(id):
+    for task in source.file.tasks_of(id):
         if event == "start" and task.started_frame:
             yield task.started_frame, Phase.EXECUTE, f"{type} {id} started", id
         elif event != "start" and task.settled_at_frame and task.status in STANDING[event]:
@@ -224,7 +222,7 @@ def _task(source: Source, type: str, id: str, event: str) -> Iterator[tuple[int,
 def _standing(source: Source, id: str, event: str) -> Iterator[tuple[int, Phase, str, str | None]]:
     """Yield the hits on a phase, step or loop: computed for the newest frames in which a task began or settled."""
     before: str | None = None
-    for frame in source.turns(STOOD):
+    for frame in source.file.turns(STOOD):
         tree = source.tree(frame)
         now = source.standing_in(frame, tree).get(id)
         node = tree.index.get(id)
@@ -247,7 +245,7 @@ def _expression(source: Source, point: Breakpoint) -> Iterator[tuple[int, Phase,
         return
     texts, last = source.texts(), source.head.recorded
     by_frame: dict[int, list[tuple[str, str | None]]] = {}
-    for frame, key, old in source.replaced(max(1, last - FRAMES), last):
+    for frame, key, old in source.file.replaced(max(1, last - FRAMES), last):
         by_frame.setdefault(frame, []).append((key, old))
     later: tuple[int, bool] | None = None
     for frame in range(last, max(0, last - FRAMES), -1):

@@ -7,34 +7,26 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..artifacts import Artifact
 from ..nodes.tree import Tree
 from ..records import (
-    Author,
     Breakpoint,
     CallRecord,
     EventRecord,
-    Excerpt,
     FrameRecord,
     FrameTotals,
     Hit,
-    ModelCallRecord,
-    NodeVersion,
     Phase,
     Question,
     QuestionRecord,
     RateWindow,
     ReaderRecord,
-    SearchHit,
     Status,
-    TaskFrames,
     TaskRecord,
-    ToolCallRecord,
     ValueRecord,
-    ValueVersion,
     WriteRecord,
 )
 from ..records.publication import Publication, TaskProgress
+from ..store.moments import Moments
 from ..values import Stored
 from .cursor import Cursor
 
@@ -58,7 +50,14 @@ class Head:
 class Source(Protocol):
     """The records of one execution. ``RecordedSource`` reads them from the file; ``LiveSource`` lays the engine's last
     publication over them. Called by panes, from any thread. Nothing here executes or writes anything.
+
+    A question is a method here only if the answer depends on the cursor's phase, or on what the engine knows and the
+    file does not. Every other one goes to ``file``: there live equals recorded because both are the same read.
     """
+
+    @property
+    def file(self) -> Moments:
+        """The records that are in the file."""
 
     # ---- the execution -----------------------------------------------------------------------------------------
 
@@ -100,12 +99,6 @@ class Source(Protocol):
     def events_by_frame(self, since: int) -> dict[str, list[tuple[int, int]]]:
         """Return by kind (frame, count) of problems, hits and output from a frame on."""
 
-    def tasks_by_frame(self, since: int) -> list[tuple[int, int]]:
-        """Return (frame, number of tasks that were mounted) from a frame on."""
-
-    def keys_by_frame(self, since: int, most: int) -> list[tuple[int, list[str]]]:
-        """Return (frame, the first keys that it wrote) from a frame on."""
-
     # ---- nodes -------------------------------------------------------------------------------------------------
 
     def standing(self, cursor: Cursor) -> tuple[Mapping[str, str], Mapping[str, str]]:
@@ -120,9 +113,6 @@ class Source(Protocol):
     def mounted_at(self, node_id: str, frame: int) -> int:
         """Return the frame in which a node of a frame was mounted."""
 
-    def node_versions(self, node_id: str) -> list[NodeVersion]:
-        """Return the versions of a node, oldest first."""
-
     def component(self, cursor: Cursor, path: str) -> tuple[str | None, list[tuple[str, str]]]:
         """Return the name of the component that rendered the node at a path, and the (scope, key) that it reads."""
 
@@ -134,15 +124,6 @@ class Source(Protocol):
     def editable(self, cursor: Cursor) -> bool:
         """Return whether the writes can still be edited."""
 
-    def write_before(self, key: str, frame: int, seq: int) -> WriteRecord | None:
-        """Return the last write that changed a key before (frame, seq)."""
-
-    def written(self, key: str) -> list[WriteRecord]:
-        """Return every recorded write of a key, in order."""
-
-    def replaced(self, since: int, until: int) -> list[tuple[int, str, str | None]]:
-        """Return (frame, key, old value as JSON) of the writes applied to the state in some frames, newest first."""
-
     def state(self, cursor: Cursor, most: int) -> tuple[int, list[ValueRecord]]:
         """Return the number of values, and the first of them: those that the frame read; after FLUSH, its outcome."""
 
@@ -151,12 +132,6 @@ class Source(Protocol):
 
     def texts(self) -> dict[str, str | None]:
         """Return the newest state, by key, as JSON."""
-
-    def versions(self, keys: Sequence[str], frame: int, most: int) -> dict[str, list[ValueVersion]]:
-        """Return by key the newest versions up to a frame, newest first."""
-
-    def authors(self, keys: Sequence[str], frames: Iterable[int]) -> dict[tuple[str, int], Author]:
-        """Return by key and frame the author of the last change of the key in that frame."""
 
     def readers(
         self, cursor: Cursor, wanted: Iterable[tuple[str, str]], most: int
@@ -171,41 +146,20 @@ class Source(Protocol):
     def fired(self, cursor: Cursor) -> dict[tuple[str, str], tuple[int, str]]:
         """Return by node id and event the number of calls up to the cursor, and the status of the last one."""
 
-    def called(self, node_id: str | None, event: str | None) -> list[tuple[int, str, str, str]]:
-        """Return (frame, node id, event, status) of the recorded handler calls, oldest first."""
-
     def tasks(self, cursor: Cursor, most: int) -> list[TaskRecord]:
         """Return the newest tasks up to the cursor, newest first, as they stood there; without results."""
 
     def task(self, cursor: Cursor, task_id: str) -> TaskRecord | None:
         """Return a task as it stood at the cursor, without its result; None if there is none of this id."""
 
-    def times(self, task_ids: Sequence[str]) -> dict[str, tuple[str | None, str | None, str | None]]:
-        """Return by task id the start, the next attempt, both in ISO 8601, and the reason of its status."""
-
-    def result(self, task_id: str) -> Excerpt | None:
-        """Return the result of a task; None if it has none."""
-
     def progress(self, cursor: Cursor, node_id: str, task_id: str) -> TaskProgress | None:
         """Return the live progress of a task; None where the cursor is recorded, or the task is not the newest."""
-
-    def tasks_of(self, node_id: str) -> list[TaskFrames]:
-        """Return the tasks of a node with the frames in which they began and were settled, oldest first."""
-
-    def turns(self, most: int) -> list[int]:
-        """Return the newest frames, oldest first, in which the standing of a node may have changed."""
 
     def questions(self) -> list[Question]:
         """Return the questions that wait for people, those of children included."""
 
     def asked(self, cursor: Cursor, task_id: str) -> list[QuestionRecord]:
         """Return the questions of a task up to the cursor, oldest first, as they stood there."""
-
-    def tool_calls(self, task_id: str) -> list[ToolCallRecord]:
-        """Return the tool calls of a task, oldest first."""
-
-    def model_calls(self, task_id: str) -> list[ModelCallRecord]:
-        """Return the requests of a task to its model, oldest first."""
 
     # ---- events ------------------------------------------------------------------------------------------------
 
@@ -214,12 +168,6 @@ class Source(Protocol):
 
     def problems(self, cursor: Cursor, most: int) -> tuple[int, list[EventRecord]]:
         """Return the number of problems up to the frame, and the newest of them: errors first, each newest first."""
-
-    def count(self, kind: str, until: int, since: int = 0) -> int:
-        """Return the number of recorded events of a kind from frame ``since`` up to one."""
-
-    def events(self, kind: str, until: int, most: int) -> list[EventRecord]:
-        """Return the newest recorded events of a kind up to a frame, newest first."""
 
     def breakpoints(self) -> tuple[Breakpoint, ...]:
         """Return the breakpoints, oldest first."""
@@ -231,12 +179,6 @@ class Source(Protocol):
 
     def whole(self, place: Sequence[object]) -> Stored | None:
         """Return the whole text of an ``Excerpt.place``; None if it is gone."""
-
-    def search(self, text: str, most: int) -> list[SearchHit]:
-        """Return the nodes, keys, handlers, tasks and output whose name holds a text."""
-
-    def artifacts(self) -> list[Artifact]:
-        """Return the artifacts, oldest first."""
 
 
 def last_phase(frame: FrameRecord | None) -> Phase:

@@ -10,6 +10,7 @@ from ..values import Stored
 from .agent import ModelCall, ToolCall
 
 TaskStatus = Literal["pending", "running", "blocked", "succeeded", "failed", "cancelled", "abandoned"]
+_ENDED = frozenset({"succeeded", "failed", "cancelled", "abandoned"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,18 @@ class TaskRecord:
     tools: int = 0
     """The number of its tool calls, where a reader asked for it."""
 
+    @property
+    def ended(self) -> bool:
+        """True if no attempt runs or will run, unless a person retries it."""
+        return self.status in _ENDED
+
+    @property
+    def tokens(self) -> int | None:
+        """The tokens of an ended agent, in and out; None where they are not known."""
+        if self.input_tokens is None:
+            return None
+        return self.input_tokens + (self.output_tokens or 0)
+
     def status_at(self, until: str | None, asking: Collection[str] = ()) -> TaskStatus:
         """Return the status that it had before a time, in ISO 8601; None is now.
 
@@ -93,7 +106,9 @@ class TaskRecord:
             return self.status
         if self.started_at is None or self.started_at >= until:
             return "pending"
-        return "blocked" if self.task_id in asking else "running"
+        if self.task_id in asking:
+            return "blocked"
+        return "running"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ...records import Hit
 from ..cursor import Cursor
 from ..source import Source
@@ -13,7 +15,6 @@ HITS = 200
 
 def breakpoints(source: Source, cursor: Cursor) -> p.BreakpointsPane:
     """Return the breakpoints, and their hits up to the cursor."""
-    errors = source.publication.condition_errors if source.publication else {}
     points: list[p.BreakpointRow] = [
         {
             "id": point.id,
@@ -28,11 +29,18 @@ def breakpoints(source: Source, cursor: Cursor) -> p.BreakpointsPane:
             "hits": point.hits,
             "after": point.after,
             "text": point.text,
-            "error": errors.get(point.id),
+            "error": _errors(source).get(point.id),
         }
         for point in source.breakpoints()
     ]
     return {"breakpoints": points, "hits": hits(source, cursor.frame)}
+
+
+def _errors(source: Source) -> Mapping[str, str]:
+    """Return the error of each condition, by breakpoint id. Only an engine computes conditions."""
+    if source.publication is None:
+        return {}
+    return source.publication.condition_errors
 
 
 def hits(source: Source, until: int) -> list[p.HitRow]:

@@ -18,6 +18,7 @@ def handlers(source: Source, cursor: Cursor) -> p.HandlersPane:
     """Return the newest calls up to the cursor, and the handlers of its plan that were not called so far."""
     calls = [_call(one) for one in source.calls(cursor, ROWS)]
     fired = {place for place, (_, status) in source.fired(cursor).items() if status != "stale"}
+    # Those of this frame are not in the file before its FLUSH, so that counting there misses them.
     fired |= {(call["node_id"], call["event"]) for call in calls if call["status"] != "stale"}
     standing, _ = source.standing(cursor)
     never: list[p.NeverFiredRow] = [
@@ -42,11 +43,12 @@ def _why_not(node: TreeNode, event: str, standing: Mapping[str, str], tree: Tree
         while at is not None:
             if at.type in ORDERED and standing.get(at.id) == "pending":
                 return f"its task is pending: {at.type} {at.props.get('name', at.id)} has not begun."
-            at = tree.index.get(at.parent_id) if at.parent_id else None
+            at = tree.index.get(at.parent_id or "")
         return "its task has not begun."
-    if status in ("running", "blocked"):
-        waits = " and waits for a person, or to try again" if status == "blocked" else ""
-        return f"its task is {status}{waits}."
+    if status == "running":
+        return "its task is running."
+    if status == "blocked":
+        return "its task is blocked and waits for a person, or to try again."
     if event == "on_progress":
         return f"its task {status} and reported no progress."
     if status == "succeeded" and event == "on_error":
@@ -78,4 +80,7 @@ def _call(found: CallRecord) -> p.CallRow:
 def _trigger(node_id: str, event: str, status: str | None) -> str:
     if event == "on_progress":
         return f"{node_id} reported progress"
-    return f"{node_id} {status or ('succeeded' if event == 'on_finished' else 'failed')}"
+    if status is None:
+        # The task is not known any more; which handler was called tells how it ended.
+        status = {"on_finished": "succeeded"}.get(event, "failed")
+    return f"{node_id} {status}"

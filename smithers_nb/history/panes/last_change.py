@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 from ...records import Phase
-from ...records.words import short
 from ..cursor import Cursor
 from ..source import Source
 from . import protocol as p
 from .pending import write_row
+from .values import excerpt_words
+
+FAR = 1 << 40
+"""A place after every write of a frame."""
 
 
 def last_change(source: Source, cursor: Cursor, key: str, before: tuple[int, int] | None) -> p.LastChangePane:
     """Return the write that changed a key last before the cursor, or before the one that was found before."""
-    far = 1 << 40
     if before is None:
-        # The values that frame n shows were written in n - 1; after its FLUSH, in n.
-        flushed = cursor.live or cursor.phase is Phase.FLUSH
-        before = (cursor.frame, far) if flushed else (cursor.frame - 1, far)
-    found = source.write_before(key, *before)
+        before = (_written_until(cursor), FAR)
+    found = source.file.write_before(key, *before)
     if found is None:
-        first = before[0] + 1 if before[1] == far else before[0]
+        first, seq = before
+        if seq == FAR:
+            first += 1
         return {"found": None, "before": before, "text": f"nothing wrote {key} before frame {first}."}
-    old = short(found.old.text, 60) if found.old else "nothing"
-    new = short(found.new.text, 60) if found.new else "nothing"
-    new = "deleted" if found.op == "delete" else new
+    old, new = excerpt_words(found.old), excerpt_words(found.new)
+    if found.op == "delete":
+        new = "deleted"
     text = f"{key} was changed {old} → {new} in frame {found.frame} by {found.author}, because {found.trigger}."
     return {"found": write_row(1, found), "before": (found.frame, found.seq), "text": text}
+
+
+def _written_until(cursor: Cursor) -> int:
+    """Return the last frame whose writes are in the values that the cursor shows."""
+    # The live frame shows committed values, which its own FLUSH may just have written.
+    if cursor.live:
+        return cursor.frame
+    return cursor.newest(Phase.FLUSH)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 
 from ...errors import StoreError
-from ...records import Author, Phase
+from ...nodes.tree import TreeNode
+from ...records import Excerpt, Phase
 from ...records.excerpt import of_text
 from ..cursor import Cursor
-from ..recorded import values_frame
 from ..source import Source
 from . import protocol as p
 from .plan import Marks
 from .state import HISTORY
 from .tasks import task_row
-from .values import of_object, value, value_or_none
+from .values import of_object, place_frame, value, value_or_none
 
+DEFAULT_LIMIT = 500
+"""The limit of a request that names none."""
 PAGE_CHARS = 262_144
 """The most of one value in one message: jupyter_server drops larger ones when several come."""
 
@@ -29,11 +31,9 @@ def node(source: Source, cursor: Cursor, id: str) -> p.NodePane | None:
         found = cursor.before.index.get(id)
     if found is None:
         return None
-    ref = 0 if cursor.live else cursor.frame
+    ref = place_frame(cursor)
     fired = source.fired(cursor)
-    task = source.task(cursor, marks.tasks[id]) if id in marks.tasks else None
     component, reads = source.component(cursor, found.path)
-    text = found.content
     return {
         "id": found.id,
         "path": found.path,
@@ -41,56 +41,82 @@ def node(source: Source, cursor: Cursor, id: str) -> p.NodePane | None:
         "key": found.key,
         "explicit_id": found.explicit_id,
         "source": found.source,
-        # A node is mounted by COMMIT.
-        "mounted": source.mounted_at(id, cursor.frame if cursor.reached(Phase.COMMIT) else cursor.frame - 1),
+        "mounted": source.mounted_at(id, cursor.newest(Phase.COMMIT)),
         "status": marks.status.get(id),
         "change": marks.change(found, removed),
-        "changes": marks.changes(found) if id in marks.updated and not removed else [],
+        "changes": marks.changes(found, removed),
         "why": marks.why.get(id),
         "removed": removed,
         "props": [
             {"name": name, "value": of_object(prop, ("prop", ref, id, name))} for name, prop in found.props.items()
         ],
-        "text": value(of_text(text, ("text", ref, id))) if text else None,
-        "events": [_event(event, fired.get((id, event))) for event in found.events],
-        "task": None if task is None else task_row(source, cursor, task),
+        "text": _text(found, ref),
+        "events": [_event(event, *fired.get((id, event), (0, None))) for event in found.events],
+        "task": _task(source, cursor, marks.tasks.get(id)),
         "component": component,
         "reads": _reads(source, cursor, reads),
         "breakpoints": marks.points.get(id, []),
     }
 
 
-def _event(event: str, fired: tuple[int, str] | None) -> p.NodeEvent:
-    return {"event": event, "calls": fired[0] if fired else 0, "last": fired[1] if fired else None}
+def _text(found: TreeNode, ref: int) -> p.Value | None:
+    if not found.content:
+        return None
+    return value(of_text(found.content, ("text", ref, found.id)))
+
+
+def _task(source: Source, cursor: Cursor, task_id: str | None) -> p.TaskRow | None:
+    # A task is recorded by COMMIT, and the plan shows its node before that.
+    task = None if task_id is None else source.task(cursor, task_id)
+    if task is None:
+        return None
+    return task_row(source, cursor, task)
+
+
+def _event(event: str, calls: int, last: str | None) -> p.NodeEvent:
+    return {"event": event, "calls": calls, "last": last}
 
 
 def _reads(source: Source, cursor: Cursor, wanted: list[tuple[str, str]]) -> list[p.NodeRead]:
     """Return the values that a component reads, with their authors."""
-    frame = values_frame(cursor)
+    if not wanted:
+        return []
     keys = [key for scope, key in wanted if scope == "state"]
-    newest = {key: found[0] for key, found in source.versions(keys, frame, HISTORY).items() if found}
-    authors = source.authors(keys, [version.since - 1 for version in newest.values()])
+    newest = {key: found[0] for key, found in source.file.versions(keys, cursor.values_frame, HISTORY).items() if found}
+    authors = source.file.authors(keys, [version.since - 1 for version in newest.values()])
     found: list[p.NodeRead] = []
     for scope, key in wanted:
-        if scope == "vol":
-            if one := source.volatile(key):
-                found.append(_read("vol", key, value(one.value), one.since, None))
-            continue
         version = newest.get(key)
-        author = authors.get((key, version.since - 1)) if version else None
-        shown = value_or_none(version.value) if version else None
-        found.append(_read("state", key, shown, version.since if version else 0, author))
+        if scope == "vol":
+            # Volatile values are in no file: they are shown live, and left out of a past frame.
+            found += _volatile(source, key)
+        elif version is None:
+            found.append(_read(key, "state"))
+        else:
+            read = _read(key, "state", version.value, version.since)
+            # A value that frame n is the first to read was written in the frame before.
+            author = authors.get((key, version.since - 1))
+            if author is not None:
+                read["writer"], read["writer_node"] = author.words, author.node_id
+            found.append(read)
     return found
 
 
-def _read(scope: str, key: str, shown: p.Value | None, since: int, author: Author | None) -> p.NodeRead:
+def _volatile(source: Source, key: str) -> list[p.NodeRead]:
+    found = source.volatile(key)
+    if found is None:
+        return []
+    return [_read(key, "vol", found.value, found.since)]
+
+
+def _read(key: str, scope: str, shown: Excerpt | None = None, since: int = 0) -> p.NodeRead:
     return {
         "key": key,
         "scope": scope,
-        "value": shown,
+        "value": value_or_none(shown),
         "from_frame": since,
-        "writer": author.words if author else None,
-        "writer_node": author.node_id if author else None,
+        "writer": None,
+        "writer_node": None,
     }
 
 
@@ -107,6 +133,11 @@ def whole(source: Source, ref: str, since: int, limit: int) -> p.Value:
     if found is None:
         raise StoreError("this value is not there any more: look at the pane again.")
     start, size = since - 1, min(limit, PAGE_CHARS)
+    # The default is made for rows: a value whose length was not asked for is as long as a message takes.
+    if limit == DEFAULT_LIMIT:
+        size = PAGE_CHARS
     page = found.text[start : start + size]
-    more = start + len(page) < len(found.text)
-    return {"text": page, "chars": len(found.text), "cut": more, "type": found.type, "ref": ref if more else None}
+    shown: p.Value = {"text": page, "chars": len(found.text), "cut": False, "type": found.type, "ref": None}
+    if start + len(page) < len(found.text):
+        shown["cut"], shown["ref"] = True, ref
+    return shown

@@ -21,7 +21,10 @@ def output(source: Source, cursor: Cursor, limit: int) -> p.OutputPane:
 def _printed(event: EventRecord) -> p.PrintedRow:
     found = json.loads(event.payload)
     text = found["text"]
-    cut = len(text) > p.VALUE_CHARS
+    cut, ref = len(text) > p.VALUE_CHARS, None
+    # What is not in the file yet has no id to ask for: it is cut for now, and whole after FLUSH.
+    if cut and event.id:
+        ref = json.dumps(("events", "payload", event.id))
     return {
         "id": event.id,
         "frame": event.frame,
@@ -31,6 +34,6 @@ def _printed(event: EventRecord) -> p.PrintedRow:
         "stream": found["stream"],
         "text": text[: p.VALUE_CHARS],
         "cut": cut,
-        "ref": json.dumps(("events", "payload", event.id)) if cut and event.id else None,
+        "ref": ref,
         "at": epoch_ms(event.created_at) or time() * 1000,
     }

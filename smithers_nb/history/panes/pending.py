@@ -25,7 +25,7 @@ def pending(source: Source, cursor: Cursor) -> p.PendingPane:
 
 def write_row(order: int, write: WriteRecord) -> p.WriteRow:
     """Return a write without its conflicts and readers."""
-    return {
+    row: p.WriteRow = {
         "id": write.id,
         "order": order,
         "frame": write.frame,
@@ -33,7 +33,7 @@ def write_row(order: int, write: WriteRecord) -> p.WriteRow:
         "key": write.key,
         "op": write.op,
         "old": value_or_none(write.old),
-        "new": None if write.op == "delete" else value_or_none(write.new),
+        "new": value_or_none(write.new),
         "origin": write.origin,
         "origin_id": write.origin_id,
         "node_id": write.node_id,
@@ -44,8 +44,14 @@ def write_row(order: int, write: WriteRecord) -> p.WriteRow:
         "conflict": None,
         "noop": write.status == "noop",
         "readers": [],
-        "edited": write.trigger if write.status in ("edited", "dropped") else None,
+        "edited": None,
     }
+    if write.op == "delete":
+        row["new"] = None
+    if write.status in ("edited", "dropped"):
+        # A person's change takes the place of the cause: it says who changed it, and when.
+        row["edited"] = write.trigger
+    return row
 
 
 def _foresee(writes: list[p.WriteRow]) -> None:
@@ -56,17 +62,19 @@ def _foresee(writes: list[p.WriteRow]) -> None:
         if write["status"] in ("dropped", "rolled_back"):
             continue
         before = last.get(place)
-        if before is not None:
-            builds = write["op"] == "update"
-            write["conflict"] = f"{'builds on' if builds else 'overrides'} {before['id']} ({_author(before)})"
-            if not builds:
-                before["conflict"] = f"overridden by {write['id']} ({_author(write)})"
+        if before is not None and write["op"] == "update":
+            # An update's function gets the value of the write before it: nothing is lost.
+            write["conflict"] = f"builds on {before['id']} ({_author(before)})"
+        elif before is not None:
+            write["conflict"] = f"overrides {before['id']} ({_author(before)})"
+            before["conflict"] = f"overridden by {write['id']} ({_author(write)})"
         elif write["status"] == "queued" and write["new"] is not None and write["old"] is not None:
             write["noop"] = write["noop"] or _same(write["new"], write["old"])
         last[place] = write
 
 
 def _same(one: p.Value, other: p.Value) -> bool:
+    # Two long texts with the same beginning and length are taken for the same: the whole ones are not read for this.
     return (one["text"], one["chars"], one["type"]) == (other["text"], other["chars"], other["type"])
 
 

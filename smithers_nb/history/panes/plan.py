@@ -15,7 +15,7 @@ from ...records.words import short
 from ..cursor import Cursor
 from ..source import Source
 from . import protocol as p
-from .values import cut
+from .values import text_or_none
 
 LISTS = 8
 """The number of lists of rows that are kept, so that only differences from them are sent."""
@@ -43,33 +43,40 @@ class Plans:
         rows = [marks.row(*place) for place in islice(marks.places(), limit)]
         self._calm = marks.calm
         with self._lock:
-            old = self._lists.get(known) if known is not None else None
+            old = self._lists.get(known or 0)
             self._version += 1
             version = self._version
             self._lists[version] = rows
             if len(self._lists) > LISTS:
                 self._lists.popitem(last=False)
+        # Views are told apart by nothing but the version they name. One whose list has been let go gets all rows.
+        nodes: list[p.PlanRow | tuple[int, int]] = [*rows]
+        if old is not None:
+            nodes = _differing(old, rows)
         return {
             "frame": cursor.frame,
             "dry": cursor.dry,
             "total": len(cursor.tree) + len(marks.removed - marks.added),
             "version": version,
             "base": cursor.base,
-            "nodes": [*rows] if old is None else _differing(old, rows),
+            "nodes": nodes,
         }
 
     def xml(self, source: Source, cursor: Cursor, full: bool) -> p.XmlPane:
         """Return the plan as XML, with the lines that are marked."""
-        text = cursor.tree.xml
-        too_long = not full and len(text) > XML_CHARS
+        whole = cursor.tree.xml
+        text = whole
+        # The page makes an element of every line: more than this would freeze it. Copying asks for the full text.
+        if not full:
+            text = whole[:XML_CHARS]
         marks = Marks(source, cursor)
         lines = [(line, marks.change(node), node.id) for line, node in _lines(cursor.tree)]
         return {
             "frame": cursor.frame,
             "dry": cursor.dry,
-            "text": text[:XML_CHARS] if too_long else text,
-            "chars": len(text),
-            "cut": too_long,
+            "text": text,
+            "chars": len(whole),
+            "cut": len(text) < len(whole),
             "marks": [(line, change, id) for line, change, id in lines if change],
         }
 
@@ -106,27 +113,35 @@ class Marks:
         if removed:
             return "removed"
         if node.id in self.added:
-            return "remounted" if node.id in self.why else "added"
+            return self._added(node)
         if node.id in self.updated:
             return "changed"
-        return "moved" if node.id in self.moved else ""
+        if node.id in self.moved:
+            return "moved"
+        return ""
+
+    def _added(self, node: TreeNode) -> p.Change:
+        # RECONCILE unmounts and mounts. That this is one node to the user, who changed its key, is said here alone.
+        if node.id in self.why:
+            return "remounted"
+        return "added"
 
     def row(self, node: TreeNode, depth: int, removed: bool) -> p.PlanRow:
         """Return a row: that of the list before, where it says the same. Most of them do."""
+        # A plan may have thousands of nodes, and few of them differ from one frame to the next.
         id = node.id
         if removed or id in self.touched:
             return self._row(node, depth, removed)
         about = (depth, self.status.get(id), self.stood.get(id), self.points.get(id), self.tasks.get(id))
         known = self.known.get(id)
+        # Objects are compared, not contents: a node that was rendered again may have other props.
         if known is None or known[0] is not node or known[1] != about:
             known = (node, about, self._row(node, depth, removed))
         self.calm[id] = known
         return known[2]
 
     def _row(self, node: TreeNode, depth: int, removed: bool) -> p.PlanRow:
-        status = None if removed else self.status.get(node.id)
-        before = self.stood.get(node.id)
-        return {
+        row: p.PlanRow = {
             "id": node.id,
             "parent": node.parent_id,
             "depth": depth,
@@ -134,24 +149,39 @@ class Marks:
             "key": node.key,
             "explicit_id": node.explicit_id,
             "attrs": [(name, short(text, p.VALUE_CHARS)) for name, text in xml.attributes(node)],
-            "text": None if node.text is None else cut(node.text),
+            "text": text_or_none(node.text),
             "events": list(node.events),
-            "status": status,
+            "status": None,
             "change": self.change(node, removed),
-            "moved": not removed and node.id in self.moved,
+            "moved": False,
             "why": self.why.get(node.id),
-            "changes": self.changes(node) if node.id in self.updated and not removed else [],
+            "changes": self.changes(node, removed),
             "children": len(node.children),
             "source": node.source,
             "path": node.path,
-            "status_before": before if before != status and not removed else None,
-            "mounted": self.cursor.frame if node.id in self.added and not removed else 0,
+            "status_before": None,
+            "mounted": 0,
             "breakpoints": self.points.get(node.id, []),
             "task_id": self.tasks.get(node.id),
         }
+        # A node that has left the plan has no standing in it.
+        if not removed:
+            self._tell_standing(row)
+        return row
 
-    def changes(self, node: TreeNode) -> list[p.PropChange]:
-        """Return which props of a node are other ones, old and new."""
+    def _tell_standing(self, row: p.PlanRow) -> None:
+        id = row["id"]
+        row["status"], before = self.status.get(id), self.stood.get(id)
+        if before != row["status"]:
+            row["status_before"] = before
+        row["moved"] = id in self.moved
+        if id in self.added:
+            row["mounted"] = self.cursor.frame
+
+    def changes(self, node: TreeNode, removed: bool) -> list[p.PropChange]:
+        """Return the props of a node that differ, old and new."""
+        if removed or node.id not in self.updated:
+            return []
         old = dict(xml.attributes(self.before[node.id])) | {"text": self.before[node.id].text or ""}
         new = dict(xml.attributes(node)) | {"text": node.text or ""}
         return [
@@ -173,6 +203,8 @@ class Marks:
         for id in self.added - self.removed:
             node = index[id]
             was = gone.get((node.type, node.parent_id, node.position))
+            # The same type at the same place, from the same line of the user's code: the user sees one node whose key
+            # or id changed. Where the number of siblings differs, places mean nothing, and no pair is claimed.
             if was is None or node.type == "text" or was.source != node.source:
                 continue
             if self._siblings(node, self.cursor.tree) == self._siblings(was, self.cursor.before):
@@ -181,11 +213,15 @@ class Marks:
 
     @staticmethod
     def _siblings(node: TreeNode, tree: Tree) -> int:
-        return len(tree.index[node.parent_id].children if node.parent_id else tree.roots)
+        if node.parent_id is None:
+            return len(tree.roots)
+        return len(tree.index[node.parent_id].children)
 
 
 def _short(text: str | None) -> str | None:
-    return None if text is None else short(text)
+    if text is None:
+        return None
+    return short(text)
 
 
 def _anew(was: TreeNode, node: TreeNode) -> str:
@@ -217,16 +253,24 @@ def _by_node(points: tuple[Breakpoint, ...]) -> dict[str, list[str]]:
 
 def _places(nodes: tuple[TreeNode, ...], before: tuple[TreeNode, ...], depth: int, marks: Marks) -> Iterator[Place]:
     """Yield siblings and all below them, the removed ones at their old place."""
-    gone = [node for node in before if marks.is_gone(node)] if marks.removed else []
+    gone: list[TreeNode] = []
+    if marks.removed:
+        gone = [node for node in before if marks.is_gone(node)]
     for node in nodes:
         while gone and gone[0].position <= node.position:
             yield from _gone(gone.pop(0), depth, marks)
         yield node, depth, False
         if node.children or marks.removed:
-            old = marks.before.get(node.id)
-            yield from _places(node.children, old.children if old else (), depth + 1, marks)
+            old = _children(marks.before.get(node.id))
+            yield from _places(node.children, old, depth + 1, marks)
     for node in gone:
         yield from _gone(node, depth, marks)
+
+
+def _children(node: TreeNode | None) -> tuple[TreeNode, ...]:
+    if node is None:
+        return ()
+    return node.children
 
 
 def _gone(node: TreeNode, depth: int, marks: Marks) -> Iterator[Place]:
@@ -243,6 +287,7 @@ def _differing(old: list[p.PlanRow], rows: list[p.PlanRow]) -> list[p.PlanRow | 
     for here, row in enumerate(rows):
         stays = here < len(old) and old[here] is row
         place = here if stays else places.get((row["id"], row["change"] == "removed"))
+        # Most rows are the objects of the list before: only the others are compared.
         if place is None or not (stays or old[place] == row):
             found.append(row)
         elif found and isinstance(last := found[-1], tuple) and sum(last) == place:
@@ -254,7 +299,8 @@ def _differing(old: list[p.PlanRow], rows: list[p.PlanRow]) -> list[p.PlanRow | 
 
 def _lines(tree: Tree) -> Iterator[tuple[int, TreeNode]]:
     """Yield each node with the line, from 0, on which it begins in the XML."""
-    line = 0 if len(tree.roots) == 1 else 1
+    # Several roots stand in an element that the XML has and the plan does not.
+    line = int(len(tree.roots) != 1)
     stack = [(node, True) for node in reversed(tree.roots)]
     while stack:
         node, opening = stack.pop()

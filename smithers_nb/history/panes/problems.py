@@ -8,6 +8,7 @@ from ...records import Problem
 from ..cursor import Cursor
 from ..source import Source
 from . import protocol as p
+from .values import phase_name
 
 ADVICE = {
     "TaskError": "Give it an on_error, or mend it and run it again with Retry.",
@@ -25,7 +26,7 @@ def problem_row(found: Problem, frame: int) -> p.ProblemRow:
         "kind": found.kind,
         "message": found.message,
         "node_id": found.node_id,
-        "phase": str(found.phase) if found.phase else None,
+        "phase": phase_name(found.phase),
         "source": found.source,
         "frame": frame,
         "advice": ADVICE.get(found.kind),
@@ -37,6 +38,7 @@ def problems_pane(source: Source, cursor: Cursor, limit: int, findings: list[Pro
     """Return the problems up to the cursor and the findings of lint: errors first, hints last."""
     total, found = source.problems(cursor, limit)
     shown = [problem_row(Problem.of_event(event.kind, event.node_id, event.payload), event.frame) for event in found]
+    # Lint looks at the plan as it is now, and says nothing about a past one.
     if cursor.live:
         shown += [problem_row(finding, 0) for finding in findings]
         total += len(findings)

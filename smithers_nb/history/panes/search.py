@@ -16,7 +16,8 @@ def search(source: Source, cursor: Cursor, text: str) -> p.SearchPane:
     index = cursor.tree.index
     found: list[p.FoundRow] = [
         {"kind": one.kind, "id": one.id, "label": one.label, "frame": one.frame, "node_id": one.node_id}
-        for one in source.search(text.strip(), 10 * FOUND)
+        for one in source.file.search(text.strip(), 10 * FOUND)
     ]
+    # One looks for what is on the page: the nodes of the plan that is shown, then keys. The sort is stable.
     found.sort(key=lambda one: (not (one["kind"] == "node" and one["id"] in index), one["kind"] != "key"))
     return {"total": len(found), "found": found[:FOUND]}

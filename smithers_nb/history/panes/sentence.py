@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ...nodes.schedule import RUNNABLE, name_of
 from ...nodes.tree import TreeNode
-from ...records import Frame, Phase, Write
+from ...records import Frame, Phase, Write, WriteRecord
 from ...records.publication import Publication
-from ...records.words import count, short
+from ...records.words import count
 from ..cursor import PHASES, Cursor
 from ..source import Source
 from .pending import line_of
+from .values import excerpt_words
 
 QUEUED = ("queued", "edited")
 CHANGES = ("mounted", "unmounted", "updated", "moved")
+
+
+FATES = {
+    (True, True): "is never asked",
+    (True, False): "is not waited for",
+    (False, True): "never starts",
+    (False, False): "is cancelled",
+}
+"""The fate of a runnable when the execution ends, by (it is an approval, it is pending)."""
 
 
 def sentence(source: Source, cursor: Cursor, caller: str | None = None) -> str:
@@ -27,24 +37,29 @@ def sentence(source: Source, cursor: Cursor, caller: str | None = None) -> str:
         return _recorded(source, cursor)
     now = source.publication
     assert now is not None  # for the type checker: a cursor is live where an engine runs
-    stopped = f"{why}. " if (why := _stopped(now)) else ""
-    swapped = "New code is in place: this is its plan, rendered dry. " if now.swapped is not None else ""
-    return stopped + swapped + _standing(source.head.name, now, caller)
+    said = [_standing(source.head.name, now, caller)]
+    if now.swapped is not None:
+        said.insert(0, "New code is in place: this is its plan, rendered dry.")
+    stopped = _stopped(now)
+    if stopped:
+        said.insert(0, f"{stopped}.")
+    return " ".join(said)
 
 
 def _stopped(now: Publication) -> str:
     if now.hit is not None:
         return f"Stopped: {now.hit.text}"
-    reason = now.reason.rstrip(".") if now.status == "paused" else ""
-    return f"Stopped: {reason}" if reason and not reason.startswith("paused") else reason.capitalize()
+    # Other statuses have their reason in the rest of the sentence.
+    reason = now.reason.rstrip(".")
+    if now.status != "paused" or not reason:
+        return ""
+    if reason.startswith("paused"):
+        return reason.capitalize()
+    return f"Stopped: {reason}"
 
 
 def _recorded(source: Source, cursor: Cursor) -> str:
-    head = source.head
-    if source.publication is None:
-        end = f"It is {head.status}{f' ({head.reason})' if head.reason else ''}."
-    else:
-        end = f"Live: frame {head.frame}, {head.status}."
+    head, end = source.head, _end(source)
     if not cursor.frame:
         return f"A recorded execution without frames. {end}"
     return (
@@ -53,28 +68,62 @@ def _recorded(source: Source, cursor: Cursor) -> str:
     )
 
 
+def _end(source: Source) -> str:
+    """Return how the execution stands now, whatever the cursor shows of it."""
+    head = source.head
+    if source.publication is not None:
+        return f"Live: frame {head.frame}, {head.status}."
+    if head.reason:
+        return f"It is {head.status} ({head.reason})."
+    return f"It is {head.status}."
+
+
 def _was(source: Source, cursor: Cursor) -> str:
     frame = source.frame(cursor.frame)
-    counts = frame.counts if frame else {}
-    if cursor.phase is Phase.FLUSH:
-        writes = [write for write in source.writes(cursor) if write.status in ("applied", "edited")]
-        if not writes:
-            return "Its FLUSH changed nothing."
-        first = f"{writes[0].key} = {short(writes[0].new.text, 60) if writes[0].new else 'nothing'}"
-        more = f" and {count(len(writes) - 1, 'more write')}" if len(writes) > 1 else ""
-        return f"Its FLUSH applied {first}{more}."
-    if cursor.phase is Phase.SNAPSHOT:
-        return f"SNAPSHOT: because of {', '.join(frame.reason[:3]) if frame else 'nothing'}."
-    if cursor.phase is Phase.RENDER:
-        return f"RENDER: {count(len(cursor.tree), 'node')}."
-    changed = [f"{counts[name]} {name}" for name in CHANGES if counts.get(name)]
-    nodes = ", ".join(changed) if changed else "nothing in the plan changed"
-    if cursor.phase is Phase.EXECUTE:
-        return f"EXECUTE: {count(counts.get('handlers', 0), 'handler')} fired."
-    if cursor.phase is Phase.EFFECTS:
-        pending = f"{count(counts['writes'], 'write')} pending" if counts.get("writes") else "nothing pending"
-        return f"At rest: {nodes}; {pending}."
-    return f"{cursor.phase}: {nodes}."
+    assert frame is not None  # for the type checker: a recorded cursor stands on a frame of the file
+    changed = [f"{frame.counts[name]} {name}" for name in CHANGES if frame.counts.get(name)]
+    nodes = ", ".join(changed) or "nothing in the plan changed"
+    match cursor.phase:
+        case Phase.SNAPSHOT:
+            return f"SNAPSHOT: because of {', '.join(frame.reason[:3])}."
+        case Phase.RENDER:
+            return f"RENDER: {count(len(cursor.tree), 'node')}."
+        case Phase.EXECUTE:
+            return f"EXECUTE: {count(frame.counts.get('handlers', 0), 'handler')} fired."
+        case Phase.EFFECTS:
+            return f"At rest: {nodes}; {_or_nothing(frame.counts.get('writes', 0), 'pending')}."
+        case Phase.FLUSH:
+            return _flushed([write for write in source.writes(cursor) if write.status in ("applied", "edited")])
+        case _:
+            return f"{cursor.phase}: {nodes}."
+
+
+def _flushed(writes: list[WriteRecord]) -> str:
+    if not writes:
+        return "Its FLUSH changed nothing."
+    first = f"{writes[0].key} = {excerpt_words(writes[0].new)}"
+    return f"Its FLUSH applied {first}{_more_writes(writes)}."
+
+
+def _more_writes(writes: Sequence[object]) -> str:
+    """Return how many writes there are but for the first, which is written out; "" for none."""
+    if len(writes) < 2:
+        return ""
+    return f" and {count(len(writes) - 1, 'more write')}"
+
+
+def _first_three(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
+    listed = ", ".join(names[:3])
+    if len(names) <= 3:
+        return listed
+    return f"{listed} and {len(names) - 3} more"
+
+
+def _or_nothing(writes: int, what: str, none: str = "nothing") -> str:
+    if not writes:
+        return f"{none} {what}"
+    return f"{count(writes, 'write')} {what}"
 
 
 def _standing(name: str, now: Publication, caller: str | None) -> str:
@@ -84,7 +133,10 @@ def _standing(name: str, now: Publication, caller: str | None) -> str:
     if now.status == "waiting":
         return _waits(name, now, caller)
     if now.status == "stopped":
-        return f"Stopped after frame {last}. Step {_starts(now, 'runs', ' again') or f'renders frame {last + 1}'}."
+        again = _starting(now)
+        if again:
+            return f"Stopped after frame {last}. Step runs {again} again."
+        return f"Stopped after frame {last}. Step renders frame {last + 1}."
     if frame is None and last:
         return f"Frame {last} is recorded. Step renders frame {last + 1}."
     if frame is None:
@@ -93,6 +145,7 @@ def _standing(name: str, now: Publication, caller: str | None) -> str:
         return f"Frame {frame.number} is flushed. {_next(now, frame)}"
     if frame.phase is not Phase.EFFECTS:
         following = PHASES[PHASES.index(frame.phase) + 1]
+        # A first import takes seconds, and a step that seems to do nothing looks broken.
         if now.importing is not None:
             return f"{following} of frame {frame.number} waits for the import of {now.importing}, once in a kernel."
         done = f"{frame.phase} of frame {frame.number} is done: {_done(now, frame)}."
@@ -105,28 +158,36 @@ def _waits(name: str, now: Publication, caller: str | None) -> str:
         return f"Waiting for {count(now.running, 'task')}. The next frame begins when one has ended."
     if not now.names:
         return f"{now.reason}."
-    how = "the buttons" if caller is None else _call(name, now.names[0], caller)
+    how = _call(name, now.names[0], caller)
     return f"Waiting for a person: {', '.join(now.names)}. Answer with {how}."
 
 
-def _call(name: str, question: str, caller: str) -> str:
+def _call(name: str, question: str, caller: str | None) -> str:
+    if caller is None:
+        return "the buttons"
     called = f"answer({question!r}, …)"
-    return f"{caller}.{called}" if caller else f"{called} of the execution {name!r}"
+    if not caller:
+        return f"{called} of the execution {name!r}"
+    return f"{caller}.{called}"
 
 
 def _next(now: Publication, frame: Frame) -> str:
     ends = _ends(now, frame)
-    following = "closes it" if ends else f"renders frame {frame.number + 1}"
+    following = f"renders frame {frame.number + 1}"
+    if ends:
+        following = "closes it"
     applies = [write for write in now.pending if write.status in QUEUED]
     if applies:
-        more = f" and {count(len(applies) - 1, 'more write')}" if len(applies) > 1 else ""
-        return f"Step applies {line_of(applies[0])}{more}, and {following}.{ends}"
+        return f"Step applies {line_of(applies[0])}{_more_writes(applies)}, and {following}.{ends}"
     if ends:
         return f"Step {following}.{ends}"
     if now.settling and frame.phase is not Phase.FLUSH:
         return f"Step settles {count(now.settling, 'task')} and {following}."
     if now.causes:
-        return f"Step {following}, because of: {', '.join(now.causes[:3])}{_starts(now, ', and starts', '')}."
+        starts, because = _starting(now), f"because of: {', '.join(now.causes[:3])}"
+        if starts:
+            because += f", and starts {starts}"
+        return f"Step {following}, {because}."
     if now.running:
         return f"Step waits for {count(now.running, 'task')} and {following}."
     if frame.phase is Phase.FLUSH:
@@ -138,10 +199,15 @@ def _ends(now: Publication, frame: Frame) -> str:
     """Return what the Stop or End, which ends the execution after this frame, cuts short; "" without one."""
     if now.ender is None:
         return ""
-    lost = [f"{node.type} {node.id!r} {how}" for node in frame.tree.walk() if (how := _lost(node, now.standing))]
-    more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""
-    what = f": {', '.join(lost[:3])}{more}" if lost else ""
-    return f" The {name_of(now.ender)} ends the execution after this frame{what}."
+    end = f" The {name_of(now.ender)} ends the execution after this frame"
+    lost = []
+    for node in frame.tree.walk():
+        how = _lost(node, now.standing)
+        if how is not None:
+            lost.append(f"{node.type} {node.id!r} {how}")
+    if not lost:
+        return f"{end}."
+    return f"{end}: {_first_three(lost)}."
 
 
 def _lost(node: TreeNode, standing: Mapping[str, str]) -> str | None:
@@ -149,16 +215,12 @@ def _lost(node: TreeNode, standing: Mapping[str, str]) -> str | None:
     status = standing.get(node.id)
     if node.type not in RUNNABLE or status not in ("pending", "running", "blocked"):
         return None
-    if node.type == "approval":
-        return "is never asked" if status == "pending" else "is not waited for"
-    return "never starts" if status == "pending" else "is cancelled"
+    return FATES[node.type == "approval", status == "pending"]
 
 
-def _starts(now: Publication, verb: str, after: str) -> str:
-    """Return which tasks the next step starts: those that were retried, answered or interrupted."""
-    names = [task.node_id for task in now.tasks if task.status == "pending"]
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"{verb} {', '.join(names[:3])}{more}{after}" if names else ""
+def _starting(now: Publication) -> str:
+    """Return the tasks that the next step starts: those that were retried, answered or interrupted; "" for none."""
+    return _first_three([task.node_id for task in now.tasks if task.status == "pending"])
 
 
 def _done(now: Publication, frame: Frame) -> str:
@@ -180,5 +242,9 @@ def _rest(pending: tuple[Write, ...]) -> str:
     waiting = sum(1 for write in pending if write.status in QUEUED)
     lost = sum(1 for write in pending if write.status == "rolled_back")
     dropped = len(pending) - waiting - lost
-    back = (f", {count(lost, 'write')} rolled back" if lost else "") + (f", {dropped} dropped" if dropped else "")
-    return (f"{count(waiting, 'write')} pending" if waiting else "nothing is pending") + back
+    said = [_or_nothing(waiting, "pending", none="nothing is")]
+    if lost:
+        said.append(f"{count(lost, 'write')} rolled back")
+    if dropped:
+        said.append(f"{dropped} dropped")
+    return ", ".join(said)

@@ -12,10 +12,9 @@ from ...records.excerpt import of_text
 from ...records.publication import TaskProgress
 from ...records.words import last_line
 from ..cursor import Cursor
-from ..recorded import ENDED
 from ..source import Source
 from . import protocol as p
-from .values import epoch_ms, value, value_or_none
+from .values import epoch_ms, place_frame, source_of, type_of, value, value_or_none
 
 ROWS = 200
 RUNNING = 20
@@ -28,8 +27,15 @@ def tasks(source: Source, cursor: Cursor) -> p.TasksPane:
         "frame": cursor.frame,
         "now": time() * 1000,
         "tasks": [task_row(source, cursor, task) for task in source.tasks(cursor, ROWS)],
-        "windows": windows(source) if cursor.live else [],
+        "windows": _windows_at(source, cursor),
     }
+
+
+def _windows_at(source: Source, cursor: Cursor) -> list[p.WindowRow]:
+    # Windows are of the file, not of an execution, and only as they are now: in a past frame they would be untrue.
+    if not cursor.live:
+        return []
+    return windows(source)
 
 
 def windows(source: Source) -> list[p.WindowRow]:
@@ -50,15 +56,15 @@ def task_row(source: Source, cursor: Cursor, task: TaskRecord) -> p.TaskRow:
     """Return a task as it stood at the cursor."""
     node = cursor.tree.index.get(task.node_id)
     progress = source.progress(cursor, task.node_id, task.task_id)
-    over = task.status in ENDED
-    tokens = None if task.input_tokens is None else task.input_tokens + (task.output_tokens or 0)
-    requests = task.requests
-    if not over and progress is not None:
-        requests = progress.requests or None
+    requests, tail = task.requests, ""
+    # The engine knows an ended task's last text and requests, too, and a recorded cursor can't: the file has no text,
+    # and it has the requests of ended tasks only. Live must say of one that ended what its record will say.
+    if progress is not None and not task.ended:
+        requests, tail = progress.requests or None, progress.tail[-p.TAIL_CHARS :]
     return {
         "task_id": task.task_id,
         "node_id": task.node_id,
-        "type": node.type if node else None,
+        "type": type_of(node),
         "iteration": _iteration(node),
         "attempt": task.attempt,
         "max_attempts": task.max_attempts,
@@ -70,10 +76,10 @@ def task_row(source: Source, cursor: Cursor, task: TaskRecord) -> p.TaskRow:
         "ended": epoch_ms(task.ended_at),
         "retry_at": epoch_ms(task.next_retry_at),
         "requests": requests,
-        "tokens": tokens,
+        "tokens": task.tokens,
         "cost_usd": task.cost_usd,
         "tools": task.tools,
-        "tail": progress.tail[-p.TAIL_CHARS :] if progress and not over else "",
+        "tail": tail,
         "error": last_line(task.error),
         "can": _can(progress),
         "options": _options(progress),
@@ -90,19 +96,27 @@ def _can(task: TaskProgress | None) -> list[p.TaskCommand]:
         return ["retry", "cancel"]
     if task.status in ("pending", "running"):
         return ["cancel"]
-    return ["retry"] if task.settled else []
+    # Until its end is flushed, the handlers of this end are still to come: a retry would take it back under them.
+    if task.settled:
+        return ["retry"]
+    return []
 
 
 def _options(task: TaskProgress | None) -> list[str]:
     """Return the choices of the question that a task asks, if it asks one only."""
+    # With two questions a button would not say which of them it answers: they are answered one by one in the detail.
     if task is None or len(task.questions) != 1:
         return []
     return list(task.questions[0].options)
 
 
 def _iteration(node: TreeNode | None) -> int | None:
-    found = re.search(r"/@(\d+)$", node.loop) if node is not None else None
-    return int(found[1]) if found else None
+    if node is None:
+        return None
+    found = re.search(r"/@(\d+)$", node.loop)
+    if found is None:
+        return None
+    return int(found[1])
 
 
 def task(source: Source, cursor: Cursor, task_id: str) -> p.TaskPane | None:
@@ -111,19 +125,26 @@ def task(source: Source, cursor: Cursor, task_id: str) -> p.TaskPane | None:
     if found is None:
         return None
     node = cursor.tree.index.get(found.node_id)
-    over = found.status in ENDED
-    begun = found.status != "pending" or found.attempt > 0
-    place = ("prompt", 0 if cursor.live else cursor.frame, found.node_id)
-    prompt = value(of_text(node.content, place)) if node is not None and node.type == "claude" else None
-    more: dict[str, Any] = {  # Any: the fields that a Task has more than its row
-        "prompt": prompt,
-        "result": value_or_none(source.result(task_id)) if over else None,
-        "trace": found.error[-TRACE_CHARS:] if found.error and over else None,
-        "source": node.source if node else None,
+    more: dict[str, Any] = {  # Any: the fields that a task has more than its row
+        "prompt": None,
+        "result": None,
+        "trace": None,
+        "source": source_of(node),
         "asked": [_asked(asked) for asked in source.asked(cursor, task_id)],
-        "tool_calls": [_tool_call(call) for call in source.tool_calls(task_id)] if begun else [],
-        "model_calls": [_model_call(call) for call in source.model_calls(task_id)] if begun else [],
+        "tool_calls": [],
+        "model_calls": [],
     }
+    if node is not None and node.type == "claude":
+        place = ("prompt", place_frame(cursor), found.node_id)
+        more["prompt"] = value(of_text(node.content, place))
+    if found.ended:
+        more["result"] = value_or_none(source.file.result(task_id))
+        # The end of a trace says what failed. An error before the end is of an attempt that is tried again.
+        more["trace"] = (found.error or "")[-TRACE_CHARS:] or None
+    # The file has the calls without the time of the cursor: those of a task that had not begun come later than that.
+    if found.status != "pending" or found.attempt > 0:
+        more["tool_calls"] = [_tool_call(call) for call in source.file.tool_calls(task_id)]
+        more["model_calls"] = [_model_call(call) for call in source.file.model_calls(task_id)]
     return {**task_row(source, cursor, found), **more}  # type: ignore[return-value]  # mypy takes it for a plain dict
 
 
@@ -181,7 +202,8 @@ def running(source: Source) -> list[p.RunningRow]:
     waiting = [task for task in known if task.status in ("running", "blocked")]
     waiting += [task for task in known if task.status == "pending" and task.attempt]
     shown = waiting[:RUNNING]
-    times = source.times([task.task_id for task in shown])
+    times = {id: rest for id, *rest in source.file.times([task.task_id for task in shown])}
+    # The summary is a synced trait of at most 64 KiB: many agents share the room for their texts.
     each = min(p.TAIL_CHARS, p.TAILS_CHARS // max(1, len(shown)))
     found: list[p.RunningRow] = []
     for task in shown:

@@ -13,7 +13,8 @@ def timeline(source: Source, since: int) -> p.TimelinePane:
     """Return frames from ``since`` on, column by column."""
     frames = source.frame_totals(since)
     events = source.events_by_frame(since)
-    to = frames[-1].number if frames else since - 1
+    # Without new frames it ends where the columns that the page already has end.
+    to = max((one.number for one in frames), default=since - 1)
     return {
         "since": since,
         "to": to,
@@ -23,7 +24,7 @@ def timeline(source: Source, since: int) -> p.TimelinePane:
         "ms": [one.ms for one in frames],
         "errors": events.get("problem", []),
         "hits": events.get("breakpoint", []),
-        "tasks": source.tasks_by_frame(since),
+        "tasks": source.file.tasks_by_frame(since),
         "output": events.get("output", []),
-        "keys": source.keys_by_frame(max(since, to - KEYS_FRAMES + 1), KEYS),
+        "keys": source.file.keys_by_frame(max(since, to - KEYS_FRAMES + 1), KEYS),
     }

@@ -23,7 +23,7 @@ from .frame import chips, frame_head
 from .plan import Plans
 from .problems import errors_of, problem_row, problems_pane
 from .sentence import sentence
-from .values import epoch_ms
+from .values import epoch_ms, phase_name
 
 PROBLEMS = 20
 RECORDED = "This execution is recorded: nothing runs here. Execution.resume(app, store=…, id=…) continues it."
@@ -90,7 +90,10 @@ class View:
         ``buttons`` says whether the answers to a question can be pressed beside it.
         """
         source = self.source()
-        return sentence(source, source.cursor(), None if buttons else self._caller())
+        caller = None
+        if not buttons:
+            caller = self._caller()
+        return sentence(source, source.cursor(), caller)
 
     def together(self) -> AbstractContextManager[None]:
         """Read everything that is asked for meanwhile, on this thread, over one connection."""
@@ -101,11 +104,7 @@ class View:
         source = self.source()
         head, now, cursor = source.head, source.publication, source.cursor()
         tokens, cost = source.totals()
-        frame = now.frame if now is not None else None
-        problems = [*frame.problems, *(self._lint(source) if now is not None and now.over else ())] if frame else []
-        problems.sort(key=lambda found: found.severity != "error")
-        hit = now.hit if now is not None else None
-        points = source.breakpoints()
+        problems = self._problems(source)
         return {
             "protocol": p.PROTOCOL,
             "seq": seq,
@@ -115,22 +114,22 @@ class View:
             "reason": head.reason,
             "over": head.over,
             "frame": head.frame,
-            "phase": str(frame.phase) if frame else None,
-            "phases": chips(_strip(cursor, now), dict(frame.ms) if frame else {}, now is None or now.over),
+            "phase": phase_name(_phase(now)),
+            "phases": _strip(cursor, now),
             "sentence": sentence(source, cursor),
             "busy": busy,
             "counts": self._counts(source, cursor, errors_of(problems)),
             "tokens": tokens,
             "cost_usd": cost,
-            "problems": [problem_row(found, head.frame if found.phase else 0) for found in problems[:PROBLEMS]],
+            "problems": [problem_row(found, _frame_of(found, head.frame)) for found in problems[:PROBLEMS]],
             "error": error,
             "recorded": head.recorded,
             "versions": self._versions.of(self._signatures(source, cursor)),
             "running": tasks.running(source),
             "questions": questions.questions(source.questions()),
-            "hit": breakpoints.hit(hit, time() * 1000) if hit is not None else None,
-            "breakpoints": sum(1 for point in points if point.enabled),
-            "read_only": RECORDED if now is None else None,
+            "hit": _hit_row(now),
+            "breakpoints": sum(1 for point in source.breakpoints() if point.enabled),
+            "read_only": _read_only(now),
             "limits": limits(),
             "now": time() * 1000,
         }
@@ -146,21 +145,31 @@ class View:
             "problems": problems,
             "running": 0,
             "tasks": 0,
-            "output": source.count("output", cursor.frame, cursor.frame),
+            "output": source.file.count("output", cursor.frame, cursor.frame),
             "breakpoints": len(source.breakpoints()),
         }
         if now is None:
-            counts["problems"] = source.count("problem", cursor.frame)
+            counts["problems"] = source.file.count("problem", cursor.frame)
             counts["state"], _ = source.state(cursor, 0)
             counts["tasks"] = len(source.tasks(cursor, tasks.ROWS))
             return counts
         counts["pending"] = len(now.pending)
-        counts["handlers"] = len(now.frame.handlers) if now.frame else 0
+        if now.frame is not None:
+            counts["handlers"] = len(now.frame.handlers)
         counts["state"] = len(now.state) + len(now.vol)
         counts["running"] = now.running
         counts["tasks"] = len(now.tasks)
         counts["output"] += sum(1 for event in now.printed if event.frame == cursor.frame)
         return counts
+
+    def _problems(self, source: Source) -> list[Problem]:
+        """Return the problems of the live frame, errors first; when the execution is over, the findings of lint too."""
+        now = source.publication
+        if now is None or now.frame is None:
+            return []
+        # While it runs a key that no one has read yet may be read in the next frame: then lint would cry wolf.
+        found = [*now.frame.problems, *self._findings_at(source)]
+        return sorted(found, key=lambda problem: problem.severity != "error")
 
     def _lint(self, source: Source) -> list[Problem]:
         """Return the findings of lint, looked for once a frame."""
@@ -175,9 +184,13 @@ class View:
             return {}
         frame, number = now.frame, cursor.frame
         standing = hash(tuple(now.standing.items()))
-        flushed = frame is None or frame.phase is Phase.FLUSH
-        errors = (len(frame.problems) if frame else 0, len(now.failed), now.reason, now.over)
-        calls = (number, len(frame.handlers) if frame else 0, flushed)
+        # With FLUSH things move from the publication into the file, where they have other ids and places: a pane that
+        # looks the same must be fetched again.
+        flushed, handlers, problems = True, 0, 0
+        if frame is not None:
+            flushed, handlers, problems = frame.phase is Phase.FLUSH, len(frame.handlers), len(frame.problems)
+        errors = (problems, len(now.failed), now.reason, now.over)
+        calls = (number, handlers, flushed)
         writes = tuple((write.id, write.status, write.trigger) for write in now.pending)
         return {
             "frame": (number, cursor.phase, now.status, now.hit, now.reason),
@@ -204,6 +217,7 @@ class View:
         source = self.source()
         cursor = source.cursor(get.at, get.phase, get.base)
         of = get.of or ""
+        # Functions, so that a request computes its own pane only.
         panes: dict[str, Callable[[], Any]] = {
             "frame": lambda: frame_head(source, cursor),
             "timeline": lambda: timeline.timeline(source, get.since),
@@ -218,7 +232,7 @@ class View:
             "output": lambda: output.output(source, cursor, get.limit),
             "problems": lambda: problems_pane(source, cursor, get.limit, self._findings_at(source)),
             "node": lambda: _there(node.node(source, cursor, of), f"node {of!r} in frame {cursor.frame}"),
-            "value": lambda: node.whole(source, of, get.since, node.PAGE_CHARS if get.limit == 500 else get.limit),
+            "value": lambda: node.whole(source, of, get.since, get.limit),
             "search": lambda: search.search(source, cursor, of),
             "last_change": lambda: last_change.last_change(source, cursor, of, get.before),
             "hit": lambda: _hit(source, get.before or place_of(cursor), get.direction == "forward"),
@@ -226,12 +240,44 @@ class View:
         return panes[get.pane]()
 
     def _findings_at(self, source: Source) -> list[Problem]:
-        return self._lint(source) if source.publication is not None and source.publication.over else []
+        if source.publication is None or not source.publication.over:
+            return []
+        return self._lint(source)
 
 
-def _strip(cursor: Cursor, now: Publication | None) -> Cursor:
-    """Return the cursor of the phase strip: after FLUSH the phases of the next frame are to come."""
-    return cursor if now is None or now.frame is not None else Cursor(0, None, True, cursor.tree)
+def _strip(cursor: Cursor, now: Publication | None) -> list[p.PhaseChip]:
+    """Return the phase strip of the summary."""
+    if now is None:
+        return chips(cursor, {})
+    if now.frame is None:
+        # A resumed execution stands after the FLUSH of its last frame: all phases of the next one are to come.
+        return chips(Cursor(0, None, live=True, tree=cursor.tree), {})
+    return chips(cursor, now.frame.ms)
+
+
+def _phase(now: Publication | None) -> Phase | None:
+    if now is None or now.frame is None:
+        return None
+    return now.frame.phase
+
+
+def _frame_of(problem: Problem, frame: int) -> int:
+    """Return the frame of a problem: a finding of lint was found in no phase, and belongs to none."""
+    if problem.phase is None:
+        return 0
+    return frame
+
+
+def _hit_row(now: Publication | None) -> p.HitRow | None:
+    if now is None or now.hit is None:
+        return None
+    return breakpoints.hit(now.hit, time() * 1000)
+
+
+def _read_only(now: Publication | None) -> str | None:
+    if now is None:
+        return RECORDED
+    return None
 
 
 def _task_signature(task: TaskProgress) -> Hashable:
@@ -243,6 +289,7 @@ def _refusals(source: Source, now: Publication) -> tuple[object, ...]:
     """Return the number of refused requests of each model: their windows are shown while agents run."""
     if not any(task.is_agent and task.status in ("running", "blocked") for task in now.tasks):
         return ()
+    # The engine does not count refusals of other processes of this file: they are read.
     return tuple((window["name"], window["refused"]) for window in tasks.windows(source))
 
 
@@ -250,7 +297,7 @@ def _hit(source: Source, before: tuple[int, int], forward: bool) -> p.HitPane:
     """Return the nearest hit before or after a place."""
     found = nearest(source, before, forward)
     if found is None:
-        where = "after" if forward else "before"
+        where = {True: "after", False: "before"}[forward]
         return {"found": None, "before": before, "text": f"no hit {where} here in the records."}
     hit, at, place = found
     return {"found": breakpoints.hit(hit, epoch_ms(at) or 0.0), "before": place, "text": hit.text}
@@ -258,6 +305,7 @@ def _hit(source: Source, before: tuple[int, int], forward: bool) -> p.HitPane:
 
 def limits() -> list[str]:
     """Return what this kernel can't do, in words."""
+    # Not imported for this: outside of a kernel there is none to ask.
     kernel = sys.modules.get("ipykernel")
     version = getattr(kernel, "version_info", (7,))
     if version[0] < 7:
@@ -283,11 +331,12 @@ class _Versions:
 
     def of(self, signatures: dict[str, tuple[object, ...]]) -> p.Versions:
         """Return the numbers, each raised where its signature differs."""
+        # Numbers, not hashes of contents: computing every pane to see whether it differs would cost what it saves.
         for pane, signature in signatures.items():
             last = self._last.get(pane)
             if last is None or len(last) != len(signature) or not all(map(_same, last, signature)):
                 self._count[pane] += 1  # type: ignore[literal-required]  # one of VERSIONED
-                # It holds the objects: another one can't get the place of one that is gone.
+                # It holds the objects, so that a new one can't get the address of one that is gone.
                 self._last[pane] = signature
         return self._count.copy()
 
