@@ -21,7 +21,7 @@ from .state import Transaction
 if TYPE_CHECKING:
     from .committed import EffectMemory
     from .rendered import Rendered
-    from .tasks.table import TaskEntry
+    from .tasks.entry import TaskEntry
     from .user_code.purity import Snapshot
 
 logger = logging.getLogger(__name__)

@@ -24,8 +24,8 @@ from .inbox import Inbox
 from .services import Services
 from .state import Cell, Queued, Transaction
 from .tasks import questions
+from .tasks.entry import TaskEntry
 from .tasks.lifecycle import Tasks
-from .tasks.table import TaskEntry
 from .user_code.context import Context
 from .user_code.files import Watch
 from .user_code.output import Printed

@@ -28,7 +28,7 @@ from .live import Live
 from .phases.effects import LOOP
 from .phases.flush import flush_between
 from .pipeline import frame
-from .tasks.lifecycle import kept
+from .tasks.running import kept
 from .user_code.files import Watch
 from .user_code.scope import stepping
 

@@ -26,9 +26,9 @@ from .replaying import Replaying
 from .services import MAX_AGENTS, Services
 from .state import Cell
 from .tasks.budget import Budget
+from .tasks.entry import TaskEntry
 from .tasks.past import spent_by
 from .tasks.questions import of_orphan
-from .tasks.table import TaskEntry
 
 Orphans = Literal["retry", "fail", "ask"]
 """What becomes of a task that was running when its process ended."""

@@ -11,8 +11,8 @@ from ..records import Phase, Question
 from ..records.publication import Publication, TaskProgress
 from .live import Live
 from .loop import Loop
+from .tasks.entry import TaskEntry
 from .tasks.questions import meant, waiting
-from .tasks.table import TaskEntry
 
 
 def publication(loop: Loop, swapped: Tree | None) -> Publication:

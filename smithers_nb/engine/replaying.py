@@ -23,8 +23,8 @@ from ..values import decode, opened, value_of
 from .draft import Draft
 from .state import Transaction
 from .tasks.attempt import CANCELLED
+from .tasks.entry import TaskEntry
 from .tasks.past import recorded_agent
-from .tasks.table import TaskEntry
 
 FAILED = ("failed", "abandoned")
 OVER = ("finished", "failed", "stalled")

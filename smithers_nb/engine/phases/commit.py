@@ -16,7 +16,7 @@ from ...store import writer
 from ..draft import Draft
 from ..live import Live
 from ..rendered import Rendered
-from ..tasks.table import TaskEntry
+from ..tasks.entry import TaskEntry
 from ..user_code.purity import loop_read
 
 

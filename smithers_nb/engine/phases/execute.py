@@ -14,8 +14,7 @@ from ..draft import Draft
 from ..live import Live
 from ..state import Transaction
 from ..tasks.agents import agent_task
-from ..tasks.lifecycle import stale_call
-from ..tasks.table import TaskEntry
+from ..tasks.entry import TaskEntry
 from ..user_code.call import call_as_transaction, call_handler
 from ..user_code.context import Context
 from ..user_code.output import heard
@@ -56,7 +55,7 @@ async def _deal_with(live: Live, draft: Draft, entry: TaskEntry) -> None:
     """Call the handler of a task that has ended, or say why none is called."""
     draft.changes_lost(entry.lost, entry.node, Phase.EXECUTE)
     if entry.unmounted:
-        if call := stale_call(live.committed.frame, entry, entry.status, draft.next_id("h")):
+        if call := entry.stale_call(live.committed.frame, entry.status, draft.next_id("h")):
             draft.calls.append(call)
     elif entry.event:
         await _call(live, draft, entry, entry.event)

@@ -19,14 +19,14 @@ from ...store.reader import Reader
 from ...threads import called
 from ..services import Services
 from . import windows
+from .entry import TaskEntry
 from .past import recorded_past
-from .table import TaskEntry
 
 logger = logging.getLogger(__name__)
 
 
 def agent_task(services: Services, node: TreeNode, task_id: str, past: Past | None = None) -> AgentTask:
-    """Return what the runner needs to know of an agent node.
+    """Return an agent node as the runner gets it.
 
     Raises:
         AgentConfigError: if its runner is in another process, and the agent can't go there.
@@ -34,63 +34,92 @@ def agent_task(services: Services, node: TreeNode, task_id: str, past: Past | No
     agent = node.node
     assert isinstance(agent, Claude | Agent)  # for the type checker: the schedule starts nothing else
     local = _local(services, agent)
+    replay = services.replay
+    limits = {str(name): value for name, value in agent.limits.items()}
+    limits["turns"] = min(agent.max_turns, agent.limits.get("turns", agent.max_turns))
+    # A pydantic-ai Agent brings its own instructions and settings: they are in ``Local``, as part of the agent.
+    system: str | None = None
+    settings: dict[str, Any] = {}
+    if isinstance(agent, Claude):
+        settings = agent.settings
+        if isinstance(agent.system, str):  # A function that makes them is in Local.
+            system = agent.system
     task = AgentTask(
         execution_id=services.execution_id,
         task_id=task_id,
         node_id=node.id,
-        agent="claude" if isinstance(agent, Claude) else str(getattr(agent.agent, "name", None) or "agent"),
+        agent=_agent_name(agent),
         model=local.model if isinstance(local.model, str) else repr(local.model),
         prompt=node.content,
-        system=agent.system if isinstance(agent, Claude) and isinstance(agent.system, str) else None,
+        system=system,
         allow=agent.allow,
         deny=agent.deny,
-        approve=["*"] if agent.approve is True else agent.approve if isinstance(agent.approve, list) else [],
-        limits={str(k): v for k, v in agent.limits.items()}
-        | {"turns": min(agent.max_turns, agent.limits.get("turns", agent.max_turns))},
+        approve=_patterns(agent.approve),
+        limits=limits,
         retries=agent.retries,
         seed=services.seed,
         source=node.source,
         past=past,
-        settings=agent.settings if isinstance(agent, Claude) else {},
+        settings=settings,
         cache=agent.cache,
-        recorded=services.replay.agent(task_id, node.id) if services.replay else None,
+        recorded=replay.agent(task_id, node.id) if replay else None,
         local=local,
     )
     if services.runner.remote:
-        task.as_json()
+        task.as_json()  # Refused here, where the node is known, and not by a worker that gets half of the agent.
     return task
 
 
+def _agent_name(agent: Claude | Agent) -> str:
+    if isinstance(agent, Claude):
+        return "claude"
+    return str(getattr(agent.agent, "name", None) or "agent")
+
+
+def _patterns(approve: object) -> list[str]:
+    """Return the names of the tools that ask first. A function decides in this process: it is in ``Local``."""
+    if approve is True:
+        return ["*"]
+    if isinstance(approve, list):
+        return approve
+    return []
+
+
 def _local(services: Services, agent: Claude | Agent) -> Local:
-    """Return what only this process has of it, with the model that stands in for its own in this execution, if any."""
+    """Return the parts that can't leave this process. A model of the execution's ``models`` replaces the agent's."""
     approve = agent.approve if callable(agent.approve) else None
     if isinstance(agent, Claude):
-        model = services.models.get(agent.model, agent.model) if isinstance(agent.model, str) else agent.model
+        model = agent.model
+        if isinstance(model, str):
+            model = services.models.get(model, model)
         system = agent.system if callable(agent.system) else None
         return Local(model, agent.tools, agent.output_type, approve, deps=agent.deps, system=system)
     own: Any = getattr(agent.agent, "model", None)
-    name = own if isinstance(own, str) else getattr(own, "model_id", None)
+    name = getattr(own, "model_id", own)
     return Local(model=services.models.get(str(name)), approve=approve, agent=agent.agent, deps=agent.deps)
 
 
 async def past_of(services: Services, entry: TaskEntry) -> Past | None:
-    """Return how far the agent of a task came, from the store; None if it begins.
+    """Return the progress of a task's agent, from the store; None if it begins.
 
     Tools that were called and have no end are marked as interrupted.
 
     Raises:
-        AgentError: if it is not to go on after it was cut off.
+        AgentError: if it was cut off and ``resume_mode`` keeps it from continuing.
     """
     node = entry.node.node
     assert isinstance(node, Claude | Agent)  # for the type checker
     cut_off, entry.cut_off = entry.cut_off, False
     if not cut_off and not entry.waited:
         return None
+    # A tool call without an end may have done its work, or a part of it. It is never called again silently: the model
+    # reads that it was interrupted, and decides.
     await services.database.transaction(calls.interrupt_tool_calls, services.execution_id, entry.task_id)
     if cut_off and node.resume_mode == "fail":
         raise AgentError(
-            f'{entry.node.id} was cut off while it ran, and resume_mode="fail" says that it does not go on by itself. '
-            f"What it had done is in model_calls and tool_calls; ex.retry({entry.node.id!r}) begins anew.",
+            f'{entry.node.id} was cut off while it ran, and resume_mode="fail" keeps it from continuing by itself. '
+            f"Its requests and tool calls are in model_calls and tool_calls; ex.retry({entry.node.id!r}) starts it "
+            "from the beginning.",
             node_id=entry.node.id,
             source=entry.node.source,
         )
@@ -103,57 +132,64 @@ async def past_of(services: Services, entry: TaskEntry) -> Past | None:
 
 
 class TaskLedger:
-    """What the runner writes of one task."""
+    """The record of one agent task, which its runner writes."""
 
     def __init__(self, services: Services, entry: TaskEntry) -> None:
         self._services = services
         self._entry = entry
         self._started = entry.attempt
-        """How often the task had been started by then: after a restart the runner counts from 1."""
+        """The task's attempt when it started: the runner counts from 1 after each restart."""
         services.budget.begin()
 
     async def asked(self, request: ModelCall) -> None:
-        """Record a request. It may have been paid for: if the file is locked, it goes in with the task's end."""
+        """Record a request."""
         entry = self._entry
         entry.spent.add(request)
         entry.attempt = max(entry.attempt, request.attempt)
         self._services.budget.spent.add(request)
+        # It may have been paid for, so a locked file must not lose it: it is then recorded with the task's end.
         await self._record(request, late=True)
         self._services.observers.notify()
 
     async def answer_to(self, signature: str) -> str | None:
-        """Return the newest answer to the same request that the file has."""
+        """Return the newest answer that the file has to a request of this signature; None if there is none."""
         return await called(Reader(self._services.database.path).answer_to, signature)
 
     async def tool(self, call: ToolCall) -> None:
-        """Record a tool call. One that can't be recorded is not begun."""
+        """Record a tool call. A call whose beginning can't be recorded is not made."""
         if call.status == "running" or call.native:
             self._entry.spent.tool_calls += 1
             self._services.budget.spent.tool_calls += 1
         elif call.status == "waiting" and call.ms is not None:
-            # It was called, and asks first: it is counted when it does its work.
+            # It was called, and asked for approval itself: it counts when it does its work.
             self._entry.spent.tool_calls -= 1
             self._services.budget.spent.tool_calls -= 1
+        # The beginning has to be in the file before the tool does anything: after a crash, the row is the only sign
+        # that it may have.
         await self._record(call, late=call.status != "running")
 
     def piece(self, turn: int, attempt: int, kind: str, payload: str) -> None:
         """Record a streamed piece."""
-        self._services.stream.add(self._entry.task_id, turn, self._started + attempt - 1, kind, payload)
+        self._services.stream.add(
+            self._entry.task_id, turn=turn, attempt=self._started + attempt - 1, kind=kind, payload=payload
+        )
 
     def turn(self, window: str | None) -> AbstractAsyncContextManager[None]:
         """Wait until the provider may be asked."""
-        return _at_once() if window is None else windows.turn(self._services.database, window)
+        if window is None:
+            return _at_once()
+        return windows.turn(self._services.database, window)
 
     async def refused(self, window: str, wait_s: float) -> None:
-        """Nobody asks this provider for a while."""
+        """Close the window of a provider that refused a request, for all processes of the file."""
         await self._services.database.transaction(calls.close_window, window, time(), wait_s)
 
     def reached(self, tool: bool = False) -> str | None:
-        """Return which limit of the execution is reached."""
+        """Return the name of the execution's limit that is reached; None if none is."""
         return self._services.budget.reached(tool)
 
     def remaining_s(self) -> float | None:
-        """Return how long the execution's agents may still go on."""
+        """Return the seconds for which the execution's agents may still run; None without a limit."""
         return self._services.budget.remaining_s()
 
     async def _record(self, call: ModelCall | ToolCall, late: bool) -> None:
@@ -163,7 +199,7 @@ class TaskLedger:
         except StoreError as error:
             if not late:
                 raise
-            logger.warning("what %s did could not be recorded yet: %s", call.task_id, error)
+            logger.warning("a call of %s could not be recorded yet: %s", call.task_id, error)
             self._entry.late.append(call)
 
 

@@ -1,4 +1,4 @@
-"""One attempt of a task: its function is called, its time watched, its output made storable."""
+"""A single attempt of a task: the call of its function, its time limit, and the form in which its output is stored."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ...threads import CALLS
 from ...user_code import awaited, guarded
 from ...values import Stored, Unstorable, encode
 from ..user_code.call import names_ctx, place_of_ctx
-from .table import TaskEntry
+from .entry import TaskEntry
 
 CANCELLED = "it was cancelled by hand"
 
 
 async def timed(work: Any, timeout_s: float | None) -> Any:
-    """Await something, for so many seconds at most.
+    """Await something for at most ``timeout_s`` seconds.
 
     Raises:
         TimeoutError: naming timeout_s.
@@ -33,7 +33,7 @@ async def timed(work: Any, timeout_s: float | None) -> Any:
 
 @asynccontextmanager
 async def _limited(timeout_s: float | None) -> AsyncIterator[Callable[[], None]]:
-    """Limit what is awaited inside; yield the function from whose call the time counts."""
+    """Limit the time of the block. It counts from the call of the function that is yielded."""
     limit = asyncio.timeout(None)
 
     def begin() -> None:
@@ -44,6 +44,8 @@ async def _limited(timeout_s: float | None) -> AsyncIterator[Callable[[], None]]
         async with limit:
             yield begin
     except TimeoutError as error:
+        # User code raises TimeoutErrors, too. Only one of asyncio's own, which has no arguments, after the limit has
+        # expired, is ours to put into words.
         if timeout_s is None or error.args or not limit.expired():
             raise
         raise TimeoutError(f"it took longer than timeout_s={timeout_s:g} s") from None
@@ -51,8 +53,13 @@ async def _limited(timeout_s: float | None) -> AsyncIterator[Callable[[], None]]
 
 async def call(node: Task, ctx: object) -> Any:
     """Call the function of a task, for ``timeout_s`` at most: on the loop if it is async, else in a thread."""
-    args = list(node.args) if isinstance(node.args, list) else []
-    named = dict(node.args) if isinstance(node.args, dict) else {}
+    # Copies: ctx is added to them, and the next attempt gets them again.
+    args: list[Any] = []
+    named: dict[str, Any] = {}
+    if isinstance(node.args, dict):
+        named.update(node.args)
+    elif isinstance(node.args, list):
+        args.extend(node.args)
     if names_ctx(node.run):
         place = place_of_ctx(node.run)
         if place is not None and place <= len(args) > 0:
@@ -65,12 +72,11 @@ async def call(node: Task, ctx: object) -> Any:
 
 
 async def _call_in_thread(function: Callable[[], Any], timeout_s: float | None) -> Any:
-    """Call a function in a thread of its own. Its time counts from when it is called there: among many threads that
-    compute, a new one waits before it runs.
-    """
+    """Call a function in a thread of its own. The time counts from the call there."""
     loop = asyncio.get_running_loop()
     async with _limited(timeout_s) as begin:
-
+        # Among many threads that compute, a new one waits for seconds until the interpreter lets it run. That is not
+        # the function's time. A timer belongs to the loop, so the thread asks the loop to start it.
         def runs() -> Any:
             loop.call_soon_threadsafe(lambda: running.done() or begin())
             return function()
@@ -80,7 +86,7 @@ async def _call_in_thread(function: Callable[[], Any], timeout_s: float | None) 
 
 
 def in_thread(node: object) -> bool:
-    """Whether a node runs in a thread, which can't be cancelled."""
+    """Return whether a node runs in a thread, which can't be cancelled."""
     if not isinstance(node, Task):
         return False
     # An object with an async __call__ is async, too.
@@ -88,10 +94,10 @@ def in_thread(node: object) -> bool:
 
 
 def stored(entry: TaskEntry, output: object) -> Stored:
-    """Return what a task returned as it is stored.
+    """Return the output of a task as it is stored.
 
     Raises:
-        NotStorableError: if it can't be.
+        NotStorableError: if it is of a type that can't be.
     """
     try:
         return encode(output, "output")
@@ -105,14 +111,16 @@ def stored(entry: TaskEntry, output: object) -> Stored:
 
 
 def _repr(output: object) -> str:
-    """Return the beginning of what a value says that it is."""
+    """Return the beginning of a value's ``repr``."""
     try:
         text = repr(output)
     except Exception:  # noqa: BLE001  # the user's __repr__, or it is nested too deeply
         text = f"{type(output).__name__}(…)"
-    return clean(text if len(text) <= 300 else f"{text[:300]}…")
+    if len(text) > 300:
+        text = f"{text[:300]}…"
+    return clean(text)
 
 
 def text(output: object, value: Stored) -> str:
-    """Return what a task returned as text."""
+    """Return the output of a task as text."""
     return output if isinstance(output, str) else value.text

@@ -10,7 +10,7 @@ from ...store.reader import Reader
 
 
 class Budget:
-    """What all agents of an execution may use together, those of its children too."""
+    """The limits of all agents of an execution together, those of its children too, and their usage until now."""
 
     def __init__(self, limits: dict[str, float], spent: Spent) -> None:
         self.limits = limits
@@ -19,9 +19,13 @@ class Budget:
 
     @classmethod
     def of(cls, limits: dict[str, float], database: Database, execution_id: str) -> Budget:
-        """Return the budget of an execution, with what the file says that it has used."""
+        """Return the budget of an execution. Its usage until now is read from the file."""
         reader = Reader(database.path)
         used = reader.usage(execution_id)
+        # Adding up the time reads every call of the execution: not without need.
+        seconds = 0.0
+        if "seconds" in limits:
+            seconds = reader.busy_s(execution_id)
         spent = Spent(
             turns=used.turns,
             input_tokens=used.input_tokens,
@@ -29,31 +33,42 @@ class Budget:
             tool_calls=used.tool_calls,
             cost_usd=used.cost_usd,
             unpriced=used.unpriced,
-            seconds=reader.busy_s(execution_id) if "seconds" in limits else 0.0,
+            seconds=seconds,
         )
         return cls(limits, spent)
 
     def begin(self) -> None:
-        """An agent starts."""
+        """Let the time count, from the first agent that starts."""
         self._began = self._began or time()
 
     def reached(self, tool: bool) -> str | None:
-        """Return which limit keeps another request, or tool call, from being made, in words; None if none does."""
+        """Return the limit that refuses a further request (or tool call), in words; None if none does."""
         spent, limits = self.spent, self.limits
         used = {
             "turns": spent.turns,
             "tokens": spent.input_tokens + spent.output_tokens,
-            "tool_calls": spent.tool_calls if tool else 0,
-            "cost_usd": spent.cost_usd if not spent.unpriced else float("inf"),
+            "tool_calls": spent.tool_calls,
+            "cost_usd": spent.cost_usd,
         }
+        if not tool:
+            # Agents that have used all their tool calls may still ask the model, which can answer without them.
+            del used["tool_calls"]
+        if spent.unpriced:
+            # A limit of cost can't be kept where a price is not known, so it counts as reached.
+            used["cost_usd"] = float("inf")
         over = [name for name, value in used.items() if name in limits and value >= limits[name]]
         if self.remaining_s() == 0.0:
             over.append("seconds")
         return f"{over[0]} of the execution" if over else None
 
     def remaining_s(self) -> float | None:
-        """Return how many seconds the agents may still go on: counted from the first that started in this process, and
-        before that what requests and tool calls took.
+        """Return the seconds for which the agents may still run; None without a limit.
+
+        In this process the time since its first agent's start counts, and of the processes before it the time that
+        requests and tool calls took.
         """
         most = self.limits.get("seconds")
-        return None if most is None else max(0.0, (self._began or time()) + most - self.spent.seconds - time())
+        if most is None:
+            return None
+        # Days may lie between two processes of one execution: of those before this one, only the recorded work counts.
+        return max(0.0, (self._began or time()) + most - self.spent.seconds - time())

@@ -19,18 +19,19 @@ from ..opening import Opening, create, reopen
 if TYPE_CHECKING:
     from ..live import Live
     from ..loop import Loop
-    from .table import TaskEntry
+    from .entry import TaskEntry
 
 
 async def run_child(parent: Live, entry: TaskEntry, node: Smithers) -> Any:  # Any: the value of its End
     """Run a child to its end and return the value of its End.
 
-    Its id follows from the task's: after a crash the same child goes on.
+    Its id follows from the task's: after a crash the same child continues.
 
     Raises:
         RunError: if the child did not finish.
     """
     loop = await _open(parent, entry, node)
+    # A run that returned while people are asked would end the task without a result; a patient one waits for them.
     loop.patient = True
     parent.tasks.children[entry.node.id] = loop
     # The parent looks again when the child begins to wait for a person.
@@ -42,7 +43,9 @@ async def run_child(parent: Live, entry: TaskEntry, node: Smithers) -> Any:  # A
         else:
             reason = (await loop.run(node.max_frames)).reason
     except asyncio.CancelledError:
-        if not entry.interrupted:  # Its node is gone, or it was cancelled by hand: nobody will go on with it.
+        # Its node is gone, or it was cancelled by hand: no later task has its id, so nothing will continue it. After an
+        # interruption, the same task does.
+        if not entry.interrupted:
             await loop.terminate()
         raise
     finally:
@@ -75,16 +78,18 @@ async def _open(parent: Live, entry: TaskEntry, node: Smithers) -> Loop:
         parent_id=parent.services.execution_id,
         durability=parent.services.database.shared.durability,
     )
+    replay = parent.services.replay
     opening = Opening(
-        component(**node.args),
-        parent.services.database.shared,
-        parent.services.runner,
-        parent.services.models,
-        parent.services.strict_effects,
+        app=component(**node.args),
+        database=parent.services.database.shared,
+        runner=parent.services.runner,
+        models=parent.services.models,
+        strict_effects=parent.services.strict_effects,
         max_agents=parent.services.max_agents,
         budget=parent.services.budget,
-        replay=parent.services.replay.child(entry, child_id) if parent.services.replay else None,
+        replay=replay.child(entry, child_id) if replay else None,
     )
+    # The file says whether it has begun, and not this process: the one that began it may have crashed.
     try:
         Reader(parent.services.database.path).execution(row.execution_id)
     except UnknownExecutionError:

@@ -1,4 +1,4 @@
-"""What people are asked while a task waits, and what their answers mean."""
+"""Questions that people are asked while a task waits, and the effects of their answers."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Protocol
 from ...agents.runner import ApprovalRequired, ToolQuestion
 from ...errors import ApprovalError
 from ...nodes.runnable import Approval
-from ...records import Question, TaskEnd, TaskResult
+from ...records import Question, TaskEnd, TaskResult, TaskStatus
 from ...records.question import APPROVE, DENY, GIVE_UP, ORPHAN, RUN_AGAIN, TOOL
 from ...values import encode
 from .attempt import stored
-from .table import TaskEntry
+from .entry import TaskEntry
 
 
 def of_node(entry: TaskEntry, approval: Approval) -> Question:
@@ -54,7 +54,7 @@ def _of_tool(entry: TaskEntry, asked: ToolQuestion) -> Question:
         task_id=entry.task_id,
         node_id=entry.node.id,
         kind=TOOL,
-        prompt=f"{entry.node.id} wants to call {asked.tool} with {asked.input:.300}{'…' * (len(asked.input) > 300)}",
+        prompt=f"{entry.node.id} wants to call {asked.tool} with {_beginning(asked.input)}",
         payload=stored(entry, {"tool": asked.tool, "input": json.loads(asked.input), **asked.shown}),
         options=[APPROVE, DENY],
         turn=asked.turn,
@@ -62,13 +62,19 @@ def _of_tool(entry: TaskEntry, asked: ToolQuestion) -> Question:
     )
 
 
+def _beginning(text: str) -> str:
+    return text if len(text) <= 300 else f"{text[:300]}…"
+
+
 def names(entry: TaskEntry) -> list[str]:
-    """Return by which names its questions are answered: the node's, where it has one question only."""
-    return [entry.node.id] if len(entry.questions) == 1 else list(entry.questions)
+    """Return the names by which its questions are answered: the node's, where it has one question only."""
+    if len(entry.questions) == 1:
+        return [entry.node.id]
+    return list(entry.questions)
 
 
 def find(asking: Sequence[TaskEntry], id: str, choice: str) -> tuple[TaskEntry, Question]:
-    """Return the question that an answer is meant for, by its id or, where it is the only one, its node's.
+    """Return the question of an id; where it is the only one of its node, the node's id means it, too.
 
     Raises:
         ApprovalError: if none of that id waits, several of that node do, or it does not offer the choice.
@@ -87,7 +93,7 @@ def find(asking: Sequence[TaskEntry], id: str, choice: str) -> tuple[TaskEntry, 
 
 
 class Asking(Protocol):
-    """The tasks of an execution, as far as they ask people."""
+    """The questions of an execution's tasks, and of its children's."""
 
     @property
     def execution_id(self) -> str:
@@ -107,31 +113,31 @@ class Asking(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A question that waits, as the execution sees it that was given the answer: it may be that of a child."""
+    """A question that waits for an answer, seen from the execution that gets the answer: it may be a child's."""
 
     tasks: Asking
     """The tasks of the execution that asks."""
     around: tuple[str, ...]
-    """The Smithers nodes through which one comes to it; empty for the execution's own."""
+    """The ids of the Smithers nodes that lead to it, outermost first; empty for the execution's own."""
     name: str
     """The node's id, where it has one question only."""
     question: Question
 
     @property
     def ids(self) -> list[str]:
-        """The full ids: by nodes (``chapter/ok``), and by the execution that asks; each with both names it has."""
+        """The full ids: by nodes (``chapter/ok``), and by the execution that asks; each with both of its names."""
         prefixes = ["/".join(self.around), self.tasks.execution_id]
         names = self.name, self.question.approval_id
         return [f"{prefix}/{name}" if prefix else name for prefix in prefixes for name in names]
 
 
 def waiting(tasks: Asking, around: tuple[str, ...] = ()) -> list[Waiting]:
-    """Return what people are asked, here and in children."""
-    found = [
-        Waiting(tasks, around, name, question)
-        for entry in tasks.asking
-        for name, question in zip(names(entry), list(entry.questions.values()), strict=False)
-    ]
+    """Return the questions that people are asked, here and in children."""
+    found = []
+    for entry in tasks.asking:
+        # Other threads call this, too. Between the names and the values, the engine may take an answered question away.
+        for name, question in zip(names(entry), list(entry.questions.values()), strict=False):
+            found.append(Waiting(tasks, around, name, question))
     for node_id, child in tasks.below.items():
         found += waiting(child, (*around, node_id))
     return found
@@ -139,9 +145,8 @@ def waiting(tasks: Asking, around: tuple[str, ...] = ()) -> list[Waiting]:
 
 def meant(asked: Sequence[Waiting], id: str) -> list[Waiting]:
     """Return the questions that an id may mean: the one that has it, else those whose full id ends with it."""
-    return [one for one in asked if id in one.ids] or [
-        one for one in asked if any(full.endswith(f"/{id}") for full in one.ids)
-    ]
+    exact = [one for one in asked if id in one.ids]
+    return exact or [one for one in asked if any(full.endswith(f"/{id}") for full in one.ids)]
 
 
 def the_one(asked: Sequence[Waiting], id: str) -> Waiting:
@@ -155,6 +160,7 @@ def the_one(asked: Sequence[Waiting], id: str) -> Waiting:
         there = ", ".join(shortest(asked)) or "none"
         raise ApprovalError(f"no approval {id!r} waits for an answer. Waiting: {there}.", node_id=id)
     if len(found) > 1:
+        # Guessing would approve what the person has not read.
         full = " or ".join(repr(one.ids[0]) for one in found)
         raise ApprovalError(
             f"approval {id!r} waits in {len(found)} children. Nothing was answered. Say which one: {full}.",
@@ -164,23 +170,46 @@ def the_one(asked: Sequence[Waiting], id: str) -> Waiting:
 
 
 def shortest(asked: Sequence[Waiting]) -> list[str]:
-    """Return the id by which each is answered: its own, or its full one where several have that."""
-    return [one.name if meant(asked, one.name) == [one] else one.ids[0] for one in asked]
+    """Return the id by which each is answered: its own, or its full one where several have the same."""
+    ids = []
+    for one in asked:
+        unique = meant(asked, one.name) == [one]
+        ids.append(one.name if unique else one.ids[0])
+    return ids
 
 
 def end_by_answer(entry: TaskEntry, question: Question, choice: str, comment: str | None) -> TaskEnd | None:
-    """Return how the answer ends the task, and give the task its result; None if it goes on, or is run again."""
+    """Give the task its result and return its end; None if it continues with the answer, or is run again."""
     if question.tool_call_id is not None:
         return None
-    if question.approval_id != entry.task_id:
-        if choice == RUN_AGAIN:
-            return None
-        error = comment or question.prompt
-        entry.result = TaskResult(
-            entry.node.id, entry.task_id, "failed", None, error, error, entry.attempt, {}, None, 0.0
-        )
-        return TaskEnd(entry.task_id, "failed", entry.attempt, error=error)
-    entry.result = TaskResult(
-        entry.node.id, entry.task_id, "succeeded", choice, comment or choice, None, 1, {}, None, 0.0
+    if question.approval_id == entry.task_id:
+        entry.result = _result(entry, status="succeeded", attempts=1, output=choice, text=comment or choice)
+        return TaskEnd(entry.task_id, "succeeded", 1, encode(choice))
+    if choice == RUN_AGAIN:
+        return None
+    error = comment or question.prompt
+    entry.result = _result(entry, status="failed", attempts=entry.attempt, text=error, error=error)
+    return TaskEnd(entry.task_id, "failed", entry.attempt, error=error)
+
+
+def _result(
+    entry: TaskEntry,
+    *,
+    status: TaskStatus,
+    attempts: int,
+    text: str,
+    output: str | None = None,
+    error: str | None = None,
+) -> TaskResult:
+    return TaskResult(
+        node_id=entry.node.id,
+        task_id=entry.task_id,
+        status=status,
+        output=output,
+        text=text,
+        error=error,
+        attempts=attempts,
+        usage={},
+        cost_usd=None,
+        duration_s=0.0,
     )
-    return TaskEnd(entry.task_id, "succeeded", 1, encode(choice))

@@ -1,4 +1,7 @@
-"""Streamed pieces on their way into the store: in batches, in order, and the newest of them at hand."""
+"""Streamed pieces on their way into the store: written in batches and in order, with the newest text in memory.
+
+Agents that stream together give hundreds of pieces a second. A transaction for each would keep the file busy.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,9 @@ logger = logging.getLogger(__name__)
 
 BATCH_S = 0.1
 BATCH = 256
-"""Pieces are written when the first has waited so long, or when there are so many."""
+"""Pieces are written when the first has waited for ``BATCH_S`` seconds, or when ``BATCH`` of them wait."""
 TAIL = 2048
-"""So many characters of what an agent said last are kept at hand."""
+"""Length of an agent's newest text that is kept in memory, in characters."""
 
 
 class Stream:
@@ -33,11 +36,11 @@ class Stream:
         self._writing: asyncio.Task[bool] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.tails: dict[str, str] = {}
-        """The last text of each agent, by task id; it goes when its task is dealt with."""
+        """The newest text of each agent, by task id, until its task is dealt with."""
 
     def add(self, task_id: str, turn: int, attempt: int, kind: str, payload: str) -> None:
         """Keep a piece; on the engine's loop."""
-        self._waiting.append(Piece(task_id, turn, attempt, kind, payload, time()))
+        self._waiting.append(Piece(task_id, turn, attempt, kind=kind, payload=payload, at=time()))
         if kind in ("token", "thinking"):
             self.tails[task_id] = (self.tails.get(task_id, "") + json.loads(payload))[-TAIL:]
         if len(self._waiting) >= BATCH:
@@ -46,9 +49,10 @@ class Stream:
             self._timer = asyncio.get_running_loop().call_later(BATCH_S, self._timed)
 
     async def written(self) -> None:
-        """Wait until all that came so far is in the store, or the file does not take it."""
+        """Wait until all pieces that have come are in the store, or until the file refuses them."""
         while self._waiting or self._writing:
             self._write()
+            # Shielded: a task that is cancelled here must not take away the batch, in which others have pieces, too.
             if self._writing and not await asyncio.shield(self._writing):
                 return
 
@@ -58,22 +62,25 @@ class Stream:
         self._write()
 
     def _write(self) -> None:
-        """Write what has come, unless that is being done: then the next batch is as large as it has to be."""
+        """Start to write a batch, unless one is being written."""
+        # One at a time keeps the order. What comes meanwhile makes a larger batch, so a slow file is asked less often.
         if self._writing is None and self._waiting:
             pieces, self._waiting = self._waiting, []
             self._writing = asyncio.get_running_loop().create_task(self._written(pieces))
-            self._writing.add_done_callback(self._go_on)
+            self._writing.add_done_callback(self._next)
 
-    def _go_on(self, writing: asyncio.Task[bool]) -> None:
+    def _next(self, writing: asyncio.Task[bool]) -> None:
+        # After a refusal the timer decides: to try again at once would ask a locked file without a pause.
         if len(self._waiting) >= BATCH and not writing.cancelled() and writing.result():
             self._write()
 
     async def _written(self, pieces: list[Piece]) -> bool:
-        """Write them; what the file does not take now goes with the next batch."""
+        """Write pieces; return False if they have to go with the next batch."""
         try:
             await self._database.transaction(calls.add_pieces, self._execution_id, pieces)
             return True
         except (ExecutionOwnedError, NotStorableError) as error:
+            # Neither gets better with time: another process writes this execution now, or a piece is no text.
             logger.warning("%d streamed pieces could not be stored: %s", len(pieces), error)
             return True
         except StoreError as error:

@@ -1,83 +1,193 @@
-"""The task of one mount of a node, as the process that runs it holds it."""
+"""The table of an execution's tasks: which are mounted, which are open, and what those that are left wait for."""
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from typing import Protocol
 
-from ...agents.runner import Spent
-from ...errors import StoreError
-from ...nodes.runnable import AGENT_TYPES
-from ...nodes.tree import TreeNode
-from ...records import ModelCall, Question, TaskResult, TaskStatus, ToolCall
-from ..user_code.scope import TaskScope
-
-ENDED = frozenset({"succeeded", "failed", "cancelled", "abandoned"})
+from ...records import Status, TaskEnd
+from ..committed import Committed
+from ..inbox import Inbox
+from ..services import Services
+from . import questions
+from .entry import ENDED, TaskEntry
 
 
-@dataclass(slots=True)
-class TaskEntry:
-    """One task of one mount of a node."""
-
-    task_id: str
-    node: TreeNode
-    """As of the last frame that rendered it: its handlers are the ones that will be called."""
-    status: TaskStatus = "pending"
-    attempt: int = 0
-    settled: bool = False
-    result: TaskResult | None = None
-    unread: StoreError | None = None
-    """Why its output can't be read back from the file: its handler is not called with another one."""
-    unmounted: bool = False
-    interrupted: bool = False
-    """It was stopped by a person and will be run again."""
-    cancelled: bool = False
-    """It was cancelled by a person, or because the execution has ended."""
-    questions: dict[str, Question] = field(default_factory=dict)
-    """By their ids: what it waits for people to answer, while it is blocked."""
-    handle: asyncio.Task[None] | None = None
-    spent: Spent = field(default_factory=Spent)
-    """What an agent has used."""
-    cut_off: bool = False
-    """It was under way before, and ended without an end: in this process or in another."""
-    waited: bool = False
-    """It has been blocked, and goes on from where it was."""
-    answered: bool = False
-    """It is to go on because people have answered: that is no new attempt."""
-    retry_at: float | None = None
-    """Until when it is blocked, in seconds since the epoch; None unless it waits to try again."""
-    why: str = ""
-    """Why it waits."""
-    hurry: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set by a person who does not want to wait."""
-    late: list[ModelCall | ToolCall] = field(default_factory=list)
-    """Requests and tool calls that are recorded with the task's end."""
-    lost: list[str] = field(default_factory=list)
-    """What is to be said of values that it changed in place and did not set."""
-    scope: TaskScope = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.scope = TaskScope(self.node.id, self.task_id)
-
-    def used(self) -> tuple[dict[str, int], float | None]:
-        """Return usage and cost in USD; nothing for a plain task."""
-        spent = self.spent
-        if not spent.requests and not spent.turns:
-            return {}, None
-        names = ("input_tokens", "output_tokens", "requests")
-        return {name: getattr(spent, name) for name in names}, spent.cost
+class Child(Protocol):
+    """A child execution, as its parent's tasks see it."""
 
     @property
-    def is_agent(self) -> bool:
-        # By its type: a plan that was read back has no nodes of the user's until the first frame.
-        return self.node.type in AGENT_TYPES
+    def status(self) -> Status:
+        """The status of its loop."""
 
     @property
-    def event(self) -> str | None:
-        """The handler that its end calls, if the node has one for it."""
-        wanted = "on_finished" if self.status == "succeeded" else "on_error"
-        return wanted if self.status in ENDED and wanted in self.node.events else None
+    def live(self) -> ChildLive:
+        """The parts that it holds in memory."""
+
+
+class ChildLive(Protocol):
+    """The parts of a child execution in memory, as its parent's tasks see them."""
 
     @property
-    def max_attempts(self) -> int:
-        return 1 + int(getattr(self.node.node, "retries", 0))
+    def tasks(self) -> ChildTasks:
+        """The table of its tasks."""
+
+
+class ChildTasks(questions.Asking, Protocol):
+    """The tasks of a child execution, as its parent's tasks see them."""
+
+    @property
+    def sleeping(self) -> list[TaskEntry]:
+        """Tasks that wait until they may try again."""
+
+    @property
+    def waits(self) -> bool:
+        """True if all that is left is blocked."""
+
+    @property
+    def waits_for_people(self) -> bool:
+        """True if all that is left is blocked by questions."""
+
+
+class TaskTable(Mapping[str, TaskEntry]):
+    """The tasks of the mounted nodes by node id, and those that outlive their node for a while.
+
+    The engine's loop changes it; the lists that it returns are copies, because other threads look at them meanwhile.
+    """
+
+    def __init__(self, services: Services, inbox: Inbox, committed: Committed) -> None:
+        self._services = services
+        self._inbox = inbox
+        self.committed = committed
+        """The last frame, as COMMIT and FLUSH left it."""
+        self._mounted: dict[str, TaskEntry] = {}
+        # A task outlives its node until it is cancelled, or its result is recorded as stale. Meanwhile the node may be
+        # mounted again with another task: the mounted ones have node ids, and only task ids tell the open ones apart.
+        self._open: dict[str, TaskEntry] = {}
+        """All tasks that are not settled, by task id."""
+        self.children: dict[str, Child] = {}
+        """Child executions that run, by node id."""
+        self.version = 0
+        """Grows with each change after which other nodes may be ready to start."""
+
+    def __getitem__(self, node_id: str) -> TaskEntry:
+        return self._mounted[node_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._mounted)
+
+    def __len__(self) -> int:
+        return len(self._mounted)
+
+    # ---- changes -----------------------------------------------------------------------------------------------
+
+    def add(self, entry: TaskEntry) -> None:
+        """Add the task of a node that has none, or replace a settled one."""
+        self.version += 1
+        self._mounted[entry.node.id] = entry
+        if not entry.settled:
+            self._open[entry.task_id] = entry
+
+    def unmount(self, node_id: str) -> None:
+        """Take the node away: EXECUTE cancels its task, and what that still returns is stale."""
+        self.version += 1
+        if entry := self._mounted.pop(node_id, None):
+            entry.unmounted = True
+
+    def settle(self, task_id: str) -> None:
+        """Close the entry of a task whose end was dealt with."""
+        self.version += 1
+        self._services.stream.tails.pop(task_id, None)
+        if entry := self._open.pop(task_id, None):
+            entry.settled = True
+
+    def ended(self, end: TaskEnd) -> None:
+        """Make a frame due for a task's end that is in the store."""
+        self._inbox.progress.pop(end.task_id, None)
+        if (entry := self._open.get(end.task_id)) and entry.result:
+            self.version += 1
+            entry.status, entry.questions = entry.result.status, {}
+            self._inbox.cause(f"{entry.node.id} {end.status}")
+        self._services.observers.notify()
+
+    def changed(self) -> None:
+        """Let the loop and the observers look again: a child, or a task of one, has moved."""
+        self._inbox.wake()
+        self._services.observers.notify()
+
+    # ---- questions to the table --------------------------------------------------------------------------------
+
+    @property
+    def execution_id(self) -> str:
+        """The id of the execution."""
+        return self._services.execution_id
+
+    @property
+    def below(self) -> dict[str, questions.Asking]:
+        """The tasks of child executions, by node id. A copy: other threads look here."""
+        return {node_id: child.live.tasks for node_id, child in list(self.children.items())}
+
+    @property
+    def unsettled(self) -> list[TaskEntry]:
+        """Tasks that have ended and were not dealt with yet, in no order."""
+        return [entry for entry in self.open if entry.status in ENDED]
+
+    @property
+    def open(self) -> list[TaskEntry]:
+        """Tasks that are not dealt with. A copy: other threads look here while the engine adds and settles."""
+        return list(self._open.values())
+
+    @property
+    def running(self) -> list[TaskEntry]:
+        """Tasks of mounted nodes that run."""
+        return [entry for entry in self.open if entry.status == "running" and not entry.unmounted]
+
+    @property
+    def reporting(self) -> list[TaskEntry]:
+        """Running tasks of mounted nodes whose report no handler has got yet."""
+        return [entry for entry in self.running if entry.task_id in self._inbox.progress]
+
+    @property
+    def asking(self) -> list[TaskEntry]:
+        """Tasks of mounted nodes that wait for a person."""
+        return [entry for entry in self.open if entry.questions and not entry.unmounted]
+
+    @property
+    def sleeping(self) -> list[TaskEntry]:
+        """Tasks of mounted nodes that wait until they may try again, those of children too; the next one first."""
+        own = [entry for entry in self.open if entry.retry_at is not None and not entry.unmounted]
+        inner = [entry for child in list(self.children.values()) for entry in child.live.tasks.sleeping]
+        return sorted([*own, *inner], key=lambda entry: entry.retry_at or 0.0)
+
+    @property
+    def waits_for_people(self) -> bool:
+        """True if nothing but a person's answer can continue this execution, here or in a child."""
+        left = self._left
+        return bool(left) and all(
+            entry.questions or ((child := self._waiting_child(entry)) and child.waits_for_people) for entry in left
+        )
+
+    @property
+    def waits(self) -> bool:
+        """True if nothing runs: all that is left waits for people, or for a time to try again."""
+        left = self._left
+        return bool(left) and all(
+            entry.status == "blocked" or ((child := self._waiting_child(entry)) and child.waits) for entry in left
+        )
+
+    @property
+    def _left(self) -> list[TaskEntry]:
+        # A task whose node is gone holds nothing up while it is being cancelled. Once it has ended, a frame is due.
+        return [entry for entry in self.open if not entry.unmounted or entry.status in ENDED]
+
+    def _waiting_child(self, entry: TaskEntry) -> ChildTasks | None:
+        # A child can be about to render although all of its tasks are blocked: only its loop knows that it waits.
+        child = self.children.get(entry.node.id)
+        if child is None or child.status != "waiting":
+            return None
+        return child.live.tasks
+
+    @property
+    def outstanding(self) -> bool:
+        """True if a mounted node's task is to be started, runs, or is to be dealt with."""
+        return any(not entry.unmounted or entry.status in ENDED for entry in self._open.values())

@@ -1,4 +1,7 @@
-"""Rate windows: whoever wants to ask a provider takes a turn, from the file, so that all processes share them."""
+"""Rate windows: every request to a provider takes a turn first.
+
+Turns are taken from the file, because the limit of a provider holds for a key, and all processes of a file share it.
+"""
 
 from __future__ import annotations
 
@@ -15,18 +18,22 @@ from ...store.owned import OwnedDatabase
 from ...threads import after_fork
 
 FIRST = 2
-"""So many requests may be under way at a provider that we know nothing of; twice as many with each second."""
+"""Number of requests that may run together at first; it doubles each second."""
 
 
 class Gate:
-    """Lets only so many ask at a time, first come first served: what a provider takes is not known at first."""
+    """Limits how many requests run together, first come, first served.
+
+    The limit of a provider is not known at first. A slow start meets it with few refusals, where a hundred requests at
+    once would be refused together, and each of them would have to wait.
+    """
 
     def __init__(self) -> None:
         self._since = time()
         self._busy = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
-        """More may ask with each second."""
+        """Wakes the waiting ones when the number of requests grows."""
 
     @property
     def most(self) -> int:
@@ -39,6 +46,7 @@ class Gate:
         try:
             await place
         except asyncio.CancelledError:
+            # The place may have been given just before: then it has to be passed to the next one.
             if place.done() and not place.cancelled():
                 self.leave()
             raise
@@ -50,7 +58,7 @@ class Gate:
     def _let_in(self) -> None:
         while self._waiting and self._busy < self.most:
             place = self._waiting.popleft()
-            if not place.done():
+            if not place.done():  # A cancelled one stays in the queue until here.
                 place.set_result(None)
                 self._busy += 1
         if self._waiting and self._timer is None:
@@ -62,16 +70,16 @@ class Gate:
 
 
 _gates: dict[tuple[str, str], Gate] = {}
-"""By file and window."""
+"""The gates of this process, by file and window."""
 after_fork(_gates.clear)
 
 
 @asynccontextmanager
 async def turn(database: OwnedDatabase, name: str) -> AsyncIterator[None]:
-    """Wait until the provider may be asked; ask it inside.
+    """Wait until the provider may be asked. The request is made inside.
 
     Raises:
-        RetryLater: if it is closed for longer than is worth waiting here.
+        RetryLater: if the window is closed for longer than ``IN_PLACE_S``.
     """
     gate = _gates.setdefault((database.path, name), Gate())
     await gate.enter()
@@ -89,6 +97,7 @@ async def _wait(database: OwnedDatabase, name: str) -> None:
             raise RetryLater("rate_limit", given.closed_until, f"{name} is closed: it refused a request")
         if given.at <= time():
             return
+        # The turn lies ahead. Meanwhile a refusal may close the window, so it is looked at again after the wait.
         await asyncio.sleep(given.at - time())
         if await database.transaction(calls.turn_holds, name, given):
             return
