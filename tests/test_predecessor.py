@@ -253,10 +253,10 @@ def test_a_flush_reads_nothing(run_of: Any, monkeypatch: pytest.MonkeyPatch) -> 
     asked: list[str] = []
     real = writer.flush_frame
 
-    def spied(db: Any, *args: Any) -> Any:
+    def spied(db: Any, *args: Any, **named: Any) -> Any:
         db.set_trace_callback(lambda sql: asked.append(sql) if sql.lstrip().upper().startswith("SELECT") else None)
         try:
-            return real(db, *args)
+            return real(db, *args, **named)
         finally:
             db.set_trace_callback(None)
 

@@ -57,6 +57,8 @@ def add_model_call(db: sqlite3.Connection, execution_id: str, call: ModelCall) -
 
 def put_tool_call(db: sqlite3.Connection, execution_id: str, call: ToolCall) -> None:
     """Record that a tool call waits for a person, or starts; or how a recorded one continues or ends."""
+    # Most often the row is there: it is inserted before the tool is called, so that after a crash it shows that the
+    # tool may have run.
     cursor = db.execute(
         "UPDATE tool_calls SET status = ?, output = ?, started_at = ?, ms = ?, error = ? WHERE execution_id = ?"
         " AND task_id = ? AND turn = ? AND tool_call_id = ? AND attempt = ? AND status IN ('waiting', 'running')",
@@ -145,8 +147,12 @@ def take_turn(db: sqlite3.Connection, name: str, at: float, patience_s: float) -
     opens, following, interval_ms, limited, refused, recent = row or (None, None, 0.0, None, 0, "[]")
     if _seconds(opens) > at + patience_s:
         return Turn(_seconds(opens), refused, _seconds(opens))
+    # Before a refusal nothing is known of the provider's rate, and requests are not kept apart.
     apart_s = _apart_s(interval_ms, _seconds(limited), at)
-    turn = max(at, _seconds(opens), _seconds(following) if apart_s else 0.0)
+    turn = max(at, _seconds(opens))
+    if apart_s:
+        turn = max(turn, _seconds(following))
+    # The latest 99 and this one: the list is read and written with every request, and its length is what that costs.
     times = [one for one in json.loads(recent) if one > turn - RECENT_S][-99:]
     db.execute(
         "INSERT INTO rate_windows (name, opens_at, next_at, interval_ms, limited_at, refused, recent, updated_at)"

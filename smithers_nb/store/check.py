@@ -1,4 +1,4 @@
-"""Is a file as it should be? Every rule that the store keeps, looked at from outside."""
+"""Checks of a file: the rules that the store keeps, each read back from the rows alone."""
 
 from __future__ import annotations
 
@@ -47,13 +47,15 @@ class Report:
         return not self.problems
 
     def __repr__(self) -> str:
-        outcome = f"{len(self.problems)} problems" if self.problems else "ok"
+        outcome = "ok"
+        if self.problems:
+            outcome = f"{len(self.problems)} problems"
         lines = [f"<Check of {self.path}: {outcome}; {self.executions:,} executions, {self.frames:,} frames"]
         return "\n".join([*lines, *(f"  {problem}" for problem in self.problems)]) + ">"
 
 
 def check(reader: Reader) -> Report:
-    """Look at the whole file; nothing is changed.
+    """Check the whole file; nothing is changed.
 
     Raises:
         StoreError: if there is no such file, or it can't be opened.
@@ -94,12 +96,14 @@ def _damaged(reader: Reader) -> Iterator[Finding]:
     latest = migrations()[-1][0]
     tables = {name for (name,) in reader.query("SELECT name FROM sqlite_master WHERE type = 'table'").rows}
     if "schema_migrations" not in tables:
-        yield Finding("schema", None, "the file holds no execution of smithers_nb. Name another one.")
+        yield Finding("schema", None, "the file holds no execution of smithers_nb. Name a file that does.")
         return
     version = reader.query("SELECT max(version) FROM schema_migrations").rows[0][0]
     if version != latest:
-        what = "opening an Execution in it brings it up to date" if version < latest else "upgrade smithers_nb"
-        yield Finding("schema", None, f"the file has schema version {version}, this release {latest}; {what}.")
+        remedy = "upgrade smithers_nb"
+        if version < latest:
+            remedy = "opening an Execution in it brings it up to date"
+        yield Finding("schema", None, f"the file has schema version {version}, this release {latest}; {remedy}.")
 
 
 def _foreign_keys(reader: Reader) -> Iterator[Finding]:
@@ -119,18 +123,21 @@ def _foreign_keys(reader: Reader) -> Iterator[Finding]:
 
 
 def _frames(reader: Reader, id: str) -> Iterator[Finding]:
-    """The frames are numbered without a hole."""
+    """Check that the frames are numbered without a hole."""
     numbers = [n for (n,) in reader.query("SELECT frame FROM frames WHERE execution_id = ? ORDER BY frame", (id,)).rows]
-    forked = reader.execution(id).forked_at_frame is not None
-    first = [] if forked else [oldest_frame(reader, id) - 1]
-    for before, after in pairwise([*first, *numbers]):
+    # A fork begins with the frame after the one that it was forked at, whichever that is.
+    if reader.execution(id).forked_at_frame is None:
+        numbers = [oldest_frame(reader, id) - 1, *numbers]
+    for before, after in pairwise(numbers):
         if after != before + 1:
-            missing = f"frame {before + 1} is" if after == before + 2 else f"frames {before + 1} to {after - 1} are"
+            missing = f"frames {before + 1} to {after - 1} are"
+            if after == before + 2:
+                missing = f"frame {before + 1} is"
             yield Finding(
                 "frames",
                 id,
-                f"{missing} missing in execution {id}: their rows were removed by hand, or by a fault. What they read "
-                f"and wrote is told by the other tables; restore a copy to have them back.",
+                f"{missing} missing in execution {id}: their rows were removed by hand, or by a fault. The other "
+                "tables still hold what they read and wrote; restore a copy to have them back.",
             )
 
 
@@ -138,7 +145,7 @@ _OWNERS = {"nodes": "node_id", "state": "key", "reads": "component || ' ' || key
 
 
 def _intervals(reader: Reader, id: str) -> Iterator[Finding]:
-    """The versions of one thing follow one another, and none goes beyond the last frame."""
+    """Check that the versions of one thing follow one another, and that none reaches beyond the last frame."""
     last = reader.last_frame(id)
     for table, name in _OWNERS.items():
         rows = reader.query(
@@ -146,14 +153,18 @@ def _intervals(reader: Reader, id: str) -> Iterator[Finding]:
             f" from_frame) AS following FROM {table} WHERE execution_id = ? ORDER BY name, from_frame",
             (id,),
         ).rows
-        # What frame n writes is read from n + 1 on.
-        latest = last + 1 if table == "state" else last
+        # A write of frame n is read from n + 1 on: the newest state belongs to a frame that has not begun.
+        latest = last
+        if table == "state":
+            latest = last + 1
         for who, since, until, following in rows:
             wrong = None
             if until is not None and until < since:
                 wrong = f"ends at {until}, before it begins"
             elif following is not None and (until is None or following < until):
-                end = "is open" if until is None else f"holds until {until}"
+                end = f"holds until {until}"
+                if until is None:
+                    end = "is open"
                 wrong = f"{end}, although the next one begins with {following}"
             elif since > latest or (until is not None and until > latest):
                 wrong = f"reaches beyond frame {last}, the last one"
@@ -214,9 +225,11 @@ def _orphans(reader: Reader, id: str) -> Iterator[Finding]:
     """Check that everything in progress has a living owner."""
     execution = reader.execution(id)
     owner = execution.owner
-    alive = owner is not None and (execution.lease_expires_at or "") > now() and not is_dead(owner)
+    # An expired lease counts as no owner even if its process still lives: any other may claim the execution now.
+    if owner is None or (execution.lease_expires_at or "") <= now() or is_dead(owner):
+        owner = None
     again = f"Execution.resume(app, store=…, id={id!r}) deals with it"
-    values = {"id": id, "owner": owner if alive else None}
+    values = {"id": id, "owner": owner}
     for sql, message in _ORPHANS:
         for found in reader.query(sql, values).rows:
             yield Finding("orphan", id, f"{message.format(*found)} {again}.")
@@ -226,19 +239,19 @@ _ENDED = "(SELECT task_id FROM tasks WHERE execution_id = :id AND ended_at IS NO
 _RUNNING = "(SELECT task_id FROM tasks WHERE execution_id = :id AND status = 'running')"
 _ORPHANS = (
     (
-        "SELECT task_id, coalesce(lease_owner, 'nobody') FROM tasks WHERE execution_id = :id AND status = 'running'"
+        "SELECT task_id, coalesce(lease_owner, 'no process') FROM tasks WHERE execution_id = :id AND status = 'running'"
         " AND (:owner IS NULL OR lease_owner IS NOT :owner)",
-        "task {} says that it is running, but {}, who has it, no longer runs the execution.",
+        "task {} is marked as running, but {}, which has its lease, no longer runs the execution.",
     ),
     (
         "SELECT task_id FROM tasks WHERE execution_id = :id AND ended_at IS NOT NULL"
         " AND status IN ('running', 'blocked')",
-        "task {} has ended, but says that it is under way.",
+        "task {} has ended, but is still marked as running or blocked.",
     ),
     (
         "SELECT count(*), task_id FROM model_calls WHERE execution_id = :id AND response IS NULL AND error IS NULL"
         f" AND (:owner IS NULL OR task_id NOT IN {_RUNNING}) GROUP BY task_id",
-        "{} model calls of task {} have neither a response nor an error, and nobody waits for them.",
+        "{} model calls of task {} have neither a response nor an error, and no process waits for them.",
     ),
     (
         "SELECT tool, task_id FROM tool_calls WHERE execution_id = :id AND status = 'running'"
@@ -259,30 +272,32 @@ Version = tuple[int, int | None, str]
 
 
 def _state(reader: Reader, id: str) -> Iterator[Finding]:
-    """The writes that were applied, done again, give the values that are there."""
+    """Check that the applied writes, applied again, give the values that are there."""
+    # State and transitions are written by the same transaction: where they disagree, something else has changed one.
     oldest = oldest_frame(reader, id)
-    told = _replayed(reader, id)
+    replayed = _replayed(reader, id)
     there: dict[str, list[Version]] = defaultdict(list)
     sql = "SELECT key, from_frame, to_frame, value FROM state WHERE execution_id = ? ORDER BY key, from_frame"
     for key, since, until, value in reader.query(sql, (id,)).rows:
         there[key].append((since, until, value))
-    for key in sorted(there.keys() | told.keys()):
-        one, other = _merged(told.get(key, []), oldest), _merged(there.get(key, []), oldest)
-        if one == other:
+    for key in sorted(there.keys() | replayed.keys()):
+        expected, found = _merged(replayed.get(key, []), oldest), _merged(there.get(key, []), oldest)
+        if expected == found:
             continue
-        edges = sorted({edge for version in (*one, *other) for edge in version[:2] if edge is not None})
-        frame = next(edge for edge in edges if _value_at(one, edge) != _value_at(other, edge))
-        says, is_there = (_shown(_value_at(versions, frame)) for versions in (one, other))
+        # Values change only where a version begins or ends: one of these frames is the first that differs.
+        edges = sorted({edge for version in (*expected, *found) for edge in version[:2] if edge is not None})
+        frame = next(edge for edge in edges if _value_at(expected, edge) != _value_at(found, edge))
+        says, is_there = (_shown(_value_at(versions, frame)) for versions in (expected, found))
         yield Finding(
             "state",
             id,
             f"state key {key!r} of execution {id} is {is_there} from frame {frame} on, but its transitions make it "
-            f"{says}: one of the two was changed by hand or lost. Restore a copy, or write the key anew.",
+            f"{says}: one of the two was changed by hand or lost. Restore a copy, or write the key again.",
         )
 
 
 def _replayed(reader: Reader, id: str) -> dict[str, list[Version]]:
-    """Return the versions of each key as the transitions tell them."""
+    """Return the versions of each key that its transitions make."""
     found: dict[str, list[Version]] = defaultdict(list)
     rows = reader.query(
         "SELECT key, frame, new FROM transitions WHERE execution_id = ? AND scope = 'state'"
@@ -301,6 +316,7 @@ def _replayed(reader: Reader, id: str) -> dict[str, list[Version]]:
 
 def _merged(versions: Iterable[Version], oldest: int) -> list[Version]:
     """Return the versions from a frame on, without empty ones; equal neighbours are one."""
+    # Transitions keep what one FLUSH wrote over within the frame, and a write of the same value; state keeps neither.
     merged: list[Version] = []
     for since, until, value in versions:
         since = max(since, oldest)
@@ -319,7 +335,11 @@ def _value_at(versions: list[Version], frame: int) -> str | None:
 
 
 def _shown(value: str | None) -> str:
-    return "missing" if value is None else value if len(value) <= 60 else f"{value[:59]}…"
+    if value is None:
+        return "missing"
+    if len(value) <= 60:
+        return value
+    return f"{value[:59]}…"
 
 
 _LOOKS: tuple[Callable[[Reader, str], Iterable[Finding]], ...] = (_frames, _intervals, _plan, _orphans, _state)

@@ -1,4 +1,4 @@
-"""Two executions side by side: what a replay did, and what its recording says."""
+"""Comparison of two executions: a replay and its recording."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Difference:
 
 
 def compare(reader: Reader, recorded: str, replayed: str) -> list[Difference]:
-    """Return what differs between two executions and their children, the earliest first; times do not count."""
+    """Return the differences of two executions and their children, the earliest first; times do not count."""
     found = []
     for place, rows in enumerate(_TABLES):
         one, other = rows(reader, recorded), rows(reader, replayed)
@@ -49,19 +49,30 @@ def compare(reader: Reader, recorded: str, replayed: str) -> list[Difference]:
 
 def _told(was: tuple[Any, ...] | None, is_now: tuple[Any, ...] | None) -> tuple[str, str]:
     """Return both sides in words, without their common parts."""
-    if was is None or is_now is None:
-        return _words(was[2]) if was else "nothing", _words(is_now[2]) if is_now else "nothing"
-    pairs = [(a, b) for a, b in zip(was[2], is_now[2], strict=True) if a != b]
-    return _words(tuple(a for a, _ in pairs)), _words(tuple(b for _, b in pairs))
+    one, other = _fields(was), _fields(is_now)
+    if was and is_now:
+        pairs = [(a, b) for a, b in zip(one, other, strict=True) if a != b]
+        one, other = tuple(a for a, _ in pairs), tuple(b for _, b in pairs)
+    return _words(one), _words(other)
+
+
+def _fields(row: tuple[Any, ...] | None) -> tuple[Any, ...]:
+    if row is None:
+        return ()
+    fields: tuple[Any, ...] = row[2]
+    return fields
 
 
 def _words(values: tuple[Any, ...]) -> str:
     text = ", ".join(str(value) for value in values if value is not None) or "nothing"
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+    if len(text) <= SHOWN:
+        return text
+    return f"{text[:SHOWN]}…"
 
 
 def _children(reader: Reader, recorded: str, replayed: str) -> list[Difference]:
-    """Compare the children that the same nodes ran: a child is called after its parent and its node."""
+    """Compare the children that the same nodes ran: a child is named after its parent and its node."""
+    # A node may have run several, and ids differ between runs: the nth of one node answers to the nth of the other.
     one, other = (
         _nth(
             reader.query(
@@ -107,9 +118,11 @@ def _nodes(reader: Reader, id: str) -> Rows:
 
 
 def _held(rest: list[Any]) -> tuple[Any, ...]:
-    """Return the fields of a version, with words where it has an end."""
+    """Return the fields of a version, with its end in words."""
     to_frame, *others = rest
-    return (f"until frame {to_frame}" if to_frame else "to the end", *others)
+    if to_frame:
+        return (f"until frame {to_frame}", *others)
+    return ("to the end", *others)
 
 
 def _state(reader: Reader, id: str) -> Rows:
@@ -120,7 +133,7 @@ def _state(reader: Reader, id: str) -> Rows:
 
 
 def _writes(reader: Reader, id: str) -> Rows:
-    # Reports of progress are not recorded: what on_progress wrote is written again as the task's.
+    # Reports of progress are not recorded: a replay makes the writes of on_progress as writes of the task.
     rows = reader.query(
         "SELECT frame, scope, key, iif(handler = 'on_progress', 'task', origin), node_id,"
         " nullif(handler, 'on_progress'), status, new FROM transitions"
@@ -128,10 +141,14 @@ def _writes(reader: Reader, id: str) -> Rows:
         " AND NOT (scope = 'vol' AND origin = 'operator') ORDER BY frame, seq",
         (id,),
     ).rows
-    return {
-        (*row[:6], nth): (row[0], f"a write of {row[2]} by {row[5] or row[3]} of {row[4] or 'nobody'}", row[6:])
-        for row, nth in _nth(rows, 6)
-    }
+    found: Rows = {}
+    for row, nth in _nth(rows, 6):
+        frame, _, key, origin, node_id, handler = row[:6]
+        what = f"a write of {key} by {handler or origin}"
+        if node_id:
+            what += f" of {node_id}"
+        found[(*row[:6], nth)] = (frame, what, row[6:])
+    return found
 
 
 def _handlers(reader: Reader, id: str) -> Rows:
@@ -159,19 +176,16 @@ def _tasks(reader: Reader, id: str) -> Rows:
         " result_type, error FROM tasks WHERE execution_id = ? ORDER BY mounted_at_frame, rowid",
         (id,),
     ).rows
-    return {
-        (row[0], nth): (row[1], f"task of {row[0]}", (_status(row[2]), *row[3:5], _said(row[2], row[5])))
-        for row, nth in _nth(rows)
-    }
+    return {(row[0], nth): (row[1], f"task of {row[0]}", _outcome(row[2], row[3:5], row[5])) for row, nth in _nth(rows)}
 
 
-def _status(status: str) -> str:
-    return "failed" if status == "abandoned" else status
-
-
-def _said(status: str, error: str | None) -> str | None:
-    """Return what an error says: not the way to it, and nothing of attempts before one that succeeded."""
-    return message_of(error) if error and status in ("failed", "abandoned") else None
+def _outcome(status: str, result: tuple[Any, ...], error: str | None) -> tuple[Any, ...]:
+    """Return the end of a task: status, result and message of its error."""
+    # Only the message: the traceback names lines of code that may have moved. After a success the column still holds
+    # the error of an earlier attempt, and how many attempts it took does not count.
+    if status not in ("failed", "abandoned"):
+        return (status, *result, None)
+    return ("failed", *result, message_of(error) if error else None)
 
 
 def _tools(reader: Reader, id: str) -> Rows:
@@ -185,8 +199,11 @@ def _tools(reader: Reader, id: str) -> Rows:
 
 def _end(reader: Reader, id: str) -> Rows:
     found, last = reader.execution(id), reader.last_frame(id)
-    over = found.status in ("finished", "failed", "stalled")
-    return {"end": (last, "the end", (found.status if over else "not over", found.result))}
+    # The other statuses say how a person left the execution, which a replay does not repeat.
+    status = "not over"
+    if found.status in ("finished", "failed", "stalled"):
+        status = found.status
+    return {"end": (last, "the end", (status, found.result))}
 
 
 _TABLES: tuple[Callable[[Reader, str], Rows], ...] = (

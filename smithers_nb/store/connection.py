@@ -1,4 +1,4 @@
-"""The one writing connection to a file: opened, migrated, and used one transaction a hop."""
+"""The one writing connection to a file: opened, migrated, and used for one transaction a hop."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ SQLite's own figures give.
 
 def closed(path: str) -> StoreError:
     """Return the error for a transaction after the execution was closed."""
-    return StoreError(f"{path} was closed here. Execution.resume(…) continues what is in it.")
+    return StoreError(f"{path} was closed here. Execution.resume(…) continues its execution.")
 
 
 def forked(path: str, pid: int) -> StoreError:
     """Return the error for a transaction of a forked process in an execution of its parent."""
     return StoreError(
-        f"{path} is open in process {pid}, which forked this one: what is written here would go through the parent's "
+        f"{path} is open in process {pid}, which forked this one: writes made here would go through the parent's "
         "connection. A new Execution(…) has an engine of its own here; to continue the parent's in the child, close it "
         "before the fork, and call Execution.resume(…) here."
     )
@@ -401,12 +401,15 @@ def _prepared(path: str, durability: Durability) -> sqlite3.Connection:
     # isolation_level=None: the module sqlite3 would begin and commit transactions by rules of its own.
     connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
     try:
+        # A setting of the connection, not of the file: without it SQLite would not cascade a DELETE.
         connection.execute("PRAGMA foreign_keys = ON")
         _version(connection, path)  # Checked before anything is changed: the file may be another program's.
         # Before the switch to the log: in that mode SQLite ignores the page size.
         connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         _write_ahead(connection)
         connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
+        # NORMAL waits for the disk at folds only. With a write-ahead log a loss of power then costs the newest
+        # transactions, but never damages the file; a killed process loses nothing either way. FULL waits each time.
         connection.execute(f"PRAGMA synchronous = {durability.upper()}")
         migrate(connection, path)
     except BaseException:
@@ -417,6 +420,8 @@ def _prepared(path: str, durability: Durability) -> sqlite3.Connection:
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
     """Switch to the write-ahead log, waiting for other processes that do so at the same moment."""
+    # With the log, readers see the last committed transaction while the writer writes: the stepper never holds up a
+    # frame. With a rollback journal a reader would lock the writer out, and the writer all readers.
     # SQLite does not call its busy handler here, and so busy_timeout has no effect.
     deadline = monotonic() + BUSY_TIMEOUT_S
     while True:
@@ -460,6 +465,7 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
             "Nothing was changed. Upgrade: pip install -U smithers_nb."
         )
     if current == 0:
+        # Not the chain of migrations: a new file is made in one step, and schema.sql can be read as the whole truth.
         _apply(connection, schema(), known)
         return
     for version, name, sql in known[current:]:
@@ -481,6 +487,8 @@ def _version(connection: sqlite3.Connection, path: str) -> int:
 
 
 def _apply(connection: sqlite3.Connection, sql: str, ledger: list[tuple[int, str, str]]) -> None:
+    # The ledger's row is in the transaction of its migration: after a crash in between, the file is at one version or
+    # the other, and the next opening continues from there.
     rows = ", ".join(f"({version}, '{name}', '{now()}')" for version, name, _ in ledger)
     try:
         # Checked again inside the transaction: another process may have been faster.

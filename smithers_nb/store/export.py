@@ -39,7 +39,7 @@ _TABLES = (
 
 
 def export(reader: Reader, execution_id: str, path: str | os.PathLike[str]) -> Path:
-    """Write an execution to a file: one JSON object a line, the first one tells the format and the execution.
+    """Write an execution to a file: one JSON object a line; the first names the format and the execution.
 
     Raises:
         ValueError: if the file's name does not end in ``.ndjson``.
@@ -50,12 +50,13 @@ def export(reader: Reader, execution_id: str, path: str | os.PathLike[str]) -> P
         raise ValueError(f"export writes lines of JSON: name a file that ends in .ndjson, not {target.name!r}.")
     head = {"format": "smithers_nb", "version": FORMAT, "execution": _execution(reader, execution_id)}
     try:
-        # Beside the target, and put in its place when it is whole: nobody ever reads half of one.
+        # Written beside the target, and moved to its place when it is whole: no reader ever sees half of one.
         with tempfile.NamedTemporaryFile(
             "w", encoding="utf-8", dir=target.parent, suffix=".part", delete=False
         ) as file:
             try:
                 file.write(_line(head))
+                # All tables in one read transaction: an execution that is running may write meanwhile.
                 with reader.moment() as db:
                     for _, _, row in heapq.merge(*(_rows(db, n, execution_id) for n in range(len(_TABLES)))):
                         file.write(_line(row))
@@ -92,10 +93,10 @@ def _rows(
         f"SELECT {frame}, {names} FROM {table} x WHERE execution_id = ? ORDER BY 1, {order}", (execution_id,)
     )
     for number, (at, *values) in enumerate(found):
-        row = {
-            name: json.loads(value) if kinds[name] == "JSON TEXT" and value is not None else value
-            for name, value in zip(columns, values, strict=True)
-        }
+        row = dict(zip(columns, values, strict=True))
+        for name, value in row.items():
+            if kinds[name] == "JSON TEXT" and value is not None:
+                row[name] = json.loads(value)
         yield at or 0, (place, number), {"table": table, **row}
 
 

@@ -141,7 +141,7 @@ class DataFrames:
 
     @property
     def events(self) -> pd.DataFrame:
-        """A row per event that is no write and no call: frame, kind, node_id, payload, created_at."""
+        """A row per event that is neither a write nor a call: frame, kind, node_id, payload, created_at."""
         return self._table("events")
 
     @property
@@ -153,7 +153,7 @@ class DataFrames:
     def approvals(self) -> pd.DataFrame:
         """A row per question to a person: node_id, kind, prompt, payload, options, status, choice, comment, asked_at,
         answered_at; turn and tool_call_id of the tool call that it is about. Those of child executions are there, too:
-        ``execution_id`` says whose each is, and ``ex.answer`` takes ``EXECUTION_ID/APPROVAL_ID``.
+        ``execution_id`` names the one that asks, and ``ex.answer`` takes ``EXECUTION_ID/APPROVAL_ID``.
         """
         return self._table("approvals", with_children=True)
 
@@ -230,7 +230,7 @@ class DataFrames:
             ImportError: if matplotlib is not installed.
         """
         self._one()
-        return plots.tasks(self.tasks, self.nodes, self.frames, by, ax)
+        return plots.tasks(self.tasks, nodes=self.nodes, frames=self.frames, by=by, ax=ax)
 
     @takes(key=text)
     def plot_state(self, key: str, ax: Axes | None = None) -> Axes:
@@ -258,9 +258,13 @@ class DataFrames:
     def _table(self, name: str, with_children: bool = False) -> pd.DataFrame:
         kinds = self._reader.kinds(name)
         of_one = self._execution_id is not None and "execution_id" in kinds
-        whose = f"IN ({BELOW} SELECT id FROM below)" if with_children else "= ?"
-        where = f" WHERE execution_id {whose}" if of_one else ""
-        given = (self._execution_id,) if of_one else ()
+        where = ""
+        given: tuple[object, ...] = ()
+        if of_one:
+            given = (self._execution_id,)
+            where = " WHERE execution_id = ?"
+            if with_children:
+                where = f" WHERE execution_id IN ({BELOW} SELECT id FROM below)"
         columns = ", ".join(f'"{column}"' for column in kinds)
         return frame_of(self._reader, f"SELECT {columns} FROM {name}{where} ORDER BY {ORDER[name]}", given, kinds)
 
@@ -270,9 +274,10 @@ def frame_of(reader: Reader, sql: str, parameters: Parameters, kinds: dict[str, 
     import pandas as pd
 
     found = reader.query(sql, parameters)
-    # Without a dtype pandas would guess one from the values, and another where there are none.
-    frame = pd.DataFrame(found.rows, columns=found.columns, dtype=None if kinds is None else "object")
-    return frame if kinds is None else _typed(frame, kinds)
+    if kinds is None:
+        return pd.DataFrame(found.rows, columns=found.columns)
+    # Without a dtype pandas would guess one from the values, and a different one where there are none.
+    return _typed(pd.DataFrame(found.rows, columns=found.columns, dtype="object"), kinds)
 
 
 def frame_from(rows: Sequence[tuple[object, ...]], kinds: dict[str, str]) -> pd.DataFrame:

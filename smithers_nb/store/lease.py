@@ -1,4 +1,4 @@
-"""The lease on an execution: one process at a time may write it, and is named so that a person can find it."""
+"""The lease on an execution: one process at a time may write it, and its name lets a person find it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ import socket
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+# A lease, not a lock of the file system: a lock says nothing of its owner, does not hold on network disks, and all
+# executions of a file would share it. The price is the wait for the end of a lease whose owner died on another machine.
 LEASE_S = 30.0
-"""A lease runs out this long after its last renewal."""
+"""The time from the last renewal of a lease to its end."""
 
 
 def _this_process() -> str:
+    # A pid is given again to a later process, and one process may open an execution twice: the random part differs.
     return f"pid {os.getpid()} on {socket.gethostname()} ({secrets.token_hex(3)})"
 
 

@@ -66,7 +66,9 @@ class Moments:
     def frame(self, number: int) -> FrameRecord | None:
         """Return a frame; None if there is none of this number."""
         rows = self._rows(f"SELECT {_FRAME} FROM frames WHERE execution_id = :id AND frame = :frame", frame=number)
-        return _frame(rows[0]) if rows else None
+        if not rows:
+            return None
+        return _frame(rows[0])
 
     def totals(self, since: int) -> list[FrameTotals]:
         """Return the totals of every frame from ``since`` on."""
@@ -111,7 +113,9 @@ class Moments:
         rows = self.reader.query(
             "SELECT created_at FROM frames WHERE execution_id = ? AND frame = ?", (self.execution_id, number + 1)
         ).rows
-        return str(rows[0][0]) if rows else None
+        if not rows:
+            return None
+        return str(rows[0][0])
 
     # ---- writes and values -------------------------------------------------------------------------------------
 
@@ -128,7 +132,7 @@ class Moments:
             frame=frame,
             seq=seq,
         )
-        return found[0] if found else None
+        return next(iter(found), None)
 
     def authors(self, keys: Sequence[str], frames: Iterable[int]) -> dict[tuple[str, int], Author]:
         """Return by key and frame the author of the last change of the key in that frame."""
@@ -159,7 +163,13 @@ class Moments:
             known = {row[0] for row in rows}
             rows += [row for row in changed if row[0] not in known]
         return total, [
-            ValueRecord("state", key, _value(key, since, text, chars, kind), since, since == frame > 1)
+            ValueRecord(
+                scope="state",
+                key=key,
+                value=Excerpt(text, chars, kind, ("state", "value", key, since)),
+                since=since,
+                changed=since == frame > 1,
+            )
             for key, text, chars, kind, since in rows
         ]
 
@@ -174,7 +184,7 @@ class Moments:
         ).rows
         return {
             key: [
-                ValueVersion(since, _value(key, since, text, chars, kind))
+                ValueVersion(since, Excerpt(text, chars, kind, ("state", "value", key, since)))
                 for since, text, chars, kind in json.loads(found)
             ]
             for key, found in rows
@@ -210,12 +220,16 @@ class Moments:
         rows = self.reader.query(
             f"SELECT {column}, {kind} FROM {table} WHERE execution_id = ? AND {where}", (self.execution_id, *at)
         ).rows
-        return (rows[0][0], rows[0][1]) if rows and rows[0][0] is not None else None
+        if not rows or rows[0][0] is None:
+            return None
+        return rows[0][0], rows[0][1]
 
     # ---- handlers and tasks ------------------------------------------------------------------------------------
 
     def handlers(self, until: int, most: int) -> list[CallRecord]:
         """Return the newest handler calls up to a frame, newest frame first."""
+        # Numbered within their frame, because a view shows the frames newest first, but the calls of one in the order
+        # in which they were made.
         rows = self._rows(
             "SELECT h.id, frame, h.node_id, h.task_id, event, h.status, writes, ms, h.error, source, seq, t.status"
             " FROM (SELECT rowid AS place, row_number() OVER (PARTITION BY frame ORDER BY"
@@ -250,7 +264,9 @@ class Moments:
     def task(self, task_id: str) -> TaskRecord | None:
         """Return a task, without its result; None if there is none of this id."""
         rows = self._rows(f"{_TASK} WHERE execution_id = :id AND task_id = :task", task=task_id)
-        return TaskRecord(*rows[0]) if rows else None
+        if not rows:
+            return None
+        return TaskRecord(*rows[0])
 
     def result(self, task_id: str) -> Excerpt | None:
         """Return the result of a task, cut; None if it has none."""
@@ -260,7 +276,10 @@ class Moments:
             task=task_id,
             cut=VALUE_CHARS,
         )
-        return of_json(rows[0][0], rows[0][1], ("tasks", "result", task_id)) if rows else None
+        if not rows:
+            return None
+        text, chars, _ = rows[0]
+        return of_json(text, chars, ("tasks", "result", task_id))
 
     def asked(self, task_id: str) -> list[QuestionRecord]:
         """Return the questions of a task, oldest first, with their answers."""
@@ -286,6 +305,7 @@ class Moments:
 
     def newest_tasks(self, until: int) -> list[TaskRecord]:
         """Return the newest task of each node that was mounted in a frame or before."""
+        # With max(), SQLite takes the other columns from the row that has the maximum.
         columns = TASK_COLUMNS.replace("mounted_at_frame", "max(mounted_at_frame)")
         rows = self._rows(
             f"SELECT {columns} FROM tasks WHERE execution_id = :id AND mounted_at_frame <= :until GROUP BY node_id",
@@ -421,7 +441,10 @@ class Moments:
             " ORDER BY id DESC LIMIT 50) LIMIT :most",
             {"id": self.execution_id, "like": like, "most": most},
         ).rows
-        return [SearchHit(kind, str(id), label[:200], frame, node) for kind, id, label, frame, node in rows]
+        return [
+            SearchHit(kind=kind, id=str(id), label=label[:200], frame=frame, node_id=node)
+            for kind, id, label, frame, node in rows
+        ]
 
     # ---- inside ------------------------------------------------------------------------------------------------
 
@@ -431,7 +454,9 @@ class Moments:
             f"SELECT frame FROM {table} WHERE execution_id = ? AND frame <= ? ORDER BY frame DESC LIMIT 1 OFFSET ?",
             (self.execution_id, until, most),
         ).rows
-        return int(rows[0][0]) - 1 if rows else -1
+        if not rows:
+            return -1
+        return int(rows[0][0]) - 1
 
     def _writes(self, where: str, **parameters: object) -> list[WriteRecord]:
         rows = self._rows(f"{_WRITE} WHERE execution_id = :id AND {where}", cut=VALUE_CHARS, **parameters)
@@ -464,11 +489,15 @@ def _frame(row: Row) -> FrameRecord:
     names = ("mounted", "unmounted", "updated", "moved", "handlers", "writes")
     counts, taken = counts_and_ms[: len(names)], counts_and_ms[len(names) :]
     ms = {phase: took for phase, took in zip(Phase, taken, strict=True) if took is not None}
+    # The file has a frame from its COMMIT on, and the times of all its later phases from its FLUSH on.
+    phase = Phase.COMMIT
+    if Phase.FLUSH in ms:
+        phase = Phase.FLUSH
     return FrameRecord(
         number=number,
         reason=tuple(json.loads(reason)),
         status=status,
-        phase=Phase.FLUSH if Phase.FLUSH in ms else Phase.COMMIT,
+        phase=phase,
         created_at=created_at,
         counts=dict(zip(names, counts, strict=True)),
         ms=ms,
@@ -497,14 +526,12 @@ def _write(row: Row) -> WriteRecord:
     )
 
 
-def _value(key: str, since: int, text: str, chars: int, kind: str) -> Excerpt:
-    return Excerpt(text, chars, kind, ("state", "value", key, since))
-
-
 def _question(row: Row) -> QuestionRecord:
     *fields, payload, chars = row
     approval_id, kind, prompt, options, status, choice, comment, asked_at, answered_at, diff = fields
-    shown = None if payload == "null" else payload
+    shown = payload
+    if payload == "null":
+        shown = None
     return QuestionRecord(
         approval_id=approval_id,
         kind=kind,

@@ -1,4 +1,4 @@
-"""The writing connection as one execution has it: nothing is written once another process has taken over."""
+"""The writing connection of one execution: nothing is written once another process has taken over."""
 
 from __future__ import annotations
 

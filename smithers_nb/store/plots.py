@@ -1,4 +1,4 @@
-"""Pictures of a run, drawn from its DataFrames. The only module that imports matplotlib, which is optional."""
+"""Plots of an execution, drawn from its DataFrames. The only module that imports matplotlib, which is optional."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _whole_numbers() -> Any:  # Any: matplotlib's locator
     return MaxNLocator(integer=True)
 
 
-def _patch(**look: Any) -> Any:  # Any: matplotlib's patch, and what it may be given
+def _patch(**look: Any) -> Any:  # Any: matplotlib's patch and its keywords
     from matplotlib.patches import Patch
 
     return Patch(**look)
@@ -61,7 +61,7 @@ def _axes(ax: Axes | None, rows: float) -> Axes:
 
 
 def tasks(
-    tasks: pd.DataFrame, nodes: pd.DataFrame, frames: pd.DataFrame, by: Literal["frame", "time"], ax: Axes | None
+    tasks: pd.DataFrame, *, nodes: pd.DataFrame, frames: pd.DataFrame, by: Literal["frame", "time"], ax: Axes | None
 ) -> Axes:
     """Draw tasks as bars, a row per node, over frames or seconds."""
     if by not in ("frame", "time"):
@@ -70,8 +70,9 @@ def tasks(
     kinds = dict(zip(nodes["node_id"], nodes["type"], strict=True))
     rows = list(dict.fromkeys(tasks["node_id"]))
     ax = _axes(ax, max(len(rows), 1))
-    bars = _over_frames(tasks, frames) if by == "frame" else _over_time(tasks)
-    left = 0.5 if by == "frame" else 0.0
+    bars, left, label = _over_time(tasks), 0.0, "seconds since the first task started"
+    if by == "frame":
+        bars, left, label = _over_frames(tasks, frames), 0.5, "frame"
     right = max([left + 1e-3, *(start + length for *_, start, length in bars)])
     places = {node: place for place, node in enumerate(rows)}
     for status in dict.fromkeys(bar[1] for bar in bars):
@@ -84,10 +85,10 @@ def tasks(
     ax.set_xlim(left, right + (right - left) * 0.12)
     if by == "frame":
         ax.xaxis.set_major_locator(_whole_numbers())
-    ax.set_xlabel("frame" if by == "frame" else "seconds since the first task started")
+    ax.set_xlabel(label)
     if bars:
-        said = {"succeeded": "succeeded", "failed": "failed, cancelled or abandoned", "running": "under way"}
-        patches = [_patch(label=label, **_look(status)) for status, label in said.items()]
+        labels = {"succeeded": "succeeded", "failed": "failed, cancelled or abandoned", "running": "running"}
+        patches = [_patch(label=label, **_look(status)) for status, label in labels.items()]
         ax.legend(handles=patches, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, fontsize=8)
     else:
         ax.text(0.5, 0.5, "no task has begun", transform=ax.transAxes, ha="center", va="center")
@@ -98,19 +99,25 @@ def tasks(
 def _look(status: str) -> dict[str, Any]:  # Any: keywords of functions that take others, too
     if status in FAILED:
         return {"facecolor": ORANGE, "edgecolor": ORANGE}
-    return {"facecolor": BLUE if status == "succeeded" else "white", "edgecolor": BLUE}
+    if status == "succeeded":
+        return {"facecolor": BLUE, "edgecolor": BLUE}
+    return {"facecolor": "white", "edgecolor": BLUE}
 
 
 def _say(ax: Axes, bars: Sequence[Bar], places: dict[str, int], width: float) -> None:
-    """Write the status into each bar, or behind it; a success for which there is no room is blue, and that must do."""
+    """Write the status into each bar, or behind it; a success for which there is no room is shown by its colour."""
     starts = sorted((places[node], start) for node, _, start, _ in bars)
     for node, status, start, length in bars:
         place = places[node]
         needed = width * len(status) / LETTERS
         after = bisect_right(starts, (place, start))
-        following = starts[after][1] if after < len(starts) and starts[after][0] == place else float("inf")
+        following = float("inf")
+        if after < len(starts) and starts[after][0] == place:
+            following = starts[after][1]
         if length > needed:
-            colour = "white" if status == "succeeded" else "black"
+            colour = "black"
+            if status == "succeeded":
+                colour = "white"
             ax.text(start + length / 2, place, status, ha="center", va="center", fontsize=8, color=colour)
         elif status != "succeeded" or start + length + needed < following:
             ax.annotate(status, (start + length, place), (4, 0), textcoords="offset points", va="center", fontsize=8)
@@ -123,11 +130,16 @@ Bar = tuple[str, str, float, float]
 def _over_frames(tasks: pd.DataFrame, frames: pd.DataFrame) -> list[Bar]:
     """Return spans in frames: from the start of a task to the frame that settled it, or that followed its end."""
     begun = _plain(frames["frame"])
-    numbers = [*begun, begun[-1] + 1 if begun else 1]
-    # A missing time equals nothing, not even itself.
-    places = [len(begun) if at != at else int((frames["created_at"] <= at).sum()) for at in tasks["ended_at"]]
-    settled = _plain(tasks["settled_at_frame"])
-    ends = [numbers[place] if until is None else until for until, place in zip(settled, places, strict=True)]
+    # A task that no frame has settled yet reaches to the frame that would be the next one.
+    numbers = [*begun, max(begun, default=0) + 1]
+    ends = []
+    for ended_at, settled in zip(tasks["ended_at"], _plain(tasks["settled_at_frame"]), strict=True):
+        if settled is not None:
+            ends.append(settled)
+        elif ended_at != ended_at:  # A missing time equals nothing, not even itself.
+            ends.append(numbers[-1])
+        else:
+            ends.append(numbers[int((frames["created_at"] <= ended_at).sum())])
     columns = (tasks["node_id"], tasks["status"], _plain(tasks["mounted_at_frame"]), ends)
     return [(node, status, since, max(until - since, 0.4)) for node, status, since, until in zip(*columns, strict=True)]
 
@@ -152,14 +164,18 @@ def state(state: pd.DataFrame, key: str, last: int, ax: Axes | None) -> Axes:
     _pyplot()
     values = versions["value"].tolist()
     # An open version holds in the frame to come, too.
-    ends = [last + 2 if until is None else until for until in _plain(versions["to_frame"])]
+    ends = _plain(versions["to_frame"].fillna(last + 2))
     spans = list(zip(_plain(versions["from_frame"]), ends, values, strict=True))
     spans = [span for span in spans if span[1] > span[0]]
     if not spans:
         raise KeyError(f"no frame has read state key {key!r}: it was deleted before one could.")
     numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-    ax = _axes(ax, 5 if numbers else 1.5)
-    (_line if numbers else _bands)(ax, spans)
+    if numbers:
+        ax = _axes(ax, 5)
+        _line(ax, spans)
+    else:
+        ax = _axes(ax, 1.5)
+        _bands(ax, spans)
     ax.set_xlabel("frame that reads it")
     ax.set_xlim(1, max(last + 1, *(span[1] for span in spans)))
     ax.xaxis.set_major_locator(_whole_numbers())
@@ -194,8 +210,10 @@ def _bands(ax: Axes, spans: Sequence[Span]) -> None:
             edgecolor="white",
         )  # fmt: skip
         room = int(90 * (until - since) / whole)
-        text = json.dumps(value, ensure_ascii=False)
-        shown = text if len(text) <= room else f"{text[: room - 1]}…" if room > 2 else ""
+        shown = json.dumps(value, ensure_ascii=False)
+        if len(shown) > room:
+            # Fewer than three characters would say nothing of the value.
+            shown = f"{shown[: room - 1]}…" if room > 2 else ""
         # A dollar sign would begin a formula.
         ax.text(since, 0.5, f" {shown}", va="center", fontsize=8, parse_math=False, clip_on=True)
     ax.set_ylim(0, 1)

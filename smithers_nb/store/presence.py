@@ -45,7 +45,7 @@ class Presence:
     @property
     def lost(self) -> bool:
         """True if the file no longer has its name. Checked in each transaction: it takes 1 to 7 µs."""
-        # SQLite does not notice: it would go on writing to a file without a name, and all of it would be lost.
+        # SQLite does not notice: it would keep writing to a file without a name, and all of it would be lost.
         return identity(self.path) != self._file
 
     @property
@@ -76,8 +76,8 @@ class Presence:
                 "makes a new file."
             )
         return StoreLostError(
-            f"{self.path} is another file now: it was replaced while it was open. The new file was left as it is. Put "
-            "the old one back, and the next step continues from there; or continue with what is in the new one: "
+            f"{self.path} is a different file now: it was replaced while it was open. The new file was not changed. "
+            "Put the old one back, and the next step continues from there; or continue with the new one: "
             "Execution.resume(…), or a new Execution."
         )
 

@@ -42,11 +42,13 @@ class Pruned:
 
     def __repr__(self) -> str:
         total = sum(self.rows.values())
-        whole = f", {len(self.executions)} whole executions among them" if self.executions else ""
-        lines = [f"<Pruned {self.path}: {total:,} rows removed{whole}"]
-        lines += [f"  {table}: {count:,}" for table, count in self.rows.items()]
+        head = f"<Pruned {self.path}: {total:,} rows removed"
+        if self.executions:
+            head += f", {len(self.executions)} whole executions among them"
+        lines = [head, *(f"  {table}: {count:,}" for table, count in self.rows.items())]
         lines += [f"  left as it is: {id}, for {why}" for id, why in self.skipped.items()]
-        lines += ["  vacuum() gives the room back to the disk"] if total else []
+        if total:
+            lines.append("  vacuum() gives the room back to the disk")
         return "\n".join(lines) + ">"
 
 
@@ -57,14 +59,16 @@ def oldest_frame(reader: Reader, execution_id: str) -> int:
 
 
 def refuse_missing(reader: Reader, execution_id: str, frame: int) -> None:
-    """Refuse a frame that there is not, or that was pruned.
+    """Refuse a frame that does not exist, or that was pruned.
 
     Raises:
         StoreError: naming the frames that there are, or the oldest that is left.
     """
     last = reader.last_frame(execution_id)
     if not 1 <= frame <= last:
-        there = f"It has the frames 1 to {last}." if last else "It has none yet."
+        there = "It has none yet."
+        if last:
+            there = f"It has the frames 1 to {last}."
         raise StoreError(f"execution {execution_id} has no frame {frame}. {there}")
     refuse_pruned(reader, execution_id, frame)
 
@@ -94,7 +98,7 @@ def prune(path: str, keep_frames: int | None, keep_executions: int | None, unfin
         try:
             # Executions refer to their parents: only at the end must it be right again.
             db.execute("PRAGMA defer_foreign_keys = ON")
-            pruned = _prune(db, path, keep_frames, keep_executions, unfinished)
+            pruned = _prune(db, path, keep_frames=keep_frames, keep_executions=keep_executions, unfinished=unfinished)
             db.execute("COMMIT")
         except BaseException:
             db.execute("ROLLBACK")
@@ -103,7 +107,7 @@ def prune(path: str, keep_frames: int | None, keep_executions: int | None, unfin
 
 
 def _prune(
-    db: sqlite3.Connection, path: str, keep_frames: int | None, keep_executions: int | None, unfinished: bool
+    db: sqlite3.Connection, path: str, *, keep_frames: int | None, keep_executions: int | None, unfinished: bool
 ) -> Pruned:
     executions = _executions(db)
     rows: Counter[str] = Counter()
@@ -145,16 +149,18 @@ def _executions(db: sqlite3.Connection) -> dict[str, Row]:
 
 
 def _held(owner: str | None, until: str | None) -> str:
-    """Return which living process has an execution; "" if none."""
+    """Return the living process that has an execution open, in words; "" if there is none."""
     if owner is None:
         return ""
     if owner.startswith(f"pid {os.getpid()} on {socket.gethostname()} "):
         return "this process"
-    return "" if (until or "") <= now() or is_dead(owner) else "another process"
+    if (until or "") <= now() or is_dead(owner):
+        return ""
+    return "another process"
 
 
 def _too_many(executions: dict[str, Row], keep: int, unfinished: bool) -> tuple[list[str], dict[str, str]]:
-    """Return which executions go, and why others that are as old stay.
+    """Return the executions to remove, and the reasons why others that are as old stay.
 
     Only those that a person made are counted: roots and forks. A Smithers node's child goes with its parent.
     """
@@ -167,7 +173,7 @@ def _too_many(executions: dict[str, Row], keep: int, unfinished: bool) -> tuple[
         families[head].append(id)
     removed: list[str] = []
     skipped: dict[str, str] = {}
-    # Newest first: what was forked from an execution is decided before it.
+    # Newest first: forks are newer than their origin, and one that stays keeps its origin.
     for run in runs[keep:]:
         forks = [id for id in runs if id not in removed and executions[id]["parent_id"] in families[run]]
         if why := _why_stays([executions[id] for id in families[run]], forks, unfinished):
@@ -199,17 +205,17 @@ _HISTORY = {
     "nodes": "to_frame <= :oldest",
     "state": "to_frame <= :oldest",
     "frames": "frame < :oldest",
-    # What made a value that is still there stays, and after it its cause: it can be followed back.
+    # The write that made a value which is still there stays, and so does its cause: why() can follow it back.
     "transitions": "frame < :oldest AND NOT (scope = 'state' AND EXISTS (SELECT 1 FROM state WHERE"
     " state.execution_id = :id AND state.key = transitions.key AND state.from_frame = transitions.frame + 1))",
     # lint() asks whether a handler of the plan has ever been called.
     "handlers": f"frame < :oldest AND id NOT IN {_CAUSES} AND rowid NOT IN (SELECT max(rowid) FROM handlers WHERE"
     f" execution_id = :id AND status != 'stale' AND node_id IN {_PLAN} GROUP BY node_id, event)",
-    # Who resumes asks with which deps an effect of the plan ran last.
+    # resume() asks for the deps with which an effect of the plan ran last.
     "effects": f"frame < :oldest AND id NOT IN {_CAUSES} AND rowid NOT IN (SELECT max(rowid) FROM effects WHERE"
     f" execution_id = :id AND kind = 'run' AND node_id IN {_PLAN} GROUP BY node_id)",
     "events": f"(frame < :oldest OR kind = '{PRUNED}')",
-    # The tasks themselves stay: they say that a node has had its turn, and what was spent.
+    # The tasks themselves stay: they hold that a node has been run, and its cost.
     "model_calls": f"task_id IN {_SETTLED}",
     "tool_calls": f"task_id IN {_SETTLED}",
     "stream_events": f"task_id IN {_SETTLED}",
@@ -226,21 +232,23 @@ def _forget(db: sqlite3.Connection, execution_id: str, oldest: int) -> Counter[s
     """Remove the history before a frame; return the removed rows by table."""
     values = {"id": execution_id, "oldest": oldest}
     rows: Counter[str] = Counter()
+    # Read before the rows are removed, and inserted in their place afterwards.
     mounts = _mounts(db, execution_id, oldest)
     for table, where in _HISTORY.items():
         rows[table] = db.execute(f"DELETE FROM {table} WHERE execution_id = :id AND {where}", values).rowcount
     db.executemany(f"INSERT INTO nodes ({_NODE}) VALUES ({', '.join('?' * 14)})", mounts)
     rows["nodes"] -= len(mounts)
     (last,) = db.execute("SELECT max(frame) FROM frames WHERE execution_id = ?", (execution_id,)).fetchone()
-    add_event(db, execution_id, last, PRUNED, None, json.dumps({"oldest": oldest, "rows": dict(+rows)}))
+    payload = json.dumps({"oldest": oldest, "rows": dict(+rows)})
+    add_event(db, execution_id, frame=last, kind=PRUNED, node_id=None, payload=payload)
     return rows
 
 
 def _mounts(db: sqlite3.Connection, execution_id: str, oldest: int) -> list[tuple[Any, ...]]:
     """Return, for nodes of the plan that have a task, one row in the place of all older versions.
 
-    Who resumes looks for the frame in which such a node was mounted: a task of an earlier mount is not its own. So the
-    versions must go back to that frame without a gap (``Reader.mounted_at``).
+    ``resume`` looks for the frame in which such a node was mounted, because a task of an earlier mount is not its own.
+    So the versions must go back to that frame without a gap (``Reader.mounted_at``).
     """
     rows = db.execute(
         f"SELECT {_NODE} FROM nodes WHERE execution_id = :id AND node_id IN {_PLAN}"

@@ -41,7 +41,7 @@ _DENIED = frozenset(
     }
 )
 _ASKING = frozenset({"table_info", "table_xinfo", "table_list", "index_list", "index_info", "foreign_key_list"})
-"""Pragmas that only tell something, whatever they are given."""
+"""Pragmas that change nothing, whatever their argument is."""
 
 
 _SPANS = ", ".join(f"({4**n})" for n in range(8)) + ", (1000000000)"
@@ -166,16 +166,18 @@ class Reader:
         ).rows
         if not found:
             names = [f"{name} ({id})" for id, name in self.query("SELECT execution_id, name FROM executions").rows]
-            there = f"It has {', '.join(names[-5:])}." if names else "It has none."
+            there = "It has none."
+            if names:
+                there = f"It has {', '.join(names[-5:])}."
             raise UnknownExecutionError(f"{self.path} has no execution {id_or_name!r}. {there}")
         return str(found[0][0])
 
     def newest(self) -> str | None:
-        """Return the id of the newest execution that is no child of another; None if there is none."""
+        """Return the id of the newest execution without a parent; None if there is none."""
         rows = self.query(
             "SELECT execution_id FROM executions WHERE parent_id IS NULL ORDER BY created_at DESC LIMIT 1"
         ).rows
-        return str(rows[0][0]) if rows else None
+        return next((str(id) for (id,) in rows), None)
 
     def named(self, name: str) -> list[ExecutionRecord]:
         """Return the executions of a name, newest first."""
@@ -202,14 +204,15 @@ class Reader:
         return int(rows[0][0] or 0)
 
     def state(self, execution_id: str, frame: int) -> dict[str, tuple[Stored, int]]:
-        """Return what frame ``frame`` read, by key: the value, and the first frame that read it."""
-        rows = self._held("state", "key, value, type, from_frame", "key", execution_id, frame)
+        """Return the state that frame ``frame`` read, by key: the value, and the first frame that read it."""
+        columns = "key, value, type, from_frame"
+        rows = self._held("state", frame, execution_id=execution_id, columns=columns, order="key")
         return {key: (Stored(value, kind), since) for key, value, kind, since in rows}
 
     def tree(self, execution_id: str, frame: int) -> tuple[Tree, dict[str, int]]:
         """Return the plan of a frame, and the first frame of each node's version."""
         columns = "node_id, path, type, key, explicit_id, parent_id, position, props, events, text, source, from_frame"
-        rows = self._held("nodes", columns, "position", execution_id, frame)
+        rows = self._held("nodes", frame, execution_id=execution_id, columns=columns, order="position")
         below: dict[str | None, list[tuple[Any, ...]]] = {}
         for row in rows:
             below.setdefault(row[5], []).append(row)
@@ -244,8 +247,8 @@ class Reader:
         return [_tool_call(row) for row in rows]
 
     def answer_to(self, signature: str) -> str | None:
-        """Return the newest answer to the request of this signature, as JSON. What an agent was answered that failed,
-        but for a limit, is none.
+        """Return the newest answer to the request of this signature, as JSON; None if there is none. The answers to an
+        agent that failed do not count, except where a limit ended it.
         """
         rows = self.query(
             "SELECT response FROM model_calls JOIN tasks USING (execution_id, task_id) WHERE signature = ?"
@@ -253,7 +256,7 @@ class Reader:
             " ORDER BY id DESC LIMIT 1",
             (signature,),
         ).rows
-        return str(rows[0][0]) if rows else None
+        return next((str(response) for (response,) in rows), None)
 
     def usage(self, execution_id: str) -> Usage:
         """Return the totals of all agents of an execution and of its children."""
@@ -271,15 +274,17 @@ class Reader:
         return Usage(*calls, *tools)
 
     def busy_s(self, execution_id: str, task_id: str | None = None) -> float:
-        """Return for how many seconds a request or a tool call of a task was running; without a task, of any agent of
-        an execution and its children. Time that they share is counted once.
+        """Return the seconds during which a request or a tool call of a task was running; without a task, one of any
+        agent of an execution and its children. Time that they share is counted once.
         """
         # 2440587.5 is the Julian day of the Unix epoch; unixepoch(…, 'subsec') came with SQLite 3.42.
-        whose = "execution_id IN (SELECT id FROM below)" if task_id is None else "execution_id = ?1 AND task_id = ?2"
+        whose, given = "execution_id IN (SELECT id FROM below)", [execution_id]
+        if task_id is not None:
+            whose, given = "execution_id = ?1 AND task_id = ?2", [execution_id, task_id]
         times = f"SELECT (julianday(started_at) - 2440587.5) * 86400, ms FROM {{}} WHERE {whose} AND ms > 0"
         spans = self.query(
             f"{BELOW} {times.format('model_calls')} UNION ALL {times.format('tool_calls')} ORDER BY 1",
-            (execution_id,) if task_id is None else (execution_id, task_id),
+            given,
         ).rows
         busy = until = 0.0
         for start, ms in spans:
@@ -288,7 +293,7 @@ class Reader:
         return busy
 
     def answers(self, execution_id: str) -> dict[str, int]:
-        """Return how many requests of an execution and its children were answered, by who did."""
+        """Return the number of answered requests of an execution and its children, by what answered them."""
         return dict(
             self.query(
                 f"{BELOW} SELECT answered_by, count(response) FROM model_calls"
@@ -303,15 +308,25 @@ class Reader:
         return [RateWindow(*row) for row in self.query(sql).rows]
 
     def questions(self, execution_id: str) -> list[Question]:
-        """Return what people are asked, and have not answered."""
+        """Return the questions that no person has answered yet, oldest first."""
         rows = self.query(
             "SELECT approval_id, task_id, node_id, kind, prompt, payload, options, turn, tool_call_id FROM approvals"
             " WHERE execution_id = ? AND status = 'waiting' ORDER BY asked_at, rowid",
             (execution_id,),
         ).rows
         return [
-            Question(id, task_id, node_id, kind, prompt, Stored(payload, "json"), json.loads(options), *call)
-            for id, task_id, node_id, kind, prompt, payload, options, *call in rows
+            Question(
+                approval_id=id,
+                task_id=task_id,
+                node_id=node_id,
+                kind=kind,
+                prompt=prompt,
+                payload=Stored(payload, "json"),
+                options=json.loads(options),
+                turn=turn,
+                tool_call_id=call,
+            )
+            for id, task_id, node_id, kind, prompt, payload, options, turn, call in rows
         ]
 
     def decisions(self, execution_id: str, task_id: str) -> list[Decision]:
@@ -335,7 +350,9 @@ class Reader:
             " AND from_frame <= ? ORDER BY from_frame DESC",
             (execution_id, node_id, frame),
         ).rows
-        mounted = rows[0][0] if rows else 0
+        if not rows:
+            return 0
+        mounted = rows[0][0]
         for from_frame, to_frame, kind, path in rows[1:]:
             if to_frame != mounted or kind != rows[0][2] or loop_of(path) != loop_of(rows[0][3]):
                 break
@@ -348,13 +365,13 @@ class Reader:
         return set(self.query(sql, (execution_id,)).rows)
 
     def standing(self, execution_id: str) -> dict[str, str]:
-        """Return by node id how its newest task stands."""
+        """Return the status of the newest task of each node, by node id."""
         # With max(), SQLite takes the other columns from the row that has the maximum.
         sql = "SELECT node_id, status, max(mounted_at_frame) FROM tasks WHERE execution_id = ? GROUP BY node_id"
         return {node_id: status for node_id, status, _ in self.query(sql, (execution_id,)).rows}
 
     def written_keys(self, execution_id: str) -> dict[tuple[str, str], bool]:
-        """Return by (scope, key) of every key that was ever written: whether by more than a first value."""
+        """Return every key that was ever written, as (scope, key), with True if it was written again after that."""
         sql = (
             "SELECT scope, key, max(origin != 'init') FROM transitions WHERE execution_id = ?"
             " AND status NOT IN ('rolled_back', 'dropped') GROUP BY scope, key"
@@ -369,12 +386,12 @@ class Reader:
             (execution_id,),
         ).rows
         return [
-            Artifact(id, kind, title, json.loads(content), node_id, frame)
+            Artifact(id, kind, title, json.loads(content), node_id=node_id, frame=frame)
             for id, kind, title, content, node_id, frame in rows
         ]
 
     def totals(self, execution_id: str) -> tuple[int, float | None]:
-        """Return what all tasks have used: tokens, and cost in USD (None where no price is known)."""
+        """Return the use of all tasks: tokens, and cost in USD (None where no price is known)."""
         rows = self.query(
             "SELECT coalesce(sum(input_tokens + output_tokens), 0), sum(cost_usd) FROM tasks WHERE execution_id = ?",
             (execution_id,),
@@ -389,10 +406,16 @@ class Reader:
         ).rows
         return dict(rows)
 
-    def _held(self, table: str, columns: str, order: str, execution_id: str, frame: int) -> list[tuple[Any, ...]]:
-        """Return the versions whose interval holds a frame: at cost of what held then, not of the whole history."""
-        # Without the bound that a span gives, a query for frame n would look at every version that began before n.
-        # INDEXED BY and CROSS JOIN fix the plan: SQLite has no statistics here, and would choose another index.
+    def _held(
+        self, table: str, frame: int, *, execution_id: str, columns: str, order: str
+    ) -> list[tuple[Any, ...]]:  # Any: SQLite's values
+        """Return the versions whose interval holds a frame: at the cost of their number, not of the whole history."""
+        # SQLite has no index for intervals: with one on from_frame alone, a query for frame n would look at every
+        # version that began before n. So each closed interval is filed under a span, its length rounded up to a power
+        # of four. One of span s that holds n began after n - s: only that stretch of the index is read for each of
+        # the nine spans, and more than a quarter of its rows hold n if they begin evenly. Open intervals have no span:
+        # all that began by n hold n.
+        # INDEXED BY and CROSS JOIN fix the plan: SQLite has no statistics here, and would choose a different index.
         return self.query(
             f"WITH spans (span) AS (VALUES {_SPANS})"
             f" SELECT {columns} FROM {table} INDEXED BY {table}_at"
@@ -410,7 +433,8 @@ class Reader:
         uri = f"file:{quote(self.path)}?mode=ro"
         writable = os.access(self.path, os.W_OK) and os.access(Path(self.path).parent, os.W_OK)
         if not writable and not Path(f"{self.path}-wal").exists():
-            uri += "&immutable=1"  # Nobody writes it; SQLite would want to make a log beside it.
+            # No process can write it. Without this SQLite would want to make a log beside it, and fail.
+            uri += "&immutable=1"
         return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
 
 
@@ -418,7 +442,7 @@ def _executed(connection: sqlite3.Connection, sql: str, parameters: Parameters) 
     try:
         return connection.execute(sql, parameters)
     except UnicodeEncodeError:
-        # What is looked for is recorded in its clean form.
+        # A lone surrogate in a text that is looked for: recorded texts are clean, and so must be the one to compare.
         return connection.execute(clean(sql), recordable(parameters))
 
 
@@ -444,7 +468,9 @@ class _Guard:
 
 
 def _value(text: str | None, kind: str | None) -> Stored | None:
-    return None if text is None else Stored(text, kind or "")
+    if text is None:
+        return None
+    return Stored(text, kind or "")
 
 
 def _task(row: tuple[Any, ...]) -> TaskRecord:  # Any: SQLite's values
@@ -465,7 +491,9 @@ def _tool_call(row: tuple[Any, ...]) -> ToolCall:  # Any: SQLite's values
 
 def _seconds(time: str | None) -> float:
     """Return a time of the store in seconds since the epoch."""
-    return 0.0 if time is None else datetime.fromisoformat(time).timestamp()
+    if time is None:
+        return 0.0
+    return datetime.fromisoformat(time).timestamp()
 
 
 def _nodes(below: dict[str | None, list[tuple[Any, ...]]], parent: str | None) -> tuple[TreeNode, ...]:

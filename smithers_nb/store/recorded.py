@@ -1,4 +1,4 @@
-"""An execution as a replay follows it: its frames, the ends of its tasks, and the acts of people."""
+"""A recording as a replay follows it: frames, ends of tasks, and the writes and answers of people."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Recorded:
         self.frames: dict[int, tuple[str, float]] = {
             frame: (status, datetime.fromisoformat(began).timestamp()) for frame, status, began in frames
         }
-        """Status, and when it began in seconds since the epoch."""
+        """Status and beginning of each frame, in seconds since the epoch."""
         self.tasks = reader.tasks(execution_id)
         self.writes: dict[int, list[OutsideWrite]] = {}
         """The writes of each frame."""
@@ -90,7 +90,9 @@ class Recorded:
             " ORDER BY from_frame DESC LIMIT 1",
             (self.execution_id, task.node_id, task.mounted_at_frame),
         ).rows
-        found: dict[str, Any] = json.loads(rows[0][0]) if rows else {}
+        if not rows:
+            return {}
+        found: dict[str, Any] = json.loads(rows[0][0])
         return found
 
     def question(self, task_id: str) -> tuple[str, list[str], str] | None:
@@ -118,25 +120,44 @@ class Recorded:
         """The place of the first write of a handler or effect, by frame."""
         found = []
         for id, frame, seq, scope, key, op, status, new, origin, origin_id, node_id, handler in rows:
+            # A write that a person changed keeps the handler and the node that made it, with a person as its origin.
             pending = origin == "operator" and (handler is not None or node_id is not None)
             reported = handler == "on_progress"
             if pending or origin in ("handler", "effect"):
                 firm.setdefault(frame, seq)
             if (frame == 0 and origin == "init") or not (pending or reported or origin in ("operator", "task")):
                 continue
-            value = None if new is None or op == "delete" else self._stored(key, frame, new)
-            late = frame == 0 or (seq > firm.get(frame, seq) and not pending and not reported)
-            task_id = origin_id if origin == "task" else None
+            value = task_id = None
+            if new is not None and op != "delete":
+                value = self._stored(key, frame, new)
+            if origin == "task":
+                task_id = origin_id
             found.append(
-                OutsideWrite(id, frame, late, scope, key, op, status, value, origin, task_id, node_id, pending)
+                OutsideWrite(
+                    id=id,
+                    frame=frame,
+                    late=frame == 0 or (seq > firm.get(frame, seq) and not pending and not reported),
+                    scope=scope,
+                    key=key,
+                    op=op,
+                    status=status,
+                    new=value,
+                    origin=origin,
+                    task_id=task_id,
+                    node_id=node_id,
+                    pending=pending,
+                )
             )
         return found
 
     def _stored(self, key: str, frame: int, text: str) -> Stored:
         """Return a value that a frame wrote, with its type."""
+        # Transitions have no type. The state has it, unless a later write of the same frame replaced this one.
         rows = self.reader.query(
             "SELECT type FROM state WHERE execution_id = ? AND key = ? AND from_frame <= ? AND value = ?"
             " ORDER BY from_frame DESC LIMIT 1",
             (self.execution_id, key, frame + 1, text),
         ).rows
-        return Stored(text, rows[0][0] if rows else encode(json.loads(text)).type)
+        if rows:
+            return Stored(text, rows[0][0])
+        return Stored(text, encode(json.loads(text)).type)

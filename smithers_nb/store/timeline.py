@@ -1,4 +1,4 @@
-"""The course of an execution, one row an event, in order: the tables of the store as one story."""
+"""The timeline of an execution: the tables of the store as one sequence of events, in order."""
 
 from __future__ import annotations
 
@@ -106,6 +106,7 @@ class _Story:
         self.id = execution_id
         self._reader = reader
         self._execution = reader.execution(execution_id)
+        # Read whole, with one query a table: nearly every row names a node, or is placed by the end of a task.
         self._frames = self._all("SELECT frame, reason, status, created_at FROM frames WHERE execution_id = ?")
         self._nodes = self._all(
             "SELECT node_id, type, parent_id, key, props, text, events, from_frame, to_frame, position FROM nodes"
@@ -288,7 +289,7 @@ class _Story:
     def _node_rows(self) -> Iterator[Placed]:
         """Yield the nodes that were mounted, unmounted or changed; texts only where they changed."""
         # Texts are mounted and unmounted with the node around them. Of a pruned history the versions that still held
-        # in the oldest frame are left: they were mounted earlier, and nothing is told of that.
+        # in the oldest frame are left: they were mounted earlier, in a frame that has no row any more.
         oldest = min(self._numbers, default=0)
         for before, after in pairwise([None, *self._nodes, None]):
             if before and after and before[0] == after[0] and before[8] == after[7]:
@@ -399,7 +400,7 @@ class _Story:
         for id, frame, node, kind, status, error in self._all(
             "SELECT id, frame, node_id, kind, status, error FROM effects WHERE execution_id = ? ORDER BY frame, rowid"
         ):
-            text = f"{self._name(node)} {'ran' if kind == 'run' else 'cleaned up'}"
+            text = f"{self._name(node)} {_EFFECTS[kind]}"
             if error:
                 text += f" and raised {_last_line(error)}"
             yield self._row(
@@ -418,7 +419,9 @@ class _Story:
                 "task": f"{self._name(node)}",
                 "operator": "an operator",
             }.get(origin, trigger)
-            name = key if scope == "state" else f"vol {key}"
+            name = key
+            if scope != "state":
+                name = f"vol {key}"
             text = f"{who} wrote {name} = {_cut(new)}"
             if op == "delete":
                 text = f"{who} deleted {name}"
@@ -427,7 +430,9 @@ class _Story:
             cause = origin_id
             if origin == "init":
                 # A first value comes from a component that the frame rendered; before frame 1, from Execution(state=…).
-                cause = f"frame {frame}" if frame else self.id
+                cause = self.id
+                if frame:
+                    cause = f"frame {frame}"
             yield self._row(
                 (frame, FLUSH),
                 "write",
@@ -462,25 +467,30 @@ class _Story:
             "SELECT artifact_id, kind, title, node_id, frame, updated_at FROM artifacts WHERE execution_id = ?"
             " ORDER BY updated_at"
         ):
-            who = self._name(node) if node else "an operator"
+            who = "an operator"
+            if node:
+                who = self._name(node)
             text = f"{who} showed {kind} {title or id}"
             yield self._row((frame, FLUSH), "artifact", id, text, phase="FLUSH", at=at, node=node)
         for number, frame, kind, node, payload, at in self._all(
             "SELECT id, frame, kind, node_id, substr(payload, 1, 200), created_at FROM events WHERE execution_id = ?"
             " ORDER BY id"
         ):
-            text = f"{kind} by {self._name(node)}" if node else kind
+            text = kind
+            if node:
+                text += f" by {self._name(node)}"
             text += f": {_cut(payload)}"
             yield self._row((frame, FLUSH), "event", f"event {number}", text, at=at, node=node)
 
 
+_EFFECTS = {"run": "ran", "cleanup": "cleaned up"}
 _CHANGES = ("unmounted", "mounted", "updated")
 _CONTENT = (("type", 1), ("key", 3), ("props", 4), ("text", 5), ("handlers", 6))
 
 _OUTCOMES = {
     "noop": ", which it was already",
     "overridden": "; a later write of the same frame replaced it",
-    "rolled_back": "; it was rolled back, because who wrote it raised",
+    "rolled_back": "; it was rolled back, because its author raised",
     "edited": "; an operator had edited it",
     "dropped": "; an operator dropped it",
 }
@@ -498,6 +508,7 @@ def _spent(tokens: int | None, cost_usd: float | None) -> str:
 
 
 def _cut(text: object) -> str:
+    # On one line: the timeline is read as a table.
     shown = " ".join(str(text).split())
     if len(shown) <= SHOWN:
         return shown

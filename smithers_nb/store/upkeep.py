@@ -1,4 +1,4 @@
-"""The room that a file takes: its parts, and how to give free room back to the disk."""
+"""The size of a file: its parts, and VACUUM, which gives free room back to the disk."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ def has_dbstat(reader: Reader) -> bool:
 def _lengths(table: str, columns: list[str]) -> str:
     # As a blob: length() of a text counts characters, and stops at a NUL.
     length = " + ".join(f'coalesce(length(CAST("{column}" AS BLOB)), 0)' for column in columns)
-    owner = "execution_id" if "execution_id" in columns else "NULL"
+    owner = "NULL"
+    if "execution_id" in columns:
+        owner = "execution_id"
     return f"SELECT '{table}', {owner}, count(*), sum({length}) FROM {table} GROUP BY {owner}"
 
 
@@ -117,5 +119,6 @@ def writing(path: str) -> Iterator[sqlite3.Connection]:
         closing(sqlite3.connect(path, timeout=connection.BUSY_TIMEOUT_S, isolation_level=None)) as db,
     ):
         db.execute("PRAGMA foreign_keys = ON")
+        # Upkeep knows the tables of this release only: an older file is migrated first, a newer one is refused.
         connection.migrate(db, path)
         yield db

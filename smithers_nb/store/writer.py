@@ -57,9 +57,9 @@ class FrameCommit:
     """(node id, from_frame) of the node versions that end with this frame."""
     opened: list[TreeNode]
     """The nodes that get a new version."""
-    read_no_more: Sequence[tuple[str, str, int]]
+    reads_closed: Sequence[tuple[str, str, int]]
     """(component, key, from_frame) of the reads that end with this frame."""
-    read_anew: Sequence[tuple[str, str]]
+    reads_opened: Sequence[tuple[str, str]]
     """(component, key) of the reads that begin with it."""
     tasks: list[TaskStart]
     loops: list[tuple[str, LoopState]]
@@ -138,12 +138,12 @@ def create_execution(db: sqlite3.Connection, row: NewExecution, lease: Lease, st
 
 
 def set_durability(db: sqlite3.Connection, execution_id: str, durability: Durability) -> None:
-    """Record the durability with which an execution is resumed unless another is asked for."""
+    """Record the durability with which an execution is resumed by default."""
     db.execute("UPDATE executions SET durability = ? WHERE execution_id = ?", (durability, execution_id))
 
 
 def claim_execution(db: sqlite3.Connection, execution_id: str, lease: Lease) -> None:
-    """Take the lease of an execution that is free, expired, or whose owner is dead.
+    """Take the lease of an execution that is free, that has expired, or whose owner is dead.
 
     Raises:
         ExecutionOwnedError: if another living process has it.
@@ -156,6 +156,8 @@ def claim_execution(db: sqlite3.Connection, execution_id: str, lease: Lease) -> 
     if row is None:
         raise UnknownExecutionError(f"there is no execution {execution_id!r} in this file.")
     owner, since, active, until, name = row
+    # The claim and the check are in one IMMEDIATE transaction: of two processes that find the lease free, one waits and
+    # then sees the other as the owner. A dead owner's lease need not run out first, and that makes restarts quick.
     # Times are compared as texts, here and in SQL: all of them are in UTC and of one length (connection.now).
     if owner is not None and owner != lease.owner and until > now() and not is_dead(owner):
         raise ExecutionOwnedError(
@@ -178,7 +180,9 @@ def check_owner(db: sqlite3.Connection, execution_id: str, lease: Lease) -> None
     Raises:
         ExecutionOwnedError: if another process has taken it over meanwhile.
     """
-    # The owner is compared, not the time: an expired lease that no other process has claimed is still ours to renew.
+    # The owner is the fencing token: each opening of an execution has a new one (Lease.owner), even in
+    # one process. The time is not
+    # compared: an expired lease that no other process has claimed is still ours to renew.
     row = db.execute(
         "SELECT owner, owned_since, lease_expires_at FROM executions WHERE execution_id = ?", (execution_id,)
     ).fetchone()
@@ -187,7 +191,9 @@ def check_owner(db: sqlite3.Connection, execution_id: str, lease: Lease) -> None
     owner, since, until = row
     if owner == lease.owner:
         return
-    who = f"{owner} since {since}" if owner else "another process, which has closed it since"
+    who = "another process, which has closed it since"
+    if owner:
+        who = f"{owner} since {since}"
     raise ExecutionOwnedError(
         f"execution {execution_id} was taken over by {who}: this process had not renewed its lease in time. Committed "
         "frames are safe, nothing more is written from here; Execution.resume continues it when it is free.",
@@ -248,6 +254,7 @@ def swap_app(
 
 def release_lease(db: sqlite3.Connection, execution_id: str, lease: Lease) -> None:
     """Give our lease back, if we still have it."""
+    # The condition on the owner keeps a process that was taken over from freeing the lease of its successor.
     db.execute(
         "UPDATE executions SET owner = NULL, owned_since = NULL, lease_expires_at = NULL"
         " WHERE execution_id = ? AND owner = ?",
@@ -256,7 +263,7 @@ def release_lease(db: sqlite3.Connection, execution_id: str, lease: Lease) -> No
 
 
 def set_status(db: sqlite3.Connection, execution_id: str, status: str, reason: str) -> None:
-    """Record how the execution stands."""
+    """Record the status of the execution."""
     db.execute(
         "UPDATE executions SET status = ?, reason = ?, updated_at = ? WHERE execution_id = ?",
         (status, reason, now(), execution_id),
@@ -266,13 +273,13 @@ def set_status(db: sqlite3.Connection, execution_id: str, status: str, reason: s
 def record_standing(
     db: sqlite3.Connection, execution_id: str, status: str, reason: str, events: Iterable[Event]
 ) -> None:
-    """Record how the execution stands, and events that no other transaction has recorded."""
+    """Record the status of the execution, and events that no other transaction has recorded."""
     set_status(db, execution_id, status, reason)
     add_events(db, execution_id, events)
 
 
 def add_events(db: sqlite3.Connection, execution_id: str, events: Iterable[Event]) -> None:
-    """Record events."""
+    """Record events in their order."""
     for event in events:
         add_event(db, execution_id, frame=event.frame, kind=event.kind, node_id=event.node_id, payload=event.payload)
 
@@ -319,34 +326,49 @@ def _together(into: str, common: tuple[bool, ...]) -> str:
 
 
 def commit_frame(
-    db: sqlite3.Connection,
-    execution_id: str,
-    commit: FrameCommit,
-    ms: Mapping[Phase, float],
-    started: float,
+    db: sqlite3.Connection, execution_id: str, commit: FrameCommit, *, ms: Mapping[Phase, float], started: float
 ) -> None:
     """Write a COMMIT: the frame's row, the node versions that begin and end with it, the tasks to start."""
     # In the frame's transaction, which costs nothing more: a process that commits frames never loses its lease.
     renew_lease(db, execution_id)
-    frame = commit.frame
+    _commit_nodes(db, execution_id, commit)
+    _commit_reads(db, execution_id, commit)
+    add_tasks(db, execution_id, commit.tasks, commit.frame)
+    _commit_loops(db, execution_id, commit)
+    if commit.status is not None:
+        set_status(db, execution_id, commit.status, "")
+    # Last, because it holds the time of COMMIT. What follows, SQLite's own commit, is not in it: a second transaction
+    # to add that would take longer.
+    _open_frame(db, execution_id, commit, ms=ms, started=started)
+
+
+def _commit_nodes(db: sqlite3.Connection, execution_id: str, commit: FrameCommit) -> None:
+    # A node that did not change has no row for this frame: its open version holds. So a frame costs what it changes,
+    # not the size of its plan.
     _many(
         db,
         "UPDATE nodes SET to_frame = ? WHERE execution_id = ? AND node_id = ? AND from_frame = ?",
-        [(frame, execution_id, node_id, since) for node_id, since in commit.closed],
+        [(commit.frame, execution_id, node_id, since) for node_id, since in commit.closed],
     )
     _insert(
         db,
         "INSERT INTO nodes",
         # In the order of the table: SQLite appends then, instead of searching for the place of each row.
-        [_node_row(execution_id, node, frame) for node in sorted(commit.opened, key=attrgetter("id"))],
+        [_node_row(execution_id, node, commit.frame) for node in sorted(commit.opened, key=attrgetter("id"))],
     )
+
+
+def _commit_reads(db: sqlite3.Connection, execution_id: str, commit: FrameCommit) -> None:
     _many(
         db,
         "UPDATE reads SET to_frame = ? WHERE execution_id = ? AND component = ? AND key = ? AND from_frame = ?",
-        [(frame, execution_id, *read) for read in commit.read_no_more],
+        [(commit.frame, execution_id, *read) for read in commit.reads_closed],
     )
-    _insert(db, "INSERT INTO reads", [(execution_id, *read, frame, None) for read in commit.read_anew])
-    add_tasks(db, execution_id, commit.tasks, frame)
+    rows = [(execution_id, *read, commit.frame, None) for read in commit.reads_opened]
+    _insert(db, "INSERT INTO reads", rows)
+
+
+def _commit_loops(db: sqlite3.Connection, execution_id: str, commit: FrameCommit) -> None:
     _many(
         db,
         "UPDATE loops SET status = 'unmounted' WHERE execution_id = ? AND node_id = ?",
@@ -357,16 +379,18 @@ def commit_frame(
         "INSERT OR REPLACE INTO loops VALUES (?, ?, ?, ?)",
         [(execution_id, id, state.iteration, state.status) for id, state in commit.loops],
     )
-    if commit.status is not None:
-        set_status(db, execution_id, commit.status, "")
-    # Last, because it holds the time of COMMIT. What follows, SQLite's own commit, is not in it: a second transaction
-    # to add that would take longer.
+
+
+def _open_frame(
+    db: sqlite3.Connection, execution_id: str, commit: FrameCommit, *, ms: Mapping[Phase, float], started: float
+) -> None:
+    """Insert the frame's row. It stays 'open' until FLUSH: after a crash it shows a frame that was not finished."""
     db.execute(
         "INSERT INTO frames (execution_id, frame, reason, status, created_at, mounted, unmounted, updated, moved,"
         " snapshot_ms, render_ms, reconcile_ms, commit_ms) VALUES (?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             execution_id,
-            frame,
+            commit.frame,
             json.dumps(commit.reason, ensure_ascii=False),
             at_time(commit.began_at),
             *commit.counts,
@@ -379,12 +403,26 @@ def commit_frame(
 
 
 def flush_frame(
-    db: sqlite3.Connection, execution_id: str, flush: FlushResult, ms: Mapping[Phase, float] | None, started: float
+    db: sqlite3.Connection, execution_id: str, flush: FlushResult, *, ms: Mapping[Phase, float] | None, started: float
 ) -> None:
     """Write a FLUSH: new values, transitions, handler calls and effect runs, settled tasks, and the end of the frame.
 
     ``ms`` is None for writes that are applied between two frames.
     """
+    _flush_state(db, execution_id, flush)
+    _flush_calls(db, execution_id, flush)
+    for artifact in flush.artifacts:
+        put_artifact(db, execution_id, artifact)
+    add_events(db, execution_id, flush.events)
+    # With the writes of its handler, in this transaction: after a crash either both are there, or the task is handled
+    # again. That is what makes a handler's writes apply exactly once.
+    _settle_tasks(db, execution_id, flush)
+    if ms is not None:
+        _close_frame(db, execution_id, flush, ms=ms, started=started)
+
+
+def _flush_state(db: sqlite3.Connection, execution_id: str, flush: FlushResult) -> None:
+    """Write the new versions of values, and every write with its outcome."""
     # A frame never reads its own writes: the values that they replace hold for it, too.
     following = flush.frame + 1
     _many(
@@ -392,21 +430,21 @@ def flush_frame(
         "UPDATE state SET to_frame = ? WHERE execution_id = ? AND key = ? AND from_frame = ?",
         [(following, execution_id, change.key, change.since) for change in flush.changes if change.since is not None],
     )
+    values = [(change.key, change.value) for change in flush.changes if change.value is not None]
     _insert(
         db,
         # A key that is written twice between two frames has one version for the next frame.
         "INSERT OR REPLACE INTO state",
-        [
-            (execution_id, change.key, change.value.text, change.value.type, following, None)
-            for change in flush.changes
-            if change.value is not None
-        ],
+        [(execution_id, key, value.text, value.type, following, None) for key, value in values],
     )
     _insert(
         db,
         "INSERT INTO transitions",
         [_transition_row(execution_id, flush.frame, *row) for row in _numbered_on(db, execution_id, flush)],
     )
+
+
+def _flush_calls(db: sqlite3.Connection, execution_id: str, flush: FlushResult) -> None:
     _many(db, _HANDLER, [_handler_row(execution_id, call) for call in flush.calls])
     _many(
         db,
@@ -416,11 +454,9 @@ def flush_frame(
             for e in flush.effects
         ],
     )
-    for artifact in flush.artifacts:
-        put_artifact(db, execution_id, artifact)
-    add_events(db, execution_id, flush.events)
-    # With the writes of its handler, in this transaction: after a crash either both are there, or the task is handled
-    # again. That is what makes a handler's writes apply exactly once.
+
+
+def _settle_tasks(db: sqlite3.Connection, execution_id: str, flush: FlushResult) -> None:
     for end in flush.ended:
         end_task(db, execution_id, end)
     _many(
@@ -428,20 +464,24 @@ def flush_frame(
         "UPDATE tasks SET settled_at_frame = ? WHERE execution_id = ? AND task_id = ?",
         [(flush.frame, execution_id, task_id) for task_id in flush.settled],
     )
-    if ms is not None:
-        db.execute(
-            "UPDATE frames SET status = 'done', handlers = ?, writes = ?, execute_ms = ?, effects_ms = ?, flush_ms = ?"
-            " WHERE execution_id = ? AND frame = ?",
-            (
-                len(flush.calls),
-                len(flush.transitions),
-                ms[Phase.EXECUTE],
-                ms[Phase.EFFECTS],
-                _elapsed_ms(started),
-                execution_id,
-                flush.frame,
-            ),
-        )
+
+
+def _close_frame(
+    db: sqlite3.Connection, execution_id: str, flush: FlushResult, *, ms: Mapping[Phase, float], started: float
+) -> None:
+    db.execute(
+        "UPDATE frames SET status = 'done', handlers = ?, writes = ?, execute_ms = ?, effects_ms = ?, flush_ms = ?"
+        " WHERE execution_id = ? AND frame = ?",
+        (
+            len(flush.calls),
+            len(flush.transitions),
+            ms[Phase.EXECUTE],
+            ms[Phase.EFFECTS],
+            _elapsed_ms(started),
+            execution_id,
+            flush.frame,
+        ),
+    )
 
 
 def as_json(value: object) -> str:
@@ -472,6 +512,7 @@ def _node_row(execution_id: str, node: TreeNode, frame: int) -> tuple[object, ..
         int(node.explicit_id),
         node.parent_id,
         node.position,
+        # Most nodes have neither, and these rows are many.
         as_json(node.props) if node.props else "{}",
         json.dumps(node.events) if node.events else "[]",
         node.text,
@@ -615,10 +656,14 @@ def answer(
     if end is not None:
         end_task(db, execution_id, end)
         return
+    # An agent that asked about a tool call continues its attempt; any other task that asks begins a new one.
+    reason = None
+    if question.tool_call_id is not None:
+        reason = ANSWERED
     db.execute(
         "UPDATE tasks SET status = 'pending', reason = ?1 WHERE execution_id = ?2 AND task_id = ?3 AND NOT EXISTS"
         " (SELECT 1 FROM approvals WHERE execution_id = ?2 AND task_id = ?3 AND status = 'waiting')",
-        (ANSWERED if question.tool_call_id is not None else None, execution_id, question.task_id),
+        (reason, execution_id, question.task_id),
     )
 
 
@@ -747,4 +792,4 @@ def withdraw(db: sqlite3.Connection, execution_id: str, task_ids: Iterable[str])
     tasks = [(execution_id, task_id) for task_id in task_ids]
     waiting = "WHERE execution_id = ? AND task_id = ? AND status = 'waiting'"
     db.executemany(f"UPDATE approvals SET status = 'withdrawn' {waiting}", tasks)
-    db.executemany(f"UPDATE tool_calls SET status = 'skipped', error = 'nobody answered' {waiting}", tasks)
+    db.executemany(f"UPDATE tool_calls SET status = 'skipped', error = 'no one answered' {waiting}", tasks)

@@ -386,7 +386,7 @@ def test_a_file_that_went_away_is_told_without_a_click_and_no_more_once_it_is_ba
     if replaced:
         file.write_bytes(b"")
     page.post(type="ping", id="p2")
-    words = "is another file now" if replaced else "is gone: it was removed or renamed"
+    words = "is a different file now" if replaced else "is gone: it was removed or renamed"
     assert words in page.summaries[-1]["error"]
     told = len(page.summaries)
     page.post(type="ping", id="p3")

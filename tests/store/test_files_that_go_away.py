@@ -96,7 +96,7 @@ def test_the_first_transaction_after_it_says_that_the_file_was_lost(
     lose(path)
     before = {file: file.read_bytes() for file in files(path)} if path.exists() else {}
     for _ in range(2):
-        words = "is another file now: it was replaced" if path.exists() else "is gone: it was removed or renamed"
+        words = "is a different file now: it was replaced" if path.exists() else "is gone: it was removed or renamed"
         with pytest.raises(StoreLostError, match=words) as error:
             stepped.step_sync()
         assert str(path) in str(error.value) and "Execution" in str(error.value)
@@ -172,7 +172,7 @@ def test_a_new_execution_under_that_name_has_a_file_of_its_own(
     with Execution(Counting(), store=path, name="second") as ex:
         assert run(ex).status == "finished" and ex.at(41).state["n"] == 40
         for move in (stepped.step_sync, stepped.run_sync):
-            with pytest.raises(StoreLostError, match="is another file now"):
+            with pytest.raises(StoreLostError, match="is a different file now"):
                 move()
         assert path.exists()
         stepped.close()
@@ -193,7 +193,7 @@ def test_what_another_process_wrote_into_the_new_file_stays(stepped: Execution, 
     with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None and process.stdin is not None
         assert process.stdout.readline() == "finished\n"
-        with pytest.raises(StoreLostError, match="is another file now"):
+        with pytest.raises(StoreLostError, match="is a different file now"):
             stepped.step_sync()
         stepped.close()
         process.stdin.close()

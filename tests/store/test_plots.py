@@ -86,7 +86,7 @@ def test_tasks_are_bars_from_the_frame_that_started_them_to_the_one_that_dealt_w
     assert {until for label, _, until, _ in drawn if label == "approval#ask"} == {ex.recorded + 1}, "it is under way"
     assert {"failed", "blocked"} <= {text.get_text() for text in ax.texts}
     assert [text.get_text() for text in ax.get_legend().get_texts()] == [
-        "succeeded", "failed, cancelled or abandoned", "under way",
+        "succeeded", "failed, cancelled or abandoned", "running",
     ]  # fmt: skip
 
 

@@ -154,7 +154,7 @@ HAPPENINGS = [
         "on_finished of task#t wrote vol zoom = 3",
     ]),
     ("a write that is rolled back", Task(id="t", run=int, on_finished=writes_and_raises), [
-        "on_finished of task#t wrote x = 1; it was rolled back, because who wrote it raised",
+        "on_finished of task#t wrote x = 1; it was rolled back, because its author raised",
     ]),
     ("an effect", Effect(id="e", deps=[], run=lambda ctx: ctx.state.set("x", 1)), ["effect#e ran", "run of effect#e wrote x = 1"]),
     ("an effect that raises", Effect(id="e", deps=[], run=fails), ["effect#e ran and raised KeyError: 'cupboard'"]),

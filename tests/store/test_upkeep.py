@@ -497,9 +497,9 @@ BROKEN = [
     ("state", ["DELETE FROM state WHERE key = 'said'"], "'said' .* is missing from frame .* make it \"x\""),
     ("state", ["DELETE FROM transitions WHERE key = 'turns' AND new = '2'"], "'turns' .* is 2 from .* make it 1"),
     ("state", ["DELETE FROM transitions WHERE key = 'first' AND op = 'delete'"], "'first' .* is missing .* make it 1"),
-    ("orphan", [f"UPDATE tasks SET status = 'running', ended_at = NULL, lease_owner = '{DEAD}' WHERE node_id = 'c'"], f"{DEAD[:14]}.*, who has it, no longer runs"),
-    ("orphan", ["UPDATE tasks SET status = 'running', ended_at = NULL WHERE node_id = 'c'"], "but nobody, who has it"),
-    ("orphan", ["UPDATE tasks SET status = 'running' WHERE node_id = 'c'"], "has ended, but says"),
+    ("orphan", [f"UPDATE tasks SET status = 'running', ended_at = NULL, lease_owner = '{DEAD}' WHERE node_id = 'c'"], f"{DEAD[:14]}.*, which has its lease, no longer runs"),
+    ("orphan", ["UPDATE tasks SET status = 'running', ended_at = NULL WHERE node_id = 'c'"], "but no process, which has its lease"),
+    ("orphan", ["UPDATE tasks SET status = 'running' WHERE node_id = 'c'"], "has ended, but is still marked"),
     ("orphan", ["UPDATE model_calls SET response = NULL"], "1 model calls of task c@1 have neither"),
     ("orphan", [f"INSERT INTO tool_calls SELECT 1, execution_id, {TASK}, 1, 1, 'id', 'rm', '{{}}', NULL, 'running', '2026-01-01', NULL, NULL FROM executions"], "tool rm of task c@1 was called and has no end"),
     ("orphan", ["UPDATE tasks SET ended_at = '2026-01-01', status = 'cancelled' WHERE node_id = 'ask'"], "approval ask@.* waits for an answer, but its task"),
@@ -530,7 +530,7 @@ def test_what_a_killed_process_left_is_named_until_it_is_resumed(python: Any, re
     )
     report = Store(tmp_path / "t.db").check()
     assert [problem.kind for problem in report.problems] == ["orphan"]
-    assert "task t@1 says that it is running" in repr(report)
+    assert "task t@1 is marked as running" in repr(report)
     assert "Execution.resume(app" in repr(report)
     ex = resumed(Task(id="t", run=lambda: 1))
     ex.run_sync()

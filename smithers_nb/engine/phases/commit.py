@@ -25,7 +25,7 @@ async def commit(live: Live, draft: Draft) -> None:
     draft.schedule = _scheduled(live, draft)
     starting = [TaskEntry(f"{node.id}@{draft.number}", node) for node in draft.schedule.start]
     opened = _versions(draft.tree, draft.changes)
-    read_no_more, read_anew = _reads(live.committed.reads, draft.rendered)
+    reads_closed, reads_opened = _reads(live.committed.reads, draft.rendered)
     await live.services.database.transaction(
         writer.commit_frame,
         live.services.execution_id,
@@ -41,23 +41,23 @@ async def commit(live: Live, draft: Draft) -> None:
             ),
             closed=_closed(live, draft.changes, opened),
             opened=opened,
-            read_no_more=read_no_more,
-            read_anew=read_anew,
+            reads_closed=reads_closed,
+            reads_opened=reads_opened,
             tasks=[TaskStart(entry.task_id, entry.node.id, entry.max_attempts) for entry in starting],
             loops=[(id, state) for (_, id), state in draft.schedule.loops.items()],
             status=live.moves_as if live.recorded_as != (live.moves_as, "") else None,
             loops_gone=[id for id in draft.changes.unmounted if draft.before.index[id].type in LOOPS],
         ),
-        draft.ms,
-        perf_counter(),
+        ms=draft.ms,
+        started=perf_counter(),
     )
     live.recorded_as = live.moves_as, ""
     _remember(live, draft, opened, starting)
-    for path, key, _ in read_no_more:
+    for path, key, _ in reads_closed:
         del live.committed.reads[path][key]
         if not live.committed.reads[path]:
             del live.committed.reads[path]
-    for path, key in read_anew:
+    for path, key in reads_opened:
         live.committed.reads.setdefault(path, {})[key] = draft.number
 
 

@@ -53,8 +53,8 @@ async def _flush(live: Live, draft: Draft, ms: Mapping[Phase, float] | None) -> 
             writer.flush_frame,
             live.services.execution_id,
             _result(live, draft, transactions, resolved, ends, noted),
-            ms,
-            perf_counter(),
+            ms=ms,
+            started=perf_counter(),
         )
     except BaseException:
         live.inbox.put_back(arrived, ends)
