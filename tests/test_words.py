@@ -41,7 +41,6 @@ ALLOWED: dict[str, Words] = {
     "nodes": Words(fragments=2.0, ternaries=10.0, comments=3.4, nested=0),
     "notebook": Words(fragments=12.4, ternaries=36.7, comments=3.6, nested=1),
     "records": Words(fragments=2.0, ternaries=19.7, comments=0.4, nested=0),
-    "store": Words(fragments=2.0, ternaries=17.6, comments=3.6, nested=2),
     "syntax": Words(fragments=2.0, ternaries=38.6, comments=1.7, nested=2),
 }
 
