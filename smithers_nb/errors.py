@@ -89,6 +89,9 @@ __all__ = [
 LONGEST_PATH = 300
 """Characters of a path that a message shows; the attribute has all of it."""
 
+MOST_CAUSES = 10
+"""The most causes that the text of a group of errors names."""
+
 PACKAGE = os.path.dirname(__file__)
 LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 """The folders of Python's own modules and of installed packages."""
@@ -359,6 +362,8 @@ def said(error: BaseException) -> str:
     'ValueError: a\ufffdb'
     >>> said(StopIteration())
     'StopIteration'
+    >>> said(ExceptionGroup("all failed", [ValueError("a"), KeyError("b")]))
+    "ExceptionGroup: all failed (2 sub-exceptions): ValueError: a; KeyError: 'b'"
     """
     try:
         words = f"{error}"
@@ -366,6 +371,11 @@ def said(error: BaseException) -> str:
         words = f"its message can't be read, {type(why).__name__} was raised"
     if isinstance(error, NameError) and error.name == "ctx":
         words += ". ctx is an argument: name it in the function's parameters, as in def Report(ctx)"
+    if isinstance(error, BaseExceptionGroup):
+        # Its own text only counts them, and the causes are what a person needs.
+        words += f": {'; '.join(said(cause) for cause in error.exceptions[:MOST_CAUSES])}"
+        words += " …" * (len(error.exceptions) > MOST_CAUSES)
+        return clean(f"{type(error).__name__}: {words}")
     words += _of_another_loop(error)
     return clean(f"{type(error).__name__}: {words}" if words else type(error).__name__)
 

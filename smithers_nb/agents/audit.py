@@ -38,6 +38,7 @@ from ..values import cleaned
 from .cassette import Cassette, Unanswered
 from .clients import keep_apart
 from .conversation import Conversation, window
+from .fallback import windowed
 from .native_tools import withheld
 from .runner import AgentTask, ToolQuestion
 from .scripted import Scripted
@@ -54,11 +55,17 @@ class Audit(AbstractCapability[Any]):
     def __init__(self, conversation: Conversation, alone: Alone) -> None:
         self.conversation = conversation
         self.alone = alone
+        self._first: Any = None
+        """The model that a request is made to first."""
 
     def get_wrapper_toolset(self, toolset: Any) -> Any:
         if self.conversation.cassette is None:
             return None
         return _here(toolset, self.conversation.cassette)
+
+    def get_wrapper_model(self, model: Any) -> Any:
+        # The first has its turn already. Others come from the user's capabilities, such as ModelFallback.
+        return windowed(model, self.conversation, has_turn=model is self._first)
 
     async def wrap_run(self, ctx: Any, *, handler: Callable[..., Any]) -> Any:
         _whose(ctx, self.conversation.task)
@@ -92,6 +99,7 @@ class Audit(AbstractCapability[Any]):
             async with conversation.ledger.turn(window(provider, model)):
                 conversation.ask(provider, model, request, signature)
                 keep_apart(asked.model)
+                self._first = asked.model
                 response: ModelResponse = _clean(await handler(asked))
             usage = response.usage
             await conversation.answer(

@@ -14,7 +14,7 @@ from ..records import AnsweredBy, Decision, ModelCall, ToolCall, ToolStatus
 from ..user_code import guarded, raised_by
 from . import native_tools
 from .cassette import Cassette, Unanswered
-from .retry import IN_PLACE_S, backoff_s, verdict
+from .retry import IN_PLACE_S, Verdict, backoff_s, verdict
 from .runner import AgentTask, ApprovalRequired, Ledger, Past, RetryLater, ToolQuestion
 from .scripted import Scripted
 
@@ -43,6 +43,8 @@ class Conversation:
             self.answered = past
         """The last turn that was answered: it continues from there after an interruption."""
         self.asked: ModelCall | None = None
+        self.refusal: Exception | None = None
+        """The last refusal of a request that the rate windows know of."""
         self.turn = past.turn
         self.before = 0
         """The number of turns before the first of this run of the agent."""
@@ -188,13 +190,12 @@ class Conversation:
         asked = self._closed()
         await self._record(replace(asked, error=said(raised_by(error))))
         found = verdict(error)
-        wait_s = found.wait_s
-        if wait_s is None:
-            wait_s = backoff_s(self.attempt, self._seed)
-        name = window(asked.provider, asked.model)
-        # The limit is the provider's for all: the other agents wait, too, instead of being refused one by one.
-        if found.limited and name:
-            await self.ledger.refused(name, wait_s)
+        wait_s = self.wait_s(found)
+        # The failures of a fallback have told the windows of its models already.
+        name = None
+        if not isinstance(error, BaseExceptionGroup):
+            name = window(asked.provider, asked.model)
+            await self.limited(asked.provider, asked.model, error)
         if not found.passes and found.fix:
             raise AgentError(
                 f"{asked.provider} refused the request of {self.task.node_id} to {asked.model!r}: {_short(error)}. "
@@ -211,6 +212,20 @@ class Conversation:
         if found.limited and name:
             return 0.0
         return wait_s
+
+    async def limited(self, provider: str, model: str, error: Exception) -> None:
+        """Close the window of a model that has refused a request because of its rate; once for each refusal."""
+        found, name = verdict(error), window(provider, model)
+        # The limit is the provider's for all: the other agents wait, too, instead of being refused one by one.
+        if found.limited and name and error is not self.refusal:
+            self.refusal = error
+            await self.ledger.refused(name, self.wait_s(found))
+
+    def wait_s(self, found: Verdict) -> float:
+        """Return the seconds to wait after this attempt: those that the provider asked for, or our own choice."""
+        if found.wait_s is not None:
+            return found.wait_s
+        return backoff_s(self.attempt, self._seed)
 
     async def broke_off(self, why: str) -> None:
         """Record the open request when the agent is ended from outside: it may have to be paid for all the same."""
@@ -440,14 +455,19 @@ class Conversation:
 
 
 def window(provider: str, model: str) -> str | None:
-    """Return the name of a rate window: all agents that ask this model of this provider share it. A script has none."""
-    if provider == "scripted":
+    """Return the name of a rate window: all agents that ask this model of this provider share it.
+
+    A script has none. A fallback has none of its own: each of the models that it tries has one.
+    """
+    if provider == "scripted" or provider.startswith("fallback:"):
         return None
     return f"{provider}:{model}"
 
 
 def _short(error: BaseException) -> str:
     words: Any = getattr(error, "message", None) or error
+    if isinstance(error, BaseExceptionGroup):
+        words = said(error)
     text = " ".join(str(words).split())
     if len(text) <= 400:
         return text

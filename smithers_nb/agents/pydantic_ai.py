@@ -190,6 +190,7 @@ async def _runs(agent: Agent[Any, Any], model: Model, conversation: Conversation
     from pydantic_ai.usage import UsageLimits
 
     from .audit import Audit, Streaming, told_of_tools
+    from .fallback import with_windows
 
     past = conversation.begin()
     task = conversation.task
@@ -207,7 +208,7 @@ async def _runs(agent: Agent[Any, Any], model: Model, conversation: Conversation
         result = await agent.run(
             None if past else task.prompt or None,
             message_history=ModelMessagesTypeAdapter.validate_json(past.request) if past else None,
-            model=model,
+            model=with_windows(model, conversation),
             deps=task.local.deps,
             model_settings=settings,
             # The limits are the conversation's: they hold over restarts, too.
@@ -273,7 +274,7 @@ def load() -> None:
     with imports.alone():
         import pydantic_ai.models.function  # noqa: F401  # seconds, the first time
 
-        from . import audit  # noqa: F401
+        from . import audit, fallback  # noqa: F401
 
 
 def _load_all(names: list[str]) -> None:

@@ -47,9 +47,13 @@ _PASSING = frozenset(
 def verdict(error: BaseException) -> Verdict:
     """Return the meaning of an error. It does not pass if it is neither the library's nor has a status.
 
+    Several causes at once are those of a fallback: it passes if one of its models may answer later.
+
     >>> verdict(ValueError("x")).passes
     False
     """
+    if isinstance(error, BaseExceptionGroup):
+        return _together([verdict(one) for one in error.exceptions])
     names = {one.__name__ for one in type(error).__mro__}
     status = getattr(error, "status_code", None)
     if not isinstance(status, int):
@@ -63,6 +67,22 @@ def verdict(error: BaseException) -> Verdict:
         return Verdict(passes=True, limited=True, wait_s=wait_s, fix="")
     passes = bool(names & _PASSING) or status in (408, 409, 425) or status >= 500
     return Verdict(passes=passes, limited=False, wait_s=wait_s, fix="")
+
+
+def _together(causes: list[Verdict]) -> Verdict:
+    """Return the meaning of the failures of all models of a fallback."""
+    passing = [one for one in causes if one.passes]
+    if not passing:
+        # In the order of the models, and each piece of advice once.
+        fixes = dict.fromkeys(one.fix for one in causes if one.fix)
+        return Verdict(passes=False, limited=False, wait_s=None, fix=". ".join(fixes))
+    waits = [one.wait_s for one in passing]
+    known = [wait for wait in waits if wait is not None]
+    # The first model that may answer again decides. Without a header from it, its wait is our own choice.
+    wait_s = None
+    if len(known) == len(waits):
+        wait_s = min(known)
+    return Verdict(passes=True, limited=any(one.limited for one in passing), wait_s=wait_s, fix="")
 
 
 def retry_after(error: BaseException) -> float | None:
