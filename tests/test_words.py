@@ -37,10 +37,8 @@ ALLOWED: dict[str, Words] = {
     "top": Words(fragments=2.0, ternaries=30.9, comments=3.0, nested=1),
     "agents": Words(fragments=2.0, ternaries=10.0, comments=3.4, nested=0),
     "engine": Words(fragments=23.2, ternaries=33.3, comments=2.1, nested=5),
-    "history": Words(fragments=2.0, ternaries=55.6, comments=1.4, nested=1),
     "nodes": Words(fragments=2.0, ternaries=10.0, comments=3.4, nested=0),
     "notebook": Words(fragments=12.4, ternaries=36.7, comments=3.6, nested=1),
-    "records": Words(fragments=2.0, ternaries=19.7, comments=0.4, nested=0),
     "syntax": Words(fragments=2.0, ternaries=38.6, comments=1.7, nested=2),
 }
 

@@ -144,6 +144,8 @@ class LiveSource(RecordedSource):
 
     def _unflushed(self, number: int) -> bool:
         """Return whether a frame is the one in progress, and its FLUSH is still to come."""
+        # FLUSH writes the frame's calls, writes and problems in one transaction. Until then the publication has all of
+        # them and the file none; from then on it is the other way round, and nothing is ever counted twice.
         now = self.publication.frame
         return now is not None and now.number == number and now.phase is not Phase.FLUSH
 
@@ -159,6 +161,7 @@ class LiveSource(RecordedSource):
     def stood(self, cursor: Cursor) -> Mapping[str, str]:
         """Return by node id the status of the nodes that a cursor is compared with."""
         now = self.publication
+        # A task may have ended since: the engine knows how it stood when the frame began, and the file how it stands.
         if now.stood is not None and now.frame is not None and cursor.phase and cursor.base == now.frame.number - 1:
             return now.stood
         return super().stood(cursor)
@@ -166,6 +169,7 @@ class LiveSource(RecordedSource):
     def component(self, cursor: Cursor, path: str) -> tuple[str | None, list[tuple[str, str]]]:
         """Return the name of the component that rendered the node at a path, and the (scope, key) that it reads."""
         reads = self.publication.reads
+        # The file has the reads of stored keys; the engine those of volatile ones as well.
         if not cursor.live or reads is None:
             return super().component(cursor, path)
         return reads.component(prefixes_of(path)) or (None, [])
@@ -268,6 +272,7 @@ class LiveSource(RecordedSource):
 
     def output(self, cursor: Cursor, most: int) -> tuple[int, list[EventRecord]]:
         """Return the number of printed pieces up to the frame, and the newest ones at the cursor, oldest first."""
+        # Printed pieces wait in the publication until they are in the file: they are in one of the two.
         total, found = super().output(cursor, most)
         fresh = [_event(event) for event in self.publication.printed if event.frame <= cursor.frame]
         return total + len(fresh), [*found, *(event for event in fresh if cursor.has_seen(event))][-most:]

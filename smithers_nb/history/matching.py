@@ -10,6 +10,7 @@ from typing import get_args
 from ..identity import loop_of
 from ..nodes.schedule import RUNNABLE
 from ..records import Breakpoint, BreakpointKind, EventRecord, Excerpt, Hit, NodeVersion, Phase
+from ..records.words import short
 from ..syntax.expression import Expression, ExpressionError, Facts
 from ..values import readable
 from .cursor import PHASES, Cursor, queued_in
@@ -82,13 +83,14 @@ def say(value: object) -> str:
         return "None"
     if isinstance(value, str) and value.isidentifier():
         return value
-    text = readable(value).text
-    return text if len(text) <= 60 else f"{text[:60]}…"
+    return short(readable(value).text, 60)
 
 
 def say_change(key: str, old: str | None, new: str) -> str:
     """Return the change of a key in words; ``old`` is None where it had no value, or None."""
-    return f"{key} was set to {new}" if old is None else f"{key} changed {old} → {new}"
+    if old is None:
+        return f"{key} was set to {new}"
+    return f"{key} changed {old} → {new}"
 
 
 def nearest(source: Source, before: Place, forward: bool) -> tuple[Hit, str | None, Place] | None:
@@ -97,22 +99,28 @@ def nearest(source: Source, before: Place, forward: bool) -> tuple[Hit, str | No
     A hit was recorded, or is found by the present breakpoints. A place is a frame and the index of a phase.
     """
     last = source.head.recorded
+    # Recorded hits come first: they are the truth, with their time and whatever the breakpoint was then. The present
+    # breakpoints, which may be newer than the frames, are only evaluated where nothing was recorded.
     found: dict[Place, tuple[Hit, str | None]] = {_place(hit): (hit, at) for hit, at in source.hits(last, MOST)}
     for point in source.breakpoints():
         if point.enabled:
             for hit in evaluated(source, point, last):
                 found.setdefault(_place(hit), (hit, None))
-    places = [place for place in found if (place > before if forward else place < before)]
-    if not places:
+    if forward:
+        place = min((place for place in found if place > before), default=None)
+    else:
+        place = max((place for place in found if place < before), default=None)
+    if place is None:
         return None
-    place = min(places) if forward else max(places)
     hit, at = found[place]
     return hit, at, place
 
 
 def place_of(cursor: Cursor) -> Place:
     """Return the place of a cursor."""
-    return cursor.frame, PHASES.index(cursor.phase) if cursor.phase else -1
+    if cursor.phase is None:
+        return cursor.frame, -1
+    return cursor.frame, PHASES.index(cursor.phase)
 
 
 def _place(hit: Hit) -> Place:
@@ -121,11 +129,22 @@ def _place(hit: Hit) -> Place:
 
 def evaluated(source: Source, point: Breakpoint, last: int) -> Iterator[Hit]:
     """Yield what a breakpoint would have hit, as far as the records tell: nothing of one with a condition."""
+    # A condition may name what the file does not have, as the node or volatile values, and nothing may execute here:
+    # a place where it might have been true is not shown as a hit.
     if point.when and point.kind != "expression":
         return
     for frame, phase, text, node_id in _of(source, point, last):
+        # Frame 0 has the writes of an app's first values, and a cursor can't stand there.
         if 1 <= frame <= last:
-            yield Hit(point.id, frame, str(phase), text, node_id, point.log_only, False)
+            yield Hit(
+                breakpoint_id=point.id,
+                frame=frame,
+                phase=phase.value,
+                text=text,
+                node_id=node_id,
+                log_only=point.log_only,
+                stops=False,
+            )
 
 
 def _of(source: Source, point: Breakpoint, last: int) -> Iterable[tuple[int, Phase, str, str | None]]:
@@ -136,13 +155,11 @@ def _of(source: Source, point: Breakpoint, last: int) -> Iterable[tuple[int, Pha
             return [
                 (frame.number, phase, f"{phase} of frame {frame.number} is done", None)
                 for frame in source.frame_totals(1)
+                # A frame that is not done was committed: how far it came after that, the file does not tell.
                 if frame.status == "done" or phase not in PHASES[4:]
             ]
         case "handler":
-            return [
-                (frame, Phase.EXECUTE, f"{event} of {node} {'was called' if status == 'ok' else status}", node)
-                for frame, node, event, status in source.file.called(point.target, point.event)
-            ]
+            return _handler(source, point)
         case "error":
             return [_error(event) for event in source.file.events("problem", last, MOST)]
         case "key":
@@ -153,9 +170,16 @@ def _of(source: Source, point: Breakpoint, last: int) -> Iterable[tuple[int, Pha
             return _expression(source, point)
 
 
+def _handler(source: Source, point: Breakpoint) -> Iterator[tuple[int, Phase, str, str | None]]:
+    for frame, node, event, status in source.file.called(point.target, point.event):
+        if status == "ok":
+            status = "was called"
+        yield frame, Phase.EXECUTE, f"{event} of {node} {status}", node
+
+
 def _error(event: EventRecord) -> tuple[int, Phase, str, str | None]:
     found = json.loads(event.payload)
-    phase = Phase(found["phase"]) if found["phase"] else Phase.FLUSH
+    phase = Phase(found["phase"] or Phase.FLUSH)
     return event.frame, phase, f"{found['kind']}: {found['message']}", event.node_id
 
 
@@ -165,17 +189,27 @@ def _key(source: Source, point: Breakpoint) -> Iterator[tuple[int, Phase, str, s
         for write in writes:
             yield write.frame, queued_in(write.origin), f"{write.key} is written by {write.author}", write.node_id
         return
+    # The engine compares a key before and after FLUSH: writes in between that cancel out are no change.
     applied = (write for write in writes if write.status in APPLIED)
     for (frame, _), together in groupby(applied, key=lambda write: (write.frame, write.scope)):
         found = list(together)
         old, new = _text(found[0].old), _text(found[-1].new)
         if old != new and (point.event == "changed" or _equal(new, point.value)):
-            text = say_change(point.target or "", None if old in (None, "null") else _said(old), _said(new))
+            text = say_change(point.target or "", _said_or_none(old), _said(new))
             yield frame, Phase.FLUSH, text, found[-1].node_id
 
 
+def _said_or_none(text: str | None) -> str | None:
+    # A key without a value reads as None: the sentence makes no difference between the two.
+    if text in (None, "null"):
+        return None
+    return _said(text)
+
+
 def _text(value: Excerpt | None) -> str | None:
-    return None if value is None else value.text
+    if value is None:
+        return None
+    return value.text
 
 
 def _equal(text: str | None, value: str | None) -> bool:
@@ -187,7 +221,7 @@ def _equal(text: str | None, value: str | None) -> bool:
 
 def _said(text: str | None) -> str:
     try:
-        return say(None) if text is None else say(json.loads(text))
+        return say(json.loads(text or "null"))
     except ValueError:  # It was cut.
         return f"{(text or '')[:60]}…"
 
@@ -200,6 +234,8 @@ def _node(source: Source, id: str, event: str) -> Iterator[tuple[int, Phase, str
         elif known:
             yield from _standing(source, id, event)
         return
+    # A new version is a new mount only if type or loop differ, or the node was away in between: with other props the
+    # same node continues. The last None closes a version that has ended.
     before: NodeVersion | None = None
     versions: list[NodeVersion | None] = [*known, None]
     for version in versions:
@@ -213,6 +249,7 @@ def _node(source: Source, id: str, event: str) -> Iterator[tuple[int, Phase, str
 
 def _task(source: Source, type: str, id: str, event: str) -> Iterator[tuple[int, Phase, str, str | None]]:
     for task in source.file.tasks_of(id):
+        # The frame that settled a task handles its end: a hit belongs before its handlers, and so to its first phase.
         if event == "start" and task.started_frame:
             yield task.started_frame, Phase.EXECUTE, f"{type} {id} started", id
         elif event != "start" and task.settled_at_frame and task.status in STANDING[event]:
@@ -227,7 +264,7 @@ def _standing(source: Source, id: str, event: str) -> Iterator[tuple[int, Phase,
         now = source.standing_in(frame, tree).get(id)
         node = tree.index.get(id)
         if node is not None and now in STANDING[event] and before not in STANDING[event]:
-            said = "started" if event == "start" else now
+            said = {"start": "started"}.get(event, now)
             yield frame, Phase.COMMIT, f"{node.type} {node.props.get('name', id)} {said}", id
         before = now
 
@@ -241,17 +278,20 @@ def _continues(before: NodeVersion, version: NodeVersion) -> bool:
 def _expression(source: Source, point: Breakpoint) -> Iterator[tuple[int, Phase, str, str | None]]:
     """Walk back through the writes, from the state as it is now."""
     condition = Expression(point.when or "", NAMES)
+    # Nodes' statuses and volatile values are not in the file for every frame: such an expression has no past hits.
     if not condition.named <= STATE_ONLY:
         return
     texts, last = source.texts(), source.head.recorded
     by_frame: dict[int, list[tuple[str, str | None]]] = {}
     for frame, key, old in source.file.replaced(max(1, last - FRAMES), last):
         by_frame.setdefault(frame, []).append((key, old))
+    # Backwards, as each write has the old value: the state of a frame follows from that of the next one, and reading
+    # thousands of states is not needed. A hit is where it becomes true, which is known one frame later on this way.
     later: tuple[int, bool] | None = None
     for frame in range(last, max(0, last - FRAMES), -1):
-        before = dict(texts) if frame in by_frame else texts
-        for key, old in by_frame.get(frame, ()):
-            before[key] = old
+        before = texts
+        if frame in by_frame:
+            before = {**texts, **dict(by_frame[frame])}
         true = _true(condition, texts, before)
         if "prev" in condition.named:
             if true:
@@ -267,13 +307,13 @@ def _expression(source: Source, point: Breakpoint) -> Iterator[tuple[int, Phase,
 def _true(condition: Expression, texts: Mapping[str, str | None], before: Mapping[str, str | None]) -> bool:
     try:
         return bool(condition.value({"state": _facts(texts), "prev": _facts(before)}))
+    # One that fails, as on a key that had no value yet, does not stop a run either.
     except ExpressionError:
         return False
 
 
 def _facts(texts: Mapping[str, str | None]) -> Facts:
     def look(key: str) -> object:
-        text = texts.get(key)
-        return None if text is None else json.loads(text)
+        return json.loads(texts.get(key) or "null")
 
     return Facts(look, lambda: sorted(key for key, text in texts.items() if text is not None))

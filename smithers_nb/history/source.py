@@ -65,10 +65,13 @@ class Source(Protocol):
     def head(self) -> Head:
         """The execution as a whole."""
 
+    # For what has no record and no past, as the texts that tasks stream. A pane that can be shown of a past frame asks
+    # the methods below instead, so that live equals recorded.
     @property
     def publication(self) -> Publication | None:
         """The running engine's own account; None where no engine runs this execution."""
 
+    # A pane asks a dozen times, and SQLite reads the schema with each connection.
     def together(self) -> AbstractContextManager[None]:
         """Read everything that is asked for meanwhile, on this thread, over one connection."""
 
@@ -101,6 +104,7 @@ class Source(Protocol):
 
     # ---- nodes -------------------------------------------------------------------------------------------------
 
+    # Not stored, but computed of any frame's plan and tasks: a table of it would have a row for each node and frame.
     def standing(self, cursor: Cursor) -> tuple[Mapping[str, str], Mapping[str, str]]:
         """Return by node id the status of each runnable, phase and loop, and the id of each runnable's newest task."""
 
@@ -183,4 +187,6 @@ class Source(Protocol):
 
 def last_phase(frame: FrameRecord | None) -> Phase:
     """Return the last phase of a frame that is done, as far as the file tells."""
-    return Phase.COMMIT if frame is None else frame.phase
+    if frame is None:
+        return Phase.COMMIT
+    return frame.phase

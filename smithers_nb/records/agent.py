@@ -35,6 +35,7 @@ class ModelCall:
     """The message, as JSON; None if there was none."""
     input_tokens: int | None
     output_tokens: int | None
+    # An unknown price is not zero: totals that hide it would be believed.
     cost_usd: float | None
     """None where the price is not known."""
     started_at: float
@@ -54,6 +55,7 @@ class ToolCall:
     task_id: str
     turn: int
     attempt: int
+    # Only the model's id links the request, the call, the question about it and the result.
     tool_call_id: str
     """The model's own id of it."""
     tool: str
@@ -86,6 +88,7 @@ class Piece:
 
     task_id: str
     turn: int
+    # Pieces are kept as they came: a failed attempt may have streamed half a sentence.
     attempt: int
     """The attempt of the task: it tells the pieces of a failed attempt from those of the next."""
     kind: str
@@ -114,6 +117,7 @@ class RateWindow:
     """The times at which a provider may be asked. Times are ISO 8601 in UTC."""
 
     name: str
+    # In the file, for all its executions: a provider counts the requests of a key, not of a process.
     opens_at: str | None
     """None while it is open."""
     next_at: str | None

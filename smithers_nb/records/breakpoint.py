@@ -33,6 +33,7 @@ class Breakpoint:
     enabled: bool = True
     log_only: bool = False
     """A hit is recorded, and nothing stops."""
+    # Counted in the record, not in the engine: a resumed execution continues to count.
     after: int = 1
     """The first hit that stops the run."""
     hits: int = 0
@@ -40,16 +41,20 @@ class Breakpoint:
     @property
     def text(self) -> str:
         """The event that it waits for, in words: ``key n is changed, when state.n > 3``."""
-        when = f", when {self.when}" if self.when and self.kind != "expression" else ""
-        return f"{self._what}{when}"
+        # Of an expression the condition is the event itself.
+        if not self.when or self.kind == "expression":
+            return self._what
+        return f"{self._what}, when {self.when}"
 
     @property
     def _what(self) -> str:
         match self.kind:
             case "node":
                 return f"node {self.target}: {self.event}"
+            case "key" if self.event == "equals":
+                return f"key {self.target} equals {self.value}"
             case "key":
-                return f"key {self.target} {f'equals {self.value}' if self.event == 'equals' else f'is {self.event}'}"
+                return f"key {self.target} is {self.event}"
             case "handler":
                 return f"{self.event or 'any handler'} of {self.target or 'any node'} was called"
             case "phase":
@@ -60,13 +65,14 @@ class Breakpoint:
                 return f"when {self.when}"
 
     def __repr__(self) -> str:
-        marks = [
-            *(["off"] if not self.enabled else []),
-            *(["once"] if self.once else []),
-            *(["log only"] if self.log_only else []),
-            *([f"from hit {self.after} on"] if self.after > 1 else []),
-        ]
-        return f"<Breakpoint {self.id}: {self.text}{''.join(f', {mark}' for mark in marks)}; {self.hits} hits>"
+        known = {
+            "off": not self.enabled,
+            "once": self.once,
+            "log only": self.log_only,
+            f"from hit {self.after} on": self.after > 1,
+        }
+        said = ", ".join([self.text, *(mark for mark, applies in known.items() if applies)])
+        return f"<Breakpoint {self.id}: {said}; {self.hits} hits>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,7 @@ class Hit:
 
     def event(self) -> Event:
         """Return it as it is recorded."""
+        # The text is kept, not made again from the breakpoint: that may be changed or removed by the time it is read.
         payload = {
             "breakpoint": self.breakpoint_id,
             "phase": self.phase,

@@ -19,6 +19,7 @@ class HandlerCall:
     writes: int
     """The number of writes that it queued; those of one that raised are rolled back."""
     ms: float
+    # A text, not the exception: it goes into the file, and an exception would keep the user's objects alive.
     error: str | None
     """The traceback."""
     source: str | None
@@ -31,6 +32,7 @@ class EffectRun:
     id: str
     frame: int
     node_id: str
+    # A cleanup is a run of its own: it may raise and write as well, frames after the effect.
     kind: Literal["run", "cleanup"]
     status: Literal["ok", "raised"]
     deps: str
@@ -45,6 +47,7 @@ class CallRecord:
     """A handler call with its place, as a reader sees it."""
 
     call: HandlerCall
+    # The file has no number for it: the order of its rows is the order of the calls.
     seq: int
     """The place among the calls of its frame, from 1."""
     task_status: str | None

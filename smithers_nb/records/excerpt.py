@@ -8,6 +8,7 @@ from ..values import Stored
 
 VALUE_CHARS = 2048
 """Characters of one value that are read, and shown, before "load all"."""
+# Cut where it is read, in SQL: a state may hold megabytes, and a pane shows the beginnings of hundreds of values.
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,10 @@ class Excerpt:
 
     def shortened(self, most: int = VALUE_CHARS) -> Excerpt:
         """Return at most ``most`` characters of it, if the whole text can be found again."""
-        return self if len(self.text) <= most or self.place is None else replace(self, text=self.text[:most])
+        # What can't be found again is not cut: the rest of it would be lost to the page.
+        if self.place is None or len(self.text) <= most:
+            return self
+        return replace(self, text=self.text[:most])
 
     @property
     def cut(self) -> bool:
@@ -46,7 +50,9 @@ def of_json(text: str | None, chars: int | None, place: tuple[object, ...], kind
     """Return the excerpt of a JSON text that was read in part; None if there is no text."""
     if text is None:
         return None
-    return Excerpt(text, len(text) if chars is None else chars, kind or kind_of(text), place)
+    if chars is None:
+        chars = len(text)
+    return Excerpt(text, chars, kind or kind_of(text), place)
 
 
 def kind_of(text: str) -> str:
@@ -55,7 +61,10 @@ def kind_of(text: str) -> str:
     >>> kind_of('"a"'), kind_of("1.5"), kind_of("[1]")
     ('str', 'float', 'list')
     """
+    # Not parsed: the text may be cut, and then it is no JSON.
     known = {'"': "str", "[": "list", "{": "dict", "t": "bool", "f": "bool", "n": "NoneType"}
     if text[:1] in known:
         return known[text[:1]]
-    return "float" if any(sign in text for sign in ".eE") else "int"
+    if any(sign in text for sign in ".eE"):
+        return "float"
+    return "int"

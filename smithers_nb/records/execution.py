@@ -20,6 +20,7 @@ class LoopState:
 
     iteration: int
     """The number of the iteration, from 1."""
+    # Not derived from the iteration: a loop that has ended stays ended when its condition changes its mind.
     status: Literal["running", "done", "max_reached"] = "running"
 
 
@@ -32,9 +33,11 @@ class NewExecution:
     app: str
     code_hash: str
     engine_version: str
+    # Recorded, so that a replay or a fork draws the same random numbers.
     seed: int
     parent_id: str | None = None
     """The execution whose Smithers node it is, or that it was forked from."""
+    # A Smithers node's execution has a parent, too: this number tells a fork from a child.
     forked_at_frame: int | None = None
     """The last frame that it shares with its parent; None unless it was forked."""
     durability: Durability = "normal"
@@ -54,6 +57,7 @@ class ExecutionRecord:
     code_hash: str
     engine_version: str
     seed: int
+    # Held by a lease: a process that died without letting go must not keep others out for ever.
     owner: str | None
     """The process that may write it: ``pid 4711 on host (a1b2c3)``."""
     lease_expires_at: str | None

@@ -21,6 +21,7 @@ stopped: by a Stop, or by hand, and then a step continues; finished, failed, sta
 class Phase(StrEnum):
     """The seven phases of a frame, in order."""
 
+    # Texts and not numbers: they stand so in the file and on the page, where people read them.
     SNAPSHOT = "SNAPSHOT"
     RENDER = "RENDER"
     RECONCILE = "RECONCILE"
@@ -34,6 +35,7 @@ Severity = Literal["error", "hint"]
 """The severity of a problem. hint: worth a look, and perhaps intended."""
 PROBLEMS: dict[str, Severity] = {"problem": "error", "hint": "hint"}
 """The severity of a problem by the kind of its event, errors first."""
+_KINDS = {severity: kind for kind, severity in PROBLEMS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +65,33 @@ class Problem:
     def of_event(cls, kind: str, node_id: str | None, payload: str) -> Problem:
         """Return the problem that an event records."""
         found = json.loads(payload)
-        phase = Phase(found["phase"]) if found["phase"] else None
-        return cls(found["kind"], found["message"], node_id, phase, found["source"], PROBLEMS[kind])
+        phase = found["phase"]
+        # Outside of a phase nothing is missing: lint finds what looks wrong between frames, and a task fails in none.
+        if phase is not None:
+            phase = Phase(phase)
+        return cls(
+            kind=found["kind"],
+            message=found["message"],
+            node_id=node_id,
+            phase=phase,
+            source=found["source"],
+            severity=PROBLEMS[kind],
+        )
 
     def event(self, frame: int) -> Event:
         """Return it as it is recorded: an event ``problem`` or ``hint``, so that counting problems counts errors."""
         payload = {"kind": self.kind, "message": self.message, "phase": self.phase, "source": self.source}
-        kind = "problem" if self.severity == "error" else "hint"
-        return Event(frame, kind, self.node_id, json.dumps(payload, ensure_ascii=False))
+        return Event(frame, _KINDS[self.severity], self.node_id, json.dumps(payload, ensure_ascii=False))
 
 
+# No slots: ``cached_property`` keeps the XML in the instance's dict.
 @dataclass(frozen=True)
 class Frame:
     """A turn of the loop, so far."""
 
     number: int
     execution_id: str
+    # Several: what comes while a frame runs waits for the next one, which deals with all of it.
     reason: tuple[str, ...]
     """Everything that caused it."""
     phase: Phase
@@ -136,11 +149,16 @@ class RunResult:
     """The problems of all its frames."""
 
     def __repr__(self) -> str:
-        last = f", the last one is {self.frame.number}" if self.frame else ""
-        told = [f"\n  {problem.kind}: {problem.message}" for problem in self.problems[:TOLD]]
-        more = f"\n  and {len(self.problems) - TOLD} more problems" if len(self.problems) > TOLD else ""
-        reason = f": {self.reason}" if self.reason else ""
-        return f"<RunResult {self.status}{reason}; {self.frames} frames{last}>{''.join(told)}{more}"
+        said = f"<RunResult {self.status}"
+        if self.reason:
+            said += f": {self.reason}"
+        said += f"; {self.frames} frames"
+        if self.frame is not None:
+            said += f", the last one is {self.frame.number}"
+        lines = [f"{said}>", *(f"  {problem.kind}: {problem.message}" for problem in self.problems[:TOLD])]
+        if len(self.problems) > TOLD:
+            lines.append(f"  and {len(self.problems) - TOLD} more problems")
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +169,12 @@ class FrameRecord:
     reason: tuple[str, ...]
     status: str
     """done, or open: not flushed yet, or abandoned."""
+    # A crash may have come after COMMIT: a recorded frame is not a complete one.
     phase: Phase
     """The last phase that is done, as far as the file tells: FLUSH writes the times of the three after COMMIT."""
     created_at: str | None
     """ISO 8601 in UTC; None before COMMIT."""
+    # A mapping: a frame in progress has only those of the phases that are done.
     counts: Mapping[str, int]
     """mounted, unmounted, updated, moved, handlers, writes."""
     ms: Mapping[Phase, float]

@@ -19,6 +19,7 @@ from .write import ReaderRecord, Write
 class CellView(Protocol):
     """A committed value, as readers see it."""
 
+    # A protocol, so that the engine's own cells are published as they are.
     @property
     def stored(self) -> Stored:
         """The value as it is stored."""
@@ -31,6 +32,7 @@ class CellView(Protocol):
 class Reads(Protocol):
     """The reads of the last rendered frame. Called from any thread."""
 
+    # Asked for one key at a time: a pane shows few of all the reads, and most publications none of them.
     def read_by(self, scope: str, key: str, most: int) -> list[ReaderRecord]:
         """Return the components that read a key, at most ``most`` of them."""
 
@@ -53,6 +55,7 @@ class TaskProgress:
     requests: int
     questions: tuple[Question, ...]
     """The questions that wait for people."""
+    # An end only: the whole text is of the task's, and a publication is made many times while it streams.
     tail: str
     """The end of the text that it streamed."""
     tokens: int | None = None
@@ -64,6 +67,8 @@ class TaskProgress:
 class Publication:
     """A running execution, now. The engine makes one when it is asked for; nothing in it runs or writes."""
 
+    # One value for all that is shown together: whoever asks a running engine piece by piece may mix two phases.
+    # The fields are immutable, or belong to the engine and are only looked at: copying a large state takes time.
     status: Status
     reason: str
     over: bool
@@ -71,6 +76,7 @@ class Publication:
     """The number of the last committed frame; 0 before the first."""
     frame: Frame | None
     """The frame in progress, or the last one of this process."""
+    # The engine has compared the two already, and the frame in progress is not in the file to be compared again.
     before: Tree = EMPTY
     """The plan of the frame before."""
     changes: Changes = field(default_factory=Changes)
@@ -78,6 +84,7 @@ class Publication:
     """The status of each node of the frame before, by node id, when this frame began."""
     standing: Mapping[str, str] = field(default_factory=dict)
     """The status of each runnable, phase and loop, by node id."""
+    # What the sentence foretells of the next step. Only the engine knows: the file has what has happened.
     starting: int = 0
     """The number of tasks that the frame starts."""
     ender: TreeNode | None = None
@@ -105,8 +112,10 @@ class Publication:
     """The names by which ``answer`` takes these questions."""
     printed: tuple[Event, ...] = ()
     """Output that is not in the file yet."""
+    # A growing number says that there is more without comparing texts.
     heard: int = 0
     """The number of characters that were printed so far."""
+    # A frame that could not be made has no row, and its error no frame to be written with.
     failed: tuple[Event, ...] = ()
     """Errors that kept frames from being made and are not in the file yet, oldest first."""
     breakpoints: tuple[Breakpoint, ...] = ()

@@ -26,8 +26,10 @@ class Question:
     approval_id: str
     task_id: str
     node_id: str
+    # A text, not a closed list: apps name kinds of their own.
     kind: str
     prompt: str
+    # Stored, not decoded: a model or a user wrote it, and only who shows it needs its contents.
     payload: Stored
     options: list[str]
     turn: int | None = None
@@ -50,5 +52,6 @@ class QuestionRecord:
     asked_at: str
     answered_at: str | None
     payload: Excerpt | None
+    # Apart, as it is shown line by line: in the payload's JSON it would be one long text.
     diff: str | None
     """The difference that the person is to look at, apart from the payload."""

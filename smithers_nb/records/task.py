@@ -34,6 +34,7 @@ class TaskEnd:
     reason: str | None = None
     usage: Mapping[str, int] = field(default_factory=dict)
     cost_usd: float | None = None
+    # They are the proof of what was paid for: a file that is locked for a moment must not lose them.
     calls: tuple[ModelCall | ToolCall, ...] = ()
     """Requests and tool calls that could not be recorded when they were made, because the file was locked."""
 
@@ -93,6 +94,7 @@ class TaskRecord:
     @property
     def tokens(self) -> int | None:
         """The tokens of an ended agent, in and out; None where they are not known."""
+        # A plain task has none, which is not the same as zero.
         if self.input_tokens is None:
             return None
         return self.input_tokens + (self.output_tokens or 0)
@@ -102,6 +104,7 @@ class TaskRecord:
 
         ``asking`` has the ids of the tasks that waited for a person then.
         """
+        # The file has the status as it is now; the one before follows from its times.
         if until is None or (self.ended_at is not None and self.ended_at < until):
             return self.status
         if self.started_at is None or self.started_at >= until:

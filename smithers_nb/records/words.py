@@ -11,7 +11,10 @@ def author(origin: str, handler: str | None, node_id: str | None) -> str:
     """
     if origin == "handler":
         return f"{handler} of {node_id}"
-    return f"{origin} {node_id}" if node_id else origin
+    # People, and the first values of an app, have no node.
+    if node_id is None:
+        return origin
+    return f"{origin} {node_id}"
 
 
 def short(text: str, most: int = 200) -> str:
@@ -20,7 +23,9 @@ def short(text: str, most: int = 200) -> str:
     >>> short("a long text", 6)
     'a long…'
     """
-    return text if len(text) <= most else f"{text[:most]}…"
+    if len(text) <= most:
+        return text
+    return f"{text[:most]}…"
 
 
 def count(number: int, noun: str) -> str:
@@ -29,9 +34,13 @@ def count(number: int, noun: str) -> str:
     >>> count(1, "write"), count(2, "write")
     ('1 write', '2 writes')
     """
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number:,} {noun}s"
 
 
 def last_line(error: str | None) -> str | None:
     """Return the message of an error: the last line of its traceback."""
-    return None if error is None else short(error.strip().rpartition("\n")[2])
+    if error is None:
+        return None
+    return short(error.strip().rpartition("\n")[2])

@@ -19,11 +19,13 @@ WriteStatus = Literal["queued", "applied", "noop", "overridden", "rolled_back", 
 class Write:
     """A change to the state."""
 
+    # People refer to it, in edits and in messages: it can be read, and is the same in a replay.
     id: str
     """``4w2``: the second write queued during frame 4."""
     scope: Scope
     key: str
     op: Op
+    # The values themselves, not their JSON: observers and the notebook get what the app wrote.
     old: Any  # Any: the user's value
     """The value before; None where there was none. While queued: the committed value."""
     new: Any  # Any: the user's value
@@ -60,6 +62,7 @@ class WriteRecord:
     origin_id: str | None
     node_id: str | None
     handler: str | None
+    # Apart from the status: before FLUSH the cursor shows a recorded write as queued, and its end is known.
     outcome: WriteStatus | None
     """The status after FLUSH; None while it is not known."""
 
@@ -91,6 +94,7 @@ class ValueRecord:
     scope: Literal["state", "vol"]
     key: str
     value: Excerpt
+    # The frame after the one that wrote it: within a frame every component reads the same state.
     since: int
     """The first frame that reads it."""
     changed: bool
@@ -110,6 +114,7 @@ class ValueVersion:
 class ReaderRecord:
     """A component that reads a key."""
 
+    # The reads of components, not of nodes: the renderer runs a component, and its nodes are what comes of it.
     component: str
     path: str
     node_id: str | None

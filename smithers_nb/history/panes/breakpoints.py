@@ -57,5 +57,6 @@ def hit(found: Hit, at: float = 0.0) -> p.HitRow:
         "text": found.text,
         "node_id": found.node_id,
         "log_only": found.log_only,
+        # One that was found in the records and not recorded has no time of its own.
         "at": at,
     }

@@ -23,6 +23,7 @@ COUNTED = {
 """The counts of a frame, with the phase that makes each."""
 EVENTS = 200
 """The most problems and pieces of output that are counted in a frame: they are read one by one."""
+# Counted in SQL they would be those at the frame's end: that of a phase is only in the payload.
 
 
 NOT_MADE = FrameRecord(

@@ -17,6 +17,7 @@ def last_change(source: Source, cursor: Cursor, key: str, before: tuple[int, int
     """Return the write that changed a key last before the cursor, or before the one that was found before."""
     if before is None:
         before = (_written_until(cursor), FAR)
+    # The file alone is asked: a write that waits for FLUSH has not changed anything yet.
     found = source.file.write_before(key, *before)
     if found is None:
         first, seq = before

@@ -17,6 +17,7 @@ def pending(source: Source, cursor: Cursor) -> p.PendingPane:
     """Return the writes of the frame in the order in which they apply; after FLUSH with their outcome."""
     writes = [write_row(order, write) for order, write in enumerate(source.writes(cursor), 1)]
     _foresee(writes)
+    # All keys together: a query for each of a hundred writes is a hundred queries.
     found = source.readers(cursor, [(write["scope"], write["key"]) for write in writes], READERS)
     for write in writes:
         write["readers"] = [reader(one) for one in found.get((write["scope"], write["key"]), [])]

@@ -26,6 +26,7 @@ from ...records.excerpt import VALUE_CHARS as VALUE_CHARS
 PROTOCOL = 4
 """The number of the protocol: raised when a message changes its meaning, and checked by the browser."""
 
+# Drawing is what takes time: the first rows are on the screen while the others come.
 FIRST_NODES = 500
 """Nodes of the plan that are sent at once; the others are sent on demand."""
 
@@ -35,6 +36,7 @@ TAIL_CHARS = 2048
 TAILS_CHARS = 8192
 """Characters of the newest texts of all running tasks together, in a summary."""
 
+# A command without an acknowledgement is sent again under its id: taking it twice would step twice.
 TAKEN = "it was taken already"
 """The reason in the acknowledgement of a command that came twice."""
 
@@ -53,11 +55,13 @@ PaneName = Literal[
 class Get(BaseModel):
     """A request for a pane, at a cursor."""
 
+    # A page of an older release may be open in another tab: a field that is not known is refused, not ignored.
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     type: Literal["get"]
     id: str
     pane: PaneName
+    # The cursor comes with every request. The kernel remembers none: several pages may look at different places.
     at: int | None = None
     """A recorded frame; None is live."""
     phase: Literal["SNAPSHOT", "RENDER", "RECONCILE", "COMMIT", "EXECUTE", "EFFECTS", "FLUSH"] | None = None
@@ -66,8 +70,10 @@ class Get(BaseModel):
     """The frame to compare with; None is the one before, 0 is none."""
     of: str | None = None
     """The subject: a node, a task, a key, a value's ref, the text to search for."""
+    # A step changes few rows of a plan of thousands: those that the page names are not sent again.
     known: int | None = None
     """The version of the plan that the browser has."""
+    # A move brings its panes along, and the page can't know beforehand which of them it will change.
     seen: int | None = None
     """The version of the pane that the browser has: a move does not answer it while that is the newest."""
     since: int = Field(default=1, ge=1)
@@ -174,6 +180,8 @@ class Counts(TypedDict):
 class Versions(TypedDict):
     """A number for each pane, raised when a live view of it may have changed."""
 
+    # "May": a version is made of what a pane depends on, not of its contents, which would have to be computed for it.
+    # One that is raised for nothing costs a fetch; one that is not raised would leave an old pane on the screen.
     frame: int
     timeline: int
     plan: int
@@ -195,6 +203,7 @@ class Summary(TypedDict):
     """The synced trait: the contents of the header, the toolbar, the strip and the sentence. At most 64 KiB."""
 
     protocol: int
+    # ipywidgets may leave out a value of a trait, and the end of a command brings one as well: order has to be told.
     seq: int
     """Raised by one with each push; a gap makes the browser send ``hello``."""
     name: str
@@ -236,6 +245,7 @@ class Summary(TypedDict):
     """The reason why nothing can be executed here, in words; None where an engine runs the execution."""
     limits: list[str]
     """The limits of this kernel, in words."""
+    # The clocks of the page and the kernel may differ: durations are counted from this.
     now: float
     """The time of this summary, in milliseconds since the epoch."""
 
@@ -243,6 +253,7 @@ class Summary(TypedDict):
 class Value(TypedDict):
     """A value of the user's or a model's: shown as text, never as markup."""
 
+    # A pane has hundreds of values, and each may have megabytes: the page asks for the one that is looked at.
     text: str
     """JSON, cut after ``VALUE_CHARS`` characters unless all of it was asked for."""
     chars: int
@@ -296,6 +307,7 @@ class TimelinePane(TypedDict):
     changes: list[int]
     """Nodes mounted, unmounted, updated and moved."""
     ms: list[int]
+    # Most frames have none of these.
     errors: list[tuple[int, int]]
     hits: list[tuple[int, int]]
     tasks: list[tuple[int, int]]
@@ -328,6 +340,7 @@ class PlanRow(TypedDict):
     text: str | None
     """The text of a text node."""
     events: list[str]
+    # A text, as releases add statuses: the page shows one that it does not know by its name.
     status: str | None
     """pending, running, succeeded, failed, cancelled … of a runnable or a phase; None for the rest."""
     change: Change
@@ -406,6 +419,7 @@ class WriteRow(TypedDict):
     frame: int
     outcome: str | None
     """The status of a recorded write after FLUSH."""
+    # Foreseen before FLUSH, as that is when a person can still change it.
     conflict: str | None
     """The other write of the same key that wins, or loses."""
     noop: bool
@@ -519,6 +533,7 @@ class TaskRow(TypedDict):
     tail: str
     error: str | None
     """The message: the last line of the traceback."""
+    # The kernel decides, and not the page: a button must not be on for what would be refused.
     can: list[TaskCommand]
     """The commands that apply to it; none in a recorded frame."""
     options: list[str]
@@ -792,5 +807,6 @@ class Done(TypedDict):
     """The id of the new breakpoint, for ``break_add``."""
     summary: Summary | None
     """The new value of the trait; None where there were too many: it follows."""
+    # With the end of the move and not after it: else every step would take a second round trip through a busy kernel.
     replies: list[Reply]
     """The answers to the requests of a move, to be read after ``summary``."""

@@ -17,6 +17,7 @@ def questions(asked: list[Question]) -> list[p.QuestionRow]:
             "node_id": one.node_id,
             "kind": one.kind,
             "prompt": short(one.prompt, 500),
+            # The summary must stay small, and more buttons than this are not read.
             "options": list(one.options)[:20],
         }
         for one in asked[:QUESTIONS]

@@ -195,6 +195,7 @@ def _next(now: Publication, frame: Frame) -> str:
     return "Step closes the frame: nothing is left to do."
 
 
+# Tasks that a Stop cuts short are lost work: it is said before the step, while one can still wait for them.
 def _ends(now: Publication, frame: Frame) -> str:
     """Return what the Stop or End, which ends the execution after this frame, cuts short; "" without one."""
     if now.ender is None:

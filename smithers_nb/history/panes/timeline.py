@@ -6,6 +6,7 @@ from ..source import Source
 from . import protocol as p
 
 KEYS = 3
+# They are tooltips of the frames that one points at: the newest.
 KEYS_FRAMES = 200
 
 

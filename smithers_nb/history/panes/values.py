@@ -40,6 +40,7 @@ def value_or_none(excerpt: Excerpt | None) -> p.Value | None:
 
 def of_object(found: object, place: tuple[object, ...]) -> p.Value:
     """Return any value as the stepper shows it: a volatile one may be anything."""
+    # What can't be stored is shown, too: to refuse a value is a matter of writing it, not of looking at it.
     return value(of_stored(readable(found), place))
 
 

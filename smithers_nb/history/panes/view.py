@@ -70,6 +70,7 @@ class View:
         self._dry = dry
         self._plans = Plans()
         self._versions = _Versions()
+        # The findings are of a frame: lint runs once for each, and not with every summary.
         self._linted = 0
         self._findings: list[Problem] = []
 
@@ -82,6 +83,7 @@ class View:
         """Return the records as they are now."""
         if self._running is None:
             return self._recorded
+        # A new one for each request: it reads one publication, so that all that a pane shows is of the same moment.
         return LiveSource(self._recorded, self._running.publish(), self._running.name, self._dry)
 
     def sentence(self, buttons: bool = True) -> str:
