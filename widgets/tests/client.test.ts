@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { ACK_MS, Client, SETTLE_MS } from "../src/model/client";
+import { Client, SETTLE_MS } from "../src/model/client";
 import { whyOff } from "../src/model/controls";
 import { newFrames } from "../src/model/cursor";
 import { type CommandName, type Pane, TAKEN } from "../src/model/protocol";
 import { sentenceOf } from "../src/model/sentence";
+import { ACK_MS } from "../src/model/session";
 import { BEAT_MS, BEATS, PONG_MS, SILENCE_MS } from "../src/model/transport";
 import { outgoingGuard } from "./guards";
 import { FakeKernel } from "./kernel";

@@ -1,6 +1,6 @@
 /** Where one looks: LIVE, or at a recorded frame. Moving it never executes anything. */
 
-import type { HitRow, PhaseName } from "./protocol";
+import type { HitRow, PhaseName, Summary } from "./protocol";
 
 export const PHASES = [
   "SNAPSHOT",
@@ -38,6 +38,14 @@ export interface Edge {
   /** Whether no engine runs the execution: at its edge nothing executes either. */
   readonly readOnly?: boolean;
 }
+
+/** How far an execution is by its summary. */
+export const edgeOf = (summary: Summary | null): Edge => ({
+  frame: summary?.frame ?? 0,
+  phase: summary?.phase ?? null,
+  recorded: summary?.recorded ?? 0,
+  readOnly: summary?.read_only != null,
+});
 
 export interface Motion {
   readonly cursor: Cursor;

@@ -27,7 +27,7 @@ export interface Callbacks {
 }
 
 /** The side that uses the wire. */
-export interface Session {
+export interface Receiver {
   readonly connected: boolean;
   /** Whether the kernel is known to speak this protocol: only such a one is asked whether it is there. */
   readonly understood: boolean;
@@ -53,20 +53,20 @@ export class Transport {
 
   constructor(
     private readonly channel: Channel,
-    private readonly session: Session,
+    private readonly receiver: Receiver,
   ) {}
 
   open(): void {
-    this.channel.on("change:summary", this.session.onSummary);
-    this.channel.on("msg:custom", this.session.onMessage);
+    this.channel.on("change:summary", this.receiver.onSummary);
+    this.channel.on("msg:custom", this.receiver.onMessage);
     this.beating = setInterval(() => this.beat(), BEAT_MS);
   }
 
   close(): void {
     clearInterval(this.beating);
     clearTimeout(this.silence);
-    this.channel.off("change:summary", this.session.onSummary);
-    this.channel.off("msg:custom", this.session.onMessage);
+    this.channel.off("change:summary", this.receiver.onSummary);
+    this.channel.off("msg:custom", this.receiver.onMessage);
   }
 
   /** The synced trait; its type is not checked. */
@@ -84,7 +84,7 @@ export class Transport {
     try {
       this.channel.send(message);
     } catch {
-      this.session.onGone();
+      this.receiver.onGone();
     }
   }
 
@@ -101,7 +101,7 @@ export class Transport {
     if (this.silence !== undefined) return;
     this.silence = setTimeout(() => {
       this.silence = undefined;
-      this.session.onLoss();
+      this.receiver.onLoss();
     }, SILENCE_MS);
   }
 
@@ -109,12 +109,12 @@ export class Transport {
   private beat(): void {
     const quiet = !this.heardSinceBeat;
     this.heardSinceBeat = false;
-    if (!quiet || !this.session.understood) return;
+    if (!quiet || !this.receiver.understood) return;
     this.unanswered += 1;
-    if (this.unanswered > BEATS && this.session.connected) this.session.onSilence();
+    if (this.unanswered > BEATS && this.receiver.connected) this.receiver.onSilence();
     const sent = this.unanswered;
     const handled = () => {
-      if (this.unanswered >= sent && this.session.connected) this.session.onGone();
+      if (this.unanswered >= sent && this.receiver.connected) this.receiver.onGone();
     };
     const status = ({ content }: { readonly content: { readonly execution_state: string } }) => {
       if (content.execution_state === "idle") setTimeout(handled, PONG_MS);
@@ -122,7 +122,7 @@ export class Transport {
     try {
       this.channel.send({ type: "ping", id: this.nextId() }, { iopub: { status } });
     } catch {
-      if (this.session.connected) this.session.onGone();
+      if (this.receiver.connected) this.receiver.onGone();
     }
   }
 }
