@@ -153,6 +153,12 @@ async def retry(ex: Execution, node: str) -> None:
 
 
 @_command("writes")
+async def handle_again(ex: Execution, node: str) -> None:
+    """Calls the handler of a node again, on its recorded result."""
+    await ex.live.tasks.handle_again(node)
+
+
+@_command("writes")
 async def answer(ex: Execution, approval: str, choice: str, comment: str | None = None) -> None:
     """Answers an approval, named by its id or its node's."""
     await ex.live.answer(approval, choice, comment)

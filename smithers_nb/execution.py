@@ -369,6 +369,17 @@ class Execution:
         """
         self._engine.call(self._live.tasks.retry(node_id))
 
+    @takes(node_id=check.text)
+    def handle_again(self, node_id: str) -> None:
+        """Let the next frame call the handler of a node again, on the result that is recorded: a handler that was
+        mended, say, after ``swap``. Nothing is run and no model is asked; the call is that of a new task, which has
+        neither a start nor a usage.
+
+        Raises:
+            RunError: if the node has no task that has ended and was handled.
+        """
+        self._engine.call(self._live.tasks.handle_again(node_id))
+
     @takes(props=optional(check.named))
     def swap(self, app: object, props: Mapping[str, Any] | None = None) -> None:
         """Put new code under the running state: nodes that keep their identity keep their tasks.

@@ -109,6 +109,7 @@ TOLD: list[tuple[str, Callable[[Execution], Any], type[Exception], str]] = [
     ("answer", lambda ex: ex.answer(5, "approve"), TypeError, "approval_id=5 is an int; it takes a text"),  # type: ignore[arg-type]
     ("choice", lambda ex: ex.answer("a", True), TypeError, "choice=True is a bool; it takes a text"),  # type: ignore[arg-type]
     ("retry", lambda ex: ex.retry(5), TypeError, "node_id=5 is an int; it takes a text"),  # type: ignore[arg-type]
+    ("handle_again", lambda ex: ex.handle_again(5), TypeError, "node_id=5 is an int; it takes a text"),  # type: ignore[arg-type]
     ("cancel", lambda ex: ex.cancel(["a"]), TypeError, "node_id=['a'] is a list"),  # type: ignore[arg-type]
     ("hits", lambda ex: ex.breakpoints.add(key="n", hits="x"), TypeError, "hits='x' is a str; it takes a whole number"),  # type: ignore[arg-type]
     ("many hits", lambda ex: ex.breakpoints.add(key="n", hits=LARGE), ValueError, "it takes at most"),
@@ -151,6 +152,7 @@ RIGHT: dict[str, dict[str, Any]] = {
     "Execution.answer": {"approval_id": "a", "choice": "b"},
     "Execution.cancel": {"node_id": "a"},
     "Execution.retry": {"node_id": "a"},
+    "Execution.handle_again": {"node_id": "a"},
     "Execution.swap": {"app": Step()},
     "Execution.edit_pending": {"id": "a", "value": 1},
     "Execution.drop_pending": {"id": "a"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -160,6 +160,8 @@ async def _load_tasks(live: Live, reader: Reader, tree: Tree, orphans: Orphans) 
     for id, task in newest.items():
         entry = _entry(TaskEntry(task.task_id, tree.index[id]), now.get(task.task_id, task))
         entry.questions = {question.approval_id: question for question in asked if question.task_id == entry.task_id}
+        if entry.result is not None and (task.reason or "").startswith(writer.HANDLED_AGAIN):
+            entry.again, entry.result = not entry.settled, _with_usage(entry.result, task, tasks)
         if entry.status == "blocked" and entry.is_agent:
             entry.spent = spent_by(reader, live.services.execution_id, entry.task_id)
         live.tasks.add(entry)
@@ -214,6 +216,18 @@ def _entry(entry: TaskEntry, task: TaskRecord) -> TaskEntry:
             duration_s=_seconds(task.started_at, task.ended_at),
         )
     return entry
+
+
+def _with_usage(result: TaskResult, task: TaskRecord, tasks: list[TaskRecord]) -> TaskResult:
+    """Return the result of a task that is handled again with the usage of the task that ran."""
+    by_id = {one.task_id: one for one in tasks}
+    ran: TaskRecord | None = task
+    while ran is not None and (ran.reason or "").startswith(writer.HANDLED_AGAIN):
+        ran = by_id.get((ran.reason or "").removeprefix(writer.HANDLED_AGAIN))
+    if ran is None:
+        return result
+    duration_s = _seconds(ran.started_at, ran.ended_at)
+    return replace(result, usage=_usage(ran), cost_usd=ran.cost_usd, duration_s=duration_s)
 
 
 def _usage(task: TaskRecord) -> dict[str, int]:

@@ -23,7 +23,7 @@ from ..values import decode, opened, value_of
 from .draft import Draft
 from .state import Transaction
 from .tasks.attempt import CANCELLED
-from .tasks.entry import TaskEntry
+from .tasks.entry import ENDED, TaskEntry
 from .tasks.past import recorded_agent
 
 FAILED = ("failed", "abandoned")
@@ -47,6 +47,9 @@ class ReplayedTasks(Protocol):
 
     async def retry(self, node_id: str) -> None:
         """Run the task of a node again."""
+
+    async def handle_again(self, node_id: str) -> None:
+        """Call the handler of a node again."""
 
 
 class ReplayedServices(Protocol):
@@ -302,9 +305,11 @@ class Replaying:
         await self._by_hand(loop, loop.live.frame, late=False)
 
     async def _again(self, live: ReplayedLive, frame: int) -> None:
-        """Run again what a person had run again."""
+        """Run, or handle, again what a person had run or handled again."""
         for node_id in self.recorded.retries.get(frame, ()):
             await self._tried(live.tasks.retry(node_id), f"{node_id} was run again by hand")
+        for node_id in self.recorded.handled.get(frame, ()):
+            await self._tried(live.tasks.handle_again(node_id), f"{node_id} was handled again by hand")
 
     async def _by_hand(self, loop: ReplayedLoop, frame: int, late: bool) -> None:
         """Write what people wrote, and tasks whose functions are not called; change what they changed."""
@@ -367,7 +372,7 @@ class Replaying:
                 continue
             if question is not None and record.result is not None:
                 await live.tasks.answer(entry.task_id, decode(record.result), record.comment)
-            elif record.error == CANCELLED:
+            elif record.error == CANCELLED and entry.status not in ENDED:
                 await self._tried(live.tasks.cancel(entry.node.id), f"{entry.node.id} was cancelled by hand")
 
     def _same_question(self, entry: TaskEntry, question: Question, record: TaskRecord | None) -> None:

@@ -13,8 +13,10 @@ from ..records import TaskRecord
 from ..values import Stored, encode
 from .prune import refuse_pruned
 from .reader import Reader
+from .writer import HANDLED_AGAIN
 
 RETRIED = re.compile(r"r\d+$")
+HANDLED = re.compile(r"h\d+$")
 """The end of the id of a task that a person asked for."""
 
 
@@ -67,8 +69,12 @@ class Recorded:
             self.writes.setdefault(write.frame, []).append(write)
         self.retries: dict[int, list[str]] = {}
         """The nodes that a person ran again, by frame."""
+        self.handled: dict[int, list[str]] = {}
+        """The nodes whose handler a person had called again, by frame."""
         for task in self.tasks:
-            if RETRIED.search(task.task_id):
+            if HANDLED.search(task.task_id) and (task.reason or "").startswith(HANDLED_AGAIN):
+                self.handled.setdefault(task.mounted_at_frame, []).append(task.node_id)
+            elif RETRIED.search(task.task_id):
                 self.retries.setdefault(task.mounted_at_frame, []).append(task.node_id)
 
     @property

@@ -593,6 +593,23 @@ def add_tasks(db: sqlite3.Connection, execution_id: str, tasks: list[TaskStart],
     )
 
 
+def handle_again(db: sqlite3.Connection, execution_id: str, task: TaskStart, of: str, frame: int) -> None:
+    """Add a task that has ended already, with the result of the task ``of``: its handler is to be called.
+
+    It has neither a start nor a usage: nothing ran.
+    """
+    db.execute(
+        "INSERT INTO tasks (execution_id, task_id, node_id, mounted_at_frame, status, reason, attempt, max_attempts,"
+        " ended_at, result, result_type, error) SELECT execution_id, ?1, node_id, ?2, status, ?3, attempt,"
+        " max_attempts, ?4, result, result_type, error FROM tasks WHERE execution_id = ?5 AND task_id = ?6",
+        (task.task_id, frame, f"{HANDLED_AGAIN}{of}", now(), execution_id, of),
+    )
+
+
+HANDLED_AGAIN = "handled again: the result of "
+"""The reason of a task whose handler is called again by hand; the id of the task that ran follows."""
+
+
 def ask(db: sqlite3.Connection, execution_id: str, question: Question) -> None:
     """Record a question to a person; its task is blocked."""
     # OR IGNORE: a task that runs again after a crash asks under the same id, and the first question stays.

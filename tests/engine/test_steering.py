@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from smithers_nb import Effect, Phase, Task, component
+from smithers_nb import Claude, Effect, Phase, Task, component, scripted
 from smithers_nb.errors import ComponentError, NotStorableError, PlanError, PurityError, RunError, SmithersError
 
 # ---- cancel ----------------------------------------------------------------------------------------------------
@@ -89,6 +90,120 @@ def test_only_what_has_ended_can_be_retried(id: str, run_of: Any, gate: Any) -> 
     ex.step_sync()
     with pytest.raises(RunError, match=f"'{id}'"):
         ex.retry(id)
+
+
+# ---- handle again ----------------------------------------------------------------------------------------------
+
+
+class Handlers:
+    """An agent whose handler fails until it is mended."""
+
+    def __init__(self) -> None:
+        self.model = scripted("tides", "never asked for")
+        self.mended = False
+        self.seen: list[Any] = []
+
+    def save(self, result: Any, ctx: Any) -> None:
+        self.seen.append(result)
+        if not self.mended:
+            raise ValueError("the handler is wrong")
+        ctx.state.set("notes", result.output)
+
+    @property
+    def app(self) -> Any:
+        return Claude(id="c", model=self.model, on_finished=self.save)["hi"]
+
+
+@pytest.mark.logs_errors
+def test_a_handler_is_called_again_on_the_recorded_result_without_a_request(run_of: Any) -> None:
+    handlers = Handlers()
+    ex = run_of(handlers.app)
+    ex.run_sync()
+    assert (len(handlers.seen), ex.state.get("notes")) == (1, None)
+    handlers.mended = True
+    ex.handle_again("c")
+    assert ex.status == "ready" or not ex.over
+    outcome = ex.run_sync()
+    assert (outcome.status, outcome.problems, ex.state["notes"]) == ("finished", (), "tides")
+    first, again = handlers.seen
+    assert (again.output, again.usage, again.cost_usd, again.attempts) == ("tides", first.usage, 0.0, 1)
+    assert (len(handlers.model.calls), len(ex.df.model_calls)) == (1, 1)
+    assert list(ex.df.handlers.status) == ["raised", "ok"]
+    assert list(ex.df.handlers.task_id) == ["c@1", again.task_id]
+    ran, handled = ex.df.tasks.to_dict("records")
+    assert (ran["settled_at_frame"], ran["requests"]) == (2, 1), "its record stays as it was"
+    assert (handled["status"], handled["result"], handled["settled_at_frame"]) == ("succeeded", "tides", 4)
+    assert handled["reason"] == "handled again: the result of c@1"
+    assert pd.isna(handled["requests"]) and pd.isna(handled["started_at"])
+    assert ex.store.check().ok
+    assert "c is handled again by hand" in str(list(ex.df.frames.reason))
+
+
+@pytest.mark.logs_errors
+def test_what_was_to_be_handled_again_is_handled_after_a_restart_with_its_usage(run_of: Any, resumed: Any) -> None:
+    handlers = Handlers()
+    ex = run_of(handlers.app)
+    ex.run_sync()
+    ex.handle_again("c")
+    ex.close()
+    handlers.mended = True
+    ex = resumed(handlers.app)
+    assert ex.run_sync().status == "finished"
+    assert (ex.state["notes"], len(handlers.model.calls)) == ("tides", 1)
+    assert handlers.seen[1].usage == handlers.seen[0].usage
+    ex.handle_again("c")
+    ex.close()
+    assert resumed(handlers.app).run_sync().status == "finished"
+    assert len(handlers.seen) == 3
+    assert (handlers.seen[2].usage, handlers.seen[2].output) == (handlers.seen[0].usage, "tides")
+
+
+@pytest.mark.logs_errors
+def test_a_mended_app_handles_again_and_a_replay_does_so_too(run_of: Any) -> None:
+    handlers = Handlers()
+    ex = run_of(handlers.app)
+    ex.run_sync()
+    ex.swap(Claude(id="c", model=handlers.model, on_finished=lambda r, ctx: ctx.state.set("notes", r.text))["hi"])
+    ex.handle_again("c")
+    ex.run_sync()
+    ex.handle_again("c")
+    ex.run_sync()
+    assert (ex.state["notes"], len(handlers.model.calls)) == ("tides", 1)
+    replay = ex.replay()
+    frames = replay.history.df.handlers.frame
+    assert list(frames) == list(ex.df.handlers.frame)
+    assert [note for note in replay.notes if "handled again" in note] == []
+
+
+def test_a_failure_is_handled_again_by_on_error(run_of: Any) -> None:
+    seen: list[Any] = []
+    ex = run_of(Task(id="t", run=lambda: 1 / 0, on_error=seen.append))
+    ex.run_sync()
+    ex.handle_again("t")
+    assert ex.run_sync().status == "finished"
+    assert [result.error for result in seen] == ["ZeroDivisionError: division by zero"] * 2
+
+
+def test_a_node_without_a_handler_is_told_when_it_is_handled_again(run_of: Any) -> None:
+    ex = run_of(Task(id="t", run=lambda: 1))
+    ex.run_sync()
+    ex.handle_again("t")
+    [problem] = ex.run_sync().problems
+    assert "t was to be handled again, and has no on_finished" in problem.message
+
+
+@pytest.mark.parametrize("id", ["nope", "later", "ended"])
+def test_only_what_was_handled_can_be_handled_again(id: str, run_of: Any) -> None:
+    seen: list[Any] = []
+    ex = run_of(
+        [
+            Phase(name="1")[Task(id="ended", run=lambda: 1, on_finished=seen.append)],
+            Phase(name="2")[Task(id="later", run=lambda: 1)],
+        ]
+    )
+    ex.step_sync()
+    with pytest.raises(RunError, match=f"'{id}' has no task that has ended and was handled"):
+        ex.handle_again(id)
 
 
 # ---- swap ------------------------------------------------------------------------------------------------------

@@ -140,6 +140,7 @@ def messages() -> dict[str, Any]:
                 {"type": "command", "id": "c2", "name": "drop_pending", "write": "4w2"},
                 {"type": "command", "id": "c2", "name": "cancel", "node": "notes"},
                 {"type": "command", "id": "c2", "name": "retry", "node": "notes"},
+                {"type": "command", "id": "c2", "name": "handle_again", "node": "notes"},
                 {
                     "type": "command",
                     "id": "c2",

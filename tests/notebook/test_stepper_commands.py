@@ -106,6 +106,7 @@ def test_a_breakpoint_that_is_set_in_the_widget_is_the_one_of_python_and_ends_co
         ({"name": "drop_pending", "write": "9w9"}, "no write '9w9' is pending"),
         ({"name": "cancel", "node": "x"}, "nothing of node 'x'"),
         ({"name": "retry", "node": "x"}, "no task that has ended"),
+        ({"name": "handle_again", "node": "x"}, "no task that has ended and was handled"),
         ({"name": "answer", "approval": "x", "choice": "approve"}, "no approval 'x'"),
     ],
 )

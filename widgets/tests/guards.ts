@@ -306,7 +306,7 @@ const taskFields: Fields<P.TaskRow> = {
   tools: whole,
   tail: text,
   error: nullable(text),
-  can: list(oneOf("cancel", "retry", "answer")),
+  can: list(oneOf("cancel", "retry", "handle_again", "answer")),
   options: list(text),
 };
 const taskRow = object<P.TaskRow>(taskFields);
@@ -587,6 +587,7 @@ const commandGuard = by("name", {
   drop_pending: order("drop_pending", { write: text }),
   cancel: order("cancel", { node: text }),
   retry: order("retry", { node: text }),
+  handle_again: order("handle_again", { node: text }),
   answer: order("answer", { approval: text, choice: text, comment: optional(nullable(text)) }),
   break_add: order("break_add", {
     kind: oneOf(...BREAKPOINT_KINDS),

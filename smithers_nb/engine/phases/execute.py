@@ -59,6 +59,8 @@ async def _deal_with(live: Live, draft: Draft, entry: TaskEntry) -> None:
             draft.calls.append(call)
     elif entry.event:
         await _call(live, draft, entry, entry.event)
+    elif entry.again:
+        draft.problem(_nothing_handles(entry, draft.number), Phase.EXECUTE)
     elif entry.status in ("failed", "abandoned") and entry.result:
         node, why = entry.node, entry.result.error
         error = RunError(
@@ -121,6 +123,17 @@ async def _call(live: Live, draft: Draft, entry: TaskEntry, event: str, report: 
             error=done.error,
             source=sources.of_function(handler) or entry.node.source,
         ),
+    )
+
+
+def _nothing_handles(entry: TaskEntry, frame: int) -> RunError:
+    wanted = "on_finished" if entry.status == "succeeded" else "on_error"
+    return RunError(
+        f"{entry.node.id} was to be handled again, and has no {wanted}. Write one, swap the app "
+        "(ex.swap, or the cell with --keep), then handle it again.",
+        node_id=entry.node.id,
+        frame=frame,
+        source=entry.node.source,
     )
 
 

@@ -46,6 +46,8 @@ class TaskEntry:
     """True if it has been blocked, and continues from there."""
     answered: bool = False
     """True if it continues because people have answered: that is no new attempt."""
+    again: bool = False
+    """True if it has the result of an earlier task, whose handler is called again by hand."""
     retry_at: float | None = None
     """The time until which it is blocked, in seconds since the epoch; None unless it waits to try again."""
     why: str = ""

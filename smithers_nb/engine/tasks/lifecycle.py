@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 
 from ...errors import RunError
@@ -211,6 +212,33 @@ class Tasks(TaskTable):
         )
         self.add(again)
         self._inbox.cause(f"{node_id} is run again by hand")
+
+    async def handle_again(self, node_id: str) -> None:
+        """Let the next frame call the handler of a node on its recorded result, as that of a new task which has ended
+        already. Nothing is run, and no model is asked.
+
+        Raises:
+            RunError: if the node has no task that has ended and was dealt with.
+        """
+        self._services.refuse_when_closed()
+        entry = self._mounted.get(node_id)
+        if entry is None or not entry.settled or entry.result is None:
+            raise RunError(
+                f"node {node_id!r} has no task that has ended and was handled: there is nothing to handle again.",
+                node_id=node_id,
+            )
+        again = TaskEntry(f"{node_id}@{self.committed.frame}h{next(self._retries)}", entry.node)
+        again.status, again.attempt, again.unread = entry.status, entry.attempt, entry.unread
+        again.result, again.again = replace(entry.result, task_id=again.task_id), True
+        await self._services.database.transaction(
+            writer.handle_again,
+            self._services.execution_id,
+            TaskStart(again.task_id, node_id, again.max_attempts),
+            entry.task_id,
+            self.committed.frame,
+        )
+        self.add(again)
+        self._inbox.cause(f"{node_id} is handled again by hand")
 
     # ---- halting: a node that left, a stop, the end ------------------------------------------------------------
 

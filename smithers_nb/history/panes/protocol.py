@@ -40,7 +40,7 @@ TAILS_CHARS = 8192
 TAKEN = "it was taken already"
 """The reason in the acknowledgement of a command that came twice."""
 
-TaskCommand = Literal["cancel", "retry", "answer"]
+TaskCommand = Literal["cancel", "retry", "handle_again", "answer"]
 Change = Literal["", "added", "removed", "changed", "moved", "remounted"]
 
 

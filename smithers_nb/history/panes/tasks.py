@@ -81,12 +81,12 @@ def task_row(source: Source, cursor: Cursor, task: TaskRecord) -> p.TaskRow:
         "tools": task.tools,
         "tail": tail,
         "error": last_line(task.error),
-        "can": _can(progress),
+        "can": _can(progress, node),
         "options": _options(progress),
     }
 
 
-def _can(task: TaskProgress | None) -> list[p.TaskCommand]:
+def _can(task: TaskProgress | None, node: TreeNode | None) -> list[p.TaskCommand]:
     """Return the commands that a task takes now."""
     if task is None:
         return []
@@ -97,9 +97,12 @@ def _can(task: TaskProgress | None) -> list[p.TaskCommand]:
     if task.status in ("pending", "running"):
         return ["cancel"]
     # Until its end is flushed, the handlers of this end are still to come: a retry would take it back under them.
-    if task.settled:
-        return ["retry"]
-    return []
+    if not task.settled:
+        return []
+    wanted = "on_finished" if task.status == "succeeded" else "on_error"
+    if node is not None and wanted in node.events:
+        return ["retry", "handle_again"]
+    return ["retry"]
 
 
 def _options(task: TaskProgress | None) -> list[str]:

@@ -48,6 +48,7 @@ export type Command =
   | DropPending
   | Cancel
   | Retry
+  | HandleAgain
   | Answer
   | BreakAdd
   | BreakCheck
@@ -67,6 +68,7 @@ export type Outgoing =
       | DropPending
       | Cancel
       | Retry
+      | HandleAgain
       | Answer
       | BreakAdd
       | BreakCheck
@@ -632,6 +634,15 @@ export interface FramePane {
   readonly counts: FrameCounts;
   readonly hits: ReadonlyArray<HitRow>;
 }
+/**
+ * Calls the handler of a node again, on its recorded result.
+ */
+export interface HandleAgain {
+  readonly type: "command";
+  readonly id: string;
+  readonly name: "handle_again";
+  readonly node: string;
+}
 export interface HandlersPane {
   readonly frame: number;
   /**
@@ -830,7 +841,7 @@ export interface TaskRow {
   /**
    * The commands that apply to it; none in a recorded frame.
    */
-  readonly can: ReadonlyArray<"cancel" | "retry" | "answer">;
+  readonly can: ReadonlyArray<"cancel" | "retry" | "handle_again" | "answer">;
   /**
    * The options of an approval that waits.
    */
@@ -1128,7 +1139,7 @@ export interface TaskPane {
   readonly tools: number;
   readonly tail: string;
   readonly error: string | null;
-  readonly can: ReadonlyArray<"cancel" | "retry" | "answer">;
+  readonly can: ReadonlyArray<"cancel" | "retry" | "handle_again" | "answer">;
   readonly options: ReadonlyArray<string>;
   readonly prompt: Value | null;
   readonly result: Value | null;

@@ -88,7 +88,9 @@ const columns = (now: number): readonly Column<TaskRow>[] => [
 const known = (count: number | null, words: (count: number) => string) =>
   count === null ? <span class="ss-dim">–</span> : words(count);
 
-/** What a person can do about a task: cancel, retry, and answer what it asks. */
+const ACTIONS = { cancel: "Cancel", retry: "Retry", handle_again: "Handle again" } as const;
+
+/** What a person can do about a task: cancel, retry, have it handled again, and answer what it asks. */
 export function TaskActions({ task }: { readonly task: TaskRow }) {
   const { client, state } = useUi();
   const { node_id: node, can, options } = task;
@@ -96,18 +98,18 @@ export function TaskActions({ task }: { readonly task: TaskRow }) {
   return (
     <span class="ss-actions">
       {can.includes("answer") && <Choices approval={node} options={options} />}
-      {(["cancel", "retry"] as const).map(
+      {(["cancel", "retry", "handle_again"] as const).map(
         (name) =>
           can.includes(name) && (
             <button
               key={name}
               type="button"
               class="ss-button ss-small"
-              aria-label={`${name === "cancel" ? "Cancel" : "Retry"} ${node}`}
+              aria-label={`${ACTIONS[name]} ${node}`}
               aria-disabled={off(`${name} ${node}`)}
               onClick={() => client.order({ name, node })}
             >
-              {name === "cancel" ? "Cancel" : "Retry"}
+              {ACTIONS[name]}
             </button>
           ),
       )}
