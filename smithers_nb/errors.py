@@ -19,7 +19,7 @@ SmithersError
 │   ├── EffectLoopError
 │   ├── StalledError
 │   └── UserCodeError
-├── StoreError              the file, or what was to go into it
+├── StoreError              the file, or a value that it should store
 │   ├── NotStorableError
 │   ├── ExecutionOwnedError
 │   ├── UnknownExecutionError
@@ -34,7 +34,7 @@ SmithersError
     └── ApprovalError
 
 UserWarning
-└── AppChangedWarning       an execution goes on with other code
+└── AppChangedWarning       an execution continues with other code
 
 Errors in the JSX of a cell are Python's own ``SyntaxError``, at the line and column of the cell.
 
@@ -98,10 +98,7 @@ LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib",
 
 
 class SmithersError(Exception):
-    """The base of all of them.
-
-    Parameters are the message and, by keyword, where it happened.
-    """
+    """The base class of the errors. Its parameters are the message and, by keyword, the place."""
 
     path: str | None
     """Path of the node or component, e.g. ``/Report[0]/phase[0.1]``."""
@@ -110,7 +107,7 @@ class SmithersError(Exception):
     """Id of the node, where there is one."""
 
     frame: int | None
-    """Number of the frame under way; None outside of one."""
+    """Number of the running frame; None outside of one."""
 
     source: str | None
     """Position in the user's code as ``file:line:column``, e.g. ``report:14:9``."""
@@ -138,36 +135,45 @@ class SmithersError(Exception):
         frame: int | None = None,
         source: str | None = None,
     ) -> None:
-        """Fill in what the raiser could not know. What is known already stays."""
+        """Fill in the parts of the place that the raiser could not know; the known ones stay."""
         self.path = self.path or path
         self.node_id = self.node_id or node_id
-        self.frame = self.frame if self.frame is not None else frame
         self.source = self.source or source
+        if self.frame is None:
+            self.frame = frame
 
     def _render_traceback_(self) -> list[str]:
-        """Return what IPython shows: the user's own lines and the message, without the way through this package."""
+        """Return the traceback for IPython: the user's own lines and the message, without this package's frames."""
         lines = []
-        cause = traceback.extract_tb(self.__cause__.__traceback__) if self.__cause__ is not None else []
-        first = next((place for place, frame in enumerate(cause) if _users(frame)), None)
-        # A cause in which nothing of the user's stands is in our message already.
-        if self.__cause__ is not None and first is not None:
-            lines += traceback.format_list([frame for frame in cause[first:] if not _inside(frame.filename)])
-            lines += [*traceback.format_exception_only(self.__cause__), "\n"]
+        if self.__cause__ is not None:
+            cause = traceback.extract_tb(self.__cause__.__traceback__)
+            first = next((place for place, frame in enumerate(cause) if _users(frame)), None)
+            # A cause without a line of the user's is in our message already.
+            if first is not None:
+                lines += traceback.format_list([frame for frame in cause[first:] if not _inside(frame.filename)])
+                lines += [*traceback.format_exception_only(self.__cause__), "\n"]
         lines += traceback.format_list([frame for frame in traceback.extract_tb(self.__traceback__) if _users(frame)])
         return ["".join(lines).rstrip("\n"), f"{type(self).__name__}: {self}"]
 
     def __str__(self) -> str:
-        place = [
-            *([_middle_cut(self.path)] if self.path else []),
-            *([f"frame {self.frame}"] if self.frame is not None else []),
-            *([self.source] if self.source else []),
-        ]
+        place = []
+        if self.path:
+            place.append(_middle_cut(self.path))
+        if self.frame is not None:
+            place.append(f"frame {self.frame}")
+        if self.source:
+            place.append(self.source)
         message = super().__str__()
-        return f"{message} ({', '.join(place)})" if place else message
+        if not place:
+            return message
+        return f"{message} ({', '.join(place)})"
 
 
 def _middle_cut(path: str) -> str:
-    return path if len(path) <= LONGEST_PATH else f"{path[: LONGEST_PATH // 2]}…{path[-LONGEST_PATH // 2 :]}"
+    # The middle is cut, because the root and the node itself say most.
+    if len(path) <= LONGEST_PATH:
+        return path
+    return f"{path[: LONGEST_PATH // 2]}…{path[-LONGEST_PATH // 2 :]}"
 
 
 class PlanError(SmithersError):
@@ -239,7 +245,7 @@ class StalledError(RunError):
 
 
 class UserCodeError(RunError):
-    """Carries what user code raised, where that is no ordinary exception: StopIteration, SystemExit, a cancellation."""
+    """Carries an exception of user code that is no ordinary one: StopIteration, SystemExit, a cancellation."""
 
     def __init__(self, message: str, raised: BaseException) -> None:
         super().__init__(message)
@@ -248,11 +254,11 @@ class UserCodeError(RunError):
 
 
 class StoreError(SmithersError):
-    """The database file, or what was to go into it."""
+    """The database file, or a value that it should store, is at fault."""
 
 
 class NotStorableError(StoreError):
-    """A value that would not come back from the store as it went in."""
+    """A value that would not come back from the store unchanged."""
 
 
 class ExecutionOwnedError(StoreError):
@@ -283,7 +289,7 @@ class EngineVersionError(StoreError):
 
 
 class AppChangedWarning(UserWarning):
-    """An execution goes on with other code than it ran with."""
+    """An execution continues with other code than it ran with."""
 
 
 class StoreBusyError(StoreError):
@@ -312,7 +318,7 @@ class BudgetExceededError(AgentError):
 
 
 class ReplayMismatchError(AgentError):
-    """A replay came to something that its recording has no answer to. The execution that it replays is as it was."""
+    """A replay needs an answer that its recording does not have. The recorded execution was not changed."""
 
     def __init__(
         self,
@@ -325,7 +331,7 @@ class ReplayMismatchError(AgentError):
     ) -> None:
         super().__init__(message, node_id=node_id, source=source)
         self.difference = difference
-        """The first difference: what was recorded, and what there is now."""
+        """The first difference: the recorded side, and the side of the replay."""
         self.turn = turn
         """The turn of the agent; None if the error is about the node."""
 
@@ -335,8 +341,8 @@ class ApprovalError(AgentError):
 
 
 def traceback_of(error: BaseException) -> str:
-    """Return the traceback of an error as text, without the frames of this package and of what drives it; what the
-    error says, where Python can't make one.
+    """Return the traceback of an error as text, without the frames of this package and of the machinery below it; the
+    error's message if Python can't make a traceback.
     """
     try:
         return clean(_formatted(error))
@@ -349,14 +355,14 @@ def _formatted(error: BaseException) -> str:
     shown: traceback.TracebackException | None = found
     while shown is not None:
         user = [frame for frame in shown.stack if not _inside(frame.filename)]
-        # An error of our own making has no frame of the user's: then all are shown.
+        # An error that this package makes itself has no frame of the user's: then all are shown.
         shown.stack = traceback.StackSummary.from_list(user or list(shown.stack))
         shown = shown.__cause__ or shown.__context__
     return "".join(found.format())
 
 
 def said(error: BaseException) -> str:
-    """Return the class of an error and what it says, also of one that can't say it; of a missing ``ctx`` what to do.
+    """Return the class and message of an error, even if its ``__str__`` raises; with advice for a missing ``ctx``.
 
     >>> said(ValueError("a\\ud800b"))
     'ValueError: a\ufffdb'
@@ -377,7 +383,9 @@ def said(error: BaseException) -> str:
         words += " …" * (len(error.exceptions) > MOST_CAUSES)
         return clean(f"{type(error).__name__}: {words}")
     words += _of_another_loop(error)
-    return clean(f"{type(error).__name__}: {words}" if words else type(error).__name__)
+    if not words:
+        return type(error).__name__
+    return clean(f"{type(error).__name__}: {words}")
 
 
 _ANOTHER_LOOP = re.compile(
@@ -386,21 +394,24 @@ _ANOTHER_LOOP = re.compile(
 
 
 def _of_another_loop(error: BaseException) -> str:
-    """Return what is shared by two event loops, and what to do about it, where that is what an error says."""
+    """Return advice for an error about an object that is shared by two event loops; "" for other errors."""
+    # asyncio's own message names neither of the loops, and users do not know that there are two.
     found: BaseException | None = error
     while found is not None:
         # Not its text, which may be made by code of the user's.
         words = " ".join(arg for arg in found.args if isinstance(arg, str))
-        matched = _ANOTHER_LOOP.search(words) if isinstance(found, RuntimeError | ValueError) else None
-        if matched:
+        if isinstance(found, RuntimeError | ValueError) and (matched := _ANOTHER_LOOP.search(words)):
             break
         found = found.__cause__ or found.__context__
     else:
         return ""
-    what = f"an asyncio.{matched['kind'].rpartition('.')[2]}" if matched["kind"] else "a future or connection"
-    library = _innermost_package(found)
+    shared = "A future or connection"
+    if matched["kind"]:
+        shared = f"An asyncio.{matched['kind'].rpartition('.')[2]}"
+    if library := _innermost_package(found):
+        shared += f" of {library}"
     return (
-        f". {what[0].upper()}{what[1:]}{f' of {library}' if library else ''} is shared by two event loops: that of a "
+        f". {shared} is shared by two event loops: that of a "
         "notebook cell (or of asyncio.run) and the engine's, on which async tasks, tools, handlers and effects run. "
         "Make what has it (a client, lock or queue) in the function that uses it, one for each loop; across them, use "
         "threading and queue"
@@ -408,8 +419,8 @@ def _of_another_loop(error: BaseException) -> str:
 
 
 def _innermost_package(error: BaseException) -> str | None:
-    """Return the installed package in which an error was raised, without what it builds its waiting on; None where it
-    was raised in the user's own code.
+    """Return the installed package in which an error was raised, libraries for waiting aside; None if it was raised in
+    the user's own code.
     """
     for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
         file = frame.f_code.co_filename
@@ -422,7 +433,7 @@ def _innermost_package(error: BaseException) -> str | None:
 
 
 def message_of(trace: str) -> str:
-    """Return what the error of a traceback says, all of its lines, after the name of its class.
+    """Return the class name and message, with all its lines, of the error at the end of a traceback.
 
     >>> message_of('Traceback …:\\n  File "a.py", line 1\\n    f()\\njson.decoder.JSONDecodeError: no\\nJSON')
     'JSONDecodeError: no\\nJSON'
@@ -432,11 +443,14 @@ def message_of(trace: str) -> str:
         last = max((n for n, line in enumerate(lines) if line.startswith('  File "')), default=0)
         lines = lines[next((n for n in range(last + 1, len(lines)) if not lines[n].startswith("    ")), -1) :]
     name, separator, words = "\n".join(lines).partition(": ")
-    return f"{name.rpartition('.')[2] if name.replace('.', '').isidentifier() else name}{separator}{words}"
+    # Without its module, as ``said`` writes it. A message without a class is left unchanged.
+    if name.replace(".", "").isidentifier():
+        name = name.rpartition(".")[2]
+    return f"{name}{separator}{words}"
 
 
 def clean(text: str) -> str:
-    """Return text that UTF-8 can hold: a lone surrogate becomes U+FFFD, and a pair of them the character it stands for.
+    """Return text that UTF-8 can hold: a lone surrogate becomes U+FFFD, and a pair of them the character that it means.
 
     >>> clean("a\\ud800b")
     'a\ufffdb'
@@ -450,11 +464,14 @@ def clean(text: str) -> str:
 
 
 def whose(filename: str) -> str | None:
-    """Return whose code a file is: ``us``, ``library``, or None for the user's."""
+    """Return the owner of a file's code: ``us``, ``library``, or None for the user."""
     if filename.startswith(PACKAGE):
         return "us"
+    # The folders by name, too: an environment may be reached by a link, or belong to another installation.
     installed = "site-packages" in filename or "dist-packages" in filename
-    return "library" if installed or filename.startswith((*LIBRARIES, "<frozen ")) else None
+    if installed or filename.startswith((*LIBRARIES, "<frozen ")):
+        return "library"
+    return None
 
 
 def _users(frame: traceback.FrameSummary) -> bool:
@@ -476,7 +493,9 @@ def an(noun: str) -> str:
     """
     spoken = noun.lower().lstrip("<")
     vowel = spoken[:1] in {"a", "e", "i", "o", "u"} and not spoken.startswith(("uni", "use", "uu", "uri", "eu", "one"))
-    return f"{'an' if vowel else 'a'} {noun}"
+    if vowel:
+        return f"an {noun}"
+    return f"a {noun}"
 
 
 def kind_of(value: object) -> str:
@@ -491,4 +510,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     " Did you mean 'claude'?"
     """
     near = get_close_matches(word, list(known), n=1) or get_close_matches(word.lower(), list(known), n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
+    if not near:
+        return ""
+    return f" Did you mean {near[0]!r}?"

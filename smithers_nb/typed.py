@@ -1,4 +1,4 @@
-"""Types beside JSON: how a value that JSON has no type for is written, and given back as it was.
+"""Types beside JSON: values that JSON has no type for are written, and read back unchanged.
 
 The value is written as JSON that people can read, and its type as text beside it:
 
@@ -16,7 +16,7 @@ The value is written as JSON that people can read, and its type as text beside i
 ``name[app:Planet]``          an Enum member by name, where its value does not tell it
 ============================  ======================================================================================
 
-Containers are taken apart here; everything else is pydantic's: ``TypeAdapter`` writes and reads it.
+Containers are taken apart here; pydantic's ``TypeAdapter`` writes and reads everything else.
 """
 
 from __future__ import annotations
@@ -65,11 +65,11 @@ write_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=("
 
 
 class Unstorable(ValueError):
-    """Why a value can't be stored, in words. The caller adds which one it was and who set it."""
+    """The reason why a value can't be stored. The caller adds its name and its author."""
 
 
 class Unreadable(ValueError):
-    """Why a stored value can't be read in this process, in words. The caller adds which one it is and what to do."""
+    """The reason why a stored value can't be read in this process. The caller adds its name and advice."""
 
 
 # ---- the notation ----------------------------------------------------------------------------------------------
@@ -131,8 +131,12 @@ def _container(name: str, inner: Mapping[Any, str], items: Iterable[tuple[Any, o
         return name
     kinds = set(inner.values())
     nulls = [place for place, item in items if item is None]
+    # The short form is what people read most often. It needs all items to be of the one type, or null.
     if len(kinds) == 1 and len(inner) + len(nulls) == size and not inner.keys() & set(nulls):
-        return f"{name}[{kinds.pop()}{'?' if nulls else ''}]"
+        every = kinds.pop()
+        if nulls:
+            every += "?"
+        return f"{name}[{every}]"
     return f"{name}[{', '.join(f'{json.dumps(place)}: {kind}' for place, kind in inner.items())}]"
 
 
@@ -154,7 +158,7 @@ _AS_BASE64 = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
 
 def pack(value: object, place: str) -> tuple[Any, str]:
-    """Return a value as JSON data, and its type; ``place`` is how it is called in errors.
+    """Return a value as JSON data, and its type; ``place`` is its name in errors.
 
     Raises:
         Unstorable: if it would not come back equal and of the same types, saying what and where.
@@ -220,8 +224,11 @@ def _pack_leaf(value: object, place: str) -> tuple[Any, str]:
     try:
         text = adapter.dump_json(value, round_trip=True, warnings=False)
         back = adapter.validate_json(text, by_alias=True, by_name=True)
-        lost = _difference(value, back)
-        why = None if lost is None else _lost(f"{place}{lost[0]}", *lost[1:])
+        # Read back at once, and compared: a serializer of the user's may drop or change something, and the place to say
+        # so is where the value is set, not where a later process misses it.
+        lost, why = _difference(value, back), None
+        if lost is not None:
+            why = _lost(f"{place}{lost[0]}", *lost[1:])
     except RecursionError:
         raise
     except Exception as error:  # noqa: BLE001  # the user's validators and serializers; it says why it can't be stored
@@ -240,7 +247,7 @@ def _pack_leaf(value: object, place: str) -> tuple[Any, str]:
 
 
 def _refuse_nan(value: object, place: str) -> None:
-    """Say it of NaN in a field: pydantic writes it as null."""
+    """Refuse NaN in a field, which pydantic writes as null."""
     if type(value) is float:
         _check_scalar(value, place)
     kind: type = type(value)
@@ -255,7 +262,7 @@ _KEPT = (OrderedDict, Counter)
 
 @lru_cache(maxsize=512)
 def _misfit(kind: type) -> str | None:
-    """Return why pydantic does not know a class, or would give it back as another; None if it fits."""
+    """Return the reason why pydantic can't store a class, or would give it back as a different one; None if it fits."""
     named_tuple = issubclass(kind, tuple) and hasattr(kind, "_fields")
     own = issubclass(kind, Enum) or is_dataclass(kind) or hasattr(kind, "__get_pydantic_core_schema__")
     if issubclass(kind, _BASES) and not (named_tuple or own or kind in _KEPT):
@@ -266,35 +273,49 @@ def _misfit(kind: type) -> str | None:
         raise
     except Exception:  # noqa: BLE001  # the library has many errors for a type that it can't make a schema of
         known = False
-    return None if known else "is not JSON, and no type that pydantic knows"
+    if known:
+        return None
+    return "is not JSON, and no type that pydantic knows"
 
 
 @lru_cache(maxsize=256)
 def _adapter(kind: type) -> tuple[TypeAdapter[Any], bool]:
-    """Return what writes and reads a type, and whether sets may be in it."""
-    declared: Any = Annotated[Decimal, Field(allow_inf_nan=True)] if kind is Decimal else kind
-    adapter: TypeAdapter[Any] = TypeAdapter(declared, config=_AS_BASE64 if kind is bytes else None)
+    """Return the adapter that writes and reads a type, with True if sets may be in it."""
+    # Kept, because pydantic compiles a schema for each.
+    declared: Any = kind
+    config = None
+    if kind is Decimal:
+        declared = Annotated[Decimal, Field(allow_inf_nan=True)]
+    elif kind is bytes:
+        # Its other way, UTF-8, refuses most bytes.
+        config = _AS_BASE64
+    adapter: TypeAdapter[Any] = TypeAdapter(declared, config=config)
     return adapter, bool(re.search(r"'type': '(frozen)?set'", str(adapter.core_schema)))
 
 
 def _sorted_sets(value: object, data: Any) -> Any:
     """Return JSON data with the items sorted that are a set in the value."""
+    # The order of a set depends on the process's hash seed: unsorted, an equal set would make a different text.
     if isinstance(value, dict) and isinstance(data, dict) and len(value) == len(data):
         return dict(zip(data, map(_sorted_sets, value.values(), data.values()), strict=True))
     if isinstance(value, list | tuple | set | frozenset) and isinstance(data, list) and len(value) == len(data):
         items = list(map(_sorted_sets, value, data))
-        return sorted(items, key=_order) if isinstance(value, set | frozenset) else items
+        if isinstance(value, set | frozenset):
+            items.sort(key=_order)
+        return items
     return data
 
 
 def _order(data: Any) -> tuple[int, float, str]:
-    """Return where JSON data stands among others: numbers first, then text, then the rest."""
+    """Return a sort key of JSON data: numbers first, then text, then the rest."""
     if isinstance(data, int | float):
         return 0, data, ""
-    return (1, 0, data) if isinstance(data, str) else (2, 0, write_json(data))
+    if isinstance(data, str):
+        return 1, 0, data
+    return 2, 0, write_json(data)
 
 
-# ---- whether a value came back as it was -----------------------------------------------------------------------
+# ---- comparing a value with itself, read back -------------------------------------------------------------------
 
 _MISSING = object()
 
@@ -304,9 +325,13 @@ def _difference(one: Any, other: Any) -> tuple[str, object, object] | None:
     kind = type(one)
     if kind is not type(other):
         return "", one, other
-    parts_of = None if kind in JSON_SCALARS else _parts_of(kind)  # type: ignore[arg-type]  # a class is hashable
+    parts_of = None
+    if kind not in JSON_SCALARS:
+        parts_of = _parts_of(kind)  # type: ignore[arg-type]  # a class is hashable
     if parts_of is None:
-        return None if _equal(one, other) else ("", one, other)
+        if _equal(one, other):
+            return None
+        return "", one, other
     if issubclass(kind, set | frozenset):
         known = {item: item for item in other}
         parts, others = {item: item for item in one}, {item: known.get(item, _MISSING) for item in one}
@@ -321,7 +346,9 @@ def _difference(one: Any, other: Any) -> tuple[str, object, object] | None:
             continue
         if (found := _difference(item, back)) is not None:
             return f"{_inside(at, kind)}{found[0]}", *found[1:]
-    return None if same_size else ("", one, other)
+    if same_size:
+        return None
+    return "", one, other
 
 
 def _same_type(one: object, other: object) -> bool:
@@ -329,14 +356,15 @@ def _same_type(one: object, other: object) -> bool:
 
 
 def _inside(at: object, kind: type) -> str:
-    """Return how a part of a value is called, behind the name of the value."""
-    by_place = issubclass(kind, dict | list | tuple | deque) and not hasattr(kind, "_fields")
-    return f"[{at!r}]" if by_place else f".{at}"
+    """Return the suffix that names a part of a value: ``[0]`` or ``.title``."""
+    if issubclass(kind, dict | list | tuple | deque) and not hasattr(kind, "_fields"):
+        return f"[{at!r}]"
+    return f".{at}"
 
 
 @lru_cache(maxsize=256)
 def _parts_of(kind: type) -> Callable[[Any], dict[Any, object]] | None:
-    """Return what takes a value of a class apart, into its parts by name, key or position; None if it is one piece."""
+    """Return the function that takes a value of a class apart, by name, key or position; None if it is one piece."""
     if issubclass(kind, BaseModel):
         return _fields_of_model
     if is_dataclass(kind):
@@ -371,7 +399,7 @@ def _lost(place: str, one: object, other: object) -> str:
         return f"{_there(place)} would be lost: it is not in its own JSON"
     return (
         f"{_there(place)} holds {_a(type(one))}, which would come back as {_a(type(other))}: declare the "
-        f"field as what it holds{_advice(one, ', or')}"
+        f"field with that type{_advice(one, ', or')}"
     )
 
 
@@ -386,24 +414,32 @@ def _there(place: str) -> str:
 
 
 def _what(kind: type, place: str) -> str:
-    return f"the {_name(kind)} at {place}" if place else _a(kind)
+    if not place:
+        return _a(kind)
+    return f"the {_name(kind)} at {place}"
 
 
 def _a(kind: type) -> str:
     """Return the name of a class with its article."""
     name = _name(kind)
-    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+    if name[0] in "aeiouAEIOU":
+        return f"an {name}"
+    return f"a {name}"
 
 
 def _name(kind: type) -> str:
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    if kind.__module__ == "builtins":
+        return kind.__qualname__
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _advice(value: object, before: str = ":") -> str:
-    """Say how to store what can't be stored as it is."""
+    """Return advice on storing a value that can't be stored unchanged."""
     kind = type(value)
     if kind.__module__.partition(".")[0] == "numpy":
-        return f"{before} use .tolist()" if getattr(value, "shape", ()) else f"{before} use .item()"
+        if getattr(value, "shape", ()):
+            return f"{before} use .tolist()"
+        return f"{before} use .item()"
     for base in (str, bytes, int, float, complex, list, tuple, frozenset, set, dict):
         if isinstance(value, base) and kind is not base:
             return f"{before} use {base.__name__}(…)"
@@ -415,7 +451,9 @@ def _advice(value: object, before: str = ":") -> str:
         return f"{before} store its .to_dict(), or a file name"
     if isinstance(value, Enum):
         return f"{before} use .value"
-    return f"{before} use a pydantic model or a dataclass" if before == ":" else ""
+    if before != ":":
+        return ""
+    return f"{before} use a pydantic model or a dataclass"
 
 
 def _reason(error: Exception) -> str:
@@ -432,14 +470,16 @@ def _reason(error: Exception) -> str:
         f"{'.'.join(map(str, one['loc'])) or 'it'}: {one['msg']}"
         for one in error.errors(include_url=False, include_context=False, include_input=False)
     ]
-    return "; ".join([*found[:3], *(["…"] if len(found) > 3 else [])])
+    if len(found) > 3:
+        found[3:] = ["…"]
+    return "; ".join(found)
 
 
 # ---- classes by name -------------------------------------------------------------------------------------------
 
 
 def class_name(kind: Any, place: str = "") -> str:  # Any: a class, or an argument of a generic one
-    """Return the text by which a class is found again.
+    """Return the text under which a class can be imported in a later process.
 
     Raises:
         Unstorable: if it can't be.
@@ -451,10 +491,14 @@ def class_name(kind: Any, place: str = "") -> str:  # Any: a class, or an argume
         found = _type_of(parse(name))
     else:
         name = f"{kind.__module__}:{kind.__qualname__}"
-        found = _lookup(name) if _NAME.fullmatch(name) else None
-    # A cell that was run again has put another class of the same name in its place.
+        found = None
+        if _NAME.fullmatch(name):  # Not "<locals>": a class that a function makes.
+            found = _lookup(name)
+    # A cell that was run again has put a new class of the same name in its place.
     if found is not kind and getattr(found, "__qualname__", None) != kind.__qualname__:
-        instead = ", or store its .value" if issubclass(kind, Enum) else ""
+        instead = ""
+        if issubclass(kind, Enum):
+            instead = ", or store its .value"
         raise Unstorable(
             f"the class of {_there(place)}, {_name(kind)}, can't be found again by its name. Define it at the top "
             f"level of a cell or module, under its own name{instead}"
@@ -474,7 +518,9 @@ def _argument(kind: Any, place: str) -> str:  # Any: whatever stands in the brac
     if isinstance(origin, type):
         return f"{_argument(origin, place)}[{', '.join(_argument(arg, place) for arg in args)}]"
     if isinstance(kind, type):
-        return kind.__name__ if kind.__module__ == "builtins" else class_name(kind, place)
+        if kind.__module__ == "builtins":
+            return kind.__name__
+        return class_name(kind, place)
     raise Unstorable(
         f"the class of {_there(place)} can't be found again by its name, because of {kind}. Give it one: class Name("
         "Page[…]): pass"
@@ -482,31 +528,33 @@ def _argument(kind: Any, place: str) -> str:  # Any: whatever stands in the brac
 
 
 def _type_of(shape: Shape) -> Any:  # Any: a class, or an argument of a generic one
-    """Return the type that a name stands for.
+    """Return the type of a name.
 
     Raises:
         Unreadable: if it is not there.
     """
-    args = tuple(_type_of(arg) for _, arg in shape.args) if shape.name != "Literal" else ()
+    if shape.name == "Literal":  # Its arguments are values, and no types.
+        return Literal[tuple(json.loads(arg.name) for _, arg in shape.args)]
+    args = tuple(_type_of(arg) for _, arg in shape.args)
     match shape.name:
         case "None" | "Any" | "...":
             return {"None": None, "Any": Any, "...": ...}[shape.name]
         case "Union":
-            return Union[args]  # noqa: UP007  # made of what was read
+            return Union[args]  # noqa: UP007  # the types are known at run time only
         case "UnionType":
             return reduce(or_, args)
-        case "Literal":
-            return Literal[tuple(json.loads(arg.name) for _, arg in shape.args)]
     found = _lookup(shape.name) if ":" in shape.name else getattr(builtins, shape.name, None)
     if not isinstance(found, type):
         raise Unreadable(
             f"its class {shape.name} is not defined in this process. Import its module, or run the cell that defines it"
         )
-    return found[args] if args else found  # type: ignore[index]  # it is generic
+    if not args:
+        return found
+    return found[args]  # type: ignore[index]  # it is generic
 
 
 def _lookup(name: str) -> Any:
-    """Return what ``module:qualname`` names; None if there is nothing."""
+    """Return the object with the name ``module:qualname``; None if there is none."""
     module, _, qualname = name.partition(":")
     try:
         found: Any = sys.modules.get(module) or importlib.import_module(module)
@@ -535,7 +583,7 @@ def read(text: str, kind: str) -> Any:  # Any: it is what the user stored
         raise
     except Exception as error:
         # The user's validators, a member that is gone, or a row that was changed by hand.
-        raise Unreadable(f"{kind} does not accept what is stored ({text:.80}): {_reason(error)}") from error
+        raise Unreadable(f"{kind} does not accept the stored value ({text:.80}): {_reason(error)}") from error
 
 
 def _unpack(data: Any, shape: Shape) -> Any:
@@ -544,26 +592,41 @@ def _unpack(data: Any, shape: Shape) -> Any:
     name = shape.name
     if name in _PLAIN and not shape.args:
         return data
-    if name in _SEQUENCES or name == "dict":
-        every = dict(shape.args).get(None)
-        items = data if name == "dict" else dict(enumerate(data))
-        kinds = dict(shape.args) if every is None else dict.fromkeys(items, every)
-        items = items | {place: _unpack(items[place], kind) for place, kind in kinds.items()}
-        return items if name == "dict" else _SEQUENCES[name](items.values())
+    if name == "dict":
+        return _unpack_items(data, shape)
+    if name in _SEQUENCES:
+        return _SEQUENCES[name](_unpack_items(dict(enumerate(data)), shape).values())
     if name in ("datetime", "time"):
         return _unpack_time(data, shape)
     if name == "name":
         return _type_of(shape.args[0][1])[data]
-    return _validated(_STANDARD[name] if name in _STANDARD else _type_of(shape), write_json(data))
+    if name in _STANDARD:
+        return _validated(_STANDARD[name], write_json(data))
+    return _validated(_type_of(shape), write_json(data))
+
+
+def _unpack_items(items: dict[Any, Any], shape: Shape) -> dict[Any, Any]:
+    """Return the items of a container by key or position, those with a type of their own unpacked."""
+    kinds: dict[Any, Shape] = dict(shape.args)
+    if None in kinds:
+        kinds = dict.fromkeys(items, kinds[None])
+    return items | {place: _unpack(items[place], kind) for place, kind in kinds.items()}
 
 
 def _unpack_time(text: str, shape: Shape) -> datetime | time:
-    zone = ZoneInfo(shape.args[0][1].name) if shape.args else None
+    zone = None
+    if shape.args:
+        zone = ZoneInfo(shape.args[0][1].name)
     if shape.name == "time":
         at = time.fromisoformat(text)
-        return at if zone is None else at.replace(tzinfo=zone)
+        if zone is None:
+            return at
+        return at.replace(tzinfo=zone)
     moment = datetime.fromisoformat(text)
-    return moment if zone is None else moment.astimezone(zone)
+    if zone is None:
+        return moment
+    # Not replace(): the offset in the text tells which of the two equal hours it is when the clocks go back.
+    return moment.astimezone(zone)
 
 
 def _validated(kind: Any, text: str) -> Any:
@@ -575,11 +638,11 @@ def _validated(kind: Any, text: str) -> Any:
 _CONTAINERS = (list, dict, tuple, set, frozenset)
 _PLAIN_CLASSES: tuple[type, ...] = (*JSON_SCALARS, *_STANDARD_NAMES, *_CONTAINERS, datetime, time, object)
 _SOUND: dict[bool, WeakSet[type]] = {True: WeakSet(_PLAIN_CLASSES), False: WeakSet(_PLAIN_CLASSES)}
-"""Classes that were found to be storable, in the fields of others and by themselves."""
+"""Classes that are known to be storable: by True as the type of a field, by False on their own."""
 
 
 def check_declared(kind: Any, inside: bool = False) -> None:  # Any: whatever can be an annotation
-    """Refuse an annotation whose values can't be stored, as far as it tells. ``inside``: it is that of a field.
+    """Refuse an annotation whose values can't be stored, as far as it shows. ``inside`` is True for that of a field.
 
     Raises:
         Unstorable: naming the class, and what to do.
@@ -613,14 +676,14 @@ def _is_text(kind: Any) -> bool:  # Any: an annotation
 
 def _check_class(kind: type, inside: bool) -> None:
     if issubclass(kind, SecretStr | SecretBytes):
-        raise Unstorable(f"{_a(kind)} is not written as what it is. Use str, and keep secrets out of the output")
+        raise Unstorable(f"{_a(kind)} is written as asterisks. Use str, and keep secrets out of the output")
     if kind.__module__ in ("collections.abc", "typing"):
         return
     by_name = issubclass(kind, BaseModel | Enum | tuple) or is_dataclass(kind)
     if not inside and by_name:
         class_name(kind)
     if not inside and issubclass(kind, _BASES) and not is_typeddict(kind):
-        # A class that has no schema at all is told by the agent itself, which can't be made with it.
+        # A class without any schema is left to the agent, which can't be made with it and says why.
         misfit = _misfit(kind)  # type: ignore[arg-type]  # a class is hashable
         if misfit is not None:
             raise Unstorable(f"{_a(kind)} {misfit}: use a pydantic model or a dataclass")
@@ -637,11 +700,11 @@ def _hints(kind: type) -> dict[str, Any]:
     try:
         return {name: hint for name, hint in get_type_hints(kind).items() if get_origin(hint) is not ClassVar}
     except (NameError, TypeError):
-        return {}  # They name what is defined nowhere, or later.
+        return {}  # They name classes that are defined nowhere, or later.
 
 
 def return_type(function: Callable[..., Any]) -> Any:
-    """Return the annotation of what a function returns; None if it has none."""
+    """Return the annotation of a function's result; None if it has none."""
     try:
         return get_type_hints(function).get("return")
     except (NameError, TypeError):

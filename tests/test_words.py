@@ -34,12 +34,11 @@ GOAL = Words(fragments=2.0, ternaries=10.0, comments=4.0, nested=0)
 
 # Folders that are not there yet. Figures here may only get better, and an entry goes when its folder reaches the goal.
 ALLOWED: dict[str, Words] = {
-    "top": Words(fragments=2.0, ternaries=30.9, comments=3.0, nested=1),
+    "top": Words(fragments=2.0, ternaries=17.0, comments=3.3, nested=1),
     "agents": Words(fragments=2.0, ternaries=10.0, comments=3.4, nested=0),
     "engine": Words(fragments=23.2, ternaries=33.3, comments=2.1, nested=5),
     "nodes": Words(fragments=2.0, ternaries=10.0, comments=3.4, nested=0),
     "notebook": Words(fragments=12.4, ternaries=36.7, comments=3.6, nested=1),
-    "syntax": Words(fragments=2.0, ternaries=38.6, comments=1.7, nested=2),
 }
 
 

@@ -1,4 +1,4 @@
-"""The difference between two trees, by node id. Subtrees that are one object in both are not looked into."""
+"""The difference between two trees, by node id. Subtrees that are one object in both are not looked at."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def diff(old: Tree, new: Tree) -> Changes:
 
 def _different(old: Tree, new: Tree) -> tuple[dict[str, TreeNode], dict[str, TreeNode]]:
     """Return the nodes of both sides that are not one object in both."""
-    # RENDER knows what it replaced when it rendered a part only: no walk is needed then.
+    # Where RENDER made a part only, it knows the replaced nodes: no walk is needed then.
     if new.patch is not None and new.patch.of is old.roots:
         return new.patch.before, new.patch.after
     before: dict[str, TreeNode] = {}
@@ -105,7 +105,9 @@ def _moved(before: dict[str, TreeNode], stayed: list[TreeNode], old: Tree, new: 
     moved: set[str] = {node.id for node in stayed if before[node.id].parent_id != node.parent_id}
     parents = {node.parent_id for node in stayed if node.id not in moved and before[node.id].position != node.position}
     for parent in parents:
-        siblings = new.roots if parent is None else new.index[parent].children
+        siblings = new.roots
+        if parent is not None:
+            siblings = new.index[parent].children
         family = [
             node
             for node in siblings

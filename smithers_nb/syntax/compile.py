@@ -2,7 +2,7 @@
 
 ``parse`` transpiles, lets the caller transform the Python that results (IPython's magics), and parses it. Every
 position then goes back the same way: from the transformed text to the transpiled line, from there through the segments
-to the source. Carets in tracebacks and syntax errors thus point into the JSX. ``remember`` lets them read the source.
+to the source. Carets in tracebacks and syntax errors thus point into the JSX. ``remember`` lets them show the source.
 """
 
 from __future__ import annotations
@@ -52,14 +52,18 @@ def parse(
 def remap(tree: ast.Module, transpiled: Transpiled, text: str | None = None) -> ast.Module:
     """Return ``tree``, its positions moved from the transpiled code to the source.
 
-    ``text`` is what was parsed, where that is the transpiled code in a transformed version.
+    ``text`` is the text that was parsed, if that is a transformed version of the transpiled code.
     """
-    positions = _Positions(transpiled, transpiled.code if text is None else text)
+    if text is None:
+        text = transpiled.code
+    positions = _Positions(transpiled, text)
+    # The tree, not the code object: an ast takes new positions, and ``compile`` makes a table of them from it.
     for node in ast.walk(tree):
         if isinstance(node, _POSITIONED):
             start = positions.start(node.lineno, node.col_offset)
             end = positions.end(node.end_lineno or node.lineno, node.end_col_offset or 0)
             node.lineno, node.col_offset = start
+            # On a line that IPython changed only one of the two may be known, and ``compile`` refuses an early end.
             node.end_lineno, node.end_col_offset = max(start, end)
     return tree
 
@@ -76,7 +80,7 @@ def cell_filename(name: str, source: str) -> str:
 
 
 def remember(filename: str, source: str) -> None:
-    """Make ``source`` what tracebacks and ``inspect.getsource`` show for code compiled under ``filename``.
+    """Make tracebacks and ``inspect.getsource`` show ``source`` for code compiled under ``filename``.
 
     ``inspect`` believes in a file that doesn't exist once it is in ``linecache``; None for its time of change keeps
     ``linecache.checkcache`` from dropping it. This serves functions and methods; a class has no file name of its own,
@@ -122,7 +126,7 @@ class _Rest(list[str]):
         return iter(_Lines(code).with_breaks()[self._start :])
 
 
-_POSITIONED = (
+_POSITIONED: tuple[type[Any], ...] = (
     ast.expr,
     ast.stmt,
     ast.excepthandler,
@@ -130,8 +134,9 @@ _POSITIONED = (
     ast.keyword,
     ast.alias,
     ast.pattern,
-    *([ast.type_param] if hasattr(ast, "type_param") else []),
 )
+if hasattr(ast, "type_param"):  # From Python 3.12 on.
+    _POSITIONED += (ast.type_param,)
 
 _Position = tuple[int, int]
 """Line, from 1, and column in UTF-8 bytes, from 0: as in ``ast``."""
@@ -142,23 +147,24 @@ class _Lines:
 
     def __init__(self, text: str) -> None:
         self.text = text
+        # Not str.splitlines: it also splits at form feeds and at U+2028, which Python's tokenizer takes for blanks or
+        # characters of a string, and all later line numbers would be wrong.
         self.starts = [0, *(found.end() for found in re.finditer(r"\r\n?|\n", text))]
+        self.ends = [*self.starts[1:], len(text)]
 
     def __len__(self) -> int:
         return len(self.starts)
 
     def with_breaks(self) -> list[str]:
         """Return the lines as they are, without the empty one after a final line break."""
-        ends = [*self.starts[1:], len(self.text)]
-        return [self.text[start:end] for start, end in zip(self.starts, ends, strict=True) if start < end]
+        return [self.text[start:end] for start, end in zip(self.starts, self.ends, strict=True) if start < end]
 
     def without_breaks(self) -> list[str]:
         return [self.line(number) for number in range(1, len(self) + 1)]
 
     def line(self, number: int) -> str:
         """Return a line without its line break."""
-        end = self.starts[number] if number < len(self) else None
-        return self.text[self.starts[number - 1] : end].rstrip("\r\n")
+        return self.text[self.starts[number - 1] : self.ends[number - 1]].rstrip("\r\n")
 
     def offset(self, number: int, byte_column: int) -> int:
         return self.starts[number - 1] + _count_characters(self.line(number), byte_column)
@@ -178,7 +184,7 @@ class _Origin(NamedTuple):
 
 
 class _Positions:
-    """Leads from positions in a text that was parsed to the source that it was made from."""
+    """A map from positions in a parsed text to the source that it was made from."""
 
     def __init__(self, transpiled: Transpiled, text: str) -> None:
         self._transpiled = transpiled
@@ -202,17 +208,20 @@ class _Positions:
     def _find(self, line: int, column: int, end: bool) -> _Position:
         origin = self._origins[min(line, len(self._origins)) - 1]
         if origin.shift is None:
-            return origin.line, _count_bytes(self._source.line(origin.line)) if end else 0
+            if end:
+                return origin.line, _count_bytes(self._source.line(origin.line))
+            return origin.line, 0
         offset = self._code.offset(origin.line, column + origin.shift)
         return self._source.position(self._transpiled.source_offset(offset, end=end))
 
 
 def _origins(code: list[str], text: list[str]) -> list[_Origin]:
-    """Return for each line of ``text``, which was made from ``code``, where it comes from."""
+    """Return the origin of each line of ``text``, which was made from ``code``."""
     if text[-1] == "" != code[-1]:
         code = [*code, ""]
     if len(code) == len(text):
         return [_Origin(number, _shift(*lines)) for number, lines in enumerate(zip(code, text, strict=True), 1)]
+    # IPython's transformers give no map. Equal lines are the same; of the others only the order is known.
     origins: list[_Origin] = []
     for kind, start, end, text_start, text_end in SequenceMatcher(None, code, text, autojunk=False).get_opcodes():
         if kind == "equal":
@@ -226,13 +235,15 @@ def _origins(code: list[str], text: list[str]) -> list[_Origin]:
 
 
 def _shift(line: str, transformed: str) -> int | None:
-    """Return how much indentation ``transformed`` lacks, or None where more than that was changed."""
+    """Return the indentation that ``transformed`` lacks, in columns; None if more than that was changed."""
     shift = len(line) - len(transformed)
-    return shift if shift >= 0 and line.endswith(transformed) and not line[:shift].strip() else None
+    if shift >= 0 and line.endswith(transformed) and not line[:shift].strip():
+        return shift
+    return None
 
 
 def _restore_leading_lines(text: str, code: str) -> str:
-    """Return ``text`` with the blank lines at its head that IPython drops."""
+    """Return ``text`` with the blank lines at its beginning that IPython drops."""
     return "\n" * (_count_leading_lines(code) - _count_leading_lines(text)) + text
 
 
@@ -242,7 +253,7 @@ def _count_leading_lines(text: str) -> int:
 
 
 def _remapped_error(error: SyntaxError, transpiled: Transpiled, text: str) -> SyntaxError:
-    """Return a like error, its position and line moved from the text that was parsed to the source."""
+    """Return an error of the same class, with position and line moved from the parsed text to the source."""
     if not error.lineno:
         return _unplaced_error(error.msg, transpiled.filename)
     positions, lines, source = _Positions(transpiled, text), _Lines(text), _Lines(transpiled.source)
@@ -252,6 +263,7 @@ def _remapped_error(error: SyntaxError, transpiled: Transpiled, text: str) -> Sy
         end = positions.end(error.end_lineno, _byte_column(lines, error.end_lineno, error.end_offset))
     line, offset = _character_position(source, start)
     end_line, end_offset = _character_position(source, max(start, end))
+    # A fault in an expression that is a child may be a text in braces: then the advice is to quote it.
     message = _in_python(error.msg, source.line(line), offset - 1)
     braces = transpiled.child_at(source.offset(*start))
     if braces is not None and message not in JAVASCRIPT.values():
@@ -273,7 +285,8 @@ STATEMENT = re.compile(r"\{\s*(for|while|if|return|def|with|try|del|raise|import
 
 
 def _in_python(message: str, line: str, at: int) -> str:
-    """Return what to write instead, where the user writes in braces what JavaScript would take; else the message."""
+    """Return advice for an expression of JavaScript in braces; for any other fault, the message."""
+    # Of these Python says "invalid syntax" only; for all else its own message is better.
     if message != "invalid syntax":
         return message
     for sign, advice in JAVASCRIPT.items():
@@ -301,11 +314,14 @@ def _character_position(lines: _Lines, position: _Position) -> _Position:
 
 
 def _count_bytes(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+    # isascii() reads a flag of the string. A lone surrogate can't be encoded: as "?" it counts one byte.
+    if text.isascii():
+        return len(text)
+    return len(text.encode("utf-8", "replace"))
 
 
 def _count_characters(text: str, byte_count: int) -> int:
-    """Return how many characters the first bytes of ``text`` are."""
+    """Return the number of characters in the first bytes of ``text``."""
     if text.isascii():
         return min(byte_count, len(text))
     return len(text.encode("utf-8", "replace")[:byte_count].decode("utf-8", "ignore"))

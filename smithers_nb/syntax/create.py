@@ -1,4 +1,4 @@
-"""``jsx``: what a tag in a cell compiles to."""
+"""``jsx``: the function that a tag in a cell compiles to."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from .names import in_scope
 from .transpile import as_text
 
 Built = NodeBase | Element | Fragment
+
+_LOWER_CASE: dict[str, type[NodeBase | Fragment]] = {**TAGS, "fragment": Fragment}
 
 
 def jsx(tag: object, props: dict[str, Any] | None = None, *children: object) -> Built:
@@ -39,13 +41,14 @@ def jsx(tag: object, props: dict[str, Any] | None = None, *children: object) -> 
             raise PropError("children were given twice: between the tags and as a prop. Keep one.")
         given["children"] = children
     if isinstance(tag, str):
-        tag = TAGS.get(tag) or (Fragment if tag == "fragment" else tag)
+        tag = _LOWER_CASE.get(tag, tag)
     if isinstance(tag, Component) or tag is Fragment or (isinstance(tag, type) and issubclass(tag, NodeBase)):
         if tag is Text and children:
             given["text"] = "".join(str(child) for child in given.pop("children"))
         try:
             return tag(**given)
         except TypeError as error:
+            # Nodes and components name a wrong prop themselves. Fragment is a plain class, whose error names no tag.
             if tag is not Fragment:
                 raise
             raise PropError(f"<Fragment> takes only key and children: {error}", source=sources.caller()) from None
@@ -66,16 +69,17 @@ def unknown_tag(tag: object) -> UnknownTagError:
 
 
 def _instead(tag: str) -> str:
-    """Return what to write instead of a lower-case tag."""
+    """Return advice for a lower-case tag that is no node."""
     scope = in_scope(sources.calling_frame())
     capital = "".join(f"{part[:1].upper()}{part[1:]}" for part in tag.replace("-", "_").split("_")) or tag
     if isinstance(scope.get(capital), Component):
         return f" Components begin with a capital letter: write <{capital} />."
     if isinstance(found := scope.get(tag), Component | FunctionType):
-        above = "" if isinstance(found, Component) else ", with @component above it"
+        above = ", with @component above it"
+        if isinstance(found, Component):
+            above = ""
         return f" Components begin with a capital letter: call {tag} {capital}{above}, and write <{capital} />."
-    names = [*TAGS, "fragment"]
     return (
-        f"{did_you_mean(tag, names)} The nodes are {', '.join(sorted(names))}; "
+        f"{did_you_mean(tag, _LOWER_CASE)} The nodes are {', '.join(sorted(_LOWER_CASE))}; "
         "a component's name begins with a capital letter."
     )

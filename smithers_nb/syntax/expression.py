@@ -1,8 +1,8 @@
 """Expressions of breakpoints: a small part of Python, checked when it is set, that can only look.
 
 It is interpreted here, not handed to ``eval``: no call but of the functions below, no name but those that are given,
-no attribute that begins with an underscore, and values that are plain JSON. It can neither change anything nor run for
-ever.
+no attribute that begins with an underscore, and values that are plain JSON. It can neither change anything nor run
+without end.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ EXAMPLE = "Write one such as state.n == 3 or len(state.notes) > 2."
 
 
 class ExpressionError(ValueError):
-    """A text that is no expression of a breakpoint, and why."""
+    """A text that is no expression of a breakpoint, or one that has no value."""
 
 
 class Facts(Mapping[str, Any]):
@@ -97,7 +97,7 @@ class Expression:
         ``"state.n > 3 and any(w.key == 'notes' for w in writes)"``. ``state.n`` and ``state['n']`` are the same; a key
         that is missing is None.
     names : collection of str
-        What it may name.
+        The names that it may use.
 
     Raises
     ------
@@ -117,13 +117,16 @@ class Expression:
         try:
             self._tree = ast.parse(text.strip(), mode="eval")
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            why = error.msg if isinstance(error, SyntaxError) else str(error) or "it is nested too deeply"
+            # A RecursionError or a MemoryError of the parser may have no text.
+            why = str(error) or "it is nested too deeply"
+            if isinstance(error, SyntaxError):
+                why = error.msg
             raise ExpressionError(f"{_short(text)} is no Python expression: {why}. {EXAMPLE}") from None
         try:
             self.named = _check(self._tree.body, set(names), set())
+            """The given names that it uses."""
         except RecursionError:
             raise ExpressionError("it is nested too deeply.") from None
-        """The given names that it uses."""
 
     def value(self, names: Mapping[str, Any]) -> Any:  # Any: JSON
         """Return its value.
@@ -143,15 +146,18 @@ class Expression:
 
 def _short(text: str) -> str:
     """Return a text in quotes, on one line."""
-    return repr(text if len(text) <= 80 else f"{text[:80]}…")
+    if len(text) > 80:
+        text = f"{text[:80]}…"
+    return repr(text)
 
 
 def _check(node: ast.AST, given: set[str], bound: set[str]) -> set[str]:
     """Return the given names that are used.
 
     Raises:
-        ExpressionError: for what is not allowed.
+        ExpressionError: for a part that is not allowed.
     """
+    # A list of what is allowed, not of what is forbidden: syntax of later Pythons is refused until it is looked at.
     match node:
         case ast.Name(id=name):
             if name not in given and name not in bound and name not in FUNCTIONS and name not in CONSTANTS:
@@ -209,7 +215,9 @@ class _Evaluation:
             case ast.Constant(value=value):
                 return value
             case ast.Name(id=name):
-                return self.names[name] if name in self.names else CONSTANTS.get(name, FUNCTIONS.get(name))
+                if name in self.names:
+                    return self.names[name]
+                return CONSTANTS.get(name, FUNCTIONS.get(name))
             case ast.BoolOp(op=op, values=values):
                 return self.boolean(isinstance(op, ast.And), values)
             case ast.Compare(left=left, ops=ops, comparators=comparators):
@@ -219,7 +227,9 @@ class _Evaluation:
             case ast.UnaryOp(op=op, operand=operand):
                 return SIGNS[type(op)](self.of(operand))
             case ast.IfExp(test=test, body=body, orelse=orelse):
-                return self.of(body if self.of(test) else orelse)
+                if self.of(test):
+                    return self.of(body)
+                return self.of(orelse)
             case ast.Attribute(value=value, attr=name):
                 return _item(self.of(value), name)
             case ast.Subscript(value=value, slice=index):
@@ -232,7 +242,9 @@ class _Evaluation:
                 return list(self.loop(node))
             case ast.Call(func=ast.Attribute(value=value), args=args):
                 found = _item(self.of(value), self.of(args[0]))
-                return self.of(args[1]) if found is None and len(args) > 1 else found
+                if found is None and len(args) > 1:
+                    return self.of(args[1])
+                return found
             case ast.Call(func=func, args=args):
                 return self.of(func)(*(self.of(arg) for arg in args))
         raise ExpressionError(f"{type(node).__name__} is not allowed.")  # _check refused it already
@@ -273,11 +285,11 @@ class _Evaluation:
 
 
 def _bounded(op: ast.operator, one: Any, other: Any) -> Any:
+    # A text or a list is refused before it is made; a number of one multiplication can't take much room.
     if isinstance(op, ast.Mult):
-        sized = next((item for item in (one, other) if isinstance(item, str | list)), None)
-        times = other if sized is one else one
-        if sized is not None and isinstance(times, int) and len(sized) * times > LONGEST:
-            raise ExpressionError(f"it makes something longer than {LONGEST:,}.")
+        for sized, times in ((one, other), (other, one)):
+            if isinstance(sized, str | list) and isinstance(times, int) and len(sized) * times > LONGEST:
+                raise ExpressionError(f"it makes something longer than {LONGEST:,}.")
     if isinstance(op, ast.Mod) and isinstance(one, str):
         raise ExpressionError("% is for numbers.")  # "%999999999d" makes a text of a gigabyte.
     found = ARITHMETIC[type(op)](one, other)
@@ -287,7 +299,7 @@ def _bounded(op: ast.operator, one: Any, other: Any) -> Any:
 
 
 def _item(value: Any, index: Any) -> Any:
-    """Return an item; of a dict, None for a key that is missing; of None, None."""
+    """Return an item. A missing key of a dict, and any item of None, is None."""
     if value is None:
         return None
     if isinstance(value, Facts):

@@ -21,6 +21,7 @@ def misspelt_tag(error: NameError) -> UnknownTagError | None:
     """Return the error for a NameError that comes from a tag, ``<Cluade …>``, or from a call, ``Cluade(…)``, whose name
     is near to that of a node or a component; None if it comes from elsewhere.
     """
+    # At run time, not in a check of the tree beforehand: only then are the names known that the cell defines.
     place = _place(error)
     if place is None:
         return None
@@ -35,21 +36,27 @@ def misspelt_tag(error: NameError) -> UnknownTagError | None:
 
 
 def meant_as_text(error: NameError) -> str:
-    """Return how braces that begin with an undefined name, ``{placeholder}``, are written as text; "" for none."""
+    """Return advice for braces that begin with an undefined name, ``{placeholder}``, and may be text; "" for others."""
     place = _place(error)
-    opened = _OPENED.search(place.before) if place is not None else None
-    if place is None or opened is None:
+    if place is None:
+        return ""
+    opened = _OPENED.search(place.before)
+    if opened is None:
         return ""
     try:
         braces = transpile(place.source).child_at(place.start)
     except SyntaxError:  # It is no source of a cell.
         return ""
-    return f" {as_text(braces)}." if braces is not None and braces.startswith(opened[0]) else ""
+    if braces is None or not braces.startswith(opened[0]):
+        return ""
+    return f" {as_text(braces)}."
 
 
 def in_scope(frame: FrameType | None) -> Mapping[str, Any]:  # Any: whatever the user has
-    """Return what the names of a frame stand for."""
-    return {**frame.f_globals, **frame.f_locals} if frame is not None else {}
+    """Return the values of the names that a frame can see, builtins and enclosing functions aside."""
+    if frame is None:
+        return {}
+    return {**frame.f_globals, **frame.f_locals}
 
 
 _OPENED = re.compile(r"\{[{\s]*$")
@@ -81,6 +88,7 @@ def _place(error: NameError) -> _Place | None:
         traceback = traceback.tb_next
     if traceback is None or not error.name:
         return None
+    # A NameError has no position of its own: the one of the failed instruction tells a tag from any other use.
     code, instruction = traceback.tb_frame.f_code, traceback.tb_lasti
     found = next(islice(code.co_positions(), instruction // 2, None), (None,) * 4)
     line, end_line, column, end_column = found
@@ -90,7 +98,14 @@ def _place(error: NameError) -> _Place | None:
     if not source:
         return None
     start, end = offset_of(source, line, column), offset_of(source, end_line, end_column)
-    return _Place(error.name, traceback.tb_frame, sources.position(code, instruction), source, start, end)
+    return _Place(
+        name=error.name,
+        frame=traceback.tb_frame,
+        position=sources.position(code, instruction),
+        source=source,
+        start=start,
+        end=end,
+    )
 
 
 def _known_tags(frame: FrameType) -> list[str]:

@@ -32,8 +32,10 @@ def dropped_element(function: Callable[..., Any]) -> Dropped | None:
         tree = parse(source, "<source>")
     except (OSError, TypeError, SyntaxError):
         return None
-    first = tree.body[0] if tree.body else None
-    found = list(dropped_elements(first, function.__globals__)) if isinstance(first, ast.FunctionDef) else []
+    found: list[ast.expr] = []
+    # A lambda's source is the statement around it, whose elements are not its own.
+    if tree.body and isinstance(first := tree.body[0], ast.FunctionDef):
+        found = list(dropped_elements(first, function.__globals__))
     if not found:
         return None
     above = function.__code__.co_firstlineno - 1
@@ -52,7 +54,9 @@ def dropped_elements(tree: ast.AST, names: Mapping[str, Any]) -> Iterator[ast.ex
 def first_line(source: str, node: ast.expr) -> str:
     """Return the first line of a node, shortened."""
     text = (ast.get_source_segment(source, node) or "").split("\n", 1)[0]
-    return text if len(text) <= 60 else f"{text[:59]}…"
+    if len(text) <= 60:
+        return text
+    return f"{text[:59]}…"
 
 
 def _is_element(value: ast.expr, names: Mapping[str, Any]) -> bool:

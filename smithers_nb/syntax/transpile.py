@@ -1,11 +1,11 @@
 """JSX to Python, line for line.
 
 The source is read once, from left to right, by a stack of contexts: ``_Code`` (Python), ``_Tag`` (from ``<`` to
-``>``) and ``_Content`` (from ``>`` to ``</``). Each takes one token at a time and may push another one; there is no
-recursion, so depth is limited by Python's own parser alone. A context writes nothing: it collects edits, each of which
-replaces a stretch of the source. What no edit touches is copied, and every edit keeps the line breaks that it replaces,
-so each token stays on its line and a source without JSX comes back as it was. Weaving source and edits together also
-yields the segments, which lead from an offset in the output back to the source.
+``>``) and ``_Content`` (from ``>`` to ``</``). Each takes one token at a time and may push a further context; there is
+no recursion, so depth is limited by Python's own parser alone. A context writes nothing: it collects edits, each of
+which replaces a stretch of the source. Text without an edit is copied, and every edit keeps the line breaks that it
+replaces, so each token stays on its line and a source without JSX comes back as it was. Weaving source and edits
+together also yields the segments, which lead from an offset in the output back to the source.
 
 ``<`` opens a tag only where Python expects an operand and a name or ``>`` follows; anywhere else it means "less than".
 ``<Phase name="plan">Do {x}</Phase>`` becomes ``__smithers_jsx__(Phase, {'name': "plan", }, 'Do ', (x))``.
@@ -59,15 +59,18 @@ class Transpiled:
     def source_offset(self, offset: int, *, end: bool = False) -> int:
         """Return the offset in the source for one in the code.
 
-        In generated text a start leads to the start of what was replaced; with ``end``, an exclusive end to its end.
+        In generated text a start leads to the start of the replaced stretch; with ``end``, an exclusive end to its end.
         """
         if offset >= len(self.code):
             return len(self.source)
-        index = bisect_right(self._starts, offset - 1 if end else offset) - 1
-        segment = self.segments[max(index, 0)]
+        # An exclusive end belongs to the character before it, which may be the last one of an earlier segment.
+        inside = offset - int(end)
+        segment = self.segments[max(bisect_right(self._starts, inside) - 1, 0)]
         if segment.verbatim:
             return min(segment.source_start + offset - segment.start, segment.source_end)
-        return segment.source_end if end else segment.source_start
+        if end:
+            return segment.source_end
+        return segment.source_start
 
     def child_at(self, offset: int) -> str | None:
         """Return the innermost ``{…}`` of an element's children that holds an offset in the source; None for none."""
@@ -81,18 +84,18 @@ class Transpiled:
 def transpile(source: str, filename: str = "<smithers>") -> Transpiled:
     """Return ``source`` with its JSX replaced by calls, every token on its line.
 
-    What is not JSX is left as it is, whether or not it is valid Python: IPython's ``%``, ``!`` and ``?`` lines, too.
+    The rest is left unchanged, whether or not it is valid Python: IPython's ``%``, ``!`` and ``?`` lines, too.
 
     Raises:
         SyntaxError: the JSX is malformed; line, column and text are those of ``source``.
     """
     scanner = _Scanner(source, filename)
     code, segments = _weave(source, scanner.scan())
-    return Transpiled(code, segments, source, filename, tuple(scanner.braces))
+    return Transpiled(code, segments, source, filename, braces=tuple(scanner.braces))
 
 
 def as_text(text: str) -> str:
-    """Return how a stretch of JSX is written that is to be text instead.
+    """Return advice on writing a stretch of JSX that is meant as text.
 
     >>> as_text("<br>")
     "As text, write {'<br>'}"
@@ -103,13 +106,19 @@ def as_text(text: str) -> str:
 
 
 def or_as_text(message: str, text: str) -> str:
-    """Return a message, and after it how the text is written that it is about."""
-    return f"{message}{'' if message.endswith('?') else '.'} {as_text(text)}"
+    """Return a message, followed by advice on writing the text that it is about."""
+    if not message.endswith("?"):
+        message += "."
+    return f"{message} {as_text(text)}"
 
 
 _LONGEST_QUOTED = 80
 
-# Edits
+# Edits: positions line for line.
+#
+# Tracebacks, breakpoints of debuggers, %debug, coverage and linecache know code by its line number alone, and none of
+# them can be given a map. So an output line is always the source's line of that number, whatever an edit does to its
+# columns; columns go back by segments, where an ast can be given other ones (compile.py).
 
 
 class _Edit(NamedTuple):
@@ -128,7 +137,11 @@ def _weave(source: str, edits: list[_Edit]) -> tuple[str, tuple[Segment, ...]]:
         for text, start, end, verbatim in pieces:
             if text:
                 parts.append(text)
-                segments.append(Segment(written, written + len(text), start, end, verbatim))
+                segments.append(
+                    Segment(
+                        start=written, end=written + len(text), source_start=start, source_end=end, verbatim=verbatim
+                    )
+                )
                 written += len(text)
         done = edit.end
     return "".join(parts), tuple(segments)
@@ -153,8 +166,9 @@ def _decoded(text: str) -> str:
 
 def _character(entity: str) -> str:
     # html.unescape takes the beginning of a name for an entity (&notit;), and drops some control characters.
-    known = entity[1] == "#" or entity[1:] in html5
-    return (html.unescape(entity) if known else "") or entity
+    if entity[1] == "#" or entity[1:] in html5:
+        return html.unescape(entity) or entity
+    return entity
 
 
 def _word_by_word(source: str) -> str:
@@ -162,17 +176,35 @@ def _word_by_word(source: str) -> str:
 
     A combining mark continues a name, and a superscript digit does not. All characters keep their offsets.
     """
-    odd = {mark for mark in set(source) if not mark.isascii() and mark.isalnum() != f"a{mark}".isidentifier()}
-    kinds = {ord(mark): "_" if mark.isidentifier() else "\u2022" if mark.isalnum() else "0" for mark in odd}
-    return source.translate(kinds) if kinds else source
+    # Stand-ins that the patterns below read as Python reads the character itself: "_" begins a name, "0" only continues
+    # one, and a bullet is no part of any.
+    kinds = {}
+    for mark in set(source):
+        if mark.isascii() or mark.isalnum() == f"a{mark}".isidentifier():
+            continue
+        kinds[ord(mark)] = "0"
+        if mark.isidentifier():
+            kinds[ord(mark)] = "_"
+        elif mark.isalnum():
+            kinds[ord(mark)] = "\u2022"
+    if not kinds:
+        return source
+    return source.translate(kinds)
 
 
 def _name(text: str) -> str:
     """Return a name as Python's own parser takes it."""
-    return text if text.isascii() else unicodedata.normalize("NFKC", text)
+    # In a call the parser would do it, but a prop's name becomes a string, and closing tags are compared here.
+    return unicodedata.normalize("NFKC", text)
 
 
 # Python's tokens, as far as JSX must know them
+#
+# The module tokenize can't be used: JSX is no Python, and on text such as "Don't" it raises, or looks for the end of a
+# string to the end of the cell. Whether "<" opens a tag depends on the token before it, so tokens are needed. Only some
+# differences between them matter: strings and comments, in which nothing is JSX; brackets, which end an expression;
+# line ends, which begin a statement; and whether an operand may follow. Python's parser checks all else, and its errors
+# are better than any that could be made here.
 
 _TAG_NAME = re.compile(r"[^\W\d][\w-]*(?:\.[^\W\d]\w*)*")
 _PROP_NAME = re.compile(r"[^\W\d][\w:-]*")
@@ -196,6 +228,8 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
+# Soft keywords are not among them: "match < 3" compares. After "for", "lambda" and "import" comes a name, and None,
+# True and False are operands themselves.
 _KEYWORDS_BEFORE_OPERAND = frozenset(
     {"and", "assert", "await", "del", "elif", "else", "from", "if", "in", "is"}
     | {"not", "or", "raise", "return", "while", "with", "yield"}
@@ -206,6 +240,7 @@ _BEFORE_OPERAND = _KEYWORDS_BEFORE_OPERAND | frozenset("([{,:;=+-*/%&|^~<>!@")
 _IPYTHON_ESCAPES = frozenset("%!?,;/")
 """No Python statement begins with one of these, but a line for IPython does."""
 
+# Possessive: a pattern that gives characters back takes quadratic time on a long source.
 _IPYTHON_LINE = re.compile(r"(?:[^\r\n\\]|\\(?:\r\n?|\n)?)*+")
 
 _PAIRS = {")": "(", "]": "[", "}": "{"}
@@ -215,9 +250,12 @@ _MAX_PARENTHESES = 199
 
 
 # String literals
+#
+# "<" in a string is text, so its end must be found exactly. A pattern finds that of a plain string. Since PEP 701 an
+# f-string may hold its own quote in a field, f"{d["k"]}", and fields nest: those are read by the same tokens.
 
 _FSTRINGS_NEST = sys.version_info >= (3, 12)  # Before PEP 701 an f-string ended at its first quote.
-_MAX_FSTRING_DEPTH = 100
+_MAX_FSTRING_DEPTH = 100  # Python itself allows 150 levels (MAXFSTRINGLEVEL in Parser/lexer/state.h).
 
 _STRING_REST = {
     "'": re.compile(r"(?:[^'\\\r\n]|\\\r\n|\\.)*+'", re.DOTALL),
@@ -228,7 +266,7 @@ _STRING_REST = {
 
 
 def _string_end(source: str, opening: re.Match[str], depth: int = 0) -> int | None:
-    """Return where the string ends whose prefix and quote ``opening`` matched; None where it never does."""
+    """Return the end of the string whose prefix and quote ``opening`` matched; None if it has none."""
     if _has_fields(opening):
         return _fstring_end(source, opening.end(), opening["quote"], depth)
     return _plain_string_end(source, opening)
@@ -236,7 +274,9 @@ def _string_end(source: str, opening: re.Match[str], depth: int = 0) -> int | No
 
 def _plain_string_end(source: str, opening: re.Match[str]) -> int | None:
     rest = _STRING_REST[opening["quote"]].match(source, opening.end())
-    return rest.end() if rest else None
+    if rest is None:
+        return None
+    return rest.end()
 
 
 def _has_fields(opening: re.Match[str]) -> bool:
@@ -244,7 +284,8 @@ def _has_fields(opening: re.Match[str]) -> bool:
 
 
 def _fstring_end(source: str, at: int, quote: str, depth: int) -> int | None:
-    """Return the end of the f-string whose text goes on at ``at``."""
+    """Return the end of the f-string whose text continues at ``at``."""
+    # A name, \N{BULLET}, is the one brace that opens no field; "{{" is a brace of the text.
     mark = re.compile(rf"\\N\{{[^{{}}]*\}}|\\\r\n|\\[^{{}}]|\{{\{{?|{quote}|[\r\n]", re.DOTALL)
     while found := mark.search(source, at):
         at = found.end()
@@ -275,8 +316,11 @@ def _field_end(source: str, at: int, quote: str, depth: int) -> int | None:
         elif token.lastgroup == "close" and brackets:
             brackets -= 1
         elif token.lastgroup == "close":
-            return at if token[0] == "}" else None
+            if token[0] != "}":
+                return None
+            return at
         elif token[0] == ":" and not brackets:
+            # From here on it is text again, f"{x:>10}". A ":" of a lambda, a slice or a dict is in brackets.
             return _format_end(source, at, quote, depth)
     return None
 
@@ -308,7 +352,7 @@ class _Context(Protocol):
         """Take one token at the scanner's cursor: move on, collect edits, push a context or pop this one."""
 
     def unclosed(self) -> None:
-        """Raise what is missing. Called where the source ends within this context."""
+        """Raise the error for the source's end within this context."""
 
 
 class _Scanner:
@@ -346,16 +390,19 @@ class _Scanner:
             self.fail("nested too deeply", self.at)
 
     def open_brace(self, end: int, text: str, owner: str) -> None:
-        """Replace the source up to ``end``, which opens an expression, by ``text``; go on in the expression."""
+        """Replace the source up to ``end``, which opens an expression, by ``text``; continue in the expression."""
         opener = self.at
         self.nest(1)
         self.replace(end, text)
         self.stack.append(_Code(self, opener, owner))
 
     def open_element(self, separator: str = "") -> None:
-        """Replace the ``<`` at the cursor by the beginning of a call; go on in the tag, or in the fragment."""
+        """Replace the ``<`` at the cursor by the beginning of a call; continue in the tag, or in the fragment."""
         start = self.at
-        around = self.stack[-1] if isinstance(self.stack[-1], _Content) else None
+        around = None
+        if isinstance(content := self.stack[-1], _Content):
+            around = content
+        # The parenthesis of the call, and the brace of its props until the tag ends.
         self.nest(2)
         found = _TAG_NAME.match(self.words, start + 1)
         if found is None:
@@ -373,12 +420,12 @@ class _Scanner:
         self.stack.append(_Tag(self, name, start, around))
 
     def string_end(self, opening: re.Match[str]) -> int | None:
-        """Return where the string at the cursor ends; None where it never does."""
+        """Return the end of the string at the cursor; None if it has none."""
         if not self._fstrings_nest:
             return _plain_string_end(self.source, opening)
         end = _string_end(self.source, opening)
         if end is None and _has_fields(opening):
-            # Python will say what is wrong in it. To look for its end again and again takes time without bound.
+            # Python will report the fault. Looking for the end from every later quote again takes quadratic time.
             self._fstrings_nest = False
             end = _plain_string_end(self.source, opening)
         return end
@@ -388,7 +435,9 @@ class _Scanner:
         end = self.source.find(end_mark, self.at)
         if end < 0:
             message = f"comment was never closed; '{end_mark}' is missing"
-            self.fail(or_as_text(message, "<!--") if end_mark == "-->" else message, self.at)
+            if end_mark == "-->":
+                message = or_as_text(message, "<!--")
+            self.fail(message, self.at)
         self.replace(end + len(end_mark))
 
     def line_of(self, offset: int) -> int:
@@ -397,11 +446,11 @@ class _Scanner:
 
     def fail(self, message: str, start: int, end: int | None = None) -> NoReturn:
         """Raise a SyntaxError at ``source[start:end]``, by default one character."""
+        if end is None:
+            end = start + 1
         line, column = self._position(start)
-        end_line, end_column = self._position(start + 1 if end is None else end)
-        text_start = start - column + 1
-        line_break = _LINE_BREAK.search(self.source, text_start)
-        text = self.source[text_start : line_break.start() if line_break else None] + "\n"
+        end_line, end_column = self._position(end)
+        text = _LINE_BREAK.split(self.source[start - column + 1 :], maxsplit=1)[0] + "\n"
         raise SyntaxError(message, (self.filename, line, column, text, end_line, end_column))
 
     def _position(self, offset: int) -> tuple[int, int]:
@@ -432,7 +481,7 @@ class _Code:
         assert token is not None, "the pattern ends with an alternative for any character"
         kind, text = token.lastgroup, token[0]
         if kind in {"name", "number"}:
-            self._take(token.end(), text if kind == "name" else "0")
+            self._take(token.end(), text)
         elif kind == "blank":
             scanner.at = token.end()
         elif kind == "newline":
@@ -455,14 +504,17 @@ class _Code:
     def unclosed(self) -> None:
         if self.opener is None:
             return
-        mark, start = self.brackets[-1] if self.brackets else ("{", self.opener)
+        mark, start = [("{", self.opener), *self.brackets][-1]
         self._fail(f"'{mark}' was never closed", start)
 
     def _fail(self, message: str, start: int, end: int | None = None) -> NoReturn:
-        """Raise, and say of a child how its braces are written where they are meant as text."""
+        """Raise, with advice for braces of a child that are meant as text."""
         if self.owner == _CHILD and self.opener is not None:
             braces = _ONE_LINE_OF_BRACES.match(self.scanner.source, self.opener)
-            message = or_as_text(message, braces[0] if braces else "{")
+            text = "{"
+            if braces is not None:
+                text = braces[0]
+            message = or_as_text(message, text)
         self.scanner.fail(message, start, end)
 
     def _take(self, end: int, token: str) -> None:
@@ -480,8 +532,10 @@ class _Code:
         if end is None and self.opener is not None:
             self._fail("unterminated string literal", start, opening.end())
         if end is None:
-            line_break = _LINE_BREAK.search(source, start) if len(opening["quote"]) == 1 else None
-            end = line_break.start() if line_break else len(source)
+            # Python will report it. A string that can't span lines is taken to end with its line: code follows there.
+            end = len(source)
+            if len(opening["quote"]) == 1 and (line_break := _LINE_BREAK.search(source, start)):
+                end = line_break.start()
         self._take(end, "''")
 
     def _open(self, bracket: str) -> None:
@@ -503,7 +557,7 @@ class _Code:
 
     def _check_close(self, bracket: str) -> None:
         """Raise unless ``bracket`` closes the innermost one. In the module that is left to Python."""
-        opened, start = self.brackets[-1] if self.brackets else ("{", self.opener or 0)
+        opened, start = [("{", self.opener or 0), *self.brackets][-1]
         if opened == _PAIRS[bracket]:
             return
         scanner = self.scanner
@@ -511,7 +565,9 @@ class _Code:
             self._fail(f"unmatched '{bracket}'", scanner.at)
         line = scanner.line_of(start)
         message = f"closing parenthesis '{bracket}' does not match opening parenthesis '{opened}'"
-        self._fail(message if line == scanner.line_of(scanner.at) else f"{message} on line {line}", scanner.at)
+        if line != scanner.line_of(scanner.at):
+            message += f" on line {line}"
+        self._fail(message, scanner.at)
 
     def _end(self) -> None:
         scanner = self.scanner
@@ -526,7 +582,9 @@ class _Code:
         scanner = self.scanner
         if not self.last or self.last in _BEFORE_OPERAND:
             # ``return<A/>`` is fine; the name that replaces ``<`` must not join the keyword.
-            separator = " " if scanner.at and scanner.source[scanner.at - 1].isalpha() else ""
+            separator = ""
+            if scanner.at and scanner.source[scanner.at - 1].isalpha():
+                separator = " "
             self.last = "</>"
             scanner.open_element(separator)
         elif self.last == "</>":
@@ -538,21 +596,28 @@ class _Code:
         self.unclosed()
         scanner = self.scanner
         closing = _CLOSING_TAG.match(scanner.words, scanner.at)
-        end = closing.end() if closing else scanner.at + 2
+        end = scanner.at + 2
+        if closing is not None:
+            end = closing.end()
         scanner.fail(f"closing tag '{scanner.source[scanner.at : end]}' has no opening tag", scanner.at, end)
 
     def _operator(self, text: str) -> None:
         scanner = self.scanner
         if self.opener is None and not self.brackets and self._starts_ipython_line(text):
             line = _IPYTHON_LINE.match(scanner.source, scanner.at)
-            scanner.at = line.end() if line else scanner.at
+            assert line is not None, "the pattern matches an empty line, too"
+            scanner.at = line.end()
             return
         if text == ";" and self.opener is not None and not self.brackets:
             self._fail("';' is not allowed inside an expression", scanner.at)
         self._take(scanner.at + len(text), text[-1])
 
     def _starts_ipython_line(self, text: str) -> bool:
-        return text in (_IPYTHON_ESCAPES if not self.last else "%!" if self.last == "=" else "")
+        # ``%time <b`` and ``!grep <x`` are no Python, and their quotes and brackets need not match. Only at the start
+        # of a statement: "%" and "/" between operands are operators. ``files = !ls`` is IPython's, too.
+        if not self.last:
+            return text in _IPYTHON_ESCAPES
+        return self.last == "=" and text in "%!"
 
 
 _GAP = re.compile(r"(?:[ \t\f\r\n]|\#[^\r\n]*+)++")
@@ -562,7 +627,7 @@ _EMPTY_BRACES = re.compile(r"\{\#[^\r\n]*?\#\}|\{(?:\s|\#[^\r\n]*+(?=[\r\n])|(?>
 
 
 class _Tag:
-    """An opening tag after its name. Blanks and ``#`` comments in it are as good in the dict that it becomes."""
+    """An opening tag after its name. Blanks and ``#`` comments in it are valid in the dict that it becomes."""
 
     def __init__(self, scanner: _Scanner, name: str, start: int, around: _Content | None) -> None:
         self.scanner = scanner
@@ -601,7 +666,7 @@ class _Tag:
         self._fail(f"'<{self.name}' was never closed", self.start, self.start + 1 + len(self.name))
 
     def _fail(self, message: str, start: int, end: int | None = None) -> NoReturn:
-        """Raise, and say how ``<`` is written where it stands in a text, as in ``if a <b``."""
+        """Raise, with advice for a ``<`` that is meant as text, as in ``if a <b``."""
         if self.around is not None and (self.name[:1].islower() or self.around.has_text()):
             message = f"{message}. As text, write '<' as &lt; or {{'<'}}"
         self.scanner.fail(message, start, end)
@@ -616,12 +681,16 @@ class _Tag:
             self._fail(f"duplicate prop '{name}' in '<{self.name}'", scanner.at, found.end())
         self.props.add(name)
         equals = _EQUALS.match(scanner.source, found.end())
-        scanner.replace(found.end(), f"{self.separator}{name!r}: {'' if equals else 'True'}")
+        item = f"{self.separator}{name!r}: "
         self.separator = ", "
-        if equals:
-            self.prop = name
-            scanner.at = equals.end() - 1
-            scanner.replace(equals.end())
+        if equals is None:
+            scanner.replace(found.end(), f"{item}True")
+            return
+        scanner.replace(found.end(), item)
+        self.prop = name
+        # Blanks and comments before the sign are kept: a line break among them must stay.
+        scanner.at = equals.end() - 1
+        scanner.replace(equals.end())
 
     def _value(self) -> None:
         scanner, name = self.scanner, self.prop
@@ -656,7 +725,7 @@ class _Tag:
             self._fail("expected {...props} or name={value} here", scanner.at)
 
 
-# What is between the tags
+# Content: between the tags
 
 _CLOSING_TAG = re.compile(r"</\s*([\w.-]*)\s*>")
 _TEXT = re.compile(r"(?:[^{}<]|<(?!/|>|!--|[^\W\d]))++")
@@ -751,6 +820,7 @@ class _Content:
 
     def _text(self, end: int) -> None:
         """Keep the text for later and leave a slot for it, apart from the blanks around, whose lines must stay."""
+        # Its margin is known only when all children are: the literal is made by ``_fill_slots`` at the closing tag.
         scanner = self.scanner
         start = scanner.at
         text = scanner.source[start:end]
@@ -770,14 +840,16 @@ class _Content:
         closing = _CLOSING_TAG.match(scanner.words, scanner.at)
         if closing is None:
             message = "malformed closing tag"
-            message = or_as_text(message, "</") if self.has_text() else message
+            if self.has_text():
+                message = or_as_text(message, "</")
             scanner.fail(message, scanner.at, scanner.at + 2)
         name = _name(scanner.source[closing.start(1) : closing.end(1)])
         if name != self.name:
             line = scanner.line_of(self.start)
             message = f"closing tag '</{name}>' does not match '<{self.name}>' opened on line {line}"
-            text = self._meant_as_text(name, closing.end())
-            scanner.fail(or_as_text(message, text) if text else message, scanner.at, closing.end())
+            if text := self._meant_as_text(name, closing.end()):
+                message = or_as_text(message, text)
+            scanner.fail(message, scanner.at, closing.end())
         self._fill_slots()
         scanner.replace(closing.end(), ")")
         scanner.nest(-1)
@@ -787,7 +859,9 @@ class _Content:
         """Return the tag that may be text: the closing one at the cursor, or that of this element, or none."""
         if not self._is_open(closing):
             return self.scanner.source[self.scanner.at : end]
-        return self.scanner.source[self.start : self.end] if self.around is not None else ""
+        if self.around is None:
+            return ""
+        return self.scanner.source[self.start : self.end]
 
     def _is_open(self, name: str) -> bool:
         around: _Content | None = self
@@ -801,9 +875,9 @@ class _Content:
         for left, child, right in _with_neighbours(self.children):
             if isinstance(child, _Text):
                 value = _without_blank_edges(_dedent(child.value, margin), left, right)
-                slot = edits[child.slot]
-                literal = f", {_decoded(value)!r}" if value else ""
-                edits[child.slot] = slot._replace(text=literal + slot.text)
+                if value:
+                    slot = edits[child.slot]
+                    edits[child.slot] = slot._replace(text=f", {_decoded(value)!r}{slot.text}")
 
 
 def _with_neighbours(children: list[_Child]) -> Iterator[tuple[_Child, _Child, _Child]]:
@@ -837,8 +911,11 @@ def _dedent(text: str, margin: str) -> str:
     if not lines:
         return text
     *lines, last = lines
-    inner = (line.removeprefix(margin) if line.strip(_BLANKS) else "" for line in lines)
-    return "\n".join([first, *inner, last.removeprefix(margin)])
+    for place, line in enumerate(lines):
+        lines[place] = ""
+        if line.strip(_BLANKS):
+            lines[place] = line.removeprefix(margin)
+    return "\n".join([first, *lines, last.removeprefix(margin)])
 
 
 def _without_blank_edges(text: str, left: _Child, right: _Child) -> str:
@@ -846,5 +923,6 @@ def _without_blank_edges(text: str, left: _Child, right: _Child) -> str:
     end = len(text.rstrip(_BLANKS))
     if not right.inline and "\n" in text[end:]:
         text = text[:end]
-    blank = None if left.inline else _BLANK_LINES.match(text)
-    return text[blank.end() :] if blank else text
+    if not left.inline and (blank := _BLANK_LINES.match(text)):
+        text = text[blank.end() :]
+    return text
