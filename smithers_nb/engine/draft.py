@@ -15,7 +15,7 @@ from ..nodes.base import NodeBase
 from ..nodes.diff import Changes
 from ..nodes.schedule import Schedule
 from ..nodes.tree import EMPTY, Tree, TreeNode
-from ..records import EffectRun, Frame, HandlerCall, Phase, Problem, Write
+from ..records import EffectRun, Event, Frame, HandlerCall, Phase, Problem, Write
 from .state import Transaction
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .user_code.purity import Snapshot
 
 logger = logging.getLogger(__name__)
-# For who listens. Without a handler of its own Python prints warnings to stderr: red lines in a cell, one a frame.
+# Without a handler of its own Python prints warnings to stderr: red lines in a cell, one a frame.
 logger.addHandler(logging.NullHandler())
 
 SLOW_MS = 50.0
@@ -34,7 +34,7 @@ SLOW_MS = 50.0
 
 @dataclass(slots=True)
 class Draft:
-    """One frame, from SNAPSHOT to FLUSH."""
+    """The frame in the making, from SNAPSHOT to FLUSH."""
 
     execution_id: str
     number: int
@@ -46,19 +46,19 @@ class Draft:
     ended: list[TaskEntry] = field(default_factory=list)
     """The tasks that had ended, and were not settled, when the frame began."""
     stood: Mapping[str, str] | None = None
-    """How the nodes of the frame before stood when this one began; None where no frame of this process came before."""
+    """The standing of the nodes when this frame began, by id; None where no frame of this process came before."""
     before: Tree = EMPTY
     """The tree of the frame before."""
     tree: Tree = EMPTY
     """The frame's own, once RENDER is done; until then the one before."""
     rendered: Rendered | None = None
-    """What RENDER remembers for the next frame."""
+    """The memory of RENDER for the next frame."""
     generation: int = 0
-    """Of ``purity.generation``, when the frame began."""
+    """``purity.generation`` when the frame began."""
     changes: Changes = field(default_factory=Changes)
     schedule: Schedule = field(default_factory=Schedule)
     transactions: list[Transaction] = field(default_factory=list)
-    """Of components' first values, handlers and effects, in the order in which they apply."""
+    """The writes of components' first values, handlers and effects, in the order in which they apply."""
     calls: list[HandlerCall] = field(default_factory=list)
     call_of: dict[int, int] = field(default_factory=dict)
     """Index of a handler's call, or of an effect's run, by the identity of its transaction."""
@@ -68,12 +68,14 @@ class Draft:
     ending: NodeBase | None = None
     """The Stop or End that ends the execution after this frame."""
     operated: bool = False
-    """Whether FLUSH applied writes of a person's or a task's."""
+    """Set if FLUSH applied writes of a person's or a task's."""
     settled: list[str] = field(default_factory=list)
     """Task ids that FLUSH marks as dealt with."""
     problems: list[Problem] = field(default_factory=list)
     _told: int = 0
-    """How many of the problems ``new_problems`` has returned."""
+    """The number of problems that ``new_problems`` has returned."""
+    _noted: int = 0
+    """The number of problems that ``problem_events`` has returned."""
     slow: Problem | None = None
     """A phase that took long, for the records."""
     written: tuple[Write, ...] = ()
@@ -91,16 +93,25 @@ class Draft:
             extra = {"execution_id": self.execution_id, "frame": self.number}
             words = f"{phase} of frame {self.number} took {took:.0f} ms"
             logger.warning(words, extra=extra)
-            self.slow = Problem("SlowPhase", f"{words}; up to {SLOW_MS:.0f} are usual.", None, phase, None, "hint")
+            self.slow = Problem(
+                "SlowPhase",
+                f"{words}; up to {SLOW_MS:.0f} are usual.",
+                node_id=None,
+                phase=phase,
+                source=None,
+                severity="hint",
+            )
 
     @property
     def phase_under_way(self) -> str:
         """The phase that is running; a draft that has none is for writes between two frames."""
         phases = list(Phase)
-        if self.phase is None:
-            between = self.snapshot is None and not self.reason
-            return str(Phase.FLUSH) if between else str(phases[0])
-        return str(phases[min(phases.index(self.phase) + 1, len(phases) - 1)])
+        if self.phase is not None:
+            return str(phases[min(phases.index(self.phase) + 1, len(phases) - 1)])
+        # A frame has a reason from the start; a draft for writes between two frames never gets one, nor a snapshot.
+        if self.snapshot is None and not self.reason:
+            return str(Phase.FLUSH)
+        return str(phases[0])
 
     def next_id(self, kind: str) -> str:
         """Return an id that is unique in the execution: ``4h1`` for the first handler call of frame 4."""
@@ -127,16 +138,19 @@ class Draft:
     def problem(self, error: SmithersError, phase: Phase) -> None:
         """Add an error that does not stop the frame."""
         error.at(frame=self.number)
-        found = Problem(type(error).__name__, str(error), error.node_id, phase, error.source)
+        found = Problem(type(error).__name__, str(error), error.node_id, phase=phase, source=error.source)
         if found not in self.problems:  # FLUSH may be tried again.
             self.problems.append(found)
 
     def changes_lost(self, messages: Iterable[str], node: TreeNode, phase: Phase) -> None:
-        """Add what is said of values of the state that were changed in place and not set."""
-        self.problems += [Problem("ChangeLost", message, node.id, phase, node.source) for message in messages]
+        """Add a problem for each value of the state that was changed in place and not set."""
+        for message in messages:
+            self.problems.append(Problem("ChangeLost", message, node.id, phase=phase, source=node.source))
 
     def add_call(self, transaction: Transaction, call: HandlerCall) -> None:
         """Add the call of a handler, with the writes that it queued."""
+        # By identity, for a transaction that can be changed has no hash. The draft keeps them alive, so no identity
+        # is given out twice.
         self.call_of[id(transaction)] = len(self.calls)
         self.transactions.append(transaction)
         self.calls.append(call)
@@ -152,13 +166,22 @@ class Draft:
         new, self._told = self.problems[self._told :], len(self.problems)
         return new
 
+    def problem_events(self) -> list[Event]:
+        """Return the events of the problems that were found since the last call; the caller records them.
+
+        Each is returned once, although FLUSH may be tried again: after the first try they are among ``Live.noted``,
+        and may have been recorded with them.
+        """
+        new, self._noted = self.problems[self._noted :], len(self.problems)
+        return [problem.event(self.number) for problem in new]
+
     @property
     def pending(self) -> tuple[Write, ...]:
         """The writes of this frame, in the order in which they apply."""
         return self.written or tuple(write for transaction in self.transactions for write in transaction.writes)
 
     def freeze(self) -> Frame:
-        """Return the record of the frame so far."""
+        """Return the record of the frame so far. From any thread: lists are copied, and trees are never changed."""
         return Frame(
             number=self.number,
             execution_id=self.execution_id,

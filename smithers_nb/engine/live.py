@@ -1,4 +1,4 @@
-"""One execution while a process runs it: services, inbox, tasks, and what the last frame left, in one place."""
+"""An execution while a process runs it: services, inbox, tasks and the last committed frame, in one place."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .committed import Committed
 from .draft import Draft
 from .inbox import Inbox
 from .services import Services
-from .state import Cell, Queued, Transaction
+from .state import Cell, Queued, Transaction, in_order
 from .tasks import questions
 from .tasks.entry import TaskEntry
 from .tasks.lifecycle import Tasks
@@ -55,6 +55,7 @@ class Live:
         self.context = Context(self)
         self.printed = Printed(self.context, self)
         self._committed = committed
+        # Handed in, for a child is opened by ``opening``, which itself makes this class.
         self.tasks = Tasks(
             services, self.inbox, printed=self.printed, committed=committed, run_child=partial(run_child, self)
         )
@@ -63,29 +64,29 @@ class Live:
         self.loop: object = None
         """The loop of this execution. A task that runs holds on to both: while it runs, the lease is kept."""
         self.snapshot_time = time()
-        """When the frame under way began."""
+        """The time at which the open frame began, in seconds since 1970."""
         self.noted: list[Event] = []
         """Events that the next transaction records."""
         self.moves_as: Status = "running"
-        """What a COMMIT records as the status: of a step, how it stands after it."""
+        """The status that a COMMIT records; for a step, the one that holds after it."""
         self.recorded_as: tuple[Status, str] | None = None
         """Status and reason as the file has them; None if that is not known."""
         self._ids = count(1)
         self._loop = asyncio.get_running_loop()
         self._progress_due = False
-        self._progressed = float("-inf")
+        self._progressed = float("-inf")  # The first report makes a frame due at once.
         self._recording: set[asyncio.Task[None]] = set()
 
     @property
     def committed(self) -> Committed:
-        """What the last committed frame left. COMMIT and FLUSH replace it."""
+        """The state that the last committed frame left. COMMIT and FLUSH replace it."""
         return self._committed
 
     @committed.setter
     def committed(self, committed: Committed) -> None:
         self._committed = self.tasks.committed = committed
 
-    # ---- what user code asks of its execution: Host -------------------------------------------------------------
+    # ---- the methods of Host, for user code ---------------------------------------------------------------------
 
     @property
     def execution_id(self) -> str:
@@ -118,7 +119,7 @@ class Live:
         return self._committed.loops
 
     def refuse_when_closed(self) -> None:
-        """Raise if the execution was closed: what is written now would be lost."""
+        """Raise if the execution was closed: a write would be lost now."""
         self.services.refuse_when_closed()
 
     def look_at_files(self) -> None:
@@ -135,12 +136,12 @@ class Live:
 
     @property
     def outstanding(self) -> bool:
-        """Whether something is still to come without anybody's doing."""
+        """Return whether something is still to come by itself."""
         return bool(self.inbox.causes or self.inbox.writes or self.inbox.ending or self.tasks.outstanding)
 
     @property
     def standing(self) -> dict[str, str] | None:
-        """Where each node of the plan stands now, by id; None before the first frame of this process."""
+        """The status of each node of the plan as it is now, by id; None before the first frame of this process."""
         if self.committed.schedule_of == -1:
             return None
         return self.committed.schedule.status | {id: task.status for id, task in self.tasks.items()}
@@ -150,7 +151,9 @@ class Live:
     async def answer(self, id: str, choice: str, comment: str | None) -> None:
         """Answer an approval of this execution, or of a child's."""
         self.services.refuse_when_closed()
-        id, choice, comment = clean(id), clean(choice), clean(comment) if comment else comment
+        id, choice = clean(id), clean(choice)
+        if comment:
+            comment = clean(comment)
         one = questions.the_one(questions.waiting(self.tasks), id)
         await one.tasks.answer(one.name, choice, comment)
 
@@ -160,6 +163,7 @@ class Live:
         transaction, place = self._pending(draft, id)
         queued = transaction.queued[place]
         stored = transaction.encoded(queued.write.key, value, queued.write.scope)
+        # A set, whatever it was: an update's function would compute another value than the person has typed.
         write = replace(
             queued.write,
             op="set",
@@ -172,7 +176,7 @@ class Live:
         await self._operated("edit", queued.write, stored.text)
 
     async def drop_pending(self, draft: Draft | None, id: str) -> None:
-        """Let a pending write fall."""
+        """Discard a pending write. Its record stays, as dropped."""
         self.services.refuse_when_closed()
         transaction, place = self._pending(draft, id)
         queued = transaction.queued[place]
@@ -182,9 +186,14 @@ class Live:
         )
         await self._operated("drop", queued.write, None)
 
+    def waiting(self, draft: Draft | None) -> list[Transaction]:
+        """Return the transactions that wait for FLUSH, those of a frame included, in the order in which they apply."""
+        if draft is None or draft.phase is Phase.FLUSH:
+            return in_order(self.inbox.writes)
+        return in_order([*self.inbox.writes, *draft.transactions])
+
     def _pending(self, draft: Draft | None, id: str) -> tuple[Transaction, int]:
-        waiting = [] if draft is None or draft.phase is Phase.FLUSH else draft.transactions
-        for transaction in [*waiting, *self.inbox.writes]:
+        for transaction in self.waiting(draft):
             for place, queued in enumerate(transaction.queued):
                 if queued.write.id == id and transaction.state != "raised":
                     return transaction, place
@@ -193,13 +202,19 @@ class Live:
     async def _operated(self, kind: str, write: Write, value: str | None) -> None:
         payload = json.dumps({"write": write.id, "key": write.key, "value": value}, ensure_ascii=False)
         await self.services.database.transaction(
-            add_event, self.services.execution_id, self.committed.frame, f"{kind}_pending", write.node_id, payload
+            add_event,
+            self.services.execution_id,
+            self.committed.frame,
+            kind=f"{kind}_pending",
+            node_id=write.node_id,
+            payload=payload,
         )
         self.services.observers.notify()
 
     def reported(self, node_id: str, task_id: str, output: object) -> None:
         """Keep a task's newest report, and make a frame due for it; from any thread."""
         self.services.refuse_when_closed()
+        # Here, in the task's thread, where the traceback shows the user's own line.
         try:
             encode(output, "output")
         except Unstorable as why:
@@ -210,7 +225,7 @@ class Live:
         self.inbox.soon(self._progress_soon)
 
     def _progress_soon(self) -> None:
-        """At most one frame in ``PROGRESS_S`` for all reports together."""
+        """Make one frame due for all reports of the next ``PROGRESS_S``."""
         if self._progress_due:
             return
         self._progress_due = True
@@ -238,7 +253,9 @@ class Live:
     ) -> Transaction:
         """Queue a write of a person or a task; from any thread. FLUSH applies it before the next frame."""
         self.services.refuse_when_closed()
-        trigger = f"{node_id} is running" if node_id else "by hand"
+        trigger = "by hand"
+        if node_id:
+            trigger = f"{node_id} is running"
         transaction = Transaction(
             origin=origin,
             origin_id=origin_id,
@@ -254,20 +271,21 @@ class Live:
         return transaction
 
     def take_noted(self) -> list[Event]:
-        """Return the events that are still to be recorded, and what was printed; the caller records them."""
+        """Return the events that are still to be recorded, with the printed text; the caller records them."""
         noted, self.noted = self.noted, []
         return noted + self.printed.take_events()
 
     async def record_standing(self, status: Status, reason: str) -> None:
-        """Record how it stands, and what was noted, in a transaction of their own: nothing else is written soon. What
-        the file does not take is recorded later.
+        """Record how it stands, with the noted events, in a transaction of their own: nothing else is written soon.
+
+        Events that the file does not take are recorded later.
         """
         events = self.take_noted()
         if not events and self.recorded_as == (status, reason):
             return
         try:
             await self.services.database.transaction(
-                record_standing, self.services.execution_id, status, reason, events
+                record_standing, self.services.execution_id, status, reason, events=events
             )
         except StoreError as error:
             logger.warning("how %s stands could not be recorded yet: %s", self.services.name, error)
@@ -277,20 +295,24 @@ class Live:
 
     def values(self, scope: Scope) -> Mapping[str, Cell]:
         """Return the committed values of a scope."""
-        return self.committed.vol if scope == "vol" else self.committed.cells
+        if scope == "vol":
+            return self.committed.vol
+        return self.committed.cells
 
     def record(self, work: Work) -> None:
         """Write something at once; from any thread. On the engine's own it can't be waited for: ``recorded`` does."""
         self.services.refuse_when_closed()
+        # A thread can wait for the transaction. On the engine's own, waiting would stop the loop that is to do it.
         if asyncio._get_running_loop() is not self._loop:
             asyncio.run_coroutine_threadsafe(self._record(work), self._loop).result()
             return
         task = self._loop.create_task(self._record(work))
+        # Asyncio holds tasks weakly: one that nothing else holds may be collected before it has run.
         self._recording.add(task)
         task.add_done_callback(self._recorded)
 
     async def recorded(self) -> None:
-        """Wait until all that was to be written at once has been."""
+        """Wait for the writes that ``record`` has begun."""
         if self._recording:
             await asyncio.wait(self._recording)
 

@@ -1,13 +1,13 @@
 """The committed state in memory, and the writes that wait to be applied to it.
 
 Values are kept as the store keeps them. What a reader gets is its own: a list that someone changes in place
-changes nobody else's, and no copy of the state is made for a frame. Volatile values are the objects themselves.
+changes no one else's, and no copy of the state is made for a frame. Volatile values are the objects themselves.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Literal
@@ -20,7 +20,7 @@ from ..values import IMMUTABLE, Held, Stored, Unstorable, decode, encode, legibl
 
 CONTAINERS = (list, dict, set, bytearray, deque)
 WATCHED = 100
-"""How many values that one transaction read are looked at for changes in place."""
+"""The number of values that one transaction read and that are looked at for changes in place."""
 
 NONE: Mapping[str, Cell] = {}
 """No volatile values."""
@@ -28,7 +28,7 @@ NONE: Mapping[str, Cell] = {}
 
 @dataclass(slots=True)
 class Cell:
-    """One value."""
+    """A value of the state, as it is stored."""
 
     stored: Stored
     since: int
@@ -46,9 +46,12 @@ class Cell:
             self._value = value_of(key, self.stored)
             self._shareable = isinstance(self._value, IMMUTABLE)
             if not self._shareable:
+                # The first reader gets it. Kept here, it would be in the hands of two who can change it.
                 fresh, self._value = self._value, None
                 return fresh
-        return self._value if self._shareable else value_of(key, self.stored)
+        if self._shareable:
+            return self._value
+        return value_of(key, self.stored)
 
 
 @dataclass(slots=True)
@@ -59,7 +62,7 @@ class Queued:
     value: Stored | None = None
     """The new value of a set or an init."""
     function: Callable[[Any], Any] | None = None  # Any: old value to new value
-    """Of an update."""
+    """The function of an update."""
 
 
 @dataclass(slots=True)
@@ -77,11 +80,11 @@ class Transaction:
     """The committed volatile values."""
     queued: list[Queued] = field(default_factory=list)
     state: Literal["open", "closed", "raised"] = "open"
-    """closed: it takes no more writes; raised: and none of them is applied."""
+    """closed: it takes no further writes; raised: and none of them is applied."""
     artifacts: list[Artifact] = field(default_factory=list)
-    """They are stored with its writes, or not at all."""
+    """Artifacts that are stored with its writes, or not at all."""
     events: list[Event] = field(default_factory=list)
-    """What it has done outside; recorded even if it raised, for it is done."""
+    """Actions outside of the state; recorded even if it raised, because they can't be undone."""
     random: Random | None = None
     handed_out: HandedOut = field(default_factory=lambda: HandedOut())
 
@@ -90,7 +93,9 @@ class Transaction:
         """The origin of the writes in words: ``on_finished of notes``."""
         if self.handler:
             return f"{self.handler} of {self.node_id}"
-        return f"task {self.node_id}" if self.origin == "task" else self.origin
+        if self.origin == "task":
+            return f"task {self.node_id}"
+        return self.origin
 
     def set(self, key: str, value: object, scope: Scope = "state") -> Write:
         """Queue a new value."""
@@ -121,7 +126,7 @@ class Transaction:
         return value
 
     def lost_changes(self) -> list[str]:
-        """Return what is to be said of each value that was changed in place and that no write has taken up."""
+        """Return a message for each value that was changed in place and that no write has taken up."""
         return self.handed_out.lost(self.queued, self.by)
 
     def lookup(self, key: str, scope: Scope = "state") -> Stored | None:
@@ -139,10 +144,12 @@ class Transaction:
 
     def cells(self, scope: Scope) -> Mapping[str, Cell]:
         """Return the committed values."""
-        return self.vol if scope == "vol" else self.committed
+        if scope == "vol":
+            return self.vol
+        return self.committed
 
     def applied(self, queued: Queued, current: Stored | None) -> Stored | None:
-        """Return the value after one write. An update's function may raise; so may what it returns."""
+        """Return the value after one write. An update's function may raise, and so may encoding its result."""
         match queued.write.op:
             case "set":
                 return queued.value
@@ -153,7 +160,9 @@ class Transaction:
             case "update":
                 assert queued.function is not None  # for the type checker: update() sets it
                 key, scope = queued.write.key, queued.write.scope
-                before = value_of(key, current) if current else None
+                before = None
+                if current is not None:
+                    before = value_of(key, current)
                 size = _size(before)
                 after = queued.function(before)
                 # None is a value like any other, unless the function has worked on what it was given.
@@ -192,12 +201,15 @@ class Transaction:
     ) -> Write:
         check_key(key)
         cell = self.cells(scope).get(key)
+        old = None
+        if cell is not None:
+            old = legible(cell.stored)
         write = Write(
             id=self.next_id(),
             scope=scope,
             key=key,
             op=op,
-            old=legible(cell.stored) if cell else None,
+            old=old,
             new=legible(value),
             origin=self.origin,
             origin_id=self.origin_id,
@@ -220,16 +232,27 @@ class Transaction:
 
 @dataclass(slots=True)
 class Resolved:
-    """What came of the pending writes: the values to store, and every write with its outcome."""
+    """The outcome of the pending writes: the values to store, and the status of every write."""
 
     values: dict[str, Stored | None]
     """New value by key, None for deleted; only keys whose value changed."""
     vol: dict[str, Stored | None]
     """The same of volatile values."""
     transitions: list[tuple[Write, Stored | None, Stored | None]]
-    """In order of application, with the stored value before and after."""
+    """The writes in the order in which they were applied, with the stored value before and after."""
     failed: dict[int, tuple[BaseException, Queued]]
     """Index of a transaction that was rolled back because one of its updates raised, with the error and the update."""
+
+
+RANK: dict[Origin, int] = {"init": 0, "operator": 1, "task": 2, "handler": 3, "effect": 3}
+"""The order in which writes of these origins apply."""
+
+
+def in_order(transactions: Iterable[Transaction]) -> list[Transaction]:
+    """Return transactions in the order in which FLUSH applies them; those of one rank keep theirs."""
+    # First values come first, because an update may rely on them. The frame's own handlers and effects come last:
+    # they saw less than what arrived from outside, and an update of theirs builds on it instead of replacing it.
+    return sorted(transactions, key=lambda transaction: RANK[transaction.origin])
 
 
 def resolve(committed: Mapping[str, Cell], transactions: list[Transaction], vol: Mapping[str, Cell] = NONE) -> Resolved:
@@ -240,13 +263,16 @@ def resolve(committed: Mapping[str, Cell], transactions: list[Transaction], vol:
     failed: dict[int, tuple[BaseException, Queued]] = {}
 
     def current(place: tuple[Scope, str]) -> Stored | None:
-        return overlay[place] if place in overlay else _stored(cells[place[0]].get(place[1]))
+        if place in overlay:
+            return overlay[place]
+        return _stored(cells[place[0]].get(place[1]))
 
     for index, transaction in enumerate(transactions):
         before = {_place(queued): current(_place(queued)) for queued in transaction.queued}
         done: list[tuple[Write, Stored | None, Stored | None]] = []
         try:
-            for queued in transaction.queued if transaction.state != "raised" else ():
+            # One that raised in its handler is listed below, as rolled back.
+            for queued in () if transaction.state == "raised" else transaction.queued:
                 old = current(_place(queued))
                 if queued.write.status == "dropped":
                     done.append((queued.write, old, queued.value))
@@ -255,6 +281,7 @@ def resolve(committed: Mapping[str, Cell], transactions: list[Transaction], vol:
                 overlay[_place(queued)] = new
                 done.append((replace(queued.write, status=_outcome(queued.write, old == new)), old, new))
         except BaseException as error:  # noqa: BLE001  # the user's function; recorded as the transaction's failure
+            # To the values before this transaction, not to the committed ones: what came before it stays applied.
             overlay.update(before)
             failed[index] = error, queued
             transaction.state = "raised"
@@ -272,7 +299,9 @@ def resolve(committed: Mapping[str, Cell], transactions: list[Transaction], vol:
 
 
 def _outcome(write: Write, same: bool) -> WriteStatus:
-    return "edited" if write.status == "edited" else "noop" if same else "applied"
+    if write.status == "edited":
+        return "edited"
+    return "noop" if same else "applied"
 
 
 def _place(queued: Queued) -> tuple[Scope, str]:
@@ -280,7 +309,7 @@ def _place(queued: Queued) -> tuple[Scope, str]:
 
 
 def check_key(key: object) -> None:
-    """Refuse a key that would come back as another one, or not at all.
+    """Refuse a key that the file would give back changed, or not at all.
 
     Raises:
         NotStorableError: naming it.
@@ -296,11 +325,13 @@ def check_key(key: object) -> None:
 
 def _size(value: object) -> int | None:
     """Return the length of a container that can be changed in place."""
-    return len(value) if isinstance(value, CONTAINERS) else None
+    if isinstance(value, CONTAINERS):
+        return len(value)
+    return None
 
 
 def _takes_up(queued: Queued, key: str, value: object) -> bool:
-    """Whether a write is of this key, or holds the value, perhaps in another one."""
+    """Return whether a write is of this key, or holds the value, perhaps inside of a larger one."""
     if (queued.write.scope, queued.write.key) == ("state", key):
         return True
     if queued.function is not None:
@@ -313,13 +344,13 @@ class HandedOut:
     """Copies of values of the state that user code was given and can change in place."""
 
     _values: list[tuple[str, Any, Stored, int]] = field(default_factory=list)
-    """(key, value, what it was made of, number of the writes before)."""
+    """(key, value, the stored value that it was made of, number of the writes before)."""
 
     def __bool__(self) -> bool:
         return bool(self._values)
 
     def add(self, key: str, value: object, stored: Stored, before: int) -> None:
-        """Remember a value that was read after so many writes, if it can be changed in place."""
+        """Remember a value that was read after ``before`` writes, if it can be changed in place."""
         if not isinstance(value, IMMUTABLE) and len(self._values) < WATCHED:
             self._values.append((key, value, stored, before))
 
@@ -341,7 +372,7 @@ class HandedOut:
 
 
 def changed_in_place(value: object, stored: Stored) -> bool:
-    """Whether a value that was made of this is no longer what it was then."""
+    """Return whether a value differs from the stored value that it was made of."""
     if isinstance(value, IMMUTABLE):
         return False
     if isinstance(stored, Held):  # The object itself: only what is shown of it tells.
@@ -355,7 +386,9 @@ def changed_in_place(value: object, stored: Stored) -> bool:
 
 
 def _stored(cell: Cell | None) -> Stored | None:
-    return cell.stored if cell else None
+    if cell is None:
+        return None
+    return cell.stored
 
 
 def _numbered(
@@ -364,6 +397,7 @@ def _numbered(
     """Give the writes their sequence and their values, and mark those that a later one replaced."""
     replaced: set[tuple[Scope, str]] = set()
     numbered = []
+    # Backwards: only a later write can make one overridden.
     for seq, (write, old, new) in reversed(list(enumerate(transitions, 1))):
         status: WriteStatus = write.status
         place = (write.scope, write.key)
@@ -375,24 +409,25 @@ def _numbered(
             elif write.op == "update":
                 # It builds on the value before it, which therefore was not lost.
                 replaced.discard(place)
-        numbered.append((_with_values(write, seq, status, old, new), old, new))
+        numbered.append((replace(write, seq=seq, status=status, old=legible(old), new=legible(new)), old, new))
     return numbered[::-1]
-
-
-def _with_values(write: Write, seq: int, status: WriteStatus, old: Stored | None, new: Stored | None) -> Write:
-    return replace(write, seq=seq, status=status, old=legible(old), new=legible(new))
 
 
 def read_name(scope: Scope, key: str) -> str:
     """Return how RENDER calls a key that was read, or is to get a first value."""
-    return key if scope == "state" else f"\0vol {key}"
+    # No key of the user's begins so by chance, and the reads of both scopes fit into one set of names.
+    if scope == "vol":
+        return f"\0vol {key}"
+    return key
 
 
 def key_of(name: str) -> tuple[Scope, str] | None:
     """Return scope and key of what RENDER recorded as a read; None if it is no key."""
     if name.startswith("\0vol "):
         return "vol", name.removeprefix("\0vol ")
-    return None if name.startswith("\0") else ("state", name)
+    if name.startswith("\0"):
+        return None
+    return "state", name
 
 
 def first_values(
@@ -404,8 +439,18 @@ def first_values(
     """Return the transactions for the first values that components asked for: (value, component) by name."""
     transactions = []
     for name, (value, component) in inits.items():
+        # Only a volatile value is kept as the object itself.
         scope: Scope = "vol" if isinstance(value, Held) else "state"
-        transaction = Transaction("init", component, None, None, f"{component} rendered", next_id, committed, vol)
+        transaction = Transaction(
+            origin="init",
+            origin_id=component,
+            node_id=None,
+            handler=None,
+            trigger=f"{component} rendered",
+            next_id=next_id,
+            committed=committed,
+            vol=vol,
+        )
         transaction.init(name.removeprefix(read_name(scope, "")), decode(value), scope)
         transactions.append(transaction)
     return transactions

@@ -19,7 +19,7 @@ def test_a_cancellation_while_tasks_are_acquired_loses_none(run_of: Any, monkeyp
 
     async def interrupting(self: Any, work: Any, *args: Any, **named: Any) -> Any:
         if work.__name__ == "start_tasks" and not cancelled:
-            cancelled.append(ex._loop._moving.cancel())
+            cancelled.append(ex._loop._slot.task.cancel())
         return await original(self, work, *args, **named)
 
     monkeypatch.setattr(connection.Database, "transaction", interrupting)

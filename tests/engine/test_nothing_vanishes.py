@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from smithers_nb import Approval, Claude, Effect, Step, Task, call_tool, component, scripted
-from smithers_nb.errors import StoreError
+from smithers_nb.errors import StoreBusyError, StoreError
+from smithers_nb.store import connection
 
 STATE = {"list": [1], "dict": {"a": [1]}, "n": 1}
 
@@ -109,6 +110,34 @@ def test_a_step_says_what_the_flush_before_it_has_found(run_of: Any) -> None:
     ex = run_of(App())
     found = [kinds(ex.step_sync().problems) for _ in range(4)]
     assert [kind for kind in found if kind] == [["HandlerError"]]
+
+
+@pytest.mark.parametrize("place", ["in a frame", "between two frames"])
+def test_a_problem_is_recorded_once_although_the_flush_was_tried_again(
+    place: str, run_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = connection.Database.transaction
+    failed: list[str] = []
+
+    async def busy(self: Any, work: Any, *args: Any, **named: Any) -> Any:
+        if work.__name__ == "flush_frame" and not failed:
+            failed.append(work.__name__)
+            raise StoreBusyError("t.db is locked")
+        return await original(self, work, *args, **named)
+
+    ex = run_of(Task(id="t", run=lambda: 1, on_finished=raises if place == "in a frame" else None))
+    if place == "in a frame":
+        while ex.frame is None or not ex.frame.problems:
+            ex.step_sync()
+    else:
+        ex.run_sync()
+        ex.state.update("n", raises)
+    monkeypatch.setattr(connection.Database, "transaction", busy)
+    with pytest.raises(StoreBusyError):
+        ex.run_sync()
+    ex.run_sync()
+    assert failed
+    assert list(ex.df.events.kind) == ["problem"]
 
 
 # ---- changes in place ------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from smithers_nb import Approval, Claude, Effect, Execution, Task, scripted
-from smithers_nb.engine import loop
+from smithers_nb.engine import heartbeat
 from smithers_nb.errors import SmithersError
 from smithers_nb.records import Phase
 from smithers_nb.store import lease
@@ -90,7 +90,7 @@ def gone_on(place: str, ex: Execution) -> str:
 
 if __name__ == "__main__":
     os.chdir(sys.argv[1])
-    lease.LEASE_S, loop.HEARTBEAT_S = 0.3, 0.05
+    lease.LEASE_S, heartbeat.HEARTBEAT_S = 0.3, 0.05
     executions = {place: brought_to(place) for place in sys.argv[2:]}
     print("ready", flush=True)
     sys.stdin.readline()

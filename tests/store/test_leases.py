@@ -187,9 +187,9 @@ def test_a_reply_that_was_paid_for_is_not_lost_while_the_file_is_locked(run_of: 
 def test_the_heartbeat_goes_on_after_a_locked_file(
     run_of: Any, monkeypatch: pytest.MonkeyPatch, wait_until: Any
 ) -> None:
-    from smithers_nb.engine import loop
+    from smithers_nb.engine import heartbeat
 
-    monkeypatch.setattr(loop, "HEARTBEAT_S", 0.01)
+    monkeypatch.setattr(heartbeat, "HEARTBEAT_S", 0.01)
     ex = run_of(Step())
     ex.run_sync()
     lock = Lock(ex.store.path)

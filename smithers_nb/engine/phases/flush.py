@@ -14,12 +14,12 @@ from ...values import Stored
 from ..committed import Committed
 from ..draft import Draft
 from ..live import Live
-from ..state import Cell, Resolved, Transaction, read_name, resolve
+from ..state import Cell, Resolved, Transaction, in_order, read_name, resolve
 from ..user_code.output import heard
 from ..user_code.purity import KEYS
 
 NAMED_CAUSES = 20
-"""How many changed keys are named as causes of the next frame."""
+"""The number of changed keys that are named as causes of the next frame."""
 
 FAILED = {"handler": HandlerError, "effect": EffectError}
 """The class of the error for an update that raises, by the origin of its write; a RunError for others."""
@@ -38,28 +38,27 @@ async def flush_between(live: Live, draft: Draft) -> None:
 async def _flush(live: Live, draft: Draft, ms: Mapping[Phase, float] | None) -> None:
     arrived, ends = live.inbox.take()
     draft.operated = bool(arrived or ends)
-    operators = [write for write in arrived if write.origin == "operator"]
-    tasks = [write for write in arrived if write.origin != "operator"]
-    # First values come first: whoever updates a key may rely on them.
-    first = [write for write in draft.transactions if write.origin == "init"]
-    transactions = [*first, *operators, *tasks, *(write for write in draft.transactions if write.origin != "init")]
+    transactions = in_order([*arrived, *draft.transactions])
     with heard(live.printed, draft, "an update"):
         resolved = resolve(live.committed.cells, transactions, live.committed.vol)
     _roll_back(draft, transactions, resolved)
     draft.written = tuple(write for write, _, _ in resolved.transitions)
-    noted = [*(problem.event(draft.number) for problem in draft.problems), *live.take_noted()]
+    noted = [*draft.problem_events(), *live.take_noted()]
     try:
         await live.services.database.transaction(
             writer.flush_frame,
             live.services.execution_id,
-            _result(live, draft, transactions, resolved, ends, noted),
+            _result(live, draft, transactions, resolved, ends=ends, noted=noted),
             ms=ms,
             started=perf_counter(),
         )
     except BaseException:
+        # The file did not take it. The next FLUSH finds the inbox as this one did; the frame's own writes are still in
+        # the draft. The events are recorded by whatever transaction comes first, so the draft does not give them again.
         live.inbox.put_back(arrived, ends)
         live.noted[:0] = noted
         raise
+    # Nothing is awaited from here on: a cancellation can't come between the file and memory.
     _apply(live, draft, resolved, ends)
 
 
@@ -88,6 +87,7 @@ def _result(
     draft: Draft,
     transactions: list[Transaction],
     resolved: Resolved,
+    *,
     ends: list[TaskEnd],
     noted: list[Event],
 ) -> writer.FlushResult:
@@ -108,7 +108,9 @@ def _result(
 
 
 def _text(value: Stored | None) -> str | None:
-    return value.text if value else None
+    if value is None:
+        return None
+    return value.text
 
 
 def _replace(committed: Committed, cells: dict[str, Cell], key: str, value: Stored | None, since: int) -> int:
@@ -118,11 +120,18 @@ def _replace(committed: Committed, cells: dict[str, Cell], key: str, value: Stor
         cells[key] = Cell(value, since)
     if (old is None) != (value is None):
         committed.note(KEYS)
-    return _hash(key, value) - _hash(key, old.stored if old else None)
+    # Sums of hashes, because addition forgets the order: the same values give the same signature whatever was
+    # written first, and taking a value out of it needs no look at the others.
+    before = None
+    if old is not None:
+        before = old.stored
+    return _hash(key, value) - _hash(key, before)
 
 
 def _hash(key: str, value: Stored | None) -> int:
-    return hash((key, value.text, value.type)) if value is not None else 0
+    if value is None:
+        return 0
+    return hash((key, value.text, value.type))
 
 
 def _apply(live: Live, draft: Draft, resolved: Resolved, ends: list[TaskEnd]) -> None:
@@ -134,7 +143,9 @@ def _apply(live: Live, draft: Draft, resolved: Resolved, ends: list[TaskEnd]) ->
     for key, value in resolved.vol.items():
         committed.note(read_name("vol", key))
         signature += _replace(committed, committed.vol, key, value, since=draft.number + 1)
-    effect_runs = committed.effect_runs if draft.effect_runs is None else draft.effect_runs
+    effect_runs = draft.effect_runs
+    if effect_runs is None:
+        effect_runs = committed.effect_runs
     live.committed = replace(committed, value_signature=signature, effect_runs=effect_runs)
     _name_causes(live, "state", list(resolved.values))
     _name_causes(live, "vol", list(resolved.vol))
@@ -142,10 +153,10 @@ def _apply(live: Live, draft: Draft, resolved: Resolved, ends: list[TaskEnd]) ->
         live.watch.look()
     for task_id in draft.settled:
         live.tasks.settle(task_id)
-    if draft.settled:
-        live.inbox.cause(
-            f"{len(draft.settled)} tasks settled" if len(draft.settled) > 1 else f"{draft.settled[0]} settled"
-        )
+    if len(draft.settled) == 1:
+        live.inbox.cause(f"{draft.settled[0]} settled")
+    elif draft.settled:
+        live.inbox.cause(f"{len(draft.settled)} tasks settled")
     for end in ends:
         live.tasks.ended(end)
 
