@@ -85,21 +85,16 @@ class BreakpointsApi:
         ValueError
             If it could never hit, or ``when`` is no such expression.
         """
-        wanted: dict[BreakpointKind, str | None] = {"node": node, "key": key, "handler": handler, "phase": phase}
-        given: list[tuple[BreakpointKind, str | None]] = [
-            (kind, target) for kind, target in wanted.items() if target is not None
-        ]
-        given += [("error", None)] if error else []
-        if len(given) > 1:
-            raise ValueError(f"a breakpoint waits for one thing, not for {' and '.join(kind for kind, _ in given)}.")
-        kind, target = given[0] if given else ("expression", None)
+        kind, target = _thing({"node": node, "key": key, "handler": handler, "phase": phase}, error)
         if kind == "handler" and target in HANDLERS:
             target, event = None, target
+        value = None
         if equals is not _UNSET:
+            value = readable(equals).text
             event = event or "equals"
-        event = event or ("changed" if kind == "key" else None)
-        value = None if equals is _UNSET else readable(equals).text
-        point = Breakpoint("", kind, target, event, value, when, once, True, log, hits)
+        if kind == "key":
+            event = event or "changed"
+        point = Breakpoint("", kind, target, event, value=value, when=when, once=once, log_only=log, after=hits)
         return engine.call(self._live.breakpoints.add(point))
 
     @takes(id=_point)
@@ -136,5 +131,24 @@ class BreakpointsApi:
         return "\n".join(lines) or "<no breakpoints: ex.breakpoints.add(key='n') sets one>"
 
 
+def _thing(targets: dict[BreakpointKind, str | None], error: bool) -> tuple[BreakpointKind, str | None]:
+    """Return the one thing that a breakpoint waits for: its kind and target.
+
+    Raises:
+        ValueError: if there are two.
+    """
+    given: list[tuple[BreakpointKind, str | None]] = []
+    given += [(kind, target) for kind, target in targets.items() if target is not None]
+    if error:
+        given.append(("error", None))
+    if len(given) > 1:
+        raise ValueError(f"a breakpoint waits for one thing, not for {' and '.join(kind for kind, _ in given)}.")
+    if not given:
+        return "expression", None
+    return given[0]
+
+
 def _id(point: str | Breakpoint) -> str:
-    return point.id if isinstance(point, Breakpoint) else point
+    if isinstance(point, Breakpoint):
+        return point.id
+    return point

@@ -1,4 +1,4 @@
-"""Breakpoints: looked at after each phase, on what it has left in the draft. Without one nothing is looked at."""
+"""Breakpoints: matched after each phase with the draft as it left it. Without a breakpoint this costs nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..errors import said
 from ..history.matching import MOMENTARY, NAMES, STANDING, check, say, say_change
 from ..nodes.schedule import RUNNABLE, schedule
 from ..nodes.tree import TreeNode
-from ..records import Breakpoint, Hit, Phase, Write
+from ..records import Breakpoint, HandlerCall, Hit, Phase, Write
 from ..store import breakpoints as stored
 from ..syntax.expression import Expression, ExpressionError, Facts
 from ..values import readable
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """What a breakpoint may wait for."""
+    """An event that a breakpoint may wait for."""
 
     text: str
     node_id: str | None = None
@@ -42,10 +42,10 @@ class Breakpoints:
         self._next = 1 + max((int(id[1:]) for id in self._points if id[1:].isdigit()), default=0)
         self._memory = _Memory()
         self.errors: dict[str, str] = {}
-        """By id: why its condition could not be computed when it was last looked at."""
+        """The reason why a condition could not be computed when it was last looked at, by the breakpoint's id."""
 
     def __bool__(self) -> bool:
-        """Whether there is anything to look for."""
+        """Return whether there is anything to look for."""
         return any(point.enabled for point in self._points.values())
 
     @property
@@ -58,7 +58,7 @@ class Breakpoints:
     async def add(self, point: Breakpoint) -> Breakpoint:
         """Check a breakpoint, give it an id, and store it.
 
-        Without an event, one on a node waits for what happens to it next.
+        Without an event, a breakpoint on a node waits for the next thing that happens to it.
 
         Raises:
             ValueError: saying what is wrong with it.
@@ -105,7 +105,8 @@ class Breakpoints:
             ValueError: if there is none.
         """
         if id not in self._points:
-            raise ValueError(f"there is no breakpoint {id!r}. There are: {', '.join(self._points) or 'none'}.")
+            known = ", ".join(self._points) or "none"
+            raise ValueError(f"there is no breakpoint {id!r}. There are: {known}.")
         return self._points[id]
 
     async def _put(self, point: Breakpoint) -> None:
@@ -116,22 +117,27 @@ class Breakpoints:
         self._memory.true.pop(point.id, None)
         if point.when:
             self._conditions[point.id] = Expression(point.when, NAMES)
-        # What has happened already is no hit; before the first frame of this process it is computed when it is needed.
+        # What has happened already is no hit. Before the first frame of this process the standing is not known; then it
+        # is computed when it is needed.
         live = self._live
-        self._memory.standing = live.committed.schedule.status if live.committed.schedule_of != -1 else None
+        self._memory.standing = None
+        if live.committed.schedule_of != -1:
+            self._memory.standing = live.committed.schedule.status
         if point.kind == "node" and point.target:
             self._memory.begun[point.target] = _begun(live, point.target)
         live.services.observers.notify()
 
     def _next_event(self, id: str) -> str:
-        """Return what happens next to a node: its mount, its start, its end, or, where it has none, its unmount."""
+        """Return the next event of a node: its mount, its start, its end, or, where it has none, its unmount."""
         live = self._live
         if id not in live.committed.tree.index:
             return "mount"
         status = (live.standing or schedule(live.committed.tree, live.tasks, live.committed.loops).status).get(id)
         if status is None:
             return "unmount"
-        return "finished" if status in ("running", "blocked") else "start"  # What has ended can be run again.
+        if status in ("running", "blocked"):
+            return "finished"
+        return "start"  # A task that has ended can be run again.
 
     # ---- hitting -----------------------------------------------------------------------------------------------
 
@@ -146,6 +152,7 @@ class Breakpoints:
             for happened in found.of(point):
                 if not self._holds(point, found, happened):
                     continue
+                # Every hit counts, those before the ``after``-th too: the count that a person sees is that of all.
                 point = replace(point, hits=point.hits + 1)
                 stops = not point.log_only and point.hits >= point.after
                 if point.once and point.hits >= point.after:
@@ -156,6 +163,8 @@ class Breakpoints:
         self._memory.remember(found)
         if not hits:
             return None
+        # In memory before the file: if the transaction fails, its error stops the command here, the phase is not looked
+        # at again, and a breakpoint that is to stop once must not stop a second time.
         self._points.update({point.id: point for point in touched})
         live = self._live
         await live.services.database.transaction(
@@ -167,10 +176,18 @@ class Breakpoints:
     @staticmethod
     def _hit(point: Breakpoint, draft: Draft, happened: Happened, stops: bool) -> Hit:
         phase = str(draft.phase or Phase.FLUSH)
-        return Hit(point.id, draft.number, phase, happened.text, happened.node_id, point.log_only, stops)
+        return Hit(
+            point.id,
+            draft.number,
+            phase,
+            happened.text,
+            node_id=happened.node_id,
+            log_only=point.log_only,
+            stops=stops,
+        )
 
     def _holds(self, point: Breakpoint, found: Found, happened: Happened) -> bool:
-        """Whether its condition is true; one that can't be computed is not."""
+        """Return whether its condition is true; one that can't be computed is not."""
         condition = self._conditions.get(point.id)
         if condition is None:
             return True
@@ -185,13 +202,14 @@ class Breakpoints:
             true = False
         if point.kind != "expression" or condition.named & MOMENTARY:
             return true
+        # An expression over the state is a hit when it becomes true. As long as it stays so, every frame would stop.
         before = self._memory.true.get(point.id, False)
         self._memory.true[point.id] = true
         return true and not before
 
 
 class _Memory:
-    """What is known of earlier phases."""
+    """The memory of earlier phases: nothing that a phase has left is matched twice."""
 
     def __init__(self) -> None:
         self.frame = 0
@@ -200,13 +218,13 @@ class _Memory:
         self.problems = 0
         self.calls = 0
         self.standing: Mapping[str, str] | None = None
-        """How phases, steps and loops stood at the last COMMIT; None if that is not known."""
+        """The standing of phases, steps and loops at the last COMMIT, by id; None if that is not known."""
         self.begun: dict[str, str | None] = {}
-        """By id of a node with a breakpoint: its task that has begun."""
+        """The task that has begun of each node with a breakpoint, by the node's id."""
         self.old: dict[tuple[str, str], Any] = {}
         """The values that the last FLUSH replaced."""
         self.true: dict[str, bool] = {}
-        """By id of a breakpoint: whether its expression was true when it was last looked at."""
+        """The value of each expression when it was last looked at, by the breakpoint's id."""
 
     def remember(self, found: Found) -> None:
         draft = found.draft
@@ -223,7 +241,7 @@ class _Memory:
 
 
 class Found:
-    """What the phase that has just ended has brought about."""
+    """The events of the phase that has just ended."""
 
     def __init__(self, live: Live, draft: Draft, memory: _Memory) -> None:
         self.live = live
@@ -232,11 +250,12 @@ class Found:
         if memory.frame != draft.number or draft.phase is None:
             memory.problems = memory.calls = 0
         self.flushed = draft.phase is Phase.FLUSH or draft.phase is None
-        """None: writes that were applied between two frames."""
+        """A draft without a phase is for writes that were applied between two frames."""
+        # After FLUSH the outcome, which is empty if nothing was written; before it, the writes that wait.
         self.writes = draft.written if self.flushed else draft.pending
 
     def of(self, point: Breakpoint) -> Iterator[Happened]:
-        """Yield what a breakpoint waits for."""
+        """Yield the events that a breakpoint waits for."""
         draft, phase = self.draft, self.draft.phase
         match point.kind:
             case "phase":
@@ -245,8 +264,7 @@ class Found:
             case "handler":
                 for call in draft.calls[self.memory.calls :] if phase is Phase.EXECUTE else ():
                     if point.target in (None, call.node_id) and point.event in (None, call.event):
-                        ended = "was called" if call.status == "ok" else call.status
-                        yield Happened(f"{call.event} of {call.node_id} {ended}", call.node_id)
+                        yield Happened(f"{call.event} of {call.node_id} {_ended(call)}", call.node_id)
             case "error":
                 for problem in draft.problems[self.memory.problems :]:
                     yield Happened(f"{problem.kind}: {problem.message}", problem.node_id)
@@ -256,8 +274,11 @@ class Found:
                 yield from self._node(point)
             case "expression":
                 condition = point.when or ""
-                # One that names the writes is looked at while they can still be edited.
-                if self.flushed if not names_writes(condition) else phase is Phase.EFFECTS:
+                looked_at = self.flushed
+                # An expression that names the writes is looked at while they can still be edited.
+                if names_writes(condition):
+                    looked_at = phase is Phase.EFFECTS
+                if looked_at:
                     yield Happened(f"{condition} is true")
 
     def _key(self, point: Breakpoint) -> Iterator[Happened]:
@@ -273,7 +294,9 @@ class Found:
             if key != point.target or not last:
                 continue
             new = last[-1].new
-            if plain(old) != plain(new) and (point.event == "changed" or plain(new) == json.loads(point.value or "")):
+            if plain(old) == plain(new):
+                continue
+            if point.event == "changed" or plain(new) == json.loads(point.value or ""):
                 said = None if old is None else say(old)
                 yield Happened(say_change(key, said, say(new)), last[-1].node_id)
 
@@ -290,7 +313,9 @@ class Found:
         if draft.phase is Phase.SNAPSHOT and point.event != "start":
             for entry in draft.ended:
                 if entry.node.id == id and entry.status in STANDING[point.event]:
-                    error = f": {entry.result.error}" if entry.result and entry.result.error else ""
+                    error = ""
+                    if entry.result and entry.result.error:
+                        error = f": {entry.result.error}"
                     yield Happened(f"{entry.node.type} {id} {entry.status}{error}", id)
         elif draft.phase is Phase.EXECUTE and point.event == "start":
             if _begun(self.live, id) not in (None, before):
@@ -299,55 +324,69 @@ class Found:
             yield from self._standing(node, point.event)
 
     def _standing(self, node: TreeNode, event: str) -> Iterator[Happened]:
-        """Phases, steps and loops: their standing is that of what is in them."""
+        """Yield the event of a phase, step or loop, whose standing follows from the nodes in it."""
         before, live = self.memory.standing, self.live
         if before is None:
             before = schedule(self.draft.before, live.tasks, live.committed.loops).status
         now = self.draft.schedule.status.get(node.id)
         if now in STANDING[event] and before.get(node.id) not in STANDING[event]:
-            said = "started" if event == "start" else now
-            yield Happened(f"{node.type} {node.props.get('name', node.id)} {said}", node.id)
+            if event == "start":
+                now = "started"
+            yield Happened(f"{node.type} {node.props.get('name', node.id)} {now}", node.id)
 
     def names(self, node_id: str | None) -> dict[str, Any]:  # Any: JSON
-        """Return what an expression may look at: copies, as plain JSON."""
+        """Return the names that an expression may use: copies, as plain JSON."""
         draft, live = self.draft, self.live
-        tree = draft.tree
-        node = tree.index.get(node_id) if node_id else None
+        node = draft.tree.index.get(node_id or "")
+        facts = None
+        if node is not None:
+            facts = _node_facts(node, draft.schedule.status.get(node.id))
         return {
+            # Facts read a value when it is asked for: to decode the whole state for one key would cost every phase.
             "state": Facts(self._state, lambda: sorted(live.committed.cells)),
             "prev": Facts(self._before, lambda: sorted({*live.committed.cells, *(key for _, key in self._replaced)})),
-            "node": None if node is None else _node_facts(node, draft.schedule.status.get(node.id)),
+            "node": facts,
             "frame": _frame_facts(draft),
             "writes": [_write_facts(write) for write in self.writes],
         }
 
     @property
     def _replaced(self) -> dict[tuple[str, str], Any]:
-        return _replaced(self.writes) if self.flushed else self.memory.old
+        if self.flushed:
+            return _replaced(self.writes)
+        return self.memory.old
 
     def _state(self, key: str) -> Any:
         cell = self.live.committed.cells.get(key)
-        return None if cell is None else json.loads(cell.stored.text)
+        if cell is None:
+            return None
+        return json.loads(cell.stored.text)
 
     def _before(self, key: str) -> Any:
         replaced = self._replaced
-        return plain(replaced["state", key]) if ("state", key) in replaced else self._state(key)
+        if ("state", key) in replaced:
+            return plain(replaced["state", key])
+        return self._state(key)
 
 
 def _begun(live: Live, id: str) -> str | None:
     """Return the task of a node, if it has begun."""
     entry = live.tasks.get(id)
-    return entry.task_id if entry is not None and entry.status != "pending" else None
+    if entry is None or entry.status == "pending":
+        return None
+    return entry.task_id
 
 
 def names_writes(text: str) -> bool:
-    """Whether an expression names the writes."""
+    """Return whether an expression names the writes."""
     return "writes" in Expression(text, NAMES).named
 
 
 def said_by(write: Write) -> str:
-    """Return who wrote: ``on_finished of notes``."""
-    return f"{write.handler} of {write.node_id}" if write.handler else write.node_id or write.origin
+    """Return the writer in words: ``on_finished of notes``."""
+    if write.handler:
+        return f"{write.handler} of {write.node_id}"
+    return write.node_id or write.origin
 
 
 def plain(value: object) -> Any:  # Any: JSON
@@ -356,8 +395,17 @@ def plain(value: object) -> Any:  # Any: JSON
 
 
 def _new(write: Write) -> str:
-    computed = write.op == "update" and write.status == "queued"
-    return "" if write.op == "delete" else ": computed at flush" if computed else f": {say(write.new)}"
+    if write.op == "delete":
+        return ""
+    if write.op == "update" and write.status == "queued":
+        return ": computed at flush"
+    return f": {say(write.new)}"
+
+
+def _ended(call: HandlerCall) -> str:
+    if call.status == "ok":
+        return "was called"
+    return call.status
 
 
 def _replaced(writes: Iterable[Write]) -> dict[tuple[str, str], Any]:

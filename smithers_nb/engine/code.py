@@ -1,4 +1,4 @@
-"""What an app's code is called, and a hash of it: a later process sees by it whether it has the same code."""
+"""The name of an app's code, and a hash of it, by which a later process sees whether it has the same code."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from ..nodes.handlers import Handlers
 
 def name_of(app: object) -> str:
     """Return the component's name, or the node's type."""
-    found = app.name if isinstance(app, Component) else getattr(getattr(app, "component", None), "name", None)
-    return str(found or getattr(app, "type", type(app).__name__))
+    if isinstance(app, Element):
+        app = app.component
+    if isinstance(app, Component):
+        return app.name
+    return str(getattr(app, "type", type(app).__name__))
 
 
 def code_hash(app: object) -> str:

@@ -1,4 +1,4 @@
-"""What the last committed frame left: one value, which COMMIT and FLUSH replace."""
+"""The state that the last committed frame left: one value, which COMMIT and FLUSH replace."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class EffectMemory:
     """The last run of an effect."""
 
     deps: str
-    """As JSON."""
+    """The deps as JSON."""
     history: tuple[str, ...] = ()
     """Deps of its last runs in this process, newest last."""
     node: TreeNode | None = None
     """The node whose cleanup is to be called; None when there is nothing to clean up, as after a restart."""
     refused: bool = False
-    """It was not run, because it keeps causing itself."""
+    """Set if it was not run, because it keeps causing itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,9 @@ class Committed:
     loops: dict[LoopKey, LoopState] = field(default_factory=dict)
     """Loops that have begun."""
     rendered: Rendered | None = None
-    """What RENDER remembers of this frame."""
+    """The memory of RENDER of this frame."""
     changed: set[str] | None = None
-    """What changed since then, as in ``Snapshot.changed``; None if anything may have."""
+    """Names of what has changed since then, as in ``Snapshot.changed``; None if anything may have."""
     generation: int = field(default_factory=generation)
     """``purity.generation`` when the frame began."""
     schedule: Schedule = field(default_factory=Schedule)
@@ -58,10 +58,10 @@ class Committed:
     since: dict[str, int] = field(default_factory=dict)
     """from_frame of every node's open version."""
     reads: dict[Path, dict[str, int]] = field(default_factory=dict)
-    """By component path: the keys that it reads, with the from_frame of their row."""
+    """The keys that each component reads, by its path, with the from_frame of their row."""
     effect_runs: dict[str, EffectMemory] = field(default_factory=dict)
 
     def note(self, changed: str) -> None:
-        """Remember that something which components may have read has changed: ``Snapshot.changed``."""
+        """Remember that something which components may have read has changed, for ``Snapshot.changed``."""
         if self.changed is not None:
             self.changed.add(changed)

@@ -1,4 +1,4 @@
-"""What comes from outside of a frame: causes of the next one, writes of people and tasks, and ends of tasks."""
+"""The inbox of an execution: causes of the next frame, writes of people and tasks, and ends of tasks."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from .state import Transaction
 
 
 class Inbox:
-    """What waits for the next frame, and the event that wakes the loop. Methods that say so may be called anywhere."""
+    """Everything that waits for the next frame, and the event that wakes the loop.
+
+    Methods belong to the engine's loop, but for those that say that any thread may call them.
+    """
 
     def __init__(self) -> None:
         self.causes: list[str] = []
-        """Why a frame is due."""
+        """The reasons of the next frame; while there are none, no frame is due."""
         self.writes: list[Transaction] = []
         """Writes of operators and tasks, in order of arrival."""
         self.ending: dict[str, TaskEnd] = {}
@@ -43,6 +46,8 @@ class Inbox:
 
     async def sleep(self) -> None:
         """Wait for ``cause`` or ``wake``."""
+        # No wake-up is lost here: the loop has looked at the inbox without an await since, and another thread's wake-up
+        # is a callback of this loop, which can't run before the wait below.
         self._awake.clear()
         await self._awake.wait()
 
@@ -52,6 +57,8 @@ class Inbox:
 
     def add(self, transaction: Transaction) -> None:
         """Add writes; from any thread. FLUSH applies them before the next frame."""
+        # The lock is held for a moment only, and never over an await or a call of the user's: it can't deadlock with
+        # the loop, which takes it, too.
         with self._lock:
             self.writes.append(transaction)
         self.wake()
@@ -66,11 +73,13 @@ class Inbox:
     def put_back(self, writes: list[Transaction], ends: list[TaskEnd]) -> None:
         """Put back what could not be written: nothing is lost, the next FLUSH tries again."""
         with self._lock:
+            # Before what has arrived since: writes of one origin apply in the order in which they were made.
             self.writes[:0] = writes
             self.ending = {**{end.task_id: end for end in ends}, **self.ending}
 
     def ends_with_flush(self, end: TaskEnd) -> bool:
         """Let FLUSH record a task's end together with its writes, if some of them still wait; else return False."""
+        # A row that says succeeded, without its writes, would lose them in a crash: the task would not run again.
         with self._lock:
             if not any(write.origin_id == end.task_id for write in self.writes):
                 return False

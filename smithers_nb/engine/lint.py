@@ -1,6 +1,6 @@
-"""What looks wrong in a plan: a pure look at what was rendered, and at what the store says has happened.
+"""Findings about a plan: a pure look at the rendered nodes, and at the history in the store.
 
-Most findings are hints: the plan may be meant so. An error is what can hardly be meant.
+Most findings are hints: the plan may be meant so. An error can hardly be meant.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .unseen import unseen_by
 BOUND = 1000
 """A loop that may run more often than this has no bound to speak of."""
 ALIKE = 0.7
-"""Words at least this similar may be one word, misspelt. The cities of a plan are not."""
+"""Words at least this similar may be one word, misspelt. Names of cities in a plan are less similar."""
 SHORT = 3
 """Words with fewer letters are names of their own: ``a_done`` is no misspelt ``b_done``."""
 
@@ -39,14 +39,15 @@ def lint(rendered: Rendered, end: Schedule | None, reader: Reader, execution_id:
     """
     history = _History(reader, execution_id)
     found = [problem for node in rendered.tree.walk() for problem in _node(node, history)]
-    found += _cut_short(rendered.tree, end) if end else ()
+    if end is not None:
+        found += _cut_short(rendered.tree, end)
     found += _keys(rendered, reader.written_keys(execution_id))
     found += _unseen(rendered)
     return sorted(found, key=lambda problem: problem.severity != "error")
 
 
 class _History:
-    """What has happened to the nodes."""
+    """The history of the nodes: handlers that were called, and how tasks ended."""
 
     def __init__(self, reader: Reader, execution_id: str) -> None:
         self.fired = reader.fired(execution_id)
@@ -71,7 +72,7 @@ def _node(node: TreeNode, history: _History) -> Iterator[Problem]:
             "history.",
             node,
         )
-    # An on_error that was not needed is no finding, and a task that did not begin or failed tells of itself.
+    # An on_error that was not needed is no finding, and a task that did not begin or failed is shown by the panes.
     reported = "on_progress" not in node.events or (node.id, "on_progress") in history.fired
     if not reported and history.ended.get(node.id) == "succeeded":
         yield finding(
@@ -82,17 +83,21 @@ def _node(node: TreeNode, history: _History) -> Iterator[Problem]:
 
 
 def _cut_short(tree: Tree, end: Schedule) -> Iterator[Problem]:
-    """Find what does not get its turn, or not to its end, because the execution ends beside it."""
+    """Find nodes that never start, or are cancelled, because the execution ends beside them."""
     ender = name_of(end.enders[0])
+    hint: Severity = "hint"
+    error: Severity = "error"
     advice = f"Put it into a Phase or a Sequence before the {ender}, or the {ender} below an If."
     for node in end.kept_back:
-        asked = node.type == "approval"
-        what = "is never asked" if asked else "never starts"
+        happens, severity = "never starts", hint
+        if node.type == "approval":
+            # A person who is to be asked is there for a reason: the plan ends without the check that it is made for.
+            happens, severity = "is never asked", error
         yield finding(
             "EndsTooEarly",
-            f"{node.type} {node.id} {what}: the {ender} ends the execution when its turn comes. {advice}",
+            f"{node.type} {node.id} {happens}: the {ender} ends the execution when its turn comes. {advice}",
             node,
-            severity="error" if asked else "hint",
+            severity=severity,
         )
     for id, status in end.status.items():
         if tree.index[id].type in RUNNABLE and status in ("running", "blocked"):
@@ -107,19 +112,22 @@ def _cut_short(tree: Tree, end: Schedule) -> Iterator[Problem]:
 
 
 def _unseen(rendered: Rendered) -> Iterator[Problem]:
-    """Find what components depend on that calls none of them again when it changes."""
+    """Find dependencies of components that the engine can't see: a change of them calls no component again."""
     called = {path: instance.element.component for path, instance in rendered.instances.items()}
+    # Called in every frame, a component misses nothing.
     anyway = {component for path, component in called.items() if path in rendered.always}
     for component in dict.fromkeys(called.values()):
-        for thing in unseen_by(component) if component not in anyway else ():
+        if component in anyway:
+            continue
+        for thing in unseen_by(component):
             yield Problem(
                 "UnseenDependency",
                 f"{component.name} depends on {thing.what}: when that changes, it is not called again. {thing.way}; or "
                 "call it in every frame, @component(always=True).",
-                None,
-                None,
-                thing.source,
-                "hint",
+                node_id=None,
+                phase=None,
+                source=thing.source,
+                severity="hint",
             )
 
 
@@ -136,9 +144,12 @@ def _keys(rendered: Rendered, written: dict[Place, bool]) -> Iterator[Problem]:
     unread = written.keys() - read
     missing = read - written.keys()
     for place, near in _nearest(missing, written.keys(), preferred=unread):
-        if near is not None or place[0] == "state":
-            severity: Severity = "error" if near in unread else "hint"
-            yield finding("KeyNeverWritten", _never_written(place, near), severity=severity)
+        if near is None and place[0] != "state":
+            continue
+        severity: Severity = "hint"
+        if near in unread:
+            severity = "error"
+        yield finding("KeyNeverWritten", _never_written(place, near), severity=severity)
     first_only = {place for place in read & written.keys() if not written[place]}
     for place, near in _nearest({place for place in unread if written[place]}, first_only):
         if near is not None:
@@ -150,42 +161,57 @@ def _keys(rendered: Rendered, written: dict[Place, bool]) -> Iterator[Problem]:
 
 
 def _place(name: str) -> Place | None:
-    """Return the scope and key of a read; None for what is no key."""
+    """Return the scope and key of a read; None for a read of something else, such as a loop's iteration."""
     vol = read_name("vol", "")
     if name.startswith(vol):
         return "vol", name.removeprefix(vol)
-    return None if name.startswith("\0") else ("state", name)
+    if name.startswith("\0"):
+        return None
+    return "state", name
 
 
 def _never_written(place: Place, near: Place | None) -> str:
-    said = f"{_name(place)} is read by a component, and nothing has written it."
-    return f"{said} Did you mean {_short(near, place)}?" if near else said
+    text = f"{_name(place)} is read by a component, and nothing has written it."
+    if near is None:
+        return text
+    return f"{text} Did you mean {_short(near, place)}?"
 
 
 def _name(place: Place) -> str:
-    return f"{'volatile' if place[0] == 'vol' else 'state'} key {place[1]!r}"
+    scope, key = place
+    if scope == "vol":
+        scope = "volatile"
+    return f"{scope} key {key!r}"
 
 
 def _short(place: Place, beside: Place) -> str:
-    return repr(place[1]) if place[0] == beside[0] else _name(place)
+    if place[0] == beside[0]:
+        return repr(place[1])
+    return _name(place)
 
 
 def _nearest(
     places: Set[Place], others: Set[Place], preferred: Set[Place] = frozenset()
 ) -> Iterator[tuple[Place, Place | None]]:
     """Yield each key with the one that it may be, misspelt: a preferred one, the likest one, one of its own scope."""
-    compared = sorted(others) if len(places) * len(others) <= PAIRS else []
-    for place in sorted(places):
-        near = [
-            ((other in preferred, _likeness(place[1], other[1]), other[0] == place[0]), other)
-            for other in compared
-            if _misspelt(place[1], other[1])
-        ]
-        yield place, max(near)[1] if near else None
+    compared: list[Place] = []
+    if len(places) * len(others) <= PAIRS:
+        compared = sorted(others)
+    for scope, key in sorted(places):
+        near = [other for other in compared if _misspelt(key, other[1])]
+        # The key itself comes last: of two that are equally near, every run of the lint names the same one.
+        ranked = [(other in preferred, _likeness(key, other[1]), other[0] == scope, other) for other in near]
+        best = None
+        if ranked:
+            *_, best = max(ranked)
+        yield (scope, key), best
 
 
 def _misspelt(one: str, other: str) -> bool:
-    """Whether two names may be one: ``ntoes`` and ``notes``, ``userName`` and ``user_name``. ``a_1`` is not ``a_2``."""
+    """Return whether two names may be one, as ``ntoes`` and ``notes``, or ``userName`` and ``user_name``.
+
+    ``a_1`` and ``a_2`` are two: numbers are compared as a whole.
+    """
     words, others = (re.findall(r"[^\W\d_]+|\d+", name.lower()) for name in (one, other))
     if "".join(words) == "".join(others):
         return True
@@ -205,4 +231,7 @@ def _likeness(one: str, other: str) -> float:
 
 def finding(kind: str, message: str, node: TreeNode | None = None, severity: Severity = "hint") -> Problem:
     """Return a finding about a node, or about the whole app."""
-    return Problem(kind, message, node.id if node else None, None, node.source if node else None, severity)
+    node_id, source = None, None
+    if node is not None:
+        node_id, source = node.id, node.source
+    return Problem(kind, message, node_id=node_id, phase=None, source=source, severity=severity)

@@ -1,4 +1,4 @@
-"""Observers: told after each phase, never able to disturb one."""
+"""Observers: notified after each phase, and never able to disturb one."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ Observer = Callable[[], None]
 
 
 class Observers:
-    """Who wants to know. One that raises is logged and removed."""
+    """Functions to call when something has changed. One that raises is logged and removed."""
 
     def __init__(self) -> None:
         self._observers: list[Observer] = []
 
     def add(self, observer: Observer) -> None:
-        """Tell it from now on; twice is the same as once."""
+        """Notify it from now on; twice is the same as once."""
         if observer not in self._observers:
             self._observers.append(observer)
 
     def remove(self, observer: Observer) -> None:
-        """Stop telling it."""
+        """Stop notifying it."""
         if observer in self._observers:
             self._observers.remove(observer)
 
     def notify(self) -> None:
-        """Tell all of them."""
+        """Notify all of them."""
+        # Over a copy: an observer may remove itself.
         for observer in list(self._observers):
             try:
                 observer()

@@ -31,15 +31,18 @@ from .tasks.past import spent_by
 from .tasks.questions import of_orphan
 
 Orphans = Literal["retry", "fail", "ask"]
-"""What becomes of a task that was running when its process ended."""
+"""The treatment of a task that was running when its process ended."""
 
 CRASHES = 3
-"""A task whose process ended so often, beyond its attempts, is not run again: it may be what ends the process."""
+"""The number of times, beyond its attempts, that a task is run again after the end of its process.
+
+A task that takes the memory of the machine would end each process that resumes it, and the execution with it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What an execution is made of, besides its row."""
+    """The parts of an execution besides its row."""
 
     app: object
     database: Database
@@ -47,7 +50,7 @@ class Opening:
     models: dict[str, Any]  # Any: pydantic-ai's Model
     strict_effects: bool = False
     limits: dict[str, float] = field(default_factory=dict)
-    """Of all agents together."""
+    """The limits of all agents together."""
     max_agents: int = MAX_AGENTS
     budget: Budget | None = None
     """The parent's, for a child."""
@@ -65,7 +68,7 @@ async def create(row: NewExecution, opening: Opening, state: dict[str, Stored]) 
 
 
 async def reopen(row: NewExecution, opening: Opening) -> Loop:
-    """Return the loop of an execution that goes on where the file says that it was.
+    """Return the loop of an execution that continues where the file says that it was.
 
     Raises:
         ExecutionOwnedError: if another living process has it.
@@ -76,36 +79,48 @@ async def reopen(row: NewExecution, opening: Opening) -> Loop:
     reader = Reader(opening.database.path)
     before = reader.execution(id)
     _check_version(row, before.engine_version)
+    # Before anything is read that may still change: from here on the other process, if there is one, can write nothing.
     await opening.database.transaction(writer.claim_execution, id, lease)
     if row.durability != before.durability:
         await opening.database.transaction(writer.set_durability, id, row.durability)
-    last = reader.last_frame(id)
-    state = reader.state(id, last + 1)
-    tree, since = reader.tree(id, last)
-    committed = Committed(
-        cells={key: Cell(*found) for key, found in state.items()},
-        frame=last,
-        tree=tree,
-        since=since,
-        reads=reader.reads(id),
-        loops={
-            (node.loop, node_id): LoopState(iteration, status)
-            for node_id, iteration, status in reader.loops(id)
-            if (node := tree.index.get(node_id))
-        },
-        # An effect whose node was gone runs again when it comes back.
-        effect_runs={node: EffectMemory(deps) for node, deps in reader.effect_deps(id).items() if node in tree.index},
-    )
+    committed = _committed(reader, id)
     live = _live(row, opening, lease, committed)
     live.breakpoints = Breakpoints(live, load_breakpoints(reader, id))
     await _load_tasks(live, reader, live.committed.tree, opening.orphans)
     if (row.code_hash, row.engine_version) != (before.code_hash, before.engine_version):
         code = row.app, row.code_hash, row.engine_version
-        await live.services.database.transaction(writer.swap_app, id, last, *code)
+        await live.services.database.transaction(writer.swap_app, id, committed.frame, *code)
         live.inbox.cause("resumed with other code")
     else:
         live.inbox.cause("resumed")
     return Loop(live)
+
+
+def _committed(reader: Reader, execution_id: str) -> Committed:
+    """Return what the last committed frame left, as the file has it."""
+    last = reader.last_frame(execution_id)
+    # The frame after it: writes that were flushed with the last frame are seen by the next.
+    state = reader.state(execution_id, last + 1)
+    tree, since = reader.tree(execution_id, last)
+    loops = {}
+    for node_id, iteration, status in reader.loops(execution_id):
+        node = tree.index.get(node_id)
+        if node is not None:
+            loops[node.loop, node_id] = LoopState(iteration, status)
+    effect_runs = {}
+    for node_id, deps in reader.effect_deps(execution_id).items():
+        # An effect whose node was gone runs again when it comes back.
+        if node_id in tree.index:
+            effect_runs[node_id] = EffectMemory(deps)
+    return Committed(
+        cells={key: Cell(*found) for key, found in state.items()},
+        frame=last,
+        tree=tree,
+        since=since,
+        reads=reader.reads(execution_id),
+        loops=loops,
+        effect_runs=effect_runs,
+    )
 
 
 def _check_version(row: NewExecution, before: str) -> None:
@@ -115,7 +130,7 @@ def _check_version(row: NewExecution, before: str) -> None:
     if numbers(before) > numbers(row.engine_version):
         raise EngineVersionError(
             f"execution {row.name!r} was last run by smithers_nb {before}, this is {row.engine_version}: what it "
-            "recorded may not be understood. Nothing was changed; it can be read. Upgrade to go on with it: "
+            "recorded may not be understood. Nothing was changed; it can be read. Upgrade to continue it: "
             "pip install -U smithers_nb."
         )
 
@@ -140,36 +155,38 @@ def _live(row: NewExecution, opening: Opening, lease: Lease, committed: Committe
 
 
 async def _load_tasks(live: Live, reader: Reader, tree: Tree, orphans: Orphans) -> None:
-    """Load the newest task of each mounted node. What has no node is given up; what ran is an orphan."""
+    """Load the newest task of each mounted node. A task without a node is given up; one that ran is an orphan."""
+    execution_id, frame = live.services.execution_id, live.committed.frame
     newest: dict[str, TaskRecord] = {}
-    tasks = reader.tasks(live.services.execution_id)
+    tasks = reader.tasks(execution_id)
     for task in tasks:
         node = tree.index.get(task.node_id)
-        if node is not None and task.mounted_at_frame >= reader.mounted_at(
-            live.services.execution_id, node.id, live.committed.frame
-        ):
+        # A node may have been unmounted and mounted again under its id: the task of its former life is not its own.
+        if node is not None and task.mounted_at_frame >= reader.mounted_at(execution_id, node.id, frame):
             newest[node.id] = task
     kept = {task.task_id for task in newest.values()}
     lost = [task.task_id for task in tasks if task.task_id not in kept and task.settled_at_frame is None]
     ran = [task for task in newest.values() if task.status == "running"]
-    await live.services.database.transaction(
-        _sorted_out, live.services.execution_id, ran, lost, live.committed.frame, orphans
-    )
-    now = {task.task_id: task for task in reader.tasks(live.services.execution_id)} if ran else {}
-    asked = reader.questions(live.services.execution_id)
+    await live.services.database.transaction(_sorted_out, execution_id, ran, lost=lost, frame=frame, orphans=orphans)
+    # Their rows were just changed, by the rule for orphans.
+    now: dict[str, TaskRecord] = {}
+    if ran:
+        now = {task.task_id: task for task in reader.tasks(execution_id)}
+    asked = reader.questions(execution_id)
     for id, task in newest.items():
         entry = _entry(TaskEntry(task.task_id, tree.index[id]), now.get(task.task_id, task))
         entry.questions = {question.approval_id: question for question in asked if question.task_id == entry.task_id}
         if entry.result is not None and (task.reason or "").startswith(writer.HANDLED_AGAIN):
             entry.again, entry.result = not entry.settled, _with_usage(entry.result, task, tasks)
         if entry.status == "blocked" and entry.is_agent:
-            entry.spent = spent_by(reader, live.services.execution_id, entry.task_id)
+            entry.spent = spent_by(reader, execution_id, entry.task_id)
         live.tasks.add(entry)
 
 
 def _sorted_out(
     db: Any, execution_id: str, ran: list[TaskRecord], lost: list[str], frame: int, orphans: Orphans
 ) -> None:
+    # In one transaction: a process that ends here leaves either all tasks as they were, or none to be sorted out.
     writer.abandon_tasks(db, execution_id, lost, frame)
     for task in ran:
         id, node_id, attempt = task.task_id, task.node_id, task.attempt
@@ -196,26 +213,39 @@ def _entry(entry: TaskEntry, task: TaskRecord) -> TaskEntry:
         entry.retry_at = datetime.fromisoformat(task.next_retry_at).timestamp()
         entry.waited, entry.why = True, task.error or ""
     if task.ended_at is not None:
-        stored = task.result
+        output = None
         try:
-            what, instead = f"the output of {task.node_id}", f"ex.retry({task.node_id!r})"
-            output = opened(stored, what, instead) if stored else None
+            if task.result is not None:
+                output = opened(task.result, f"the output of {task.node_id}", f"ex.retry({task.node_id!r})")
         except StoreError as unread:
-            output, entry.unread = None, unread
-        error = message_of(task.error) if task.error else None
-        entry.result = TaskResult(
-            node_id=task.node_id,
-            task_id=task.task_id,
-            status=task.status,
-            output=output,
-            text=task.comment or (output if isinstance(output, str) else stored.text if stored else error or ""),
-            error=error,
-            attempts=task.attempt,
-            usage=_usage(task),
-            cost_usd=task.cost_usd,
-            duration_s=_seconds(task.started_at, task.ended_at),
-        )
+            # Not raised here: the execution can be resumed without it. The handler that is to get it raises it.
+            entry.unread = unread
+        entry.result = _result(task, output)
     return entry
+
+
+def _result(task: TaskRecord, output: Any) -> TaskResult:  # Any: the task's return value
+    """Return the result of a task that has ended, as its handler got it, or will."""
+    error = None
+    if task.error:
+        error = message_of(task.error)
+    text = error or ""
+    if isinstance(output, str):
+        text = output
+    elif task.result is not None:
+        text = task.result.text
+    return TaskResult(
+        node_id=task.node_id,
+        task_id=task.task_id,
+        status=task.status,
+        output=output,
+        text=task.comment or text,
+        error=error,
+        attempts=task.attempt,
+        usage=_usage(task),
+        cost_usd=task.cost_usd,
+        duration_s=_seconds(task.started_at, task.ended_at),
+    )
 
 
 def _with_usage(result: TaskResult, task: TaskRecord, tasks: list[TaskRecord]) -> TaskResult:
@@ -236,4 +266,6 @@ def _usage(task: TaskRecord) -> dict[str, int]:
 
 
 def _seconds(start: str | None, end: str | None) -> float:
-    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds() if start and end else 0.0
+    if not start or not end:
+        return 0.0
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()

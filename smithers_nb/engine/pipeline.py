@@ -22,10 +22,12 @@ from .user_code.output import heard
 async def frame(live: Live, draft: Draft) -> AsyncGenerator[Phase | StoreError]:
     """Take the draft of a frame through its phases, and yield after each.
 
-    A step rests after EFFECTS, with the frame's writes pending. Whoever abandons the generator leaves a frame row
-    that says ``open``; a task whose handler was called and not flushed is handled again by a later frame. A FLUSH
-    that the file did not take is yielded as its error, and tried again by the next ``anext``.
+    A step rests after EFFECTS, with the frame's writes pending. Abandoning the generator leaves a frame row that says
+    ``open``; a task whose handler was called and not flushed is handled again by a later frame. A FLUSH that the file
+    did not take is yielded as its error, and tried again by the next ``anext``.
     """
+    # A generator, so that stepping and running share one body: between two phases the frame is this suspended code,
+    # and nothing else has to remember how far it came.
     with draft.timed(Phase.SNAPSHOT):
         snapshot(live, draft)
     yield Phase.SNAPSHOT
@@ -59,7 +61,11 @@ async def frame(live: Live, draft: Draft) -> AsyncGenerator[Phase | StoreError]:
             with draft.timed(Phase.FLUSH):
                 await flush(live, draft)
         except ExecutionOwnedError:
+            # Another process has the execution, and goes its own way from the last committed frame: trying again would
+            # never succeed.
             raise
-        except StoreError as failed:  # The file is locked, the disk is full: the same writes are tried again.
+        except StoreError as failed:
+            # The file is locked, the disk is full. Raised, it would end the generator and lose what handlers wrote;
+            # they must not be called twice for a task. So the same writes are tried again.
             yield failed
     yield Phase.FLUSH

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..agents.imports import imports
-from ..nodes.diff import Changes
 from ..nodes.tree import Tree
-from ..records import Phase, Question
+from ..records import Phase, Question, Write
 from ..records.publication import Publication, TaskProgress
+from .draft import Draft
 from .live import Live
 from .loop import Loop
 from .tasks.entry import TaskEntry
@@ -20,25 +20,33 @@ def publication(loop: Loop, swapped: Tree | None) -> Publication:
 
     Everything in it is immutable, or belongs to the engine and is only looked at.
     """
-    live, draft = loop.live, loop.draft
+    live = loop.live
+    # Read once: the engine replaces it, on its own thread, while this runs on another.
+    draft = loop.draft or Draft(live.services.execution_id, number=0, reason=())
     status, reason = loop.standing
-    begun = draft if draft is not None and draft.phase is not None else None
+    frame, before = None, live.committed.tree
+    if draft.phase is not None:
+        frame, before = draft.freeze(), draft.before
+    written: tuple[Write, ...] = ()
+    if draft.phase is Phase.FLUSH:
+        written = draft.written
+    # A copy, because tasks are added while this goes through them.
     entries = list(live.tasks.values())
     return Publication(
         status=status,
         reason=reason,
         over=loop.over and not loop.reopened,
         recorded=live.committed.frame,
-        frame=begun.freeze() if begun else None,
-        before=begun.before if begun else live.committed.tree,
-        changes=begun.changes if begun else Changes(),
-        stood=draft.stood if draft else None,
+        frame=frame,
+        before=before,
+        changes=draft.changes,
+        stood=draft.stood,
         standing=loop.standing_of_nodes,
-        starting=len(draft.schedule.start) if draft else 0,
-        ender=next(iter(draft.schedule.enders), None) if draft else None,
-        settling=len(draft.settled) if draft else 0,
+        starting=len(draft.schedule.start),
+        ender=next(iter(draft.schedule.enders), None),
+        settling=len(draft.settled),
         swapped=swapped,
-        written=draft.written if draft and draft.phase is Phase.FLUSH else (),
+        written=written,
         pending=loop.pending,
         importing=imports.awaited(live.services.execution_id),
         causes=tuple(live.inbox.causes),
@@ -55,11 +63,14 @@ def publication(loop: Loop, swapped: Tree | None) -> Publication:
         state=live.committed.cells,
         vol=live.committed.vol,
         values_version=live.committed.value_signature,
-        reads=draft.rendered if draft and draft.rendered else live.committed.rendered,
+        reads=draft.rendered or live.committed.rendered,
     )
 
 
 def _progress(live: Live, entry: TaskEntry) -> TaskProgress:
+    tokens, cost_usd = None, None
+    if entry.is_agent:
+        tokens, cost_usd = entry.spent.input_tokens + entry.spent.output_tokens, entry.spent.cost
     return TaskProgress(
         node_id=entry.node.id,
         task_id=entry.task_id,
@@ -71,17 +82,19 @@ def _progress(live: Live, entry: TaskEntry) -> TaskProgress:
         requests=entry.spent.requests,
         questions=tuple(entry.questions.values()),
         tail=live.services.stream.tails.get(entry.task_id, ""),
-        tokens=entry.spent.input_tokens + entry.spent.output_tokens if entry.is_agent else None,
-        cost_usd=entry.spent.cost if entry.is_agent else None,
+        tokens=tokens,
+        cost_usd=cost_usd,
     )
 
 
 def _asked(live: Live) -> list[Question]:
     """Return the questions that wait for people, here and in children."""
     asked = waiting(live.tasks)
-    return [
-        one.question
-        if meant(asked, one.question.approval_id) == [one]
-        else replace(one.question, approval_id=f"{one.tasks.execution_id}/{one.question.approval_id}")
-        for one in asked
-    ]
+    questions = []
+    for one in asked:
+        question = one.question
+        # Two children may ask under one id. Only then is it made longer: a person may have to type it.
+        if meant(asked, question.approval_id) != [one]:
+            question = replace(question, approval_id=f"{one.tasks.execution_id}/{question.approval_id}")
+        questions.append(question)
+    return questions

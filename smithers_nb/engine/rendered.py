@@ -1,4 +1,4 @@
-"""What RENDER remembers from frame to frame, and which components that leaves to be called again."""
+"""The memory of RENDER from frame to frame, and the components that it leaves to be called again."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .state import key_of, read_name
 from .user_code.purity import Snapshot
 
 MANY = 8
-"""If more than one in so many components is to be called again, everything is placed anew: splicing costs more."""
+"""If more than one in ``MANY`` components is to be called again, all are: splicing so often costs more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where children are put."""
+    """The place of children in the tree."""
 
     parent_id: NodeId | None
     loop: str
@@ -43,52 +43,59 @@ class Instance:
     """The path of the component that it stands in."""
     place: Place
     ids: tuple[NodeId, ...]
-    """Of the nodes that it rendered, among the children of its place's parent."""
+    """Ids of the nodes that it rendered, among the children of its place's parent."""
     whole: bool
-    """Whether its nodes are its own: text at its edges would be one piece with its neighbours'."""
+    """False if it begins or ends with text, which is one node with its neighbours' text, or rendered nothing."""
     reads: frozenset[str]
     seen: Inside | None
-    """What stood in those props that can be changed in place; None if none can."""
+    """The contents of those props that can be changed in place; None if none can."""
     always: bool
-    """It is called in every frame: it asked for that, or it read what is not tracked."""
+    """Call it in every frame: it asked for that, or it read something that is not tracked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """What a component's function sees besides its arguments, as it was when it was last called."""
+    """The values that a component's function sees besides its arguments, as they were at its last call."""
 
     values: list[object]
     read: list[int]
     """Places of those that can be changed in place."""
     inside: Inside | None
-    """What stands in these; None if there are none."""
+    """The contents of these; None if there are none."""
 
     @classmethod
     def of(cls, component: Component) -> Captured:
-        """Return what it sees now."""
+        """Return the values as they are now."""
         values = captured_by(component.function)
         read = read_by(component.function)
-        return cls(values, read, Inside([values[place] for place in read]) if read else None)
+        inside = None
+        if read:
+            inside = Inside([values[place] for place in read])
+        return cls(values, read, inside)
 
     def holds(self, component: Component) -> bool:
-        """Whether it is what the component sees now."""
+        """Return whether the component sees the same values now."""
         now = captured_by(component.function)
+        # By identity first: the == of a user's object may be slow, raise, or have no bool, such as an array's.
         if len(now) != len(self.values) or not all(map(is_, now, self.values)):
             return False
         return self.inside is None or self.inside == Inside([now[place] for place in self.read])
 
 
 def inside_of_props(element: Element) -> Inside | None:
-    """Return what stands in the props of an element that can be changed in place."""
+    """Return the contents of those props of an element that can be changed in place; None if none can."""
     return inside_of(element.props.values())
 
 
 def inside_of(values: Collection[Any]) -> Inside | None:
-    """Return what stands in those values that can be changed in place; None if none can."""
+    """Return the contents of those values that can be changed in place; None if none can."""
+    # Most components have text and numbers as props: for them this is one C call.
     if PLAIN.issuperset(map(type, values)):
         return None
     changing = [value for value in values if changes(type(value))]
-    return Inside(changing) if changing else None
+    if not changing:
+        return None
+    return Inside(changing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,26 +107,27 @@ class Rendered:
     """First values that components asked for, with the component's name."""
     instances: dict[Path, Instance] = field(default_factory=dict)
     below: dict[Path, tuple[Path, ...]] = field(default_factory=dict)
-    """By component path: the components that stand directly in it."""
+    """The components that stand directly in a component, by its path."""
     readers: dict[str, frozenset[Path]] = field(default_factory=dict)
-    """By key: the components that read it."""
+    """The components that read a key, by its name (``read_name``)."""
     always: frozenset[Path] = frozenset()
     given: frozenset[Path] = frozenset()
     """The components in no other one that have props which can be changed in place: nothing else would notice that."""
     touched: frozenset[Path] | None = None
-    """The components that were placed anew, or are gone, since the frame before; None for any."""
+    """The components that were placed again, or are gone, since the frame before; None if any may have been."""
     globals: dict[Component, Captured] = field(default_factory=dict)
-    """By component: the globals and closed-over names that its function reads."""
+    """The globals and closed-over names that a component's function reads, by component."""
 
     def read_by(self, scope: str, key: str, most: int) -> list[ReaderRecord]:
         """Return the components that read a key, at most ``most`` of them."""
-        paths = sorted(self.readers.get(read_name("vol" if scope == "vol" else "state", key), ()))[:most]
-        found = [(path, self.instances.get(path)) for path in paths]
-        return [
-            ReaderRecord(instance.element.component.name, str(path), self._first(path, instance))
-            for path, instance in found
-            if instance is not None
-        ]
+        name = read_name("vol" if scope == "vol" else "state", key)
+        found = []
+        for path in sorted(self.readers.get(name, ()))[:most]:
+            instance = self.instances.get(path)
+            if instance is not None:
+                first = self._first(path, instance)
+                found.append(ReaderRecord(instance.element.component.name, str(path), first))
+        return found
 
     def _first(self, path: Path, instance: Instance) -> NodeId | None:
         """Return the first node that a component rendered: not the text before it, which ended where it began."""
@@ -145,6 +153,7 @@ def to_call_again(before: Rendered, snapshot: Snapshot) -> tuple[list[Path], set
     stale = {component for component, captured in before.globals.items() if not captured.holds(component)}
     if stale:
         found |= {path for path, instance in before.instances.items() if instance.element.component in stale}
+    # A call of one component places all that stands in it, so what stands in another one of these is left out.
     first = {_outermost(path, before, found) for path in found}
     outermost = {path for path in first if first.isdisjoint(list(upwards(path, before))[1:])}
     if len(outermost) * MANY > len(before.instances) and len(outermost) > MANY:
@@ -159,9 +168,10 @@ def _changed(instance: Instance) -> bool:
 
 
 def _outermost(path: Path, before: Rendered, found: set[Path]) -> Path:
-    """Return the component whose call also places this one anew: itself, or one around it."""
+    """Return the component whose call places this one, too: itself, or one around it."""
     best, at = path, before.instances[path]
     whole = at.whole
+    # A component that is not whole can't be spliced: its text may join the text beside it, or part from it.
     while at.inside is not None:
         if not whole or at.inside in found:
             best, whole = at.inside, before.instances[at.inside].whole

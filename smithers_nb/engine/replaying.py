@@ -1,7 +1,7 @@
-"""A replay: the frames of an execution once more, as they were recorded. What tasks, agents and people did is not done
-again but taken from the file; components, handlers and effects run.
+"""A replay: the frames of an execution once more, as they were recorded. The outcome of tasks, agents and people is
+taken from the file; components, handlers and effects run.
 
-The tasks end in the frames in which they had ended, so that frame n sees what frame n saw.
+The tasks end in the frames in which they had ended, so that frame n sees the same as the recorded frame n.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ from .state import Transaction
 from .tasks.attempt import CANCELLED
 from .tasks.entry import ENDED, TaskEntry
 from .tasks.past import recorded_agent
+from .user_code.host import Host
 
 FAILED = ("failed", "abandoned")
 OVER = ("finished", "failed", "stalled")
 COMMITTED = 4
-"""So many phases an abandoned frame had done for sure."""
+"""The number of phases that an abandoned frame had done for sure: those up to COMMIT, which writes its row."""
 
 
 class ReplayedTasks(Protocol):
@@ -52,41 +53,12 @@ class ReplayedTasks(Protocol):
         """Call the handler of a node again."""
 
 
-class ReplayedServices(Protocol):
-    """The services of a replay."""
-
-    @property
-    def replay(self) -> Replaying | None:
-        """The recording that it follows."""
-
-
-class ReplayedLive(Protocol):
+class ReplayedLive(Host, Protocol):
     """The execution that follows a recording."""
 
     @property
-    def name(self) -> str:
-        """Its name in the store."""
-
-    @property
-    def frame(self) -> int:
-        """Number of the last frame that was committed."""
-
-    @property
     def tasks(self) -> ReplayedTasks:
-        """Its tasks."""
-
-    @property
-    def services(self) -> ReplayedServices:
-        """Its services."""
-
-    def outside(
-        self,
-        queue: Callable[[Transaction], object],
-        origin: Literal["operator", "task"] = "operator",
-        origin_id: str | None = None,
-        node_id: str | None = None,
-    ) -> Transaction:
-        """Queue a write of a person or a task."""
+        """The tasks of its mounted nodes."""
 
     async def edit_pending(self, draft: Draft | None, id: str, value: object) -> None:
         """Change a pending write's value."""
@@ -134,40 +106,46 @@ class Replaying:
     def __init__(self, recorded: Recorded, live_tasks: bool) -> None:
         self.recorded = recorded
         self.live_tasks = live_tasks
-        """Whether the functions of Task nodes are called."""
+        """Set if the functions of Task nodes are called."""
         self.frame: float = 0
-        """What had ended by this frame may end."""
+        """The recorded frame by which a task must have ended to end now."""
         self.notes: list[str] = []
-        """What could not be done as it was recorded, in words."""
+        """The steps that could not be done as they were recorded, in words."""
         self._known: dict[str, TaskRecord | None] = {}
-        """By task id of the replay."""
+        """The record of each task of the replay, by its id."""
         self._left: dict[str, list[TaskRecord]] = {}
-        """By node id: what has no task in the replay yet."""
+        """The records that have no task in the replay yet, by node id."""
         for task in recorded.tasks:
             self._left.setdefault(task.node_id, []).append(task)
         self._mismatch: ReplayMismatchError | None = None
         self._at_rest: set[str] = set()
-        """Ids of the tasks that will go on only in a later frame."""
+        """Ids of the tasks that will continue only in a later frame."""
+        self._children: dict[str, Replaying] = {}
+        """The recordings that children follow, by the id of their task."""
         self._news = asyncio.Event()
-        """A task has come to rest."""
+        """Set when a task has come to rest."""
         self._moved = asyncio.Event()
-        """The frame has moved; then there is another one."""
+        """Set when the next frame may be made. Each frame has an event of its own: see ``_move``."""
 
-    # ---- what tasks did ----------------------------------------------------------------------------------------
+    # ---- the tasks ---------------------------------------------------------------------------------------------
 
     def record(self, task_id: str, node_id: str) -> TaskRecord | None:
         """Return the recording of a task: of the same id, else the next one of its node."""
-        if task_id not in self._known:
-            left = self._left.get(node_id, [])
-            found = next((task for task in left if task.task_id == task_id), next(iter(left), None))
-            if found is not None:
-                left.remove(found)
-            self._known[task_id] = found
-        return self._known[task_id]
+        if task_id in self._known:
+            return self._known[task_id]
+        left = self._left.get(node_id, [])
+        # Ids may differ: retries are numbered from 1 in each process, and the replay is one process.
+        found = next((task for task in left if task.task_id == task_id), next(iter(left), None))
+        if found is not None:
+            left.remove(found)
+        self._known[task_id] = found
+        return found
 
     def agent(self, task_id: str, node_id: str) -> RecordedAgent:
         """Return what an agent is answered from; nothing for one that only mounts, or was not there."""
-        record = self.record(task_id, node_id) if task_id else None
+        if not task_id:
+            return RecordedAgent()
+        record = self.record(task_id, node_id)
         if record is None:
             return RecordedAgent()
         complete = record.status == "succeeded"
@@ -181,10 +159,11 @@ class Replaying:
         try:
             reply = await self._outcome(entry, record, run)
         except ReplayMismatchError as error:
+            # Kept, and raised between two phases: as the task's error it would go to a handler, which may treat it.
             self._mismatch = self._mismatch or error
             await self._rest(entry)
         except ApprovalRequired as asks:
-            # Nobody had answered; or nobody had been asked, and it had gone on.
+            # No one had answered, and it waits again; or no one had been asked, and this is a difference.
             if record is not None and record.ended_at is not None:
                 self._mismatch = self._mismatch or self._asks(entry, asks)
             await self._rest(entry)
@@ -194,6 +173,7 @@ class Replaying:
                 failure = _failure(record)
             elif record is not None and record.status != "succeeded":
                 await self._rest(entry)  # It was cut off, or cancelled: when, its frame says.
+        # Here, after the work: it takes a moment at any time, and only its end must come in the recorded frame.
         while not entry.unmounted and self._due(record) > self.frame:
             await self._waits(entry)
         if record is not None:
@@ -214,7 +194,7 @@ class Replaying:
             return await run(entry)
         before, now = self.recorded.props(record).get("args"), node.props.get("args")
         if before != now:
-            raise self._other(node, "its function would be called otherwise", "args", before, now)
+            raise self._other(node, "its function would be called otherwise", name="args", before=before, now=now)
         if record.result is None:
             raise Unanswered
         return AgentReply(opened(record.result, f"the recorded output of {node.id}", "record it again"))
@@ -224,14 +204,13 @@ class Replaying:
         record = self.record(entry.task_id, entry.node.id)
         if record is None:
             raise self._unknown(entry.node)
-        return Replaying(
-            Recorded(self.recorded.reader, child_id(self.recorded.execution_id, record.task_id)), self.live_tasks
-        )
+        recorded = Recorded(self.recorded.reader, child_id(self.recorded.execution_id, record.task_id))
+        self._children[entry.task_id] = Replaying(recorded, self.live_tasks)
+        return self._children[entry.task_id]
 
     async def child_ran(self, entry: TaskEntry, loop: ReplayedLoop, max_frames: int) -> str:
         """Run a child as it had run; return why it ended. One that had not ended does not."""
-        replay = loop.live.services.replay
-        assert replay is not None  # for the type checker: child() made it
+        replay = self._children.pop(entry.task_id)
         await replay.follow(loop, max_frames)
         self.notes += [f"child {loop.live.name}: {note}" for note in replay.notes]
         record = self.record(entry.task_id, entry.node.id)
@@ -245,7 +224,9 @@ class Replaying:
             return 0
         if record.settled_at_frame is not None:
             return record.settled_at_frame
-        return self.recorded.last + 1 if record.ended_at is not None else inf
+        if record.ended_at is not None:
+            return self.recorded.last + 1
+        return inf
 
     async def _rest(self, entry: TaskEntry) -> Never:
         """Wait until it is cancelled."""
@@ -261,7 +242,7 @@ class Replaying:
     # ---- the frames --------------------------------------------------------------------------------------------
 
     async def follow(self, loop: ReplayedLoop, max_frames: int) -> None:
-        """Make the recorded frames, one after the other, and what comes after them.
+        """Make the recorded frames, one after the other, and those that come after them.
 
         Raises:
             ReplayMismatchError: at the first node that wants what was not recorded.
@@ -274,8 +255,12 @@ class Replaying:
         await self._by_hand(loop, 0, late=True)
         for number, (status, _) in recorded.frames.items():
             await self._ready(live, number)
+            # Its recorded cause may be gone: a person's write is made here, where it was made, and may change nothing.
             loop.due_anyway("as recorded")
-            await (self._frame(loop, number) if status == "done" else self._half(loop))
+            if status == "done":
+                await self._frame(loop, number)
+            else:
+                await self._half(loop)
             await self._by_hand(loop, number, late=True)
             await self._again(live, number)
         await self._ready(live, recorded.last + 1)
@@ -287,7 +272,9 @@ class Replaying:
 
     def began(self, frame: int) -> float | None:
         """Return when a frame began, in seconds since the epoch; None for one that was not recorded."""
-        return self.recorded.frames[frame][1] if frame in self.recorded.frames else None
+        if frame not in self.recorded.frames:
+            return None
+        return self.recorded.frames[frame][1]
 
     async def _frame(self, loop: ReplayedLoop, number: int) -> None:
         await loop.step()
@@ -297,7 +284,7 @@ class Replaying:
             await loop.phase()
 
     async def _half(self, loop: ReplayedLoop) -> None:
-        """Its process ended within the frame, or it was given up."""
+        """Make a frame up to COMMIT, and give it up: its process had ended within it, or it was abandoned."""
         for _ in range(COMMITTED):
             await loop.phase()
         await loop.abandon()
@@ -305,14 +292,14 @@ class Replaying:
         await self._by_hand(loop, loop.live.frame, late=False)
 
     async def _again(self, live: ReplayedLive, frame: int) -> None:
-        """Run, or handle, again what a person had run or handled again."""
+        """Run, or handle, again those tasks that a person had run or handled again."""
         for node_id in self.recorded.retries.get(frame, ()):
             await self._tried(live.tasks.retry(node_id), f"{node_id} was run again by hand")
         for node_id in self.recorded.handled.get(frame, ()):
             await self._tried(live.tasks.handle_again(node_id), f"{node_id} was handled again by hand")
 
     async def _by_hand(self, loop: ReplayedLoop, frame: int, late: bool) -> None:
-        """Write what people wrote, and tasks whose functions are not called; change what they changed."""
+        """Repeat the writes of people, and of tasks whose functions are not called, and the edits of pending writes."""
         for write in self.recorded.writes.get(frame, ()):
             if write.late != late or write.status == "rolled_back":
                 continue
@@ -321,7 +308,9 @@ class Replaying:
             elif write.pending:
                 await self._tried(_changed(loop, write), f"the pending write of {write.key} was {write.status}")
             elif write.status != "dropped" and (write.origin == "operator" or not self.live_tasks):
-                origin: Literal["operator", "task"] = "operator" if write.origin == "operator" else "task"
+                origin: Literal["operator", "task"] = "operator"
+                if write.origin != "operator":
+                    origin = "task"
                 loop.live.outside(_written(write), origin, write.task_id, write.node_id)
 
     async def _tried(self, work: Awaitable[None], what: str) -> None:
@@ -333,7 +322,7 @@ class Replaying:
     # ---- waiting -----------------------------------------------------------------------------------------------
 
     async def _ready(self, live: ReplayedLive, frame: int) -> None:
-        """Let all that frame ``frame`` saw happen, and wait until it has."""
+        """Let everything happen that frame ``frame`` saw, and wait until it has."""
         self.frame = frame
         self._move()
         await self._people(live)
@@ -347,6 +336,7 @@ class Replaying:
     def _move(self) -> None:
         self._at_rest.clear()
         self._moved.set()
+        # A new one instead of ``clear``: tasks that wait run only later, and would find a cleared event unset again.
         self._moved = asyncio.Event()
 
     def _busy(self, live: ReplayedLive) -> list[asyncio.Task[None]]:
@@ -376,14 +366,16 @@ class Replaying:
                 await self._tried(live.tasks.cancel(entry.node.id), f"{entry.node.id} was cancelled by hand")
 
     def _same_question(self, entry: TaskEntry, question: Question, record: TaskRecord | None) -> None:
-        """Look whether a person is asked what was asked then."""
-        asked = self.recorded.question(record.task_id) if record else None
+        """Raise unless a person is asked the recorded question."""
+        asked = None
+        if record is not None:
+            asked = self.recorded.question(record.task_id)
         if asked is None:
             raise self._unknown(entry.node)
         now = (question.prompt, list(question.options), question.payload.text)
         for name, one, other in zip(("prompt", "options", "payload"), asked, now, strict=True):
             if one != other:
-                raise self._other(entry.node, "a person is asked for something else", name, one, other)
+                raise self._other(entry.node, "a person is asked for something else", name=name, before=one, now=other)
 
     def _raise(self) -> None:
         if self._mismatch is not None:
@@ -400,9 +392,15 @@ class Replaying:
         why = text_difference(f"the {node.type}", "nothing", f"{node.type} {node.id} starts")
         return mismatch("it did not run in the recording", why, node_id=node.id, source=node.source)
 
-    def _other(self, node: TreeNode, what: str, name: str, before: object, now: object) -> ReplayMismatchError:
-        texts = [one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in (before, now)]
-        return mismatch(what, text_difference(f"its {name}", *texts), node_id=node.id, source=node.source)
+    def _other(self, node: TreeNode, what: str, *, name: str, before: object, now: object) -> ReplayMismatchError:
+        difference = text_difference(f"its {name}", _as_text(before), _as_text(now))
+        return mismatch(what, difference, node_id=node.id, source=node.source)
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _failure(record: TaskRecord) -> Exception:
@@ -410,20 +408,24 @@ def _failure(record: TaskRecord) -> Exception:
     name, _, words = message_of(record.error or "").partition(": ")
     if record.reason and record.reason.startswith("limit: "):
         return BudgetExceededError(words, limit=record.reason.removeprefix("limit: "))
-    # Of our own kind: the way through this package says nothing about it.
-    kind: type[Exception] = type(name if name.isidentifier() else "Error", (AgentError,), {})
+    if not name.isidentifier():
+        name = "Error"
+    # A class of that name, because a handler is shown the name. Under one of ours, whose traceback is left out of what
+    # users see: it leads through this file, and says nothing about the error.
+    kind: type[Exception] = type(name, (AgentError,), {})
     return kind(words)
 
 
 def _written(write: OutsideWrite) -> Callable[[Transaction], object]:
-    """Return what queues a recorded write once more."""
-    value = value_of(write.key, write.new) if write.new is not None else None
+    """Return the function that queues a recorded write once more."""
+    value = _value(write)
 
     def queue(transaction: Transaction) -> object:
         match write.op:
             case "delete":
                 return transaction.delete(write.key)
             case "update":
+                # The function is not in the file; its outcome is.
                 return transaction.update(write.key, lambda _: value)
             case "init":
                 return transaction.init(write.key, value)
@@ -436,5 +438,10 @@ def _changed(loop: ReplayedLoop, write: OutsideWrite) -> Awaitable[None]:
     """Change or drop a pending write as a person did."""
     if write.status == "dropped":
         return loop.live.drop_pending(loop.draft, write.id)
-    value = value_of(write.key, write.new) if write.new is not None else None
-    return loop.live.edit_pending(loop.draft, write.id, value)
+    return loop.live.edit_pending(loop.draft, write.id, _value(write))
+
+
+def _value(write: OutsideWrite) -> object:
+    if write.new is None:
+        return None
+    return value_of(write.key, write.new)

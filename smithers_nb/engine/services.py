@@ -1,4 +1,4 @@
-"""What an execution is given to run with: its identity, the store, the runner of its agents, and their limits."""
+"""The services of an execution: its identity, the store, the runner of its agents, and their limits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .tasks.budget import Budget
 from .tasks.stream import Stream
 
 MAX_AGENTS = 32
-"""How many agents of an execution run at a time by default."""
+"""The number of agents of an execution that run at a time by default."""
 
 
 @dataclass(slots=True)
@@ -35,30 +35,32 @@ class Services:
     strict_effects: bool = False
     """Effects run, are cleaned up and run again when they mount."""
     max_agents: int = MAX_AGENTS
-    """How many agents run at a time; the others are pending."""
+    """The number of agents that run at a time; the others are pending."""
     replay: Replaying | None = None
     """The recording that it follows, if it is the replay of another."""
     observers: Observers = field(default_factory=Observers)
     stream: Stream = field(init=False)
     closed: bool = False
-    """Whether the execution was given back: nothing more is written."""
+    """Set once the execution was given back: nothing is written after that."""
 
     def __post_init__(self) -> None:
         self.stream = Stream(self.execution_id, self.database, self.observers)
 
     def refuse_when_closed(self) -> None:
-        """Raise if the execution was closed: what is written now would be lost.
+        """Raise if the execution was closed: a write would be lost now.
 
         Raises:
             StoreError: saying how to continue.
         """
+        # First: the child's copy of ``closed`` says what held at the fork.
         self.refuse_in_a_fork()
         if self.closed:
             raise closed(self.database.path)
 
     @property
     def in_a_fork(self) -> bool:
-        """Whether the process that has the execution is not this one, but its parent."""
+        """Return whether the process that has the execution is not this one, but its parent."""
+        # Compared at each call, not noted at the fork: a fork of C code runs no hook of Python's.
         return self.database.shared.pid != os.getpid()
 
     def refuse_in_a_fork(self) -> None:

@@ -1,7 +1,7 @@
-"""What components depend on and the engine can't see: a change of it calls no component again.
+"""Dependencies of components that the engine can't see: a change of them calls no component again.
 
 The code of a component is looked at, and of the user's functions that it calls; not of the functions that it only hands
-over, such as handlers: those run when they run.
+over, such as handlers: those run outside of RENDER.
 """
 
 from __future__ import annotations
@@ -53,24 +53,25 @@ _BY_WAY: dict[str, dict[str, object]] = {
     CHANCE: {"os.urandom()": os.urandom, "uuid.uuid1()": uuid.uuid1, "uuid.uuid4()": uuid.uuid4},
 }
 CALLS = {id(value): (name, way) for way, named in _BY_WAY.items() for name, value in named.items()}
-"""By the identity of what is named: what it is called, and what to use instead."""
+"""The name of each of these, and the way to replace it, by the identity of the object."""
 NETWORK = ("requests", "httpx", "aiohttp", "urllib3", "urllib.request", "socket", "http.client")
 MODULES = dict.fromkeys(("random", "secrets", "numpy.random"), CHANCE) | dict.fromkeys(
     (*NETWORK, "subprocess"), OUTSIDE
 )
-"""Modules all of whose functions are meant."""
+"""Modules of which every function counts."""
 METHODS = ("read_text", "read_bytes", "iterdir", "read_csv", "read_json", "read_parquet")
-"""Names of methods that say by themselves that they read files, whatever they are called on."""
+"""Methods that read files by their name alone: the object that they are called on is often known only at run time."""
 NOW = ("now", "utcnow", "today")
 """Methods of the classes of ``datetime`` that read the clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """One thing that a component depends on."""
+    """A dependency of a component that the engine can't see."""
 
     what: str
     way: str
+    """Advice, as a sentence: another way to get the same."""
     source: str | None
 
 
@@ -88,17 +89,21 @@ def unseen_by(component: Component) -> list[Unseen]:
 class _Search:
     component: Callable[..., Any]
     found: dict[str, Unseen] = field(default_factory=dict)
-    """By what it is."""
+    """The findings by their ``what``, so that each is named once."""
     seen: set[CodeType] = field(default_factory=set)
     inner: int = 0
-    """How many calls deep it is looked at; the engine looks at what the component itself names."""
+    """The depth of calls: 0 in the component itself, whose globals and closed-over names the engine does look at."""
 
     def function(self, function: FunctionType) -> None:
-        cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=False)
-        closed = {name: value for name, cell in cells if (value := _content(cell)) is not UNKNOWN}
+        closed = {}
+        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
+            value = _content(cell)
+            if value is not UNKNOWN:
+                closed[name] = value
         self.code(function.__code__, {**vars(builtins), **function.__globals__}, closed)
 
     def code(self, code: CodeType, names: Mapping[str, Any], closed: Mapping[str, Any]) -> None:
+        # Functions that call each other would be followed for ever.
         if code in self.seen:
             return
         self.seen.add(code)
@@ -110,6 +115,7 @@ class _Search:
             if chain.called and chain.base in inner and not chain.attributes:
                 self.code(inner[chain.base], names, closed)
             self.look(chain, base, sources.position(code, chain.offset))
+        # Code of its own up to Python 3.11; it runs where it stands, unlike an inner function.
         for constant in constants:
             if constant.co_name in ("<genexpr>", "<listcomp>", "<setcomp>", "<dictcomp>"):
                 self.code(constant, names, {**closed, **local})
@@ -151,7 +157,8 @@ class _Search:
             self.follow(value)
 
     def is_known(self, value: Any, dotted: str, source: str | None) -> bool:
-        """Whether it is one of ``CALLS`` or of ``MODULES``' functions."""
+        """Return whether it is one of ``CALLS`` or a function of ``MODULES``, and add it if it is."""
+        # By identity: two names may lead to it, and a user's own function may have the same name.
         if found := CALLS.get(id(value)):
             self.add(*found, source)
             return True
@@ -163,7 +170,7 @@ class _Search:
         return False
 
     def is_changing(self, value: Any, name: str, source: str | None) -> bool:
-        """Whether it is a value that may be changed in place where the engine does not look."""
+        """Return whether it is a value that may be changed in place; add it if the engine does not look there."""
         if not isinstance(value, CHANGING) and not users(type(value)) and not _is_data(value):
             return False
         if isinstance(value, FunctionType | Component):
@@ -174,7 +181,9 @@ class _Search:
 
     def follow(self, value: Any) -> None:
         """Look at a function of the user's that is called."""
-        plain = unwrap(value.__func__ if isinstance(value, MethodType) else value)
+        if isinstance(value, MethodType):
+            value = value.__func__
+        plain = unwrap(value)
         if isinstance(plain, FunctionType) and whose(plain.__code__.co_filename) is None:
             self.inner += 1
             self.function(plain)
@@ -185,22 +194,29 @@ class _Search:
 
 
 def _text(value: Any, name: str) -> str:
-    found = getattr_static(value, name, "") if not isinstance(value, ModuleType) else ""
-    return found if isinstance(found, str) else (getattr(value, name, "") or "")
+    # Static: __getattr__ of a user's object may do anything. A module may have one that imports.
+    if isinstance(value, ModuleType):
+        return ""
+    found = getattr_static(value, name, "")
+    if isinstance(found, str):
+        return found
+    return getattr(value, name, "") or ""
 
 
 def _is_users(value: Any) -> bool:
-    """Whether the user has written a module, class or function, or the class of an object."""
+    """Return whether the user has written a module, class or function, or the class of an object."""
     if isinstance(value, ModuleType):
         file = getattr(value, "__file__", None)
         return bool(file) and whose(file or "") is None
     if isinstance(value, FunctionType | MethodType):
         return whose(unwrap(value).__code__.co_filename) is None
-    return users(value if isinstance(value, type) else type(value))
+    if not isinstance(value, type):
+        value = type(value)
+    return users(value)
 
 
 def _is_data(value: Any) -> bool:
-    """Whether it is an array, a DataFrame or the like, whose inside is out of sight."""
+    """Return whether it is an array, a DataFrame or the like, whose contents the engine does not look at."""
     return (
         not isinstance(value, type)
         and type(value).__module__.partition(".")[0] in ("numpy", "pandas", "polars")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import replace
 from time import perf_counter
 
@@ -21,11 +21,14 @@ from ..user_code.purity import loop_read
 
 
 async def commit(live: Live, draft: Draft) -> None:
-    """Write the frame; only then does it count in memory, too."""
+    """Write the frame. Only then does it count in memory, too: a frame that the file refused has not happened."""
     draft.schedule = _scheduled(live, draft)
     starting = [TaskEntry(f"{node.id}@{draft.number}", node) for node in draft.schedule.start]
     opened = _versions(draft.tree, draft.changes)
     reads_closed, reads_opened = _reads(live.committed.reads, draft.rendered)
+    status = None
+    if live.recorded_as != (live.moves_as, ""):
+        status = live.moves_as
     await live.services.database.transaction(
         writer.commit_frame,
         live.services.execution_id,
@@ -45,13 +48,14 @@ async def commit(live: Live, draft: Draft) -> None:
             reads_opened=reads_opened,
             tasks=[TaskStart(entry.task_id, entry.node.id, entry.max_attempts) for entry in starting],
             loops=[(id, state) for (_, id), state in draft.schedule.loops.items()],
-            status=live.moves_as if live.recorded_as != (live.moves_as, "") else None,
+            status=status,
             loops_gone=[id for id in draft.changes.unmounted if draft.before.index[id].type in LOOPS],
         ),
         ms=draft.ms,
         started=perf_counter(),
     )
     live.recorded_as = live.moves_as, ""
+    # Nothing is awaited from here on: a cancellation can't come between the file and memory.
     _remember(live, draft, opened, starting)
     for path, key, _ in reads_closed:
         del live.committed.reads[path][key]
@@ -72,7 +76,11 @@ def _scheduled(live: Live, draft: Draft) -> Schedule:
             status=last.status,
         )
     gone = set(draft.changes.unmounted)
-    tasks = {id: task for id, task in live.tasks.items() if id not in gone} if gone else live.tasks
+    tasks: Mapping[str, TaskEntry] = live.tasks
+    if gone:
+        # Memory still has the tasks of the nodes that this frame removes. A new node of the same id, but of another
+        # type, must not be taken for one that has run.
+        tasks = {id: task for id, task in live.tasks.items() if id not in gone}
     return schedule(draft.tree, tasks, live.committed.loops)
 
 
@@ -90,21 +98,25 @@ def _closed(live: Live, changes: Changes, opened: list[TreeNode]) -> list[tuple[
 def _reads(
     known: Mapping[Path, Mapping[str, int]], rendered: Rendered | None
 ) -> tuple[list[tuple[Path, str, int]], list[tuple[Path, str]]]:
-    """Return what components read no more, as (component, key, from_frame), and what they read anew."""
-    instances = rendered.instances if rendered else {}
-    touched = rendered.touched if rendered else None
+    """Return the reads that have ended, as (component, key, from_frame), and those that are new."""
+    if rendered is None:
+        rendered = Rendered()
+    instances = rendered.instances
+    touched: Set[Path] = known.keys() | instances.keys() if rendered.touched is None else rendered.touched
     gone, anew = [], []
-    for path in known.keys() | instances.keys() if touched is None else touched:
+    for path in touched:
         before = known.get(path, {})
-        # What begins with NUL is no key of the state, but a loop's iteration and the like.
-        now = {key for key in instances[path].reads if key[:1] != "\0"} if path in instances else set()
+        now: set[str] = set()
+        if path in instances:
+            # A name that begins with NUL is no key of the state, but a loop's iteration and the like.
+            now = {key for key in instances[path].reads if key[:1] != "\0"}
         gone += [(path, key, since) for key, since in before.items() if key not in now]
         anew += [(path, key) for key in sorted(now - before.keys())]
     return gone, anew
 
 
 def _remember(live: Live, draft: Draft, opened: list[TreeNode], starting: list[TaskEntry]) -> None:
-    """Replace what is committed; its mappings are changed in place, at the cost of what this frame changed."""
+    """Replace the committed value; its mappings are changed in place, at the cost of what this frame changed."""
     committed = live.committed
     live.watch.on(draft.seen.looks)
     for id in draft.changes.unmounted:
@@ -118,10 +130,11 @@ def _remember(live: Live, draft: Draft, opened: list[TreeNode], starting: list[T
     for (loop, id), state in draft.schedule.loops.items():
         committed.loops[loop, id] = state
         changed.add(loop_read(id))
-        if state.iteration > 1 or state.status != "running":
-            live.inbox.cause(
-                f"loop {id}: {f'iteration {state.iteration}' if state.status == 'running' else state.status}"
-            )
+        if state.status != "running":
+            live.inbox.cause(f"loop {id}: {state.status}")
+        elif state.iteration > 1:
+            # This frame has rendered the first iteration already; a later one is rendered by the next frame.
+            live.inbox.cause(f"loop {id}: iteration {state.iteration}")
     live.committed = replace(
         committed,
         frame=draft.number,
@@ -130,5 +143,6 @@ def _remember(live: Live, draft: Draft, opened: list[TreeNode], starting: list[T
         changed=changed,
         generation=draft.generation,
         schedule=draft.schedule,
+        # Read last: the tasks that were added and unmounted above have counted it up.
         schedule_of=live.tasks.version,
     )

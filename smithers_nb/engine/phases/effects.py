@@ -20,20 +20,24 @@ from ..user_code.call import call_as_transaction, call_with_ctx
 from ..user_code.output import heard
 
 HISTORY = 10
-"""How many runs of an effect are looked at for a loop …"""
+"""The number of runs of an effect that are looked at for a loop."""
 LOOP = 4
-"""… and how many of them may have the same deps: this one is refused."""
+"""The run with the same deps, among these, that is refused. Some repetition is usual: a value that toggles."""
 
 
 async def effects(live: Live, draft: Draft) -> None:
-    """Run what is due. It counts as run once FLUSH has written it: an abandoned frame's effects run again."""
+    """Run the effects that are due. One counts as run once FLUSH has written it: an abandoned frame's run again."""
     memory = live.committed.effect_runs
     gone = [id for id in draft.changes.unmounted if id in memory]
-    kept = {id: last for id, last in memory.items() if id not in gone} if gone else memory
+    kept = memory
+    if gone:
+        kept = {id: last for id, last in memory.items() if id not in gone}
     due = [(node, deps) for node in draft.schedule.effects if (deps := _deps_if_due(kept, node)) is not None]
     if not due and not gone:
         return
+    # A copy, which FLUSH makes the committed one: until then nothing has run, as far as the next frame can know.
     draft.effect_runs = dict(memory)
+    # All cleanups before all runs: two effects that share a thing, such as a port, must not hold it at the same time.
     for id in [*gone, *(node.id for node, _ in due)]:
         if last := memory.get(id):
             await _cleanup(live, draft, last)
@@ -44,11 +48,15 @@ async def effects(live: Live, draft: Draft) -> None:
 
 
 def _deps_if_due(memory: Mapping[str, EffectMemory], node: TreeNode) -> str | None:
+    """Return the deps of an effect, as JSON, if it is to run; else None."""
     last = memory.get(node.id)
+    # The same node was not rendered since, so its deps are what they were: most effects of most frames end here.
     if last is not None and last.node is node:
         return None
     deps = encode(_effect(node).deps).text
-    return None if last is not None and last.deps == deps else deps
+    if last is not None and last.deps == deps:
+        return None
+    return deps
 
 
 def _effect(node: TreeNode) -> Effect:
@@ -58,23 +66,25 @@ def _effect(node: TreeNode) -> Effect:
 
 async def _cleanup(live: Live, draft: Draft, last: EffectMemory) -> None:
     if last.node is not None and (cleanup := _effect(last.node).cleanup) is not None:
-        await _call(live, draft, last.node, "cleanup", cleanup, last.deps)
+        await _call(live, draft, last.node, kind="cleanup", function=cleanup, deps=last.deps)
 
 
 async def _run(live: Live, draft: Draft, node: TreeNode, deps: str) -> None:
     last = draft.memory.get(node.id)
-    history = (*last.history, deps)[-HISTORY:] if last else (deps,)
+    history: tuple[str, ...] = (deps,)
+    if last is not None:
+        history = (*last.history, deps)[-HISTORY:]
     assert draft.effect_runs is not None  # for the type checker: effects() made it
     refused = history.count(deps) >= LOOP
     draft.effect_runs[node.id] = EffectMemory(deps, history, node, refused)
     if not refused:
         effect = _effect(node)
-        await _call(live, draft, node, "run", effect.run, deps)
+        await _call(live, draft, node, kind="run", function=effect.run, deps=deps)
         if last is None and live.services.strict_effects:
             # An effect that can't be cleaned up and run again is found out at once.
             if effect.cleanup is not None:
-                await _call(live, draft, node, "cleanup", effect.cleanup, deps)
-            await _call(live, draft, node, "run", effect.run, deps)
+                await _call(live, draft, node, kind="cleanup", function=effect.cleanup, deps=deps)
+            await _call(live, draft, node, kind="run", function=effect.run, deps=deps)
         return
     draft.problem(
         EffectLoopError(
@@ -92,12 +102,13 @@ async def _call(
     live: Live, draft: Draft, node: TreeNode, kind: Literal["run", "cleanup"], function: Callable[..., Any], deps: str
 ) -> None:
     run_id = draft.next_id("e")
+    happened = "deps changed" if kind == "run" else "cleaned up"
     transaction = Transaction(
         origin="effect",
         origin_id=run_id,
         node_id=node.id,
         handler=kind,
-        trigger=f"{node.id} {'deps changed' if kind == 'run' else 'cleaned up'}",
+        trigger=f"{node.id} {happened}",
         next_id=draft.next_write_id,
         committed=live.committed.cells,
         vol=live.committed.vol,

@@ -1,5 +1,5 @@
-"""EXECUTE: tasks of nodes that are gone are cancelled, those whose turn has come start, and the handlers of those
-that have ended are called: in document order, each a transaction of its own.
+"""EXECUTE: tasks of nodes that are gone are cancelled, pending tasks start, and the handlers of the tasks that have
+ended are called: in document order, each a transaction of its own.
 """
 
 from __future__ import annotations
@@ -26,12 +26,14 @@ async def execute(live: Live, draft: Draft) -> None:
     await _check_agents(live, draft)
     await live.tasks.start_pending()
     index = draft.tree.index
+    # Document order, not the order in which tasks ended: that differs from run to run, and the writes with it.
     for entry in sorted([*draft.ended, *live.tasks.reporting], key=lambda entry: draft.tree.order(entry.node.id)):
         if entry.settled:
             continue
         if entry.status == "running":
             await _progress(live, draft, entry)
             continue
+        # The handler is this frame's: the one that the task was started with closes over props that are old by now.
         if not entry.unmounted and entry.node.id in index:
             entry.node = index[entry.node.id]
         await _deal_with(live, draft, entry)
@@ -41,7 +43,7 @@ async def execute(live: Live, draft: Draft) -> None:
 
 
 async def _check_agents(live: Live, draft: Draft) -> None:
-    """Say at once what would fail later: a missing package or key, a misspelt model."""
+    """Report at once, as problems, what would fail later: a missing package or key, a misspelt model."""
     index = draft.tree.index
     for id in draft.changes.mounted:
         if isinstance(index[id].node, AGENTS):
@@ -52,7 +54,7 @@ async def _check_agents(live: Live, draft: Draft) -> None:
 
 
 async def _deal_with(live: Live, draft: Draft, entry: TaskEntry) -> None:
-    """Call the handler of a task that has ended, or say why none is called."""
+    """Call the handler of a task that has ended, or record why none is called."""
     draft.changes_lost(entry.lost, entry.node, Phase.EXECUTE)
     if entry.unmounted:
         if call := entry.stale_call(live.committed.frame, entry.status, draft.next_id("h")):
@@ -69,25 +71,40 @@ async def _deal_with(live: Live, draft: Draft, entry: TaskEntry) -> None:
             frame=draft.number,
             source=node.source,
         )
-        draft.problems.append(Problem("TaskError", str(error), node.id, Phase.EXECUTE, node.source))
+        draft.problems.append(
+            Problem("TaskError", str(error), node.id, phase=Phase.EXECUTE, source=node.source),
+        )
 
 
 async def _progress(live: Live, draft: Draft, entry: TaskEntry) -> None:
     """Hand over a running task's newest report."""
+    # Only the newest is kept: a handler that is slower than the reports must not fall behind them.
     output = live.inbox.progress.pop(entry.task_id)
     entry.node = draft.tree.index[entry.node.id]
     if "on_progress" in entry.node.events:
         text = output if isinstance(output, str) else encode(output).text
-        report = TaskResult(entry.node.id, entry.task_id, "running", output, text, None, entry.attempt, {}, None, 0.0)
-        await _call(live, draft, entry, "on_progress", report)
+        report = TaskResult(
+            node_id=entry.node.id,
+            task_id=entry.task_id,
+            status="running",
+            output=output,
+            text=text,
+            error=None,
+            attempts=entry.attempt,
+            usage={},
+            cost_usd=None,
+            duration_s=0.0,
+        )
+        await _call(live, draft, entry, "on_progress", report=report)
 
 
-async def _call(live: Live, draft: Draft, entry: TaskEntry, event: str, report: TaskResult | None = None) -> None:
+async def _call(live: Live, draft: Draft, entry: TaskEntry, event: str, *, report: TaskResult | None = None) -> None:
     node = entry.node.node
-    handler = getattr(node.handlers, event) if node else None
-    assert handler is not None  # for the type checker: event says that it is there
+    assert node is not None  # for the type checker: a task's node is not text
+    handler = getattr(node.handlers, event)
 
     async def handle(ctx: Context) -> None:
+        # Raised inside of the transaction, as if the handler had: its error is the one that a person can act upon.
         if entry.unread is not None and report is None:
             raise entry.unread
         await call_handler(handler, report or entry.result, ctx)
@@ -138,7 +155,9 @@ def _nothing_handles(entry: TaskEntry, frame: int) -> RunError:
 
 
 def _handler_error(entry: TaskEntry, event: str, failure: BaseException, writes: int) -> HandlerError:
-    lost = f"its {writes} writes were rolled back" if writes else "it had written nothing"
+    lost = "it had written nothing"
+    if writes:
+        lost = f"its {writes} writes were rolled back"
     return HandlerError(
         f"{event} of {entry.node.id} raised {said(failure)}; {lost}. The task has ended and "
         f"counts as handled; ex.retry({entry.node.id!r}) runs it again when the handler is mended.",

@@ -1,4 +1,4 @@
-"""RECONCILE: what is different from the tree before. Two trees only."""
+"""RECONCILE: the differences from the tree before. It sees two trees and nothing else."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from ...nodes.tree import Tree
 
 
 def reconcile(before: Tree, after: Tree) -> Changes:
-    """Return what was mounted, unmounted, updated and moved, by node id."""
+    """Return the ids of the nodes that were mounted, unmounted, updated and moved."""
     return diff(before, after)

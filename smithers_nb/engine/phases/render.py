@@ -1,7 +1,7 @@
 """RENDER: components are called, and their nodes get a place. Pure: it is handed no store and no task table.
 
-A component whose props, read keys and read globals are what they were is not called again: its nodes are taken over as
-they are. What was rendered is remembered in a ``Rendered``, which is never changed: the next frame makes a new one.
+A component whose props, read keys and read globals have not changed is not called again: its nodes are taken over as
+they are. The outcome is remembered in a ``Rendered``, which is never changed: the next frame makes a new one.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ LISTS = (list, tuple)
 CHOOSING = frozenset({"each", "switch"})
 """Types of the nodes that call user code for their children: key and render of an Each, == of a Switch's values."""
 EXACT = frozenset({str, int, bool, type(None)})
-"""Of these, equal values of one type are the same."""
+"""Types of which two equal values are the same."""
 
 
 def render(app: object, snapshot: Snapshot, ctx: Context, before: Rendered | None = None) -> Rendered:
@@ -63,14 +63,21 @@ def render(app: object, snapshot: Snapshot, ctx: Context, before: Rendered | Non
         ComponentError: if one raises.
     """
     renderer = _Renderer(snapshot, ctx, before or Rendered())
+    dirty = None
     # An app that is no component has nothing that could be called alone.
-    dirty = to_call_again(before, snapshot) if before is not None and isinstance(app, Element) else None
+    if before is not None and isinstance(app, Element):
+        dirty = to_call_again(before, snapshot)
     try:
+        # Tasks of asyncio's that a component starts would outlive the frame, and run again with the next one.
         with no_tasks():
             if before is not None and dirty is not None:
-                patched = renderer.patched(*dirty) if dirty[0] else replace(before, inits={}, touched=frozenset())
+                outermost, stale = dirty
+                if not outermost:
+                    return replace(before, inits={}, touched=frozenset())
+                patched = renderer.patched(outermost, stale)
                 if patched is not None:
                     return patched
+                # It has begun to change its copies: everything is rendered from new ones.
                 renderer = _Renderer(snapshot, ctx, before)
             return renderer.everything(app)
     except SmithersError as error:
@@ -117,7 +124,7 @@ class _Siblings:
     """Position of the first one."""
     nodes: list[TreeNode] = field(default_factory=list)
     keys: dict[tuple[str, str], str | None] = field(default_factory=dict)
-    """Where each key was used, by the path that it belongs to, and key."""
+    """The position in the source of each key, by the path that the key belongs to, and the key."""
     text: str = ""
     text_path: Path = ROOT
 
@@ -127,7 +134,7 @@ class _Siblings:
 
 
 class _Renderer:
-    """One RENDER. It works on copies of what the last one remembered."""
+    """The state of one RENDER. It works on copies of the memory of the last one."""
 
     def __init__(self, snapshot: Snapshot, ctx: Context, before: Rendered) -> None:
         self.snapshot = snapshot
@@ -135,7 +142,7 @@ class _Renderer:
         self.before = before
         self.index: dict[str, TreeNode] = {}
         self.sources: dict[str, str | None] = {}
-        """Of the nodes that are placed in this frame, by id."""
+        """The positions in the source of the nodes that are placed in this frame, by id."""
         self.inits: dict[str, tuple[Stored, str]] = {}
         self.instances: dict[Path, Instance] = {}
         self.below: dict[Path, tuple[Path, ...]] = {}
@@ -162,9 +169,11 @@ class _Renderer:
         """Call these components, in them all that are dirty, and take the rest of the plan over as it is.
 
         Return None if one of them now has text at its edges, or nothing: its neighbours have to be placed with it. Also
-        if one places an id that another had, and perhaps has no more.
+        if one places an id that another had, and perhaps gives up in this frame.
         """
         before = self.before
+        # Copies, though a frame with one dirty component changes little of them: C copies a dict of a thousand nodes in
+        # microseconds, and a RENDER that fails must leave the memory as it was.
         self.index = before.tree.index.copy()
         self.instances = before.instances.copy()
         self.below = before.below.copy()
@@ -179,16 +188,23 @@ class _Renderer:
                 roots = self.again(before.instances[path], called, roots)
         except DuplicateIdError:
             return None
-        return self.remembered(roots) if all(self.instances[path].whole for path in outermost) else None
+        if not all(self.instances[path].whole for path in outermost):
+            return None
+        return self.remembered(roots)
 
     def again(self, old: Instance, dirty: set[Path], roots: tuple[TreeNode, ...]) -> tuple[TreeNode, ...]:
         """Call one component, put its nodes where the old ones were, and return the new roots."""
-        first = self.index[old.ids[0]].position if old.ids else 0
+        first = 0
+        if old.ids:
+            first = self.index[old.ids[0]].position
         self.forget(old, dirty)
         siblings = _Siblings(old.place, first)
-        self.inside = [_Call(old.inside)] if old.inside is not None else []
+        self.inside = []
+        if old.inside is not None:
+            self.inside = [_Call(old.inside)]
         self.expand(old.element, old.path, siblings)
         self.end_text(siblings)
+        # Those that the call has not placed again are gone.
         while self.reusable:
             self.forget(self.reusable.popitem()[1])
         self.rename(old, self.instances[old.path].ids)
@@ -223,7 +239,7 @@ class _Renderer:
                 nodes.extend(node.children)
 
     def rename(self, old: Instance, ids: tuple[NodeId, ...]) -> None:
-        """Tell the components around, whose nodes these are too, what they are called now."""
+        """Put the new ids of a component's nodes into those components around whose nodes they are, too."""
         around = old.inside
         while around is not None and ids != old.ids:
             outer = self.instances[around]
@@ -237,7 +253,7 @@ class _Renderer:
     def spliced(
         self, old: Instance, first: int, new: list[TreeNode], roots: tuple[TreeNode, ...]
     ) -> tuple[TreeNode, ...]:
-        """Return the roots with the children of one parent changed, and every node above it made anew."""
+        """Return the roots with the children of one parent changed, and a new node for each above it."""
         parent_id = old.place.parent_id
         siblings = roots if parent_id is None else self.index[parent_id].children
         after = siblings[first + len(old.ids) :]
@@ -257,21 +273,29 @@ class _Renderer:
         return node
 
     def remembered(self, roots: tuple[TreeNode, ...]) -> Rendered:
-        kept = self.before.globals if self.snapshot.changed is not None else {}
+        patch, touched = None, None
+        if self.touched is not None:
+            patch, touched = self.patch(), frozenset(self.touched)
+        seen: dict[Component, Captured] = {}
+        # When anything may have changed, all were called: those of before are not in the plan any more.
+        if self.snapshot.changed is not None:
+            seen.update(self.before.globals)
+        for component in self.called:
+            seen[component] = Captured.of(component)
         return Rendered(
-            tree=Tree(roots, self.index, None if self.touched is None else self.patch()),
+            tree=Tree(roots, self.index, patch),
             inits=self.inits,
             instances=self.instances,
             below=self.below,
             readers=self.readers,
             always=frozenset(self.always),
             given=frozenset(self.given),
-            touched=None if self.touched is None else frozenset(self.touched),
-            globals={**kept, **{component: Captured.of(component) for component in self.called}},
+            touched=touched,
+            globals=seen,
         )
 
     def patch(self) -> Patch:
-        """Return what is new in this plan, and what was there instead."""
+        """Return the nodes that are new in this plan, and those that they replace."""
         old, new = self.before.tree.index, self.index
         changed = [id for id in self.renewed if old.get(id) is not new.get(id)]
         return Patch(
@@ -290,7 +314,9 @@ class _Renderer:
 
     def level(self, raw: tuple[Any, ...] | list[Any], base: Path, slot: str, siblings: _Siblings) -> None:
         """Place the items of a children tuple, a list or a fragment."""
-        prefix = f"{slot}." if slot else ""
+        prefix = ""
+        if slot:
+            prefix = f"{slot}."
         for index, item in enumerate(raw):
             self.place(item, base, f"{prefix}{index}", siblings)
 
@@ -318,10 +344,10 @@ class _Renderer:
             self.level(item, base, slot, siblings)
         else:
             parent = siblings.place.parent_id
-            prompt_of = siblings.place.prompt_of
-            raise _not_a_child(
-                item, base, prompt_of, (self.sources.get(parent) if parent is not None else None) or self.around
-            )
+            source = None
+            if parent is not None:
+                source = self.sources.get(parent)
+            raise _not_a_child(item, base, siblings.place.prompt_of, source or self.around)
 
     def add_text(self, text: str, base: Path, slot: str, siblings: _Siblings) -> None:
         if not siblings.text:
@@ -387,7 +413,9 @@ class _Renderer:
             iteration = self.iteration(node, place.loop)
             props = {"iteration": iteration, **props}
             inner = iteration_path(path, iteration)
-            raw, loop, around = raw if iteration else (), inner, (*around, (id, iteration))
+            loop, around = inner, (*around, (id, iteration))
+            if not iteration:
+                raw = ()
         children: tuple[TreeNode, ...] = ()
         if raw:
             children = self.children(raw, inner, Place(id, loop, kind if node.takes_text else None, around))
@@ -416,11 +444,16 @@ class _Renderer:
             self.inside[-1].loops.add(loop_read(node.id))
         if state := self.snapshot.loops.get((loop, node.id)):
             return state.iteration
-        return 1 if node.continues and node.max_iterations else 0
+        if node.continues and node.max_iterations:
+            return 1
+        return 0
 
     def claim_id(self, id: NodeId, source: str | None, path: Path) -> None:
+        # In the index too: it holds the nodes that are taken over, which are not placed again.
         if id in self.sources or id in self.index:
-            other = self.sources[id] if id in self.sources else self.index[id].source
+            other = self.sources.get(id)
+            if id not in self.sources:
+                other = self.index[id].source
             raise DuplicateIdError(
                 f"two nodes have the id {id!r}: at {other or '?'} and at {source or '?'}. An id is unique in the whole "
                 "plan; for the items of a list, give each a key instead, or put the key into the id.",
@@ -451,7 +484,7 @@ class _Renderer:
     # ---- components --------------------------------------------------------------------------------------------
 
     def expand(self, element: Element, path: Path, siblings: _Siblings) -> None:
-        """Place what a component renders: as it was, or called anew."""
+        """Place the nodes of a component: as they were, or from a new call."""
         self.deepest = path
         if self.inside:
             self.inside[-1].found.append(path)
@@ -467,11 +500,14 @@ class _Renderer:
         component = element.component
         source = element.source or component.source
         around = dict(siblings.place.around)
-        scope = RenderScope(self.snapshot, component.name, path, source, self.inits, around=around)
-        inside = self.inside[-1].path if self.inside else None
+        scope = RenderScope(self.snapshot, component.name, path, source, inits=self.inits, around=around)
+        inside = None
+        if self.inside:
+            inside = self.inside[-1].path
         self.inside.append(_Call(path, component, scope))
         self.called.add(component)
         returned = self.call(element, path, scope)
+        # Text before it is not a node yet: if it begins with text, too, both are one node, and it is not whole.
         start, alone = len(siblings.nodes), not siblings.text
         self.place(returned, path, "0", siblings)
         for index, effect in enumerate(scope.effects, 1):
@@ -519,7 +555,7 @@ class _Renderer:
             self.moved(old, siblings.place)
 
     def moved(self, old: Instance, place: Place) -> None:
-        """A component was taken over to another place, and with it those inside of it that stand where it does."""
+        """Remember the new place of a component that was taken over, and of those in it that stand there, too."""
         self.instances[old.path] = replace(old, place=place)
         for path in self.below[old.path]:
             inner = self.instances[path]
@@ -528,6 +564,7 @@ class _Renderer:
 
     def call(self, element: Element, path: Path, scope: RenderScope) -> Any:  # Any: checked by place()
         component = element.component
+        # A copy, because ctx and children are no props of the element, which is compared to the next one.
         props = dict(element.props)
         if component.wants_ctx:
             props["ctx"] = self.ctx
@@ -539,12 +576,13 @@ class _Renderer:
 
     def chosen(self, node: NodeBase, path: Path, place: Place) -> tuple[Any, ...]:
         """Return the children of a node that asks user code for them: code of the component that made the node."""
-        call = self.inside[-1] if self.inside else None
-        if call is not None and call.scope is not None:
-            with self.users_code(call.path, call.scope):
+        if self.inside and (scope := self.inside[-1].scope) is not None:
+            with self.users_code(self.inside[-1].path, scope):
                 return node.below()
         # In an app that is no component, user code is called all the same, and is as pure.
-        alone = RenderScope(self.snapshot, f"<{node.type}>", path, node.source, self.inits, around=dict(place.around))
+        alone = RenderScope(
+            self.snapshot, f"<{node.type}>", path, node.source, inits=self.inits, around=dict(place.around)
+        )
         with self.users_code(path, alone):
             raw = node.below()
         if alone.effects:
@@ -553,7 +591,11 @@ class _Renderer:
 
     @contextmanager
     def users_code(self, path: Path, scope: RenderScope) -> Iterator[None]:
-        """Run code of a component's: its reads are its own, it changes nothing, and its errors say where they are."""
+        """Run code of a component: its reads are noted as its own, and its errors say where they were raised.
+
+        Raises:
+            RenderMutationError: if it changed a value in place that it was given.
+        """
         try:
             with entered(self.ctx, scope):
                 yield
@@ -562,10 +604,12 @@ class _Renderer:
             error.at(path=self.deepest)
             raise
         except RecursionError:
+            # Not an error of this component: ``render`` says that the plan is nested too deeply.
             raise
         except NameError as error:
             raise (misspelt_tag(error) or _failed(error, path, scope)) from error
         except BaseException as error:
+            # SystemExit too: an exit() in a component must not end the engine's thread.
             raise _failed(error, path, scope) from error
 
 
@@ -574,12 +618,12 @@ def _begins_with_a_node(nodes: list[TreeNode]) -> bool:
 
 
 def _same_call(instance: Instance, new: Element) -> bool:
-    """Whether a component is given equal props; children are new objects each time."""
+    """Return whether a component is given equal props; with children it is not: they are new objects each time."""
     old = instance.element
     if old.component is not new.component or old.children or new.children:
         return False
     try:
-        # 1, 1.0 and True are equal, and not the same. What was changed in place is equal to itself.
+        # 1, 1.0 and True are equal, and not the same. A value that was changed in place is equal to itself.
         return bool(old.props == new.props) and (
             _plain(old, new) or (repr(old.props) == repr(new.props) and instance.seen == inside_of_props(new))
         )
@@ -588,14 +632,17 @@ def _same_call(instance: Instance, new: Element) -> bool:
 
 
 def _plain(old: Element, new: Element) -> bool:
-    """Whether of equal props all are text and whole numbers of the same types: most are, and a repr takes longer."""
+    """Return whether all of equal props are text and whole numbers of the same types.
+
+    Most props are, and for them the comparison of types replaces two calls of ``repr``, which take longer.
+    """
     return all(type(value) in EXACT and type(value) is type(new.props[name]) for name, value in old.props.items())
 
 
 def _returned(returned: Any, component: Component, path: Path) -> Any:  # Any: checked by place()
     if inspect.isawaitable(returned):
         if inspect.iscoroutine(returned):
-            returned.close()
+            returned.close()  # Else Python warns that it was never awaited, and the error says it better.
         raise RenderTaskError(
             f"{component.name} is async. A component is called while a frame is rendered, and rendering can't await: "
             "write def, and await in a <Task>, a handler or an Effect, which writes to state.",
@@ -627,7 +674,9 @@ def _failed(error: BaseException, path: Path, scope: RenderScope) -> ComponentEr
             path=path,
             source=source,
         )
-    text = meant_as_text(error) if isinstance(error, NameError) else ""
+    text = ""
+    if isinstance(error, NameError):
+        text = meant_as_text(error)
     return ComponentError(
         f"{scope.name} raised {said(raised_by(error))}.{text} The frame was not committed; the one before stands.",
         path=path,

@@ -1,4 +1,4 @@
-"""SNAPSHOT: what this frame will see."""
+"""SNAPSHOT: the values, the ended tasks, the clock and the seed that this frame sees."""
 
 from __future__ import annotations
 
@@ -14,18 +14,25 @@ def snapshot(live: Live, draft: Draft) -> None:
 
     Nothing is copied: values change only in FLUSH, and no FLUSH comes before this frame's own.
     """
-    recorded = live.services.replay.began(draft.number) if live.services.replay else None
-    live.snapshot_time = time() if recorded is None else recorded
+    live.snapshot_time = time()
+    if live.services.replay is not None:
+        # A replay sees the recorded time: components that read the clock plan what they planned then.
+        recorded = live.services.replay.began(draft.number)
+        if recorded is not None:
+            live.snapshot_time = recorded
     draft.generation = generation()
     before = live.committed
-    known = before.changed is not None and before.generation == draft.generation
+    changed = None
+    # A notebook cell that has run since may have redefined anything that components use.
+    if before.changed is not None and before.generation == draft.generation:
+        changed = frozenset(before.changed)
     draft.snapshot = Snapshot(
         frame=draft.number,
         cells=before.cells,
         now=live.snapshot_time,
         seed=live.seed,
         loops=before.loops,
-        changed=frozenset(before.changed or ()) if known else None,
+        changed=changed,
         vol=before.vol,
     )
     draft.ended = live.tasks.unsettled
