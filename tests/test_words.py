@@ -37,7 +37,6 @@ ALLOWED: dict[str, Words] = {
     "top": Words(fragments=2.0, ternaries=17.0, comments=3.3, nested=1),
     "agents": Words(fragments=2.0, ternaries=10.0, comments=3.4, nested=0),
     "engine": Words(fragments=3.7, ternaries=10.0, comments=4.0, nested=0),
-    "nodes": Words(fragments=2.0, ternaries=10.0, comments=3.4, nested=0),
     "notebook": Words(fragments=12.4, ternaries=36.7, comments=3.6, nested=1),
 }
 

@@ -29,9 +29,10 @@ class NodeBase(BaseModel):
 
     type: str
     key: str | None = None
-    """Makes it the same node among its siblings, wherever it stands."""
+    """The name that keeps it the same node among its siblings, in whatever order they stand."""
     id: str | None = None
     """The id of the node; generated from its path if it is not given."""
+    # pydantic would copy the children, and look at each: they are checked where RENDER meets them, with their place.
     children: SkipValidation[Children] = ()
     handlers: SkipValidation[events.Handlers] = events.NONE
     source: SkipValidation[str | None] = None
@@ -56,6 +57,7 @@ class NodeBase(BaseModel):
         describe(cls)
 
     def __init__(self, *unnamed: object, **props: Any) -> None:
+        # Taken now: when RENDER finds something wrong, the user's frames are gone.
         source = props.pop("source", None) or sources.caller()
         tag = type(self).model_fields["type"].default
         if unnamed:

@@ -1,4 +1,4 @@
-"""Nodes that decide what exists, how often, and when it ends."""
+"""Nodes that control the plan: branches, lists, loops, and the end."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Switch(NodeBase):
 
 
 def _flat(children: Iterable[Any]) -> Iterator[Any]:
-    """Yield the children, those in lists and fragments too, but for what renders nothing."""
+    """Yield the children, those in lists and fragments too, without the ones that render nothing."""
     for child in children:
         if isinstance(child, Fragment):
             yield from _flat(child.children)
@@ -82,6 +82,7 @@ def _flat(children: Iterable[Any]) -> Iterator[Any]:
 
 def _only(chosen: Any, children: Iterable[Any]) -> Children:
     """Return the children with None in the places of all but one, which thus keeps its own."""
+    # A node without a key is known by its place: alone in a list, every Case would be the same node as the one before.
     return tuple(_kept(chosen, child) for child in children)
 
 
@@ -211,7 +212,7 @@ class Stop(NodeBase):
     type: Literal["stop"] = "stop"
     reason: str = "a Stop was reached"
 
-    instead_of_children: ClassVar[str | None] = "It ends the execution; put what is to run before it."
+    instead_of_children: ClassVar[str | None] = "It ends the execution; put the nodes that should run before it."
 
 
 class End(NodeBase):
@@ -221,4 +222,4 @@ class End(NodeBase):
     message: str = "an End was reached"
     value: Annotated[Any, AfterValidator(storable)] = None  # Any: anything storable; the execution's result
 
-    instead_of_children: ClassVar[str | None] = "It ends the execution; put what is to run before it."
+    instead_of_children: ClassVar[str | None] = "It ends the execution; put the nodes that should run before it."

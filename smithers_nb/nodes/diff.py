@@ -66,6 +66,7 @@ def _different(old: Tree, new: Tree) -> tuple[dict[str, TreeNode], dict[str, Tre
             places = list(compress(range(len(one)), map(is_not, one, other)))
             left, right = [one[place] for place in places], [other[place] for place in places]
         else:
+            # By identity: comparing two nodes compares their props, and all that is below them.
             kept = {id(node) for node in one} & {id(node) for node in other}
             left = [node for node in one if id(node) not in kept]
             right = [node for node in other if id(node) not in kept]

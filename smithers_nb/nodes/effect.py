@@ -25,4 +25,4 @@ class Effect(NodeBase):
     """Values that the effect depends on: it runs again when one of them has changed."""
     cleanup: Callable[..., Any] | None = None
 
-    instead_of_children: ClassVar[str | None] = "What it does says run={…}."
+    instead_of_children: ClassVar[str | None] = "Its code is a function: run={…}."

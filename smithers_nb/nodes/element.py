@@ -43,10 +43,13 @@ class Element:
 class Fragment:
     """Groups children and adds no node."""
 
+    # A plain class, and no pydantic model as nodes are: one is made for every item of an Each.
     __slots__ = ("children", "key", "source")
 
     def __init__(self, *, key: str | int | None = None, children: object = (), source: str | None = None) -> None:
-        self.key = None if key is None else str(key)
+        if key is not None:
+            key = str(key)
+        self.key = key
         self.children = flat_text(children, keep_blank=False)
         self.source = source or sources.caller()
 
@@ -76,6 +79,7 @@ class Component:
         self.source = sources.of_function(function)
         parameters = inspect.signature(function).parameters.values()
         named = [p for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+        # Read here once: inspect.signature is too slow for each call.
         self.wants_ctx = any(p.name == "ctx" for p in named)
         self.wants_children = any(p.name == "children" for p in named)
         self._known = [p.name for p in named if p.name not in ("ctx", "children")]

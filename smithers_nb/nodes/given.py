@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, StrictBool
 
 
 def _numpys_bool(value: Any) -> Any:  # Any: it is what the user gave
-    # Told by its names: numpy must not be imported for this.
+    # Recognised by its names: numpy must not be imported for this.
     if type(value).__module__ == "numpy" and type(value).__name__ in ("bool", "bool_"):
         return value.item()
     return value
@@ -23,7 +23,7 @@ ORDERED = (Sequence, KeysView, ValuesView, ItemsView)
 
 
 def _in_order(value: Any) -> Any:  # Any: it is what the user gave
-    """Return a list of what has an order of its own and can be read again and again. Text is left for the type.
+    """Return a list of the items of a value that has an order and can be read many times. Text is left to the type.
 
     Raises:
         ValueError: saying how to make a list.
@@ -42,7 +42,7 @@ def _why_no_list(value: object) -> str:
     if value is None:
         return "input should be a list. For none at all give an empty one: … or []"
     if isinstance(value, Mapping):
-        return f"this {kind} is no list. Say what of it: list(….values()), list(….items()) or list(…)"
+        return f"this {kind} is no list. Name a part of it: list(….values()), list(….items()) or list(…)"
     if isinstance(value, Iterator):
         return f"this {kind} can be read only once, and a plan is rendered many times. Make a list of it: list(…)"
     if hasattr(value, "to_dicts"):
@@ -55,7 +55,7 @@ def _why_no_list(value: object) -> str:
 
 
 InOrder = BeforeValidator(_in_order)
-"""The check of a list. It refuses sets, whose order changes from process to process, and what can be read only once."""
+"""The check of a list. It refuses sets, whose order changes between processes, and iterators, which are read once."""
 
 
 def _no_bool(value: Any) -> Any:  # Any: it is what the user gave

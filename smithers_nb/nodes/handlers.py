@@ -1,4 +1,4 @@
-"""The handlers of a node: one place, three spellings, and no fourth that is silently never called."""
+"""The handlers of a node: one field, and three spellings of it; any other spelling is refused."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ..errors import EventPropError, did_you_mean
 
-Handler = Callable[..., Any]  # Any: (result) or (result, ctx), sync or async; what it returns is ignored
+Handler = Callable[..., Any]  # Any: (result) or (result, ctx), sync or async; its result is ignored
 
 EVENTS = ("on_finished", "on_error", "on_progress")
 SPELLINGS = {name: event for event in EVENTS for name in (event, f"on{event[3:].capitalize()}")}
@@ -51,6 +51,7 @@ def take(tag: str, props: dict[str, Any], *, runnable: bool, source: str | None)
     """
     if "handlers" in props:
         _spread(tag, props, source)
+    # Every "on…" is taken for a handler: a misspelt one that pydantic called an unknown prop would help less.
     names = [name for name in props if name.startswith("on")]
     if not names:
         return NONE

@@ -53,7 +53,8 @@ def _own_agent(value: Any) -> Any:  # Any: it is what the user gave
 
 def _declared(value: Any) -> Iterator[Any]:  # Any: whatever pydantic-ai takes as an output_type
     """Yield the types in an ``output_type``."""
-    # pydantic-ai's wrappers are told by their attributes: it must not be imported for this.
+    # pydantic-ai's wrappers are recognised by their attributes: it must not be imported before
+    # an agent runs.
     inner = getattr(value, "outputs", getattr(value, "output", getattr(value, "output_function", None)))
     if isinstance(value, list | tuple):
         for one in value:
@@ -87,7 +88,7 @@ class Claude(NodeBase):
     tools: Tools = Field(default=[])
     """The tools that the model may call: functions, and toolsets, MCP servers, native tools (``WebSearchTool()``,
     ``CodeExecutionTool()``) and capabilities (``WebSearch()``) of pydantic-ai. A native tool is called by the provider;
-    its calls are recorded with the answer that they are part of, and nobody can be asked about them first."""
+    its calls are recorded with the answer that they are part of, and no one can be asked about them first."""
     allow: Names | None = None
     """Names of the tools that may be called, or patterns such as ``read_*``; None for all. A call of any other tool is
     recorded as denied, and the model gets an error as its result. A native tool, whose name is its kind
@@ -174,7 +175,7 @@ class Task(NodeBase):
     """Seconds that one attempt may take; None for as long as it takes."""
 
     runnable: ClassVar[bool] = True
-    instead_of_children: ClassVar[str | None] = "What it does says run={…}; what comes after it stands behind it."
+    instead_of_children: ClassVar[str | None] = "Its code is a function: run={…}. Put nodes that follow it behind it."
 
 
 class Approval(NodeBase):
@@ -190,10 +191,12 @@ class Approval(NodeBase):
     )
     kind: str = "approval"
     """The sort of decision, in a word, to filter questions by."""
-    payload: Annotated[Any, AfterValidator(storable)] = None  # Any: anything storable; what is to be decided on
+    payload: Annotated[Any, AfterValidator(storable)] = None  # Any: anything storable; the matter to decide on
 
     runnable: ClassVar[bool] = True
-    instead_of_children: ClassVar[str | None] = "What is asked says prompt={…}; what comes after it stands behind it."
+    instead_of_children: ClassVar[str | None] = (
+        "Its question is a prop: prompt={…}. Put nodes that follow it behind it."
+    )
 
 
 class Smithers(NodeBase):
@@ -209,4 +212,4 @@ class Smithers(NodeBase):
     max_frames: Count = 1000
 
     runnable: ClassVar[bool] = True
-    instead_of_children: ClassVar[str | None] = "What it runs says component={…}, with args={…}."
+    instead_of_children: ClassVar[str | None] = "Its content is a component: component={…}, with args={…}."

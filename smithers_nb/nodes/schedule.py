@@ -79,6 +79,8 @@ def _skips(before: Tree, after: Tree, id: str) -> bool:
 
 def schedule(tree: Tree, tasks: Mapping[str, TaskView], loops: Mapping[LoopKey, LoopState] | None = None) -> Schedule:
     """Return the schedule: a pure function of the plan, the tasks, and the loops' iterations."""
+    # From the whole plan, not from changes: a schedule that was carried along would have to be recorded and recovered,
+    # and would keep its errors. ``still_valid`` saves the walk where nothing can have changed.
     result = Schedule()
     _Walk(tasks, loops or {}, result).children(tree.roots, parent="root", active=True, gate=_Gate())
     if result.enders:  # The execution ends with this frame: no task begins.
@@ -167,6 +169,7 @@ class _Walk:
                 gate.open = False
             return True, False
         if node.type in TRANSPARENT:
+            # With the gate of the parent: a Phase in an If waits for the Phase before the If.
             return self.children(node.children, parent, active, gate)
         already = len(self.result.start)
         settled, failed = True, False
@@ -228,6 +231,7 @@ class _Walk:
     def limit(self, node: TreeNode, already: int) -> None:
         most = node.props.get("max_concurrency")
         if isinstance(most, int):
+            # Only nodes that would start now are held back, the last ones first: running tasks are never stopped.
             running = sum(
                 1
                 for below in node.walk()

@@ -25,6 +25,7 @@ def caller() -> str | None:
 
 def calling_frame() -> FrameType | None:
     """Return the nearest frame of the user's."""
+    # Not inspect.stack(), which reads the source of every frame: each node asks for its caller.
     frame: FrameType | None = sys._getframe(1)
     nearest = None
     while frame is not None and (inside := _inside(frame.f_code.co_filename)):

@@ -1,4 +1,4 @@
-"""Nodes that give the plan its shape: text, order and grouping."""
+"""Nodes for the shape of the plan: text, order and grouping."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``Node``: the closed union of everything that a plan is made of."""
+"""``Node``: the closed union of the nodes of a plan."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from .effect import Effect
 from .runnable import Agent, Approval, Claude, Smithers, Task
 from .structure import Parallel, Phase, Sequence, Step, Text
 
+# Closed: the store, the scheduler and the widget know each type. Users add components, which add no type.
 Node = Annotated[
     Text
     | Sequence

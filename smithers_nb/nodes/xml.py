@@ -1,4 +1,4 @@
-"""The plan as XML. Whatever a model wrote, it parses, and no memory address gets in."""
+"""The plan as XML. It parses, whatever text a model wrote, and has no memory addresses."""
 
 from __future__ import annotations
 
@@ -82,6 +82,7 @@ def _attribute_text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+# Written by hand: xml.etree keeps control characters, which no parser takes, and its indent() adds to mixed text.
 def _element(node: TreeNode, depth: int, lines: list[str]) -> None:
     indent = "  " * depth
     if node.type == "text" and node.text is not None:
