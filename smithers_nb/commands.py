@@ -13,17 +13,17 @@ from typing import Any, Literal, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, create_model
 
-from .execution import Execution
 from .history.matching import NAMES
 from .records import Breakpoint, BreakpointKind, Frame
 from .records.words import short
+from .run import Run
 from .syntax.expression import Expression
 
 Effect = Literal["moves", "halts", "writes", "looks"]
 """The effect of a command on its execution. One that moves it runs alone; the others neither wait for it nor hold it
 up: one that halts ends what moves, one that writes changes the records, and one that looks changes nothing."""
 
-Handler = Callable[..., Awaitable[object]]  # ...: the execution, then the arguments by name
+Handler = Callable[..., Awaitable[object]]  # ...: the run, then the arguments by name
 
 
 class _Arguments(BaseModel):
@@ -41,16 +41,18 @@ class Command:
     """The model of the arguments, made from the handler's signature."""
     handler: Handler
 
-    async def run(self, ex: Execution, given: BaseModel) -> object:
-        """Run it on an execution; ``given`` has the arguments as attributes.
+    async def run(self, run: Run, given: BaseModel) -> object:
+        """Execute it, on the engine's loop; ``given`` has the arguments as attributes.
 
         Raises:
             RunError, ApprovalError, NotStorableError, ValueError: with a message that is shown as it is.
+            StoreError: in the child of a fork, too.
         """
+        run.refuse_in_a_fork()
         arguments = {name: getattr(given, name) for name in self.arguments.model_fields}
-        result = await self.handler(ex, **arguments)
+        result = await self.handler(run, **arguments)
         if self.effect == "writes":
-            ex.live.services.observers.notify()
+            run.live.services.observers.notify()
         return result
 
 
@@ -81,39 +83,39 @@ def _command(effect: Effect) -> Callable[[Handler], Handler]:
 
 
 @_command("moves")
-async def step_phase(ex: Execution) -> object:
+async def step_phase(run: Run) -> object:
     """Runs the next phase."""
-    return await ex.step_phase()
+    return await run.step_phase()
 
 
 @_command("moves")
-async def step_frame(ex: Execution) -> object:
+async def step_frame(run: Run) -> object:
     """Runs one frame, up to its rest."""
-    return await ex.step()
+    return await run.step()
 
 
 @_command("moves")
-async def continue_(ex: Execution) -> object:
+async def continue_(run: Run) -> object:
     """Runs to the end, or to a breakpoint."""
-    return await ex.run()
+    return await run.run()
 
 
 @_command("moves")
-async def until_idle(ex: Execution) -> object:
+async def until_idle(run: Run) -> object:
     """Runs until nothing is left to do, or a frame has a problem."""
-    return await ex.run(until=_problem)
+    return await run.run(until=_problem)
 
 
 @_command("halts")
-async def pause(ex: Execution) -> None:
+async def pause(run: Run) -> None:
     """Ends the running move after its phase; tasks continue."""
-    ex.pause()
+    run.pause()
 
 
 @_command("halts")
-async def stop(ex: Execution) -> None:
+async def stop(run: Run) -> None:
     """Ends the running move and interrupts the tasks; a later step runs them again."""
-    await ex.stop_soon()
+    await run.stop()
 
 
 def _problem(frame: Frame) -> str | None:
@@ -129,39 +131,39 @@ def _problem(frame: Frame) -> str | None:
 
 
 @_command("writes")
-async def edit_pending(ex: Execution, write: str, value: str) -> None:
+async def edit_pending(run: Run, write: str, value: str) -> None:
     """Changes a pending write to a value, given as JSON."""
-    await ex.live.edit_pending(ex.draft, write, _json(value))
+    await run.edit_pending(write, _json(value))
 
 
 @_command("writes")
-async def drop_pending(ex: Execution, write: str) -> None:
+async def drop_pending(run: Run, write: str) -> None:
     """Discards a pending write."""
-    await ex.live.drop_pending(ex.draft, write)
+    await run.drop_pending(write)
 
 
 @_command("writes")
-async def cancel(ex: Execution, node: str) -> None:
+async def cancel(run: Run, node: str) -> None:
     """Ends the task of a node."""
-    await ex.live.tasks.cancel(node)
+    await run.live.tasks.cancel(node)
 
 
 @_command("writes")
-async def retry(ex: Execution, node: str) -> None:
+async def retry(run: Run, node: str) -> None:
     """Runs the task of a node again."""
-    await ex.live.tasks.retry(node)
+    await run.live.tasks.retry(node)
 
 
 @_command("writes")
-async def handle_again(ex: Execution, node: str) -> None:
+async def handle_again(run: Run, node: str) -> None:
     """Calls the handler of a node again, on its recorded result."""
-    await ex.live.tasks.handle_again(node)
+    await run.live.tasks.handle_again(node)
 
 
 @_command("writes")
-async def answer(ex: Execution, approval: str, choice: str, comment: str | None = None) -> None:
+async def answer(run: Run, approval: str, choice: str, comment: str | None = None) -> None:
     """Answers an approval, named by its id or its node's."""
-    await ex.live.answer(approval, choice, comment)
+    await run.answer(approval, choice, comment)
 
 
 def _json(text: str) -> object:
@@ -176,7 +178,7 @@ def _json(text: str) -> object:
 
 @_command("writes")
 async def break_add(
-    ex: Execution,
+    run: Run,
     kind: BreakpointKind,
     target: str | None = None,
     event: str | None = None,
@@ -198,24 +200,24 @@ async def break_add(
         log_only=log_only,
         after=after,
     )
-    return (await ex.live.breakpoints.add(point)).id
+    return (await run.live.breakpoints.add(point)).id
 
 
 @_command("looks")
-async def break_check(ex: Execution, when: str) -> None:
+async def break_check(run: Run, when: str) -> None:
     """Checks the expression of a breakpoint."""
     Expression(when, NAMES)
 
 
 @_command("writes")
-async def break_remove(ex: Execution, breakpoint: str) -> None:
+async def break_remove(run: Run, breakpoint: str) -> None:
     """Removes a breakpoint."""
-    await ex.live.breakpoints.remove(breakpoint)
+    await run.live.breakpoints.remove(breakpoint)
 
 
 @_command("writes")
 async def break_change(
-    ex: Execution,
+    run: Run,
     breakpoint: str,
     enabled: bool | None = None,
     once: bool | None = None,
@@ -227,4 +229,4 @@ async def break_change(
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if when == "":
         changes["when"] = None
-    await ex.live.breakpoints.change(breakpoint, **changes)
+    await run.live.breakpoints.change(breakpoint, **changes)

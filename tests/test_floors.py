@@ -20,7 +20,7 @@ FLOORS = {
     ),
     **dict.fromkeys(["store", "agents"], 2),
     **dict.fromkeys(["engine", "history"], 3),
-    **dict.fromkeys(["execution", "commands", "replay", "breakpoints", "bridge"], 4),
+    **dict.fromkeys(["execution", "run", "commands", "replay", "breakpoints", "bridge"], 4),
     **dict.fromkeys(["notebook"], 5),
     **dict.fromkeys([""], 6),  # smithers_nb/__init__.py
 }

@@ -24,6 +24,7 @@ from smithers_nb.engine.draft import Draft
 from smithers_nb.engine.phases.reconcile import reconcile
 from smithers_nb.engine.phases.render import render
 from smithers_nb.errors import EventPropError
+from smithers_nb.execution import run_behind
 from smithers_nb.records import Phase as FramePhase
 
 TESTS = Path(__file__).parent
@@ -241,7 +242,7 @@ def test_every_row_belongs_to_an_execution(run_of: Any) -> None:
 def test_a_snapshot_copies_nothing(run_of: Any) -> None:
     ex = run_of(Task(run=lambda: 1), state={str(n): n for n in range(1000)})
     ex.step_phase_sync()
-    assert ex.draft.seen.cells is ex._live.committed.cells
+    assert run_behind(ex).draft.seen.cells is run_behind(ex).live.committed.cells
     nodes = [node for path in modules() for node in ast.walk(ast.parse(path.read_text()))]
     assert "deepcopy" not in {getattr(node, "attr", getattr(node, "id", "")) for node in nodes}
 

@@ -17,7 +17,7 @@ from ..agents.imports import imports
 from ..bridge import engine
 from ..engine.user_code.purity import anything_may_have_changed
 from ..errors import PlanError, StoreError, kind_of
-from ..execution import Execution
+from ..execution import Execution, run_behind
 from ..nodes.element import Fragment
 from ..records import Frame, RunResult
 from ..store.history import FrameView
@@ -268,7 +268,7 @@ def _placeholder(error: NameError) -> PlanError | None:
 def _end(ex: Execution) -> None:
     """Close an execution for good: a fresh one has taken its place, which it must not fail by how it ends."""
     try:
-        if not ex.over and not ex.closed:
+        if not ex.over and not run_behind(ex).closed:
             ex.terminate()
     except StoreError as error:
         logger.warning("%s could not be terminated: %s", ex.name, error)
@@ -287,7 +287,7 @@ def _show_as(ex: Execution, options: CellOptions) -> None:
 def _move(ex: Execution, options: CellOptions) -> None:
     for _ in range(options.step):
         ex.step_sync()
-        if ex.over or ex.hit is not None:
+        if ex.over or run_behind(ex).hit is not None:
             break
     if options.run:
         ex.run_sync()

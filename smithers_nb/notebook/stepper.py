@@ -18,9 +18,10 @@ from pydantic import ValidationError
 
 from ..bridge import engine
 from ..errors import SmithersError, StoreError, kind_of
-from ..execution import Execution
+from ..execution import Execution, run_behind
 from ..history.panes import protocol as p
 from ..history.panes.view import RECORDED
+from ..run import Run
 from ..store.history import History
 from ..syntax.expression import ExpressionError
 from . import messages as m
@@ -76,7 +77,7 @@ class Stepper(anywidget.AnyWidget):
             raise TypeError(
                 f"Stepper() shows an Execution, or a recorded one from Store.open(id); this is {kind_of(execution)}."
             )
-        self._ex = execution if isinstance(execution, Execution) else None
+        self._run = run_behind(execution) if isinstance(execution, Execution) else None
         """None for a recorded execution: nothing executes."""
         self._seq = 0
         self._busy: str | None = None
@@ -94,9 +95,9 @@ class Stepper(anywidget.AnyWidget):
         self._view = view_of(execution)
         super().__init__(summary=self._summary())
         self.on_msg(self._received)
-        if self._ex is not None:
-            self._ex.prepare(self._view.source().cursor().tree)
-            self._ex.observe(self._changed)
+        if self._run is not None:
+            self._run.prepare(self._view.source().cursor().tree)
+            self._run.observe(self._changed)
 
     # ---- kernel to browser -------------------------------------------------------------------------------------
 
@@ -111,19 +112,19 @@ class Stepper(anywidget.AnyWidget):
     @property
     def _lost(self) -> StoreError | None:
         """The error of a file that was removed, renamed or replaced while an execution has it open."""
-        return self._ex.lost if self._ex is not None else None
+        return self._run.lost if self._run is not None else None
 
     @property
     def _moves(self) -> str | None:
         """The command under way: from this stepper, another one, or a cell."""
-        running = self._ex.command if self._ex is not None else None
+        running = self._run.command if self._run is not None else None
         return self._busy or COMMANDS.get(running or "")
 
     @property
     def _place(self) -> object:
-        if self._ex is None or (draft := self._ex.draft) is None:
+        if self._run is None or (draft := self._run.draft) is None:
             return None
-        return draft.number, draft.phase, self._ex.recorded
+        return draft.number, draft.phase, self._run.recorded
 
     def _changed(self, wait: float = PUSH_S) -> None:
         """Something happened: push soon, but not more often than ``PUSH_S``. On the engine's thread."""
@@ -205,19 +206,19 @@ class Stepper(anywidget.AnyWidget):
                 self.send({"type": "replies", "replies": replies})
             case _ if message.id in self._taken:
                 self._acknowledge(message, p.TAKEN)
-            case _ if self._ex is None:
+            case _ if self._run is None:
                 self._acknowledge(message, RECORDED)
             case _:
-                self._command(self._ex, message)
+                self._command(self._run, message)
 
-    def _command(self, ex: Execution, message: m.CommandMessage) -> None:
+    def _command(self, run: Run, message: m.CommandMessage) -> None:
         if message.command.effect == "moves":
-            self._move(ex, message)
+            self._move(run, message)
         else:
             self._take(message)
-            self._run(message, message.command.run(ex, message))
+            self._begin(message, message.command.run(run, message))
 
-    def _move(self, ex: Execution, message: m.CommandMessage) -> None:
+    def _move(self, run: Run, message: m.CommandMessage) -> None:
         with self._lock:
             if (busy := self._moves) is not None:
                 self._acknowledge(message, f"{busy.replace('_', ' ')} is still running")
@@ -226,10 +227,10 @@ class Stepper(anywidget.AnyWidget):
             self._error = None
         self._taken.append(message.id)
         engine.do(lambda: self._changed(MOVE_S))
-        if not self._run(message, message.command.run(ex, message)).wait(MOVE_S):
+        if not self._begin(message, message.command.run(run, message)).wait(MOVE_S):
             self._acknowledge(message)
 
-    def _run(self, message: m.CommandMessage, work: Coroutine[Any, Any, object]) -> threading.Event:
+    def _begin(self, message: m.CommandMessage, work: Coroutine[Any, Any, object]) -> threading.Event:
         """Do it on the engine's thread; what is returned is set when its end has been told."""
         ended = threading.Event()
 

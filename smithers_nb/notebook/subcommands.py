@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import StoreError, did_you_mean
-from ..execution import Execution
+from ..execution import Execution, run_behind
 from ..history.matching import HANDLERS, KEY_EVENTS, NODE_EVENTS
 from ..nodes.element import Component
 from ..nodes.xml import visible
@@ -42,7 +42,7 @@ def _step(ex: Execution, rest: str) -> object:
     frame = None
     for _ in range(_number(rest, 1)):
         frame = ex.step_sync()
-        if ex.over or ex.hit is not None:
+        if ex.over or run_behind(ex).hit is not None:
             break
     return frame
 

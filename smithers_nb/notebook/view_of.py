@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from ..execution import Execution
+from ..execution import Execution, run_behind
 from ..history.panes.view import View
 from ..history.recorded import RecordedSource
 from ..nodes.tree import EMPTY
@@ -17,7 +17,7 @@ def view_of(execution: Execution | History) -> View:
         return View(RecordedSource(execution.reader, execution.execution_id))
     dry = execution.preview() if execution.frame is None else EMPTY
     recorded = RecordedSource(execution.store.reader, execution.execution_id)
-    return View(recorded, execution, dry, lambda: variable_of(execution))
+    return View(recorded, run_behind(execution), dry, lambda: variable_of(execution))
 
 
 def variable_of(execution: Execution) -> str:

@@ -20,6 +20,7 @@ from pydantic_ai.models.function import FunctionModel
 from smithers_nb import Agent, Claude, Parallel, Smithers, call_tool, component, scripted
 from smithers_nb.agents import retry, runner
 from smithers_nb.errors import AgentConfigError, PropError
+from smithers_nb.execution import run_behind
 from smithers_nb.store import calls
 
 
@@ -585,6 +586,10 @@ def test_what_is_streamed_is_recorded_in_order(run_of: Any) -> None:
     assert pieces.created_at.is_monotonic_increasing and set(tokens.turn) == {2}
 
 
+def tail(ex: Any) -> str:
+    return next((task.tail for task in run_behind(ex).publish().tasks if task.node_id == "c"), "")
+
+
 def test_the_tail_of_an_agent_can_be_seen_while_it_speaks(run_of: Any, wait_until: Any, gate: Any) -> None:
     stop = gate()
 
@@ -598,11 +603,11 @@ def test_the_tail_of_an_agent_can_be_seen_while_it_speaks(run_of: Any, wait_unti
     run = threading.Thread(target=ex.run_sync)
     run.start()
     stop.reached()
-    wait_until(lambda: ex.tails.get("c", "").endswith("000000399 "))
-    assert len(ex.tails["c"]) == 2048
+    wait_until(lambda: tail(ex).endswith("000000399 "))
+    assert len(tail(ex)) == 2048
     stop.open()
     run.join(10)
-    assert ex.tails == {}
+    assert tail(ex) == ""
 
 
 # ---- going on --------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from pydantic_ai.messages import ModelResponse, TextPart
 from pydantic_ai.models.function import FunctionModel
 
 from smithers_nb import Agent, Claude, Parallel, call_tool, scripted
+from smithers_nb.execution import run_behind
 from smithers_nb.store import calls
 from tests.agents.conftest import APIS, model_at
 from tests.agents.fake_replies import Status, by_turn, call, output, say
@@ -155,7 +156,7 @@ def test_an_answer_from_the_file_waits_for_no_rate_window(provider: Any, run_of:
     ex = run(run_of, node())
 
     async def close() -> None:
-        await ex.live.services.database.transaction(
+        await run_behind(ex).live.services.database.transaction(
             calls.close_window, "anthropic:claude-haiku-5-5", time.time(), 3600.0
         )
 

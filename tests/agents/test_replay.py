@@ -33,6 +33,7 @@ from smithers_nb import (
     scripted,
 )
 from smithers_nb.errors import ComponentError, ReplayMismatchError, StoreError
+from smithers_nb.execution import run_behind
 from tests.agents import killed_app
 from tests.agents.conftest import APIS, model_at
 from tests.agents.fake_replies import Asked, Hang, Reply, Status, by_turn, call, output, say
@@ -258,7 +259,7 @@ def answer_children(ex: Any) -> None:
     run = threading.Thread(target=ex.run_sync)
     run.start()
     for _ in range(2):
-        while not (open := ex.questions):
+        while not (open := run_behind(ex).publish().names):
             time.sleep(0.01)
         ex.answer(open[0], "approve")
     run.join(20)
@@ -466,7 +467,7 @@ def decide(ex: Any) -> None:
         elif "all" in id:
             ex.answer(id, "approve")
     ex.run_sync()
-    [last] = [one for one in ex.questions if one == "all"]
+    [last] = [one for one in run_behind(ex).publish().names if one == "all"]
     ex.answer(last, "deny")
     assert ex.run_sync().status == "waiting"
 

@@ -10,7 +10,7 @@ import pytest
 from smithers_nb import Claude
 from smithers_nb.bridge import engine
 from smithers_nb.engine.tasks.agents import TaskLedger, agent_task
-from smithers_nb.execution import _runner
+from smithers_nb.execution import _runner, run_behind
 from tests.agents.conftest import Background, model_at
 from tests.agents.elsewhere import Elsewhere, double
 from tests.agents.fake_replies import Asked, Hang, by_turn, call, say
@@ -21,11 +21,12 @@ def test_a_task_that_is_submitted_twice_is_asked_once(provider: Any, run_of: Any
     ex = run_of(Claude(id="c", model=model_at(server))["hi"])
     run = Background(ex)
     server.wait_for(lambda requests: len(requests) == 1)
-    entry = ex.live.tasks["c"]
+    entry = run_behind(ex).live.tasks["c"]
 
     async def again() -> Any:
         return await _runner.submit(
-            agent_task(ex.live.services, entry.node, entry.task_id), TaskLedger(ex.live.services, entry)
+            agent_task(run_behind(ex).live.services, entry.node, entry.task_id),
+            TaskLedger(run_behind(ex).live.services, entry),
         )
 
     assert engine.call(again()).output == "hello"

@@ -16,6 +16,7 @@ from pydantic_ai.models.function import FunctionModel
 from smithers_nb import Agent, Claude, call_tool, scripted
 from smithers_nb.bridge import engine
 from smithers_nb.errors import ApprovalError, PropError
+from smithers_nb.execution import run_behind
 from smithers_nb.store import connection
 
 
@@ -95,7 +96,7 @@ def test_the_node_says_which_tools_a_person_is_asked_about(approve: Any, asks: b
     assert (outcome.status, outcome.reason) == ("waiting", "approval c waits for an answer")
     assert files.done == []
     [task] = ex.df.tasks.to_dict("records")
-    assert (task["status"], task["reason"], ex.running) == ("blocked", "approval", 0)
+    assert (task["status"], task["reason"], run_behind(ex).publish().running) == ("blocked", "approval", 0)
     [row] = ex.df.approvals.to_dict("records")
     assert (row["kind"], row["status"], row["options"]) == ("tool", "waiting", ["approve", "deny"])
     assert row["payload"] == {"tool": "write", "input": {"path": "a", "text": "x"}}
@@ -252,7 +253,7 @@ def test_of_several_questions_those_that_are_left_wait_after_a_restart(run_of: A
     ex.close()
     again = resumed(ex.node["hi"])
     assert again.run_sync().status == "waiting"
-    assert (files.done, again.questions) == ([], ("c",))
+    assert (files.done, run_behind(again).publish().names) == ([], ("c",))
     again.answer("c", "approve")
     assert again.run_sync().status == "finished"
     assert sorted(files.done) == ["write a", "write b"]
@@ -289,7 +290,7 @@ def test_a_question_is_answered_once_however_many_answer_at_the_same_time(run_of
 
     async def both() -> list[Any]:
         return await asyncio.gather(
-            *(ex._live.answer("c", choice, choice) for choice in ("deny", "approve")), return_exceptions=True
+            *(run_behind(ex).live.answer("c", choice, choice) for choice in ("deny", "approve")), return_exceptions=True
         )
 
     first, second = engine.call(both())
@@ -382,4 +383,4 @@ def test_a_call_that_waits_counts_once_for_the_limits(run_of: Any, resumed: Any)
     ex.answer("c", "approve")
     assert ex.run_sync().status == "finished"
     assert ex.results[0].text == "done"
-    assert ex._live.services.budget.spent.tool_calls == 2
+    assert run_behind(ex).live.services.budget.spent.tool_calls == 2

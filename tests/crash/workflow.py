@@ -29,6 +29,7 @@ from smithers_nb import (
     component,
     scripted,
 )
+from smithers_nb.execution import run_behind
 
 FILE = "campaign.db"
 SIDE = "side.txt"
@@ -178,8 +179,8 @@ def go() -> None:
         ex = Execution(App(), store=FILE, name=NAME, state={"topics": ["tides", "wind", "sun"]})
     with ex:
         ex.run_sync()
-        while ex.questions:
-            note("answered", ex.questions[0])
-            ex.answer(ex.questions[0], "approve")
+        while names := run_behind(ex).publish().names:
+            note("answered", names[0])
+            ex.answer(names[0], "approve")
             ex.run_sync()
         assert ex.status == "finished", (ex.status, ex.reason)

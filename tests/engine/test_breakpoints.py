@@ -7,6 +7,7 @@ import json
 import pytest
 
 from smithers_nb import Claude, Effect, Phase, Ralph, Task, component, scripted
+from smithers_nb.execution import run_behind
 from smithers_nb.history.matching import NAMES
 from smithers_nb.records import Phase as P
 from smithers_nb.syntax.expression import Expression, ExpressionError
@@ -80,7 +81,8 @@ def test_a_run_stops_at_what_the_breakpoint_waits_for_and_says_so(run_of, option
     result = ex.run_sync()
     assert (result.status, ex.frame.phase) == ("paused", P(phase))
     assert result.reason.startswith(f"stopped: {text}")
-    assert (ex.hit.breakpoint_id, ex.hit.frame, ex.hit.phase) == (point.id, ex.frame.number, phase)
+    hit = run_behind(ex).hit
+    assert (hit.breakpoint_id, hit.frame, hit.phase) == (point.id, ex.frame.number, phase)
     assert ex.breakpoints.list()[0].hits == 1
     events = ex.df.events[ex.df.events["kind"] == "breakpoint"]
     assert [(row["frame"], row["payload"]["phase"]) for _, row in events.iterrows()] == [(ex.frame.number, phase)]
@@ -143,8 +145,8 @@ def test_a_breakpoint_on_a_node_that_is_mounted_hits_what_is_still_to_come(run_o
 
 def hits_of(ex) -> list[str]:
     found = []
-    while ex.run_sync() and ex.hit is not None:
-        found.append(ex.hit.text)
+    while ex.run_sync() and run_behind(ex).hit is not None:
+        found.append(run_behind(ex).hit.text)
     return found
 
 
@@ -228,9 +230,9 @@ def test_a_step_stops_at_a_hit_too_and_a_phase_says_it(run_of):
     assert ex.step_sync().phase is P.EFFECTS
     ex.breakpoints.add(phase="FLUSH")
     assert ex.step_phase_sync().phase is P.FLUSH
-    assert ex.hit.text == "FLUSH of frame 1 is done"
+    assert run_behind(ex).hit.text == "FLUSH of frame 1 is done"
     assert ex.step_phase_sync().phase is P.SNAPSHOT
-    assert ex.hit is None
+    assert run_behind(ex).hit is None
 
 
 def test_what_a_person_writes_between_two_frames_hits(run_of):
@@ -360,7 +362,7 @@ def test_a_condition_that_cannot_be_computed_is_false_and_says_why(run_of):
     ex = run_of(counter())
     point = ex.breakpoints.add(key="n", when="state.n < 'a'")
     assert ex.run_sync().status == "finished"
-    assert "TypeError" in ex.live.breakpoints.errors[point.id]
+    assert "TypeError" in run_behind(ex).live.breakpoints.errors[point.id]
 
 
 def test_evaluation_has_no_side_effects(run_of):

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from smithers_nb import Effect, Smithers, Task, component
+from smithers_nb.execution import run_behind
 
 PATIENCE_S = 4.0
 
@@ -135,7 +136,7 @@ MANY = 100_000
 
 def frames_of(ex: Any) -> int:
     """How many frames there are, those of children too."""
-    return ex.recorded + sum(child.live.committed.frame for child in ex.live.tasks.children.values())
+    return ex.recorded + sum(child.live.committed.frame for child in run_behind(ex).live.tasks.children.values())
 
 
 @pytest.mark.parametrize("app", FLOODS.values(), ids=FLOODS)

@@ -13,6 +13,7 @@ import pytest
 from smithers_nb import Effect, Step, Task, component
 from smithers_nb.bridge import engine
 from smithers_nb.errors import RunError
+from smithers_nb.execution import run_behind
 
 
 @pytest.fixture(autouse=True)
@@ -123,7 +124,7 @@ def test_a_change_between_two_steps_is_a_cause_at_once(run_of: Any, gate: Any, f
     ex = run_of(with_task(lambda ctx: ctx.fs.read("a.txt"), gate()))
     ex.step_sync()
     (folder / "a.txt").write_text("two")
-    wait_until(lambda: "file a.txt changed" in ex.causes)
+    wait_until(lambda: "file a.txt changed" in run_behind(ex).publish().causes)
 
 
 def test_a_watch_keeps_no_execution_alive_and_ends_with_it(run_of: Any, folder: Path, wait_until: Any) -> None:

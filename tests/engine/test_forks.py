@@ -12,6 +12,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows does no
 SET_UP = """
 import asyncio, os, signal, sys, threading, warnings
 warnings.simplefilter("ignore", DeprecationWarning)  # Newer Pythons warn of every fork of a process with threads.
+from smithers_nb.execution import run_behind
 from smithers_nb import *
 from smithers_nb.errors import StoreError
 
@@ -95,7 +96,7 @@ if when != "before any":
 if when == "while it runs":
     runner = threading.Thread(target=ex.run_sync)
     runner.start()
-    while not ex.running:
+    while not run_behind(ex).publish().running:
         pass
 elif when == "at rest":
     ex.step_sync()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from smithers_nb import Approval, End, Smithers, Task, component
+from smithers_nb.execution import run_behind
 from smithers_nb.store import connection
 
 
@@ -19,7 +20,7 @@ def test_a_cancellation_while_tasks_are_acquired_loses_none(run_of: Any, monkeyp
 
     async def interrupting(self: Any, work: Any, *args: Any, **named: Any) -> Any:
         if work.__name__ == "start_tasks" and not cancelled:
-            cancelled.append(ex._loop._slot.task.cancel())
+            cancelled.append(run_behind(ex).loop._slot.task.cancel())
         return await original(self, work, *args, **named)
 
     monkeypatch.setattr(connection.Database, "transaction", interrupting)
@@ -53,7 +54,7 @@ def test_an_approval_in_a_grandchild_is_answered_from_the_top(run_of: Any) -> No
 
     ex = run_of(Top)
     assert ex.run_sync().status == "waiting"
-    assert ex.questions == ("ok",)
+    assert run_behind(ex).publish().names == ("ok",)
     ex.answer("ok", "approve")
     ex.run_sync()
     assert dict(ex.state) == {"said": "approve"}

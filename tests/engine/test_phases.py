@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from smithers_nb import Claude, If, Phase, Step, Task, component, scripted
+from smithers_nb.execution import run_behind
 from smithers_nb.records import Phase as P
 
 ORDER = ["SNAPSHOT", "RENDER", "RECONCILE", "COMMIT", "EXECUTE", "EFFECTS", "FLUSH"]
@@ -49,7 +50,7 @@ def test_a_task_that_ends_after_snapshot_is_the_next_frames(run_of: Any, gate: A
 def test_an_abandoned_frame_is_closed_and_its_row_says_open(run_of: Any) -> None:
     ex = run_of(Counts())
     assert [str(ex.step_phase_sync().phase) for _ in range(4)][-1] == "COMMIT"
-    phases = ex._loop._phases
+    phases = run_behind(ex).loop._phases
     ex.close()
     assert phases.ag_frame is None, "nobody will go on with this generator"
     assert ex.df.frames.status.tolist() == ["open"]
@@ -62,13 +63,13 @@ def test_a_run_that_waits_does_not_look_again_and_again(
     ex = run_of(Task(id="t", run=stand.passed))
     ex.step_sync()
     slept: list[int] = []
-    real = ex._live.inbox.sleep
+    real = run_behind(ex).live.inbox.sleep
 
     async def sleep() -> None:
         slept.append(1)
         await real()
 
-    monkeypatch.setattr(ex._live.inbox, "sleep", sleep)
+    monkeypatch.setattr(run_behind(ex).live.inbox, "sleep", sleep)
     runs = threading.Thread(target=ex.run_sync)
     runs.start()
     wait_until(lambda: bool(slept))
@@ -153,7 +154,7 @@ def ends_together(ex: Any, gates: list[Any]) -> int:
     import threading
 
     done = threading.Event()
-    ex.observe(lambda: done.set() if ex.running == 0 else None)
+    ex.observe(lambda: done.set() if run_behind(ex).publish().running == 0 else None)
     for one in gates:
         one.open()
     assert done.wait(10)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from smithers_nb import Each, Effect, Execution, Fragment, If, Parallel, Phase, Task, component
 from smithers_nb.errors import SmithersError
+from smithers_nb.execution import run_behind
 
 
 class Calls(list[str]):
@@ -434,7 +435,9 @@ def equals_a_full_render(shapes: Any, writes: Any) -> None:
             assert everything(back) == everything(tree)
             assert back.xml == tree.xml
             readers = {
-                key: paths for key, paths in ex._live.committed.rendered.readers.items() if paths and key[:1] != "\0"
+                key: paths
+                for key, paths in run_behind(ex).live.committed.rendered.readers.items()
+                if paths and key[:1] != "\0"
             }
             stored: dict[str, set[str]] = {}
             for component, keys in ex.store.reader.reads(ex.execution_id).items():

@@ -11,6 +11,7 @@ import pytest
 
 from smithers_nb import Execution
 from smithers_nb.errors import StoreError
+from smithers_nb.execution import run_behind
 from smithers_nb.history.panes import protocol as p
 from smithers_nb.history.panes.view import View
 from smithers_nb.history.recorded import RecordedSource
@@ -108,7 +109,7 @@ def stepped(name: str, ex: Execution, view: View) -> list[Look]:
         assert ex.frame is not None and ex.frame.number < 30
         at_rest(ex)
         if ex.frame.phase is Phase.EXECUTE and ex.frame.number >= ANSWERED_FROM.get(name, 1):
-            for question in ex.questions:
+            for question in run_behind(ex).publish().names:
                 ex.answer(question, "deny" if question == "no" else "approve", "because")
             at_rest(ex)
         looks.append(look(view, (ex.frame.number, str(ex.frame.phase))))
@@ -118,7 +119,7 @@ def stepped(name: str, ex: Execution, view: View) -> list[Look]:
 def at_rest(ex: Execution) -> None:
     """Wait until no task runs: one that ends between two looks is in the records of the first of them."""
     until = time.monotonic() + PATIENCE_S
-    while ex.running:
+    while run_behind(ex).publish().running:
         assert time.monotonic() < until, "a task does not end"
         time.sleep(0.002)
 

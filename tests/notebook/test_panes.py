@@ -25,6 +25,7 @@ from smithers_nb import (
     scripted,
 )
 from smithers_nb.errors import ComponentError, StoreError
+from smithers_nb.execution import run_behind
 from smithers_nb.history import matching
 from smithers_nb.history.panes import protocol as p
 from smithers_nb.history.panes.view import View
@@ -236,7 +237,7 @@ def test_looking_at_every_pane_at_every_phase_of_every_frame_executes_and_change
     ex = shown.ex
     ex.breakpoints.add(key="n", log=True)
     ex.run_sync()
-    rendered, before = ex.draft, contents(ex)
+    rendered, before = run_behind(ex).draft, contents(ex)
     for frame in range(1, ex.recorded + 1):
         for phase in (None, "SNAPSHOT", "RENDER", "RECONCILE", "COMMIT", "EXECUTE", "EFFECTS", "FLUSH"):
             for pane in p.PANES:
@@ -244,7 +245,7 @@ def test_looking_at_every_pane_at_every_phase_of_every_frame_executes_and_change
                     continue  # There is no node yet.
                 data = ask(shown, pane, at=frame, phase=phase, of=OF.get(pane))
                 TypeAdapter(p.PANES[pane]).validate_python(json.loads(json.dumps(data)))
-    assert (ex.draft is rendered, contents(ex)) == (True, before)
+    assert (run_behind(ex).draft is rendered, contents(ex)) == (True, before)
 
 
 def test_a_recorded_frame_is_shown_at_each_phase_as_it_was_when_it_was_stepped(view):
@@ -252,7 +253,7 @@ def test_a_recorded_frame_is_shown_at_each_phase_as_it_was_when_it_was_stepped(v
     seen = []
     while not shown.ex.over:
         shown.ex.step_phase_sync()
-        draft = shown.ex.draft
+        draft = run_behind(shown.ex).draft
         seen.append((draft.number, str(draft.phase), look(shown, None, None)))
     for number, phase, live in seen:
         assert look(shown, number, phase) == live, (number, phase)
@@ -277,7 +278,7 @@ def test_how_nodes_stood_before_is_remembered_as_it_is_recorded(view):
     seen = []
     while not shown.ex.over:
         shown.ex.step_sync()
-        seen.append((shown.ex.draft.number, _stood(shown)))
+        seen.append((run_behind(shown.ex).draft.number, _stood(shown)))
     told = [(number, _stood(shown, number)) for number, _ in seen[:-1]]
     assert told == seen[:-1]
     assert {status for _, standing in seen for status in standing.values()} >= {"pending", "running", "succeeded"}

@@ -13,6 +13,7 @@ import pytest
 from smithers_nb import Approval, Claude, Execution, Phase, Step, Stepper, Task, call_tool, component, scripted
 from smithers_nb.agents import pydantic_ai
 from smithers_nb.bridge import engine
+from smithers_nb.execution import run_behind
 from smithers_nb.history.panes.view import limits
 from smithers_nb.notebook import stepper
 from smithers_nb.notebook.static_view import as_html, as_text
@@ -203,7 +204,7 @@ def test_tasks_are_cancelled_retried_and_answered_while_a_move_is_under_way(brow
     ex, page = browse(App)
     move = page.post(name="continue")
     held.reached()
-    wait_until(lambda: ex.questions == ("ok",))
+    wait_until(lambda: run_behind(ex).publish().names == ("ok",))
     rows = {row["node_id"]: row for row in page.get("tasks")["tasks"]}
     assert {id: (row["status"], row["can"]) for id, row in rows.items()} == {
         "long": ("running", ["cancel"]),
@@ -290,7 +291,7 @@ def test_an_agent_that_begins_to_ask_while_the_execution_rests_is_seen_at_once(b
     page.do("step_frame")
     assert page.stepper._summary()["status"] == "paused"
     held.open()
-    wait_until(lambda: ex.questions == ("c",))
+    wait_until(lambda: run_behind(ex).publish().names == ("c",))
     assert page.stepper._summary()["status"] == "waiting"
 
 
@@ -424,8 +425,8 @@ def test_the_tail_of_a_running_task_is_shown_and_bounded(browse, gate):
     ex, page = browse([Task(id=f"t{i}", run=held.passed) for i in range(10)])
     page.do("step_frame")
     held.reached()
-    for entry in ex.live.tasks.running:
-        ex.live.services.stream.tails[entry.task_id] = "x" * 10_000 + "end"
+    for entry in run_behind(ex).live.tasks.running:
+        run_behind(ex).live.services.stream.tails[entry.task_id] = "x" * 10_000 + "end"
     tails = [task["tail"] for task in page.stepper._summary()["running"]]
     assert len(tails) == 10
     assert sum(map(len, tails)) <= 8192
@@ -467,7 +468,7 @@ def test_ten_summaries_a_second_at_most_whatever_happens_and_the_last_one_is_tru
     before = len(page.summaries)
     for _ in range(200):
         page.stepper._push()
-        engine.do(ex.live.services.observers.notify)
+        engine.do(run_behind(ex).live.services.observers.notify)
     assert len(page.summaries) - before <= 10
     page.do("step_frame")
     wait_until(lambda: page.stepper.summary["frame"] == 1 and page.stepper.summary["busy"] is None)

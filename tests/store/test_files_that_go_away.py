@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from smithers_nb import Approval, Effect, Execution, Step, Store, Task, component
+from smithers_nb.execution import run_behind
 from smithers_nb.store import connection
 from smithers_nb.store.presence import StoreLostError
 from tests.store.checks import run, sound
@@ -216,7 +217,7 @@ def test_a_task_that_ends_while_the_file_is_gone_is_recorded_when_it_is_back(
     waits.reached()
     renamed(path)
     waits.open()
-    wait_until(lambda: bool(ex.live.inbox.ending))
+    wait_until(lambda: bool(run_behind(ex).live.inbox.ending))
     path.with_name("elsewhere.db").rename(path)
     assert run(ex).status == "finished" and ex.state["got"] == 7
     assert list(ex.df.tasks.status) == ["succeeded"]

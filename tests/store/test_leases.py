@@ -11,6 +11,7 @@ import pytest
 
 from smithers_nb import Claude, Step, Task, component, scripted
 from smithers_nb.errors import ExecutionOwnedError, StoreBusyError
+from smithers_nb.execution import run_behind
 from smithers_nb.store import connection, lease
 
 RESUME = """
@@ -193,7 +194,7 @@ def test_the_heartbeat_goes_on_after_a_locked_file(
     ex = run_of(Step())
     ex.run_sync()
     lock = Lock(ex.store.path)
-    heart = ex._loop._heart
+    heart = run_behind(ex).loop._heart
     busy = threading.Event()
     assert not busy.wait(0.2)  # Long enough for a heartbeat to find the file locked.
     lock.release()

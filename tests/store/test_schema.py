@@ -14,6 +14,7 @@ import pytest
 from smithers_nb import Approval, Execution, If, Smithers, Step, Store, Task, component
 from smithers_nb.bridge import engine
 from smithers_nb.errors import SchemaVersionError, StoreDamagedError, StoreError, UnknownExecutionError
+from smithers_nb.execution import run_behind
 from smithers_nb.store import connection
 
 
@@ -242,7 +243,9 @@ def synchronous(ex: Execution) -> int:
     """Return what SQLite does at a commit: 1 is NORMAL, 2 is FULL."""
 
     async def pragma() -> int:
-        return await ex.live.services.database.transaction(lambda db: db.execute("PRAGMA synchronous").fetchone()[0])
+        return await run_behind(ex).live.services.database.transaction(
+            lambda db: db.execute("PRAGMA synchronous").fetchone()[0]
+        )
 
     return engine.call(pragma())
 

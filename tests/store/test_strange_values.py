@@ -35,6 +35,7 @@ from smithers_nb import (
 )
 from smithers_nb.bridge import engine
 from smithers_nb.errors import NotStorableError, PlanError, SmithersError, UnknownExecutionError
+from smithers_nb.execution import run_behind
 from smithers_nb.store import recordable
 from smithers_nb.store.frames import TABLES
 from tests.store.checks import run, sound
@@ -185,12 +186,14 @@ def test_text_that_is_no_text_is_kept_or_refused_but_never_in_the_way(place: str
     try:
         with Execution(STRANGE[place](text), store=path) as ex:
             result = run(ex)
-            while ex.questions:
-                ex.answer(ex.questions[0], "no", comment=text)
+            while names := run_behind(ex).publish().names:
+                ex.answer(names[0], "no", comment=text)
                 result = run(ex)
             said = [*(problem.message for problem in result.problems), str(ex.state.get("got"))]
             assert result.status in ("finished", "failed", "stopped")
-            assert not ex.running and not [id for id, status in ex.tasks.items() if status == "pending"]
+            assert not run_behind(ex).publish().running and not [
+                id for id, status in ex.tasks.items() if status == "pending"
+            ]
     except SmithersError as refused:
         said = [str(refused)]
         assert text == SURROGATE or place == "error of a component"
@@ -287,11 +290,13 @@ def test_a_lone_surrogate_is_recorded_as_the_replacement_character(place: str, t
     app = RECORDED[place](SURROGATE)
     with Execution(app, store=path) as ex:
         result = run(ex)
-        while ex.questions:
-            ex.answer(ex.questions[0], ex.df.approvals.options[0][0], comment=SURROGATE)
+        while names := run_behind(ex).publish().names:
+            ex.answer(names[0], ex.df.approvals.options[0][0], comment=SURROGATE)
             result = run(ex)
         assert result.status in ("finished", "failed", "stopped", "stalled")
-        assert not ex.running and not [id for id, status in ex.tasks.items() if status == "pending"]
+        assert not run_behind(ex).publish().running and not [
+            id for id, status in ex.tasks.items() if status == "pending"
+        ]
         assert ex.frame is not None and ex.at(ex.frame.number).xml == ex.frame.xml
         said = [*(problem.message for problem in result.problems), str(ex.state.get("got")), result.reason]
         # The machinery's own words about it stand nowhere.
@@ -340,7 +345,7 @@ def test_a_text_that_is_too_long_for_a_row_is_cut_and_stops_nothing(
 
 
 async def _limited(ex: Execution, most: int) -> None:
-    connection = ex.live.services.database.shared._connection
+    connection = run_behind(ex).live.services.database.shared._connection
     await connection._execute(connection._conn.setlimit, sqlite3.SQLITE_LIMIT_LENGTH, most)
 
 
