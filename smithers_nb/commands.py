@@ -1,20 +1,23 @@
-"""The commands of an execution, each once: name, typed arguments, docstring and handler.
+"""The commands of a run, each once: name, typed arguments, docstring and handler.
 
-The stepper's messages are made from them. Their arguments are JSON, so that a command line can read them as well.
+The stepper's messages and the words of ``%smithers`` are made from them. Arguments are JSON and have descriptions, so
+that a command line or a server of tools can be made from the same table.
 """
 
 from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from .engine.tasks.entry import ENDED
 from .history.matching import NAMES
-from .records import Breakpoint, BreakpointKind, Frame
+from .records import Breakpoint, BreakpointKind, Frame, RunResult
+from .records.publication import Publication
 from .records.words import short
 from .run import Run
 from .syntax.expression import Expression
@@ -25,9 +28,21 @@ up: one that halts ends what moves, one that writes changes the records, and one
 
 Handler = Callable[..., Awaitable[object]]  # ...: the run, then the arguments by name
 
+Offers = Callable[[Publication], Iterable[str]]
+
 
 class _Arguments(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class InWords:
+    """The reading of an argument in a line of words; other faces ignore it."""
+
+    offers: Offers | None = None
+    """Returns the values that the present state suggests."""
+    rest: bool = False
+    """Whether it takes all that is left of the line as it is written, with spaces and quotes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +50,8 @@ class Command:
     """A command: the face that takes it checks the arguments with the model, and runs it on the engine's loop."""
 
     name: str
+    word: str
+    """The name that a person types."""
     effect: Effect
     doc: str
     arguments: type[BaseModel]
@@ -60,48 +77,107 @@ COMMANDS: dict[str, Command] = {}
 """All commands by name."""
 
 
-def _command(effect: Effect) -> Callable[[Handler], Handler]:
+def arguments_of(handler: Callable[..., object]) -> type[BaseModel]:
+    """Return the model of a handler's arguments, those behind the first: what they are about is not an argument."""
+    types = get_type_hints(handler, include_extras=True)
+    fields: dict[str, Any] = {}  # Any: what create_model takes
+    for parameter in list(inspect.signature(handler).parameters.values())[1:]:
+        default = ... if parameter.default is parameter.empty else parameter.default
+        fields[parameter.name] = (types[parameter.name], default)
+    return create_model(f"{handler.__name__}_arguments", __base__=_Arguments, **fields)
+
+
+def _command(effect: Effect, word: str | None = None) -> Callable[[Handler], Handler]:
     """Register a handler under its name, which ends in "_" where it is a word of Python's."""
 
     def register(handler: Handler) -> Handler:
         name = handler.__name__.rstrip("_")
-        types = get_type_hints(handler)
-        fields: dict[str, Any] = {}  # Any: what create_model takes
-        for parameter in list(inspect.signature(handler).parameters.values())[1:]:
-            default = ... if parameter.default is parameter.empty else parameter.default
-            fields[parameter.name] = (types[parameter.name], default)
-        arguments = create_model(f"{name}_arguments", __base__=_Arguments, **fields)
         COMMANDS[name] = Command(
-            name=name, effect=effect, doc=inspect.getdoc(handler) or "", arguments=arguments, handler=handler
+            name=name,
+            word=word or name,
+            effect=effect,
+            doc=inspect.getdoc(handler) or "",
+            arguments=arguments_of(handler),
+            handler=handler,
         )
         return handler
 
     return register
 
 
+# ---- arguments that several commands have ----------------------------------------------------------------------
+
+
+def _begun(now: Publication) -> Iterable[str]:
+    return (task.node_id for task in now.tasks if task.status not in ENDED)
+
+
+def _ended(now: Publication) -> Iterable[str]:
+    return (task.node_id for task in now.tasks if task.status in ENDED)
+
+
+def _choices(now: Publication) -> Iterable[str]:
+    options = (option for question in now.asked for option in question.options)
+    return dict.fromkeys(options)
+
+
+WriteId = Annotated[
+    str,
+    InWords(lambda now: (write.id for write in now.pending)),
+    Field(description="the id of a pending write"),
+]
+EndedNode = Annotated[str, InWords(_ended), Field(description="the id of a node whose task has ended")]
+BreakpointId = Annotated[
+    str,
+    InWords(lambda now: (point.id for point in now.breakpoints)),
+    Field(description="the id of a breakpoint"),
+]
+_WHEN = Field(description="an expression over state, prev, node, frame and writes")
+
+
 # ---- moving and halting ----------------------------------------------------------------------------------------
 
 
-@_command("moves")
-async def step_phase(run: Run) -> object:
+@_command("moves", word="phase")
+async def step_phase(run: Run) -> Frame:
     """Runs the next phase."""
     return await run.step_phase()
 
 
-@_command("moves")
-async def step_frame(run: Run) -> object:
-    """Runs one frame, up to its rest."""
-    return await run.step()
+@_command("moves", word="step")
+async def step_frame(run: Run, frames: Annotated[int, Field(ge=1, description="the number of frames")] = 1) -> Frame:
+    """Runs one frame, up to its rest; or several, up to a breakpoint."""
+    frame = await run.step()
+    for _ in range(frames - 1):
+        if run.over or run.hit is not None:
+            break
+        frame = await run.step()
+    return frame
+
+
+@_command("moves", word="run")
+async def continue_(
+    run: Run, frames: Annotated[int | None, Field(ge=1, description="the most frames")] = None
+) -> RunResult:
+    """Runs to the end, to a breakpoint, or so many frames at most."""
+    return await run.run(max_frames=frames)
 
 
 @_command("moves")
-async def continue_(run: Run) -> object:
-    """Runs to the end, or to a breakpoint."""
-    return await run.run()
+async def until(
+    run: Run,
+    condition: Annotated[
+        str,
+        InWords(lambda now: now.state, rest=True),
+        Field(description="a state key, or an expression such as state['n'] > 3"),
+    ],
+) -> RunResult:
+    """Runs until the key of the state, or the expression, is true."""
+    return await run.run(until=condition)
 
 
 @_command("moves")
-async def until_idle(run: Run) -> object:
+async def until_idle(run: Run) -> RunResult:
     """Runs until nothing is left to do, or a frame has a problem."""
     return await run.run(until=_problem)
 
@@ -119,49 +195,60 @@ async def stop(run: Run) -> None:
 
 
 def _problem(frame: Frame) -> str | None:
-    """Say why "Until idle" stops at a frame."""
+    """Return the reason why "Until idle" stops at a frame."""
     if not frame.problems:
         return None
-    first = frame.problems[0]
-    more = f" (and {len(frame.problems) - 1} more)" if len(frame.problems) > 1 else ""
+    first, others = frame.problems[0], len(frame.problems) - 1
+    more = f" (and {others} more)" if others else ""
     return f"frame {frame.number} has a problem: {first.kind}: {short(first.message.splitlines()[0], 120)}{more}"
 
 
 # ---- pending writes, tasks and approvals -----------------------------------------------------------------------
 
 
-@_command("writes")
-async def edit_pending(run: Run, write: str, value: str) -> None:
+@_command("writes", word="edit")
+async def edit_pending(
+    run: Run, write: WriteId, value: Annotated[str, InWords(rest=True), Field(description="the new value as JSON")]
+) -> None:
     """Changes a pending write to a value, given as JSON."""
     await run.edit_pending(write, _json(value))
 
 
-@_command("writes")
-async def drop_pending(run: Run, write: str) -> None:
+@_command("writes", word="drop")
+async def drop_pending(run: Run, write: WriteId) -> None:
     """Discards a pending write."""
     await run.drop_pending(write)
 
 
 @_command("writes")
-async def cancel(run: Run, node: str) -> None:
+async def cancel(
+    run: Run, node: Annotated[str, InWords(_begun), Field(description="the id of a node with a running task")]
+) -> None:
     """Ends the task of a node."""
     await run.live.tasks.cancel(node)
 
 
 @_command("writes")
-async def retry(run: Run, node: str) -> None:
+async def retry(run: Run, node: EndedNode) -> None:
     """Runs the task of a node again."""
     await run.live.tasks.retry(node)
 
 
 @_command("writes")
-async def handle_again(run: Run, node: str) -> None:
+async def handle_again(run: Run, node: EndedNode) -> None:
     """Calls the handler of a node again, on its recorded result."""
     await run.live.tasks.handle_again(node)
 
 
 @_command("writes")
-async def answer(run: Run, approval: str, choice: str, comment: str | None = None) -> None:
+async def answer(
+    run: Run,
+    approval: Annotated[
+        str, InWords(lambda now: now.names), Field(description="the id of an approval, or of its node")
+    ],
+    choice: Annotated[str, InWords(_choices), Field(description="one of the options")],
+    comment: Annotated[str | None, InWords(rest=True), Field(description="a comment for the records")] = None,
+) -> None:
     """Answers an approval, named by its id or its node's."""
     await run.answer(approval, choice, comment)
 
@@ -187,30 +274,32 @@ async def break_add(
     once: bool = False,
     log_only: bool = False,
     after: int = 1,
-) -> str:
+) -> Breakpoint:
     """Sets a breakpoint; the result is its id."""
+    if not event and kind == "key":
+        event = "changed"
     point = Breakpoint(
         id="",
         kind=kind,
         target=target,
-        event=event or ("changed" if kind == "key" else None),
+        event=event or None,
         value=value,
         when=when or None,
         once=once,
         log_only=log_only,
         after=after,
     )
-    return (await run.live.breakpoints.add(point)).id
+    return await run.live.breakpoints.add(point)
 
 
 @_command("looks")
-async def break_check(run: Run, when: str) -> None:
+async def break_check(run: Run, when: Annotated[str, InWords(rest=True), _WHEN]) -> None:
     """Checks the expression of a breakpoint."""
     Expression(when, NAMES)
 
 
 @_command("writes")
-async def break_remove(run: Run, breakpoint: str) -> None:
+async def break_remove(run: Run, breakpoint: BreakpointId) -> None:
     """Removes a breakpoint."""
     await run.live.breakpoints.remove(breakpoint)
 
@@ -218,15 +307,15 @@ async def break_remove(run: Run, breakpoint: str) -> None:
 @_command("writes")
 async def break_change(
     run: Run,
-    breakpoint: str,
+    breakpoint: BreakpointId,
     enabled: bool | None = None,
     once: bool | None = None,
     log_only: bool | None = None,
-    when: str | None = None,
+    when: Annotated[str | None, InWords(rest=True), _WHEN] = None,
 ) -> None:
     """Changes the named parts of a breakpoint; an empty expression is removed."""
-    given = {"enabled": enabled, "once": once, "log_only": log_only, "when": when}
-    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    given: Mapping[str, Any] = {"enabled": enabled, "once": once, "log_only": log_only, "when": when}
+    changes = {name: value for name, value in given.items() if value is not None}
     if when == "":
         changes["when"] = None
     await run.live.breakpoints.change(breakpoint, **changes)

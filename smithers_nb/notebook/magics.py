@@ -27,6 +27,7 @@ from ..syntax.create import jsx
 from ..syntax.names import meant_as_text, misspelt_tag
 from ..syntax.transpile import FRAGMENT, RUNTIME, transpile
 from . import static_view, subcommands
+from .line import Line
 from .options import CellOptions, OptionError, cell_options, usage
 from .root import Root, bound_names, root_of
 from .stepper import Stepper
@@ -92,7 +93,7 @@ class SmithersMagics(Magics):
     def __init__(self, shell: InteractiveShell, names: dict[str, Any]) -> None:
         super().__init__(shell)
         self._names = names
-        self._line = subcommands.Line(shell.user_ns)
+        self._line = Line(shell.user_ns)
 
     def provide_names(self) -> None:
         """Define the public names that the notebook has not defined itself."""
@@ -161,7 +162,7 @@ class SmithersMagics(Magics):
         if isinstance(old, Execution) and not options.resume:
             _end(old)
         self.shell.user_ns[options.name] = ex
-        self._line.last = options.name
+        self._line.variables.last = options.name
         _move(ex, options)
         return ex
 
@@ -285,12 +286,10 @@ def _show_as(ex: Execution, options: CellOptions) -> None:
 
 
 def _move(ex: Execution, options: CellOptions) -> None:
-    for _ in range(options.step):
-        ex.step_sync()
-        if ex.over or run_behind(ex).hit is not None:
-            break
+    if options.step:
+        subcommands.order(ex, "step_frame", frames=options.step)
     if options.run:
-        ex.run_sync()
+        subcommands.order(ex, "continue")
 
 
 def _outline(nodes: Any, depth: int) -> list[str]:

@@ -11,6 +11,7 @@ import shlex
 import unicodedata
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from io import StringIO
 from typing import Literal, NoReturn
 
 from ..errors import did_you_mean
@@ -108,13 +109,19 @@ def words(text: str) -> list[str]:
     Raises:
         OptionError: if a quote is not closed.
     """
-    lexer = shlex.shlex(text, posix=True, punctuation_chars=False)
-    lexer.whitespace_split = True
-    lexer.commenters = lexer.escape = ""
     try:
-        return list(lexer)
+        return list(lexer(text))
     except ValueError as error:
         raise OptionError(f"{error} in {text!r}") from None
+
+
+def lexer(text: str | StringIO) -> shlex.shlex:
+    """Return what splits a line into words; an open quote raises ``ValueError`` there."""
+    found = shlex.shlex(text, posix=True, punctuation_chars=False)
+    found.whitespace_split = True
+    # A "#" is no comment here, and a backslash escapes nothing: paths of Windows have them.
+    found.commenters = found.escape = ""
+    return found
 
 
 def _no_name(name: str, public: Collection[str]) -> str | None:

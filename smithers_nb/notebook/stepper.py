@@ -21,6 +21,7 @@ from ..errors import SmithersError, StoreError, kind_of
 from ..execution import Execution, run_behind
 from ..history.panes import protocol as p
 from ..history.panes.view import RECORDED
+from ..records import Breakpoint
 from ..run import Run
 from ..store.history import History
 from ..syntax.expression import ExpressionError
@@ -240,7 +241,7 @@ class Stepper(anywidget.AnyWidget):
             words = None if error is None else _words(error)
             if words is None or isinstance(message, m.Move):
                 self._error, self._error_at = words, self._place
-            self._done(message, words, result if isinstance(result, str) else None)
+            self._done(message, words, result.id if isinstance(result, Breakpoint) else None)
             ended.set()
 
         engine.soon(work, done)

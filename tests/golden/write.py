@@ -49,6 +49,10 @@ def _lose(ctx: Any) -> None:
     raise RuntimeError("the handler, too")
 
 
+NEEDED = {"until": {"condition": "notes"}}
+"""The arguments that a move can't be without."""
+
+
 def messages() -> dict[str, Any]:
     """Return a summary, replies of every pane, commands' answers, and what the browser sends; with fixed times and ids."""
     with tempfile.TemporaryDirectory() as folder:
@@ -129,7 +133,7 @@ def messages() -> dict[str, Any]:
                 {"type": "hello", "protocol": p.PROTOCOL},
                 {"type": "ping", "id": "p1"},
                 {"type": "look", "gets": [{"type": "get", "id": "r0", "pane": "plan"}]},
-                *({"type": "command", "id": "c1", "name": name} for name in MOVES),
+                *({"type": "command", "id": "c1", "name": name, **NEEDED.get(name, {})} for name in MOVES),
                 {
                     "type": "command",
                     "id": "c1",

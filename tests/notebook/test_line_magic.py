@@ -32,6 +32,10 @@ SESSION = [
     ("%smithers phase", "<Frame 1 after SNAPSHOT"),
     ("%smithers step 2", "<Frame 2 after EFFECTS"),
     ("%smithers pending", ": update n: null → computed at flush (on_finished of add, queued)"),
+    ("%smithers edit {count.pending[0].id} 1", "<Execution 'count'"),
+    ("%smithers pending", ": set n: null → 1 (operator add, edited)"),
+    ("%smithers drop {count.pending[0].id}", "<Execution 'count'"),
+    ("%smithers pending", "(operator add, dropped)"),
     ("%smithers until n", "state key 'n' is true"),
     ("%smithers until state['n'] > 2", "state['n'] > 2 is true"),
     ("%smithers break add finished", "<Breakpoint b1: node add: finished"),
@@ -43,6 +47,11 @@ SESSION = [
     ("%smithers break loop on_finished", "<Breakpoint b7: on_finished of loop"),
     ("%smithers break remove b3", "<Breakpoint b4"),
     ("%smithers break", "<Breakpoint b1"),
+    ("%smithers break_check state.n > 3", ""),
+    ("%smithers break_add key n after=99", "<Breakpoint b8: key n is changed"),
+    ("%smithers break_change b8 enabled=false", "<Execution 'count'"),
+    ("print(count.breakpoints.list()[-1].enabled)", "False"),
+    ("%smithers break_remove b8", "<Execution 'count'"),
     ("%smithers run", "stopped: "),
     ("%smithers xml 1", 'iteration="1"'),
     ("%smithers at 1", "<FrameView 1:"),
@@ -66,15 +75,26 @@ SESSION = [
 WRONG = [
     ("%smithers stauts", "there is no 'stauts'. Did you mean 'status'?"),
     ("%smithers step two", "'two' is no number from 1"),
-    ("%smithers at", "at needs the number of a frame"),
+    ("%smithers run 0", "'0' is no number from 1"),
+    ("%smithers at", "at needs the number of a frame: at FRAME"),
     ("%smithers at 99", "has no frame 99. It has the frames 1 to"),
-    ("%smithers until", "until needs to know what"),
+    ("%smithers until", "until needs a state key, or an expression such as state['n'] > 3"),
     ("%smithers until n >", "is no expression"),
     ("%smithers status nope", "'nope' is neither the variable of an execution"),
     ("%smithers phase 3", "'3' is neither the variable of an execution"),
     ("%smithers break add finishd", "has mount, start, finished, error, unmount, not 'finishd'"),
     ("%smithers break if n >", "is no Python expression"),
-    ("%smithers break remove b9", "there is no breakpoint 'b9'"),
+    ("%smithers break remove b99", "there is no breakpoint 'b99'"),
+    ("%smithers break_check n >", "is no Python expression"),
+    ("%smithers break_add sometimes", "'sometimes' is none of node, key, handler, phase, error, expression"),
+    ("%smithers break_change b8 enabled=maybe", "'maybe' is neither true nor false"),
+    ("%smithers edit", "edit needs the id of a pending write: edit WRITE VALUE …"),
+    ("%smithers edit 9o9 1", "no write '9o9' is pending"),
+    ("%smithers edit 9o9 {{", "'{' is no JSON"),
+    ("%smithers cancel nope", "nope"),
+    ("%smithers retry one nope", "nope"),
+    ("%smithers answer nope approve", "nope"),
+    ("%smithers drop 9o9 now", "'now' is more than drop takes: WRITE"),
     ("%smithers break a b c", "'c' is more than break takes"),
     ("%smithers sql", "sql needs a query"),
     ("%smithers sql drop table frames", "open for reading only"),
@@ -93,7 +113,57 @@ COMPLETED = [
     ("%smithers watch count ", ["n"]),
     ("%smithers watch n ", ["written", "changed"]),
     ("%smithers break remove ", ["b8"]),
+    ("%smithers break_remove ", ["b8"]),
+    ("%smithers until ", ["n", "count"]),
+    ("%smithers break_add k", ["key"]),
+    ("%smithers retry one ", ["t"]),
 ]
+
+ASKING = """%%smithers asking --quiet
+import asyncio
+
+async def wait():
+    await asyncio.sleep(600)
+
+@component
+def Asking(ctx):
+    return (
+        <Parallel>
+            <Approval id="ok" prompt="ship it?" />
+            <Approval id="say" prompt="and this?" />
+            <Task id="slow" run={wait} />
+            <Task id="quick" run={lambda: 1} />
+        </Parallel>
+    )"""
+STOP_SOON = "import os, signal, threading\nthreading.Timer(2, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+STEERED = [
+    (ASKING, ""),
+    ("%smithers step 2", "<Frame 2"),
+    (f"{STOP_SOON}%smithers run", "KeyboardInterrupt"),
+    ("print(asking.status, asking.tasks['slow'])", "running"),
+    ("%smithers answer ok approve looks good", "<Execution 'asking'"),
+    ("%smithers cancel slow", "<Execution 'asking'"),
+    ("%smithers retry quick", "<Execution 'asking'"),
+    ("%smithers handle_again say", "nothing to handle again"),
+    ("%smithers answer say maybe", "maybe"),
+    ("%smithers answer say deny", "<Execution 'asking'"),
+    ("%smithers until_idle", "<RunResult "),
+    ("%smithers handle_again quick", "<Execution 'asking'"),
+    (
+        "print(*asking.df.approvals[['choice', 'comment']].itertuples(index=False, name=None))",
+        "('approve', 'looks good')",
+    ),
+    ("print(*zip(asking.df.tasks.node_id, asking.df.tasks.status))", "('slow', 'cancelled')"),
+    ("print(list(asking.df.tasks.node_id).count('quick'))", "3"),
+]
+STEERED_COMPLETED = [
+    ("%smithers answer ", ["ok", "say", "asking"]),
+    ("%smithers answer ok ", ["approve", "deny"]),
+    ("%smithers cancel ", ["slow", "ok"]),
+    ("%smithers retry ", ["quick"]),
+]
+AT = 2
+"""The cell behind which the words of ``STEERED_COMPLETED`` are asked for."""
 
 
 @pytest.fixture(scope="module")
@@ -123,8 +193,28 @@ def test_tab_offers_what_may_follow(session, number, typed, words):
     assert [word for word in words if f"'{word}'" not in offered] == [], typed
 
 
+@pytest.fixture(scope="module")
+def steered(tmp_path_factory):
+    asked = "lambda text: get_ipython().complete(None, text, len(text))[1]"
+    cells = [cell for cell, _ in STEERED]
+    cells[AT:AT] = [f"print(({asked})({text!r}))" for text, _ in STEERED_COMPLETED]
+    return run_cells(tmp_path_factory.mktemp("steered"), *cells)
+
+
+@pytest.mark.parametrize("number, typed, shown", [(n, *row) for n, row in enumerate(STEERED)])
+def test_a_command_steers_as_the_stepper_does(steered, number, typed, shown):
+    text = steered.text(number if number < AT else number + len(STEERED_COMPLETED))
+    assert shown in text, typed
+
+
+@pytest.mark.parametrize("number, typed, words", [(n, *row) for n, row in enumerate(STEERED_COMPLETED, AT)])
+def test_tab_offers_what_can_be_steered(steered, number, typed, words):
+    offered = steered.text(number)
+    assert [word for word in words if f"'{word}'" not in offered] == [], typed
+
+
 def test_every_subcommand_is_typed_in_these_tests():
-    typed = {cell.split()[1] for cell, _ in SESSION if cell.startswith("%smithers ")} | {"step"}
+    typed = {cell.split()[1] for cell, _ in [*SESSION, *STEERED] if cell.startswith("%smithers ")} | {"step"}
     assert set(SUBCOMMANDS) == typed
 
 

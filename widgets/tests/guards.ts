@@ -578,11 +578,17 @@ const order = (name: string, fields: Readonly<Record<string, Guard<unknown>>> = 
 
 const commandGuard = by("name", {
   ...Object.fromEntries(
-    ["step_phase", "step_frame", "until_idle", "continue", "pause", "stop"].map((name) => [
+    ["step_phase", "until_idle", "pause", "stop"].map((name) => [
       name,
       order(name, { ask: optional(list(getGuard)) }),
     ]),
   ),
+  step_frame: order("step_frame", { frames: optional(whole), ask: optional(list(getGuard)) }),
+  continue: order("continue", {
+    frames: optional(nullable(whole)),
+    ask: optional(list(getGuard)),
+  }),
+  until: order("until", { condition: text, ask: optional(list(getGuard)) }),
   edit_pending: order("edit_pending", { write: text, value: text }),
   drop_pending: order("drop_pending", { write: text }),
   cancel: order("cancel", { node: text }),

@@ -1,7 +1,7 @@
 /** Made by `make widget` from the types in Python; do not edit. */
 
 export const PROTOCOL = 4 as const;
-export const MOVES = ["step_phase", "step_frame", "continue", "until_idle"] as const;
+export const MOVES = ["step_phase", "step_frame", "continue", "until", "until_idle"] as const;
 export const FIRST_NODES = 500 as const;
 export const TAKEN = "it was taken already" as const;
 export const VERSIONED = [
@@ -41,6 +41,7 @@ export type Command =
   | StepPhase
   | StepFrame
   | Continue
+  | Until
   | UntilIdle
   | Pause
   | Stop
@@ -61,6 +62,7 @@ export type Outgoing =
       | StepPhase
       | StepFrame
       | Continue
+      | Until
       | UntilIdle
       | Pause
       | Stop
@@ -95,8 +97,17 @@ export interface Answer {
   readonly type: "command";
   readonly id: string;
   readonly name: "answer";
+  /**
+   * the id of an approval, or of its node
+   */
   readonly approval: string;
+  /**
+   * one of the options
+   */
   readonly choice: string;
+  /**
+   * a comment for the records
+   */
   readonly comment?: string | null;
 }
 /**
@@ -167,10 +178,16 @@ export interface BreakChange {
   readonly type: "command";
   readonly id: string;
   readonly name: "break_change";
+  /**
+   * the id of a breakpoint
+   */
   readonly breakpoint: string;
   readonly enabled?: boolean | null;
   readonly once?: boolean | null;
   readonly log_only?: boolean | null;
+  /**
+   * an expression over state, prev, node, frame and writes
+   */
   readonly when?: string | null;
 }
 /**
@@ -180,6 +197,9 @@ export interface BreakCheck {
   readonly type: "command";
   readonly id: string;
   readonly name: "break_check";
+  /**
+   * an expression over state, prev, node, frame and writes
+   */
   readonly when: string;
 }
 /**
@@ -189,6 +209,9 @@ export interface BreakRemove {
   readonly type: "command";
   readonly id: string;
   readonly name: "break_remove";
+  /**
+   * the id of a breakpoint
+   */
   readonly breakpoint: string;
 }
 export interface BreakpointRow {
@@ -265,10 +288,13 @@ export interface Cancel {
   readonly type: "command";
   readonly id: string;
   readonly name: "cancel";
+  /**
+   * the id of a node with a running task
+   */
   readonly node: string;
 }
 /**
- * Runs to the end, or to a breakpoint.
+ * Runs to the end, to a breakpoint, or so many frames at most.
  */
 export interface Continue {
   readonly type: "command";
@@ -278,6 +304,10 @@ export interface Continue {
    * @maxItems 12
    */
   readonly ask?: ReadonlyArray<Get>;
+  /**
+   * the most frames
+   */
+  readonly frames?: number | null;
 }
 /**
  * A request for a pane, at a cursor.
@@ -577,6 +607,9 @@ export interface DropPending {
   readonly type: "command";
   readonly id: string;
   readonly name: "drop_pending";
+  /**
+   * the id of a pending write
+   */
   readonly write: string;
 }
 /**
@@ -586,7 +619,13 @@ export interface EditPending {
   readonly type: "command";
   readonly id: string;
   readonly name: "edit_pending";
+  /**
+   * the id of a pending write
+   */
   readonly write: string;
+  /**
+   * the new value as JSON
+   */
   readonly value: string;
 }
 export interface FoundRow {
@@ -641,6 +680,9 @@ export interface HandleAgain {
   readonly type: "command";
   readonly id: string;
   readonly name: "handle_again";
+  /**
+   * the id of a node whose task has ended
+   */
   readonly node: string;
 }
 export interface HandlersPane {
@@ -1215,10 +1257,13 @@ export interface Retry {
   readonly type: "command";
   readonly id: string;
   readonly name: "retry";
+  /**
+   * the id of a node whose task has ended
+   */
   readonly node: string;
 }
 /**
- * Runs one frame, up to its rest.
+ * Runs one frame, up to its rest; or several, up to a breakpoint.
  */
 export interface StepFrame {
   readonly type: "command";
@@ -1228,6 +1273,10 @@ export interface StepFrame {
    * @maxItems 12
    */
   readonly ask?: ReadonlyArray<Get>;
+  /**
+   * the number of frames
+   */
+  readonly frames?: number;
 }
 /**
  * Runs the next phase.
@@ -1252,6 +1301,22 @@ export interface Stop {
    * @maxItems 12
    */
   readonly ask?: ReadonlyArray<Get>;
+}
+/**
+ * Runs until the key of the state, or the expression, is true.
+ */
+export interface Until {
+  readonly type: "command";
+  readonly id: string;
+  readonly name: "until";
+  /**
+   * @maxItems 12
+   */
+  readonly ask?: ReadonlyArray<Get>;
+  /**
+   * a state key, or an expression such as state['n'] > 3
+   */
+  readonly condition: string;
 }
 /**
  * Runs until nothing is left to do, or a frame has a problem.

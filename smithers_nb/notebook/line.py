@@ -1,0 +1,62 @@
+"""``%smithers``: a line is read, done and completed by the table of subcommands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..errors import did_you_mean
+from . import grammar
+from .options import OptionError
+from .subcommands import SUBCOMMANDS, Subcommand
+from .variables import Variables
+
+
+class Line:
+    """The ``%smithers`` line of one notebook."""
+
+    def __init__(self, names: dict[str, Any]) -> None:  # Any: the notebook's variables
+        self.variables = Variables(names)
+
+    def do(self, text: str) -> object:
+        """Do what a line says and return what it gives.
+
+        Raises:
+            OptionError: if it is none of the subcommands, or something is wrong with what follows.
+        """
+        word, _, rest = text.strip().partition(" ")
+        found = SUBCOMMANDS.get(word or "help")
+        if found is None:
+            raise OptionError(
+                f"%smithers: there is no {word!r}.{did_you_mean(word, SUBCOMMANDS)} There are {', '.join(SUBCOMMANDS)}"
+            )
+        try:
+            return self._call(found, rest.strip())
+        except (OptionError, ValueError) as error:
+            raise OptionError(f"%smithers {word}: {error}") from None
+
+    def _call(self, found: Subcommand, rest: str) -> object:
+        about: object = self.variables
+        if found.of_one:
+            about, rest = self.variables.target(rest)
+        return found.call(about, grammar.read(found.word, found.arguments, rest))
+
+    def complete(self, line: str) -> list[str]:
+        """Return the words that may stand at the end of a line."""
+        typed = line.split(" ")[1:]
+        if len(typed) < 2:
+            return list(SUBCOMMANDS)
+        found = SUBCOMMANDS.get(typed[0])
+        if found is None or not found.of_one:
+            return []
+        names, before = self.variables.executions(), typed[1:-1]
+        if before and before[0] in names:
+            return list(self._offered(found, line, before[1:]))
+        return [*([] if before else names), *self._offered(found, line, before)]
+
+    def _offered(self, found: Subcommand, line: str, before: list[str]) -> Iterable[str]:
+        try:
+            ex, _ = self.variables.target(line.split(" ", 2)[2])
+        except OptionError:  # It is not clear which one is meant: only variables can be offered.
+            return ()
+        return found.offered(ex, before)

@@ -1,0 +1,64 @@
+"""The executions that the variables of a notebook hold, and which of them a line is about."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from ..execution import Execution
+from ..store.store import Store
+from .options import FILE, OptionError
+
+
+@dataclass(slots=True)
+class Variables:
+    """The variables of one notebook."""
+
+    names: dict[str, Any]  # Any: the user's own values
+    last: str | None = None
+    """The variable of the execution that a cell has made last: the one that is meant where none is named."""
+
+    def target(self, text: str) -> tuple[Execution, str]:
+        """Return the execution that is named first, or else the last one, and what follows.
+
+        Raises:
+            OptionError: if it is not clear which one is meant.
+        """
+        first, _, after = text.partition(" ")
+        if isinstance(named := self.names.get(first), Execution):
+            return named, after.strip()
+        if isinstance(last := self.names.get(self.last or ""), Execution):
+            return last, text
+        there = self.executions()
+        if not there:
+            raise OptionError("there is no execution yet; a %%smithers cell makes one")
+        # Two variables of one execution are no choice.
+        if len({id(self.names[name]) for name in there}) > 1:
+            raise OptionError(f"say which one: {', '.join(there)}")
+        return self.names[there[0]], text
+
+    def executions(self) -> list[str]:
+        """Return the variables that hold one, but for what IPython keeps of outputs."""
+        return [name for name, value in self.names.items() if isinstance(value, Execution) and name[:1] != "_"]
+
+    def store(self, path: str) -> Store:
+        """Return a file: the one of this name, else that of the last execution, else the default one.
+
+        Raises:
+            OptionError: if there is no such file.
+        """
+        if not path and (latest := self._latest()) is not None:
+            return latest.store
+        file = Store(path or FILE)
+        if not os.path.exists(file.path):
+            raise OptionError(f"there is no file {path or FILE} here")
+        return file
+
+    def _latest(self) -> Execution | None:
+        """Return the execution that a cell has made last, or else the one that was bound last."""
+        named = self.names.get(self.last or "")
+        if isinstance(named, Execution):
+            return named
+        bound = self.executions()
+        return self.names[bound[-1]] if bound else None
