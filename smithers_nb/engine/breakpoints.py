@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
+class Match:
     """An event that a breakpoint may wait for."""
 
     text: str
@@ -117,8 +117,8 @@ class Breakpoints:
         self._memory.true.pop(point.id, None)
         if point.when:
             self._conditions[point.id] = Expression(point.when, NAMES)
-        # What has happened already is no hit. Before the first frame of this process the standing is not known; then it
-        # is computed when it is needed.
+        # An event that has happened already is no hit. Before the first frame of this process the standing is not
+        # known, and is computed when it is needed.
         live = self._live
         self._memory.standing = None
         if live.committed.schedule_of != -1:
@@ -143,24 +143,24 @@ class Breakpoints:
 
     async def look(self, draft: Draft) -> Hit | None:
         """Return the first hit that stops, after a phase of a frame; all hits are counted and recorded."""
-        found = Found(self._live, draft, self._memory)
+        events = PhaseEvents(self._live, draft, self._memory)
         hits: list[Hit] = []
         touched: list[Breakpoint] = []
         for point in list(self._points.values()):
             if not point.enabled:
                 continue
-            for happened in found.of(point):
-                if not self._holds(point, found, happened):
+            for matched in events.of(point):
+                if not self._holds(point, events, matched):
                     continue
                 # Every hit counts, those before the ``after``-th too: the count that a person sees is that of all.
                 point = replace(point, hits=point.hits + 1)
                 stops = not point.log_only and point.hits >= point.after
                 if point.once and point.hits >= point.after:
                     point = replace(point, enabled=False)
-                hits.append(self._hit(point, draft, happened, stops))
+                hits.append(self._hit(point, draft, matched, stops))
                 touched.append(point)
                 break  # Once a phase is enough.
-        self._memory.remember(found)
+        self._memory.remember(events)
         if not hits:
             return None
         # In memory before the file: if the transaction fails, its error stops the command here, the phase is not looked
@@ -174,25 +174,25 @@ class Breakpoints:
         return next((hit for hit in hits if hit.stops), None)
 
     @staticmethod
-    def _hit(point: Breakpoint, draft: Draft, happened: Happened, stops: bool) -> Hit:
+    def _hit(point: Breakpoint, draft: Draft, matched: Match, stops: bool) -> Hit:
         phase = str(draft.phase or Phase.FLUSH)
         return Hit(
             point.id,
             draft.number,
             phase,
-            happened.text,
-            node_id=happened.node_id,
+            matched.text,
+            node_id=matched.node_id,
             log_only=point.log_only,
             stops=stops,
         )
 
-    def _holds(self, point: Breakpoint, found: Found, happened: Happened) -> bool:
+    def _holds(self, point: Breakpoint, events: PhaseEvents, matched: Match) -> bool:
         """Return whether its condition is true; one that can't be computed is not."""
         condition = self._conditions.get(point.id)
         if condition is None:
             return True
         try:
-            true = bool(condition.value(found.names(happened.node_id)))
+            true = bool(condition.value(events.names(matched.node_id)))
             self.errors.pop(point.id, None)
         except ExpressionError as error:
             self.errors[point.id] = str(error)
@@ -226,21 +226,21 @@ class _Memory:
         self.true: dict[str, bool] = {}
         """The value of each expression when it was last looked at, by the breakpoint's id."""
 
-    def remember(self, found: Found) -> None:
-        draft = found.draft
+    def remember(self, events: PhaseEvents) -> None:
+        draft = events.draft
         self.frame = draft.number
-        self.writes |= {write.id for write in found.writes}
+        self.writes |= {write.id for write in events.writes}
         self.problems = len(draft.problems)
         self.calls = len(draft.calls)
         if draft.phase is Phase.COMMIT:
             self.standing = dict(draft.schedule.status)
-        self.begun = {id: _begun(found.live, id) for id in self.begun}
+        self.begun = {id: _begun(events.live, id) for id in self.begun}
         if draft.phase is Phase.FLUSH or draft.phase is None:
             self.old = _replaced(draft.written)
             self.writes = set()
 
 
-class Found:
+class PhaseEvents:
     """The events of the phase that has just ended."""
 
     def __init__(self, live: Live, draft: Draft, memory: _Memory) -> None:
@@ -254,20 +254,20 @@ class Found:
         # After FLUSH the outcome, which is empty if nothing was written; before it, the writes that wait.
         self.writes = draft.written if self.flushed else draft.pending
 
-    def of(self, point: Breakpoint) -> Iterator[Happened]:
+    def of(self, point: Breakpoint) -> Iterator[Match]:
         """Yield the events that a breakpoint waits for."""
         draft, phase = self.draft, self.draft.phase
         match point.kind:
             case "phase":
                 if phase == point.target:
-                    yield Happened(f"{phase} of frame {draft.number} is done")
+                    yield Match(f"{phase} of frame {draft.number} is done")
             case "handler":
                 for call in draft.calls[self.memory.calls :] if phase is Phase.EXECUTE else ():
                     if point.target in (None, call.node_id) and point.event in (None, call.event):
-                        yield Happened(f"{call.event} of {call.node_id} {_ended(call)}", call.node_id)
+                        yield Match(f"{call.event} of {call.node_id} {_ended(call)}", call.node_id)
             case "error":
                 for problem in draft.problems[self.memory.problems :]:
-                    yield Happened(f"{problem.kind}: {problem.message}", problem.node_id)
+                    yield Match(f"{problem.kind}: {problem.message}", problem.node_id)
             case "key":
                 yield from self._key(point)
             case "node":
@@ -279,13 +279,13 @@ class Found:
                 if names_writes(condition):
                     looked_at = phase is Phase.EFFECTS
                 if looked_at:
-                    yield Happened(f"{condition} is true")
+                    yield Match(f"{condition} is true")
 
-    def _key(self, point: Breakpoint) -> Iterator[Happened]:
+    def _key(self, point: Breakpoint) -> Iterator[Match]:
         if point.event == "written":
             for write in self.writes:
                 if write.key == point.target and write.id not in self.memory.writes:
-                    yield Happened(f"{write.key} is written by {said_by(write)}{_new(write)}", write.node_id)
+                    yield Match(f"{write.key} is written by {said_by(write)}{_new(write)}", write.node_id)
             return
         if not self.flushed:
             return
@@ -298,15 +298,15 @@ class Found:
                 continue
             if point.event == "changed" or plain(new) == json.loads(point.value or ""):
                 said = None if old is None else say(old)
-                yield Happened(say_change(key, said, say(new)), last[-1].node_id)
+                yield Match(say_change(key, said, say(new)), last[-1].node_id)
 
-    def _node(self, point: Breakpoint) -> Iterator[Happened]:
+    def _node(self, point: Breakpoint) -> Iterator[Match]:
         draft, id = self.draft, point.target or ""
         if draft.phase is Phase.RECONCILE:
             if point.event == "mount" and id in draft.changes.mounted:
-                yield Happened(f"{draft.tree.index[id].type} {id} was mounted", id)
+                yield Match(f"{draft.tree.index[id].type} {id} was mounted", id)
             if point.event == "unmount" and id in draft.changes.unmounted:
-                yield Happened(f"{draft.before.index[id].type} {id} was unmounted", id)
+                yield Match(f"{draft.before.index[id].type} {id} was unmounted", id)
         if point.event not in STANDING:
             return
         before = self.memory.begun.setdefault(id, _begun(self.live, id))
@@ -316,14 +316,14 @@ class Found:
                     error = ""
                     if entry.result and entry.result.error:
                         error = f": {entry.result.error}"
-                    yield Happened(f"{entry.node.type} {id} {entry.status}{error}", id)
+                    yield Match(f"{entry.node.type} {id} {entry.status}{error}", id)
         elif draft.phase is Phase.EXECUTE and point.event == "start":
             if _begun(self.live, id) not in (None, before):
-                yield Happened(f"{self.live.tasks[id].node.type} {id} started", id)
+                yield Match(f"{self.live.tasks[id].node.type} {id} started", id)
         elif draft.phase is Phase.COMMIT and (node := draft.tree.index.get(id)) and node.type not in RUNNABLE:
             yield from self._standing(node, point.event)
 
-    def _standing(self, node: TreeNode, event: str) -> Iterator[Happened]:
+    def _standing(self, node: TreeNode, event: str) -> Iterator[Match]:
         """Yield the event of a phase, step or loop, whose standing follows from the nodes in it."""
         before, live = self.memory.standing, self.live
         if before is None:
@@ -332,7 +332,7 @@ class Found:
         if now in STANDING[event] and before.get(node.id) not in STANDING[event]:
             if event == "start":
                 now = "started"
-            yield Happened(f"{node.type} {node.props.get('name', node.id)} {now}", node.id)
+            yield Match(f"{node.type} {node.props.get('name', node.id)} {now}", node.id)
 
     def names(self, node_id: str | None) -> dict[str, Any]:  # Any: JSON
         """Return the names that an expression may use: copies, as plain JSON."""

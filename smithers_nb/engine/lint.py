@@ -28,7 +28,7 @@ SHORT = 3
 PAIRS = 20_000
 """Among more pairs of names, some are near each other by chance; comparing them would take seconds."""
 
-Place = tuple[str, str]
+ScopedKey = tuple[str, str]
 """A scope, and a key in it."""
 
 
@@ -134,13 +134,13 @@ def _unseen(rendered: Rendered) -> Iterator[Problem]:
 # ---- keys ------------------------------------------------------------------------------------------------------
 
 
-def _keys(rendered: Rendered, written: dict[Place, bool]) -> Iterator[Problem]:
+def _keys(rendered: Rendered, written: dict[ScopedKey, bool]) -> Iterator[Problem]:
     """Find keys that are misspelt where they are read or written.
 
     A key that is written and never read is a workflow's result; one that is read and never written may be written
     another time. Two that are near each other, of which one is only read and the other only written, are one key.
     """
-    read = {place for name, paths in rendered.readers.items() if paths and (place := _place(name)) is not None}
+    read = {place for name, paths in rendered.readers.items() if paths and (place := _scoped_key(name)) is not None}
     unread = written.keys() - read
     missing = read - written.keys()
     for place, near in _nearest(missing, written.keys(), preferred=unread):
@@ -160,7 +160,7 @@ def _keys(rendered: Rendered, written: dict[Place, bool]) -> Iterator[Problem]:
             )
 
 
-def _place(name: str) -> Place | None:
+def _scoped_key(name: str) -> ScopedKey | None:
     """Return the scope and key of a read; None for a read of something else, such as a loop's iteration."""
     vol = read_name("vol", "")
     if name.startswith(vol):
@@ -170,31 +170,31 @@ def _place(name: str) -> Place | None:
     return "state", name
 
 
-def _never_written(place: Place, near: Place | None) -> str:
+def _never_written(place: ScopedKey, near: ScopedKey | None) -> str:
     text = f"{_name(place)} is read by a component, and nothing has written it."
     if near is None:
         return text
     return f"{text} Did you mean {_short(near, place)}?"
 
 
-def _name(place: Place) -> str:
+def _name(place: ScopedKey) -> str:
     scope, key = place
     if scope == "vol":
         scope = "volatile"
     return f"{scope} key {key!r}"
 
 
-def _short(place: Place, beside: Place) -> str:
+def _short(place: ScopedKey, beside: ScopedKey) -> str:
     if place[0] == beside[0]:
         return repr(place[1])
     return _name(place)
 
 
 def _nearest(
-    places: Set[Place], others: Set[Place], preferred: Set[Place] = frozenset()
-) -> Iterator[tuple[Place, Place | None]]:
+    places: Set[ScopedKey], others: Set[ScopedKey], preferred: Set[ScopedKey] = frozenset()
+) -> Iterator[tuple[ScopedKey, ScopedKey | None]]:
     """Yield each key with the one that it may be, misspelt: a preferred one, the likest one, one of its own scope."""
-    compared: list[Place] = []
+    compared: list[ScopedKey] = []
     if len(places) * len(others) <= PAIRS:
         compared = sorted(others)
     for scope, key in sorted(places):

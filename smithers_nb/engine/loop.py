@@ -315,12 +315,12 @@ class Loop:
         if self._phases is None:
             self._begin()
         self.over = False
-        self._look("running")
+        self._show("running")
         draft = self.draft
         try:
             done = await anext(self._phases)  # type: ignore[arg-type]  # _begin set it
         except BaseException as error:
-            # A generator that has raised is spent, so the frame can't be resumed: what it had not flushed comes again.
+            # A generator that has raised is spent, so the frame can't be resumed. A later one does its work again.
             await self.abandon()
             if isinstance(error, SmithersError) and draft is not None:
                 self.live.noted.append(_problem(error, draft))
@@ -349,7 +349,7 @@ class Loop:
                 if await self._flush_between():
                     return False
             elif not live.outstanding:
-                await self._over()
+                await self._finish()
                 return False
             elif self._slot.pausing:
                 # Only here, not before the writes: a pause must not keep what has arrived out of the file.
@@ -360,7 +360,7 @@ class Loop:
                 self.reason = ""
                 if live.tasks.waits:
                     self.reason = self._asleep()
-                self._look("waiting")
+                self._show("waiting")
                 recorded = await self._sleep(recorded)
                 self.reason = ""
         return True
@@ -380,7 +380,7 @@ class Loop:
         if hit is None:
             return False
         self.hit, self.over = hit, False
-        self._look("running")
+        self._show("running")
         return True
 
     async def _sleep(self, recorded: bool) -> bool:
@@ -417,7 +417,7 @@ class Loop:
             before=live.committed.tree,
             tree=live.committed.tree,
         )
-        # Cleared here, before SNAPSHOT: what is caused while the frame runs is a cause of the next one.
+        # Cleared here, before SNAPSHOT: a cause that comes while the frame runs is one of the next frame.
         live.inbox.causes.clear()
         self._phases = frame(live, self.draft)
 
@@ -454,7 +454,7 @@ class Loop:
         if draft.ending is not None:
             await self._end(draft.ending)
         elif not live.outstanding:
-            await self._over()
+            await self._finish()
         elif (before := self._repetition.before(live, draft)) is not None:
             await self._stall(draft, before)
 
@@ -464,8 +464,8 @@ class Loop:
         why = f"frame {draft.number} has the same plan over the same state as frame {before}"
         round = ", ".join(live.inbox.causes[:3])
         error = StalledError(
-            f"{why}, and nothing else is running: it would go round for ever by {round}. Nothing was lost. Let what "
-            "writes that stop, or write it by hand: ex.state.set makes it continue.",
+            f"{why}, and nothing else is running: it would repeat for ever, by {round}. Nothing was lost. Change the "
+            "plan so that these writes stop, or write a value by hand: ex.state.set makes it continue.",
             frame=draft.number,
         )
         draft.problem(error, Phase.FLUSH)
@@ -491,7 +491,7 @@ class Loop:
         live.recorded_as = self.status, self.reason
         live.services.observers.notify()
 
-    async def _over(self) -> None:
+    async def _finish(self) -> None:
         """Record how an execution ended in which nothing is outstanding."""
         failed = self.failures
         if failed:
@@ -543,7 +543,7 @@ class Loop:
         if self.status != "ready" or not self.live.committed.frame:
             await self.live.record_standing(*self.standing)
 
-    def _look(self, status: Status) -> None:
+    def _show(self, status: Status) -> None:
         if self.status != status:
             self.status = status
             self.live.services.observers.notify()

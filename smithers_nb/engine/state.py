@@ -165,7 +165,7 @@ class Transaction:
                     before = value_of(key, current)
                 size = _size(before)
                 after = queued.function(before)
-                # None is a value like any other, unless the function has worked on what it was given.
+                # None is a value like any other, unless the function has changed its argument.
                 if after is None and current and (size != _size(before) or changed_in_place(before, current)):
                     raise RunError(
                         f"update({key!r}, …) changed the {type(before).__name__} in place and returned None, which "
@@ -375,7 +375,7 @@ def changed_in_place(value: object, stored: Stored) -> bool:
     """Return whether a value differs from the stored value that it was made of."""
     if isinstance(value, IMMUTABLE):
         return False
-    if isinstance(stored, Held):  # The object itself: only what is shown of it tells.
+    if isinstance(stored, Held):  # The object itself, so only its text as it was shows a change.
         return readable(value).text != stored.text
     was = decode(stored)
     text = readable(was).text

@@ -102,7 +102,7 @@ def render(app: object, snapshot: Snapshot, ctx: Context, before: Rendered | Non
 
 
 @dataclass(slots=True)
-class _Call:
+class _OpenCall:
     """A component while its nodes are placed."""
 
     path: Path
@@ -153,7 +153,7 @@ class _Renderer:
         self.renewed: set[str] = set()
         """Ids of the nodes that were put into the index or taken from it."""
         self.called: set[Component] = set()
-        self.inside: list[_Call] = []
+        self.inside: list[_OpenCall] = []
         """The components being called, innermost last."""
         self.reusable: dict[Path, Instance] = {}
         """Components inside of the one that is called again, which may be taken over with all that is in them."""
@@ -201,7 +201,7 @@ class _Renderer:
         siblings = _Siblings(old.place, first)
         self.inside = []
         if old.inside is not None:
-            self.inside = [_Call(old.inside)]
+            self.inside = [_OpenCall(old.inside)]
         self.expand(old.element, old.path, siblings)
         self.end_text(siblings)
         # Those that the call has not placed again are gone.
@@ -504,7 +504,7 @@ class _Renderer:
         inside = None
         if self.inside:
             inside = self.inside[-1].path
-        self.inside.append(_Call(path, component, scope))
+        self.inside.append(_OpenCall(path, component, scope))
         self.called.add(component)
         returned = self.call(element, path, scope)
         # Text before it is not a node yet: if it begins with text, too, both are one node, and it is not whole.
