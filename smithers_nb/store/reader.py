@@ -236,6 +236,18 @@ class Reader:
         ).rows
         return [_task(row) for row in rows]
 
+    def node_as_started(self, execution_id: str, task_id: str) -> str | None:
+        """Return the props, as JSON, of a task's node in the frame in which the task started; None if that is gone."""
+        sql = (
+            "SELECT nodes.props FROM tasks JOIN frames ON frames.execution_id = tasks.execution_id"
+            " AND frames.created_at <= tasks.started_at JOIN nodes ON nodes.execution_id = tasks.execution_id"
+            " AND nodes.node_id = tasks.node_id AND nodes.from_frame <= frames.frame"
+            " AND (nodes.to_frame IS NULL OR nodes.to_frame > frames.frame)"
+            " WHERE tasks.execution_id = ? AND tasks.task_id = ? ORDER BY frames.frame DESC LIMIT 1"
+        )
+        rows = self.query(sql, (execution_id, task_id)).rows
+        return next((str(props) for (props,) in rows), None)
+
     def model_calls(self, execution_id: str, task_id: str) -> list[ModelCall]:
         """Return the requests of a task, oldest first."""
         rows = self.query(f"SELECT {_MODEL_CALL} FROM model_calls {_OF_TASK}", (execution_id, task_id)).rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -129,6 +130,32 @@ async def past_of(services: Services, entry: TaskEntry) -> Past | None:
     past = recorded_past(Reader(services.database.path), services.execution_id, entry.task_id)
     entry.spent = replace(past.spent)
     return past
+
+
+RECORDED = ("system", "allow", "deny", "approve", "limits", "max_turns", "retries")
+"""The props that a file gives back as they were, where they are no functions."""
+
+
+async def as_started(services: Services, entry: TaskEntry) -> TreeNode:
+    """Return an agent's node with the props of the frame in which it started, in the process that resumes it.
+
+    They are read from the file, but for those that no file can give back: the model, tools, types, functions and
+    settings are the present ones.
+    """
+    present = entry.node.node
+    assert isinstance(present, Claude | Agent)  # for the type checker
+    reader = Reader(services.database.path)
+    recorded = await called(reader.node_as_started, services.execution_id, entry.task_id)
+    if recorded is None:  # Its first frames were pruned.
+        return entry.node
+    props = json.loads(recorded)
+    changed = {
+        name: props.get(name, default)
+        for name, default in present.declared
+        if name in RECORDED and not callable(getattr(present, name))
+    }
+    entry.started = replace(entry.node, node=present.model_copy(update=changed))
+    return entry.started
 
 
 class TaskLedger:

@@ -22,6 +22,9 @@ class TaskEntry:
     task_id: str
     node: TreeNode
     """The node as the last frame rendered it: its handlers are the ones that will be called."""
+    started: TreeNode | None = None
+    """The node as the frame rendered it in which the task started: its props are those that it runs with, also when it
+    continues after an answer, a wait or an interruption. None before, and in the process that resumes it."""
     status: TaskStatus = "pending"
     attempt: int = 0
     settled: bool = False
@@ -107,6 +110,12 @@ class TaskEntry:
     def is_agent(self) -> bool:
         # By its type: a plan that was read back has no nodes of the user's until the first frame.
         return self.node.type in AGENT_TYPES
+
+    @property
+    def continues(self) -> bool:
+        """True for an agent that ran before, and does not start over."""
+        over = self.cut_off and getattr(self.node.node, "resume_mode", None) == "restart"
+        return self.is_agent and self.attempt > 0 and not over
 
     @property
     def event(self) -> str | None:

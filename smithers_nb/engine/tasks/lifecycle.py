@@ -92,8 +92,7 @@ class Tasks(TaskTable):
         return full
 
     def _present_node(self, entry: TaskEntry) -> TreeNode:
-        # The props are those of the frame in which it starts. After a restart, the entry has a node that was read back
-        # from the file and has no function.
+        # After a restart, the entry has a node that was read back from the file and has no function.
         return self.committed.tree.index.get(entry.node.id, entry.node)
 
     async def _start(self, ready: dict[str, TaskEntry]) -> None:
@@ -109,6 +108,10 @@ class Tasks(TaskTable):
                 continue
             self.version += 1
             entry.cut_off = entry.attempt > 0 and not entry.answered
+            # An agent that continues has made its first requests with those props: a new system prompt would come
+            # between the old prompt and the rest. Only one that starts over takes the present ones.
+            if not entry.continues:
+                entry.started = entry.node
             entry.attempt += not entry.answered
             entry.waited, entry.answered = entry.waited or entry.answered, False
             if isinstance(entry.node.node, Approval):

@@ -23,7 +23,7 @@ from ..services import Services
 from ..user_code.output import Printed, heard
 from ..user_code.scope import entered
 from . import questions
-from .agents import TaskLedger, agent_task, past_of
+from .agents import TaskLedger, agent_task, as_started, past_of
 from .attempt import CANCELLED, call, stored, text, timed
 from .entry import ENDED, TaskEntry
 from .table import TaskTable
@@ -263,14 +263,18 @@ class TaskRunner:
                     )
 
     async def _once(self, entry: TaskEntry) -> AgentReply:
-        node = entry.node.node
+        started = entry.started or entry.node
+        node = started.node
         entry.scope.handed_out.clear()
         with entered(self._printed.ctx, entry.scope), heard(self._printed):
             if isinstance(node, Task):
                 return AgentReply(await call(node, self._printed.ctx))
             if isinstance(node, Smithers):
                 return AgentReply(await self._run_child(entry, node))
-            task = agent_task(self._services, entry.node, entry.task_id, await past_of(self._services, entry))
+            past = await past_of(self._services, entry)
+            if entry.started is None and past is not None:
+                started = await as_started(self._services, entry)
+            task = agent_task(self._services, started, entry.task_id, past)
             ledger = TaskLedger(self._services, entry)
             timeout_s = getattr(node, "timeout_s", None)
             if task.recorded is not None:
