@@ -266,15 +266,37 @@ class Conversation:
                 raise self.over(name, f"{value:g} of {limits[name]:g}{which} are used")
         # An unknown price could be any: continuing would break the promise of the limit.
         if "cost_usd" in limits and spent.unpriced:
-            raise self.over("cost_usd", "the price of the model is not known, so it can't be kept to")
-        if reached := self.ledger.reached():
-            raise self.over(reached, "all agents of the execution together have used it")
+            raise self._unpriced("cost_usd", f"{spent.unpriced} of its {spent.turns} answers")
+        self._check_execution(tool=False)
 
-    def over(self, name: str, words: str) -> BudgetExceededError:
-        """Return the error for a limit that is reached."""
+    def _check_execution(self, *, tool: bool) -> None:
+        """Look whether the limits of the execution allow a further request, or tool call.
+
+        Raises:
+            BudgetExceededError: naming the limit.
+        """
+        reached = self.ledger.reached(tool)
+        if reached is None:
+            return
+        unpriced = self.ledger.unpriced()
+        if unpriced and reached.startswith("cost_usd"):
+            raise self._unpriced(reached, f"{unpriced} answers of the execution")
+        raise self.over(reached, "all agents of the execution together have used it")
+
+    def _unpriced(self, name: str, which: str) -> BudgetExceededError:
+        """Return the error for a limit of cost that can't be kept, because there are answers without a price."""
+        return self.over(
+            name,
+            f"it can't be kept, because the price of {which} is not known (df.model_calls, cost_usd). "
+            f"This agent asks {self.task.model}",
+            "Use a model whose price pydantic-ai knows, or limit tokens instead",
+        )
+
+    def over(self, name: str, words: str, fix: str = "Raise the limit") -> BudgetExceededError:
+        """Return the error for a limit that is reached, or can't be kept."""
         return BudgetExceededError(
             f"limit: {name}: {words}. {self.task.node_id} was ended; what it had said and done is in model_calls and "
-            f"tool_calls. Raise the limit, then ex.retry({self.task.node_id!r}).",
+            f"tool_calls. {fix}, then ex.retry({self.task.node_id!r}).",
             limit=name,
             node_id=self.task.node_id,
             source=self.task.source,
@@ -369,8 +391,7 @@ class Conversation:
         most = self.task.limits.get("tool_calls")
         if most is not None and self.spent.tool_calls >= most:
             raise self.over("tool_calls", f"{self.spent.tool_calls} of {most:g} are used")
-        if reached := self.ledger.reached(tool=True):
-            raise self.over(reached, "all agents of the execution together have used it")
+        self._check_execution(tool=True)
         self.spent.tool_calls += 1
         known = self.known_call(tool_call_id)
         attempt = 1

@@ -64,8 +64,13 @@ class PydanticAiRunner:
         Raises:
             AgentConfigError: with what to install, set or change.
         """
-        _, model = await self._agent(task)
-        if not task.prompt.strip():
+        await self._checked_agent(task)
+
+    async def _checked_agent(self, task: AgentTask) -> tuple[Agent[Any, Any], Model]:
+        """Return the agent of a task, and its model, once nothing is found that would make it fail."""
+        agent, model = await self._agent(task)
+        # One that continues, or is answered from a recording, was asked already.
+        if not task.prompt.strip() and task.past is None and task.recorded is None:
             raise AgentConfigError(
                 f"{task.node_id} has no prompt: its children are what the model is asked. Write it between the tags.",
                 node_id=task.node_id,
@@ -75,6 +80,7 @@ class PydanticAiRunner:
 
         if why := wrong_setting(task.settings, model, ModelSettings) or native_tools.unusable(task, model):
             raise AgentConfigError(f"{why} (node {task.node_id}).", node_id=task.node_id, source=task.source)
+        return agent, model
 
     async def submit(self, task: AgentTask, ledger: Ledger) -> AgentReply:
         """Run the agent to its end, or join it if it runs already; cancelling ends the request."""
@@ -97,7 +103,9 @@ class PydanticAiRunner:
         """Run the agent; after a failure that passes, continue from the last turn that was answered."""
         conversation = Conversation(task, ledger)
         async with self._beginning:
-            agent, model = await self._agent(task)
+            # Not only at mount: an agent whose turn comes later starts with other props, and what was wrong then may
+            # be mended by now.
+            agent, model = await self._checked_agent(task)
             await asyncio.sleep(0)
         while True:
             limit = asyncio.timeout(conversation.remaining_s())

@@ -244,6 +244,9 @@ class Ledger(Protocol):
     def reached(self, tool: bool = False) -> str | None:
         """Return the limit of the whole execution that forbids a further request, or tool call; None if none does."""
 
+    def unpriced(self) -> int:
+        """Return the number of answers in the execution whose price is not known."""
+
     def remaining_s(self) -> float | None:
         """Return the seconds that the execution's agents may still run; None without a limit."""
 

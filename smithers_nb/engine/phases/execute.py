@@ -4,6 +4,8 @@ ended are called: in document order, each a transaction of its own.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ...errors import AgentConfigError, HandlerError, RunError, UserCodeError, said
 from ...nodes import source as sources
 from ...nodes.runnable import AGENTS
@@ -45,10 +47,15 @@ async def execute(live: Live, draft: Draft) -> None:
 async def _check_agents(live: Live, draft: Draft) -> None:
     """Report at once, as problems, what would fail later: a missing package or key, a misspelt model."""
     index = draft.tree.index
+    ready = {node.id for node in draft.schedule.start}
     for id in draft.changes.mounted:
         if isinstance(index[id].node, AGENTS):
             try:
-                await awaited(live.services.runner.check(agent_task(live.services, index[id], "")))
+                task = agent_task(live.services, index[id], "")
+                # The prompt of one whose turn comes later may be what an earlier one has still to write.
+                if id not in ready and not task.prompt.strip():
+                    task = replace(task, prompt="comes later")
+                await awaited(live.services.runner.check(task))
             except (AgentConfigError, UserCodeError) as error:
                 draft.problem(error, Phase.EXECUTE)
 

@@ -215,6 +215,10 @@ class TaskLedger:
         """Return the name of the execution's limit that is reached; None if none is."""
         return self._services.budget.reached(tool)
 
+    def unpriced(self) -> int:
+        """Return the number of answers in the execution whose price is not known."""
+        return self._services.budget.spent.unpriced
+
     def remaining_s(self) -> float | None:
         """Return the seconds for which the execution's agents may still run; None without a limit."""
         return self._services.budget.remaining_s()
