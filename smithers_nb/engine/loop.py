@@ -40,7 +40,7 @@ LONG_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RunOutcome:
     """The end of a ``run``: why, after how many frames, and with which problems."""
 
     reason: str
@@ -97,7 +97,7 @@ class Loop:
                     return True
         return False
 
-    async def run(self, max_frames: int, until: Callable[[], str | None] | None = None) -> Outcome:
+    async def run(self, max_frames: int, until: Callable[[], str | None] | None = None) -> RunOutcome:
         """Make frames until it is over, is paused, waits only for people, ``until()`` gives a reason at a rest, or
         ``max_frames`` were rendered.
         """
@@ -114,7 +114,7 @@ class Loop:
                 if frames >= max_frames:
                     self.reason = f"max_frames={max_frames} were rendered"
                     break
-        return Outcome(self.standing[1], frames, tuple(self.problems))
+        return RunOutcome(self.standing[1], frames, tuple(self.problems))
 
     @property
     def command(self) -> str | None:

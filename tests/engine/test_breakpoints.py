@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 
@@ -99,8 +100,13 @@ def Retried(ctx):
     ]
 
 
+MAY_END = threading.Event()
+"""Set when the task of ``Retried`` may end: not before the breakpoint on what comes next is set."""
+
+
 def fails_once(ctx):
     def run():
+        assert MAY_END.wait(10)
         if not ctx.state.get("mended"):
             raise ValueError("no luck")
         return 1
@@ -129,10 +135,12 @@ MOUNTED = [
 
 @pytest.mark.parametrize(("node", "event", "after", "hits"), MOUNTED)
 def test_a_breakpoint_on_a_node_that_is_mounted_hits_what_is_still_to_come(run_of, resumed, node, event, after, hits):
+    MAY_END.clear()
     ex = run_of(Retried)
     while ex.step_phase_sync().phase is not P(after):
         pass
     ex.breakpoints.add(node=node, event=event)
+    MAY_END.set()
     found = hits_of(ex)
     assert ex.status == "failed"
     ex.state.set("mended", True)
