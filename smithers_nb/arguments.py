@@ -1,4 +1,7 @@
-"""Checks of what people give to the public functions, before anything is done with it."""
+"""Checks of the arguments of public functions, before anything is done with them.
+
+Without them, a wrong argument raises somewhere in the engine or in SQLite, long after the call.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 Check = Callable[[str, Any], Any]
-"""Takes the name of an argument and what was given for it, and returns what the function is called with."""
+"""A check gets the name and the value of an argument, and returns the value that the function is called with."""
 
 INT64 = 2**63 - 1
 """The largest whole number that SQLite holds."""
@@ -37,12 +40,15 @@ def takes(**checks: Check) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
         @wraps(function)
         def checked(*args: P.args, **named: P.kwargs) -> R:
+            # Too many arguments, and wrong names, are passed on: Python's own error is the one that people know.
             given = [_checked(name, value) for name, value in zip(positional, args, strict=False)]
             rest = args[len(positional) :]
             return call(*given, *rest, **{name: _checked(name, value) for name, value in named.items()})
 
         def _checked(name: str, value: object) -> object:
-            return checks[name](name, value) if name in checks else value
+            if name not in checks:
+                return value
+            return checks[name](name, value)
 
         return checked
 
@@ -51,11 +57,17 @@ def takes(**checks: Check) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 def optional(check: Check) -> Check:
     """Return a check that takes None, too."""
-    return lambda name, value: None if value is None else check(name, value)
+
+    def check_or_none(name: str, value: Any) -> Any:
+        if value is None:
+            return None
+        return check(name, value)
+
+    return check_or_none
 
 
 def instance(what: str, *kinds: type) -> Check:
-    """Return a check for objects of these classes; ``what`` says in words what they are."""
+    """Return a check for objects of these classes; ``what`` names them in the error."""
 
     def check(name: str, value: Any) -> Any:
         if not isinstance(value, kinds):
@@ -81,10 +93,12 @@ def full_text(name: str, value: Any) -> str:
 
 def integer(name: str, value: Any, what: str = "a whole number") -> int:
     """Take a whole number, one of numpy too; True and False are none."""
+    # index(), because numpy's integers are no int, and int() would take 2.7 and "2".
     try:
         number = index(value)
     except TypeError:
         raise wrong(name, value, what) from None
+    # True is an int to Python. As a number of frames it is a mistake: run(True) was meant to be something else.
     if isinstance(value, bool):
         raise wrong(name, value, what)
     return number
@@ -92,7 +106,9 @@ def integer(name: str, value: Any, what: str = "a whole number") -> int:
 
 def whole(least: int = -INT64 - 1) -> Check:
     """Return a check for whole numbers from ``least`` on that SQLite can hold."""
-    what = "a whole number" if least < -INT64 else f"a whole number from {least}"
+    what = "a whole number"
+    if least >= -INT64:
+        what = f"a whole number from {least}"
 
     def check(name: str, value: Any) -> int:
         number = integer(name, value, what)
@@ -163,6 +179,7 @@ def path(name: str, value: Any) -> Any:
     """Take the path of a file."""
     if not isinstance(value, str | os.PathLike) or not isinstance(found := os.fspath(value), str):
         raise wrong(name, value, "the path of a file")
+    # A lone surrogate (clean) or a NUL fails in the system call, with an error that does not name the argument.
     if not found.strip() or "\0" in found or clean(found) != found:
         raise ValueError(
             f"{name}={found!r:.60} is no path of a file: it is empty, or has a character that no path has. Write "

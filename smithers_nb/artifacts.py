@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 from math import isfinite
@@ -46,12 +46,16 @@ class Artifact:
 
     def _repr_html_(self) -> str:
         """Return it as HTML in which everything that was given is text."""
-        title = f"<p><b>{escape(self.title)}</b></p>" if self.title else ""
+        title = ""
+        if self.title:
+            title = f"<p><b>{escape(self.title)}</b></p>"
         return f"<div>{title}{_body(self.kind, self.content)}</div>"
 
     def __repr__(self) -> str:
         text = json.dumps(self.content, ensure_ascii=False)
-        return f"<Artifact {self.id!r}: {self.kind} {text if len(text) <= 80 else text[:80] + '…'}>"
+        if len(text) > 80:
+            text = f"{text[:80]}…"
+        return f"<Artifact {self.id!r}: {self.kind} {text}>"
 
 
 def _body(kind: str, content: Mapping[str, Any]) -> str:
@@ -73,21 +77,25 @@ def _body(kind: str, content: Mapping[str, Any]) -> str:
 
 def _table(content: Mapping[str, Any]) -> str:
     head = "".join(f"<th>{escape(str(column))}</th>" for column in content.get("columns", ()))
-    rows = (
-        "<tr>" + "".join(f"<td>{'' if cell is None else escape(str(cell))}</td>" for cell in row) + "</tr>"
-        for row in content.get("rows", ())
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    rows = "".join(_row(row) for row in content.get("rows", ()))
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _row(cells: Iterable[object]) -> str:
+    texts = ["" if cell is None else escape(str(cell)) for cell in cells]
+    return f"<tr>{''.join(f'<td>{text}</td>' for text in texts)}</tr>"
 
 
 def _link(url: str) -> str:
+    # Checked again, although ctx.artifact.link has checked it: the row may have been written by another program.
     if why := why_not_a_link(url):
         return f"<code>{escape(url)}</code> ({escape(why)})"
     return f"<a href='{escape(url)}' target='_blank' rel='noopener noreferrer'>{escape(url)}</a>"
 
 
 def _image(mime: str, data: str) -> str:
-    # The row may have been written by another program: only what it says it is, and nothing beside it.
+    # The row may have been written by another program. A type that the bytes do not have, such as SVG, could run
+    # scripts; and text that is not base64 could end the attribute.
     try:
         raw = base64.b64decode(data, validate=True)
     except ValueError:
@@ -98,7 +106,9 @@ def _image(mime: str, data: str) -> str:
 
 
 def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) and isfinite(value) else 0.0
+    if isinstance(value, int | float) and isfinite(value):
+        return float(value)
+    return 0.0
 
 
 def image_type(data: bytes) -> str | None:
@@ -116,6 +126,8 @@ def why_not_a_link(url: str) -> str | None:
     >>> why_not_a_link("javascript:alert(1)")
     "its scheme is 'javascript', not http or https"
     """
+    # Browsers remove tabs and newlines inside of a URL, and take a backslash for a slash. These are refused rather than
+    # imitated, so that a browser opens the URL that was checked here.
     if _BLANK_OR_BACKSLASH.search(url):
         return "it contains blanks, control characters or backslashes"
     try:
@@ -123,7 +135,11 @@ def why_not_a_link(url: str) -> str | None:
     except ValueError as error:
         return f"it is no URL: {error}"
     if parts.scheme in ("http", "https"):
-        return None if parts.netloc else "it names no host"
+        if not parts.netloc:
+            return "it names no host"
+        return None
     if parts.scheme:
         return f"its scheme is {parts.scheme!r}, not http or https"
-    return "it names a host without http or https" if url.startswith("//") else None
+    if url.startswith("//"):
+        return "it names a host without http or https"
+    return None

@@ -19,7 +19,9 @@ _UNSET = object()
 
 
 def _point(name: str, value: Any) -> Any:
-    return value if isinstance(value, Breakpoint) else arguments.text(name, value)
+    if isinstance(value, Breakpoint):
+        return value
+    return arguments.text(name, value)
 
 
 class BreakpointsApi:
@@ -58,7 +60,7 @@ class BreakpointsApi:
         ----------
         node : str
             A node's id; ``event`` is ``"mount"``, ``"start"``, ``"finished"``, ``"error"`` or ``"unmount"``. The
-            default is what happens to it next.
+            default is the event that comes next for it.
         key : str
             A key of the state, or of the volatile state; ``event`` is ``"changed"`` (the default) or ``"written"``: as
             soon as a write of it is queued. With ``equals`` it stops when the key has become equal to that.
@@ -74,7 +76,7 @@ class BreakpointsApi:
             true, too: ``"state.n > 3"``. Alone it stops in the frame in which it becomes true; one over ``prev``,
             ``frame`` or ``writes`` in every frame in which it is true.
         hits : int
-            It stops from so many hits on.
+            It stops at this hit and at all later ones.
         once : bool
             It is switched off after it has stopped.
         log : bool
@@ -90,6 +92,7 @@ class BreakpointsApi:
             target, event = None, target
         value = None
         if equals is not _UNSET:
+            # As text, because it is stored. An object that can't be stored is compared by its shown text.
             value = readable(equals).text
             event = event or "equals"
         if kind == "key":

@@ -16,6 +16,7 @@ import threading
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context
+from functools import partial
 from typing import Any, TypeVar, TypeVarTuple
 
 from .errors import RunError, said
@@ -48,13 +49,16 @@ class EngineLoop(asyncio.SelectorEventLoop):
     def run_in_executor(  # type: ignore[override]  # the types of its arguments are the function's own matter
         self, executor: Any, func: Any, *args: Any
     ) -> asyncio.Future[Any]:
-        return super().run_in_executor(SHARED if executor is None else executor, func, *args)
+        if executor is None:
+            executor = SHARED
+        return super().run_in_executor(executor, func, *args)
 
     async def getaddrinfo(
         self, host: Any, port: Any, *, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
     ) -> Any:
         # Every HTTP client needs it, however many calls of user code wait for a thread.
-        return await self.run_in_executor(CALLS, socket.getaddrinfo, host, port, family, type, proto, flags)
+        look_up = partial(socket.getaddrinfo, host, port, family=family, type=type, proto=proto, flags=flags)
+        return await self.run_in_executor(CALLS, look_up)
 
     died: RunError | None = None
     """Raised by every call from another thread, once the engine's thread has ended."""
@@ -106,11 +110,14 @@ class Engine:
         if threading.current_thread() is self._thread:
             return await work
         future = self._begin(work)
+        # The wrapped future is set on this loop, by call_soon_threadsafe. A future of the other loop would wake that
+        # loop, and not the coroutine that waits here.
         wrapped = asyncio.wrap_future(future)
         try:
             while not wrapped.done():
                 await asyncio.wait({wrapped}, timeout=TICK_S)
         except BaseException:
+            # Its end is not waited for: it may be a call that does not end, and the user wants the prompt back.
             future.cancel()
             raise
         return wrapped.result()
@@ -134,6 +141,7 @@ class Engine:
 
     def at_exit(self, closer: Closer) -> None:
         """Await ``closer()``, a method, when the interpreter ends, if its object lives by then."""
+        # Weak: an execution that no one refers to ends by itself, and must not be kept for the exit.
         self._closers.append(weakref.WeakMethod(closer, self._closers.remove))
 
     def forget(self, closer: Closer) -> None:
@@ -146,6 +154,8 @@ class Engine:
         """The engine's loop; its thread is started if need be."""
         with self._starting:
             if self._loop is None:
+                # A daemon: the interpreter waits for all other threads before it runs its exit handlers, and this one
+                # never ends by itself. ``_end_with_main`` closes the executions that are open.
                 self._loop = EngineLoop()
                 self._thread = threading.Thread(target=self._main, args=(self._loop,), name="smithers", daemon=True)
                 self._thread.start()
@@ -165,7 +175,8 @@ class Engine:
         future = asyncio.run_coroutine_threadsafe(_ordinary(work), loop)
         self._begun.add(future)
         future.add_done_callback(self._begun.discard)
-        if loop.died is not None:  # It has ended meanwhile.
+        # The thread may have ended between the check above and the call: then nothing would ever fail the future.
+        if loop.died is not None:
             self._fail(loop.died)
         return future
 
@@ -175,14 +186,14 @@ class Engine:
         while loop.died is None:
             try:
                 loop.run_forever()
-                what = "its loop was stopped"
+                what = "its loop was stopped"  # By user code: nothing of ours stops it.
             except (SystemExit, KeyboardInterrupt) as error:
                 # asyncio lets these out of its loop: of a task or a callback that user code has made for itself.
                 what = f"{error!r} was raised on it"
-            except BaseException as error:  # noqa: BLE001  # the thread ends, and says why to whoever waits
+            except BaseException as error:  # noqa: BLE001  # the thread ends, and all who wait get the reason
                 self._died(loop, error)
                 return
-            logger.warning("the engine's thread goes on although %s: exit() and loop.stop() don't belong there", what)
+            logger.warning("the engine's thread continues although %s: exit() and loop.stop() don't belong there", what)
 
     def _died(self, loop: EngineLoop, error: BaseException) -> None:
         """Let every call fail, those that wait and those to come: none would ever be answered."""
@@ -204,7 +215,7 @@ class Engine:
                 future.set_exception(died)
 
     def _end_with_main(self) -> None:
-        """Close what is open when the main thread ends: ``atexit`` would wait for aiosqlite's threads first."""
+        """Close all executions when the main thread ends: ``atexit`` would wait for aiosqlite's threads first."""
         threading.main_thread().join()
         if self.loop.died is None:
             with contextlib.suppress(concurrent.futures.TimeoutError):
@@ -253,6 +264,8 @@ async def _ordinary(work: Coroutine[Any, Any, T]) -> T:
     except GeneratorExit:  # This coroutine itself is closed.
         raise
     except BaseException as error:
+        # A CancelledError that no one asked for is the user's own, such as that of a future which they cancelled. The
+        # caller's thread would take it for a cancellation of the call.
         cancelled = isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling()
         failure = as_failure(error)
         if cancelled or failure is error:
@@ -261,4 +274,4 @@ async def _ordinary(work: Coroutine[Any, Any, T]) -> T:
 
 
 engine = Engine()
-"""The one of this process."""
+"""The engine of this process."""

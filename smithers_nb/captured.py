@@ -23,7 +23,7 @@ ENDS = 20
 CHANGING = (list, dict, set, deque, bytearray)
 SEQUENCES = (list, tuple, set, frozenset, deque)
 ADDING = [[name] for name in ("append", "add", "extend", "insert", "update", "appendleft", "put", "put_nowait")]
-"""Methods that change what they are called on, and tell nothing of it."""
+"""Methods that change their object and return nothing about its content."""
 UNKNOWN = object()
 """A value that can't be told without running the code."""
 PLAIN = frozenset({str, int, float, bool, type(None), bytes})
@@ -110,7 +110,11 @@ class Inside:
         if parts is None:
             self._leaves.append(_Opaque(value))
             return
-        self._leaves += (kind, len(value) if isinstance(value, (dict, *SEQUENCES)) else None)
+        length = None
+        if isinstance(value, (dict, *SEQUENCES)):
+            length = len(value)
+        # The type and the length, because the leaves of [[1], 2] and [1, [2]] would be the same.
+        self._leaves += (kind, length)
         if len(self._leaves) > LEAVES:
             return
         if PLAIN.issuperset(map(type, parts)):
@@ -135,7 +139,7 @@ class _Opaque:
 
 
 def _parts(value: Any) -> list[object] | None:
-    """Return what stands in a value; None for one that is not looked into."""
+    """Return the parts of a value; None for one that is not looked into."""
     if isinstance(value, dict):
         return [*_ends(value), *_ends(value.values())]
     if isinstance(value, SEQUENCES):
@@ -143,8 +147,11 @@ def _parts(value: Any) -> list[object] | None:
     if isinstance(value, MethodType):
         return [value.__func__, value.__self__]
     if users(type(value)):
-        own = list(vars(value).values()) if hasattr(value, "__dict__") else []
-        return [*own, *(getattr(value, name, None) for kind in type(value).__mro__ for name in _slots(kind))]
+        # Not dir(): a property would run the user's code, in the middle of a frame.
+        own = list(getattr(value, "__dict__", {}).values())
+        for kind in type(value).__mro__:
+            own += [getattr(value, name, None) for name in _slots(kind)]
+        return own
     return None
 
 
@@ -152,13 +159,17 @@ def _ends(items: Any) -> list[object]:
     """Return the items of a container; of a large one, the first, and the last where it is a list."""
     if len(items) <= LEAVES:
         return list(items)
-    last = items[-ENDS:] if isinstance(items, list | tuple) else ()
-    return [*islice(items, ENDS), *last]
+    first = list(islice(items, ENDS))
+    if isinstance(items, list | tuple):
+        return [*first, *items[-ENDS:]]
+    return first
 
 
 def _slots(kind: type) -> tuple[str, ...]:
     slots = kind.__dict__.get("__slots__", ())
-    return (slots,) if isinstance(slots, str) else tuple(slots)
+    if isinstance(slots, str):
+        return (slots,)
+    return tuple(slots)
 
 
 def _users(kind: type) -> bool:
@@ -168,7 +179,9 @@ def _users(kind: type) -> bool:
         return False
     # A notebook has no file, and neither have modules that are part of the interpreter.
     file = getattr(module, "__file__", None)
-    return whose(file) is None if file else kind.__module__ == "__main__"
+    if not file:
+        return kind.__module__ == "__main__"
+    return whose(file) is None
 
 
 def _changes(kind: type) -> bool:
@@ -189,7 +202,9 @@ class Chain:
 
 
 def chains(code: CodeType, local: dict[str, Any], inner: dict[str, CodeType]) -> Iterator[Chain]:
-    """Yield the names that code reads; ``local`` gets what it imports, ``inner`` the functions that it defines."""
+    """Yield the names that code reads; ``local`` gets its imports, ``inner`` the functions that it defines."""
+    # The bytecode, not the source: a lambda has no statement of its own, and a function of exec has no source. Opcodes
+    # differ between releases: LOAD_METHOD and PRECALL are those of 3.11, two names in one instruction those of 3.13.
     chain: Chain | None = None
     module = made = before = None
     pushed = False
@@ -209,7 +224,9 @@ def chains(code: CodeType, local: dict[str, Any], inner: dict[str, CodeType]) ->
         if name in ("LOAD_GLOBAL", "LOAD_NAME"):
             chain = Chain(value, True, instruction.offset, "NULL" in instruction.argrepr)
         elif name.startswith(("LOAD_FAST", "LOAD_DEREF", "LOAD_CLASSDEREF")):
-            base = value[-1] if isinstance(value, tuple) else value
+            base = value
+            if isinstance(value, tuple):
+                base = value[-1]
             chain = Chain(base, False, instruction.offset, pushed)
         elif name == "IMPORT_NAME":
             module = value
@@ -219,8 +236,12 @@ def chains(code: CodeType, local: dict[str, Any], inner: dict[str, CodeType]) ->
             before = value
         elif name in ("STORE_FAST", "STORE_DEREF"):
             if module is not None:
-                local[value] = made if made is not None else _imported(module, None)
-                made, module = None, (module if made is not None else None)
+                if made is not None:
+                    local[value] = made  # "from module import a, b" stores several names of one module.
+                else:
+                    local[value] = _imported(module, None)
+                    module = None
+                made = None
             elif before is not None:
                 inner[value] = before
             before = None

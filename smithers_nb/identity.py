@@ -6,7 +6,7 @@ A path is the parent's path, ``/`` and a segment::
     step[2.0]      a list (or Fragment) opens its own level: first child of the list in slot 2
     claude["k"]    a key, in quotes, so that the key "1" is never the index 1
     Report[0]      a component is a segment too
-    @3             the third iteration of a loop, so that each one mounts anew
+    @3             the third iteration of a loop, so that each one is mounted again
 
 The id is the one that the user gave, or the first 12 hex digits of the path's sha256: the same in every process
 and for every ``PYTHONHASHSEED``.
@@ -47,8 +47,10 @@ def child_path(parent: Path, name: str, slot: str, key: str | None) -> Path:
     >>> child_path(Path("/phase[0]"), "step", "2.0", "a")
     '/phase[0]/step["a"]'
     """
+    if key is not None:
+        slot = quoted(key)
     # A call of the NewType would take as long as all the rest.
-    return f"{parent}/{name}[{slot if key is None else quoted(key)}]"  # type: ignore[return-value]
+    return f"{parent}/{name}[{slot}]"  # type: ignore[return-value]
 
 
 def quoted(key: str) -> str:
@@ -57,7 +59,10 @@ def quoted(key: str) -> str:
     >>> print(quoted('a "b"'))
     "a \\"b\\""
     """
-    return f'"{key}"' if key.isalnum() else json.dumps(key, ensure_ascii=False)
+    # Most keys are alphanumeric, and this is called for each of them in each frame.
+    if key.isalnum():
+        return f'"{key}"'
+    return json.dumps(key, ensure_ascii=False)
 
 
 def iteration_path(loop: Path, iteration: int) -> Path:
@@ -77,9 +82,12 @@ def loop_of(path: str) -> str:
     """
     if "/@" not in path:
         return ""
+    # A quoted key may have the same characters. It is blanked at the same length, so that places stay valid.
     unquoted = re.sub(r'"(?:[^"\\]|\\.)*"', lambda key: "_" * len(key[0]), path)
     found = list(re.finditer(r"/@\d+(?=/)", unquoted))
-    return path[: found[-1].end()] if found else ""
+    if not found:
+        return ""
+    return path[: found[-1].end()]
 
 
 def prefixes_of(path: str) -> list[str]:

@@ -53,13 +53,16 @@ class Replay:
 
     def __repr__(self) -> str:
         count = len(self.differences)
-        outcome = "same" if self.same else f"{count} difference{'s' * (count > 1)}"
+        outcome = "same"
+        if count:
+            outcome = f"{count} difference{'s' * (count > 1)}"
         lines = [
             f"<Replay of {self.recording} as {self.execution_id}: {outcome}; {self.frames} frames, "
             f"{self.answers} answers from the recording, {self.requests} requests"
         ]
         lines += [f"  {difference}" for difference in self.differences[:SHOWN]]
-        lines += [f"  … and {count - SHOWN} more: .differences"] if count > SHOWN else []
+        if count > SHOWN:
+            lines.append(f"  … and {count - SHOWN} more: .differences")
         lines += [f"  note: {note}" for note in self.notes]
         return "\n".join(lines) + ">"
 
@@ -73,12 +76,12 @@ async def replay(
     tasks: Tasks,
     max_frames: int,
 ) -> Replay:
-    """Run an app as the execution is recorded, as a new execution of the same file; return how it went.
+    """Run an app as the execution is recorded, as a new execution of the same file; return the outcome.
 
-    ``models`` stand for others by name; none is asked, but output is asked for as it was of them.
+    ``models`` replace others by name. No request reaches them, but the way in which they ask for typed output counts.
 
     Raises:
-        ReplayMismatchError: if an agent, a task or an approval wants what was not recorded.
+        ReplayMismatchError: if an agent, a task or an approval needs something that was not recorded.
         StoreError: if the recording is not complete.
     """
     recorded = Recorded(reader, execution_id)
@@ -93,6 +96,7 @@ async def replay(
         forked_at_frame=0,
     )
     replaying = Replaying(recorded, tasks == "run")
+    # A connection of its own: the recording may be of an execution that runs, or of another process.
     database = await Database.open(reader.path)
     try:
         # No request is made, so as many agents as there are may run at a time.
@@ -103,14 +107,14 @@ async def replay(
     answers = reader.answers(row.execution_id)
     requests = answers.pop("model", 0)
     return Replay(
-        execution_id,
-        row.execution_id,
-        frames,
-        sum(answers.values()),
-        requests,
-        tuple(compare(reader, execution_id, row.execution_id)),
-        tuple(replaying.notes),
-        History(reader, row.execution_id),
+        recording=execution_id,
+        execution_id=row.execution_id,
+        frames=frames,
+        answers=sum(answers.values()),
+        requests=requests,
+        differences=tuple(compare(reader, execution_id, row.execution_id)),
+        notes=tuple(replaying.notes),
+        history=History(reader, row.execution_id),
     )
 
 
@@ -119,6 +123,7 @@ async def _followed(loop: Loop, replaying: Replaying, max_frames: int) -> int:
     try:
         await replaying.follow(loop, max_frames)
     except SmithersError as error:
+        # The replay stays in the file, up to this frame, to be compared with its recording.
         error.at(frame=loop.live.committed.frame)
         what, _, _ = str(error).partition(". ")
         await loop.terminate(f"the replay stopped: {what}")

@@ -37,6 +37,8 @@ class Threads(Executor):
         self._busy = 0
         self._waiting: deque[_Call[Any]] = deque()
         self._lock = threading.Lock()
+        # Thread.start waits until the new thread runs. Among many threads that compute, that takes seconds, for which
+        # the caller, the engine's loop, would stand still. So a thread of its own starts all the others.
         self._starts: SimpleQueue[_Call[Any]] | None = None
         after_fork(self._forget)
 
@@ -61,7 +63,7 @@ class Threads(Executor):
             self._starts.put(call)
 
     def _starter(self, starts: SimpleQueue[_Call[Any]]) -> None:
-        """Start threads. ``Thread.start`` waits until the thread runs: with many that compute, the loop would stand."""
+        """Start a thread for each call of the queue, for as long as the process lives."""
         while True:
             call = starts.get()
             try:
@@ -70,12 +72,12 @@ class Threads(Executor):
                 call.set_exception(
                     RuntimeError(
                         f"no thread could be started ({error}): this process has {threading.active_count()} threads, "
-                        "and the system allows no more. Let fewer functions run together, as with "
+                        "and the system refuses further ones. Let fewer functions run together, as with "
                         "<Parallel max_concurrency={…}>."
                     )
                 )
                 self.leave(call)
-            del call
+            del call  # While this waits for the next one, it would keep the arguments and the result of the last.
 
     def leave(self, call: _Call[Any]) -> None:
         """Give the place of a call to the next one that waits; called once or more for each."""
@@ -83,8 +85,10 @@ class Threads(Executor):
             if call.left:
                 return
             call.left = True
-            following = self._waiting.popleft() if self._waiting else None
-            if following is None:
+            following = None
+            if self._waiting:
+                following = self._waiting.popleft()  # It takes the place over, so the number stays.
+            else:
                 self._busy -= 1
         if following is not None:
             self._start(following)
@@ -110,12 +114,14 @@ class _Call(Future[T]):
     def cancel(self) -> bool:
         """Do not begin, or let another call begin in its place: a thread can't be ended."""
         cancelled = super().cancel()
+        # A running call can't be cancelled. Its thread may never end, and must not take a place for ever.
         if self.running():
             self._threads.leave(self)
         return cancelled
 
     def run(self) -> None:
         """Call the function, in its thread."""
+        # Taken out of the object: who keeps the future would keep everything that the function refers to.
         function, self._function = self._function, None
         if function is not None and self.set_running_or_notify_cancel():
             try:
@@ -147,7 +153,7 @@ SHARED = Threads("smithers shared", most=256)
 
 
 async def called(function: Callable[..., T], *args: Any) -> T:
-    """Return what a function gives that is called in a thread of ``CALLS``."""
+    """Call a function in a thread of ``CALLS`` and return its result."""
     return await asyncio.get_running_loop().run_in_executor(CALLS, function, *args)
 
 

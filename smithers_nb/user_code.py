@@ -46,7 +46,7 @@ def guarded(function: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
 
 
 async def awaited(work: Awaitable[T]) -> T:
-    """Await something of the user's, in a task of its own: only then is it known who was cancelled.
+    """Await something of the user's, in a task of its own: only that shows which of the two was cancelled.
 
     A cancellation of the caller is passed on to it. Code that does not end within ``GRACE_S`` then is left behind.
 
@@ -72,8 +72,11 @@ async def awaited(work: Awaitable[T]) -> T:
         if isinstance(error, asyncio.CancelledError):
             raise
     else:
-        # A task that cancels itself and returns at once has no result.
-        value, error = (None, asyncio.CancelledError()) if task.cancelled() else task.result()
+        if task.cancelled():
+            # A task that cancels itself and returns at once has no result.
+            value, error = None, asyncio.CancelledError()
+        else:
+            value, error = task.result()
     if error is None:
         return value  # type: ignore[return-value]  # there is one where there is no error
     failure = as_failure(error)
@@ -83,7 +86,7 @@ async def awaited(work: Awaitable[T]) -> T:
 
 
 async def _outcome(work: Awaitable[T]) -> tuple[T | None, BaseException | None]:
-    """Return what comes of it: as a result, asyncio looks at none of it."""
+    """Return the value or the exception. As a result, asyncio does not interpret either."""
     try:
         return await work, None
     except BaseException as error:  # noqa: BLE001  # handed over

@@ -50,8 +50,8 @@ class Stored(NamedTuple):
 
 
 class Held(Stored):
-    """A volatile value: the object itself, beside what is shown of it. It equals one that holds the same object, or an
-    equal one of the same type.
+    """A volatile value: the object itself, with a JSON text to show. It equals one that holds the same object, or one
+    that is equal and of the same type.
     """
 
     value: Any  # Any: it is what the user set
@@ -69,7 +69,7 @@ class Held(Stored):
     def __ne__(self, other: object) -> bool:  # A tuple has its own.
         return not self == other
 
-    __hash__ = None  # type: ignore[assignment]  # what it holds may have none
+    __hash__ = None  # type: ignore[assignment]  # the object may have none
 
 
 _JSON = frozenset({*(kind.__name__ for kind in JSON_SCALARS), "list", "dict", "json"})
@@ -97,7 +97,7 @@ def encode(value: object, place: str = "") -> Stored:
         except Unstorable:
             raise
         except (TypeError, ValueError, RecursionError):
-            pass  # What it is, and where, is told by the slow way.
+            pass  # The slow way below finds out which part it is, and where.
     try:
         data, name = pack(value, place)
         return _sized(write_json(data), name)
@@ -148,18 +148,20 @@ def decode(stored: Stored) -> Any:  # Any: it is what the user stored
     """Return a fresh value; changing it in place changes nothing else. One that is held is the object itself.
 
     Raises:
-        Unreadable: if its class is not there, or does not accept what is stored.
+        Unreadable: if its class is not there, or does not accept the stored JSON.
     """
     if isinstance(stored, Held):
         return stored.value
-    return json.loads(stored.text) if stored.type in _JSON else read(stored.text, stored.type)
+    if stored.type in _JSON:
+        return json.loads(stored.text)
+    return read(stored.text, stored.type)
 
 
 def opened(stored: Stored, what: str, instead: str) -> Any:  # Any: it is what the user stored
     """Return a value that was read from the file; ``instead`` is what to do where the class can't be mended.
 
     Raises:
-        StoreError: if it can't be read, naming what it is, its class, and what to do.
+        StoreError: if it can't be read, naming ``what``, its class, and what to do.
     """
     try:
         return decode(stored)
@@ -185,10 +187,12 @@ def value_of(key: str, stored: Stored) -> Any:  # Any: it is what the user store
 
 def legible(stored: Stored | None) -> Any:  # Any: it is what the user stored
     """Return a value for a record that is looked at: where it can't be read, its JSON as plain data."""
+    if stored is None:
+        return None
     try:
-        return decode(stored) if stored else None
+        return decode(stored)
     except Unreadable:
-        return json.loads(stored.text) if stored else None
+        return json.loads(stored.text)
 
 
 def shown(value: object) -> object:
@@ -204,13 +208,18 @@ def shown(value: object) -> object:
     if isinstance(value, str):
         return clean(str(value))
     if isinstance(value, int | float):
-        return value if value == value and abs(value) != float("inf") else str(value)
+        # NaN (which differs from itself) and infinity are not JSON.
+        if value != value or abs(value) == float("inf"):
+            return str(value)
+        return value
     if isinstance(value, dict):
         return {clean(str(key)): shown(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [shown(item) for item in value]
     name = getattr(value, "__name__", None)
-    return f"{type(value).__name__}({name if isinstance(name, str) else '…'})"
+    if not isinstance(name, str):
+        name = "…"
+    return f"{type(value).__name__}({name})"
 
 
 def cleaned(value: Any) -> Any:  # Any: what a program made
@@ -220,7 +229,10 @@ def cleaned(value: Any) -> Any:  # Any: what a program made
     [1, {'a': 'b�'}]
     """
     if isinstance(value, str):
-        return clean(value) if type(value) is str else value
+        # A subclass, such as a StrEnum, would lose its type.
+        if type(value) is str:
+            return clean(value)
+        return value
     if type(value) is dict:
         return {cleaned(key): cleaned(item) for key, item in value.items()}
     if type(value) in (list, tuple):
@@ -229,7 +241,7 @@ def cleaned(value: Any) -> Any:  # Any: what a program made
 
 
 def readable(value: object) -> Stored:
-    """Return the value as it is stored; of one that can't be, what is shown of it.
+    """Return the value as it is stored; one that can't be stored is held, with a text to show.
 
     >>> readable(len)
     Held(text='"builtin_function_or_method(len)"', type='builtin_function_or_method')
@@ -245,8 +257,10 @@ def _shown_text(value: object) -> str:
         text = json.dumps(shown(value), ensure_ascii=False)
         if len(text) > LONGEST // 4:
             return json.dumps(f"{type(value).__name__}(…)")
-        return text if text.isprintable() else json.dumps(json.loads(text))
-    except Exception:  # noqa: BLE001  # the user's object: it may contain itself, or fail to say what it is
+        if text.isprintable():
+            return text
+        return json.dumps(json.loads(text))
+    except Exception:  # noqa: BLE001  # the user's object: it may contain itself, or raise in its own methods
         return json.dumps(f"{type(value).__name__}(…)")
 
 

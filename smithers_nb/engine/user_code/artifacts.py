@@ -1,4 +1,4 @@
-"""``ctx.artifact``: what user code wants people to see."""
+"""``ctx.artifact``: texts, tables, images and links that user code shows to people."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ...store import writer
 from ...values import cleaned
 from ..state import Transaction
 from .host import Host
-from .scope import Owner, TaskScope, refuse_when_closed, refuse_while_rendering, scope_of
+from .scope import Owner, node_of, refuse_when_closed, refuse_while_rendering, scope_of
 from .sealed import Sealed
 
 
@@ -26,8 +26,8 @@ class ArtifactApi(Sealed):
     """``ctx.artifact``.
 
     In a handler or an effect: stored with its writes, in the same transaction, or not at all if it raises. In a task
-    or in the notebook: stored at once. While rendering: ``RenderWriteError``. The same ``key`` replaces what it named;
-    without one each call adds another. What is given is shown as text, never as HTML or Markdown.
+    or in the notebook: stored at once. While rendering: ``RenderWriteError``. An artifact replaces the one of the same
+    ``key``; without a key each call adds one. Contents are shown as text, never as HTML or Markdown.
     """
 
     __slots__ = ("_ctx", "_host")
@@ -54,12 +54,14 @@ class ArtifactApi(Sealed):
     def progress(
         self, value: float, total: float | None = None, key: str | None = None, title: str | None = None
     ) -> None:
-        """Show how far something has come: ``value`` of ``total``, or a fraction of 1 without a total.
+        """Show a progress bar: ``value`` of ``total``, or a fraction of 1 without a total.
 
         Raises:
             ValueError: if ``value`` is not in 0 to ``total``, or ``total`` is not positive.
         """
-        most = 1 if total is None else total
+        most = total
+        if most is None:
+            most = 1
         if not all(isinstance(number, int | float) and isfinite(number) for number in (value, most)):
             raise ValueError(f"artifact.progress takes two finite numbers, not {value!r} of {total!r}.")
         if not (0 <= value <= most and most > 0):
@@ -82,10 +84,13 @@ class ArtifactApi(Sealed):
         """Show a PNG, JPEG, GIF or WebP image, given as bytes or as the path of a file.
 
         Raises:
-            ValueError: if it is another kind of file.
+            ValueError: if it is a file of any other kind.
             NotStorableError: if it has over 5 MB.
         """
-        data = image if isinstance(image, bytes) else Path(image).read_bytes()
+        data = image
+        if not isinstance(data, bytes):
+            data = Path(data).read_bytes()
+        # The bytes decide, not the name of the file: a browser goes by them, too.
         mime = image_type(data)
         if mime is None:
             raise ValueError(f"artifact.image takes a PNG, JPEG, GIF or WebP image; this begins with {data[:8]!r}.")
@@ -95,17 +100,33 @@ class ArtifactApi(Sealed):
     def _add(self, kind: ArtifactKind, content: Mapping[str, Any], key: str | None, title: str | None) -> None:
         refuse_while_rendering(f"artifact.{kind} was called")
         content = cleaned(content)
+        # An image's limit is that of its bytes, which were counted before base64 made a third more of them.
         if kind != "image":
             _check_size(kind, len(_json(content)))
         scope = scope_of(self._ctx)
-        node_id = scope.node_id if isinstance(scope, Transaction | TaskScope) else None
-        id = secrets.token_hex(4) if key is None else clean(str(key))
-        made = Artifact(id, kind, None if title is None else clean(str(title)), content, node_id, self._host.frame)
+        id = _text(key)
+        if id is None:
+            id = secrets.token_hex(4)
+        made = Artifact(
+            id=id,
+            kind=kind,
+            title=_text(title),
+            content=content,
+            node_id=node_of(scope),
+            frame=self._host.frame,
+        )
+        # A task that was cancelled may run on in its thread: its node has a later task by then, or none.
         refuse_when_closed(scope, f"artifact {id!r}")
         if isinstance(scope, Transaction):
             scope.artifacts.append(made)
         else:
             self._host.record(partial(writer.put_artifact, execution_id=self._host.execution_id, artifact=made))
+
+
+def _text(given: object) -> str | None:
+    if given is None:
+        return None
+    return clean(str(given))
 
 
 def _json(content: Mapping[str, Any]) -> bytes:
@@ -129,10 +150,8 @@ def _table(rows: Any) -> dict[str, Any]:
     listed = list(rows)
     if all(isinstance(row, Mapping) for row in listed):
         columns = list(dict.fromkeys(name for row in listed for name in row))
-        return {
-            "columns": [str(name) for name in columns],
-            "rows": _cells([row.get(c) for c in columns] for row in listed),
-        }
+        cells = _cells([row.get(name) for name in columns] for row in listed)
+        return {"columns": [str(name) for name in columns], "rows": cells}
     if all(isinstance(row, list | tuple) for row in listed):
         return {"columns": [], "rows": _cells(listed)}
     raise TypeError("the rows of artifact.table are all dicts or all lists.")
@@ -143,6 +162,7 @@ def _cells(rows: Iterable[Iterable[Any]]) -> list[list[Any]]:
 
 
 def _cell(value: Any) -> Any:
+    # A subclass, such as an enum, is shown by its str, as other objects are. NaN and infinity are not JSON.
     if value is None or type(value) in (bool, int, str) or (type(value) is float and isfinite(value)):
         return value
     return str(value)

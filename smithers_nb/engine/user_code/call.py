@@ -30,12 +30,16 @@ class TransactionCall:
     @property
     def error(self) -> str | None:
         """The traceback of the failure."""
-        return traceback_of(self.failure) if self.failure is not None else None
+        if self.failure is None:
+            return None
+        return traceback_of(self.failure)
 
     @property
     def status(self) -> Literal["ok", "raised"]:
         """The status that the records have."""
-        return "ok" if self.failure is None else "raised"
+        if self.failure is None:
+            return "ok"
+        return "raised"
 
 
 async def call_as_transaction(
@@ -87,6 +91,7 @@ def takes_two(function: Callable[..., Any]) -> bool:
         return False
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     needed = [p for p in positional if p.default is p.empty]
+    # A second parameter with a default is ctx by name only: "lambda result, key=key: …" binds a loop's variable.
     return len(needed) > 1 or (len(positional) > 1 and positional[1].name == "ctx")
 
 
@@ -102,16 +107,21 @@ def place_of_ctx(function: Callable[..., Any]) -> int | None:
     """Return the place of ``ctx`` among the positional arguments of a function that names it; None if it has none."""
     parameters = inspect.signature(function).parameters.values()
     positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return positional.index("ctx") if "ctx" in positional else None
+    if "ctx" not in positional:
+        return None
+    return positional.index("ctx")
 
 
 async def _finished(function: Callable[..., Any], *args: object, **named: object) -> None:
     task = asyncio.current_task()
-    sent = task.cancelling() if task is not None else 0
+    sent = 0
+    if task is not None:
+        sent = task.cancelling()
     with asyncio_run_allowed():
         value = guarded(function, *args, **named)
     if task is not None and task.cancelling() > sent:
-        # It cancelled the task that it was called in, which is the command's: only stop() and an interrupt do that.
+        # It cancelled the task that it was called in, which is the command's: only stop() and an interrupt may do that.
+        # The cancellation is delivered at the next await, so one is made here and its error is replaced.
         with suppress(asyncio.CancelledError):
             await asyncio.sleep(0)
         task.uncancel()

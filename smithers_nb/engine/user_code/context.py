@@ -1,6 +1,6 @@
 """``ctx``: the one object that components, handlers, effects and tasks are given.
 
-It is the same object everywhere; what it does depends on where it is used, which a context variable knows.
+It is the same object everywhere. Its behaviour depends on the scope in which it is used: a context variable holds it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Context(Sealed):
         self.fs = FileApi(self, host)
         """Files: see ``FileApi``."""
         self.artifact = ArtifactApi(self, host)
-        """What people are to see: see ``ArtifactApi``."""
+        """Artifacts, which people see: see ``ArtifactApi``."""
 
     def _way(self, name: str) -> str:
         if name in ("state", "vol"):
@@ -60,15 +60,18 @@ class Context(Sealed):
 
     @property
     def frame(self) -> int:
-        """The number of the frame under way."""
+        """The number of the present frame: of the one that is rendering, else of the last one that was committed."""
         scope = self._untracked()
-        return scope.snapshot.frame if isinstance(scope, RenderScope) else self._host.frame
+        if isinstance(scope, RenderScope):
+            return scope.snapshot.frame
+        return self._host.frame
 
     def now(self) -> datetime:
         """The time at which the frame began, in UTC: the same everywhere in the frame."""
         scope = self._untracked()
-        seconds = scope.snapshot.now if isinstance(scope, RenderScope) else self._host.snapshot_time
-        return datetime.fromtimestamp(seconds, UTC)
+        if isinstance(scope, RenderScope):
+            return datetime.fromtimestamp(scope.snapshot.now, UTC)
+        return datetime.fromtimestamp(self._host.snapshot_time, UTC)
 
     def rand(self) -> Random:
         """A random generator, seeded by execution, frame and scope: the same frame gives the same numbers.
@@ -79,14 +82,16 @@ class Context(Sealed):
         if scope is None:
             return Random(f"{self._host.seed}/{self._host.frame}/None")
         if scope.random is None:
+            seed = self._host.seed
             match scope:
                 case RenderScope():
+                    # The snapshot's, and not the host's: a past frame can be rendered again at any time.
+                    seed = scope.snapshot.seed
                     where = f"{scope.snapshot.frame}/{scope.path}"
                 case Transaction():
                     where = f"{self._host.frame}/{scope.node_id}"
                 case TaskScope():
-                    where = scope.task_id  # Its frame is in it; the execution's goes on while it runs.
-            seed = scope.snapshot.seed if isinstance(scope, RenderScope) else self._host.seed
+                    where = scope.task_id  # Its frame is in it; the execution has later ones while it runs.
             scope.random = Random(f"{seed}/{where}")
         return scope.random
 
@@ -102,7 +107,7 @@ class Context(Sealed):
         return Computed(self, function)
 
     def _untracked(self) -> CodeScope | None:
-        """Return where we are; a component there reads what no key stands for."""
+        """Return the present scope. A component that asks reads without a key, and is called in every frame."""
         scope = scope_of(self)
         if isinstance(scope, RenderScope):
             scope.untracked = True
@@ -114,13 +119,14 @@ class Context(Sealed):
         loops: Mapping[LoopKey, LoopState] = self._host.loops
         if isinstance(scope, RenderScope):
             if id in scope.around:
+                # Not recorded as a read: the path has the iteration in it, so the next one mounts another component.
                 return scope.around[id]
             scope.reads[loop_read(id)] = None
             loops = scope.snapshot.loops
         return max((state.iteration for (_, name), state in loops.items() if name == id), default=1)
 
     def progress(self, output: object) -> None:
-        """Report how far a task has come; its node's ``on_progress`` gets the newest report.
+        """Report the progress of a task; its node's ``on_progress`` gets the newest report.
 
         Raises:
             RunError: outside of a task.
@@ -128,7 +134,7 @@ class Context(Sealed):
         """
         scope = scope_of(self)
         if not isinstance(scope, TaskScope):
-            raise RunError("ctx.progress() reports how far a task has come: call it in the function of a <Task>.")
+            raise RunError("ctx.progress() reports the progress of a task: call it in the function of a <Task>.")
         self._host.reported(scope.node_id, scope.task_id, output)
 
     def use_effect(self, id: str, deps: list[Any], run: Callable[..., Any]) -> None:
@@ -177,6 +183,7 @@ class StateApi(Sealed):
             return default
         value = cell.value(key)
         if isinstance(scope, TaskScope) and self._scope == "state":
+            # A change of it in place would be lost; the end of the task compares and says so.
             scope.handed_out.add(key, value, cell.stored, len(scope.queued))
         return value
 
@@ -250,13 +257,16 @@ class StateApi(Sealed):
             self._write(key, lambda transaction: transaction.init(key, value, self._scope))
 
     def _write(self, key: str, queue: Callable[[Transaction], object]) -> None:
-        if component := rendering():  # Of another execution, too.
+        if (
+            component := rendering()
+        ):  # Of whichever execution: the write would be made as often as the component is called.
             component.refuse_write(key, self._scope)
         scope = scope_of(self._ctx)
         refuse_when_closed(scope, f"{self._scope} key {key!r}")
         if isinstance(scope, Transaction):
             queue(scope)
         elif isinstance(scope, TaskScope):
+            # A task may run for hours: its writes do not wait for its end, each is a transaction of its own.
             transaction = self._host.outside(queue, "task", scope.task_id, scope.node_id)
             if scope.handed_out:
                 scope.queued += transaction.queued

@@ -22,7 +22,7 @@ from ...threads import unlimited_anyio
 from ..state import Transaction
 from .host import Host
 from .purity import Look, RenderScope
-from .scope import Owner, TaskScope, refuse_when_closed, refuse_while_rendering, scope_of
+from .scope import Owner, node_of, refuse_when_closed, refuse_while_rendering, scope_of
 from .sealed import Sealed
 
 logger = logging.getLogger(__name__)
@@ -58,8 +58,10 @@ class FileApi(Sealed):
         data = _content(os.fspath(path))
         self._looked(Look("read", os.fspath(path)), _hash(data))
         if data is None:
-            return Path(path).read_bytes()  # It raises what is the matter.
-        return data if encoding is None else data.decode(encoding)
+            return Path(path).read_bytes()  # It raises the error that says why there is no content.
+        if encoding is None:
+            return data
+        return data.decode(encoding)
 
     def exists(self, path: FilePath) -> bool:
         """Return whether there is a file or folder of this name."""
@@ -75,7 +77,7 @@ class FileApi(Sealed):
         return found
 
     def write(self, path: FilePath, content: str | bytes) -> None:
-        """Write a file whole, and its folders if need be: who reads it sees the old content or the new one, not half.
+        """Write a file, and its folders if need be. Readers see the old content or the new one, and no mixture.
 
         An event ``file_written`` with path, sha256 and size is recorded: with the handler's or effect's FLUSH, else
         at once.
@@ -90,11 +92,12 @@ class FileApi(Sealed):
         self._host.refuse_when_closed()
         if not isinstance(content, str | bytes):
             raise TypeError(f"fs.write({name!r}, …) takes text or bytes, not {kind_of(content)}.")
-        data = content.encode() if isinstance(content, str) else content
+        data = content
+        if isinstance(data, str):
+            data = data.encode()
         _replace(name, data)
-        node_id = scope.node_id if isinstance(scope, Transaction | TaskScope) else None
         payload = {"path": name, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-        event = Event(self._host.frame, "file_written", node_id, json.dumps(payload, ensure_ascii=False))
+        event = Event(self._host.frame, "file_written", node_of(scope), json.dumps(payload, ensure_ascii=False))
         if isinstance(scope, Transaction):
             scope.events.append(event)
         else:
@@ -121,15 +124,16 @@ class Watch:
 
     def __init__(self, changed: Callable[[str], None]) -> None:
         self._changed = WeakMethod(changed)
-        """Weak: what watches must not keep an execution that no one has any more."""
+        """The callback. It is weak, because a watch must not keep an execution that no one has any more."""
         self._seen: dict[Look, str | None] = {}
         self._folders: dict[str, bool] = {}
         self._task: asyncio.Task[None] | None = None
 
     def on(self, looks: Mapping[Look, str | None]) -> None:
-        """Watch what was looked at, and nothing else, from now on."""
+        """Watch the files of these looks from now on, and no others."""
         self._seen = dict(looks)
         folders = _folders(self._seen)
+        # Most frames look at the same folders as the one before, and starting a watcher costs a thread.
         if folders == self._folders and (not folders or (self._task and not self._task.done())):
             return
         self.stop()
@@ -138,7 +142,7 @@ class Watch:
             self._task = asyncio.get_running_loop().create_task(self._run(folders), name="smithers watch")
 
     def look(self) -> None:
-        """Say which files are not as they were seen; each change is said once."""
+        """Report the files that have changed since they were looked at; each change is reported once."""
         for look, seen in self._seen.items():
             now = fingerprint(look)
             if now != seen:
@@ -147,20 +151,28 @@ class Watch:
                     changed(f"file {look.path} changed")
 
     def stop(self) -> None:
-        """Watch no longer; ``look`` still sees what changed."""
+        """Stop watching; ``look`` still finds changes."""
         self._folders = {}
         if self._task is not None:
             self._task.cancel()
 
     async def stopped(self) -> None:
-        """Watch no longer, and wait until nothing of it is left."""
+        """Stop watching, and wait until its thread has ended."""
         self.stop()
         if self._task is not None:
             await asyncio.wait({self._task})
 
     async def _run(self, folders: Mapping[str, bool]) -> None:
-        flat, deep = ([folder for folder in folders if folders[folder] is below] for below in (False, True))
-        await asyncio.gather(*(self._follow(roots, roots is deep) for roots in (flat, deep) if roots))
+        # Two watchers, because each is recursive or not: a glob in one folder must not watch all that is below the
+        # folder of a single file, such as the home folder.
+        flat = [folder for folder, below in folders.items() if not below]
+        deep = [folder for folder, below in folders.items() if below]
+        following = []
+        if flat:
+            following.append(self._follow(flat, deep=False))
+        if deep:
+            following.append(self._follow(deep, deep=True))
+        await asyncio.gather(*following)
 
     async def _follow(self, roots: list[str], deep: bool) -> None:
         from watchfiles import awatch  # Only here: importing it takes its time.
@@ -176,17 +188,19 @@ class Watch:
             logger.warning("%s can't be watched: %s. A step still sees changed files.", ", ".join(roots), error)
 
     def _concerns(self, _change: object, path: str) -> bool:
-        """Whether a change may be one that is watched: the store's own files change all the time."""
+        """Return whether a change is of interest: the store's own files change all the time."""
         return any(_touches(look, path) for look in self._seen)
 
 
 def fingerprint(look: Look) -> str | None:
-    """Return what tells whether something still looks as it did; None where there is nothing."""
+    """Return a text that changes when the files of a look do; None where there is nothing."""
     match look.kind:
         case "read":
             return _hash(_content(look.path))
         case "exists":
-            return "there" if os.path.exists(look.path) else None
+            if not os.path.exists(look.path):
+                return None
+            return "there"
         case "glob":
             return "\n".join(_matches(look.path))
 
@@ -199,7 +213,9 @@ def _content(path: str) -> bytes | None:
 
 
 def _hash(data: bytes | None) -> str | None:
-    return None if data is None else hashlib.sha256(data).hexdigest()
+    if data is None:
+        return None
+    return hashlib.sha256(data).hexdigest()
 
 
 def _matches(pattern: str) -> list[str]:
@@ -207,8 +223,9 @@ def _matches(pattern: str) -> list[str]:
 
 
 def _replace(path: str, data: bytes) -> None:
-    """Write a new file beside the old one, and put it in its place."""
-    target = Path(path).resolve()  # Of a link, what it points to.
+    """Write a new file beside the old one, and rename it."""
+    # Beside it, because a rename is atomic within one file system only. A link stays a link: its target is replaced.
+    target = Path(path).resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".smithers-{secrets.token_hex(6)}")
     try:
@@ -221,10 +238,8 @@ def _replace(path: str, data: bytes) -> None:
 
 
 def _folders(looks: Iterable[Look]) -> dict[str, bool]:
-    """Return the folders to watch, each with whether its subfolders count, too.
-
-    A folder, not the file: a file that is replaced is another one to the system, and one may not be there yet.
-    """
+    """Return the folders to watch, each with True if its subfolders are watched, too."""
+    # Folders, because the watch of a file ends when the file is replaced, and a missing file can't be watched.
     folders: dict[str, bool] = {}
     for look in looks:
         fixed, deep = _fixed(look)
@@ -235,7 +250,7 @@ def _folders(looks: Iterable[Look]) -> dict[str, bool]:
 
 
 def _fixed(look: Look) -> tuple[str, bool]:
-    """Return the folder in which a look's changes are, and whether they may be in subfolders."""
+    """Return the folder in which the changes of a look are, and whether they may be in subfolders."""
     path = os.path.abspath(look.path)
     if look.kind != "glob":
         return os.path.dirname(path), False
@@ -253,6 +268,7 @@ def _inside(folder: str, other: str) -> bool:
 def _touches(look: Look, path: str) -> bool:
     target = os.path.abspath(look.path)
     if look.kind == "glob":
+        # The folder itself and those above it, too: they may be made, renamed or removed as a whole.
         folder, _ = _fixed(look)
         return _inside(path, folder) or path == folder or _inside(folder, path)
     return path == target or _inside(target, path)

@@ -1,4 +1,4 @@
-"""The execution, as far as user code needs it."""
+"""The interface of an execution to user code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..state import Cell, Transaction
 
 
 class Host(Protocol):
-    """What ``ctx`` and its parts ask of the execution that they belong to.
+    """The execution, as ``ctx`` and its parts see it.
 
     User code runs on the engine's loop and in threads of tasks, so every method may be called from any thread.
     """
@@ -34,7 +34,7 @@ class Host(Protocol):
 
     @property
     def snapshot_time(self) -> float:
-        """When that frame began, in seconds since 1970."""
+        """The time at which that frame began, in seconds since 1970."""
 
     @property
     def seed(self) -> int:
@@ -47,6 +47,8 @@ class Host(Protocol):
     def values(self, scope: Scope) -> Mapping[str, Cell]:
         """Return the committed values of a scope."""
 
+    # Handlers and effects have a transaction of their own. Tasks and cells, on other threads, queue here without asking
+    # the loop, which may be busy for as long as a handler runs.
     def outside(
         self,
         queue: Callable[[Transaction], object],
@@ -69,4 +71,4 @@ class Host(Protocol):
         """Notify the observers soon."""
 
     def refuse_when_closed(self) -> None:
-        """Raise if the execution was closed: what is written now would be lost."""
+        """Raise if the execution was closed: a write would be lost."""

@@ -1,8 +1,8 @@
-"""What user code prints: shown where it is printed, and kept for the stepper with frame, phase and place.
+"""Output of user code: shown where it is printed, and kept for the stepper with frame, phase and place.
 
-While a phase or a task runs, ``sys.stdout`` and ``sys.stderr`` stand behind a tee that passes everything on and
-listens to what is printed in a component, a handler, an effect or a task, in its worker thread, too. What other code
-prints meanwhile is passed on and not kept. A thread that user code starts itself has no scope: its output is not kept.
+While a phase or a task runs, ``sys.stdout`` and ``sys.stderr`` are replaced by a tee. It passes everything on, and
+keeps the output of a component, a handler, an effect or a task, in its worker thread, too. Output of other code is
+passed on and not kept. A thread that user code starts itself has no scope: its output is not kept.
 """
 
 from __future__ import annotations
@@ -21,25 +21,26 @@ from ...threads import after_fork
 from ..draft import Draft
 from .context import Context
 from .host import Host
-from .purity import RenderScope
-from .scope import scope_of, words
+from .scope import node_of, scope_of, words
 
 OUTPUT = "output"
-"""Kind of the events that hold what was printed."""
+"""Kind of the events that hold output."""
 PIECE_CHARS = 100_000
-"""One piece is cut after so many characters."""
+"""Length at which a piece is cut, in characters."""
 PIECES = 500
-"""Of one frame; what is printed beyond is shown and not kept."""
+"""Number of pieces of one frame that are kept; further output is shown only."""
 TEES = 8
-"""So many are kept, each for its stream. CPython's ``print`` does not hold what it found as ``sys.stdout``: a tee that
-is taken away while another thread prints into it must live on, or the process crashes.
-"""
+"""Number of tees that are kept, each for its stream."""
 
 Stream = Literal["stdout", "stderr"]
 
+# A context variable, and not a stack of listeners: tasks print at the same time, each in a context of its own, and
+# copy_context hands the variable on to the thread of a sync function.
 _hearing: ContextVar[_Hearing | None] = ContextVar("smithers_output", default=None)
 _installing = Lock()
 _listeners = 0
+# CPython's print holds no reference to the object that it found as sys.stdout. A tee that is removed while a thread
+# prints into it must stay alive, or the process crashes.
 _tees: deque[OutputTee] = deque(maxlen=TEES)
 
 
@@ -58,7 +59,7 @@ class OutputTee:
         self._name = name
 
     def stands_before(self, stream: object, name: Stream) -> bool:
-        """Whether it is the tee of this stream."""
+        """Return whether it is the tee of this stream."""
         return self._stream is stream and self._name == name
 
     def write(self, text: str) -> Any:
@@ -76,7 +77,7 @@ class OutputTee:
 
 
 class heard:  # reads as a statement: with heard(printed): …
-    """Keep what is printed in this context until the block ends; ``where`` names code that has no scope of its own."""
+    """Keep the output of this context until the block ends; ``where`` names code that has no scope of its own."""
 
     def __init__(self, printed: Printed, draft: Draft | None = None, where: str = "") -> None:
         self._hearing = _Hearing(printed, draft, where)
@@ -91,6 +92,7 @@ class heard:  # reads as a statement: with heard(printed): …
     def __exit__(self, *_: object) -> None:
         global _listeners
         _hearing.reset(self._token)
+        # The last listener removes the tees: other code then prints without a detour.
         with _installing:
             _listeners -= 1
             if not _listeners:
@@ -98,7 +100,7 @@ class heard:  # reads as a statement: with heard(printed): …
 
 
 def _begin_again() -> None:
-    """Have a lock that no thread holds in the child of a fork."""
+    """Make a new lock in the child of a fork: the old one may be held by a thread that is not there."""
     global _installing
     _installing = Lock()
 
@@ -130,7 +132,7 @@ def _remove() -> None:
 
 
 class Printed:
-    """What was printed in one execution and is not in the file yet."""
+    """The output of one execution that is not in the file yet."""
 
     def __init__(self, ctx: Context, host: Host) -> None:
         self.ctx = ctx
@@ -138,9 +140,9 @@ class Printed:
         self._lock = Lock()
         self._pieces: list[_Piece] = []
         self.heard = 0
-        """How many characters so far."""
+        """Number of characters until now."""
         self._count = (0, 0)
-        """Frame, and how many pieces of it there were."""
+        """A frame, and the number of its pieces."""
 
     def take(self, stream: Stream, text: str, hearing: _Hearing) -> None:
         """Keep a piece, if code with a scope printed it; from any thread."""
@@ -148,22 +150,30 @@ class Printed:
         node_id, where = self._scope_words()
         if not where and not (where := hearing.where):
             return
-        frame, phase = (draft.number, draft.phase_under_way) if draft is not None else (self._host.frame, None)
+        frame: int
+        phase: str | None
+        if draft is not None:
+            frame, phase = draft.number, draft.phase_under_way
+        else:
+            frame, phase = self._host.frame, None
         with self._lock:
             self.heard += len(text)
-            last = self._pieces[-1] if self._pieces else None
-            piece = _Piece(stream, frame, phase, node_id, where)
-            if last is not None and last.same_place(piece) and last.chars < PIECE_CHARS:
+            piece = _Piece((stream, frame, phase, node_id, where))
+            # print() writes its text and the end of the line apart: one event for each would be two for every line.
+            if self._pieces and (last := self._pieces[-1]).place == piece.place and last.chars < PIECE_CHARS:
                 last.add(text)
                 return
             known, count = self._count
-            self._count = (frame, count + 1 if known == frame else 1)
-            if self._count[1] == PIECES:
+            if known != frame:
+                count = 0
+            count += 1
+            self._count = (frame, count)
+            if count == PIECES:
                 text = "… more was printed in this frame; it was shown, and is not kept.\n"
-            if self._count[1] <= PIECES:
+            if count <= PIECES:
                 piece.add(text)
                 self._pieces.append(piece)
-        # Outside of a phase nobody else would tell the stepper.
+        # In a phase the end of the phase notifies; outside of one nothing else would.
         if draft is None:
             self._host.notify_soon()
 
@@ -171,29 +181,27 @@ class Printed:
         scope = scope_of(self.ctx)
         if scope is None:
             return None, ""
-        return (None if isinstance(scope, RenderScope) else scope.node_id), words(scope)
+        return node_of(scope), words(scope)
 
     def take_events(self) -> list[Event]:
-        """Return what is to be recorded, and forget it."""
+        """Return the output since the last call, to be recorded."""
         with self._lock:
             pieces, self._pieces = self._pieces, []
         return [piece.event() for piece in pieces]
 
     @property
     def waiting(self) -> list[Event]:
-        """What is not in the file yet."""
+        """The output that is not in the file yet."""
         with self._lock:
             return [piece.event() for piece in self._pieces]
 
 
 class _Piece:
-    def __init__(self, stream: str, frame: int, phase: str | None, node_id: str | None, where: str) -> None:
-        self.place = (stream, frame, phase, node_id, where)
+    def __init__(self, place: tuple[str, int, str | None, str | None, str]) -> None:
+        self.place = place
+        """Stream, frame, phase, node id, and the code that printed it in words."""
         self.texts: list[str] = []
         self.chars = 0
-
-    def same_place(self, other: _Piece) -> bool:
-        return self.place == other.place
 
     def add(self, text: str) -> None:
         text = text[: PIECE_CHARS - self.chars]

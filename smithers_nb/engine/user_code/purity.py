@@ -1,4 +1,8 @@
-"""Rendering is pure, and it is enforced: what a component may do while it is called."""
+"""The purity guard: everything that a component may do while it is called.
+
+A frame may be rendered any number of times: by a replay, for a preview, after a crash. So a component that writes, or
+changes a value in place, is refused, and each read is recorded, because only then a call can be skipped.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +22,16 @@ from ..state import Cell, changed_in_place, check_key, read_name
 
 
 class Look(NamedTuple):
-    """One way in which a component looked at files."""
+    """A look of a component at files."""
 
     kind: Literal["read", "exists", "glob"]
     path: str
-    """As it was given; of a glob, the pattern."""
+    """The path as it was given; of a glob, the pattern."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What one frame sees. The cells are the committed ones themselves: nothing changes them before FLUSH."""
+    """The values that one frame sees. The cells are the committed ones: nothing changes them before FLUSH."""
 
     frame: int
     cells: Mapping[str, Cell]
@@ -36,19 +40,21 @@ class Snapshot:
     seed: int
     loops: Mapping[LoopKey, LoopState] = field(default_factory=dict)
     changed: frozenset[str] | None = None
-    """What changed since the last frame: state keys, and ``loop_read`` and ``KEYS``; None if anything may have."""
+    """Names of reads that changed since the last frame: state keys, ``loop_read``, ``KEYS``; None if all may have."""
     vol: Mapping[str, Cell] = field(default_factory=dict)
     """Volatile values."""
     looks: dict[Look, str | None] = field(default_factory=dict)
-    """What components looked at in this frame, with its fingerprint; RENDER fills it."""
+    """The looks of components at files in this frame, with their fingerprints; RENDER fills it."""
 
     def of(self, scope: Scope) -> Mapping[str, Cell]:
         """Return the values of a scope."""
-        return self.vol if scope == "vol" else self.cells
+        if scope == "vol":
+            return self.vol
+        return self.cells
 
 
 KEYS = "\0keys"
-"""Read by who looks at which keys there are."""
+"""The name under which a read of the list of keys is recorded."""
 
 
 def loop_read(id: str) -> str:
@@ -60,19 +66,20 @@ _generation = 0
 
 
 def anything_may_have_changed() -> None:
-    """A notebook cell has run: the next frame of every execution calls every component."""
+    """Let the next frame of every execution call every component: a notebook cell has run."""
+    # A cell may have changed any global or mutable object that a component closes over, and nothing reports that.
     global _generation
     _generation += 1
 
 
 def generation() -> int:
-    """Return how often that was said."""
+    """Return the number of such calls, to be compared with an earlier one."""
     return _generation
 
 
 @dataclass(slots=True)
 class RenderScope:
-    """One call of one component."""
+    """The call of a component."""
 
     snapshot: Snapshot
     name: str
@@ -83,23 +90,25 @@ class RenderScope:
     reads: dict[str, Stored | None] = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)
     untracked: bool = False
-    """It read what no key stands for, such as the time: it is called in every frame."""
+    """True if it read something that has no key, such as the time: it is called in every frame."""
     random: Random | None = None
     around: Mapping[str, int] = field(default_factory=dict)
     """Iteration of each loop around, by id."""
     computed: bool = False
-    """It is the inside of a computed value of this component."""
+    """True in the function of a computed value of this component."""
     _computed_so_far: int = 0
     _handed_out: list[tuple[str, Any, Stored]] = field(default_factory=list)
-    """(what, value, what it was when it was handed out) of what can be changed in place."""
+    """Values that can be changed in place: their name, the object, and its content when it was handed out."""
 
     def read(self, key: str, default: Any = None, scope: Scope = "state") -> Any:  # Any: it is what the user stored
-        """Return the snapshot's value and remember that it was read."""
+        """Return the snapshot's value, and record the read."""
         check_key(key)
         cell = self.snapshot.of(scope).get(key)
-        self.reads[read_name(scope, key)] = cell.stored if cell else None
+        name = read_name(scope, key)
         if cell is None:
+            self.reads[name] = None
             return default
+        self.reads[name] = cell.stored
         value = cell.value(key)
         if scope == "state" and not isinstance(value, IMMUTABLE):
             self._handed_out.append((f"state key {key!r}", value, cell.stored))
@@ -108,42 +117,48 @@ class RenderScope:
         return value
 
     def has(self, key: str, scope: Scope = "state") -> bool:
-        """Return whether the snapshot has a key, and remember that it was read."""
+        """Return whether the snapshot has a key, and record the read."""
         check_key(key)
         cell = self.snapshot.of(scope).get(key)
-        self.reads[read_name(scope, key)] = cell.stored if cell else None
-        return cell is not None
+        name = read_name(scope, key)
+        if cell is None:
+            self.reads[name] = None
+            return False
+        self.reads[name] = cell.stored
+        return True
 
     def read_keys(self, scope: Scope) -> list[str]:
-        """Return the snapshot's keys, sorted, and remember that they were looked at."""
+        """Return the snapshot's keys, sorted, and record the read."""
         self.reads[KEYS] = None
         return sorted(self.snapshot.of(scope))
 
     def look(self, look: Look, seen: str | None) -> None:
-        """Remember that files were looked at. They have no key: the component is called in every frame."""
+        """Record a look at files. They have no key: the component is called in every frame."""
         self.snapshot.looks[look] = seen
         self.untracked = True
 
     def hand_out(self, what: str, value: object) -> None:
-        """Remember what a list or dict looked like, to see later whether it was changed in place."""
+        """Record the content of a list or dict, to be compared after the call."""
+        # Compared afterwards, and not frozen: a read-only list would be no list to json, pandas and isinstance.
         if isinstance(value, list | dict):
             self._handed_out.append((what, value, readable(value)))
 
+    # A component whose reads hold would return the same elements again, so RENDER does not call it.
     def holds(self, reads: Mapping[str, Stored | None]) -> bool:
-        """Whether all that was read is still as it was."""
+        """Return whether all recorded reads would give the same values now."""
         return all(_stored(self.snapshot, name) == stored for name, stored in reads.items())
 
     def inside(self) -> RenderScope:
-        """Return a scope that tells what a computed value reads, for itself."""
-        return RenderScope(self.snapshot, self.name, self.path, self.source, self.inits, computed=True)
+        """Return a scope that records the reads of a computed value apart from those of the component."""
+        return RenderScope(self.snapshot, self.name, self.path, source=self.source, inits=self.inits, computed=True)
 
     def include(self, inner: RenderScope) -> None:
-        """Count as this component's own what a computed value of it did."""
+        """Add the looks and hand-outs of a computed value's function to those of this component."""
         self.untracked = self.untracked or inner.untracked
         self._handed_out += inner._handed_out
 
     def next_computed(self) -> int:
-        """Return how many computed values this call has made before."""
+        """Return the number of computed values that this call has made before."""
         self._computed_so_far += 1
         return self._computed_so_far - 1
 
@@ -154,14 +169,15 @@ class RenderScope:
         if key in self.snapshot.of(scope) or name in self.inits:
             return
         try:
-            self.inits[name] = (Held.of(value) if scope == "vol" else encode(value, key), self.name)
+            stored = Held.of(value) if scope == "vol" else encode(value, key)
+            self.inits[name] = (stored, self.name)
         except Unstorable as why:
             raise NotStorableError(
                 f"state key {key!r} can't hold this {type(value).__name__}, set by init in {self.name}: {why}."
             ) from None
 
     def refuse_write(self, key: str, scope: Scope = "state") -> NoReturn:
-        """Say why state can't be written here."""
+        """Raise the error that says why state can't be written here."""
         raise RenderWriteError(
             f"{scope} key {key!r} was written while {self.name} was rendering. Rendering must be pure, because it may "
             "run again for the same state. Move the write into on_finished or an Effect.",
@@ -171,12 +187,13 @@ class RenderScope:
         )
 
     def check_mutations(self) -> None:
-        """Find values that the component changed in place.
+        """Raise if the component has changed a value in place.
 
         Raises:
             RenderMutationError: naming key and component.
         """
         for what, value, stored in self._handed_out:
+            # The text decides quickly. Where it differs, a slow comparison finds out whether the value does.
             if readable(value).text != stored.text and changed_in_place(value, stored):
                 raise RenderMutationError(
                     f"the {type(value).__name__} in {what} was changed in place while {self.name} was "
@@ -191,7 +208,9 @@ class RenderScope:
 def _stored(snapshot: Snapshot, name: str) -> Stored | None:
     vol = name.removeprefix(read_name("vol", ""))
     cell = snapshot.cells.get(name) if vol == name else snapshot.vol.get(vol)
-    return cell.stored if cell else None
+    if cell is None:
+        return None
+    return cell.stored
 
 
 @contextmanager
@@ -204,6 +223,8 @@ def no_tasks() -> Iterator[None]:
         return
     before = loop.get_task_factory()
 
+    # A task would run after the component has returned: neither this guard nor the record of reads would see it. The
+    # factory is the one place that create_task, gather and TaskGroup all use.
     def refuse(_loop: object, coroutine: Coroutine[Any, Any, Any], **_options: object) -> NoReturn:
         coroutine.close()
         raise RenderTaskError(

@@ -12,7 +12,7 @@ from .sealed import Sealed
 
 
 class QueryApi(Sealed):
-    """``ctx.db``. It reads what is committed: a frame is in the file from COMMIT on, its writes after FLUSH."""
+    """``ctx.db``. It reads committed data: a frame is in the file after COMMIT, its writes after FLUSH."""
 
     __slots__ = ("_ctx", "_host")
     _name = "ctx.db"
@@ -24,7 +24,7 @@ class QueryApi(Sealed):
     def query(self, sql: str, params: Parameters = ()) -> list[dict[str, Any]]:  # Any: SQLite's values
         """Return the rows of a query, each as a dict. The connection is read-only.
 
-        A component that asks is called in every frame: nobody knows what its answer depends on.
+        A component that asks is called in every frame: the keys that an answer depends on are not known.
 
         Raises:
             StoreError: if the SQL is wrong, or writes.
@@ -32,6 +32,7 @@ class QueryApi(Sealed):
         """
         if isinstance(scope := scope_of(self._ctx), RenderScope):
             scope.untracked = True
+        # A reader of its own, not the engine's connection: user code may ask from any thread, and can't write.
         try:
             found = Reader(self._host.path).query(sql, params)
         except ReadOnlyError:

@@ -34,10 +34,10 @@ class TaskScope:
     random: Random | None = None
     handed_out: HandedOut = field(default_factory=HandedOut)
     queued: list[Queued] = field(default_factory=list)
-    """Its writes since it was handed a value that can be changed in place."""
+    """The writes since it was handed a value that can be changed in place."""
 
     def lost_changes(self, result: Stored | None) -> list[str]:
-        """Return what is to be said of each value that was changed in place and that neither write nor result holds."""
+        """Return a message for each value that was changed in place and is in neither a write nor the result."""
         return self.handed_out.lost(self.queued, f"task {self.node_id}", result)
 
 
@@ -52,6 +52,8 @@ class _Here:
     scope: CodeScope
 
 
+# A context variable: coroutines of several handlers, tasks and executions take turns on one thread, and a worker thread
+# gets a copy of the context of the task that it works for.
 _current: ContextVar[_Here | None] = ContextVar("smithers_scope", default=None)
 
 
@@ -66,15 +68,26 @@ def entered(ctx: Owner, scope: CodeScope) -> Iterator[None]:
 
 
 def scope_of(ctx: Owner) -> CodeScope | None:
-    """Return where we are, if that belongs to this execution."""
+    """Return the present scope, if it belongs to this execution."""
     here = _current.get()
-    return here.scope if here is not None and here.ctx is ctx else None
+    if here is None or here.ctx is not ctx:
+        return None
+    return here.scope
+
+
+def node_of(scope: CodeScope | None) -> str | None:
+    """Return the id of the node that a scope belongs to; None without a scope, and for a component: it is no node."""
+    if scope is None or isinstance(scope, RenderScope):
+        return None
+    return scope.node_id
 
 
 def rendering() -> RenderScope | None:
-    """Return the render under way, of whichever execution."""
+    """Return the component that is rendering, of whichever execution."""
     here = _current.get()
-    return here.scope if here is not None and isinstance(here.scope, RenderScope) else None
+    if here is None or not isinstance(here.scope, RenderScope):
+        return None
+    return here.scope
 
 
 def refuse_while_rendering(what: str) -> None:
@@ -94,7 +107,7 @@ def refuse_while_rendering(what: str) -> None:
 
 
 _steps: list[tuple[Owner, Owner]] = []
-"""Whose code is stepping which execution, and waits for it; changed on the engine's loop only."""
+"""Pairs of executions: code of the first steps the second, and waits for it. Only the engine's loop changes it."""
 
 
 @asynccontextmanager
@@ -106,14 +119,16 @@ async def stepping(ctx: Owner) -> AsyncIterator[None]:
             child, or of an execution that one of its tasks is stepping.
     """
     here = _current.get()
+    # A coroutine that outlives its handler has the handler's context, but the frame no longer waits for it.
     if here is None or _ended(here.scope):
         yield
         return
     if here.ctx in _waited_for_by(ctx):
-        own, other = here.ctx._execution, ctx._execution
-        itself = "itself" if here.ctx is ctx else f"{other!r}"
+        # Refused before it happens: two coroutines that wait for each other can't be told from a long task later.
+        own = here.ctx._execution
+        stepped = "itself" if here.ctx is ctx else repr(ctx._execution)
         raise RuntimeError(
-            f"{words(here.scope)} of execution {own!r} stepped {itself}, which waits for it to end: both would wait "
+            f"{words(here.scope)} of execution {own!r} stepped {stepped}, which waits for it to end: both would wait "
             "for ever. Write to ctx.state and return; the change makes the next frame due. From a sync <Task>, "
             "pause(), stop(), terminate() and answer() work, and so do all calls to executions that do not wait for "
             "this one."
@@ -129,13 +144,14 @@ async def stepping(ctx: Owner) -> AsyncIterator[None]:
 def _waited_for_by(ctx: Owner) -> list[Owner]:
     """Return the executions whose code a command of this one may wait for, itself among them."""
     found = [ctx]
+    # The list grows while it is walked: a chain of executions that step one another may be of any length.
     for one in found:
         found += [stepped for whose, stepped in _steps if whose is one and stepped not in found]
     return found
 
 
 def _ended(scope: CodeScope) -> bool:
-    """Whether the handler, effect or task that code began in has ended: nothing waits for that code."""
+    """Return whether the handler, effect or task that the code began in has ended: nothing waits for that code."""
     if isinstance(scope, Transaction):
         return scope.state != "open"
     return isinstance(scope, TaskScope) and scope.closed
@@ -158,5 +174,7 @@ def refuse_when_closed(scope: CodeScope | None, what: str) -> None:
     """
     if scope is None or not _ended(scope):
         return
-    who = f"task {scope.task_id}" if isinstance(scope, TaskScope) else words(scope)
+    who = words(scope)
+    if isinstance(scope, TaskScope):
+        who = f"task {scope.task_id}"  # A node may have a later task that runs: the id tells them apart.
     raise RunError(f"{what} was written after {who} had ended: its writes are decided. Await what you start in it.")

@@ -1,4 +1,7 @@
-"""Objects of ours in user code: what is assigned to one would be read by nothing, and so is refused."""
+"""Objects of ours in user code, which refuse new attributes.
+
+An assignment such as ``ctx.state = {}`` is a common mistake: nothing would ever read its value.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +35,7 @@ class Sealed:
         raise AttributeError(f"{self._called} has no attribute {name!r}.{near}")
 
     def _has(self, name: str) -> bool:
+        # hasattr would come to __getattr__ above, which looks for similar names.
         try:
             object.__getattribute__(self, name)
         except AttributeError:

@@ -1,4 +1,4 @@
-"""``ctx.signal`` and ``ctx.computed``: state keys, and what is computed from them, as objects."""
+"""``ctx.signal`` and ``ctx.computed``: state keys, and values computed from them, as objects."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MOST_KEPT = 1000
-"""How many values computed while rendering are kept; the oldest go first."""
+"""Number of values computed while rendering that are kept; the oldest are removed first."""
 
 
 @dataclass(frozen=True)
 class Signal:
-    """One key of the state. ``get()`` is ``ctx.state.get``, ``set()`` is ``ctx.state.set``, with the same rules."""
+    """A key of the state. ``get()`` is ``ctx.state.get``, ``set()`` is ``ctx.state.set``, with the same rules."""
 
     ctx: Context
     key: str
@@ -48,7 +48,7 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class _Known(Generic[T]):
-    """A value that was computed, and what it depends on."""
+    """A value that was computed, and everything that it depends on."""
 
     value: T
     reads: dict[str, Stored | None]
@@ -59,8 +59,8 @@ class Computed(Generic[T]):
     """A value computed from state. While rendering it is kept until a key that it read changes.
 
     It is computed again, too, when a variable or global that the function names has another value. A function that
-    reads what is not tracked (files, the database, the clock, a list that it closes over) is called each time; so is
-    every one outside of rendering.
+    reads something that is not tracked (files, the database, the clock, a list that it closes over) is called each
+    time; so is every one outside of rendering.
     """
 
     def __init__(self, ctx: Context, function: Callable[[], T]) -> None:
@@ -71,11 +71,13 @@ class Computed(Generic[T]):
     def get(self) -> T:
         """Return the value; the keys that it depends on are read by the component that asks."""
         scope = scope_of(self._ctx)
+        # Handlers and tasks see their own writes, and a change of any variable: nothing that was kept holds for them.
         if not isinstance(scope, RenderScope):
             return self._called()
         known = self._known
         if known is None or not self._holds(known, scope):
             known = self._computed(scope)
+        # The component depends on these keys whether or not the function was called this time.
         scope.reads.update(known.reads)
         scope.hand_out("a ctx.computed value", known.value)
         return known.value
@@ -86,14 +88,15 @@ class Computed(Generic[T]):
         return self.get()
 
     def same_as(self, function: Callable[[], Any]) -> bool:
-        """Whether this is the same function over the same variables, and so may stand for it."""
+        """Return whether a function does the same as this one's: the same code over the same variables."""
+        # A component makes its lambdas again in each call: only the code object stays the same.
         if self._known is None or getattr(function, "__code__", None) is not getattr(self._function, "__code__", 0):
             return False
         captured = _captured(function)
         return captured is not None and _equal(captured, self._known.captured)
 
     def _computed(self, scope: RenderScope) -> _Known[T]:
-        """Call the function, and keep what it returns if all that it read is known."""
+        """Call the function, and keep its value if all that it read is known."""
         inner = scope.inside()
         with entered(self._ctx, inner):
             value = self._called()
@@ -102,8 +105,11 @@ class Computed(Generic[T]):
         scope.include(inner)
         captured = _captured(self._function)
         known = _Known(value, inner.reads, captured or [])
-        kept = captured is not None and not inner.untracked and KEYS not in inner.reads
-        self._known = known if kept else None
+        # KEYS is recorded without a value: keys may come and go while the values of all reads stay the same.
+        tracked = captured is not None and not inner.untracked and KEYS not in inner.reads
+        self._known = None
+        if tracked:
+            self._known = known
         return known
 
     def _called(self) -> T:
@@ -122,15 +128,15 @@ class Computed(Generic[T]):
 
 
 class ComputedValues:
-    """Those made while rendering, by component path and order of the calls."""
+    """The computed values made while rendering, by component path and order of the calls."""
 
     def __init__(self) -> None:
         self._kept: dict[tuple[str, int], Computed[Any]] = {}
 
     def of(self, ctx: Context, scope: RenderScope, function: Callable[[], T]) -> Computed[T]:
-        """Return the one that stands here, or a new one if it is another function by now."""
+        """Return the computed value of this place, or a new one if its function has changed."""
         at = (scope.path, scope.next_computed())
-        kept = self._kept.pop(at, None)
+        kept = self._kept.pop(at, None)  # It is put back at the end: the first one is the one not used for longest.
         if kept is None or not kept.same_as(function):
             kept = Computed(ctx, function)
         self._kept[at] = kept
@@ -140,23 +146,31 @@ class ComputedValues:
 
 
 def _captured(function: object) -> list[object] | None:
-    """Return what a function sees besides its arguments; None if that may change unseen."""
+    """Return all that a function sees besides its arguments; None if it may change unseen."""
     if not isinstance(function, FunctionType):
         return None
     found = [*captured_by(function), *(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
-    return found if all(_settled(value) for value in found) else None
+    if not all(_settled(value) for value in found):
+        return None
+    return found
 
 
 def _settled(value: object) -> bool:
-    """Whether a value is the same as long as it is the same object."""
-    from .context import Context
+    """Return whether a value can't change as long as it is the same object."""
+    # A list, a dict or an object of the user's may change inside, and to find that out costs as much as computing it.
+    # A function or a class that a cell defines again is a new object.
+    from .context import Context  # Only here: context imports this module.
 
     fixed = (*JSON_SCALARS, FunctionType, BuiltinFunctionType, ModuleType, type, Component, Context, Signal, Computed)
     return isinstance(value, fixed)
 
 
 def _equal(ones: list[object], others: list[object]) -> bool:
-    return len(ones) == len(others) and all(
-        one is other or (type(one) is type(other) and isinstance(one, (*JSON_SCALARS, Signal)) and one == other)
-        for one, other in zip(ones, others, strict=True)
-    )
+    return len(ones) == len(others) and all(map(_same, ones, others))
+
+
+def _same(one: object, other: object) -> bool:
+    if one is other:
+        return True
+    # The same type: 1 == True == 1.0, and a function may tell them apart.
+    return type(one) is type(other) and isinstance(one, (*JSON_SCALARS, Signal)) and one == other
