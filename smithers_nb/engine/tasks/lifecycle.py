@@ -48,14 +48,15 @@ class Tasks(TaskTable):
 
     @property
     def questions(self) -> list[str]:
-        """The ids by which people can answer what is asked, in children too."""
+        """The ids by which people can answer the open questions, in children too."""
         return questions.shortest(questions.waiting(self))
 
     # ---- starting ----------------------------------------------------------------------------------------------
 
     async def start_pending(self) -> None:
-        """Acquire and start every task that is ready, in one transaction for all of them; but no more agents, and no
-        more functions in threads, than may run together.
+        """Acquire and start every task that is ready, in one transaction for all of them.
+
+        Agents, and functions in threads, stay pending while as many of them run as may run together.
         """
         agents_left = self._services.max_agents - sum(entry.is_agent for entry in self.running)
         full = self._threads_are_full()
@@ -237,8 +238,8 @@ class Tasks(TaskTable):
             writer.handle_again,
             self._services.execution_id,
             TaskStart(again.task_id, node_id, again.max_attempts),
-            entry.task_id,
-            self.committed.frame,
+            of=entry.task_id,
+            frame=self.committed.frame,
         )
         self.add(again)
         self._inbox.cause(f"{node_id} is handled again by hand")

@@ -221,7 +221,7 @@ class TaskRunner:
         self._table.changed()
 
     async def _sleep(self, entry: TaskEntry, until: float) -> None:
-        """Wait for what is left of the time, and acquire the task again.
+        """Wait until the time has come, and acquire the task again.
 
         Raises:
             RunError: if another process has it.
