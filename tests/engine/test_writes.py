@@ -123,6 +123,28 @@ def test_first_values_then_operators_then_handlers_then_effects(run_of: Any) -> 
     assert ex.state["x"] == ["init", "operator 1", "operator 2", "handler", "effect"]
 
 
+def test_people_apply_before_tasks_whichever_wrote_first(run_of: Any, gate: Any) -> None:
+    written = gate()
+
+    @component
+    def App(ctx: Any) -> Any:
+        async def write() -> int:
+            ctx.state.update("x", lambda old: [*old, "task"])
+            await written.passed()
+            return 1
+
+        return Task(id="t", run=write)
+
+    ex = run_of(App(), state={"x": []})
+    ex.step_sync()
+    written.reached()
+    ex.state.update("x", lambda old: [*old, "operator"])
+    assert [write.origin for write in ex.pending] == ["operator", "task"]
+    written.open()
+    ex.run_sync()
+    assert ex.state["x"] == ["operator", "task"]
+
+
 def test_handlers_and_effects_apply_in_document_order(run_of: Any) -> None:
     @component
     def App(ctx: Any) -> Any:
