@@ -10,7 +10,7 @@ from typing import Any, Literal
 from ..agents.runner import Runner
 from ..errors import EngineVersionError, StoreError, message_of
 from ..nodes.tree import Tree
-from ..records import LoopState, NewExecution, TaskEnd, TaskRecord, TaskResult
+from ..records import NewExecution, TaskEnd, TaskRecord, TaskResult
 from ..store import writer
 from ..store.breakpoints import load as load_breakpoints
 from ..store.connection import Database
@@ -103,10 +103,10 @@ def _committed(reader: Reader, execution_id: str) -> Committed:
     state = reader.state(execution_id, last + 1)
     tree, since = reader.tree(execution_id, last)
     loops = {}
-    for node_id, iteration, status in reader.loops(execution_id):
+    for node_id, progress in reader.loops(execution_id).items():
         node = tree.index.get(node_id)
         if node is not None:
-            loops[node.loop, node_id] = LoopState(iteration, status)
+            loops[node.loop, node_id] = progress
     effect_runs = {}
     for node_id, deps in reader.effect_deps(execution_id).items():
         # An effect whose node was gone runs again when it comes back.

@@ -253,11 +253,11 @@ class Replaying:
             f"the app was swapped after frame {frame}; the same one ran in all" for frame in recorded.swaps()
         ]
         await self._by_hand(loop, 0, late=True)
-        for number, (status, _) in recorded.frames.items():
+        for number, frame in recorded.frames.items():
             await self._ready(live, number)
             # Its recorded cause may be gone: a person's write is made here, where it was made, and may change nothing.
             loop.due_anyway("as recorded")
-            if status == "done":
+            if frame.status == "done":
                 await self._frame(loop, number)
             else:
                 await self._half(loop)
@@ -272,9 +272,10 @@ class Replaying:
 
     def began(self, frame: int) -> float | None:
         """Return when a frame began, in seconds since the epoch; None for one that was not recorded."""
-        if frame not in self.recorded.frames:
+        found = self.recorded.frames.get(frame)
+        if found is None:
             return None
-        return self.recorded.frames[frame][1]
+        return found.began_at
 
     async def _frame(self, loop: ReplayedLoop, number: int) -> None:
         await loop.step()
@@ -372,8 +373,12 @@ class Replaying:
             asked = self.recorded.question(record.task_id)
         if asked is None:
             raise self._unknown(entry.node)
-        now = (question.prompt, list(question.options), question.payload.text)
-        for name, one, other in zip(("prompt", "options", "payload"), asked, now, strict=True):
+        # The type of a payload is not recorded: its text is compared.
+        for name, one, other in (
+            ("prompt", asked.prompt, question.prompt),
+            ("options", asked.options, question.options),
+            ("payload", asked.payload.text, question.payload.text),
+        ):
             if one != other:
                 raise self._other(entry.node, "a person is asked for something else", name=name, before=one, now=other)
 

@@ -171,10 +171,11 @@ def _of(source: Source, point: Breakpoint, last: int) -> Iterable[tuple[int, Pha
 
 
 def _handler(source: Source, point: Breakpoint) -> Iterator[tuple[int, Phase, str, str | None]]:
-    for frame, node, event, status in source.file.called(point.target, point.event):
-        if status == "ok":
-            status = "was called"
-        yield frame, Phase.EXECUTE, f"{event} of {node} {status}", node
+    for call in source.file.called(point.target, point.event):
+        outcome = call.status
+        if outcome == "ok":
+            outcome = "was called"
+        yield call.frame, Phase.EXECUTE, f"{call.event} of {call.node_id} {outcome}", call.node_id
 
 
 def _error(event: EventRecord) -> tuple[int, Phase, str, str | None]:
@@ -283,8 +284,8 @@ def _expression(source: Source, point: Breakpoint) -> Iterator[tuple[int, Phase,
         return
     texts, last = source.texts(), source.head.recorded
     by_frame: dict[int, list[tuple[str, str | None]]] = {}
-    for frame, key, old in source.file.replaced(max(1, last - FRAMES), last):
-        by_frame.setdefault(frame, []).append((key, old))
+    for replaced in source.file.replaced(max(1, last - FRAMES), last):
+        by_frame.setdefault(replaced.frame, []).append((replaced.key, replaced.old))
     # Backwards, as each write has the old value: the state of a frame follows from that of the next one, and reading
     # thousands of states is not needed. A hit is where it becomes true, which is known one frame later on this way.
     later: tuple[int, bool] | None = None

@@ -188,12 +188,13 @@ class RecordedSource:
     def _end_loops(self, tree: Tree, stood: Schedule) -> None:
         """Give the loops that have ended their recorded status."""
         recorded = self.reader.loops(self.execution_id)
-        ended = {id: (count, status) for id, count, status in recorded if status != "running"}
         for (_, id), state in stood.loops.items():
             # A loop that has ended does not continue when its condition changes its mind.
-            count, status = ended.get(id, (0, ""))
-            if count == state.iteration - 1 and count == tree.index[id].props["iteration"]:
-                stood.status[id] = status
+            ended = recorded.get(id)
+            if ended is None or ended.status == "running":
+                continue
+            if ended.iteration == state.iteration - 1 and ended.iteration == tree.index[id].props["iteration"]:
+                stood.status[id] = ended.status
 
     def standing_in(self, frame: int, tree: Tree) -> Mapping[str, str]:
         """Return by node id the status of the nodes of a recorded frame, before the next one began."""

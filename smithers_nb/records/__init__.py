@@ -28,7 +28,7 @@ from .agent import (
     Usage,
 )
 from .breakpoint import HIT, Breakpoint, BreakpointKind, Hit
-from .call import CallRecord, EffectRun, HandlerCall
+from .call import CallRecord, EffectRun, HandlerCall, HandlerOutcome
 from .excerpt import Excerpt
 from .execution import Durability, ExecutionRecord, LoopKey, LoopState, NewExecution
 from .frame import (
@@ -53,6 +53,7 @@ from .write import (
     Op,
     Origin,
     ReaderRecord,
+    ReplacedValue,
     Scope,
     ValueRecord,
     ValueVersion,
@@ -81,6 +82,7 @@ __all__ = [
     "FrameRecord",
     "FrameTotals",
     "HandlerCall",
+    "HandlerOutcome",
     "Hit",
     "LoopKey",
     "LoopState",
@@ -97,6 +99,7 @@ __all__ = [
     "QuestionRecord",
     "RateWindow",
     "ReaderRecord",
+    "ReplacedValue",
     "RunResult",
     "Scope",
     "SearchHit",

@@ -52,3 +52,15 @@ class CallRecord:
     """The place among the calls of its frame, from 1."""
     task_status: str | None
     """The status of its task; None where the task is not known any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerOutcome:
+    """A handler call as a search for past hits of breakpoints sees it."""
+
+    # Small, because such a search reads every call of an execution.
+    frame: int
+    node_id: str
+    event: str
+    status: str
+    """``ok``, ``raised`` or ``stale``."""

@@ -119,3 +119,14 @@ class ReaderRecord:
     path: str
     node_id: str | None
     """The first node that it rendered."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplacedValue:
+    """The value of a state key before a write."""
+
+    frame: int
+    """The frame that wrote the key."""
+    key: str
+    old: str | None
+    """The value as JSON; None if the key had none."""

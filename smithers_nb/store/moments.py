@@ -17,10 +17,12 @@ from ..records import (
     FrameRecord,
     FrameTotals,
     HandlerCall,
+    HandlerOutcome,
     ModelCallRecord,
     NodeVersion,
     Phase,
     QuestionRecord,
+    ReplacedValue,
     SearchHit,
     TaskFrames,
     TaskRecord,
@@ -313,13 +315,14 @@ class Moments:
         )
         return [TaskRecord(*row) for row in rows]
 
-    def times(self, task_ids: Sequence[str]) -> list[tuple[str, str | None, str | None, str | None]]:
-        """Return (task id, started, next attempt, reason) of tasks."""
-        return self.reader.query(
-            "SELECT task_id, started_at, next_retry_at, reason FROM tasks WHERE execution_id = ?"
-            " AND task_id IN (SELECT value FROM json_each(?))",
-            (self.execution_id, _json(task_ids)),
-        ).rows
+    def tasks_by_id(self, task_ids: Sequence[str]) -> dict[str, TaskRecord]:
+        """Return tasks by their ids, without their results."""
+        rows = self._rows(
+            f"SELECT {TASK_COLUMNS} FROM tasks WHERE execution_id = :id"
+            " AND task_id IN (SELECT value FROM json_each(:tasks))",
+            tasks=_json(task_ids),
+        )
+        return {row[0]: TaskRecord(*row) for row in rows}
 
     def tool_calls(self, task_id: str) -> list[ToolCallRecord]:
         """Return the tool calls of a task, oldest first."""
@@ -370,13 +373,14 @@ class Moments:
 
     # ---- what breakpoints would have seen ----------------------------------------------------------------------
 
-    def called(self, node_id: str | None, event: str | None) -> list[tuple[int, str, str, str]]:
-        """Return (frame, node id, event, status) of handler calls, oldest first."""
-        return self.reader.query(
+    def called(self, node_id: str | None, event: str | None) -> list[HandlerOutcome]:
+        """Return the handler calls of a node and an event, oldest first; None stands for all."""
+        rows = self.reader.query(
             "SELECT frame, node_id, event, status FROM handlers WHERE execution_id = ?1"
             " AND (?2 IS NULL OR node_id = ?2) AND (?3 IS NULL OR event = ?3) ORDER BY frame, rowid",
             (self.execution_id, node_id, event),
         ).rows
+        return [HandlerOutcome(*row) for row in rows]
 
     def written(self, key: str) -> list[WriteRecord]:
         """Return every write of a key, in order."""
@@ -412,14 +416,15 @@ class Moments:
         ).rows
         return [int(row[0]) for row in reversed(rows)]
 
-    def replaced(self, since: int, until: int) -> list[tuple[int, str, str | None]]:
-        """Return (frame, key, old value as JSON) of the writes applied to the state in some frames, newest first."""
-        return self._rows(
+    def replaced(self, since: int, until: int) -> list[ReplacedValue]:
+        """Return the values before each write that was applied to the state in some frames, newest first."""
+        rows = self._rows(
             "SELECT frame, key, old FROM transitions WHERE execution_id = :id AND frame BETWEEN :since AND :until"
             " AND scope = 'state' AND status IN ('applied', 'overridden', 'edited') ORDER BY frame DESC, seq DESC",
             since=since,
             until=until,
         )
+        return [ReplacedValue(*row) for row in rows]
 
     # ---- searching ---------------------------------------------------------------------------------------------
 

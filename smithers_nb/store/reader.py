@@ -19,7 +19,7 @@ from ..errors import StoreError, UnknownExecutionError, clean
 from ..identity import NodeId, loop_of
 from ..identity import Path as NodePath
 from ..nodes.tree import Tree, TreeNode
-from ..records import Decision, ExecutionRecord, ModelCall, Question, RateWindow, TaskRecord, ToolCall, Usage
+from ..records import Decision, ExecutionRecord, LoopState, ModelCall, Question, RateWindow, TaskRecord, ToolCall, Usage
 from ..records.question import APPROVE
 from ..values import Stored
 from .connection import BUSY_TIMEOUT_S, mapped
@@ -319,12 +319,13 @@ class Reader:
         sql = "SELECT name, opens_at, next_at, interval_ms, refused FROM rate_windows ORDER BY name"
         return [RateWindow(*row) for row in self.query(sql).rows]
 
-    def questions(self, execution_id: str) -> list[Question]:
-        """Return the questions that no person has answered yet, oldest first."""
+    def questions(self, execution_id: str, approval_id: str | None = None) -> list[Question]:
+        """Return the questions that no person has answered yet, oldest first; or the one of an id, answered or not."""
         rows = self.query(
             "SELECT approval_id, task_id, node_id, kind, prompt, payload, options, turn, tool_call_id FROM approvals"
-            " WHERE execution_id = ? AND status = 'waiting' ORDER BY asked_at, rowid",
-            (execution_id,),
+            " WHERE execution_id = ?1 AND iif(?2 IS NULL, status = 'waiting', approval_id = ?2)"
+            " ORDER BY asked_at, rowid",
+            (execution_id, approval_id),
         ).rows
         return [
             Question(
@@ -350,10 +351,11 @@ class Reader:
         ).rows
         return [Decision(turn, id, choice == APPROVE, comment) for turn, id, choice, comment in rows]
 
-    def loops(self, execution_id: str) -> list[tuple[str, int, Any]]:
-        """Return (node id, iteration, status) of every loop that is in the plan."""
+    def loops(self, execution_id: str) -> dict[str, LoopState]:
+        """Return the state of every loop that is in the plan, by node id."""
         sql = "SELECT node_id, iteration, status FROM loops WHERE execution_id = ? AND status != 'unmounted'"
-        return self.query(sql, (execution_id,)).rows
+        rows = self.query(sql, (execution_id,)).rows
+        return {node_id: LoopState(iteration, status) for node_id, iteration, status in rows}
 
     def mounted_at(self, execution_id: str, node_id: str, frame: int) -> int:
         """Return the frame in which a node of frame ``frame`` was mounted: the start of its unbroken versions."""

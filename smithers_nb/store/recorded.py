@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from ..errors import StoreError
-from ..records import TaskRecord
+from ..records import Question, TaskRecord
 from ..values import Stored, encode
 from .prune import refuse_pruned
 from .reader import Reader
@@ -41,6 +41,16 @@ class OutsideWrite:
     """True if a handler, effect or task wrote it, and a person changed or dropped it."""
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedFrame:
+    """A frame that a replay does again."""
+
+    status: str
+    """``done``; ``open`` if it was abandoned before its FLUSH."""
+    began_at: float
+    """The clock of its SNAPSHOT, in seconds since the epoch."""
+
+
 class Recorded:
     """The recording of one execution.
 
@@ -58,10 +68,10 @@ class Recorded:
             raise StoreError(
                 f"execution {execution_id} begins with frame {frames[0][0]}: it can't be run again from 1."
             )
-        self.frames: dict[int, tuple[str, float]] = {
-            frame: (status, datetime.fromisoformat(began).timestamp()) for frame, status, began in frames
+        self.frames: dict[int, RecordedFrame] = {
+            frame: RecordedFrame(status, datetime.fromisoformat(began).timestamp()) for frame, status, began in frames
         }
-        """Status and beginning of each frame, in seconds since the epoch."""
+        """The frames by their numbers, in order."""
         self.tasks = reader.tasks(execution_id)
         self.writes: dict[int, list[OutsideWrite]] = {}
         """The writes of each frame."""
@@ -101,13 +111,9 @@ class Recorded:
         found: dict[str, Any] = json.loads(rows[0][0])
         return found
 
-    def question(self, task_id: str) -> tuple[str, list[str], str] | None:
-        """Return what a person was asked: prompt, options, and payload as JSON."""
-        rows = self.reader.query(
-            "SELECT prompt, options, payload FROM approvals WHERE execution_id = ? AND approval_id = ?",
-            (self.execution_id, task_id),
-        ).rows
-        return (rows[0][0], json.loads(rows[0][1]), rows[0][2]) if rows else None
+    def question(self, task_id: str) -> Question | None:
+        """Return the question that a task asked; None if it asked none."""
+        return next(iter(self.reader.questions(self.execution_id, approval_id=task_id)), None)
 
     def swaps(self) -> list[int]:
         """Return the frames after which the app was swapped."""

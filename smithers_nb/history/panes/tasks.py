@@ -205,12 +205,14 @@ def running(source: Source) -> list[p.RunningRow]:
     waiting = [task for task in known if task.status in ("running", "blocked")]
     waiting += [task for task in known if task.status == "pending" and task.attempt]
     shown = waiting[:RUNNING]
-    times = {id: rest for id, *rest in source.file.times([task.task_id for task in shown])}
+    recorded = source.file.tasks_by_id([task.task_id for task in shown])
     # The summary is a synced trait of at most 64 KiB: many agents share the room for their texts.
     each = min(p.TAIL_CHARS, p.TAILS_CHARS // max(1, len(shown)))
     found: list[p.RunningRow] = []
     for task in shown:
-        started, retry_at, reason = times.get(task.task_id, (None, None, None))
+        reason = started = retry_at = None
+        if (row := recorded.get(task.task_id)) is not None:
+            reason, started, retry_at = row.reason, row.started_at, row.next_retry_at
         found.append(
             {
                 "task_id": task.task_id,
