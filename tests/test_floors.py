@@ -15,7 +15,19 @@ ENTRANCES = ["smithers_nb", "smithers_nb.notebook.magics"]
 FLOORS = {
     **dict.fromkeys(["arguments", "errors", "version"], 0),
     **dict.fromkeys(
-        ["identity", "records", "typed", "values", "captured", "artifacts", "threads", "user_code", "nodes", "syntax"],
+        [
+            "identity",
+            "credentials",
+            "records",
+            "typed",
+            "values",
+            "captured",
+            "artifacts",
+            "threads",
+            "user_code",
+            "nodes",
+            "syntax",
+        ],
         1,
     ),
     **dict.fromkeys(["store", "agents"], 2),

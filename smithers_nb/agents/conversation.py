@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from time import time
 from typing import Any
 
+from ..credentials import masked
 from ..errors import AgentError, BudgetExceededError, UserCodeError, said
 from ..records import AnsweredBy, Decision, ModelCall, ToolCall, ToolStatus
 from ..user_code import guarded, raised_by
@@ -188,7 +189,7 @@ class Conversation:
         if self.asked is None:
             raise error
         asked = self._closed()
-        await self._record(replace(asked, error=said(raised_by(error))))
+        await self._record(replace(asked, error=masked(said(raised_by(error)))))
         found = verdict(error)
         wait_s = self.wait_s(found)
         # The failures of a fallback have told the windows of its models already.

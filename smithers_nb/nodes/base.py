@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, SkipValidation, ValidationError
 from pydantic_core import ErrorDetails
 
+from ..credentials import masked, masked_value
 from ..errors import PropError, did_you_mean, kind_of
 from ..values import cleaned, shown
 from . import handlers as events
@@ -46,6 +47,9 @@ class NodeBase(BaseModel):
     """True if it starts a task when it mounts."""
     takes_text: ClassVar[bool] = False
     """True if its children are text for a model: blank text between them is kept."""
+
+    private: ClassVar[frozenset[str]] = frozenset()
+    """Names of props of which only the type is shown and recorded: clients and keys live in them."""
 
     instead_of_children: ClassVar[str | None] = None
     """Advice for a node that takes no children: they would stand in the plan and never run."""
@@ -105,17 +109,24 @@ class NodeBase(BaseModel):
         return self.children
 
     def props(self) -> dict[str, object]:
-        """Return the declared props that differ from their default, in the order of declaration, as they are shown."""
-        values, found = self.__dict__, {}
+        """Return the declared props that differ from their default, in the order of declaration, as they are shown:
+        without the credentials in them.
+        """
+        values = self.__dict__
+        found: dict[str, object] = {}
         for name, default in self.declared:
             value = values[name]
             # Compared by type first: the user's objects may have an == of their own.
             if value is default or (type(value) is type(default) and value == default):
                 continue
+            if name in self.private:
+                found[name] = type(value).__name__
+                continue
             # Most props are plain texts, which shown would return as they are: the call is saved for them.
             if type(value) is not str or not value.isascii():
                 value = shown(value)
-            found[name] = value
+            # Here, because all else is made of it: the XML, the file and the page.
+            found[name] = masked_value(value)
         return found
 
 
@@ -129,7 +140,7 @@ def unnamed_prop(name: str, value: object) -> str:
 
 def _short(value: object) -> str:
     try:
-        return f"{' '.join(MEMORY.sub('', repr(value)).splitlines()):.80}"
+        return f"{' '.join(MEMORY.sub('', masked(repr(value))).splitlines()):.80}"
     except RecursionError:
         return f"{kind_of(value)} that is nested too deeply for Python"
 

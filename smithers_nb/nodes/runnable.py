@@ -125,6 +125,7 @@ class Claude(NodeBase):
 
     runnable: ClassVar[bool] = True
     takes_text: ClassVar[bool] = True
+    private: ClassVar[frozenset[str]] = frozenset({"deps"})
 
 
 class Agent(NodeBase):
@@ -147,6 +148,7 @@ class Agent(NodeBase):
 
     runnable: ClassVar[bool] = True
     takes_text: ClassVar[bool] = True
+    private: ClassVar[frozenset[str]] = frozenset({"deps"})
 
 
 AGENTS = (Claude, Agent)

@@ -11,6 +11,7 @@ from time import time
 from typing import Any
 
 from ...agents.runner import AgentTask, Local, Past
+from ...credentials import is_masked
 from ...errors import AgentError, StoreError
 from ...nodes.runnable import Agent, Claude
 from ...nodes.tree import TreeNode
@@ -152,7 +153,7 @@ async def as_started(services: Services, entry: TaskEntry) -> TreeNode:
     changed = {
         name: props.get(name, default)
         for name, default in present.declared
-        if name in RECORDED and not callable(getattr(present, name))
+        if name in RECORDED and not callable(getattr(present, name)) and not is_masked(props.get(name))
     }
     entry.started = replace(entry.node, node=present.model_copy(update=changed))
     return entry.started

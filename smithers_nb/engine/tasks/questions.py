@@ -8,24 +8,26 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ...agents.runner import ApprovalRequired, ToolQuestion
+from ...credentials import masked, masked_json
 from ...errors import ApprovalError
 from ...nodes.runnable import Approval
 from ...records import Question, TaskEnd, TaskResult, TaskStatus
 from ...records.question import APPROVE, DENY, GIVE_UP, ORPHAN, RUN_AGAIN, TOOL
-from ...values import encode
+from ...values import Stored, encode
 from .attempt import stored
 from .entry import TaskEntry
 
 
 def of_node(entry: TaskEntry, approval: Approval) -> Question:
-    """Return the question of an Approval node."""
+    """Return the question of an Approval node, without the credentials in its props."""
+    payload = stored(entry, approval.payload)
     return Question(
         approval_id=entry.task_id,
         task_id=entry.task_id,
         node_id=entry.node.id,
         kind=approval.kind,
-        prompt=approval.prompt,
-        payload=stored(entry, approval.payload),
+        prompt=masked(approval.prompt),
+        payload=Stored(masked_json(payload.text), payload.type),
         options=approval.options,
     )
 

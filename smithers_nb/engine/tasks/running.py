@@ -11,6 +11,7 @@ from time import perf_counter, time
 from typing import Any
 
 from ...agents.runner import AgentReply, ApprovalRequired, RetryLater
+from ...credentials import masked
 from ...errors import AgentError, BudgetExceededError, RunError, StoreError, said, traceback_of
 from ...nodes.runnable import Smithers, Task
 from ...records import TaskEnd, TaskResult, TaskStatus
@@ -289,9 +290,10 @@ def _cancelled(why: str) -> Outcome:
 
 def _failed(raised: BaseException) -> Outcome:
     error = raised_by(raised)
-    message = said(error)
+    # Providers quote the key that they refuse, and a traceback the line that has it.
+    message = masked(said(error))
     # An error in our own words says all; the way through the libraries does not help the reader.
-    trace = None if isinstance(error, AgentError) else traceback_of(error)
+    trace = None if isinstance(error, AgentError) else masked(traceback_of(error))
     reason = f"limit: {error.limit}" if isinstance(error, BudgetExceededError) else None
     return Outcome("failed", message, error=message, trace=trace, reason=reason)
 

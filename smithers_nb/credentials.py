@@ -1,0 +1,115 @@
+"""Credentials: the shapes of keys, tokens and passwords, and texts without them.
+
+A plan, a file and a page are shown to others. A key that stands in a prop, a header or a setting must not be.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+MASK = "•••"
+"""The text that stands for a credential."""
+
+_SECRET = r"[A-Za-z0-9._~+/=-]"
+_WITH_DIGIT = rf"(?={_SECRET}*\d)"
+_STRONG = r"(?:api_?-?key|access_?-?key|secret_?-?key|client_?-?secret|auth_?-?token|access_?-?token|password|passwd)"
+
+# In each, group 1 is what is kept: it says which sort of credential was there.
+_SHAPES = (
+    r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)",
+    # OpenAI, Anthropic, OpenRouter … A digit tells a key from a name such as sk-toggleable-content.
+    r"\b(sk-(?:ant-|proj-|svcacct-|or-|live-|test-)?)(?=[A-Za-z0-9_-]*\d)[A-Za-z0-9_-]{12,}",
+    r"\b(sk-(?:ant|proj|svcacct)-)[A-Za-z0-9_-]{8,}",
+    r"\b((?:sk|rk|pk|whsec)_(?:live|test)_)[A-Za-z0-9]{8,}",
+    r"\b((?:gh[pousr]|gho|glpat|hf|npm|gsk|r8|pplx|xai|dckr_pat)[_-])(?=[A-Za-z0-9_-]*\d)[A-Za-z0-9_-]{16,}",
+    r"\b(github_pat_)[A-Za-z0-9_]{16,}",
+    r"\b(xox[abeprs]-)[A-Za-z0-9-]{10,}",
+    r"\b(AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b",
+    r"\b(AIza)[A-Za-z0-9_-]{30,}",
+    r"\b(eyJ)[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",  # A JSON Web Token.
+    r"(?i:(\bauthorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic|token)\s+))" + rf"{_SECRET}{{6,}}",
+    rf"(?i:(\bbearer\s+))(?:sk-{_SECRET}{{6,}}|{_WITH_DIGIT}{_SECRET}{{8,}}|[A-Za-z0-9_-]{{24,}})",
+    rf"(?i:(\bbasic\s+))(?:{_WITH_DIGIT}[A-Za-z0-9+/]{{12,}}={{0,2}}|[A-Za-z0-9+/]{{12,}}={{1,2}})",
+    # A user's password in an address.
+    r"(\b[a-z][a-z0-9+.-]*://[^\s/:@\"']*:)[^\s/@\"']+(?=@)",
+    # Behind its name: a text in quotes, or one word that is neither a call nor a name's attribute.
+    rf"(?i:(\b[\w-]*{_STRONG}[\"']?\s*[:=]\s*[\"']))[^\"'\s]{{4,}}",
+    rf"(?i:(\b[\w-]*{_STRONG}=))(?!none\b|null\b|true\b|false\b|os\.|self\.)[A-Za-z0-9_~+/=%-]{{6,}}(?![\w.(\[])",
+    rf"(?i:(\b[\w-]*{_STRONG}:\s?))(?=[A-Za-z0-9_~+/=-]*\d)[A-Za-z0-9_~+/=-]{{8,}}",
+    r"(?i:(\b(?:\w+_)?(?:token|secret|pwd)=))(?=[A-Za-z0-9_-]*\d)[A-Za-z0-9_~+/=-]{12,}",
+)
+_ANY = re.compile("|".join(f"(?:{shape})" for shape in _SHAPES), re.DOTALL)
+# Nearly all texts have none of these, and each prop of each node is looked at in each frame.
+_HINT = re.compile(
+    r"sk[-_]|[pr]k_|whsec_|gh[pousr]_|hub_pat|glpat|hf_|npm_|gsk_|r8_|pplx-|xai-|_pat_|xox|AKIA|ASIA|AROA|AIDA|AIza|eyJ"
+    r"|PRIVATE KEY|://|(?i:bearer|basic |auth|key|token|secret|pass|pwd|cookie|credential)"
+)
+_NAME = re.compile(
+    rf"(?:.*_)?(?:{_STRONG}|authorization|auth|passphrase|pwd|secret|secrets|private_key|cookie|set_cookie|credentials?"
+    r"|(?:bearer|refresh|session|id|api|bot|github|gitlab|hf|slack)_token|x_api_key|api_?key_?\d*)",
+    re.IGNORECASE,
+)
+"""Names of headers, settings and arguments whose values are credentials."""
+SHORT = 300
+"""The longest text of which the masked form is remembered: the props of a plan are the same in most frames."""
+
+
+def masked(text: str) -> str:
+    """Return the text with each credential in it replaced, but for the part that says which sort it is.
+
+    >>> masked("ask with sk-ant-api03-0123456789abcdef, please")
+    'ask with sk-ant-•••, please'
+    >>> masked("https://me:hunter2@example.org?api_key=0123456789")
+    'https://me:•••@example.org?api_key=•••'
+    >>> masked("The bearer of the token asks about risk-adjusted keys: sk-learn has none.")
+    'The bearer of the token asks about risk-adjusted keys: sk-learn has none.'
+    """
+    if len(text) <= SHORT:
+        return _remembered(text)
+    return _masked(text)
+
+
+def _masked(text: str) -> str:
+    if _HINT.search(text) is None:
+        return text
+    return _ANY.sub(lambda found: f"{next(kept for kept in found.groups() if kept is not None)}{MASK}", text)
+
+
+_remembered: Callable[[str], str] = lru_cache(maxsize=4096)(_masked)
+
+
+def masked_value(value: Any) -> Any:  # Any: JSON
+    """Return a value of JSON with the credentials in its texts replaced, and texts behind a credential's name.
+
+    >>> masked_value({"temperature": 1, "extra_headers": {"X-Api-Key": "abc", "Accept": "text/plain"}})
+    {'temperature': 1, 'extra_headers': {'X-Api-Key': '•••', 'Accept': 'text/plain'}}
+    """
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, list):
+        return [masked_value(one) for one in value]
+    if isinstance(value, dict):
+        return {masked(str(name)): _behind(str(name), one) for name, one in value.items()}
+    return value
+
+
+def _behind(name: str, value: Any) -> Any:  # Any: JSON
+    if isinstance(value, str) and value and _NAME.fullmatch(name.replace("-", "_")):
+        return MASK
+    return masked_value(value)
+
+
+def masked_json(text: str) -> str:
+    """Return a text of JSON with the credentials in it replaced. It still parses."""
+    if _HINT.search(text) is None:
+        return text
+    return json.dumps(masked_value(json.loads(text)), ensure_ascii=False)
+
+
+def is_masked(value: object) -> bool:
+    """Return True if a value of JSON has lost a credential."""
+    return MASK in json.dumps(value, ensure_ascii=False)
