@@ -42,7 +42,7 @@ class InWords:
     offers: Offers | None = None
     """Returns the values that the present state suggests."""
     rest: bool = False
-    """Whether it takes all that is left of the line as it is written, with spaces and quotes."""
+    """True if it takes all that is left of the line as it is written, with spaces and quotes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +65,11 @@ class Command:
             RunError, ApprovalError, NotStorableError, ValueError: with a message that is shown as it is.
             StoreError: in the child of a fork, too.
         """
+        # A forked child has the memory of the run, but neither its engine's thread nor its lease.
         run.refuse_in_a_fork()
         arguments = {name: getattr(given, name) for name in self.arguments.model_fields}
         result = await self.handler(run, **arguments)
-        if self.effect == "writes":
+        if self.effect == "writes":  # Moves notify after each phase; these have none.
             run.live.services.observers.notify()
         return result
 
@@ -78,11 +79,14 @@ COMMANDS: dict[str, Command] = {}
 
 
 def arguments_of(handler: Callable[..., object]) -> type[BaseModel]:
-    """Return the model of a handler's arguments, those behind the first: what they are about is not an argument."""
+    """Return the model of a handler's arguments, without the first one: the run, or what stands for it."""
+    # With extras: descriptions, limits and suggestions stand in Annotated, once for all faces.
     types = get_type_hints(handler, include_extras=True)
     fields: dict[str, Any] = {}  # Any: what create_model takes
     for parameter in list(inspect.signature(handler).parameters.values())[1:]:
-        default = ... if parameter.default is parameter.empty else parameter.default
+        default = parameter.default
+        if default is parameter.empty:
+            default = ...  # pydantic's sign for an argument that is needed
         fields[parameter.name] = (types[parameter.name], default)
     return create_model(f"{handler.__name__}_arguments", __base__=_Arguments, **fields)
 
@@ -159,7 +163,7 @@ async def step_frame(run: Run, frames: Annotated[int, Field(ge=1, description="t
 async def continue_(
     run: Run, frames: Annotated[int | None, Field(ge=1, description="the most frames")] = None
 ) -> RunResult:
-    """Runs to the end, to a breakpoint, or so many frames at most."""
+    """Runs to the end, to a breakpoint, or for the given number of frames."""
     return await run.run(max_frames=frames)
 
 
@@ -198,9 +202,11 @@ def _problem(frame: Frame) -> str | None:
     """Return the reason why "Until idle" stops at a frame."""
     if not frame.problems:
         return None
-    first, others = frame.problems[0], len(frame.problems) - 1
-    more = f" (and {others} more)" if others else ""
-    return f"frame {frame.number} has a problem: {first.kind}: {short(first.message.splitlines()[0], 120)}{more}"
+    first, *others = frame.problems
+    words = f"frame {frame.number} has a problem: {first.kind}: {short(first.message.splitlines()[0], 120)}"
+    if others:
+        words += f" (and {len(others)} more)"
+    return words
 
 
 # ---- pending writes, tasks and approvals -----------------------------------------------------------------------

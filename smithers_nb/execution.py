@@ -39,6 +39,7 @@ from .threads import after_fork
 from .values import Stored, Unstorable, encode, opened
 from .version import __version__
 
+# One for all executions of the process: they share its HTTP clients.
 _runner = PydanticAiRunner()
 after_fork(_runner.begin_again)
 _LIMITS = TypeAdapter[Any](Limits)
@@ -59,7 +60,9 @@ def _agent_runner(name: str, value: Any) -> Any:
 
 
 def _store(name: str, value: Any) -> Any:
-    return value if isinstance(value, Store) else check.path(name, value)
+    if isinstance(value, Store):
+        return value
+    return check.path(name, value)
 
 
 _OPTIONS: dict[str, check.Check] = {
@@ -80,32 +83,32 @@ class Execution:
     Parameters
     ----------
     app : component, element, node or list of these
-        What is rendered.
+        The root of the plan.
     name : str
-        How it is called in the store and in the stepper.
+        The name in the store and in the stepper.
     store : str, os.PathLike or Store
-        The SQLite file; ``":memory:"`` for one that nobody keeps.
+        The SQLite file; ``":memory:"`` for one that is not kept.
     props : dict, optional
         Props for the app, if it is a component.
     state : dict, optional
-        The first state, by key.
+        The initial state, by key.
     models : dict, optional
         Models by the name that they replace in this execution: ``{"sonnet": scripted("…")}``.
     seed : int
         Seed of ``ctx.rand()``.
     max_frames : int
-        How many frames one ``run()`` renders at most.
+        The most frames that one ``run()`` renders.
     durability : {"normal", "full"}
         ``"full"`` also survives a power cut, for a slower COMMIT and FLUSH. Executions in one file share the highest
         that one of them asked for. The file remembers it for ``resume``.
     limits : dict, optional
-        What all agents together may use: ``turns``, ``tokens``, ``tool_calls``, ``cost_usd``, ``seconds`` (since the
-        first of them started; of earlier processes, while a request or a tool call was under way). At one that is
-        reached the agents that want more fail, with it as their reason.
+        Limits of all agents together: ``turns``, ``tokens``, ``tool_calls``, ``cost_usd``, ``seconds`` (since the
+        first of them started; of earlier processes, the time of requests and tool calls). Agents that need more than
+        a limit fail, with the limit as the reason.
     max_agents : int
-        How many agents run at a time; the others are pending until it is their turn.
+        The most agents that run at a time; the others are pending.
     runner : Runner, optional
-        Who runs the agents; without it this process does.
+        The runner for agents. Defaults to this process.
     strict_effects : bool
         Run, clean up and run again each effect when it mounts, to find those that can't take it.
 
@@ -165,6 +168,7 @@ class Execution:
             seed=seed,
             durability=durability,
         )
+        # All that can be wrong with the arguments is raised before the file is made or opened.
         first = _first_state(state or {})
         setup = Setup(
             app=root_with(app, props),
@@ -203,17 +207,17 @@ class Execution:
         orphans: Orphans = "retry",
         durability: Durability | None = None,
     ) -> Self:
-        """Go on with an execution of the file, after a restart or a crash.
+        """Continue an execution of the file, after a restart or a crash.
 
-        Its frames go on where they ended. A task that had ended is not run again; if its handler's writes were not
-        flushed, the handler is called again. What becomes of a task that was running, ``orphans`` says: ``"retry"``
-        runs it again, ``"fail"`` ends it as failed (``on_error`` is called), ``"ask"`` asks a person with an approval.
+        Its frames continue where they ended. A task that had ended is not run again; if its handler's writes were not
+        flushed, the handler is called again. ``orphans`` decides about a task that was running: ``"retry"`` runs it
+        again, ``"fail"`` ends it as failed (``on_error`` is called), ``"ask"`` asks a person with an approval.
 
-        If the app's code is not what it was, ``AppChangedWarning`` says what that means for the recorded nodes.
+        If the app's code has changed, ``AppChangedWarning`` lists the recorded nodes that continue, go and are new.
 
-        ``id`` or ``name`` says which one; by name it is the newest. Without either it is the newest of all.
+        ``id`` or ``name`` selects the execution; by name it is the newest. Without either it is the newest of all.
 
-        ``durability`` is the recorded one, or from now on another.
+        ``durability`` defaults to the recorded one; another one holds from now on.
 
         Raises:
             UnknownExecutionError: if there is none.
@@ -221,7 +225,7 @@ class Execution:
             EngineVersionError: if a newer release of smithers_nb has run it.
         """
         file = _file(store)
-        if os.path.exists(file.path):
+        if os.path.exists(file.path):  # A look for an execution must not make the file.
             engine.call(bring_up(file.path))
         reader = file.reader
         wanted = id or name or _newest(reader)
@@ -248,7 +252,8 @@ class Execution:
         )
         run = engine.call(Run.reopen(setup))
         if row.code_hash != found.code_hash:
-            warnings.warn(AppChangedWarning(engine.call(run.code_changes())), stacklevel=2)
+            # Three frames up is the caller: between them stands the check of the arguments.
+            warnings.warn(AppChangedWarning(engine.call(run.code_changes())), stacklevel=3)
         ex = cls.__new__(cls)
         ex._take(run)
         return ex
@@ -272,7 +277,7 @@ class Execution:
 
     @takes(until=optional(_until), max_frames=optional(_FRAMES))
     async def run(self, until: Until | None = None, max_frames: int | None = None) -> RunResult:
-        """Go on until it is over, is paused, waits only for people, or ``max_frames`` were rendered.
+        """Run until it is over, is paused, waits only for people, or ``max_frames`` were rendered.
 
         ``until`` stops it at a rest, too: a function of the frame, which may return the reason as text; a state key,
         which then holds something true; or an expression over ``state`` and ``frame``, such as ``"state['n'] > 3"``.
@@ -280,7 +285,7 @@ class Execution:
 
         Raises:
             ValueError: if ``until`` is a text that is no expression.
-            RunError: if ``until`` raises what is no ordinary exception; any other is raised as it is.
+            RunError: if ``until`` raises SystemExit or the like; an ordinary exception is raised as it is.
         """
         return await self._engine.wait(self._run.run(until, max_frames))
 
@@ -298,11 +303,12 @@ class Execution:
         return self._engine.call(self._run.run(until, max_frames))
 
     def pause(self) -> None:
-        """End the command under way after its current phase; from any thread. Tasks go on."""
+        """End the running command after its current phase; from any thread. Tasks continue."""
+        # Not waited for: a handler runs on the engine's thread, and may pause the execution that it belongs to.
         self._engine.do(self._run.pause)
 
     def stop(self) -> None:
-        """End the command under way and interrupt the running tasks; a later step runs them again."""
+        """End the running command and interrupt the running tasks; a later step runs them again."""
         self._engine.call(self._run.stop())
 
     def terminate(self) -> None:
@@ -310,8 +316,9 @@ class Execution:
         self._engine.call(self._run.loop.terminate())
 
     def close(self) -> None:
-        """Stop what runs and give the execution back to the file; ``Execution.resume`` goes on with it."""
-        if not self._run.closed and not self._run.in_a_fork:  # The parent process closes it.
+        """Stop what runs and give the execution back to the file; ``Execution.resume`` continues it."""
+        # In a forked child there is nothing to close: the parent has the lease, and closes it.
+        if not self._run.closed and not self._run.in_a_fork:
             self._engine.call(self._run.close())
 
     # ---- steering ----------------------------------------------------------------------------------------------
@@ -330,7 +337,7 @@ class Execution:
         """Cancel the task of a node; its ``on_error`` gets the result, if it has one.
 
         Raises:
-            RunError: if nothing of that node is under way.
+            RunError: if the node has no task that waits or runs.
         """
         self._engine.call(self._run.live.tasks.cancel(node_id))
 
@@ -375,7 +382,7 @@ class Execution:
 
     @takes(id=check.text)
     def drop_pending(self, id: str) -> None:
-        """Let a pending write fall while its frame is at rest; recorded as an operator's.
+        """Discard a pending write while its frame is at rest; recorded as an operator's.
 
         Raises:
             RunError: if no write of that id is pending.
@@ -404,14 +411,16 @@ class Execution:
         """The value of the ``End`` that was reached; None without one.
 
         Raises:
-            StoreError: if its class does not accept what is stored.
+            StoreError: if its class does not accept the stored value.
         """
         found = self._run.loop.result
-        return opened(found, "the value of the End", "read it in ex.df.executions") if found else None
+        if found is None:
+            return None
+        return opened(found, "the value of the End", "read it in ex.df.executions")
 
     @property
     def frame(self) -> Frame | None:
-        """The frame under way, or the last one; None before the first of this process."""
+        """The frame in progress, or the last one; None before the first of this process."""
         return self._run.frame
 
     @property
@@ -479,14 +488,14 @@ class Execution:
         tasks: ReplayTasks = "recorded",
         name: str | None = None,
     ) -> Replay:
-        """Run what is recorded of this execution again, from frame 1, and return how it compares with the recording.
+        """Run the recording of this execution again, from frame 1, and return how it compares with the recording.
 
-        Offline and free: agents are answered with the responses that were recorded, and their tools with what they had
-        returned; no request is made, no tool is called, no MCP server started, no key needed. Task nodes end as they
-        had ended, approvals are answered as they were, and what people wrote, changed, dropped, cancelled or had tried
-        again is done in the same frame. Every task ends in the frame in which it had ended, nothing is waited for, and
-        ``ctx.now()`` is the recorded time. Components, handlers and effects run, and so does what they do outside.
-        What can't be done as it was (another app was swapped in, ``ctx.vol`` was written by hand) is in ``notes``.
+        Offline and free: agents are answered with the recorded responses, and their tools with the recorded results;
+        no request is made, no tool is called, no MCP server started, no key needed. Task nodes end as they had ended,
+        approvals are answered as they were, and what people wrote, changed, dropped, cancelled or had tried again is
+        done in the same frame. Every task ends in the frame in which it had ended, nothing is waited for, and
+        ``ctx.now()`` is the recorded time. Components, handlers and effects run, with all their effects outside.
+        ``notes`` lists the actions that can't be repeated: another app was swapped in, ``ctx.vol`` was written by hand.
 
         It is a new execution of the same file, called ``name`` (else as this one, with " replay"), with this one as
         its ``parent_id`` and 0 as its ``forked_at_frame``. Its usage and cost are the recorded ones; its rows in
@@ -495,7 +504,7 @@ class Execution:
         ``app``, with ``props``, is changed code to hold against the recording; the default is the present app.
         ``tasks="run"`` calls the functions of Task nodes again, which finds what has changed in them.
 
-        An agent, task or approval that wants what was not recorded (another prompt, another tool, other arguments)
+        An agent, task or approval that differs from the recording (another prompt, another tool, other arguments)
         ends the replay there. Other differences are in the result. Which model an agent names is not compared.
 
         Raises:
@@ -582,7 +591,9 @@ def run_behind(ex: Execution) -> Run:
 
 
 def _file(store: str | os.PathLike[str] | Store) -> Store:
-    return store if isinstance(store, Store) else Store(store)
+    if isinstance(store, Store):
+        return store
+    return Store(store)
 
 
 def _only_recorded(models: str) -> None:

@@ -1,6 +1,6 @@
 """A run: an execution on the engine's loop, with its file and its code. ``Execution`` is the door to it.
 
-Coroutines of a run are awaited on the engine's loop. What is no coroutine may be called from any thread, except where
+Coroutines of a run are awaited on the engine's loop. Everything else may be called from any thread, except where
 its docstring says otherwise: it reads values that the engine replaces whole, and never changes in place.
 """
 
@@ -88,7 +88,7 @@ class Run:
         self.loop = loop
         """The engine's loop of frames."""
         self.closed = False
-        """Whether it was given back to the file here."""
+        """True once it was given back to the file here."""
         self._max_frames = setup.max_frames
         self._app = setup.app
         self._swapped: tuple[int, Draft | None, Tree] | None = None
@@ -122,6 +122,7 @@ class Run:
 
     async def step(self) -> Frame:
         """Advance to the next rest and return the frame there."""
+        # Rendering may happen again for the same state: a component that steps an execution would do it each time.
         refuse_while_rendering("step() was called")
         await self.loop.step()
         if self.over:
@@ -137,8 +138,13 @@ class Run:
     async def run(self, until: Until | None = None, max_frames: int | None = None) -> RunResult:
         """Advance until the end, a pause, a breakpoint, a person's turn, ``until``, or ``max_frames`` frames."""
         refuse_while_rendering("run() was called")
-        most = self._max_frames if max_frames is None else max_frames
-        outcome = await self.loop.run(most, None if until is None else self._condition(until))
+        condition = None
+        if until is not None:
+            condition = self._condition(until)
+        if max_frames is None:
+            max_frames = self._max_frames
+        outcome = await self.loop.run(max_frames, condition)
+        # A file that is copied without its log must have the run.
         await self.live.services.database.shared.fold()
         return RunResult(
             status=self.status,
@@ -168,7 +174,9 @@ class Run:
         """Return the frame with what the FLUSH before it has found, too: no other step would report it."""
         frame = self._frame()
         earlier = tuple(problem for problem in self.loop.problems if problem not in frame.problems)
-        return replace(frame, problems=(*earlier, *frame.problems)) if earlier else frame
+        if not earlier:
+            return frame
+        return replace(frame, problems=(*earlier, *frame.problems))
 
     def _frame(self) -> Frame:
         frame = self.frame
@@ -184,9 +192,11 @@ class Run:
 
         def reached() -> str | None:
             found = test(self._frame())
-            if isinstance(found, str) and found:
+            if not found:
+                return None
+            if isinstance(found, str):
                 return found
-            return f"{words} is true" if found else None
+            return f"{words} is true"
 
         def why() -> str | None:
             # Called between two frames on the engine's thread: what a user's condition raises must not end that
@@ -244,7 +254,7 @@ class Run:
         before, live.app = live.app, app
         try:
             self._swapped = (live.committed.frame, self.draft, await self.preview())
-        except BaseException:
+        except BaseException:  # What the new app raises, an exit() too, must not leave half a swap.
             live.app = before
             raise
         self._app = app
@@ -266,8 +276,11 @@ class Run:
     ) -> Replay:
         """Run the recording again as a new execution, with this app or another; see ``Execution.replay``."""
         refuse_while_rendering("replay() was called")
+        root = self._app
+        if app is not None:
+            root = root_with(app, props)
         return await replay(
-            self._app if app is None else root_with(app, props),
+            root,
             self.store.reader,
             self.execution_id,
             name=name or f"{self.name} replay",
@@ -306,8 +319,10 @@ class Run:
     @property
     def frame(self) -> Frame | None:
         """The frame in progress, or the last one; None before the first of this process."""
-        draft = self.draft
-        return draft.freeze() if draft is not None and draft.phase is not None else None
+        draft = self.draft  # Read once: the engine's thread may begin the next frame meanwhile.
+        if draft is None or draft.phase is None:
+            return None
+        return draft.freeze()
 
     @property
     def recorded(self) -> int:
@@ -331,7 +346,7 @@ class Run:
 
     @property
     def in_a_fork(self) -> bool:
-        """Whether the process that has the execution is the parent of this one."""
+        """True if the process that has the execution is the parent of this one."""
         return self.live.services.in_a_fork
 
     def refuse_in_a_fork(self) -> None:
@@ -351,7 +366,9 @@ class Run:
         if self._swapped is None:
             return None
         frame, draft, tree = self._swapped
-        return tree if frame == self.recorded and draft is self.draft else None
+        if frame == self.recorded and draft is self.draft:
+            return tree
+        return None
 
     def observe(self, observer: Callable[[], None]) -> None:
         """Call ``observer()`` on the engine's thread after each phase and task; it must return at once."""
@@ -360,6 +377,7 @@ class Run:
     def prepare(self, plan: Tree) -> None:
         """Begin to import what the agents of a plan need, in the background."""
         services = self.live.services
+        # The import of a provider's package takes seconds; the first step of a kernel would wait for it.
         agents = [node for node in plan.walk() if node.type in AGENT_TYPES]
         if agents and not services.runner.remote:
             models = (getattr(node.node, "model", None) for node in agents)
@@ -370,6 +388,7 @@ class Run:
         live = self.live
         if live.committed.rendered is None:
             return []
+        # Copies: the engine's thread may add a task while this one looks.
         end = foresee_end(live.committed.rendered.tree, dict(live.tasks.items()), dict(live.committed.loops))
         return lint(live.committed.rendered, end, self.store.reader, self.execution_id)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..execution import Execution
 from ..history.matching import HANDLERS, KEY_EVENTS, NODE_EVENTS
+from ..nodes.tree import Tree
 from ..records import Phase
 from .options import OptionError, words
 
@@ -60,12 +61,15 @@ def after_break(ex: Execution, before: Sequence[str]) -> Iterable[str]:
         return [point.id for point in ex.breakpoints]
     if before:
         return NODE_EVENTS
-    return [*_node_ids(ex), *(phase.value for phase in Phase), *HANDLERS, "error", "if", "remove"]
+    ids = (node.id for node in _plan(ex).walk() if node.explicit_id)
+    return [*ids, *(phase.value for phase in Phase), *HANDLERS, "error", "if", "remove"]
 
 
 def after_watch(ex: Execution, before: Sequence[str]) -> Iterable[str]:
     """Return what may follow ``watch`` and the words behind it."""
-    return KEY_EVENTS[:2] if before else ex.state
+    if before:
+        return KEY_EVENTS[:2]  # The third, "equals", needs a value: equals=3 says it by itself.
+    return ex.state
 
 
 def _target(given: list[str]) -> Given:
@@ -101,10 +105,11 @@ def _two(given: list[str], usage: str) -> tuple[str | None, str | None]:
     return one, other
 
 
-def _node_ids(ex: Execution) -> Iterator[str]:
+def _plan(ex: Execution) -> Tree:
     frame = ex.frame
-    tree = ex.preview() if frame is None else frame.tree
-    return (node.id for node in tree.walk() if node.explicit_id)
+    if frame is None:  # Breakpoints are set before the first frame, too: then the dry plan has the ids.
+        return ex.preview()
+    return frame.tree
 
 
 def _switch(text: str) -> bool:

@@ -39,7 +39,7 @@ def takes(model: type[BaseModel]) -> str:
 
 
 def offered(model: type[BaseModel], before: int, now: Publication) -> Iterable[str]:
-    """Return the words that may stand for the argument behind so many others."""
+    """Return the suggestions for the argument that has ``before`` others in front of it."""
     fields = list(model.model_fields.values())
     if before >= len(fields):
         return ()
@@ -57,6 +57,7 @@ def _pairs(word: str, model: type[BaseModel], text: str) -> Iterator[tuple[str, 
     """
     left = dict(model.model_fields)
     while text := text.strip():
+        # Only the name of an argument makes "x=1" a named one: "n=3" in an expression is a part of it.
         by_name = re.match(r"(\w+)=", text)
         if by_name is not None and by_name[1] in left:
             name, text = by_name[1], text[by_name.end() :]
@@ -109,7 +110,9 @@ def _placeholder(name: str, field: FieldInfo) -> str:
     shown = name.upper()
     if _in_words(field).rest:
         shown += " …"
-    return shown if field.is_required() else f"[{shown}]"
+    if field.is_required():
+        return shown
+    return f"[{shown}]"
 
 
 def _in_words(field: FieldInfo) -> InWords:
@@ -117,4 +120,6 @@ def _in_words(field: FieldInfo) -> InWords:
 
 
 def _choices(field: FieldInfo) -> tuple[str, ...]:
-    return get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+    if get_origin(field.annotation) is not Literal:
+        return ()
+    return get_args(field.annotation)

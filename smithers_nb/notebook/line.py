@@ -19,7 +19,7 @@ class Line:
         self.variables = Variables(names)
 
     def do(self, text: str) -> object:
-        """Do what a line says and return what it gives.
+        """Execute a line and return its result.
 
         Raises:
             OptionError: if it is none of the subcommands, or something is wrong with what follows.
@@ -50,9 +50,11 @@ class Line:
         if found is None or not found.of_one:
             return []
         names, before = self.variables.executions(), typed[1:-1]
-        if before and before[0] in names:
-            return list(self._offered(found, line, before[1:]))
-        return [*([] if before else names), *self._offered(found, line, before)]
+        if not before:
+            return [*names, *self._offered(found, line, before)]
+        if before[0] in names:
+            before = before[1:]
+        return list(self._offered(found, line, before))
 
     def _offered(self, found: Subcommand, line: str, before: list[str]) -> Iterable[str]:
         try:

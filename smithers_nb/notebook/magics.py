@@ -45,10 +45,11 @@ def _show(ex: Execution) -> None:
 
 
 def _show_stepper(stepper: Stepper) -> None:
-    """Display the widget, and as an output of its own the static page, which can be written anew."""
+    """Display the widget, and as an output of its own the static page, which can be replaced."""
     data, metadata = stepper._repr_mimebundle_()
     note = "The stepper needs its kernel. Below is how the execution stood."
     _display({**data, "text/html": f"<p>{note}</p>"}, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
+    # An output of its own: of the first one, Lab shows the widget only, and "model not found" in a saved notebook.
     handle = _display({"text/html": ""}, raw=True, display_id=True)  # type: ignore[no-untyped-call]
     if handle is not None:
         stepper.keep_page(lambda html: handle.update({"text/html": html}, raw=True))
@@ -67,7 +68,7 @@ def load(shell: InteractiveShell, names: dict[str, Any]) -> None:
         shell.set_custom_exc((SyntaxError,), magics.show_syntax_error)  # type: ignore[no-untyped-call]  # IPython's
     shell.set_hook("complete_command", magics.complete, str_key="%smithers")  # type: ignore[no-untyped-call]  # IPython's
     # What a cell imports may be a part of what is being imported in the background.
-    shell.events.register("pre_run_cell", lambda cell: imports.settle() if "import" in (cell.raw_cell or "") else None)
+    shell.events.register("pre_run_cell", _settle_imports)
     # A cell may have changed anything that a component reads.
     shell.events.register("post_run_cell", lambda *_result: anything_may_have_changed())
     formatter = shell.display_formatter
@@ -82,13 +83,19 @@ def load(shell: InteractiveShell, names: dict[str, Any]) -> None:
     formatter.ipython_display_formatter.for_type(Stepper, _show_stepper)
 
 
+def _settle_imports(cell: Any) -> None:  # Any: IPython's ExecutionInfo
+    if "import" in (cell.raw_cell or ""):
+        imports.settle()
+
+
 @magics_class
 class SmithersMagics(Magics):
     """The magics of smithers_nb."""
 
     shell: InteractiveShell
     _unparsed: ClassVar[SyntaxError | None] = None
-    """What the last cell that could not be parsed was told. After ``%reload_ext`` IPython still has the old magics."""
+    """The error of the last cell that could not be parsed."""
+    # On the class: after %reload_ext IPython still calls the handler of the old magics.
 
     def __init__(self, shell: InteractiveShell, names: dict[str, Any]) -> None:
         super().__init__(shell)
@@ -113,7 +120,8 @@ class SmithersMagics(Magics):
             _show_text(transpile(source, cell_filename(options.name, source)).code.strip("\n"))
             return
         app = self._define(options, source)
-        ex = self._kept(options, app) if options.keep else self._fresh(options, app)
+        bind = self._kept if options.keep else self._fresh
+        ex = bind(options, app)
         if not options.quiet:
             _show_as(ex, options)
 
@@ -193,9 +201,10 @@ class SmithersMagics(Magics):
         except SyntaxError as error:
             SmithersMagics._unparsed = error
             raise error.with_traceback(None)  # noqa: B904  # The way through the transpiler tells the user nothing.
-        last = tree.body[-1] if tree.body else None
-        expression = ast.Expression(last.value) if isinstance(last, ast.Expr) else None
-        if expression is not None:
+        expression = None
+        if tree.body and isinstance(last := tree.body[-1], ast.Expr):
+            # Compiled by itself: exec() gives nothing back, and the cell's value may be its root.
+            expression = ast.Expression(last.value)
             tree.body.pop()
         shell.user_ns[RUNTIME] = jsx
         shell.user_ns[FRAGMENT] = Fragment
@@ -240,19 +249,25 @@ class SmithersMagics(Magics):
         return found
 
     def _execution(self, options: CellOptions, app: object) -> Execution:
-        props, how = self._props(options), " --resume" if options.resume else ""
+        props = self._props(options)
+        if options.resume:
+            return self._resumed(options, app, props)
         try:
-            if not options.resume:
-                return Execution(app, name=options.name, store=options.db, props=props, max_frames=options.max_frames)
+            return Execution(app, name=options.name, store=options.db, props=props, max_frames=options.max_frames)
+        except StoreError as error:
+            raise UsageError(f"%%smithers: {error}") from error
+
+    def _resumed(self, options: CellOptions, app: object, props: dict[str, Any] | None) -> Execution:
+        try:
             file = Store(options.db)
             id = subcommands.unfinished(file, options.name).execution_id
             return Execution.resume(app, store=file, id=id, props=props, max_frames=options.max_frames)
         except (OptionError, StoreError) as error:
-            raise UsageError(f"%%smithers{how}: {error}") from error
+            raise UsageError(f"%%smithers --resume: {error}") from error
 
 
 def _execute(code: Any, names: dict[str, Any]) -> Any:
-    """Run compiled code in the notebook's namespace; what it awaits runs on the engine's loop."""
+    """Run compiled code in the notebook's namespace; its awaits run on the engine's loop."""
     __tracebackhide__ = "__ipython_bottom__"  # IPython's tracebacks begin below this frame: with the user's cell.
     value = eval(code, names)  # it is the cell's own code
     if code.co_flags & inspect.CO_COROUTINE:
@@ -262,8 +277,9 @@ def _execute(code: Any, names: dict[str, Any]) -> Any:
 
 def _placeholder(error: NameError) -> PlanError | None:
     """Return the error for ``{placeholder}`` in the text of an element at the root of the cell."""
-    text = meant_as_text(error)
-    return PlanError(f"{error}.{text}") if text else None
+    if text := meant_as_text(error):
+        return PlanError(f"{error}.{text}")
+    return None
 
 
 def _end(ex: Execution) -> None:
@@ -295,8 +311,15 @@ def _move(ex: Execution, options: CellOptions) -> None:
 def _outline(nodes: Any, depth: int) -> list[str]:
     lines = []
     for node in nodes:
-        name = node.key or (node.id if node.explicit_id else "") or node.props.get("name", "")
-        text = re.sub(r"\s+", " ", node.text or "")[:60]
-        lines.append(f"{'  ' * depth}{node.type} {name or text}".rstrip())
+        lines.append(f"{'  ' * depth}{node.type} {_named_as(node)}".rstrip())
         lines += _outline(node.children, depth + 1)
     return lines
+
+
+def _named_as(node: Any) -> str:
+    """Return the key, id, name or text of a node: the first that it has."""
+    if node.key:
+        return str(node.key)
+    if node.explicit_id:
+        return str(node.id)
+    return node.props.get("name") or re.sub(r"\s+", " ", node.text or "")[:60]

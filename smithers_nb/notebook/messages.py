@@ -62,7 +62,9 @@ def _message(command: commands.Command) -> type[CommandMessage]:
     for name, field in command.arguments.model_fields.items():
         fields[name] = (field.annotation, field)
     title = "".join(word.title() for word in command.name.split("_"))
-    base: type[CommandMessage] = Move if command.effect in ("moves", "halts") else CommandMessage
+    base = CommandMessage
+    if command.effect in ("moves", "halts"):
+        base = Move
     return create_model(title, __base__=base, __doc__=command.doc, **fields)
 
 

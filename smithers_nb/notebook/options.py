@@ -17,7 +17,7 @@ from typing import Literal, NoReturn
 from ..errors import did_you_mean
 
 FILE = "smithers.db"
-"""The SQLite file, unless another one is named."""
+"""The default SQLite file."""
 
 
 class OptionError(ValueError):
@@ -26,7 +26,7 @@ class OptionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class CellOptions:
-    """What stands on the ``%%smithers`` line."""
+    """The options of a ``%%smithers`` line."""
 
     name: str
     root: str | None
@@ -34,7 +34,7 @@ class CellOptions:
     props: str | None
     show: Literal["stepper", "tree", "xml", "code"]
     step: int
-    """How many frames to step at once."""
+    """The number of frames to step at once; 0 for none."""
     run: bool
     keep: bool
     resume: bool
@@ -53,6 +53,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> _Parser:
+    # Without abbreviations: an option that is added later must not make an old notebook's --re ambiguous.
     parser = _Parser(prog="%%smithers", add_help=False, allow_abbrev=False)
     parser.add_argument(
         "name", nargs="?", default="ex", help="what the execution is called, and bound to (default: ex)"
@@ -86,8 +87,10 @@ def cell_options(
     rest, props = _without_props(line)
     found, more = _parser().parse_known_args([*words(expand(rest)), *props])
     if more:
-        options = [option for action in _parser()._actions for option in action.option_strings]
-        near = did_you_mean(more[0], options) if more[0].startswith("-") else " One name is taken, and no more."
+        near = " One name is taken, and no more."
+        if more[0].startswith("-"):
+            options = [option for action in _parser()._actions for option in action.option_strings]
+            near = did_you_mean(more[0], options)
         raise OptionError(f"unrecognized arguments: {' '.join(more)}.{near} See %%smithers?")
     found.name = unicodedata.normalize("NFKC", found.name)
     if why := _no_name(found.name, public):

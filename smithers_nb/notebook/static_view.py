@@ -1,36 +1,44 @@
-"""An execution as text and as plain HTML: what is there without a kernel, and in the saved notebook."""
+"""An execution as text and as plain HTML: for shells without widgets, and for the saved notebook."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 
 from ..history.panes.view import View
+from ..history.source import Source
 from ..nodes.xml import visible
 from ..records import Frame, RunResult, Write
 from ..records.words import author
 from ..store.history import FrameView
 from ..values import readable
 
+# A saved notebook keeps this text for ever, and a version control system shows it in each diff: it stays small.
 CHARS = 20_000
-"""Of the XML: what is saved with the notebook stays small."""
+"""The most characters of XML that are shown."""
 
 LINES = 50
-"""Of the writes, and of the handler calls."""
+"""The most writes that are shown, and the most handler calls."""
+
+VALUE = 200
+"""The most characters of a value."""
 
 
 def as_text(view: View) -> str:
     """Return the execution in a few lines: its status, the sentence, the plan, the pending writes."""
     source = view.source()
-    head, cursor, now = source.head, source.cursor(), source.publication
+    head, cursor = source.head, source.cursor()
     reason = f" ({head.reason})" if head.reason else ""
     lines = [
         f"<Execution {head.name!r} {head.execution_id}: {head.status}{reason}, frame {head.recorded}>",
         view.sentence(buttons=False),
         "",
-        *(["Dry render; nothing was executed:"] if cursor.dry else []),
-        visible(_cut(cursor.tree.xml)),
     ]
-    lines += [f"pending: {visible(write_line(write))}" for write in (now.pending[:LINES] if now else ())]
+    if cursor.dry:
+        lines.append("Dry render; nothing was executed:")
+    lines.append(visible(_cut(cursor.tree.xml)))
+    lines += [f"pending: {visible(write_line(write))}" for write in _pending(source)[:LINES]]
     return "\n".join(lines)
 
 
@@ -38,15 +46,17 @@ def as_html(view: View) -> str:
     """Return the execution as static HTML: nothing in it runs, and nothing of a model's or the user's is markup."""
     source = view.source()
     head, cursor, now = source.head, source.cursor(), source.publication
-    calls = now.frame.handlers if now is not None and now.frame is not None else ()
-    return _section(
-        f"smithers_nb: {head.name}, {head.status}, frame {head.recorded}",
-        view.sentence(buttons=False),
-        "Dry render: nothing was executed." if cursor.dry else "",
-        cursor.tree.xml,
-        now.pending if now is not None else (),
-        [f"{call.event} of {call.node_id}: {call.status}" for call in calls],
+    section = _Section(
+        title=f"smithers_nb: {head.name}, {head.status}, frame {head.recorded}",
+        sentence=view.sentence(buttons=False),
+        xml=cursor.tree.xml,
+        pending=_pending(source),
     )
+    if cursor.dry:
+        section.note = "Dry render: nothing was executed."
+    if now is not None and now.frame is not None:
+        section.handlers = _calls(now.frame)
+    return section.html()
 
 
 def as_page(view: View) -> str:
@@ -57,7 +67,7 @@ def as_page(view: View) -> str:
 def frame_text(frame: Frame) -> str:
     """Return a frame as text: reason, XML, handler calls, pending writes, problems."""
     lines = [repr(frame), f"because of: {', '.join(frame.reason)}", "", visible(frame.xml), ""]
-    lines += [f"handler: {call.event} of {call.node_id}: {call.status}" for call in frame.handlers]
+    lines += [f"handler: {call}" for call in _calls(frame)]
     lines += [f"{_standing(write)}: {visible(write_line(write))}" for write in frame.pending]
     lines += [f"problem: {problem.kind}: {visible(problem.message)}" for problem in frame.problems]
     return "\n".join(lines).rstrip()
@@ -65,64 +75,114 @@ def frame_text(frame: Frame) -> str:
 
 def frame_html(frame: Frame) -> str:
     """Return a frame as static HTML."""
-    handlers = [f"{call.event} of {call.node_id}: {call.status}" for call in frame.handlers]
-    problems = "; ".join(f"{problem.kind}: {problem.message}" for problem in frame.problems)
-    because = f"Because of: {', '.join(frame.reason)}."
-    return _section(f"Frame {frame.number} after {frame.phase}", because, problems, frame.xml, frame.pending, handlers)
+    section = _Section(
+        title=f"Frame {frame.number} after {frame.phase}",
+        sentence=f"Because of: {', '.join(frame.reason)}.",
+        xml=frame.xml,
+        pending=frame.pending,
+        handlers=_calls(frame),
+        note="; ".join(f"{problem.kind}: {problem.message}" for problem in frame.problems),
+    )
+    return section.html()
 
 
 def view_html(view: FrameView) -> str:
     """Return a recorded frame as static HTML."""
     state = "; ".join(f"{key} = {_json(view.state[key])}" for key in view.state)
-    return _section(f"Frame {view.number} (recorded)", f"It read: {state or 'nothing'}.", "", view.xml, (), [])
+    section = _Section(
+        title=f"Frame {view.number} (recorded)", sentence=f"It read: {state or 'nothing'}.", xml=view.xml
+    )
+    return section.html()
 
 
 def result_html(result: RunResult) -> str:
-    """Return how a run ended as static HTML."""
-    problems = "".join(f"<li>{_safe(f'{problem.kind}: {problem.message}')}</li>" for problem in result.problems)
-    words = f"{result.status}: {result.reason}. {result.frames} frames were rendered."
-    return f"<div><b>{_safe(words)}</b>{f'<ul>{problems}</ul>' if problems else ''}</div>"
+    """Return the end of a run as static HTML."""
+    words = _safe(f"{result.status}: {result.reason}. {result.frames} frames were rendered.")
+    problems = [f"{problem.kind}: {problem.message}" for problem in result.problems]
+    if not problems:
+        return f"<div><b>{words}</b></div>"
+    items = "".join(f"<li>{_safe(problem)}</li>" for problem in problems)
+    return f"<div><b>{words}</b><ul>{items}</ul></div>"
 
 
 def write_line(write: Write) -> str:
     """Return a write in one line: ``set notes: null → "1. tides" (on_finished of notes)``."""
-    new = "computed at flush" if write.op == "update" and write.status == "queued" else _json(write.new)
-    arrow = "" if write.op == "delete" else f" → {new}"
     by = author(write.origin, write.handler, write.node_id)
-    return f"{write.op} {write.key}: {_json(write.old)}{arrow} ({by}, {write.status})"
+    return f"{write.op} {write.key}: {_json(write.old)}{_becomes(write)} ({by}, {write.status})"
+
+
+def _becomes(write: Write) -> str:
+    if write.op == "delete":
+        return ""
+    if write.op == "update" and write.status == "queued":
+        return " → computed at flush"
+    return f" → {_json(write.new)}"
 
 
 def _standing(write: Write) -> str:
-    return "pending" if write.status in ("queued", "edited") else write.status.replace("_", " ")
+    if write.status in ("queued", "edited"):
+        return "pending"
+    return write.status.replace("_", " ")
 
 
-def _section(title: str, sentence: str, note: str, xml: str, pending: tuple[Write, ...], handlers: list[str]) -> str:
-    writes = _items([write_line(write) for write in pending])
-    calls = _items(handlers)
-    return (
-        f"<details open><summary><b>{_safe(title)}</b></summary>"
-        f"<p>{_safe(sentence)}</p>"
-        + (f"<p><i>{_safe(note)}</i></p>" if note else "")
-        + f"<pre>{_safe(_cut(xml))}</pre>"
-        + (f"<p>Pending writes</p><ol>{writes}</ol>" if writes else "")
-        + (f"<p>Handlers</p><ol>{calls}</ol>" if calls else "")
-        + "</details>"
-    )
+def _calls(frame: Frame) -> list[str]:
+    return [f"{call.event} of {call.node_id}: {call.status}" for call in frame.handlers]
 
 
-def _items(lines: list[str]) -> str:
-    more = [f"… and {len(lines) - LINES:,} more"] if len(lines) > LINES else []
-    return "".join(f"<li>{_safe(line)}</li>" for line in [*lines[:LINES], *more])
+def _pending(source: Source) -> tuple[Write, ...]:
+    """Return the writes that wait for FLUSH; a recorded execution has none."""
+    if source.publication is None:
+        return ()
+    return source.publication.pending
+
+
+@dataclass(slots=True)
+class _Section:
+    """A frame, or an execution, as HTML that can be folded."""
+
+    title: str
+    sentence: str
+    xml: str
+    pending: tuple[Write, ...] = ()
+    handlers: Sequence[str] = ()
+    note: str = ""
+
+    def html(self) -> str:
+        """Return the HTML."""
+        # Only what the page keeps of an untrusted notebook: its sanitizer removes scripts, handlers and SVG, but not
+        # <details>, which folds without any script.
+        parts = [f"<summary><b>{_safe(self.title)}</b></summary>", f"<p>{_safe(self.sentence)}</p>"]
+        if self.note:
+            parts.append(f"<p><i>{_safe(self.note)}</i></p>")
+        parts.append(f"<pre>{_safe(_cut(self.xml))}</pre>")
+        if self.pending:
+            parts.append(f"<p>Pending writes</p><ol>{_items([write_line(write) for write in self.pending])}</ol>")
+        if self.handlers:
+            parts.append(f"<p>Handlers</p><ol>{_items(self.handlers)}</ol>")
+        return f"<details open>{''.join(parts)}</details>"
+
+
+def _items(lines: Sequence[str]) -> str:
+    shown = list(lines[:LINES])
+    if len(lines) > LINES:
+        shown.append(f"… and {len(lines) - LINES:,} more")
+    return "".join(f"<li>{_safe(line)}</li>" for line in shown)
 
 
 def _cut(xml: str) -> str:
-    return xml if len(xml) <= CHARS else f"{xml[:CHARS]}\n… ({len(xml):,} characters; frame.xml has all)"
+    if len(xml) <= CHARS:
+        return xml
+    return f"{xml[:CHARS]}\n… ({len(xml):,} characters; frame.xml has all)"
 
 
 def _safe(text: str) -> str:
+    # In a trusted notebook everything in an output runs, and Lab's policy does not forbid it: what a model wrote is
+    # escaped here. A lone surrogate, which JSON can bring, can't be encoded for the page.
     return escape(visible(text).encode("utf-8", "replace").decode(), quote=True)
 
 
 def _json(value: object) -> str:
     text = readable(value).text
-    return text if len(text) <= 200 else f"{text[:200]}… ({len(text):,} characters)"
+    if len(text) <= VALUE:
+        return text
+    return f"{text[:VALUE]}… ({len(text):,} characters)"

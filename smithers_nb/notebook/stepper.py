@@ -32,24 +32,24 @@ from .view_of import view_of
 logger = logging.getLogger(__name__)
 
 PUSH_S = 0.1
-"""What happens in this time makes one summary."""
+"""The time whose events make one summary."""
 
 MOVE_S = 0.2
-"""A move that ends in this time is told by its end alone, and its message is handled so long: that the kernel is idle
-again makes Lab draw the page, and would do so while the frame is made.
-"""
+"""The time for which the message of a move is handled; a move that ends in it is acknowledged by its end alone."""
+# The kernel is busy while a message is handled. Once it is idle, Lab draws the page, in the time that the frame needs.
 
 PUSHES = 10
-"""At most so many summaries a second: jupyter_server drops messages when it is flooded."""
+"""The most summaries a second."""
+# jupyter_server drops messages of a comm, without a word, when it is flooded: 1,000 a second, or 1 MB.
 
 PAGE_S = 1.0
-"""When nothing has happened for this time, the static page is written anew."""
+"""The time without events after which the static page is written again."""
 
 REMEMBERED = 256
 """Commands whose id is remembered: one that comes twice is done once."""
 
 COMMANDS = {"step": "step_frame", "phase": "step_phase", "run": "run"}
-"""What the page calls an execution's commands."""
+"""The page's names of a run's commands."""
 
 _static = files("smithers_nb.notebook") / "static"
 
@@ -78,17 +78,22 @@ class Stepper(anywidget.AnyWidget):
             raise TypeError(
                 f"Stepper() shows an Execution, or a recorded one from Store.open(id); this is {kind_of(execution)}."
             )
-        self._run = run_behind(execution) if isinstance(execution, Execution) else None
+        self._run: Run | None = None
         """None for a recorded execution: nothing executes."""
+        if isinstance(execution, Execution):
+            self._run = run_behind(execution)
         self._seq = 0
         self._busy: str | None = None
         self._error: str | None = None
         self._error_at: object = None
+        # With ipykernel 7 messages arrive on a subshell's thread, the first of them on the main one; pushes come from
+        # the engine's. Setting the trait calls its observers under the lock, which may push in turn.
         self._lock = threading.RLock()
         self._due = False
         self._owed: p.Summary | None = None
         """A summary that the page has, and the trait has not yet."""
         self._pushed: deque[float] = deque(maxlen=PUSHES)
+        # After a lost connection the page sends again what was not acknowledged: a step must not be taken twice.
         self._taken: deque[str] = deque(maxlen=REMEMBERED)
         self._show_page: Callable[[str], None] | None = None
         self._page = ""
@@ -105,21 +110,26 @@ class Stepper(anywidget.AnyWidget):
     def _summary(self) -> p.Summary:
         self._seq += 1
         if self._error is not None and self._error_at != self._place:
-            self._error = None  # The execution went on.
-        error = self._error or (None if self._lost is None else _words(self._lost))
+            self._error = None  # The execution has moved since.
+        error = self._error
+        if error is None and self._lost is not None:
+            error = _words(self._lost)
         self._last = self._view.summary(self._seq, self._moves, error)
         return self._last
 
     @property
     def _lost(self) -> StoreError | None:
         """The error of a file that was removed, renamed or replaced while an execution has it open."""
-        return self._run.lost if self._run is not None else None
+        if self._run is None:
+            return None
+        return self._run.lost
 
     @property
     def _moves(self) -> str | None:
-        """The command under way: from this stepper, another one, or a cell."""
-        running = self._run.command if self._run is not None else None
-        return self._busy or COMMANDS.get(running or "")
+        """The running command, of this stepper, of others and of cells."""
+        if self._busy is not None or self._run is None:
+            return self._busy
+        return COMMANDS.get(self._run.command or "")
 
     @property
     def _place(self) -> object:
@@ -128,7 +138,7 @@ class Stepper(anywidget.AnyWidget):
         return draft.number, draft.phase, self._run.recorded
 
     def _changed(self, wait: float = PUSH_S) -> None:
-        """Something happened: push soon, but not more often than ``PUSH_S``. On the engine's thread."""
+        """Push soon, but not more often than ``PUSH_S``; on the engine's thread, after each phase and task."""
         if not self._due:
             self._due = True
             engine.loop.call_later(wait, self._push_what_is_due)
@@ -157,7 +167,9 @@ class Stepper(anywidget.AnyWidget):
 
     def _fresh(self) -> p.Summary | None:
         """Return a new summary; None where there may be none now: it is pushed as soon as there may."""
-        wait = 1.0 - (monotonic() - self._pushed[0]) if len(self._pushed) == PUSHES else 0.0
+        wait = 0.0
+        if len(self._pushed) == PUSHES:
+            wait = 1.0 - (monotonic() - self._pushed[0])
         if wait > 0:
             self._due = True
             engine.do(lambda: engine.loop.call_later(wait, self._push_what_is_due))
@@ -232,18 +244,19 @@ class Stepper(anywidget.AnyWidget):
             self._acknowledge(message)
 
     def _begin(self, message: m.CommandMessage, work: Coroutine[Any, Any, object]) -> threading.Event:
-        """Do it on the engine's thread; what is returned is set when its end has been told."""
+        """Begin it on the engine's thread; the event that is returned is set once the page knows the end."""
         ended = threading.Event()
 
         def done(result: object, error: BaseException | None) -> None:
             if message.command.effect == "moves":
                 self._busy = None
-            words = None if error is None else _words(error)
+            words = _words(error) if error is not None else None
             if words is None or isinstance(message, m.Move):
                 self._error, self._error_at = words, self._place
-            self._done(message, words, result.id if isinstance(result, Breakpoint) else None)
+            self._done(message, words, _told(result))
             ended.set()
 
+        # Never a task of the loop that runs here: a subshell has another one than the engine and its clients.
         engine.soon(work, done)
         return ended
 
@@ -279,7 +292,7 @@ class Stepper(anywidget.AnyWidget):
                 engine.do(lambda: engine.loop.call_later(PUSH_S, self._keep_what_is_owed))
 
     def _replies(self, message: m.CommandMessage, summary: p.Summary | None) -> list[p.Reply]:
-        """Answer what was asked together with a move, but for what the page has."""
+        """Answer the requests that came with a move, but for those whose answers the page has."""
         if summary is None or not isinstance(message, m.Move):
             return []
         versions = summary["versions"]
@@ -334,9 +347,16 @@ class Stepper(anywidget.AnyWidget):
             logger.exception("the static page of %s could not be written", self._view.name)
 
     def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        bundle = super()._repr_mimebundle_(**options)
-        data, metadata = bundle if bundle is not None else ({}, {})
+        # None for a widget without a view, says anywidget's type; page and text don't need one.
+        data, metadata = super()._repr_mimebundle_(**options) or ({}, {})
         return {**data, "text/plain": as_text(self._view), "text/html": as_html(self._view)}, metadata
+
+
+def _told(result: object) -> str | None:
+    """Return the part of a command's result that the page gets: the id of a new breakpoint."""
+    if isinstance(result, Breakpoint):
+        return result.id
+    return None  # A Frame or RunResult would be sent twice: the summary and the panes have what they say.
 
 
 def _words(error: BaseException) -> str:

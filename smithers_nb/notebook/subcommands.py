@@ -83,7 +83,9 @@ def _add(command: Command) -> None:
             if command.effect == "moves":  # It is about the user's code: the traceback shows its lines.
                 raise
             raise OptionError(str(error)) from None
-        return status(ex) if command.effect in ("halts", "writes") and result is None else result
+        if command.effect in ("halts", "writes") and result is None:
+            return status(ex)
+        return result
 
     SUBCOMMANDS[command.word] = Subcommand(
         word=command.word,
@@ -166,7 +168,9 @@ def xml(ex: Execution, frame: Annotated[int | None, _FRAME] = None) -> object:
     if frame is not None:
         return Lines(visible(ex.at(frame).xml))
     now = ex.frame
-    return Lines(visible(ex.preview().xml if now is None else now.xml))
+    if now is None:
+        return Lines(visible(ex.preview().xml))
+    return Lines(visible(now.xml))
 
 
 @_own(takes="[PATH]")

@@ -60,5 +60,5 @@ class Variables:
         named = self.names.get(self.last or "")
         if isinstance(named, Execution):
             return named
-        bound = self.executions()
-        return self.names[bound[-1]] if bound else None
+        # A dict keeps the order in which its keys were first set, so the last one is the newest name.
+        return next((self.names[name] for name in reversed(self.executions())), None)

@@ -15,7 +15,9 @@ def view_of(execution: Execution | History) -> View:
     """Return the view of a recorded execution, or of a running one, whose plan is rendered dry before frame 1."""
     if isinstance(execution, History):
         return View(RecordedSource(execution.reader, execution.execution_id))
-    dry = execution.preview() if execution.frame is None else EMPTY
+    dry = EMPTY
+    if execution.frame is None:
+        dry = execution.preview()
     recorded = RecordedSource(execution.store.reader, execution.execution_id)
     return View(recorded, run_behind(execution), dry, lambda: variable_of(execution))
 
@@ -23,5 +25,8 @@ def view_of(execution: Execution | History) -> View:
 def variable_of(execution: Execution) -> str:
     """Return the name of the user's variable that holds an execution, "" without one: it may differ from its own."""
     names = vars(sys.modules["__main__"])
+    # A copy of the items: a cell may bind names on the main thread while this is asked on the engine's.
     held = [name for name, value in list(names.items()) if value is execution and name[:1] != "_"]
-    return execution.name if execution.name in held else next(iter(held), "")
+    if execution.name in held:
+        return execution.name
+    return next(iter(held), "")

@@ -165,8 +165,11 @@ def test_other_code_is_noticed_and_said_what_it_means(
         resumed(Outer).close()
     assert said == [], "the same code"
     monkeypatch.setitem(globals(), "Inner", other_inner())
-    with pytest.warns(AppChangedWarning, match=r"2 of 3 go on with their tasks, gone .*: inner, new: renamed\."):
+    with pytest.warns(
+        AppChangedWarning, match=r"2 of 3 go on with their tasks, gone .*: inner, new: renamed\."
+    ) as told:
         ex = resumed(Outer)
+    assert "arguments.py" not in told[0].filename, "the warning names the caller's line"
     assert ex.run_sync().status == "finished"
     assert ex.df.executions.code_hash[0] == code_hash(Outer)
     assert list(ex.df.events.kind) == ["swap"]

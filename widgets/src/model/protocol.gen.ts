@@ -294,7 +294,7 @@ export interface Cancel {
   readonly node: string;
 }
 /**
- * Runs to the end, to a breakpoint, or so many frames at most.
+ * Runs to the end, to a breakpoint, or for the given number of frames.
  */
 export interface Continue {
   readonly type: "command";
