@@ -1,4 +1,4 @@
-"""The audit of an agent: its conversation is told of each request, each tool call and each piece, before and after.
+"""The audit of an agent: its conversation hears of each request, each tool call and each piece, before and after.
 
 Imported, and pydantic-ai with it, only when the first agent begins.
 """
@@ -8,10 +8,9 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
-from hashlib import sha256
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -29,18 +28,30 @@ from pydantic_ai.exceptions import ToolFailedError, ToolRetryError
 from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelResponse, ToolReturn
 from pydantic_ai.models.function import FunctionModel
 from pydantic_ai.models.test import TestModel
-from pydantic_core import PydanticSerializationError, to_json
+from pydantic_core import PydanticSerializationError
 
 from ..errors import AgentError, NotStorableError, UserCodeError, clean, said
 from ..records import ToolCall
 from ..user_code import as_failure, awaited, guarded
 from ..values import cleaned
+from .at_model import (
+    Given,
+    Opened,
+    RecordedModel,
+    answer_of,
+    clean_response,
+    cleaned_fields,
+    parameters_of,
+    signature_of,
+    text_of,
+    texts_of,
+)
 from .cassette import Cassette, Unanswered
 from .clients import keep_apart
 from .conversation import Conversation, window
 from .fallback import windowed
 from .native_tools import withheld
-from .runner import AgentTask, ToolQuestion
+from .runner import AgentTask, Request, ToolQuestion
 from .scripted import Scripted
 
 Alone = Callable[[str | None], AbstractAsyncContextManager[object]]
@@ -64,8 +75,9 @@ class Audit(AbstractCapability[Any]):
         return _here(toolset, self.conversation.cassette)
 
     def get_wrapper_model(self, model: Any) -> Any:
-        # The first has its turn already. Others come from the user's capabilities, such as ModelFallback.
-        return windowed(model, self.conversation, has_turn=model is self._first)
+        # The first gets its turn when it is asked. Others come from the user's capabilities, such as ModelFallback.
+        sends = windowed(model, self.conversation, has_turn=model is self._first)
+        return RecordedModel(sends, model, self._opened)
 
     async def wrap_run(self, ctx: Any, *, handler: Callable[..., Any]) -> Any:
         _whose(ctx, self.conversation.task)
@@ -90,25 +102,40 @@ class Audit(AbstractCapability[Any]):
             [tool.name for tool in parameters.function_tools], [tool.name for tool in parameters.output_tools]
         )
         if past is not None:
-            return _load(f"[{past}]")[0]
-        provider, model = conversation.named(asked.model.system, asked.model.model_name)
-        request, signature = _dump(asked.messages), _signature(asked, conversation.task)
-        async with self.alone(signature):
-            if known := await conversation.recall(provider, model, request, signature):
-                return _load(f"[{known}]")[0]
-            async with conversation.ledger.turn(window(provider, model)):
-                conversation.ask(provider, model, request, signature)
-                keep_apart(asked.model)
-                self._first = asked.model
-                response: ModelResponse = _clean(await handler(asked))
-            usage = response.usage
-            await conversation.answer(
-                _dump([response])[1:-1],
-                input_tokens=usage.input_tokens,
-                output_tokens=usage.output_tokens,
-                cost_usd=_cost(response),
-            )
+            return _response(past)
+        conversation.history = texts_of(asked.messages)
+        self._first = asked.model
+        response: ModelResponse = clean_response(await handler(asked))
+        if conversation.asked is not None:
+            # The model had suspended its answer, and this is all of it.
+            await conversation.answer(answer_of(response))
+        await conversation.accepts(text_of(response))
         return response
+
+    @asynccontextmanager
+    async def _opened(self, given: Given) -> AsyncIterator[Opened]:
+        """Open a request: in its turn, with a row in the store before it is sent."""
+        conversation, task, model = self.conversation, self.conversation.task, given.model
+        provider, name = conversation.named(model.system, model.model_name)
+        signature = _signature(given, task)
+        request = Request(provider, name, texts_of(given.messages), parameters_of(given), signature=signature)
+        async with self.alone(signature):
+            if known := await conversation.recall(request):
+                yield Opened(self._answered, known=_response(known))
+                return
+            async with conversation.ledger.turn(window(provider, name) if model is self._first else None):
+                await conversation.ask(request)
+                keep_apart(model)
+                opened = Opened(self._answered)
+                try:
+                    yield opened
+                except BaseException as error:
+                    conversation.came, conversation.broken = opened.so_far(), error
+                    raise
+
+    async def _answered(self, response: ModelResponse) -> None:
+        if response.state != "suspended":
+            await self.conversation.answer(answer_of(clean_response(response)))
 
     async def wrap_output_validate(self, ctx: Any, *, output_context: Any, output: Any, handler: Any) -> Any:
         return await awaited(handler(output))
@@ -249,9 +276,12 @@ def _here(toolset: Any, cassette: Cassette) -> Any:  # Any: pydantic-ai's toolse
     class WithRecorded(WrapperToolset[Any]):
         async def get_tools(self, ctx: Any) -> dict[str, Any]:
             here = await super().get_tools(ctx)
-            # What a wrapper calls them is known only of those that were called.
             theirs = [
-                Tool.from_schema(dict, name, None, {"type": "object"}) for name in sorted(cassette.tools - here.keys())
+                Tool.from_schema(
+                    dict, name, tool.get("description"), tool.get("parameters_json_schema") or {"type": "object"}
+                )
+                for name, tool in cassette.tools.items()
+                if name not in here
             ]
             return here | await FunctionToolset(theirs).get_tools(ctx)
 
@@ -298,26 +328,17 @@ def _allowed(asked: Any, task: AgentTask) -> Any:
     return replace(asked, model_request_parameters=replace(parameters, native_tools=left))
 
 
-def _dump(messages: list[Any]) -> str:
-    return ModelMessagesTypeAdapter.dump_json(messages).decode()
-
-
-def _signature(asked: Any, task: AgentTask) -> str | None:
-    """Return what an answer depends on, in short; None if it is not to be used again, or nobody can say."""
-    model, script = asked.model, task.local.model
+def _signature(given: Given, task: AgentTask) -> str | None:
+    """Return all that an answer depends on, in short; None if it is not to be used again, or that is not known."""
+    script = task.local.model
     known = isinstance(script, Scripted) and not any(map(callable, script.replies))
-    if not task.cache or task.recorded is not None or (isinstance(model, FunctionModel | TestModel) and not known):
+    if not task.cache or task.recorded is not None:
         return None
-    parts = {
-        "model": [model.system, model.model_name, getattr(model, "base_url", None), model.settings],
-        "script": repr(script.replies) if isinstance(script, Scripted) else None,
-        "settings": asked.model_settings,
-        "parameters": asked.model_request_parameters,
-        "messages": _plain(json.loads(_dump(asked.messages))),
-        "limits": task.limits,
-    }
-    # What is no JSON has a repr, perhaps with an address: then it is another one in the next process, and asked.
-    return sha256(to_json(parts, fallback=repr)).hexdigest()
+    if isinstance(given.model, FunctionModel | TestModel) and not known:
+        return None
+    replies = repr(script.replies) if isinstance(script, Scripted) else None
+    messages = _plain([json.loads(text) for text in texts_of(given.messages)])
+    return signature_of(given, script=replies, limits=task.limits, messages=messages)
 
 
 def _plain(messages: Any, ids: dict[str, str] | None = None) -> Any:  # Any: JSON
@@ -339,26 +360,19 @@ def _plain(messages: Any, ids: dict[str, str] | None = None) -> Any:  # Any: JSO
     return plain
 
 
-def _clean(response: ModelResponse) -> ModelResponse:
-    """Return an answer that can be written down: JSON may escape what is no valid text."""
-    return replace(response, parts=[replace(part, **_cleaned_fields(part)) for part in response.parts])
-
-
 def _clean_request(message: Any) -> None:
     """Clean, in place, what the model is told: a tool may have returned or raised what is no valid text."""
     for part in message.parts:
-        for name, value in _cleaned_fields(part).items():
+        for name, value in cleaned_fields(part).items():
             setattr(part, name, value)
     if message.instructions:
         message.instructions = clean(message.instructions)
 
 
-def _cleaned_fields(part: Any) -> dict[str, Any]:
-    return {name: cleaned(value) for name in ("content", "args") if (value := getattr(part, name, None)) is not None}
-
-
-def _load(messages: str) -> list[ModelMessage]:
-    return ModelMessagesTypeAdapter.validate_json(messages)
+def _response(text: str) -> ModelResponse:
+    (found,) = ModelMessagesTypeAdapter.validate_json(f"[{text}]")
+    assert isinstance(found, ModelResponse)  # for the type checker: it is the record of an answer
+    return found
 
 
 def told_of_tools(messages: list[ModelMessage]) -> dict[str, str]:
@@ -407,13 +421,3 @@ def _words(error: Any) -> str:
     """Return what a tool told the model by raising."""
     part = getattr(error, "tool_retry", None) or getattr(error, "tool_failed", None)
     return str(getattr(part, "content", None) or getattr(error, "message", None) or error)
-
-
-def _cost(response: ModelResponse) -> float | None:
-    """Return the price in USD; None where the library does not know it, and 0 for a scripted model."""
-    if response.model_name == "scripted":
-        return 0.0
-    try:
-        return float(response.cost().total_price)
-    except (LookupError, ValueError, AssertionError):
-        return None

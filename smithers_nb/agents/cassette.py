@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from difflib import unified_diff
-from itertools import zip_longest
-from typing import Any
+from collections import Counter
+from difflib import SequenceMatcher, unified_diff
+from typing import Any, Protocol
 
 from ..errors import AgentError, ReplayMismatchError
 from ..records import ModelCall, ToolCall
-from .runner import AgentTask, RecordedAgent
+from .runner import AgentTask, RecordedAgent, Request
 
 SHOWN = 160
 """The most characters shown of a line, around the difference."""
@@ -30,7 +30,7 @@ class Cassette:
     def __init__(self, task: AgentTask, recorded: RecordedAgent) -> None:
         self._task = task
         self._complete = recorded.complete
-        requests = recorded.requests
+        requests = [one for one in recorded.requests if one.agent is None]
         # An agent that started over asked turn 1 again: the last start counts, and what was before it is lost.
         began = max(
             (n for n, one in enumerate(requests) if one.turn == 1 and n and requests[n - 1].response), default=0
@@ -39,23 +39,35 @@ class Cassette:
         said = "".join(one.response or "" for one in self._requests)
         self.lost = requests[:began], [call for call in recorded.tools if f'"{call.tool_call_id}"' not in said]
         """Requests and tool calls from before the agent was cut off and started over."""
+        self._given: Counter[int] = Counter()
+        """The number of attempts by turn that were given already."""
         # Some models use the id of a call again in a later turn.
         self._tools = {(one.turn, one.tool_call_id): one for one in recorded.tools}
 
     @property
-    def tools(self) -> set[str]:
-        """The names of the tools that were called and existed."""
-        return {call.tool for call in self._tools.values() if call.status != "unknown"}
+    def tools(self) -> dict[str, dict[str, Any]]:  # Any: JSON
+        """The definitions of the tools that the model was offered, by name; of those that were called, if releases
+        before 0005 recorded them.
+        """
+        found: dict[str, dict[str, Any]] = {}
+        for one in self._requests:
+            found |= {tool["name"]: tool for tool in json.loads(one.parameters).get("function_tools", ())}
+        if found:
+            return found
+        return {call.tool: {"name": call.tool} for call in self._tools.values() if call.status != "unknown"}
 
-    def attempts(self, turn: int, request: str) -> list[ModelCall]:
-        """Return the recorded attempts of a turn.
+    def attempts(self, turn: int, request: Request) -> list[ModelCall]:
+        """Return the recorded attempts of a turn, up to the next answer.
 
         Raises:
             ReplayMismatchError: if the recorded request differs, or there is none after a complete recording.
             Unanswered: if the recording ends before this turn.
         """
-        found = [one for one in self._requests if one.turn == turn]
-        if found and (why := difference(found[-1].request, request)):
+        found = [one for one in self._requests if one.turn == turn][self._given[turn] :]
+        answered = next((n for n, one in enumerate(found) if one.response is not None), len(found))
+        found = found[: answered + 1]
+        self._given[turn] += len(found)
+        if found and (why := difference(found[-1], request)):
             raise self._mismatch(turn, "it asks for something else than was recorded", why)
         if not found and self._complete:
             asked = _parts(request)[-1]
@@ -95,19 +107,88 @@ def mismatch(what: str, why: str, *, node_id: str, source: str | None, turn: int
     )
 
 
-def difference(recorded: str, now: str) -> str | None:
-    """Return the first difference of two requests, which are messages as JSON; None if they ask the same.
+class Compared(Protocol):
+    """A request, made or recorded."""
 
-    >>> print(difference('[{"parts": [{"part_kind": "user-prompt", "content": "Write it up"}]}]',
-    ...                  '[{"parts": [{"part_kind": "user-prompt", "content": "Write it down"}]}]'))
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """Its messages, each as JSON."""
+
+    @property
+    def parameters(self) -> str:
+        """The rest of it, as a JSON object."""
+
+
+def difference(recorded: Compared, now: Compared) -> str | None:
+    """Return the first difference of two requests; None if they ask the same.
+
+    >>> was, now = (Request("", "", (f'{{"parts": [{{"part_kind": "user-prompt", "content": "Write it {n}"}}]}}',), "")
+    ...             for n in ("up", "down"))
+    >>> print(difference(was, now))
     The first difference is in the prompt:
     - Write it up
     + Write it down
     """
-    for was, is_now in zip_longest(_parts(recorded), _parts(now), fillvalue=("", "")):
-        if was != is_now:
-            return text_difference(is_now[0] or was[0], was[1], is_now[1])
+    return _of_messages(_parts(recorded), _parts(now)) or _of_parameters(recorded.parameters, now.parameters)
+
+
+def _of_messages(was: list[tuple[str, str]], now: list[tuple[str, str]]) -> str | None:
+    """Return the first difference of the messages' parts; one that was added or left out does not move the rest."""
+    for how, a, until_a, b, until_b in SequenceMatcher(None, was, now, autojunk=False).get_opcodes():
+        if how == "equal":
+            continue
+        for name, text in was[a:until_a]:
+            # The same part with another text is a change of it, whatever stands beside it.
+            if changed := next((other for kind, other in now[b:until_b] if kind == name), None):
+                return text_difference(name, text, changed)
+        if how == "insert":
+            return text_difference(now[b][0], "", now[b][1])
+        return text_difference(was[a][0], was[a][1], "")
     return None
+
+
+def _of_parameters(was: str, now: str) -> str | None:
+    """Return the first difference in settings, tools, output schema and native tools."""
+    # Releases before 0005 recorded none.
+    if was in ("", "{}"):
+        return None
+    one, other = _named(json.loads(was)), _named(json.loads(now))
+    for name in [*one, *(name for name in other if name not in one)]:
+        if one.get(name) != other.get(name):
+            return text_difference(name, one.get(name, ""), other.get(name, ""))
+    return None
+
+
+def _named(parameters: dict[str, Any]) -> dict[str, str]:  # Any: JSON
+    """Return the parts of parameters, each under a name for people."""
+    found = {f"setting {name}": _lines(value) for name, value in parameters.get("settings", {}).items()}
+    for field, kind in (("function_tools", "tool"), ("output_tools", "output tool"), ("native_tools", "native tool")):
+        tools = parameters.get(field, ())
+        found[f"the {kind}s"] = "\n".join(str(tool.get("name") or tool.get("kind")) for tool in tools)
+        for tool in tools:
+            name = f"{kind} {tool.get('name') or tool.get('kind')}"
+            found[f"the description of {name}"] = str(tool.get("description") or "")
+            found[f"the arguments of {name}"] = _lines(tool.get("parameters_json_schema", {}))
+            rest = {key: value for key, value in tool.items() if key not in _OF_TOOL}
+            found[f"the definition of {name}"] = _lines(rest)
+    for field, value in parameters.items():
+        if field not in _OF_PARAMETERS:
+            found[f"the {field.replace('_', ' ')}"] = _lines(value)
+    return found
+
+
+_OF_TOOL = {"description", "parameters_json_schema"}
+_OF_PARAMETERS = {
+    "settings", "function_tools", "output_tools", "native_tools", "output_mode", "allow_text_output",
+    "prompted_output_template",
+}  # fmt: skip
+"""The fields that are told one by one, and those that follow from the model, for which a replay has a stand-in."""
+
+
+def _lines(value: Any) -> str:  # Any: JSON
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True)
 
 
 _NAMES = {
@@ -119,10 +200,10 @@ _NAMES = {
 }
 
 
-def _parts(messages: str) -> list[tuple[str, str]]:
-    """Return the parts of messages as (name, text), without times and ids of runs, which differ every time."""
+def _parts(request: Compared) -> list[tuple[str, str]]:
+    """Return the parts of a request's messages as (name, text), without times and ids of runs, which always differ."""
     found: list[tuple[str, str]] = []
-    for message in json.loads(messages):
+    for message in map(json.loads, request.messages):
         if message.get("instructions"):
             found.append(("the instructions", message["instructions"]))
         for part in message["parts"]:

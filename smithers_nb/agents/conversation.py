@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from fnmatch import fnmatchcase
 from time import time
 from typing import Any
@@ -16,7 +16,7 @@ from ..user_code import guarded, raised_by
 from . import native_tools
 from .cassette import Cassette, Unanswered
 from .retry import IN_PLACE_S, Verdict, backoff_s, verdict
-from .runner import AgentTask, ApprovalRequired, Ledger, Past, RetryLater, ToolQuestion
+from .runner import AgentTask, Answer, ApprovalRequired, Ledger, Past, Request, RetryLater, ToolQuestion
 from .scripted import Scripted
 
 
@@ -37,15 +37,24 @@ class Conversation:
             decisions = task.recorded.decisions
             self.cassette = Cassette(task, task.recorded)
         self.decisions = {(one.turn, one.tool_call_id): one for one in decisions}
-        self.attempt = past.failures + 1
-        """The number of the next attempt of the turn."""
+        self._attempts = {past.turn: past.attempt, past.turn + 1: past.attempts}
+        """The number of attempts by turn."""
+        self.failures = past.failures
+        """The attempts of the turn that failed."""
         self.answered: Past | None = None
         if past.turn:
             self.answered = past
         """The last turn that was answered: it continues from there after an interruption."""
         self.asked: ModelCall | None = None
+        """The request that is open."""
+        self.came: Answer | None = None
+        """The part of its answer that had come when it was cut off."""
+        self.broken: BaseException | None = None
+        """The error that ended it."""
         self.refusal: Exception | None = None
         """The last refusal of a request that the rate windows know of."""
+        self.history: tuple[str, ...] = ()
+        """The conversation up to this turn, each message as JSON: the model may be given others."""
         self.turn = past.turn
         self.before = 0
         """The number of turns before the first of this run of the agent."""
@@ -58,6 +67,8 @@ class Conversation:
         self.begun: set[str] = set()
         """Ids of those calls, and of the calls that a person was asked about."""
 
+        self._last: ModelCall | None = None
+        """The last request that has an end."""
         self._began = time()
 
     # ---- requests ----------------------------------------------------------------------------------------------
@@ -95,24 +106,24 @@ class Conversation:
         self.check_limits()
         return None
 
-    async def recall(self, provider: str, model: str, request: str, signature: str | None) -> str | None:
-        """Return an answer that nobody has to be asked for: the recorded one in a replay, or that of the same request
+    async def recall(self, request: Request) -> str | None:
+        """Return an answer that is known: the recorded one in a replay, or that of the same request
         before.
 
         Raises:
-            ReplayMismatchError: if what is asked is not what was recorded.
+            ReplayMismatchError: if the request differs from the recorded one.
         """
         if self.cassette is not None:
             return await self._again(self.cassette, request)
-        if not signature:
+        if not request.signature:
             return None
-        known = await self.ledger.answer_to(signature)
+        known = await self.ledger.answer_to(request.signature)
         if known is not None:
-            self.ask(provider, model, request, signature)
-            await self.answer(known, input_tokens=0, output_tokens=0, cost_usd=0.0, by="cache")
+            await self.ask(request)
+            await self.answer(Answer(known), by="cache")
         return known
 
-    async def _again(self, cassette: Cassette, request: str) -> str:
+    async def _again(self, cassette: Cassette, request: Request) -> str:
         """Record the attempts of a turn as they were, and return the answer, if there was one."""
         attempts = cassette.attempts(self.turn, request)
         if self.turn == 1:
@@ -121,63 +132,75 @@ class Conversation:
             for call in cassette.lost[1]:
                 await self.ledger.tool(call)
         for one in attempts:
-            await self._recorded(replace(one, request=request))
-            self.attempt = one.attempt + 1
+            now = replace(one, messages=request.messages, parameters=request.parameters, history=self._told(request))
+            await self._recorded(now)
+            self._attempts[self.turn] = one.attempt
             if one.response is not None:
-                self.answered, self.attempt = Past(self.turn, request, one.response), 1
+                self._answered_by(now)
                 return one.response
         raise Unanswered
 
     async def _recorded(self, one: ModelCall) -> None:
         """Record a request of the recording in this execution, too; no model is asked."""
         by: AnsweredBy = "cache" if one.answered_by == "cache" else "replay"
-        again = replace(one, started_at=time(), ms=0.0, answered_by=by, signature=None)
+        status = one.status
+        if status == "running":
+            status = "interrupted"
+        again = replace(
+            one, id=None, accepted=None, status=status, started_at=time(), ms=0.0, answered_by=by, signature=None
+        )
         self.spent.add(again)
         await self.ledger.asked(again)
 
-    def ask(self, provider: str, model: str, request: str, signature: str | None) -> None:
-        """Note a request that is sent."""
-        self.asked = ModelCall(
+    async def ask(self, request: Request) -> None:
+        """Record a request that is about to be sent."""
+        if self.asked is not None:
+            # A capability of the user's tries again by itself.
+            why = said(raised_by(self.broken)) if self.broken else "it was given up for another attempt"
+            await self._record(replace(self._closed(), status="failed", error=why))
+        self._attempts[self.turn] = self.attempt + 1
+        asked = ModelCall(
             task_id=self.task.task_id,
             turn=self.turn,
             attempt=self.attempt,
-            provider=provider,
-            model=model,
-            request=request,
-            response=None,
-            input_tokens=None,
-            output_tokens=None,
-            cost_usd=None,
+            provider=request.provider,
+            model=request.model,
+            messages=request.messages,
+            parameters=request.parameters,
+            history=self._told(request),
             started_at=time(),
-            ms=0.0,
-            error=None,
-            signature=signature,
+            signature=request.signature,
         )
+        self.came = self.broken = None
+        self.asked = replace(asked, id=await self.ledger.asked(asked))
 
-    async def answer(
-        self,
-        response: str,
-        *,
-        input_tokens: int,
-        output_tokens: int,
-        cost_usd: float | None,
-        by: AnsweredBy = "model",
-    ) -> None:
+    def _told(self, request: Request) -> tuple[str, ...] | None:
+        """Return the conversation where the model is given something else."""
+        if self.history == request.messages:
+            return None
+        return self.history
+
+    async def answer(self, answer: Answer, by: AnsweredBy = "model") -> None:
         """Record the answer to the request, before the agent continues."""
-        asked = self._closed()
-        self.answered = Past(asked.turn, asked.request, response)
-        await self._record(
-            replace(
-                asked,
-                response=response,
-                input_tokens=input_tokens,
-                output_tokens=output_tokens,
-                cost_usd=cost_usd,
-                answered_by=by,
-            )
-        )
-        await self._record_native_calls(response, asked.turn)
-        self.attempt = 1
+        asked = replace(self._closed(), **asdict(answer), answered_by=by, status="ok")
+        self._answered_by(asked)
+        await self._record(asked)
+        await self._record_native_calls(answer.response, asked.turn)
+
+    def _answered_by(self, asked: ModelCall) -> None:
+        history = asked.messages if asked.history is None else asked.history
+        text = f"[{','.join(history)}]"
+        self.answered = Past(asked.turn, text, asked.response or "", attempt=asked.attempt)
+        self.failures = 0
+        self._last = asked
+
+    async def accepts(self, response: str) -> None:
+        """Record the answer that the agent continues with, if it differs from the model's."""
+        last, answered = self._last, self.answered
+        if last is None or answered is None or _said_the_same(response, answered.response):
+            return
+        self.answered = replace(answered, response=response)
+        await self.ledger.accepted(replace(last, accepted=response))
 
     async def failed(self, error: Exception) -> float:
         """Record the error that ended the agent; return the seconds to wait before it continues, if a request failed.
@@ -189,7 +212,7 @@ class Conversation:
         if self.asked is None:
             raise error
         asked = self._closed()
-        await self._record(replace(asked, error=masked(said(raised_by(error)))))
+        await self._record(replace(asked, status="failed", error=masked(said(raised_by(error)))))
         found = verdict(error)
         wait_s = self.wait_s(found)
         # The failures of a fallback have told the windows of its models already.
@@ -197,6 +220,7 @@ class Conversation:
         if not isinstance(error, BaseExceptionGroup):
             name = window(asked.provider, asked.model)
             await self.limited(asked.provider, asked.model, error)
+        self.failures += 1
         if not found.passes and found.fix:
             raise AgentError(
                 f"{asked.provider} refused the request of {self.task.node_id} to {asked.model!r}: {_short(error)}. "
@@ -204,9 +228,8 @@ class Conversation:
                 node_id=self.task.node_id,
                 source=self.task.source,
             ) from error
-        if not found.passes or self.attempt > self.task.retries:
+        if not found.passes or self.failures > self.task.retries:
             raise error
-        self.attempt += 1
         if wait_s > IN_PLACE_S:
             raise RetryLater("rate_limit" if found.limited else "retry", time() + wait_s, _short(error)) from error
         # After a rate limit the window lets one agent after the other ask again; a wait here would come on top.
@@ -226,22 +249,32 @@ class Conversation:
         """Return the seconds to wait after this attempt: those that the provider asked for, or our own choice."""
         if found.wait_s is not None:
             return found.wait_s
-        return backoff_s(self.attempt, self._seed)
+        return backoff_s(self.failures + 1, self._seed)
 
     async def broke_off(self, why: str) -> None:
         """Record the open request when the agent is ended from outside: it may have to be paid for all the same."""
         if self.asked is not None:
-            await self._record(replace(self._closed(), error=why))
+            await self._record(replace(self._closed(), status="cancelled", error=why))
 
     def _closed(self) -> ModelCall:
+        """Return the open request, with what has come of its answer."""
         asked, self.asked = self.asked, None
         assert asked is not None  # for the type checker: ask() came before
-        return asked
+        if self.came is None:
+            return asked
+        came = asdict(self.came)
+        return replace(asked, partial=came.pop("response"), **came)
 
     async def _record(self, asked: ModelCall) -> None:
-        request = replace(asked, attempt=self.attempt, ms=(time() - asked.started_at) * 1000)
+        request = replace(asked, ms=(time() - asked.started_at) * 1000)
         self.spent.add(request)
-        await self.ledger.asked(request)
+        id = await self.ledger.asked(request)
+        self._last = replace(request, id=id) if id else None
+
+    @property
+    def attempt(self) -> int:
+        """The number of attempts at this turn so far."""
+        return self._attempts.get(self.turn, 0)
 
     @property
     def _seed(self) -> str:
@@ -473,7 +506,7 @@ class Conversation:
 
     def piece(self, kind: str, payload: object) -> None:
         """Something was streamed."""
-        self.ledger.piece(self.turn, self.attempt, kind, json.dumps(payload, ensure_ascii=False, default=str))
+        self.ledger.piece(self.turn, max(1, self.attempt), kind, json.dumps(payload, ensure_ascii=False, default=str))
 
 
 def window(provider: str, model: str) -> str | None:
@@ -484,6 +517,11 @@ def window(provider: str, model: str) -> str | None:
     if provider == "scripted" or provider.startswith("fallback:"):
         return None
     return f"{provider}:{model}"
+
+
+def _said_the_same(response: str, other: str) -> bool:
+    """Return whether two answers have the same parts."""
+    return response == other or json.loads(response)["parts"] == json.loads(other)["parts"]
 
 
 def _short(error: BaseException) -> str:

@@ -30,6 +30,7 @@ class Spent:
     """The time that requests and tool calls took, without interruptions and waits."""
 
     def add(self, request: ModelCall) -> None:
+        """Count a request that has ended."""
         self.requests += request.answered_by != "cache"
         self.input_tokens += request.input_tokens or 0
         self.output_tokens += request.output_tokens or 0
@@ -47,16 +48,51 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """A request to a model, with all that the model is given."""
+
+    provider: str
+    model: str
+    messages: tuple[str, ...]
+    """Each as JSON."""
+    parameters: str
+    """Settings, tools, output schema and native tools, as a JSON object."""
+    signature: str | None = None
+    """A hash of everything that the answer depends on, where an earlier answer may be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer of a model, or the part of it that has come."""
+
+    response: str
+    """The message as JSON."""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost_usd: float | None = 0.0
+    unpriced: str | None = None
+    """The reason why the price is not known."""
+
+
+@dataclass(frozen=True, slots=True)
 class Past:
     """The progress of an agent up to the moment when it was cut off or began to wait."""
 
     turn: int = 0
     """The last turn that was answered; 0 if none."""
     request: str = ""
+    """The conversation up to that turn, as a JSON list."""
     response: str = ""
     """The answer of that turn, as JSON."""
+    attempt: int = 1
+    """The attempt at that turn that was answered."""
+    attempts: int = 0
+    """Attempts at the following turn."""
     failures: int = 0
-    """Attempts of the following turn that failed."""
+    """Those of them that failed."""
     decisions: list[Decision] = field(default_factory=list)
     """The decisions of people about tool calls, oldest first."""
     tools: dict[str, ToolCall] = field(default_factory=dict)
@@ -218,8 +254,13 @@ class ApprovalRequired(Exception):
 class Ledger(Protocol):
     """The records and limits of a running agent. The engine gives one to each ``submit``."""
 
-    async def asked(self, request: ModelCall) -> None:
-        """Record an attempt before the agent continues, so that every paid answer is in the store."""
+    async def asked(self, request: ModelCall) -> int | None:
+        """Record that an attempt is made (``running``), or how it ended, before the agent continues, so that every
+        paid answer is in the store. Returns the id of its row; None if the file does not take it now.
+        """
+
+    async def accepted(self, request: ModelCall) -> None:
+        """Record the answer that the agent continues with, where it is not the model's (``accepted``)."""
 
     async def tool(self, call: ToolCall) -> None:
         """Record that a tool starts, or how it ended."""

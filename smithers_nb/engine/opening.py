@@ -11,7 +11,7 @@ from ..agents.runner import Runner
 from ..errors import EngineVersionError, StoreError, message_of
 from ..nodes.tree import Tree
 from ..records import NewExecution, TaskEnd, TaskRecord, TaskResult
-from ..store import writer
+from ..store import calls, writer
 from ..store.breakpoints import load as load_breakpoints
 from ..store.connection import Database
 from ..store.lease import Lease
@@ -188,6 +188,7 @@ def _sorted_out(
 ) -> None:
     # In one transaction: a process that ends here leaves either all tasks as they were, or none to be sorted out.
     writer.abandon_tasks(db, execution_id, lost, frame)
+    calls.interrupt_calls(db, execution_id)
     for task in ran:
         id, node_id, attempt = task.task_id, task.node_id, task.attempt
         ended = f"the process that ran {node_id} ended"

@@ -134,7 +134,7 @@ def evaluated(source: Source, point: Breakpoint, last: int) -> Iterator[Hit]:
     if point.when and point.kind != "expression":
         return
     for frame, phase, text, node_id in _of(source, point, last):
-        # Frame 0 has what was written before the first frame, and a cursor can't stand there.
+        # Frame 0 has the writes of an app's first values, and a cursor can't stand there.
         if 1 <= frame <= last:
             yield Hit(
                 breakpoint_id=point.id,

@@ -10,6 +10,10 @@ from .excerpt import Excerpt
 BlockReason = Literal["retry", "rate_limit"]
 AnsweredBy = Literal["model", "cache", "replay"]
 """cache: the same request had been answered before. replay: the answer is the recorded one."""
+CallStatus = Literal["running", "ok", "failed", "cancelled", "interrupted"]
+"""ok: it was answered. cancelled: it was ended by hand, or by a limit of time. interrupted: its process ended
+meanwhile; a resume asks again.
+"""
 ToolStatus = Literal[
     "waiting", "running", "ok", "retry", "failed", "raised", "denied", "invalid", "unknown", "skipped", "interrupted"
 ]  # fmt: skip
@@ -21,7 +25,9 @@ interrupted: it was cut off; a resume runs it again.
 
 @dataclass(frozen=True, slots=True)
 class ModelCall:
-    """A request of an agent to its model, in one attempt."""
+    """A request of an agent to its model, in one attempt. It is recorded twice: as ``running`` before it is sent, and
+    as it ended.
+    """
 
     task_id: str
     turn: int
@@ -29,23 +35,49 @@ class ModelCall:
     """The attempt at this turn, from 1."""
     provider: str
     model: str
-    request: str
-    """The messages, as JSON."""
-    response: str | None
-    """The message, as JSON; None if there was none."""
-    input_tokens: int | None
-    output_tokens: int | None
-    # An unknown price is not zero: totals that hide it would be believed.
-    cost_usd: float | None
-    """None where the price is not known."""
+    messages: tuple[str, ...]
+    """The messages that the model was given, each as JSON."""
     started_at: float
     """Seconds since the epoch."""
-    ms: float
-    error: str | None
+    parameters: str = "{}"
+    """The rest of the request as a JSON object: settings, tools with their schemas, output schema, native tools."""
+    history: tuple[str, ...] | None = None
+    """The agent's own conversation, where a capability or history processor gave the model other messages."""
+    response: str | None = None
+    """The message, as JSON; None if there was none."""
+    accepted: str | None = None
+    """The answer that the agent went on with, where a capability had changed it."""
+    partial: str | None = None
+    """The part of an answer that had come when it was cut off."""
+    input_tokens: int | None = None
+    """All of them, those from and for a cache too."""
+    output_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    # An unknown price is not zero: totals that hide it would be believed.
+    cost_usd: float | None = None
+    """None where the price is not known."""
+    unpriced: str | None = None
+    """The reason why the price is not known."""
+    ms: float = 0.0
+    error: str | None = None
+    status: CallStatus = "running"
     answered_by: AnsweredBy = "model"
     """The origin of the answer; anything else than ``model`` was not paid for."""
     signature: str | None = None
     """A hash of everything that the answer depends on, where the answer may be used again."""
+    agent: str | None = None
+    """The name of an agent that a tool, or another function of the node's agent, runs; None for the node's agent."""
+    caller: str | None = None
+    """The id of the tool call that runs it."""
+    id: int | None = None
+    """The id of its row, once it has one."""
+
+    @property
+    def request(self) -> str:
+        """The messages that the model was given, as one JSON list."""
+        return f"[{','.join(self.messages)}]"
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,7 +169,7 @@ class FrameRecord:
     reason: tuple[str, ...]
     status: str
     """done, or open: not flushed yet, or abandoned."""
-    # A crash may have come after COMMIT: a recorded frame may be incomplete.
+    # A crash may have come after COMMIT: a recorded frame is not a complete one.
     phase: Phase
     """The last phase that is done, as far as the file tells: FLUSH writes the times of the three after COMMIT."""
     created_at: str | None

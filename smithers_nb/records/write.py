@@ -19,7 +19,7 @@ WriteStatus = Literal["queued", "applied", "noop", "overridden", "rolled_back", 
 class Write:
     """A change to the state."""
 
-    # People refer to it, in edits and in messages: it says where the write belongs.
+    # People refer to it, in edits and in messages: it can be read, and is the same in a replay.
     id: str
     """``4w2``: the second write queued during frame 4."""
     scope: Scope

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from ..records import ModelCall, Piece, ToolCall
 from .connection import now
+from .requests import Base, stored
 
 
 def at_time(seconds: float) -> str:
@@ -23,36 +24,45 @@ def at_time(seconds: float) -> str:
 def add_call(db: sqlite3.Connection, execution_id: str, call: ModelCall | ToolCall) -> None:
     """Record a request or a tool call."""
     if isinstance(call, ModelCall):
-        add_model_call(db, execution_id, call)
+        put_model_call(db, execution_id, call)
     else:
         put_tool_call(db, execution_id, call)
 
 
-def add_model_call(db: sqlite3.Connection, execution_id: str, call: ModelCall) -> None:
-    """Record one request to a model; its task says at which attempt it is."""
-    db.execute(
-        "INSERT INTO model_calls (execution_id, task_id, turn, attempt, model, request, response, input_tokens,"
-        " output_tokens, cost_usd, ms, error, started_at, provider, answered_by, signature)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+_OUTCOME = (
+    "response", "accepted", "partial", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens",
+    "reasoning_tokens", "cost_usd", "unpriced", "ms", "error", "status", "answered_by",
+)  # fmt: skip
+_ASKED = ("task_id", "turn", "attempt", "provider", "model", "signature", "agent", "caller")
+
+
+def put_model_call(db: sqlite3.Connection, execution_id: str, call: ModelCall, base: Base | None = None) -> int:
+    """Record that a request is sent, or how one that has a row ended; return the id of its row.
+
+    ``base`` is an earlier request of the task whose row is complete: the new one is stored as what it adds to it.
+    """
+    outcome = [getattr(call, name) for name in _OUTCOME]
+    if call.id is not None:
+        changes = ", ".join(f"{name} = ?" for name in _OUTCOME)
+        db.execute(f"UPDATE model_calls SET {changes} WHERE id = ?", (*outcome, call.id))
+        return call.id
+    request, history, parameters = stored(call, base)
+    columns = ("execution_id", *_ASKED, "started_at", "base_id", "request", "history", "parameters", *_OUTCOME)
+    cursor = db.execute(
+        f"INSERT INTO model_calls ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
         (
             execution_id,
-            call.task_id,
-            call.turn,
-            call.attempt,
-            call.model,
-            call.request,
-            call.response,
-            call.input_tokens,
-            call.output_tokens,
-            call.cost_usd,
-            call.ms,
-            call.error,
+            *(getattr(call, name) for name in _ASKED),
             at_time(call.started_at),
-            call.provider,
-            call.answered_by,
-            call.signature,
+            base and base.id,
+            request,
+            history,
+            parameters,
+            *outcome,
         ),
     )
+    assert cursor.lastrowid is not None  # for the type checker: the table has an INTEGER PRIMARY KEY
+    return cursor.lastrowid
 
 
 def put_tool_call(db: sqlite3.Connection, execution_id: str, call: ToolCall) -> None:
@@ -97,10 +107,15 @@ def put_tool_call(db: sqlite3.Connection, execution_id: str, call: ToolCall) -> 
     )
 
 
-def interrupt_tool_calls(db: sqlite3.Connection, execution_id: str, task_id: str) -> None:
-    """Record that tools which ran when their process ended have no end."""
+def interrupt_calls(db: sqlite3.Connection, execution_id: str, task_id: str | None = None) -> None:
+    """Record that requests and tool calls which were open when their process ended have no end; without a task, those
+    of all tasks.
+    """
+    whose = "execution_id = ?1 AND status = 'running' AND (?2 IS NULL OR task_id = ?2)"
+    db.execute(f"UPDATE tool_calls SET status = 'interrupted' WHERE {whose}", (execution_id, task_id))
     db.execute(
-        "UPDATE tool_calls SET status = 'interrupted' WHERE execution_id = ? AND task_id = ? AND status = 'running'",
+        "UPDATE model_calls SET status = 'interrupted', error = 'its process ended before the answer came'"
+        f" WHERE {whose}",
         (execution_id, task_id),
     )
 

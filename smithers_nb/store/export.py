@@ -14,6 +14,7 @@ from typing import Any
 
 from ..errors import StoreError, UnknownExecutionError
 from .reader import Reader
+from .requests import Assembled
 
 FORMAT = 1
 """The version of the format, in the first line."""
@@ -92,11 +93,16 @@ def _rows(
     found = db.execute(
         f"SELECT {frame}, {names} FROM {table} x WHERE execution_id = ? ORDER BY 1, {order}", (execution_id,)
     )
+    requests = Assembled()
     for number, (at, *values) in enumerate(found):
         row = dict(zip(columns, values, strict=True))
         for name, value in row.items():
             if kinds[name] == "JSON TEXT" and value is not None:
                 row[name] = json.loads(value)
+        if table == "model_calls":
+            made = requests.read(row)
+            row |= {"request": made.messages, "history": made.history, "parameters": made.parameters}
+            del row["base_id"]
         yield at or 0, (place, number), {"table": table, **row}
 
 

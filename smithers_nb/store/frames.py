@@ -11,6 +11,7 @@ from ..nodes import xml
 from . import plots, timeline
 from .prune import refuse_missing
 from .reader import BELOW, Parameters, Reader
+from .requests import Assembled, decoded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,13 +117,20 @@ class DataFrames:
 
     @property
     def model_calls(self) -> pd.DataFrame:
-        """A row per request to a model: task_id, turn, model, request, response, tokens, cost_usd, ms, error."""
-        return self._table("model_calls")
+        """A row per request to a model: node_id, task_id, turn, attempt, model, status, request (the messages that the
+        model was given), parameters (settings, tools, output schema), response, tokens, cost_usd, unpriced, ms, error …
+
+        ``input_tokens`` has all of them, those read from and written to a cache too; ``output_tokens`` those of
+        reasoning. ``history`` is the agent's own conversation where the model was given something else, ``accepted``
+        what a capability made of the response, ``partial`` what had come of one that was cut off. ``agent`` and
+        ``caller`` name an agent that a tool of the node's agent ran, and the tool call.
+        """
+        return self._calls("model_calls")
 
     @property
     def tool_calls(self) -> pd.DataFrame:
-        """A row per tool call: task_id, turn, attempt, tool, input, output, status, started_at, ms, error."""
-        return self._table("tool_calls")
+        """A row per tool call: node_id, task_id, turn, attempt, tool, input, output, status, started_at, ms, error."""
+        return self._calls("tool_calls")
 
     @property
     def stream_events(self) -> pd.DataFrame:
@@ -255,6 +263,28 @@ class DataFrames:
             )
         return self._execution_id
 
+    def _calls(self, name: str) -> pd.DataFrame:
+        """Return requests or tool calls, with the node of each."""
+        import pandas as pd
+
+        kinds = self._reader.kinds(name)
+        columns = [f'c."{column}"' for column in kinds]
+        columns.insert(list(kinds).index("task_id"), "t.node_id")
+        where = " WHERE c.execution_id = ?" if self._execution_id is not None else ""
+        found = self._reader.query(
+            f"SELECT {', '.join(columns)} FROM {name} c JOIN tasks t USING (execution_id, task_id){where}"
+            " ORDER BY c.id",
+            () if self._execution_id is None else (self._execution_id,),
+        )
+        frame = pd.DataFrame(found.rows, columns=found.columns, dtype="object")
+        kinds = {column: kinds.get(column, "TEXT") for column in found.columns}
+        if name == "model_calls":
+            _assembled(frame)
+            del frame["base_id"]
+            made = ("request", "history", "parameters", "response", "base_id")
+            kinds = {column: kind for column, kind in kinds.items() if column not in made}
+        return _typed(frame, kinds)
+
     def _table(self, name: str, with_children: bool = False) -> pd.DataFrame:
         kinds = self._reader.kinds(name)
         of_one = self._execution_id is not None and "execution_id" in kinds
@@ -267,6 +297,20 @@ class DataFrames:
                 where = f" WHERE execution_id IN ({BELOW} SELECT id FROM below)"
         columns = ", ".join(f'"{column}"' for column in kinds)
         return frame_of(self._reader, f"SELECT {columns} FROM {name}{where} ORDER BY {ORDER[name]}", given, kinds)
+
+
+def _assembled(frame: pd.DataFrame) -> None:
+    """Put requests that are stored as what they add to an earlier one together, in place."""
+    import pandas as pd
+
+    found, assembled = [], Assembled()
+    columns = ("id", "base_id", "request", "history", "parameters", "response")
+    for values in zip(*(frame[name] for name in columns), strict=True):
+        row = decoded(dict(zip(columns, values, strict=True)))
+        made = assembled.read(row)
+        found.append((made.messages, made.history, made.parameters, row["response"]))
+    for place, name in enumerate(("request", "history", "parameters", "response")):
+        frame[name] = pd.Series([row[place] for row in found], index=frame.index, dtype="object")
 
 
 def frame_of(reader: Reader, sql: str, parameters: Parameters, kinds: dict[str, str] | None = None) -> pd.DataFrame:

@@ -24,6 +24,7 @@ from ..records.question import APPROVE
 from ..values import Stored
 from .connection import BUSY_TIMEOUT_S, mapped
 from .recordable import recordable
+from .requests import Assembled, Texts, compact, decoded
 
 Parameters = Sequence[object] | Mapping[str, object]
 
@@ -66,9 +67,11 @@ TASK_COLUMNS = (
 )
 """The columns of a ``TaskRecord`` up to its cost, without the result."""
 _MODEL_CALL = (
-    "task_id, turn, attempt, provider, model, request, response, input_tokens, output_tokens, cost_usd, started_at, ms,"
-    " error, answered_by, signature"
-)
+    "task_id", "turn", "attempt", "provider", "model", "started_at", "response", "accepted", "partial", "input_tokens",
+    "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "cost_usd", "unpriced", "ms",
+    "error", "status", "answered_by", "signature", "agent", "caller", "id",
+)  # fmt: skip
+_REQUEST = ("base_id", "request", "history", "parameters")
 _TOOL_CALL = "task_id, turn, attempt, tool_call_id, tool, input, status, started_at, output, ms, error"
 _OF_TASK = "WHERE execution_id = ? AND task_id = ? ORDER BY id"
 
@@ -249,9 +252,11 @@ class Reader:
         return next((str(props) for (props,) in rows), None)
 
     def model_calls(self, execution_id: str, task_id: str) -> list[ModelCall]:
-        """Return the requests of a task, oldest first."""
-        rows = self.query(f"SELECT {_MODEL_CALL} FROM model_calls {_OF_TASK}", (execution_id, task_id)).rows
-        return [_model_call(row) for row in rows]
+        """Return the requests of a task, oldest first, each with all that the model was given."""
+        columns = ", ".join((*_MODEL_CALL, *_REQUEST))
+        rows = self.query(f"SELECT {columns} FROM model_calls {_OF_TASK}", (execution_id, task_id)).rows
+        assembled, texts = Assembled(), Texts()
+        return [_model_call(row, assembled, texts) for row in rows]
 
     def tool_calls(self, execution_id: str, task_id: str) -> list[ToolCall]:
         """Return the tool calls of a task, oldest first."""
@@ -492,10 +497,20 @@ def _task(row: tuple[Any, ...]) -> TaskRecord:  # Any: SQLite's values
     return replace(TaskRecord(*fields), result=_value(result, kind))
 
 
-def _model_call(row: tuple[Any, ...]) -> ModelCall:  # Any: SQLite's values
-    found = ModelCall(*row)
-    # Releases before 0002 recorded neither of them.
-    return replace(found, provider=found.provider or "", started_at=_seconds(row[10]))
+def _model_call(row: tuple[Any, ...], assembled: Assembled, texts: Texts) -> ModelCall:  # Any: SQLite's values
+    fields = dict(zip(_MODEL_CALL, row, strict=False))
+    columns = {name: fields[name] for name in ("id", "response")} | dict(
+        zip(_REQUEST, row[len(_MODEL_CALL) :], strict=True)
+    )
+    found = assembled.read(decoded(columns))
+    # Releases before 0002 recorded neither provider nor time.
+    fields |= {"provider": fields["provider"] or "", "started_at": _seconds(fields["started_at"])}
+    return ModelCall(
+        messages=texts.of(found.messages),
+        history=None if found.history is None else texts.of(found.history),
+        parameters=compact(found.parameters),
+        **fields,
+    )
 
 
 def _tool_call(row: tuple[Any, ...]) -> ToolCall:  # Any: SQLite's values

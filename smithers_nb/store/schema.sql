@@ -182,6 +182,8 @@ CREATE TABLE tasks (
   PRIMARY KEY (execution_id, task_id)
 );
 
+-- The row is there, as 'running', before the request is sent. request and history hold what they add to the row
+-- base_id: store/requests.py. agent and caller (a tool_call_id) tell an agent that a tool of the node's agent runs.
 CREATE TABLE model_calls (
   id INTEGER PRIMARY KEY,
   execution_id TEXT NOT NULL,
@@ -200,6 +202,18 @@ CREATE TABLE model_calls (
   provider TEXT,
   answered_by TEXT NOT NULL DEFAULT 'model',
   signature TEXT,
+  status TEXT NOT NULL DEFAULT 'ok',
+  base_id INTEGER,
+  history JSON TEXT,
+  parameters JSON TEXT,
+  accepted JSON TEXT,
+  partial JSON TEXT,
+  cache_read_tokens INTEGER,
+  cache_write_tokens INTEGER,
+  reasoning_tokens INTEGER,
+  unpriced TEXT,
+  agent TEXT,
+  caller TEXT,
   FOREIGN KEY (execution_id, task_id) REFERENCES tasks ON DELETE CASCADE
 );
 

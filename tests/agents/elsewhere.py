@@ -55,8 +55,12 @@ class Elsewhere:
                 kind, row = json.loads(line)
                 if kind == "reply":
                     return AgentReply(row)
-                await (ledger.asked(ModelCall(**row)) if kind == "asked" else ledger.tool(ToolCall(**row)))
-                process.stdin.write(b"recorded\n")
+                id = None
+                if kind == "tool":
+                    await ledger.tool(ToolCall(**row))
+                else:
+                    id = await ledger.asked(TypeAdapter(ModelCall).validate_python(row))
+                process.stdin.write(f"{json.dumps(id)}\n".encode())
             raise RuntimeError("the other process ended without a reply")
         finally:
             if process.returncode is None:
@@ -85,15 +89,18 @@ def named(reference: str) -> Any:
 class Lines:
     """A ledger that writes each row on a line, and goes on when it is recorded."""
 
-    async def asked(self, request: ModelCall) -> None:
+    async def asked(self, request: ModelCall) -> int | None:
+        return await self._say("asked", asdict(request))
+
+    async def accepted(self, request: ModelCall) -> None:
         await self._say("asked", asdict(request))
 
     async def tool(self, call: ToolCall) -> None:
         await self._say("tool", asdict(call))
 
-    async def _say(self, kind: str, row: Any) -> None:
+    async def _say(self, kind: str, row: Any) -> Any:
         print(json.dumps([kind, row]), flush=True)
-        await asyncio.to_thread(sys.stdin.readline)
+        return json.loads(await asyncio.to_thread(sys.stdin.readline))
 
     async def answer_to(self, signature: str) -> str | None:
         return None

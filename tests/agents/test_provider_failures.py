@@ -19,7 +19,7 @@ from smithers_nb import Claude, scripted
 from smithers_nb.agents.pydantic_ai import ALIASES
 from smithers_nb.store import connection
 from tests.agents.conftest import APIS, Background, model_at
-from tests.agents.fake_replies import Act, Garbage, Hang, Refuse, Status, by_turn, call, say
+from tests.agents.fake_replies import Act, Garbage, Hang, Refuse, Reply, Status, by_turn, call, say
 from tests.agents.fake_server import KEY, FakeServer
 
 each_api = pytest.mark.parametrize("api", APIS)
@@ -84,7 +84,15 @@ def test_what_passes_is_asked_again_and_both_attempts_are_recorded(act: Act, api
     assert (result.status, result.output) == ("succeeded", "hello")
     assert len(server.requests) == 2
     assert attempts(ex) == [(1, 1, False, True), (1, 2, True, False)]
-    assert dict(result.usage)["input_tokens"] == 10, "the answer is counted once"
+    cut, answered = ex.df.model_calls.itertuples()
+    assert (cut.status, answered.status, answered.input_tokens) == ("failed", "ok", 10)
+    # Anthropic says at the beginning of an answer how many tokens the request had: those are billed all the same.
+    known = 10 if isinstance(act, Reply) and api == "anthropic" else 0
+    assert dict(result.usage)["input_tokens"] == 10 + known, "the answer is counted once"
+    said = "".join(part["content"] for part in (cut.partial or {"parts": []})["parts"])
+    # The first four events of the responses API have no text yet.
+    assert bool(said) == (isinstance(act, Reply) and api != "responses"), "the part that had come is known"
+    assert "abcdefghi".startswith(said)
     assert list(ex.df.tasks.status) == ["succeeded"]
     assert list(ex.df.handlers.event) == ["on_finished"]
 

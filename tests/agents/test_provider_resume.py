@@ -51,6 +51,8 @@ class Outcome:
     """Ids of the tool calls that were in the file as done when it died."""
     running: list[str]
     """And of those that were there as under way."""
+    asking: list[tuple[int, int]]
+    """Turn and attempt of the requests that were there as under way."""
     tools_before: list[str]
     end: str
     """Status, what was said, and how often its handler ran."""
@@ -118,6 +120,8 @@ def kill_and_resume(folder: Path, api: str, point: str, approve: bool = False) -
         running = [
             row["tool_call_id"] for row in rows(folder, "SELECT tool_call_id FROM tool_calls WHERE status = 'running'")
         ]
+        sql = "SELECT turn, attempt FROM model_calls WHERE status = 'running'"
+        asking = [(row["turn"], row["attempt"]) for row in rows(folder, sql)]
         before, asked = tools_of(folder), rows(folder, "SELECT * FROM approvals ORDER BY rowid")
         exitcode(start(folder, "resume", server.anthropic_url, api, "", approve))
         requests = server.wait_for(lambda requests: all(one.outcome != "open" for one in requests))
@@ -134,6 +138,7 @@ def kill_and_resume(folder: Path, api: str, point: str, approve: bool = False) -
         answered,
         done,
         running,
+        asking,
         before,
         end,
         errors,
@@ -161,6 +166,14 @@ def check(point: str, outcome: Outcome) -> None:
     recorded = [row["turn"] for row in outcome.calls if row["response"] is not None]
     assert recorded == list(range(1, TURNS + 1)), "each answer is recorded once"
     assert sum(row["input_tokens"] or 0 for row in outcome.calls) == 10 * TURNS, "and counted once"
+
+    if point.startswith(("in request", "in answer")):
+        assert len(outcome.asking) == 1, "a request has its row before it is sent"
+    interrupted = [(row["turn"], row["attempt"]) for row in outcome.calls if row["status"] == "interrupted"]
+    assert interrupted == outcome.asking
+    assert {row["status"] for row in outcome.calls} <= {"ok", "interrupted"}, "none is left running"
+    counted = [(row["turn"], row["attempt"]) for row in outcome.calls]
+    assert len(set(counted)) == len(counted), "each attempt at a turn has its number"
 
     if point.startswith("in "):
         assert len(outcome.running) == point.startswith("in tool"), "a tool has its row before it starts"

@@ -703,10 +703,12 @@ def test_a_frame_within_which_the_process_died_stays_half(python: Any) -> None:
 def small(prompt: str = "a prompt\nof two lines", system: str = "s", **more: Any) -> Any:
     """An app of an agent with a tool, a task and an approval, all of which can be changed."""
 
-    def tool(n: int) -> str:
+    def tool(n: Any) -> str:
         return more.get("answer", "told")
 
     tool.__name__ = more.get("tool", "tool")
+    tool.__doc__ = more.get("doc", "Tell.")
+    tool.__annotations__["n"] = more.get("argument", int)
 
     @component
     def App(ctx: Any) -> Any:
@@ -717,6 +719,7 @@ def small(prompt: str = "a prompt\nof two lines", system: str = "s", **more: Any
                 system=system,
                 tools=[tool],
                 approve=more.get("approve", False),
+                output_type=more.get("output_type"),
                 on_finished=more.get("handler"),
             )[prompt],
             Task(id="t", run=lambda n: more.get("n", n), args=more.get("args", [1]), **both(ctx, "t")),
@@ -739,7 +742,10 @@ CHANGES: dict[str, tuple[dict[str, Any], str, int | None, str]] = {
         "The first difference is in the prompt:\n  a prompt\n- of two lines\n+ of three lines",
     ),
     "the instructions": ({"system": "t"}, "c", 1, "in the instructions:\n- s\n+ t"),
-    "a tool that is gone": ({"tool": "other"}, "c", 2, "Unknown tool name: 'tool'"),
+    "a tool that is gone": ({"tool": "other"}, "c", 1, "in the tools:\n- tool\n+ other"),
+    "a tool's docstring": ({"doc": "Tell\nit."}, "c", 1, "in the description of tool tool:\n- Tell.\n+ Tell\n+ it."),
+    "a tool's argument": ({"argument": str}, "c", 1, '-    "type": "integer"\n+    "type": "string"'),
+    "the output": ({"output_type": int}, "c", 1, "in the output tools:\n+ final_result"),
     "a tool that a person is to be asked about": (
         {"approve": True},
         "c",

@@ -177,7 +177,7 @@ def test_a_blocked_retry_counts_down_with_its_attempt_and_the_rate_window(lab):
     expect(row).to_contain_text(re.compile(r"next in \d s, reason rate_limit"), timeout=20_000)
     expect(row).to_contain_text("blocked")
     pane = stepper.region.get_by_role("tabpanel", name="Tasks", exact=True)
-    expect(pane).to_contain_text(re.compile(r"function:busy refused 1 request: no one asks for \d s, then one each"))
+    expect(pane).to_contain_text(re.compile(r"function:busy refused 1 request: nobody asks for \d s, then one each"))
     first = int(re.search(r"next in (\d+) s", row.inner_text())[1])
     notebook.shot("countdown.png")
     # Without a message from the kernel; a busy machine may miss a second.

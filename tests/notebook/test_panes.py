@@ -363,7 +363,7 @@ def test_a_node_whose_key_changed_is_another_one_and_the_reason_is_told(view):
     shown.ex.step_sync()
     old, new = [node for node in ask(shown, "plan")["nodes"] if node["type"] == "task"]
     assert (old["change"], new["change"], old["why"] == new["why"]) == ("removed", "remounted", True)
-    assert "its key was 'ann' and is 'bob': that is a new node" in new["why"]
+    assert "its key was 'ann' and is 'bob': that is another node" in new["why"]
 
 
 def test_the_marks_of_the_xml_stand_on_the_lines_of_their_nodes(view):

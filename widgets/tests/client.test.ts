@@ -54,7 +54,7 @@ describe("a kernel that says nothing", () => {
     expect(sentenceOf(client.state)).toContain("There is no kernel");
   });
 
-  it("was restarted when it handles a ping and does not answer, and is there again when it does", () => {
+  it("was started anew when it handles a ping and does not answer, and is there again when it does", () => {
     const { kernel, client } = started();
     kernel.forgot = true;
     vi.advanceTimersByTime(2 * BEAT_MS + PONG_MS);
@@ -159,7 +159,7 @@ describe("panes", () => {
   it("keep the newest reply when an older one comes late", () => {
     const { kernel, client } = started();
     watch(client, ["pending"]);
-    kernel.push({ seq: 5 }); // a gap: the first request is given up and asked again
+    kernel.push({ seq: 5 }); // a gap: the first request is given up and asked anew
     expect(kernel.gets).toHaveLength(2);
     kernel.reply(kernel.gets[1]);
     kernel.reply(kernel.gets[0], { data: { ...panes().pending, writes: [] } });
@@ -215,18 +215,18 @@ describe("commands", () => {
     kernel.ack(kernel.commands[0]);
     client.order({ name: "until_idle" });
     expect(kernel.commands).toHaveLength(1);
-    expect(off("step_phase")).toBe("Step frame is in progress.");
+    expect(off("step_phase")).toBe("Step frame is under way.");
     expect([off("pause"), off("stop")]).toEqual([null, null]);
     kernel.done(kernel.commands[0]);
     expect(off("step_phase")).toBeNull();
   });
 
-  it("are off while the summary says that another view's command is in progress", () => {
+  it("are off while the summary says that another view's command is under way", () => {
     const { kernel, client, off } = started();
     kernel.push({ busy: "until_idle" });
     client.order({ name: "step_phase" });
     expect(kernel.commands).toEqual([]);
-    expect(off("step_phase")).toBe("Until idle is in progress.");
+    expect(off("step_phase")).toBe("Until idle is under way.");
     client.order({ name: "pause" });
     expect(kernel.commands.map(({ name }) => name)).toEqual(["pause"]);
   });
@@ -288,7 +288,7 @@ describe("commands", () => {
 });
 
 describe("lost messages", () => {
-  it("are noticed by a gap in the numbers: hello is said again and what is seen is fetched again", () => {
+  it("are noticed by a gap in the numbers: hello is said again and what is seen is fetched anew", () => {
     const { kernel, client } = started();
     watch(client, ["plan"]);
     kernel.push();
@@ -302,7 +302,7 @@ describe("lost messages", () => {
     const { kernel, client, off } = started();
     client.order({ name: "step_frame" });
     kernel.push({ seq: 9 });
-    expect(off("step_frame")).toBe("Step frame is in progress.");
+    expect(off("step_frame")).toBe("Step frame is under way.");
     kernel.ack(kernel.commands[0]);
     kernel.push({ seq: 20 });
     expect(off("step_frame")).toBeNull();
@@ -337,7 +337,7 @@ describe("lost messages", () => {
     expect(kernel.hellos).toBe(1);
   });
 
-  it("are no matter when the kernel is restarted: what was known is fetched again", () => {
+  it("are no matter when the kernel begins anew: what was known is fetched again", () => {
     const { kernel, client } = started(new FakeKernel(summary({ seq: 40 })));
     watch(client, ["pending"]);
     kernel.replyToAll();
@@ -464,7 +464,7 @@ describe("the plan", () => {
     expect(rows?.[0]).toBe(TREE[0]);
   });
 
-  it("is asked for again when it names rows that are not held", () => {
+  it("is asked for anew when it names rows that are not held", () => {
     const { kernel, client } = started();
     watch(client, ["plan"]);
     kernel.reply(kernel.asked("plan")[0], { data: { ...panes().plan, nodes: [[0, 2]] } });
@@ -555,7 +555,7 @@ describe("what a step leads to", () => {
     expect(kernel.hellos).toBe(hellos);
   });
 
-  it("is asked for again when there were too many summaries for one more", () => {
+  it("is asked for anew when there were too many summaries for one more", () => {
     const { kernel, client } = started();
     watch(client, ["plan"]);
     kernel.replyToAll();
@@ -593,7 +593,7 @@ describe("versions", () => {
   });
 });
 
-it("commands about different things are in progress together, and each once", async () => {
+it("commands about different things are under way together, and each once", async () => {
   const { kernel, client } = started();
   client.order({ name: "cancel", node: "a" });
   client.order({ name: "cancel", node: "b" });

@@ -295,7 +295,7 @@ describe("time", () => {
     ],
     [
       windowWords({ name: "p:m", refused: 3, opens: 12_000, apart_ms: 220.4 }, 0),
-      "p:m refused 3 requests: no one asks for 12 s, then one each 220 ms",
+      "p:m refused 3 requests: nobody asks for 12 s, then one each 220 ms",
     ],
     [
       windowWords({ name: "p:m", refused: 1, opens: 12_000, apart_ms: 0 }, 12_000),

@@ -36,7 +36,7 @@ export class FakeKernel implements Channel {
     this.listeners.get(event)?.delete(listener);
   }
 
-  /** A kernel that was restarted: it handles messages and knows no stepper. */
+  /** A kernel that was started anew: it handles messages and knows no stepper. */
   forgot = false;
   /** Nothing can be sent any more. */
   dead = false;

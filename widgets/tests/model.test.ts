@@ -139,8 +139,8 @@ describe("controls", () => {
     ["stop", { status: "finished", over: true }, "The execution is finished."],
     ["step_frame", { status: "finished", over: false }, null],
     ["until_idle", { status: "stalled" }, null],
-    ["continue", { busy: "until_idle" }, "Until idle is in progress."],
-    ["continue", { busy: "run" }, "A run is in progress."],
+    ["continue", { busy: "until_idle" }, "Until idle is under way."],
+    ["continue", { busy: "run" }, "A run is under way."],
     ["edit_pending", { busy: "until_idle" }, null],
   ] as const)("%s with %j: %s", (name, change, why) => {
     expect(whyOff(name, summary(change), {})).toBe(why);

@@ -286,7 +286,7 @@ describe("stepping", () => {
     await later(DRAW_MS);
     await rendered();
     expect(step.getAttribute("aria-disabled")).toBe("true");
-    expect(step.title).toBe("Step frame is in progress. (N)");
+    expect(step.title).toBe("Step frame is under way. (N)");
   });
 
   it.each([

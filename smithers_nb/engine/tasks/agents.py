@@ -18,6 +18,7 @@ from ...nodes.tree import TreeNode
 from ...records import ModelCall, ToolCall
 from ...store import calls, writer
 from ...store.reader import Reader
+from ...store.requests import Base, base_of
 from ...threads import called
 from ..services import Services
 from . import windows
@@ -104,7 +105,7 @@ def _local(services: Services, agent: Claude | Agent) -> Local:
 async def past_of(services: Services, entry: TaskEntry) -> Past | None:
     """Return the progress of a task's agent, from the store; None if it begins.
 
-    Tools that were called and have no end are marked as interrupted.
+    Requests and tool calls that have no end are marked as interrupted.
 
     Raises:
         AgentError: if it was cut off and ``resume_mode`` keeps it from continuing.
@@ -116,7 +117,7 @@ async def past_of(services: Services, entry: TaskEntry) -> Past | None:
         return None
     # A tool call without an end may have done its work, or a part of it. It is never called again silently: the model
     # reads that it was interrupted, and decides.
-    await services.database.transaction(calls.interrupt_tool_calls, services.execution_id, entry.task_id)
+    await services.database.transaction(calls.interrupt_calls, services.execution_id, entry.task_id)
     if cut_off and node.resume_mode == "fail":
         raise AgentError(
             f'{entry.node.id} was cut off while it ran, and resume_mode="fail" keeps it from continuing by itself. '
@@ -128,7 +129,7 @@ async def past_of(services: Services, entry: TaskEntry) -> Past | None:
     if cut_off and node.resume_mode == "restart":
         await services.database.transaction(writer.withdraw, services.execution_id, [entry.task_id])
         return None
-    past = recorded_past(Reader(services.database.path), services.execution_id, entry.task_id)
+    past, entry.base = recorded_past(Reader(services.database.path), services.execution_id, entry.task_id)
     entry.spent = replace(past.spent)
     return past
 
@@ -165,19 +166,40 @@ class TaskLedger:
     def __init__(self, services: Services, entry: TaskEntry) -> None:
         self._services = services
         self._entry = entry
-        self._started = entry.attempt
-        """The task's attempt when it started: the runner counts from 1 after each restart."""
+        self._bases: dict[str | None, Base] = {}
+        """The last request of the node's agent, and of each that its tools run: the next one is stored against it."""
         services.budget.begin()
 
-    async def asked(self, request: ModelCall) -> None:
-        """Record a request."""
+    async def asked(self, request: ModelCall) -> int | None:
+        """Record a request, and return the id of its row."""
         entry = self._entry
-        entry.spent.add(request)
         entry.attempt = max(entry.attempt, request.attempt)
-        self._services.budget.spent.add(request)
-        # It may have been paid for, so a locked file must not lose it: it is then recorded with the task's end.
-        await self._record(request, late=True)
+        ended = request.status != "running"
+        if ended:
+            entry.spent.add(request)
+            self._services.budget.spent.add(request)
+        base = self._bases.get(request.caller, entry.base)
+        id = await self._put(request, base)
+        if id is None and ended:
+            # It may have been paid for, so a locked file must not lose it: it is then recorded with the task's end.
+            entry.late.append(request)
+        elif id is not None and ended and (made := base_of(replace(request, id=id))):
+            self._bases[request.caller] = made
         self._services.observers.notify()
+        return id
+
+    async def accepted(self, request: ModelCall) -> None:
+        """Record the answer that the agent continues with, where it is not the model's."""
+        if await self._put(request, None) is None:
+            self._entry.late.append(request)
+
+    async def _put(self, request: ModelCall, base: Base | None) -> int | None:
+        services = self._services
+        try:
+            return await services.database.transaction(calls.put_model_call, services.execution_id, request, base=base)
+        except StoreError as error:
+            logger.warning("what %s did could not be recorded yet: %s", request.task_id, error)
+            return None
 
     async def answer_to(self, signature: str) -> str | None:
         """Return the newest answer that the file has to a request of this signature; None if there is none."""
@@ -198,9 +220,7 @@ class TaskLedger:
 
     def piece(self, turn: int, attempt: int, kind: str, payload: str) -> None:
         """Record a streamed piece."""
-        self._services.stream.add(
-            self._entry.task_id, turn=turn, attempt=self._started + attempt - 1, kind=kind, payload=payload
-        )
+        self._services.stream.add(self._entry.task_id, turn=turn, attempt=attempt, kind=kind, payload=payload)
 
     def turn(self, window: str | None) -> AbstractAsyncContextManager[None]:
         """Wait until the provider may be asked."""
@@ -224,10 +244,10 @@ class TaskLedger:
         """Return the seconds for which the execution's agents may still run; None without a limit."""
         return self._services.budget.remaining_s()
 
-    async def _record(self, call: ModelCall | ToolCall, late: bool) -> None:
+    async def _record(self, call: ToolCall, late: bool) -> None:
         services = self._services
         try:
-            await services.database.transaction(calls.add_call, services.execution_id, call)
+            await services.database.transaction(calls.put_tool_call, services.execution_id, call)
         except StoreError as error:
             if not late:
                 raise

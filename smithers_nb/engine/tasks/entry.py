@@ -10,6 +10,7 @@ from ...errors import StoreError
 from ...nodes.runnable import AGENT_TYPES
 from ...nodes.tree import TreeNode
 from ...records import HandlerCall, ModelCall, Question, TaskEnd, TaskResult, TaskStatus, ToolCall
+from ...store.requests import Base
 from ..user_code.scope import TaskScope
 
 ENDED = frozenset({"succeeded", "failed", "cancelled", "abandoned"})
@@ -59,6 +60,8 @@ class TaskEntry:
     """Set to end its wait at once."""
     late: list[ModelCall | ToolCall] = field(default_factory=list)
     """Requests and tool calls that are recorded with the task's end."""
+    base: Base | None = None
+    """The last request of an agent that was interrupted: the next one is stored against it."""
     lost: list[str] = field(default_factory=list)
     """Messages about values that it changed in place and did not set."""
     scope: TaskScope = field(init=False)

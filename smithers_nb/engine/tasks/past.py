@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...agents.runner import Past, RecordedAgent, Spent
+from ...records import ModelCall
 from ...store.reader import Reader
+from ...store.requests import Base, base_of
 
-CUT = ("it was cancelled",)
-"""Errors of requests that did not fail: they count as no attempt."""
 CALLED = ("running", "ok", "retry", "failed", "raised", "interrupted")
 """Statuses of tool calls that were made; the others were refused, or wait."""
 
 
 def spent_by(reader: Reader, execution_id: str, task_id: str) -> Spent:
     """Return the usage of a task's agent, from the store."""
-    return recorded_past(reader, execution_id, task_id).spent
+    return recorded_past(reader, execution_id, task_id)[0].spent
 
 
 def recorded_agent(reader: Reader, execution_id: str, task_id: str, complete: bool) -> RecordedAgent:
@@ -29,22 +29,27 @@ def recorded_agent(reader: Reader, execution_id: str, task_id: str, complete: bo
     return RecordedAgent(requests, tools, decisions, complete)
 
 
-def recorded_past(reader: Reader, execution_id: str, task_id: str) -> Past:
-    """Return the progress of a task's agent."""
+def recorded_past(reader: Reader, execution_id: str, task_id: str) -> tuple[Past, Base | None]:
+    """Return the progress of a task's agent, and its last request, which the next one is stored against."""
     spent = Spent()
     past = Past()
-    failures = 0
+    last: ModelCall | None = None
     for call in reader.model_calls(execution_id, task_id):
-        spent.add(call)
-        if call.response is None:
-            failures += call.error not in CUT
+        if call.status != "running":
+            spent.add(call)
+        if call.agent is not None:
+            continue
+        last = call
+        if call.response is not None:
+            history = call.messages if call.history is None else call.history
+            past = Past(call.turn, f"[{','.join(history)}]", call.accepted or call.response, attempt=call.attempt)
         else:
             # Only the attempts of the turn that comes next count: earlier ones led to an answer.
-            failures = 0
-            past = Past(call.turn, call.request, call.response)
+            past = replace(past, attempts=past.attempts + 1, failures=past.failures + (call.status == "failed"))
     # A call that was made again in a later attempt has a row for each; the last one holds.
     tools = {call.tool_call_id: call for call in reader.tool_calls(execution_id, task_id)}
     spent.tool_calls = sum(1 for call in tools.values() if call.status in CALLED)
     spent.seconds = reader.busy_s(execution_id, task_id)
     decisions = reader.decisions(execution_id, task_id)
-    return replace(past, failures=failures, decisions=decisions, tools=tools, spent=spent)
+    base = None if last is None else base_of(last)
+    return replace(past, decisions=decisions, tools=tools, spent=spent), base

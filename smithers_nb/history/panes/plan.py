@@ -197,7 +197,7 @@ class Marks:
         for id in self.removed:
             node = self.before[id]
             if id in self.added:
-                why[id] = _mounted_again(node, index[id])
+                why[id] = _anew(node, index[id])
             else:
                 gone[node.type, node.parent_id, node.position] = node
         for id in self.added - self.removed:
@@ -208,7 +208,7 @@ class Marks:
             if was is None or node.type == "text" or was.source != node.source:
                 continue
             if self._siblings(node, self.cursor.tree) == self._siblings(was, self.cursor.before):
-                why[id] = why[was.id] = _renamed(was, node)
+                why[id] = why[was.id] = _another(was, node)
         return why
 
     @staticmethod
@@ -224,24 +224,23 @@ def _short(text: str | None) -> str | None:
     return short(text)
 
 
-def _mounted_again(was: TreeNode, node: TreeNode) -> str:
+def _anew(was: TreeNode, node: TreeNode) -> str:
     if was.type != node.type:
         return (
-            f"{node.id} was {an(was.type)} and is {an(node.type)} now: a node of another type is a new one, and starts "
-            "again."
+            f"{node.id} was {an(was.type)} and is {an(node.type)} now: another type is another node, and starts anew."
         )
     loops = " → ".join(one.loop or "outside of a loop" for one in (was, node))
-    return f"its loop continued ({loops}): each iteration mounts again what is in it."
+    return f"its loop went on ({loops}): each iteration mounts what is in it anew."
 
 
-def _renamed(was: TreeNode, node: TreeNode) -> str:
+def _another(was: TreeNode, node: TreeNode) -> str:
     if was.key != node.key:
         what = f"its key was {was.key!r} and is {node.key!r}"
     elif was.explicit_id or node.explicit_id:
         what = f"its id was {was.id!r} and is {node.id!r}"
     else:
         what = f"its path was {was.path} and is {node.path}"
-    return f"{what}: that is a new node. What still ran under the old one is cancelled, and a task starts again."
+    return f"{what}: that is another node. What still ran under the old one is cancelled, and a task starts anew."
 
 
 def _by_node(points: tuple[Breakpoint, ...]) -> dict[str, list[str]]:

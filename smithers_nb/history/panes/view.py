@@ -169,7 +169,7 @@ class View:
         now = source.publication
         if now is None or now.frame is None:
             return []
-        # While it runs, a key that no one has read yet may be read in the next frame: lint would be wrong too often.
+        # While it runs a key that no one has read yet may be read in the next frame: then lint would cry wolf.
         found = [*now.frame.problems, *self._findings_at(source)]
         return sorted(found, key=lambda problem: problem.severity != "error")
 

@@ -202,7 +202,7 @@ export class Client implements Receiver {
 
   // ---- commands ----
 
-  /** Sends a command, unless it is off or in progress; the promise says how it ended, null when it was not sent. */
+  /** Sends a command, unless it is off or under way; the promise says how it ended, null when it was not sent. */
   order(order: Order, quiet = false): Promise<Outcome | null> {
     const { summary, underway, connected, alerts } = this.state;
     if (underway[underwayKey(order)] !== undefined) return Promise.resolve(null);
@@ -373,7 +373,7 @@ export class Client implements Receiver {
 
 const isMove = (name: string): boolean => (MOVES as readonly string[]).includes(name);
 
-/** The alerts after a summary: a protocol that the page does not speak, and the kernel's own error. */
+/** The alerts after a summary: one that fits the page no more, and the kernel's own error. */
 function alertsOf(alerts: readonly Alert[], last: Summary | null, next: Summary): readonly Alert[] {
   if (next.protocol !== (last?.protocol ?? PROTOCOL)) {
     return raised(alerts, "protocol", mismatch(next.protocol));

@@ -30,10 +30,10 @@ export function attemptWords(task: Timed, now: number): string {
   return [tries, next, reason ? `reason ${reason}` : ""].filter(Boolean).join(", ");
 }
 
-/** "m refused 3 requests: no one asks for 12 s, then one each 220 ms". */
+/** "m refused 3 requests: nobody asks for 12 s, then one each 220 ms". */
 export function windowWords({ name, refused, opens, apart_ms }: WindowRow, now: number): string {
   const waits =
-    opens !== null && opens > now ? `no one asks for ${lasting(opens - now + 999)}, then ` : "";
+    opens !== null && opens > now ? `nobody asks for ${lasting(opens - now + 999)}, then ` : "";
   const apart = apart_ms > 0 ? `one each ${Math.round(apart_ms)} ms` : "as they come";
   return `${name} refused ${refused} ${refused === 1 ? "request" : "requests"}: ${waits}${apart}`;
 }

@@ -108,7 +108,7 @@ const COMMAND_LABELS = new Map<string, string>([
 export const labelOf = (name: string): string =>
   LABELS.get(name) ?? COMMAND_LABELS.get(name) ?? name;
 
-/** The commands in progress, by `underwayKey`. */
+/** The commands under way, by `underwayKey`. */
 export type Underway = Readonly<Record<string, unknown>>;
 
 const isMove = (name: string): boolean => (MOVES as readonly string[]).includes(name);
@@ -133,11 +133,10 @@ export function whyOff(
   const dead = whyDead(summary, connected);
   if (dead !== null || summary === null) return dead;
   const busy = summary.busy ?? MOVES.find((move) => underway[move] !== undefined) ?? null;
-  if (name === "pause")
-    return underway.pause ? "Pause is in progress." : whyNotPause(summary, busy);
-  if (name === "stop") return underway.stop ? "Stop is in progress." : whyEnded(summary);
+  if (name === "pause") return underway.pause ? "Pause is under way." : whyNotPause(summary, busy);
+  if (name === "stop") return underway.stop ? "Stop is under way." : whyEnded(summary);
   if (!isMove(name)) return null;
-  return busy === null ? whyEnded(summary) : `${labelOf(busy)} is in progress.`;
+  return busy === null ? whyEnded(summary) : `${labelOf(busy)} is under way.`;
 }
 
 function whyNotPause(summary: Summary, busy: string | null): string | null {

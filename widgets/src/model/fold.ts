@@ -9,7 +9,7 @@ export const RUN_FROM = 4;
 
 const LOUD = new Set(["running", "blocked", "failed", "abandoned"]);
 
-/** Nothing happened to the node, and nothing is running in it. */
+/** Nothing happened to the node, and nothing is under way in it. */
 export const isQuiet = (node: PlanRow): boolean =>
   node.change === "" &&
   !node.moved &&

@@ -77,7 +77,7 @@ export const CHANGE_MARKS: Readonly<Record<Exclude<Change, "">, string>> = {
   remounted: "⟳",
 };
 
-/** The look of a node whose status differs from that in the frame that is compared with. */
+/** Of a node whose status is another than in the frame that is compared with. */
 export const STATUS_MARK = "●";
 
 const TYPE_GLYPHS = new Map<string, string>([

@@ -1,4 +1,4 @@
-/** Commands: how they are told apart, which are in progress, and how they end. */
+/** Commands: how they are told apart, which are under way, and how they end. */
 
 import { type Command, type Order, PROTOCOL } from "./protocol";
 
@@ -15,7 +15,7 @@ export interface Underway {
   readonly late: boolean;
 }
 
-/** The commands in progress, by `underwayKey`. */
+/** The commands under way, by `underwayKey`. */
 export type Underways = Readonly<Record<string, Underway>>;
 
 interface Sent {
@@ -78,7 +78,7 @@ export class Orders {
     return [...this.sent.values()].flatMap(({ asked }) => asked);
   }
 
-  /** There is no kernel that could answer. */
+  /** There is nobody who could answer. */
   abandon(): void {
     this.underway = {};
   }
@@ -95,7 +95,7 @@ export class Orders {
   }
 }
 
-/** Commands about different things may be in progress together; the same one is sent once. */
+/** Commands about different things may be under way together; the same one is sent once. */
 export function underwayKey(order: Order): string {
   const { name, ...about } = order;
   const target = Object.values(about).filter((value) => typeof value === "string");

@@ -54,7 +54,7 @@ export const questionOf = (want: Want): string => JSON.stringify(want);
 /** Panes of recorded frames that show something that may change later. */
 const MARKED: readonly Pane[] = ["plan", "node", "breakpoints", "frame"];
 
-/** A name for the state of things that a pane shows: the pane is asked for again when it differs. */
+/** A name for the state of things that a pane shows: asked again when it is another. */
 export function versionOf(want: Want, summary: Summary): string {
   const { versions } = summary;
   const at = want.at ?? null;

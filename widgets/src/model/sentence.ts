@@ -28,7 +28,7 @@ export function sentenceOf(state: ClientState): string {
   return known ? head.sentence : placeWords(settled, edge);
 }
 
-/** How the execution stood: what a step would do, and where to press, is not true any more. */
+/** How the execution stood: what a step would do, and where to press, is true no more. */
 const stood = ({ frame, status }: Summary): string =>
   frame === 0 ? "It had no frame yet." : `At frame ${frame} it was ${status}.`;
 

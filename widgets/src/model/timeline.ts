@@ -26,7 +26,7 @@ const SPARSE = ["errors", "hits", "tasks", "output", "keys"] as const;
 
 /** The track with the piece put in its place; frames after the piece are dropped. */
 export function joined(track: Track, piece: TimelinePane): Track {
-  // A piece that begins behind what is known leaves a hole: it is not used, and asked for again.
+  // A piece that begins behind what is known leaves a hole: it is not used, and asked for anew.
   if (piece.since > track.to + 1) return track;
   const dense = DENSE.map((name) => [
     name,

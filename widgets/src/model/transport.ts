@@ -6,7 +6,7 @@ import type { Incoming, Outgoing } from "./protocol";
 export const SILENCE_MS = 5000;
 /** When nothing was heard for this long, the kernel is asked whether it is there. */
 export const BEAT_MS = 3000;
-/** The number of pings without an answer after which the page says that the kernel is busy, or gone. */
+/** When so many of these were not answered, the page says so: the kernel is busy, or gone. */
 export const BEATS = 4;
 /** The answer to a ping comes before the kernel says that it has handled it, but for this long. */
 export const PONG_MS = 500;
@@ -37,7 +37,7 @@ export interface Receiver {
   onSilence(): void;
   /** Something is owed, and nothing came: a message may have been lost. */
   onLoss(): void;
-  /** The kernel is gone, or was restarted. */
+  /** There is no kernel any more, or another one. */
   onGone(): void;
 }
 

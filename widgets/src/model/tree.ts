@@ -150,7 +150,7 @@ export function revealed(choice: TreeChoice, nodes: readonly PlanRow[], id: stri
   return { ...choice, folded, selected: rowKey(target) };
 }
 
-/** The new nodes, each that is as it was being the old object: so that its row need not be drawn again. */
+/** The new nodes, each that is as it was being the old object: so that its row need not be drawn anew. */
 export function keepingEqual(
   old: readonly PlanRow[],
   next: readonly PlanRow[],
@@ -200,7 +200,7 @@ export interface Window {
 /** The rows to draw: those in sight, and some beside. */
 export function windowOf(rows: number, top: number, height: number): Window {
   if (rows < WINDOWED_FROM) return { first: 0, end: rows };
-  // Steps of ten, so that not every pixel of scrolling draws again.
+  // Steps of ten, so that not every pixel of scrolling draws anew.
   const first = Math.floor(Math.max(0, top / ROW_PX - BESIDE) / 10) * 10;
   const end = Math.ceil((top + height) / ROW_PX / 10) * 10 + BESIDE;
   return { first: Math.min(first, Math.max(0, rows - 1)), end: Math.min(rows, end) };

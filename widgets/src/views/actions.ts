@@ -19,7 +19,7 @@ import type { Actions } from "./ui";
 
 type SetUi = Dispatch<StateUpdater<UiState>>;
 
-/** What the controls and links do. Made once: rows that are handed them need not be drawn again. */
+/** What the controls and links do. Made once: rows that are handed them need not be drawn anew. */
 export function useActions(client: Client, ui: UiState, setUi: SetUi, root: RootRef): Actions {
   const latest = useRef(ui);
   latest.current = ui;

@@ -4,7 +4,7 @@ import type { Client, ClientState } from "../model/client";
 import { type Room, roomOf } from "../model/layout";
 import type { Summary } from "../model/protocol";
 
-/** The client's state, rendered again when it changes. */
+/** The client's state, rendered anew when it changes. */
 export function useClient(client: Client): ClientState {
   const [state, setState] = useState(client.state);
   useEffect(() => {
@@ -48,7 +48,7 @@ export function useConnection(client: Client, element: RefObject<HTMLElement | n
   }, [client, element]);
 }
 
-/** The kernel's clock, a second at a time, while something is running. */
+/** The kernel's clock, a second at a time, while something is under way. */
 export function useNow(summary: Summary, runs: boolean): number {
   const ahead = useRef({ seq: -1, ms: 0 });
   if (ahead.current.seq !== summary.seq) {

@@ -89,7 +89,7 @@ function Origin({ write }: { readonly write: WriteRow }) {
 
 export function Readers({ of }: { readonly of: readonly ReaderRow[] }) {
   const { actions } = useUi();
-  if (of.length === 0) return <span class="ss-dim">no one</span>;
+  if (of.length === 0) return <span class="ss-dim">nobody</span>;
   return (
     <span class="ss-readers">
       {of.map(({ component, path, node_id }) => (

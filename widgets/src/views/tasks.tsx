@@ -14,7 +14,7 @@ interface TasksProps {
   readonly summary: Summary;
 }
 
-/** The tasks up to the cursor, newest first; those that run with what the summary says of them. */
+/** The tasks up to the cursor, newest first; those under way with what the summary says of them. */
 export function TasksView({ tasks, summary }: TasksProps) {
   const { state, ui, actions } = useUi();
   const live = state.settled.at === null;
@@ -44,7 +44,7 @@ export function TasksView({ tasks, summary }: TasksProps) {
 const isTimed = ({ started, ended, retry_at }: TaskRow): boolean =>
   (started !== null && ended === null) || retry_at !== null;
 
-/** A running task changes between two looks at the store: the summary knows. */
+/** A task under way changes between two looks at the store: the summary knows. */
 function withNews(task: TaskRow, { running }: Summary): TaskRow {
   const news = running.find(({ task_id }) => task_id === task.task_id);
   if (news === undefined) return task;

@@ -17,7 +17,7 @@ const LANE_PX = 7;
 const GAP_PX = 2;
 const HEIGHT = LANES.length * (LANE_PX + GAP_PX);
 
-/** The whole history, a bucket a pixel. Moving along it asks the kernel nothing; the details follow. */
+/** The whole history, a bucket a pixel. Moving along it asks nobody; the details follow. */
 export function TimelineView() {
   const { client, state, actions } = useUi();
   const { track, bookmarks, cursor } = state;

@@ -11,7 +11,7 @@ import type { Actions } from "./ui";
 interface TreeRowProps {
   readonly row: NodeRow;
   readonly task: RunningRow | undefined;
-  /** The kernel's clock, where the node's task is running. */
+  /** The kernel's clock, where the node's task is under way. */
   readonly now: number;
   readonly selected: boolean;
   readonly inTabOrder: boolean;
@@ -19,7 +19,7 @@ interface TreeRowProps {
   readonly toggle: (key: string) => void;
 }
 
-/** A row, drawn again only when something that it shows has changed. */
+/** A row, drawn anew only when something that it shows has changed. */
 export function TreeRow(props: TreeRowProps) {
   const { row, task, now, selected, inTabOrder, actions, toggle } = props;
   const { node, expandable, expanded, position, siblings } = row;

@@ -1,0 +1,253 @@
+"""The models of agents as they are recorded: the last to see a request, after all capabilities and processors."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
+from functools import cache
+from hashlib import sha256
+from typing import Any
+
+from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelResponse
+from pydantic_ai.models import CompletedStreamedResponse, Model, ModelRequestParameters, StreamedResponse
+from pydantic_ai.models.wrapper import WrapperModel
+from pydantic_ai.settings import ModelSettings, merge_model_settings
+from pydantic_ai.usage import RequestUsage
+from pydantic_core import to_json
+
+from ..credentials import masked_value
+from ..values import cleaned
+from .runner import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A request as the library gives it to a model."""
+
+    model: Model
+    messages: list[ModelMessage]
+    settings: ModelSettings | None
+    parameters: ModelRequestParameters
+
+    @property
+    def continues(self) -> bool:
+        """Whether the model continues an answer that it had suspended: both are one answer."""
+        last = self.messages[-1]
+        return isinstance(last, ModelResponse) and last.state == "suspended"
+
+
+@dataclass(slots=True)
+class Opened:
+    """A request while it is open."""
+
+    answered: Callable[[ModelResponse], Awaitable[None]]
+    """Called with the answer of the model."""
+    known: ModelResponse | None = None
+    """The answer, where the model is not asked for it."""
+    stream: StreamedResponse | None = None
+    """The answer while it comes, if the model streams."""
+
+    def so_far(self) -> Answer | None:
+        """Return the part of the answer that has come; None if there is none."""
+        if self.stream is None:
+            return None
+        found = self.stream.get()
+        if not found.parts and not found.usage.has_values():
+            return None
+        return answer_of(clean_response(found))
+
+
+class RecordedModel(WrapperModel):
+    """A model whose requests are recorded, and answered from the record where that is possible."""
+
+    def __init__(
+        self, wrapped: Model, model: Model, opens: Callable[[Given], AbstractAsyncContextManager[Opened]]
+    ) -> None:
+        super().__init__(wrapped)
+        self._model = model
+        """The user's model, without the wrappers of ours."""
+        self._opens = opens
+        """Called for each request: it is sent, and answered, while that is open."""
+
+    async def request(
+        self,
+        messages: list[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+    ) -> ModelResponse:
+        """Ask the model, unless the answer is known."""
+        given = Given(self._model, messages, model_settings, model_request_parameters)
+        if given.continues:
+            return await self.wrapped.request(messages, model_settings, model_request_parameters)
+        async with self._opens(given) as opened:
+            if opened.known is not None:
+                return opened.known
+            response = await self.wrapped.request(messages, model_settings, model_request_parameters)
+            await opened.answered(response)
+            return response
+
+    @asynccontextmanager
+    async def request_stream(
+        self,
+        messages: list[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+        run_context: Any = None,
+    ) -> AsyncGenerator[StreamedResponse]:
+        """Ask the model for an answer in pieces, unless it is known."""
+        asked = self.wrapped.request_stream(messages, model_settings, model_request_parameters, run_context)
+        given = Given(self._model, messages, model_settings, model_request_parameters)
+        if given.continues:
+            async with asked as stream:
+                yield stream
+            return
+        async with self._opens(given) as opened:
+            if opened.known is not None:
+                yield CompletedStreamedResponse(
+                    opened.known, model_request_parameters=model_request_parameters, replay_events=True
+                )
+                return
+            async with asked as stream:
+                opened.stream = stream
+                yield stream
+            await opened.answered(stream.get())
+
+
+# ---- requests as JSON ------------------------------------------------------------------------------------------
+
+
+def texts_of(messages: Iterable[ModelMessage]) -> tuple[str, ...]:
+    """Return messages as JSON, one by one."""
+    return tuple(text_of(message) for message in messages)
+
+
+def text_of(message: ModelMessage) -> str:
+    """Return a message as JSON, without the many fields that a message and its usage can have and this one has not."""
+    left_out: dict[str, Any] = dict.fromkeys(_unset(message), True)
+    if isinstance(message, ModelResponse):
+        left_out["usage"] = _unset(message.usage)
+    return ModelMessagesTypeAdapter.dump_json([message], exclude={0: left_out})[1:-1].decode()
+
+
+def _unset(value: ModelMessage | RequestUsage) -> set[str]:
+    kind: Any = type(value)
+    return {name for name, default in _optional(kind) if getattr(value, name) == default}
+
+
+@cache
+def _optional(kind: Any) -> list[tuple[str, Any]]:
+    """Return the fields that can be left out, with their defaults."""
+    return [(field.name, field.default) for field in fields(kind) if field.default in (None, 0) and field.init]
+
+
+def parameters_of(given: Given) -> str:
+    """Return the rest of a request as a JSON object: settings, tools with their schemas, output schema, native tools,
+    and instructions that the messages do not have. Fields with their default are left out.
+    """
+    parameters = given.parameters
+    if parameters.output_tools and parameters.output_mode != "tool":
+        # The model decides how it is asked for structured output: with these tools, or without.
+        _, decided = given.model.prepare_request(given.settings, parameters)
+        parameters = replace(parameters, output_mode=decided.output_mode, output_tools=decided.output_tools)
+    told: dict[str, Any] = {
+        "settings": masked_value(dict(merge_model_settings(given.model.settings, given.settings) or {}))
+    }
+    for field in fields(parameters):
+        if field.name in _SAID_ELSEWHERE or field.name.startswith("_"):
+            continue
+        value = _differing(getattr(parameters, field.name))
+        if value != _default(field):
+            told[field.name] = value
+    instructions = "\n\n".join(part.content for part in parameters.instruction_parts or ())
+    if instructions and instructions != getattr(given.messages[-1], "instructions", None):
+        told["instructions"] = instructions
+    # What is no JSON, such as a client in extra settings, has a repr.
+    return to_json(told, fallback=repr).decode()
+
+
+_SAID_ELSEWHERE = {
+    "instruction_parts", "instruction_visibility", "tool_visibility", "revealed_tool_names", "introduced_tool_names",
+}  # fmt: skip
+"""The fields whose content is in the messages, or is made of other fields."""
+_NOT_FOR_MODELS = {
+    "metadata", "timeout", "toolset_id", "capability_id", "function_signature", "sequential",
+    "return_schema", "include_return_schema",
+}  # fmt: skip
+"""The fields of a tool's definition that no model sees."""
+
+
+def _differing(value: Any) -> Any:
+    """Return definitions of tools and the like as dicts of the fields that differ from their default."""
+    if isinstance(value, list):
+        return [_differing(one) for one in value]
+    if not is_dataclass(value):
+        return value
+    found = {
+        field.name: getattr(value, field.name)
+        for field in fields(value)
+        if not field.name.startswith("_") and field.name not in _NOT_FOR_MODELS
+    }
+    kept = {"kind", "name"} & found.keys()
+    defaults = {field.name: _default(field) for field in fields(value)}
+    return {name: one for name, one in found.items() if name in kept or one != defaults[name]}
+
+
+def _default(field: Any) -> Any:
+    if field.default_factory is not MISSING:
+        return field.default_factory()
+    return field.default
+
+
+def signature_of(given: Given, script: str | None, limits: dict[str, float], messages: Any) -> str:
+    """Return what an answer depends on, in short; ``messages`` are those of the request, as plain JSON."""
+    model = given.model
+    parts = {
+        "model": [model.system, model.model_name, getattr(model, "base_url", None), model.settings],
+        "script": script,
+        "settings": given.settings,
+        "parameters": given.parameters,
+        "messages": messages,
+        "limits": limits,
+    }
+    # What is no JSON has a repr, perhaps with an address: then it is another one in the next process, and asked.
+    return sha256(to_json(parts, fallback=repr)).hexdigest()
+
+
+# ---- answers ---------------------------------------------------------------------------------------------------
+
+
+def answer_of(response: ModelResponse) -> Answer:
+    """Return an answer with its usage and price."""
+    usage = response.usage
+    cost_usd, unpriced = _price(response)
+    return Answer(
+        text_of(response),
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cache_read_tokens=usage.cache_read_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        reasoning_tokens=usage.output_reasoning_tokens or usage.details.get("reasoning_tokens", 0),
+        cost_usd=cost_usd,
+        unpriced=unpriced,
+    )
+
+
+def _price(response: ModelResponse) -> tuple[float | None, str | None]:
+    """Return the price in USD, and where the library does not know it, why; it is 0 for a scripted model."""
+    if response.model_name == "scripted":
+        return 0.0, None
+    try:
+        return float(response.cost().total_price), None
+    except (LookupError, ValueError, AssertionError) as error:
+        return None, str(error).strip("'\"") or type(error).__name__
+
+
+def clean_response(response: ModelResponse) -> ModelResponse:
+    """Return an answer that can be written down: escaped JSON may hold invalid text."""
+    return replace(response, parts=[replace(part, **cleaned_fields(part)) for part in response.parts])
+
+
+def cleaned_fields(part: Any) -> dict[str, Any]:
+    """Return the texts of a part as they can be written down."""
+    return {name: cleaned(value) for name in ("content", "args") if (value := getattr(part, name, None)) is not None}

@@ -1,0 +1,295 @@
+"""The record of what models were asked: what was really sent, stored as what each request adds to the one before."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+from pydantic_ai import Agent as OwnAgent
+from pydantic_ai import RunContext, Tool
+from pydantic_ai.capabilities import AbstractCapability, ProcessHistory
+from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, TextPart, ToolCallPart, UserPromptPart
+from pydantic_ai.models.function import AgentInfo, FunctionModel
+
+from smithers_nb import Agent
+from smithers_nb.agents import pydantic_ai as runner
+from smithers_nb.store.requests import patch, patched, shortened, whole
+from tests.agents.conftest import APIS, model_at
+from tests.agents.fake_replies import by_turn, call, output
+
+# ---- what the server saw, and what the record says ---------------------------------------------------------------
+
+
+class Page(BaseModel):
+    """A page of the book."""
+
+    title: str
+
+
+class Editor(AbstractCapability[Any]):
+    """Adds a line to the newest prompt, makes the model cooler, and corrects what it says."""
+
+    async def before_model_request(self, ctx: Any, request_context: Any) -> Any:
+        *before, last = request_context.messages
+        request_context.messages = [
+            *before,
+            replace(last, parts=[*last.parts, UserPromptPart(f"Step {ctx.run_step}.")]),
+        ]
+        request_context.model_settings = {**(request_context.model_settings or {}), "max_tokens": 500}
+        return request_context
+
+    async def after_model_request(self, ctx: Any, *, request_context: Any, response: Any) -> Any:
+        parts = [
+            replace(part, content=part.content.replace("colour", "color")) if isinstance(part, TextPart) else part
+            for part in response.parts
+        ]
+        return replace(response, parts=parts)
+
+
+def shout(messages: list[ModelMessage]) -> list[ModelMessage]:
+    """Write the first prompt in capitals, whenever it is sent."""
+    first = messages[0]
+    assert isinstance(first, ModelRequest)
+    parts = [
+        replace(part, content=part.content.upper())
+        if isinstance(part, UserPromptPart) and isinstance(part.content, str)
+        else part
+        for part in first.parts
+    ]
+    return [replace(first, parts=parts), *messages[1:]]
+
+
+async def prepared(ctx: RunContext[Any], definition: Any) -> Any:
+    """Describe the tool by the step, and leave it out in the last one."""
+    if ctx.run_step == 3:
+        return None
+    return replace(definition, description=f"Look it up, step {ctx.run_step}.")
+
+
+def edited(model: Any) -> OwnAgent[Any, Any]:
+    """Return an agent with all that stands between its conversation and what is sent."""
+
+    def look_up(word: str) -> str:
+        """Look a word up."""
+        return f"{word} is a colour ✓"
+
+    def keep(text: str) -> str:
+        """Keep a text.
+
+        Args:
+            text: what to keep
+        """
+        return "kept"
+
+    return OwnAgent(
+        model,
+        name="edited",
+        instructions="Be brief.",
+        output_type=Page,
+        model_settings={"max_tokens": 700},
+        tools=[Tool(look_up, prepare=prepared), keep],
+        capabilities=[ProcessHistory(shout), Editor()],
+    )
+
+
+def sent(body: dict[str, Any]) -> dict[str, Any]:
+    """Return what a request told the model, whichever API it came by."""
+    said: list[tuple[str, str]] = []
+    system = [block["text"] for block in body["system"]] if isinstance(body.get("system"), list) else []
+    system += [text for text in (body.get("instructions"), body.get("system")) if isinstance(text, str)]
+    for message in body.get("messages") or body["input"]:
+        content = message.get("content") or []
+        role, blocks = message.get("role"), [content] if isinstance(content, str) else content
+        if message.get("type") == "function_call":
+            said.append((message["name"], message["arguments"]))
+        elif message.get("type") == "function_call_output":
+            said.append(("result", message["output"]))
+        for block in blocks:
+            text = block if isinstance(block, str) else block.get("text", "")
+            if role in ("system", "developer"):
+                system.append(text)
+            elif role == "tool" or (isinstance(block, dict) and block.get("type") == "tool_result"):
+                inner = block if isinstance(block, str) else block["content"]
+                said.append(("result", inner if isinstance(inner, str) else "".join(one["text"] for one in inner)))
+            elif isinstance(block, dict) and block.get("type") == "tool_use":
+                said.append((block["name"], json.dumps(block["input"])))
+            elif text:
+                said.append((str(role), text))
+        called = [one["function"] for one in message.get("tool_calls") or ()]
+        said += [(one["name"], one["arguments"]) for one in called]
+    tools = [tool.get("function", tool) for tool in body.get("tools") or ()]
+    return {
+        "system": "\n\n".join(system),
+        "said": [(who, json.loads(text) if text.startswith("{") else text) for who, text in said],
+        "tools": {tool["name"]: (tool.get("description"), fields_of(tool)) for tool in tools},
+        "max_tokens": body.get("max_tokens") or body.get("max_completion_tokens") or body.get("max_output_tokens"),
+    }
+
+
+def fields_of(tool: dict[str, Any]) -> dict[str, Any]:
+    """Return name, type and description of a tool's arguments."""
+    schema = next(tool[name] for name in ("parameters_json_schema", "input_schema", "parameters") if name in tool)
+    return {name: (field["type"], field.get("description")) for name, field in (schema.get("properties") or {}).items()}
+
+
+def recorded(row: Any) -> dict[str, Any]:
+    """Return what the record says that the model was told."""
+    said: list[tuple[str, Any]] = []
+    system = ""
+    for message in row.request:
+        system = message.get("instructions") or system
+        for part in message["parts"]:
+            match part["part_kind"]:
+                case "user-prompt":
+                    said.append(("user", part["content"]))
+                case "text":
+                    said.append(("assistant", part["content"]))
+                case "tool-call":
+                    args = part["args"]
+                    said.append((part["tool_name"], json.loads(args) if isinstance(args, str) else args))
+                case "tool-return":
+                    said.append(("result", part["content"]))
+    given = row.parameters
+    tools = [*given.get("function_tools", ()), *given.get("output_tools", ())]
+    return {
+        "system": system,
+        "said": said,
+        "tools": {tool["name"]: (tool.get("description"), fields_of(tool)) for tool in tools},
+        "max_tokens": given["settings"].get("max_tokens"),
+    }
+
+
+THREE_TURNS = by_turn(call("look_up", word="red"), call("keep", text="a\nb"), output(title="The colour red"))
+
+
+@pytest.mark.parametrize("streams", [True, False], ids=["SSE", "JSON"])
+@pytest.mark.parametrize("api", APIS)
+def test_what_is_recorded_is_what_the_server_saw(
+    api: str, streams: bool, provider: Any, run_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "_streams", lambda model: streams)
+    server = provider(THREE_TURNS)
+    ex = run_of(Agent(id="c", agent=edited(model_at(server, api)))["Which colour?"])
+    assert ex.run_sync().status == "finished", ex.df.tasks.error[0]
+    rows = list(ex.df.model_calls.itertuples())
+    assert [row.status for row in rows] == ["ok"] * 3
+    assert [entry.asked.stream for entry in server.requests] == [streams] * 3
+    for entry, row in zip(server.requests, rows, strict=True):
+        assert sent(dict(entry.asked.body)) == recorded(row)
+    first, second, third = (recorded(row) for row in rows)
+    assert first["said"] == [("user", "WHICH COLOUR?"), ("user", "Step 1.")]
+    assert ("result", "red is a colour ✓") in second["said"] and second["max_tokens"] == 500
+    assert [one["tools"].get("look_up", ("",))[0] for one in (first, second, third)] == [
+        "Look it up, step 1.",
+        "Look it up, step 2.",
+        "",
+    ]
+
+
+# ---- how it is stored --------------------------------------------------------------------------------------------
+
+
+def message(text: str, **more: Any) -> str:
+    """Return a request of one prompt as JSON."""
+    parts = [{"part_kind": "user-prompt", "content": text}]
+    return json.dumps({"kind": "request", "parts": parts, **more}, separators=(",", ":"))
+
+
+A, B, C, D = (message(text) for text in "abcd")
+LISTS: dict[str, tuple[list[str], list[str], str]] = {
+    "nothing before": ([], [A], f"[{A}]"),
+    "the same": ([A, B], [A, B], "[[0,2]]"),
+    "one more": ([A, B], [A, B, '{"kind":"x"}'], '[[0,2],{"kind":"x"}]'),
+    "cut at the front": ([A, B, C], [B, C], "[[1,3]]"),
+    "cut in the middle": ([A, B, C], [A, C], "[[0,1],[2,3]]"),
+    "turned around": ([A, B], [B, A], "[[1,2],[0,1]]"),
+    "one again": ([A], [A, A], "[[0,1],[0,1]]"),
+    "a field more": ([A, B], [A, message("b", run_id="x"), A], '[[0,1],{"at":1,"but":{"run_id":"x"}},[0,1]]'),
+    "a field less": ([message("b", run_id="x")], [B], '[{"at":0,"without":["run_id"]}]'),
+    "another text": ([A, B], [A, C], '[[0,1],{"at":1,"lists":{"parts":[{"at":0,"but":{"content":"c"}}]}}]'),
+    "like the newest": (
+        [A, message("b", instructions="Be brief.")],
+        [A, message("b", instructions="Be brief."), message("c", instructions="Be brief.")],
+        '[[0,2],{"at":1,"lists":{"parts":[{"at":0,"but":{"content":"c"}}]}}]',
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LISTS)
+def test_messages_are_stored_as_what_they_add(case: str) -> None:
+    base, now, pieces = LISTS[case]
+    assert shortened(now, base) == pieces
+    assert whole(json.loads(pieces), [json.loads(text) for text in base]) == [json.loads(text) for text in now]
+
+
+def test_the_difference_of_two_objects_leads_back() -> None:
+    base = {"settings": {"a": 1}, "gone": [1], "function_tools": [{"name": "x", "d": "1"}, {"name": "y", "d": "2"}]}
+    now = {"settings": {"a": True}, "new": None, "function_tools": [{"name": "y", "d": "2"}, {"name": "z", "at": 1}]}
+    assert patched(patch(now, base), base) == now
+    assert patched(patch(now, {}), {}) == now
+
+
+def steps(turns: int, size: int) -> FunctionModel:
+    """Return a model that calls a tool in each turn, with so much new text in argument and answer."""
+
+    def ask(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        turn = 1
+        for message in messages:
+            if isinstance(message, ModelResponse) and isinstance(part := message.parts[0], ToolCallPart):
+                turn = 1 + int(part.args_as_dict()["text"].split()[0])
+        if turn == turns:
+            return ModelResponse(parts=[TextPart("done")])
+        return ModelResponse(parts=[ToolCallPart("step", {"text": f"{turn} " + "x" * size})])
+
+    return FunctionModel(ask)
+
+
+def window(messages: list[ModelMessage]) -> list[ModelMessage]:
+    """Keep the first message, and the newest five or so."""
+    start = max(1, len(messages) - 5)
+    if start % 2 == 0:
+        start += 1
+    return [messages[0], *messages[start:]]
+
+
+PROCESSED: dict[str, Any] = {
+    "nothing between": [],
+    "the middle is cut": [ProcessHistory(window)],
+    "the first message changes": [ProcessHistory(shout)],
+    "the last message changes": [Editor()],
+}
+
+
+@pytest.mark.parametrize("case", PROCESSED)
+def test_a_turn_takes_its_new_text_and_at_most_a_kilobyte(case: str, run_of: Any, tmp_path: Path) -> None:
+    turns, size = 40, 1000
+
+    def step(text: str) -> str:
+        return "y" * size
+
+    agent = OwnAgent(steps(turns, size), tools=[step], instructions="z" * 2000, capabilities=PROCESSED[case])
+    ex = run_of(Agent(id="c", agent=agent)["Go " * 500])
+    assert ex.run_sync().status == "finished"
+    with closing(sqlite3.connect(tmp_path / "t.db")) as db:
+        sizes = [
+            size
+            for (size,) in db.execute(
+                "SELECT length(request) + coalesce(length(history), 0) + coalesce(length(parameters), 0)"
+                " + coalesce(length(response), 0) FROM model_calls ORDER BY id"
+            )
+        ]
+    assert len(sizes) == turns
+    new = 2 * size  # The call of the turn, and what the tool of the turn before returned.
+    assert max(sizes[1:]) <= new + 1024, sizes
+    requests = list(ex.df.model_calls.request)
+    assert requests[-1][0]["parts"][0]["content"].lower() == "go " * 500
+    assert len(requests[-1]) == (5 if case == "the middle is cut" else 2 * turns - 1)
+    if case == "the middle is cut":
+        # The library's processors write what they leave back into the conversation, which grew by two since.
+        assert {len(told) for told in ex.df.model_calls.history.dropna()} == {7}
