@@ -34,6 +34,7 @@ def of_node(entry: TaskEntry, approval: Approval) -> Question:
 
 def of_orphan(task_id: str, node_id: str, attempt: int, ended: str) -> Question:
     """Return the question about a task that was running when its process ended."""
+    # The attempt is part of the id: a task that is cut off once more asks again, and an old answer does not count.
     return Question(
         approval_id=f"{task_id}:{ORPHAN}{attempt}",
         task_id=task_id,
@@ -51,6 +52,7 @@ def of_tools(entry: TaskEntry, asks: ApprovalRequired) -> list[Question]:
 
 
 def _of_tool(entry: TaskEntry, asked: ToolQuestion) -> Question:
+    # No id: the transaction counts the questions that the task has asked before, in any process.
     return Question(
         approval_id="",
         task_id=entry.task_id,
@@ -65,7 +67,9 @@ def _of_tool(entry: TaskEntry, asked: ToolQuestion) -> Question:
 
 
 def _beginning(text: str) -> str:
-    return text if len(text) <= 300 else f"{text[:300]}…"
+    if len(text) > 300:
+        return f"{text[:300]}…"
+    return text
 
 
 def names(entry: TaskEntry) -> list[str]:
@@ -175,13 +179,17 @@ def shortest(asked: Sequence[Waiting]) -> list[str]:
     """Return the id by which each is answered: its own, or its full one where several have the same."""
     ids = []
     for one in asked:
-        unique = meant(asked, one.name) == [one]
-        ids.append(one.name if unique else one.ids[0])
+        if meant(asked, one.name) == [one]:
+            ids.append(one.name)
+        else:
+            ids.append(one.ids[0])
     return ids
 
 
 def end_by_answer(entry: TaskEntry, question: Question, choice: str, comment: str | None) -> TaskEnd | None:
     """Give the task its result and return its end; None if it continues with the answer, or is run again."""
+    # An answer about a tool goes to the agent, which continues with it. Of the others, only an Approval's own question
+    # has the id of its task; the rest is about orphans.
     if question.tool_call_id is not None:
         return None
     if question.approval_id == entry.task_id:

@@ -292,9 +292,12 @@ def _failed(raised: BaseException) -> Outcome:
     error = raised_by(raised)
     # Providers quote the key that they refuse, and a traceback the line that has it.
     message = masked(said(error))
+    trace = reason = None
     # An error in our own words says all; the way through the libraries does not help the reader.
-    trace = None if isinstance(error, AgentError) else masked(traceback_of(error))
-    reason = f"limit: {error.limit}" if isinstance(error, BudgetExceededError) else None
+    if not isinstance(error, AgentError):
+        trace = masked(traceback_of(error))
+    if isinstance(error, BudgetExceededError):
+        reason = f"limit: {error.limit}"
     return Outcome("failed", message, error=message, trace=trace, reason=reason)
 
 

@@ -37,6 +37,7 @@ class Gate:
 
     @property
     def most(self) -> int:
+        # The shift is limited, because a gate lives as long as its process.
         return FIRST << min(10, int(time() - self._since))
 
     async def enter(self) -> None:
