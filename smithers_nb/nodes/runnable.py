@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import is_dataclass
 from typing import Annotated, Any, ClassVar, Literal, get_origin
 
 from pydantic import AfterValidator, Field
 
-from ..errors import clean
+from ..errors import clean, kind_of
 from ..typed import Unstorable, check_declared, return_type
 from ..values import storable
 from .base import NodeBase
@@ -37,6 +38,8 @@ def _output_type(value: Any) -> Any:  # Any: it is what the user gave
     Raises:
         ValueError: if its values could not be stored.
     """
+    if why := _no_type(value):
+        raise ValueError(why)
     # Refused here and not when the model has replied: by then the reply would have been paid for.
     try:
         for kind in _declared(value):
@@ -44,6 +47,33 @@ def _output_type(value: Any) -> Any:  # Any: it is what the user gave
     except Unstorable as why:
         raise ValueError(f"the output could not be stored, after it was paid for: {why}") from None
     return value
+
+
+def _no_type(value: Any) -> str | None:  # Any: it is what the user gave
+    """Return why a value is no type of an output, and what to write; None if it may be one."""
+    if isinstance(value, list | tuple):
+        return next((why for one in value if (why := _no_type(one))), None)
+    if isinstance(value, str):
+        return f"a text is no type, and what it names is not looked up. Give the type itself, output_type={{{value}}}"
+    if isinstance(value, dict):
+        return (
+            "a dict is no type. Name its fields in a class, as in class City(BaseModel): name: str, and give that "
+            "class. For any dict write output_type={dict}, for a JSON schema StructuredDict(…) of pydantic-ai"
+        )
+    if isinstance(value, set | frozenset):
+        return "a set has no order. Of several types give a list, output_type={[City, Country]}; for one, the type"
+    if isinstance(value, bool | int | float | bytes) or _is_instance(value):
+        kind = type(value).__name__
+        return f"this is {kind_of(value)}, and no type. Give the type of the output: output_type={{{kind}}}"
+    return None
+
+
+def _is_instance(value: object) -> bool:
+    """Return True for a value of a class that could itself be an output type: a pydantic object or a dataclass."""
+    kind = type(value)
+    # The wrappers of pydantic-ai, which are dataclasses too, are told by what they wrap.
+    wraps = any(hasattr(value, name) for name in ("outputs", "output", "output_function"))
+    return not isinstance(value, type) and not wraps and (hasattr(kind, "model_fields") or is_dataclass(value))
 
 
 def _own_agent(value: Any) -> Any:  # Any: it is what the user gave
