@@ -10,10 +10,10 @@ import json
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 from pydantic_ai import (
     ApprovalRequired,
     FunctionToolset,
@@ -58,6 +58,8 @@ Alone = Callable[[str | None], AbstractAsyncContextManager[object]]
 """Holds the place of the only request of a signature."""
 
 _RETURNS: TypeAdapter[ToolReturn] = TypeAdapter(ToolReturn)
+# As the library writes it for a provider: a recorded result that is given once more has to be the same to the model.
+_SENT: TypeAdapter[Any] = TypeAdapter(Any, config=ConfigDict(ser_json_bytes="base64"))
 
 
 class Audit(AbstractCapability[Any]):
@@ -395,8 +397,9 @@ def _output(call: Any, result: object, task: AgentTask) -> str:
     if not isinstance(given, ToolReturn):
         given = ToolReturn(result)
     whole = replace(given, **{name: cleaned(getattr(given, name)) for name in ("return_value", "content", "metadata")})
+    names = [field.name for field in fields(whole) if field.name != "content_file_digests"]
     try:
-        parts = json.loads(_RETURNS.dump_json(whole, exclude={"content_file_digests"}))
+        parts = {name: _SENT.dump_python(getattr(whole, name), mode="json") for name in names}
         besides = any(parts[name] is not None for name in ("content", "metadata", "tools"))
         return json.dumps(parts if besides else parts["return_value"], ensure_ascii=False)
     except (PydanticSerializationError, ValueError) as error:
