@@ -50,7 +50,7 @@ _HINT = re.compile(
 )
 _NAME = re.compile(
     rf"(?:.*_)?(?:{_STRONG}|authorization|auth|passphrase|pwd|secret|secrets|private_key|cookie|set_cookie|credentials?"
-    r"|(?:bearer|refresh|session|id|api|bot|github|gitlab|hf|slack)_token|x_api_key|api_?key_?\d*)",
+    r"|(?:bearer|refresh|session|id|api|bot|github|gitlab|hf|slack|authorization)_token|x_api_key|api_?key_?\d*)",
     re.IGNORECASE,
 )
 """Names of headers, settings and arguments whose values are credentials."""
@@ -107,7 +107,7 @@ def masked_json(text: str) -> str:
     """Return a text of JSON with the credentials in it replaced. It still parses."""
     if _HINT.search(text) is None:
         return text
-    return json.dumps(masked_value(json.loads(text)), ensure_ascii=False)
+    return json.dumps(masked_value(json.loads(text)), ensure_ascii=False, separators=(",", ":"))
 
 
 def is_masked(value: object) -> bool:

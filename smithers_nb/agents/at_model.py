@@ -16,7 +16,7 @@ from pydantic_ai.settings import ModelSettings, merge_model_settings
 from pydantic_ai.usage import RequestUsage
 from pydantic_core import to_json
 
-from ..credentials import masked_value
+from ..credentials import masked_json
 from ..values import cleaned
 from .runner import Answer
 
@@ -150,9 +150,7 @@ def parameters_of(given: Given) -> str:
         # The model decides how it is asked for structured output: with these tools, or without.
         _, decided = given.model.prepare_request(given.settings, parameters)
         parameters = replace(parameters, output_mode=decided.output_mode, output_tools=decided.output_tools)
-    told: dict[str, Any] = {
-        "settings": masked_value(dict(merge_model_settings(given.model.settings, given.settings) or {}))
-    }
+    told: dict[str, Any] = {"settings": dict(merge_model_settings(given.model.settings, given.settings) or {})}
     for field in fields(parameters):
         if field.name in _SAID_ELSEWHERE or field.name.startswith("_"):
             continue
@@ -162,8 +160,8 @@ def parameters_of(given: Given) -> str:
     instructions = "\n\n".join(part.content for part in parameters.instruction_parts or ())
     if instructions and instructions != getattr(given.messages[-1], "instructions", None):
         told["instructions"] = instructions
-    # What is no JSON, such as a client in extra settings, has a repr.
-    return to_json(told, fallback=repr).decode()
+    # What is no JSON, such as a client in extra settings, has a repr. Headers stand in settings and in native tools.
+    return masked_json(to_json(told, fallback=repr).decode())
 
 
 _SAID_ELSEWHERE = {

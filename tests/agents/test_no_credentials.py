@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pydantic_ai import Agent as OwnAgent
 from pydantic_ai import RunContext
+from pydantic_ai.native_tools import MCPServerTool
 
 from smithers_nb import Agent, Approval, Claude, Phase, Task, scripted
 from smithers_nb.credentials import MASK
@@ -137,4 +138,16 @@ def test_a_traceback_with_a_key_in_its_lines_is_written_without_it(run_of: Any, 
 
     ex = run_of(Task(id="t", run=work))
     assert ex.run_sync().status == "failed"
+    nothing_of(SECRET, ex, tmp_path)
+
+
+@pytest.mark.parametrize("api", ["anthropic", "responses"])
+def test_the_headers_of_a_native_tool_are_sent_and_not_written(
+    api: str, provider: Any, run_of: Any, tmp_path: Path
+) -> None:
+    docs = MCPServerTool(id="docs", url="https://docs.example.org/mcp", authorization_token=SECRET)
+    server = provider(say("done"))
+    ex = run_of(Claude(id="c", model=model_at(server, api), tools=[docs])["hi"])
+    assert ex.run_sync().status == "finished", ex.df.tasks.error[0]
+    assert SECRET in json.dumps(server.requests[0].asked.body)
     nothing_of(SECRET, ex, tmp_path)
