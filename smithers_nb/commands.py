@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from .engine.tasks.answers import NO_RESULT, given
 from .engine.tasks.entry import ENDED
 from .history.matching import NAMES
 from .records import Breakpoint, BreakpointKind, Frame, RunResult
@@ -254,9 +255,17 @@ async def answer(
     ],
     choice: Annotated[str, InWords(_choices), Field(description="one of the options")],
     comment: Annotated[str | None, InWords(rest=True), Field(description="a comment for the records")] = None,
+    args: Annotated[
+        str | None, InWords(rest=True), Field(description="arguments of the tool instead of the model's, as JSON")
+    ] = None,
+    result: Annotated[
+        str | None, InWords(rest=True), Field(description="the result of a call that is made elsewhere, as JSON")
+    ] = None,
 ) -> None:
     """Answers an approval, named by its id or its node's."""
-    await run.answer(approval, choice, comment)
+    with_args = None if args is None else _json(args)
+    with_result = NO_RESULT if result is None else _json(result)
+    await run.answer(approval, given(choice, comment, with_args, with_result))
 
 
 def _json(text: str) -> object:

@@ -22,6 +22,7 @@ from .engine.code import code_hash, name_of
 from .engine.opening import Orphans
 from .engine.services import MAX_AGENTS
 from .engine.state import check_key
+from .engine.tasks.answers import NO_RESULT, given
 from .engine.user_code.context import Context, StateApi
 from .engine.user_code.scope import refuse_while_rendering
 from .errors import AppChangedWarning, NotStorableError, PropError, UnknownExecutionError, clean, did_you_mean
@@ -323,14 +324,30 @@ class Execution:
 
     # ---- steering ----------------------------------------------------------------------------------------------
 
-    @takes(approval_id=check.text, choice=check.text, comment=optional(check.text))
-    def answer(self, approval_id: str, choice: str, comment: str | None = None) -> None:
+    @takes(
+        approval_id=check.text, choice=optional(check.text), comment=optional(check.text), args=optional(check.named)
+    )
+    def answer(
+        self,
+        approval_id: str,
+        choice: str | None = None,
+        comment: str | None = None,
+        *,
+        args: Mapping[str, Any] | None = None,
+        result: Any = NO_RESULT,  # Any: anything storable
+    ) -> None:
         """Answer an approval, or whether an agent may call a tool, by its id or its node's; in a child execution, too.
 
+        ``args`` with ``"approve"`` are the arguments that the tool is called with instead of the model's. ``result``,
+        without a choice, is the result of a tool call that is made elsewhere (pydantic-ai's ``CallDeferred``, and tools
+        of an ``ExternalToolset``); ``"fail"`` tells the model that it failed, with the comment as the reason.
+
         Raises:
-            ApprovalError: if none of that id waits, or it does not offer the choice.
+            ApprovalError: if none of that id waits, it does not offer the choice, or the tool does not take the
+                arguments. Nothing is answered then.
+            NotStorableError: if JSON can't hold the result.
         """
-        self._engine.call(self._run.answer(approval_id, choice, comment))
+        self._engine.call(self._run.answer(approval_id, given(choice, comment, args, result)))
 
     @takes(node_id=check.text)
     def cancel(self, node_id: str) -> None:

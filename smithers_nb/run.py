@@ -30,7 +30,7 @@ from .nodes.element import Component
 from .nodes.runnable import AGENT_TYPES
 from .nodes.schedule import foresee_end
 from .nodes.tree import Tree
-from .records import Frame, Hit, NewExecution, Problem, RunResult, Status
+from .records import Answer, Frame, Hit, NewExecution, Problem, RunResult, Status
 from .records.publication import Publication
 from .replay import Replay, replay
 from .replay import Tasks as ReplayTasks
@@ -235,9 +235,9 @@ class Run:
 
     # ---- steering ----------------------------------------------------------------------------------------------
 
-    async def answer(self, approval_id: str, choice: str, comment: str | None = None) -> None:
-        """Answer an approval, named by its id or its node's; in a child execution, too."""
-        await self.live.answer(approval_id, choice, comment)
+    async def answer(self, approval_id: str, answer: Answer) -> None:
+        """Answer a question, named by its id or its node's; in a child execution, too."""
+        await self.live.answer(approval_id, answer)
 
     async def edit_pending(self, id: str, value: object) -> None:
         """Change the value of a pending write."""

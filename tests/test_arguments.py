@@ -107,6 +107,9 @@ TOLD: list[tuple[str, Callable[[Execution], Any], type[Exception], str]] = [
     ("parameters", lambda ex: ex.store.sql("select ?", "x"), TypeError, "it takes a list for the ? of the query"),
     ("prune", lambda ex: ex.store.prune(keep_frames="x"), TypeError, "keep_frames='x' is a str"),  # type: ignore[arg-type]
     ("answer", lambda ex: ex.answer(5, "approve"), TypeError, "approval_id=5 is an int; it takes a text"),  # type: ignore[arg-type]
+    ("args", lambda ex: ex.answer("a", "approve", args=["x"]), TypeError, "args=['x'] is a list; it takes a dict"),  # type: ignore[arg-type]
+    ("a result", lambda ex: ex.answer("a", result=object()), errors.NotStorableError, "result of the answer can't be"),
+    ("no answer", lambda ex: ex.answer("a"), errors.ApprovalError, "the answer has no choice"),
     ("choice", lambda ex: ex.answer("a", True), TypeError, "choice=True is a bool; it takes a text"),  # type: ignore[arg-type]
     ("retry", lambda ex: ex.retry(5), TypeError, "node_id=5 is an int; it takes a text"),  # type: ignore[arg-type]
     ("handle_again", lambda ex: ex.handle_again(5), TypeError, "node_id=5 is an int; it takes a text"),  # type: ignore[arg-type]

@@ -16,9 +16,11 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter
 from pydantic_ai import (
     ApprovalRequired,
+    CallDeferred,
     FunctionToolset,
     ModelRetry,
     Tool,
+    ToolApproved,
     ToolDenied,
     ToolFailed,
     WrapperToolset,
@@ -95,6 +97,8 @@ class Audit(AbstractCapability[Any]):
     async def wrap_model_request(self, ctx: Any, *, request_context: Any, handler: Callable[..., Any]) -> Any:
         conversation, asked = self.conversation, _allowed(request_context, self.conversation.task)
         _whose(ctx, conversation.task)
+        if conversation.asked_later:
+            raise await conversation.asks(conversation.asked_later)
         _clean_request(asked.messages[-1])
         if conversation.is_past_answers(ctx.run_step):
             await conversation.reconcile(told_of_tools(asked.messages[-1:]))
@@ -154,6 +158,9 @@ class Audit(AbstractCapability[Any]):
         conversation, id, tool = self.conversation, call.tool_call_id, call.tool_name
         if ctx.tool_call_approved or tool_def.kind == "external" or conversation.denied(tool) or conversation.ended(id):
             return args
+        conversation.schemas[tool] = json.dumps(tool_def.parameters_json_schema)
+        if (made := conversation.decision(id)) and made.external:
+            return args
         shown: dict[str, Any] | None = {}
         # With a decision the function in approve= is not called again: it may have effects, or change its mind.
         if not conversation.decision(id):
@@ -171,13 +178,33 @@ class Audit(AbstractCapability[Any]):
             if why := conversation.denied(tool) or conversation.refused(id):
                 await conversation.never_called(id, tool, given, "denied", why)
                 results[id] = ToolDenied(why)
-            elif conversation.decision(id):
-                results[id] = True
+            elif decision := conversation.decision(id):
+                results[id] = ToolApproved(override_args=json.loads(decision.args) if decision.args else None)
             else:
-                questions.append(ToolQuestion(conversation.turn, id, tool, given, requests.metadata.get(id) or {}))
+                questions.append(
+                    ToolQuestion(
+                        turn=conversation.turn,
+                        tool_call_id=id,
+                        tool=tool,
+                        input=given,
+                        shown=requests.metadata.get(id) or {},
+                        schema=conversation.schemas.get(tool),
+                    )
+                )
+        made: dict[str, Any] = {}
+        for call in requests.calls:
+            id, tool, given = call.tool_call_id, call.tool_name, call.args_as_json_str()
+            if why := conversation.denied(tool):
+                await conversation.never_called(id, tool, given, "denied", why)
+                made[id] = ToolFailed(why)
+            elif (decision := conversation.decision(id)) and decision.external:
+                made[id] = _made_elsewhere(await conversation.made_elsewhere(id, tool, given, decision=decision))
+            else:
+                shown = requests.metadata.get(id) or {}
+                questions.append(ToolQuestion(conversation.turn, id, tool, input=given, shown=shown, external=True))
         if questions:
             raise await conversation.asks(questions)
-        return requests.build_results(approvals=results)
+        return requests.build_results(approvals=results, calls=made)
 
     async def wrap_tool_execute(
         self, ctx: Any, *, call: Any, tool_def: Any, args: Any, handler: Callable[..., Any]
@@ -189,6 +216,13 @@ class Audit(AbstractCapability[Any]):
         if why := conversation.denied(call.tool_name):
             await conversation.never_called(call.tool_call_id, call.tool_name, given, "denied", why)
             return ToolDenied(why)
+        if (decision := conversation.decision(call.tool_call_id)) and decision.external:
+            # The function has said that the call is made elsewhere, and may have begun it: it is not called again.
+            done = await conversation.made_elsewhere(call.tool_call_id, call.tool_name, given, decision=decision)
+            result = _made_elsewhere(done)
+            if isinstance(result, ToolFailed):
+                raise result
+            return result
         row = await conversation.start_tool(call.tool_call_id, call.tool_name, given)
         if conversation.cassette is not None:
             past = conversation.cassette.tool(row)
@@ -212,6 +246,22 @@ class Audit(AbstractCapability[Any]):
                 ) from None
             await conversation.end_tool(row, "waiting")
             raise
+        except CallDeferred as deferred:
+            await conversation.end_tool(row, "waiting")
+            if not ctx.tool_call_approved:
+                raise
+            # The library asks no second time about a call that was approved: people are asked before the next request.
+            conversation.asked_later.append(
+                ToolQuestion(
+                    turn=conversation.turn,
+                    tool_call_id=call.tool_call_id,
+                    tool=call.tool_name,
+                    input=given,
+                    shown=deferred.metadata or {},
+                    external=True,
+                )
+            )
+            return None
         except (ToolRetryError, ToolFailedError, ModelRetry, ToolFailed) as error:
             told = isinstance(error, ToolFailedError | ToolFailed)
             await conversation.end_tool(row, "failed" if told else "retry", error=_words(error))
@@ -236,6 +286,13 @@ class Streaming(Audit):
 
     async def on_event(self, ctx: Any, *, event: Any) -> None:
         _piece(self.conversation, event)
+
+
+def _made_elsewhere(call: ToolCall) -> Any:  # Any: JSON, or the library's word for a failure
+    """Return the result of a call that was made elsewhere, as the library takes it."""
+    if call.status == "failed":
+        return ToolFailed(call.error or "")
+    return json.loads(call.output or "null")
 
 
 def _recalled(past: ToolCall) -> Any:  # Any: what the tool returned

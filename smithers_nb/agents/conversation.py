@@ -58,6 +58,10 @@ class Conversation:
         self.turn = past.turn
         self.before = 0
         """The number of turns before the first of this run of the agent."""
+        self.asked_later: list[ToolQuestion] = []
+        """Questions about calls whose turn has begun, for the time before the next request."""
+        self.schemas: dict[str, str] = {}
+        """The JSON schemas of the arguments of tools that were called, by name."""
         self._functions: list[str] = []
         self._outputs: list[str] = []
         self.repeating = False
@@ -384,10 +388,26 @@ class Conversation:
         """Return the decision about a call of this turn."""
         return self.decisions.get((self.turn, tool_call_id))
 
+    async def made_elsewhere(self, tool_call_id: str, tool: str, given: str, decision: Decision) -> ToolCall:
+        """Record the end of a call that was made elsewhere, and return its record."""
+        known = self.known_call(tool_call_id)
+        if known is not None and known.status != "waiting":
+            return known
+        # In a replay no one is asked: there is no record of a call that waits.
+        call = known or self._call(self.turn, tool_call_id, tool, given, attempt=1, status="waiting")
+        failure: str | None = None
+        status: ToolStatus = "ok"
+        if not decision.approved:
+            status, failure = "failed", decision.comment or "It failed."
+        self.spent.tool_calls += 1
+        made = replace(call, status=status, output=decision.result, error=failure, ms=call.ms or 0.0, elsewhere=True)
+        await self._tool(made)
+        return made
+
     def refused(self, tool_call_id: str) -> str | None:
         """Return the refusal that the model gets for a call that a person denied; None if no one did."""
         found = self.decision(tool_call_id)
-        if found is None or found.approved:
+        if found is None or found.approved or found.external:
             return None
         return found.comment or "Denied by a person."
 
@@ -460,7 +480,7 @@ class Conversation:
             if self.known_call(one.tool_call_id, turn) is None:
                 self.spent.tool_calls += 1
                 call = self._call(turn, one.tool_call_id, one.tool, one.input, attempt=1, status=one.status)
-                await self._tool(replace(call, output=one.output, ms=0.0, native=True))
+                await self._tool(replace(call, output=one.output, ms=0.0, elsewhere=True))
 
     def offers(self, functions: list[str], outputs: list[str]) -> None:
         """The model is offered these tools, and these ways to give its output."""

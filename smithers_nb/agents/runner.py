@@ -241,6 +241,10 @@ class ToolQuestion:
     """The arguments as JSON."""
     shown: dict[str, Any]  # Any: anything storable
     """More for the person to look at, such as a diff."""
+    schema: str | None = None
+    """The JSON schema of the arguments, as JSON."""
+    external: bool = False
+    """True if the call is made elsewhere, and its result is asked for."""
 
 
 class ApprovalRequired(Exception):

@@ -12,10 +12,12 @@ from itertools import count
 from time import time
 from typing import Any, Literal
 
+from ..agents.json_schema import load as load_json_schema
 from ..errors import NotStorableError, RunError, StoreError, clean
 from ..nodes.runnable import Smithers
-from ..records import Event, LoopKey, LoopState, Phase, Scope, Status, Write
+from ..records import Answer, Event, LoopKey, LoopState, Phase, Scope, Status, Write
 from ..store.writer import Work, add_event, record_standing
+from ..threads import called
 from ..values import Unstorable, encode, legible
 from .breakpoints import Breakpoints
 from .committed import Committed
@@ -148,14 +150,13 @@ class Live:
 
     # ---- steering ----------------------------------------------------------------------------------------------
 
-    async def answer(self, id: str, choice: str, comment: str | None) -> None:
-        """Answer an approval of this execution, or of a child's."""
+    async def answer(self, id: str, answer: Answer) -> None:
+        """Answer a question of this execution, or of a child's."""
         self.services.refuse_when_closed()
-        id, choice = clean(id), clean(choice)
-        if comment:
-            comment = clean(comment)
-        one = questions.the_one(questions.waiting(self.tasks), id)
-        await one.tasks.answer(one.name, choice, comment)
+        if answer.args is not None:
+            await called(load_json_schema)
+        one = questions.the_one(questions.waiting(self.tasks), clean(id))
+        await one.tasks.answer(one.name, answer)
 
     async def edit_pending(self, draft: Draft | None, id: str, value: object) -> None:
         """Change a pending write's value."""

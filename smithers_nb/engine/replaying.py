@@ -17,7 +17,7 @@ from ..agents.runner import AgentReply, ApprovalRequired, RecordedAgent
 from ..errors import AgentError, BudgetExceededError, ReplayMismatchError, RunError, message_of
 from ..nodes.runnable import Task
 from ..nodes.tree import TreeNode
-from ..records import Phase, Question, Status, TaskRecord
+from ..records import Answer, Phase, Question, Status, TaskRecord
 from ..store.recorded import OutsideWrite, Recorded
 from ..values import decode, opened, value_of
 from .draft import Draft
@@ -40,7 +40,7 @@ class ReplayedTasks(Protocol):
     def open(self) -> list[TaskEntry]:
         """Tasks that are not dealt with."""
 
-    async def answer(self, id: str, choice: str, comment: str | None) -> None:
+    async def answer(self, id: str, answer: Answer) -> None:
         """Answer a question."""
 
     async def cancel(self, node_id: str) -> None:
@@ -362,7 +362,7 @@ class Replaying:
             if record is None or entry.unmounted or self._due(record) > self.frame:
                 continue
             if question is not None and record.result is not None:
-                await live.tasks.answer(entry.task_id, decode(record.result), record.comment)
+                await live.tasks.answer(entry.task_id, Answer(decode(record.result), record.comment))
             elif record.error == CANCELLED and entry.status not in ENDED:
                 await self._tried(live.tasks.cancel(entry.node.id), f"{entry.node.id} was cancelled by hand")
 

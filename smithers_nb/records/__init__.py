@@ -47,7 +47,7 @@ from .frame import (
     Severity,
     Status,
 )
-from .question import Question, QuestionRecord
+from .question import Answer, Question, QuestionRecord
 from .task import TaskEnd, TaskFrames, TaskRecord, TaskResult, TaskStart, TaskStatus
 from .write import (
     Author,
@@ -66,6 +66,7 @@ from .write import (
 __all__ = [
     "HIT",
     "PROBLEMS",
+    "Answer",
     "AnsweredBy",
     "Author",
     "BlockReason",

@@ -100,8 +100,8 @@ class ToolCall:
     """The result as JSON."""
     ms: float | None = None
     error: str | None = None
-    native: bool = False
-    """True if the provider made it, while it answered."""
+    elsewhere: bool = False
+    """True if it was not made here: the provider made it while it answered, or a person gave its result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,12 @@ class Decision:
     tool_call_id: str
     approved: bool
     comment: str | None
+    args: str | None = None
+    """The arguments that a person wrote instead of the model's, as JSON."""
+    result: str | None = None
+    """The result of a call that was made elsewhere, as JSON."""
+    external: bool = False
+    """True if the call was made elsewhere, and not approved or denied."""
 
 
 @dataclass(frozen=True, slots=True)

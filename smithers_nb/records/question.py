@@ -17,6 +17,11 @@ TOOL = "tool"
 APPROVE = "approve"
 DENY = "deny"
 """… and its options."""
+EXTERNAL = "external"
+"""Kind of the question for the result of a tool call that is made elsewhere …"""
+RESULT = "result"
+FAIL = "fail"
+"""… and its options."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,20 @@ class Question:
     """The turn in which the model wanted the tool call that the question is about."""
     tool_call_id: str | None = None
     """The tool call that the question is about."""
+    schema: str | None = None
+    """The JSON schema of the tool's arguments, if they may be edited."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer of a person to a question."""
+
+    choice: str
+    comment: str | None = None
+    args: str | None = None
+    """The arguments that the tool is called with instead of the model's, as JSON."""
+    result: str | None = None
+    """The result of a tool call that was made elsewhere, as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +74,9 @@ class QuestionRecord:
     # Apart, as it is shown line by line: in the payload's JSON it would be one long text.
     diff: str | None
     """The difference that the person is to look at, apart from the payload."""
+    args: str | None = None
+    """The tool's arguments as JSON: those that a person wrote, else the model's; None if they are none, or too long."""
+    edited: bool = False
+    """True if a person wrote them."""
+    result: Excerpt | None = None
+    """The result of a tool call that was made elsewhere."""

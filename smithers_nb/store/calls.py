@@ -70,10 +70,12 @@ def put_tool_call(db: sqlite3.Connection, execution_id: str, call: ToolCall) -> 
     # Most often the row is there: it is inserted before the tool is called, so that after a crash it shows that the
     # tool may have run.
     cursor = db.execute(
-        "UPDATE tool_calls SET status = ?, output = ?, started_at = ?, ms = ?, error = ? WHERE execution_id = ?"
-        " AND task_id = ? AND turn = ? AND tool_call_id = ? AND attempt = ? AND status IN ('waiting', 'running')",
+        "UPDATE tool_calls SET status = ?, input = ?, output = ?, started_at = ?, ms = ?, error = ?"
+        " WHERE execution_id = ? AND task_id = ? AND turn = ? AND tool_call_id = ? AND attempt = ?"
+        " AND status IN ('waiting', 'running')",
         (
             call.status,
+            call.input,
             call.output,
             at_time(call.started_at),
             call.ms,

@@ -287,7 +287,10 @@ class Moments:
         """Return the questions of a task, oldest first, with their answers."""
         rows = self._rows(
             "SELECT approval_id, kind, prompt, options, status, choice, comment, asked_at, answered_at, diff,"
-            " substr(shown, 1, :cut), length(shown) FROM (SELECT rowid AS place, *,"
+            " CASE WHEN length(tool_args) <= 20000 THEN tool_args END, args IS NOT NULL, substr(result, 1, :cut),"
+            " length(result), substr(shown, 1, :cut), length(shown) FROM (SELECT rowid AS place, *,"
+            " coalesce(args, CASE WHEN tool_call_id IS NOT NULL THEN json_extract(payload, '$.input') END) AS"
+            " tool_args,"
             " CASE WHEN json_type(payload, '$.diff') = 'text' THEN substr(payload ->> '$.diff', 1, 20000) END AS diff,"
             " CASE WHEN json_type(payload, '$.diff') = 'text' THEN json_remove(payload, '$.diff') ELSE payload END AS"
             " shown FROM approvals WHERE execution_id = :id AND task_id = :task) ORDER BY place LIMIT 100",
@@ -482,6 +485,7 @@ WHOLE = {
     ("tool_calls", "output"): ("id = ?", "NULL"),
     ("model_calls", "response"): ("id = ?", "NULL"),
     ("approvals", "payload"): ("approval_id = ?", "NULL"),
+    ("approvals", "result"): ("approval_id = ?", "NULL"),
 }
 
 
@@ -532,8 +536,8 @@ def _write(row: Row) -> WriteRecord:
 
 
 def _question(row: Row) -> QuestionRecord:
-    *fields, payload, chars = row
-    approval_id, kind, prompt, options, status, choice, comment, asked_at, answered_at, diff = fields
+    *fields, result, result_chars, payload, chars = row
+    approval_id, kind, prompt, options, status, choice, comment, asked_at, answered_at, diff, args, edited = fields
     shown = payload
     if payload == "null":
         shown = None
@@ -548,6 +552,9 @@ def _question(row: Row) -> QuestionRecord:
         asked_at=asked_at,
         answered_at=answered_at,
         payload=of_json(shown, chars, ("approvals", "payload", approval_id)),
+        args=args,
+        edited=bool(edited),
+        result=of_json(result, result_chars, ("approvals", "result", approval_id)),
         diff=diff,
     )
 

@@ -20,7 +20,7 @@ from ..identity import NodeId, loop_of
 from ..identity import Path as NodePath
 from ..nodes.tree import Tree, TreeNode
 from ..records import Decision, ExecutionRecord, LoopState, ModelCall, Question, RateWindow, TaskRecord, ToolCall, Usage
-from ..records.question import APPROVE
+from ..records.question import APPROVE, EXTERNAL, RESULT
 from ..values import Stored
 from .connection import BUSY_TIMEOUT_S, mapped
 from .recordable import recordable
@@ -327,8 +327,8 @@ class Reader:
     def questions(self, execution_id: str, approval_id: str | None = None) -> list[Question]:
         """Return the questions that no person has answered yet, oldest first; or the one of an id, answered or not."""
         rows = self.query(
-            "SELECT approval_id, task_id, node_id, kind, prompt, payload, options, turn, tool_call_id FROM approvals"
-            " WHERE execution_id = ?1 AND iif(?2 IS NULL, status = 'waiting', approval_id = ?2)"
+            "SELECT approval_id, task_id, node_id, kind, prompt, payload, options, turn, tool_call_id, args_schema"
+            " FROM approvals WHERE execution_id = ?1 AND iif(?2 IS NULL, status = 'waiting', approval_id = ?2)"
             " ORDER BY asked_at, rowid",
             (execution_id, approval_id),
         ).rows
@@ -343,18 +343,30 @@ class Reader:
                 options=json.loads(options),
                 turn=turn,
                 tool_call_id=call,
+                schema=schema,
             )
-            for id, task_id, node_id, kind, prompt, payload, options, turn, call in rows
+            for id, task_id, node_id, kind, prompt, payload, options, turn, call, schema in rows
         ]
 
     def decisions(self, execution_id: str, task_id: str) -> list[Decision]:
         """Return the decisions of people about the tool calls of a task, oldest first."""
         rows = self.query(
-            "SELECT turn, tool_call_id, choice, comment FROM approvals WHERE execution_id = ? AND task_id = ?"
-            " AND tool_call_id IS NOT NULL AND status = 'answered' ORDER BY answered_at, rowid",
+            "SELECT turn, tool_call_id, choice, comment, args, result, kind FROM approvals WHERE execution_id = ?"
+            " AND task_id = ? AND tool_call_id IS NOT NULL AND status = 'answered' ORDER BY answered_at, rowid",
             (execution_id, task_id),
         ).rows
-        return [Decision(turn, id, choice == APPROVE, comment) for turn, id, choice, comment in rows]
+        return [
+            Decision(
+                turn=turn,
+                tool_call_id=id,
+                approved=choice in (APPROVE, RESULT),
+                comment=comment,
+                args=args,
+                result=result,
+                external=kind == EXTERNAL,
+            )
+            for turn, id, choice, comment, args, result, kind in rows
+        ]
 
     def loops(self, execution_id: str) -> dict[str, LoopState]:
         """Return the state of every loop that is in the plan, by node id."""

@@ -290,6 +290,9 @@ CREATE TABLE approvals (
   answered_at TIME TEXT,
   turn INTEGER,
   tool_call_id TEXT,
+  args JSON TEXT,
+  result JSON TEXT,
+  args_schema JSON TEXT,
   PRIMARY KEY (execution_id, approval_id),
   FOREIGN KEY (execution_id, task_id) REFERENCES tasks ON DELETE CASCADE
 );

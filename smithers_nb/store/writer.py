@@ -17,6 +17,7 @@ from ..artifacts import Artifact
 from ..errors import ExecutionOwnedError, UnknownExecutionError, clean
 from ..nodes.tree import TreeNode
 from ..records import (
+    Answer,
     Durability,
     EffectRun,
     Event,
@@ -615,7 +616,7 @@ def ask(db: sqlite3.Connection, execution_id: str, question: Question) -> None:
     # OR IGNORE: a task that runs again after a crash asks under the same id, and the first question stays.
     db.execute(
         "INSERT OR IGNORE INTO approvals (execution_id, approval_id, task_id, node_id, kind, prompt, payload, options,"
-        " status, asked_at, turn, tool_call_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?, ?)",
+        " status, asked_at, turn, tool_call_id, args_schema) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?, ?, ?)",
         (
             execution_id,
             question.approval_id,
@@ -628,6 +629,7 @@ def ask(db: sqlite3.Connection, execution_id: str, question: Question) -> None:
             now(),
             question.turn,
             question.tool_call_id,
+            question.schema,
         ),
     )
     db.execute(
@@ -660,15 +662,15 @@ ANSWERED = "answered"
 
 
 def answer(
-    db: sqlite3.Connection, execution_id: str, question: Question, choice: str, comment: str | None, end: TaskEnd | None
+    db: sqlite3.Connection, execution_id: str, question: Question, *, given: Answer, end: TaskEnd | None
 ) -> None:
     """Record a person's answer, and with it the end of the task. Without an end the task is ready to be run again once
     none of its questions is open.
     """
     db.execute(
-        "UPDATE approvals SET status = 'answered', choice = ?, comment = ?, answered_at = ?"
+        "UPDATE approvals SET status = 'answered', choice = ?, comment = ?, args = ?, result = ?, answered_at = ?"
         " WHERE execution_id = ? AND approval_id = ?",
-        (choice, comment, now(), execution_id, question.approval_id),
+        (given.choice, given.comment, given.args, given.result, now(), execution_id, question.approval_id),
     )
     if end is not None:
         end_task(db, execution_id, end)

@@ -17,6 +17,7 @@ from smithers_nb import Agent, Claude, call_tool, scripted
 from smithers_nb.bridge import engine
 from smithers_nb.errors import ApprovalError, PropError
 from smithers_nb.execution import run_behind
+from smithers_nb.records import Answer
 from smithers_nb.store import connection
 
 
@@ -290,7 +291,8 @@ def test_a_question_is_answered_once_however_many_answer_at_the_same_time(run_of
 
     async def both() -> list[Any]:
         return await asyncio.gather(
-            *(run_behind(ex).live.answer("c", choice, choice) for choice in ("deny", "approve")), return_exceptions=True
+            *(run_behind(ex).live.answer("c", Answer(choice, choice)) for choice in ("deny", "approve")),
+            return_exceptions=True,
         )
 
     first, second = engine.call(both())

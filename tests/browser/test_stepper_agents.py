@@ -92,6 +92,62 @@ def test_a_person_looks_at_tool_calls_and_approves_one_and_denies_another(lab):
     assert notebook.page.locator("img[src=x]").count() == 0
 
 
+EDITED = """%%smithers edits
+from pydantic_ai import CallDeferred
+sent = []
+
+def send(to: str, copies: int = 1) -> str:
+    sent.append((to, copies))
+    return f"sent to {to}"
+
+def measure(sample: str) -> str:
+    raise CallDeferred
+
+model = scripted(call_tool("send", to="all"), call_tool("measure", sample="a"), lambda told: f"it is {told}")
+
+@component
+def Edits(ctx):
+    return <Claude id="c" model={model} tools={[send, measure]} approve={["send"]}
+                   on_finished={lambda r: ctx.state.set("said", r.output)}>Send it.</Claude>"""
+
+
+def test_a_person_edits_the_arguments_before_approving_and_gives_the_result_of_a_call_made_elsewhere(lab):
+    notebook = lab([LOAD, EDITED, "(edits.state['said'], sent)"])
+    for cell in (0, 1):
+        notebook.run_cell(cell)
+    stepper = Stepper(notebook.page, "edits")
+    stepper.button("Until idle").click()
+    stepper.wait(status="waiting")
+    row = stepper.grid("Tasks").locator("tbody").filter(has_text="claude c")
+    row.get_by_role("button", name="look and answer").first.click()
+    pane = stepper.region.get_by_role("tabpanel", name="Task", exact=True)
+    send = pane.get_by_role("group", name=re.compile("wants to call send"))
+    args = send.get_by_label("Arguments (JSON)")
+    expect(args).to_have_value('{\n  "to": "all"\n}')
+    args.fill('{"to": 5}')
+    send.get_by_role("button", name="approve").click()
+    expect(stepper.region.get_by_role("alert")).to_contain_text("args['to']: 5 is not of type 'string'", timeout=25_000)
+    args.fill('{"to": "me", "copies": 2}')
+    notebook.shot("edit_arguments.png")
+    send.get_by_role("button", name="approve").click()
+    expect(send).to_contain_text("answered: approve")
+    expect(send).to_contain_text("with")
+    expect(send.locator("code").last).to_contain_text('"copies": 2')
+    stepper.button("Until idle").click()
+    stepper.wait(status="waiting")
+    measure = pane.get_by_role("group", name=re.compile("waits for the result of measure"))
+    expect(measure.get_by_role("button", name="fail")).to_be_visible()
+    measure.get_by_label("Result (JSON)").fill('{"salt": 3.5}')
+    notebook.shot("give_result.png")
+    measure.get_by_role("button", name="result").click()
+    expect(measure).to_contain_text("answered: result")
+    stepper.button("Until idle").click()
+    stepper.wait(status="finished")
+    notebook.shot("edited.png")
+    notebook.run_cell(2)
+    assert "[('me', 2)]" in notebook.text(2) and "3.5" in notebook.text(2)
+
+
 STREAM = """%%smithers streams
 TOKENS, PAUSE_S, AGENTS = {tokens}, {pause_s}, 20
 from time import monotonic

@@ -156,6 +156,22 @@ def messages() -> dict[str, Any]:
                 {
                     "type": "command",
                     "id": "c2",
+                    "name": "answer",
+                    "approval": "ok@1",
+                    "choice": "approve",
+                    "args": '{"to": "me"}',
+                },
+                {
+                    "type": "command",
+                    "id": "c2",
+                    "name": "answer",
+                    "approval": "ok@1",
+                    "choice": "result",
+                    "result": "3.5",
+                },
+                {
+                    "type": "command",
+                    "id": "c2",
                     "name": "break_add",
                     "kind": "key",
                     "target": "n",

@@ -601,3 +601,26 @@ def test_the_static_page_follows_when_the_execution_has_come_to_rest_and_stays_s
     assert len(ex.frame.xml) > 200_000
     assert len(pages[-1]) < 40_000
     assert "characters; frame.xml has all" in pages[-1]
+
+
+def test_an_answer_takes_edited_arguments_as_json_and_says_what_is_wrong_with_them(browse):
+    sent = []
+
+    def send(to: str) -> str:
+        sent.append(to)
+        return "sent"
+
+    model = scripted(call_tool("send", to="a"), "done")
+    ex, page = browse(Claude(id="c", model=model, tools=[send], approve=True)["hi"])
+    page.do("until_idle")
+    [id] = ex.df.approvals.approval_id
+    [asked] = page.get("task", of="c@1")["asked"]
+    assert (asked["args"], asked["edited"], asked["result"]) == ('{\n  "to": "a"\n}', False, None)
+    wrong = {"name": "answer", "approval": id, "choice": "approve"}
+    assert "args['to']: 5 is not of type 'string'" in page.do(**wrong, args='{"to": 5}')["error"]
+    assert "is no JSON" in page.do(**wrong, args="{to: 5}")["error"]
+    assert page.do(**wrong, args='{"to": "b"}')["ok"]
+    page.do("until_idle")
+    assert sent == ["b"]
+    [asked] = page.get("task", of="c@1")["asked"]
+    assert (asked["args"], asked["edited"]) == ('{\n  "to": "b"\n}', True)

@@ -437,6 +437,9 @@ export function panesFullOf(text: string): PaneData {
           status: "waiting",
           choice: text,
           comment: text,
+          args: text,
+          edited: true,
+          result: all,
         },
       ],
       tool_calls: [

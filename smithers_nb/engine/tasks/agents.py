@@ -207,7 +207,7 @@ class TaskLedger:
 
     async def tool(self, call: ToolCall) -> None:
         """Record a tool call. A call whose beginning can't be recorded is not made."""
-        if call.status == "running" or call.native:
+        if call.status == "running" or call.elsewhere:
             self._entry.spent.tool_calls += 1
             self._services.budget.spent.tool_calls += 1
         elif call.status == "waiting" and call.ms is not None:

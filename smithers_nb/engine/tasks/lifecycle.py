@@ -15,7 +15,7 @@ from itertools import count
 from ...errors import RunError
 from ...nodes.runnable import Approval
 from ...nodes.tree import TreeNode
-from ...records import TaskResult, TaskStart
+from ...records import Answer, TaskResult, TaskStart
 from ...store import writer
 from ...store.connection import uncancelled
 from ..committed import Committed
@@ -131,20 +131,20 @@ class Tasks(TaskTable):
         await self._services.database.transaction(writer.ask, self._services.execution_id, question)
         entry.status, entry.questions = "blocked", {question.approval_id: question}
 
-    async def answer(self, id: str, choice: str, comment: str | None) -> None:
+    async def answer(self, id: str, answer: Answer) -> None:
         """Answer a question by its id or its node's. An approval's task ends with the choice; one whose process had
         ended is run again, or fails; an agent continues when all its questions are answered.
 
         Raises:
-            ApprovalError: if none of that id waits, or it does not offer the choice.
+            ApprovalError: if none of that id waits, or the answer is none to it.
         """
-        entry, question = questions.find(self.asking, id, choice)
-        end = questions.end_by_answer(entry, question, choice, comment)
+        entry, question = questions.find(self.asking, id, answer)
+        end = questions.end_by_answer(entry, question, answer)
         # Taken away before the file has the answer: a second answer meanwhile would be recorded over the first.
         del entry.questions[question.approval_id]
         try:
             await self._services.database.transaction(
-                writer.answer, self._services.execution_id, question, choice=choice, comment=comment, end=end
+                writer.answer, self._services.execution_id, question, given=answer, end=end
             )
         except BaseException:
             entry.questions[question.approval_id] = question
@@ -157,7 +157,7 @@ class Tasks(TaskTable):
             self.version += 1
             entry.status, entry.answered = "pending", question.tool_call_id is not None
             continues = "continues" if entry.answered else "is run again"
-            self._inbox.cause(f"{entry.node.id} {continues}: {question.kind} was answered with {choice}")
+            self._inbox.cause(f"{entry.node.id} {continues}: {question.kind} was answered with {answer.choice}")
 
     async def cancel(self, node_id: str) -> None:
         """End the task of a node by hand; its ``on_error`` gets the result, if it has one.

@@ -11,9 +11,10 @@ from ...agents.runner import ApprovalRequired, ToolQuestion
 from ...credentials import masked, masked_json
 from ...errors import ApprovalError
 from ...nodes.runnable import Approval
-from ...records import Question, TaskEnd, TaskResult, TaskStatus
-from ...records.question import APPROVE, DENY, GIVE_UP, ORPHAN, RUN_AGAIN, TOOL
+from ...records import Answer, Question, TaskEnd, TaskResult, TaskStatus
+from ...records.question import APPROVE, DENY, EXTERNAL, FAIL, GIVE_UP, ORPHAN, RESULT, RUN_AGAIN, TOOL
 from ...values import Stored, encode
+from .answers import refuse_wrong
 from .attempt import stored
 from .entry import TaskEntry
 
@@ -52,17 +53,21 @@ def of_tools(entry: TaskEntry, asks: ApprovalRequired) -> list[Question]:
 
 
 def _of_tool(entry: TaskEntry, asked: ToolQuestion) -> Question:
+    kind, options, wants = TOOL, [APPROVE, DENY], "wants to call"
+    if asked.external:
+        kind, options, wants = EXTERNAL, [RESULT, FAIL], "waits for the result of"
     # No id: the transaction counts the questions that the task has asked before, in any process.
     return Question(
         approval_id="",
         task_id=entry.task_id,
         node_id=entry.node.id,
-        kind=TOOL,
-        prompt=f"{entry.node.id} wants to call {asked.tool} with {_beginning(asked.input)}",
+        kind=kind,
+        prompt=f"{entry.node.id} {wants} {asked.tool} with {_beginning(asked.input)}",
         payload=stored(entry, {"tool": asked.tool, "input": json.loads(asked.input), **asked.shown}),
-        options=[APPROVE, DENY],
+        options=options,
         turn=asked.turn,
         tool_call_id=asked.tool_call_id,
+        schema=asked.schema,
     )
 
 
@@ -79,11 +84,11 @@ def names(entry: TaskEntry) -> list[str]:
     return list(entry.questions)
 
 
-def find(asking: Sequence[TaskEntry], id: str, choice: str) -> tuple[TaskEntry, Question]:
+def find(asking: Sequence[TaskEntry], id: str, answer: Answer) -> tuple[TaskEntry, Question]:
     """Return the question of an id; where it is the only one of its node, the node's id means it, too.
 
     Raises:
-        ApprovalError: if none of that id waits, several of that node do, or it does not offer the choice.
+        ApprovalError: if none of that id waits, several of that node do, or the answer is none to it.
     """
     asked = {}
     for entry in asking:
@@ -93,8 +98,7 @@ def find(asking: Sequence[TaskEntry], id: str, choice: str) -> tuple[TaskEntry, 
         waiting = ", ".join(name for entry in asking for name in names(entry)) or "none"
         raise ApprovalError(f"no approval {id!r} waits for an answer. Waiting: {waiting}.", node_id=id)
     entry, question = asked[id]
-    if choice not in question.options:
-        raise ApprovalError(f"{choice!r} is no choice of {id}: it offers {question.options}.", node_id=entry.node.id)
+    refuse_wrong(question, answer, id)
     return entry, question
 
 
@@ -113,7 +117,7 @@ class Asking(Protocol):
     def below(self) -> Mapping[str, Asking]:
         """The tasks of child executions, by node id."""
 
-    async def answer(self, id: str, choice: str, comment: str | None) -> None:
+    async def answer(self, id: str, answer: Answer) -> None:
         """Answer a question of this execution."""
 
 
@@ -186,8 +190,9 @@ def shortest(asked: Sequence[Waiting]) -> list[str]:
     return ids
 
 
-def end_by_answer(entry: TaskEntry, question: Question, choice: str, comment: str | None) -> TaskEnd | None:
+def end_by_answer(entry: TaskEntry, question: Question, answer: Answer) -> TaskEnd | None:
     """Give the task its result and return its end; None if it continues with the answer, or is run again."""
+    choice, comment = answer.choice, answer.comment
     # An answer about a tool goes to the agent, which continues with it. Of the others, only an Approval's own question
     # has the id of its task; the rest is about orphans.
     if question.tool_call_id is not None:

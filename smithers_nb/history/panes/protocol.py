@@ -576,6 +576,13 @@ class AskedRow(TypedDict):
     """waiting, answered or withdrawn."""
     choice: str | None
     comment: str | None
+    args: str | None
+    """The tool's arguments as JSON, to be edited while it waits; then those that it was called with. None if the
+    question is about none, or they have over 20,000 characters."""
+    edited: bool
+    """True if a person wrote the arguments."""
+    result: Value | None
+    """The result of a tool call that was made elsewhere, as a person gave it."""
 
 
 class ToolCallRow(TypedDict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from time import time
 from typing import Any
@@ -14,6 +15,7 @@ from ...records.words import last_line
 from ..cursor import Cursor
 from ..source import Source
 from . import protocol as p
+from .questions import pressable
 from .values import epoch_ms, place_frame, source_of, type_of, value, value_or_none
 
 ROWS = 200
@@ -110,7 +112,7 @@ def _options(task: TaskProgress | None) -> list[str]:
     # With two questions a button would not say which of them it answers: they are answered one by one in the detail.
     if task is None or len(task.questions) != 1:
         return []
-    return list(task.questions[0].options)
+    return pressable(task.questions[0])
 
 
 def _iteration(node: TreeNode | None) -> int | None:
@@ -162,7 +164,17 @@ def _asked(found: QuestionRecord) -> p.AskedRow:
         "status": found.status,
         "choice": found.choice,
         "comment": found.comment,
+        "args": _indented(found.args),
+        "edited": found.edited,
+        "result": value_or_none(found.result),
     }
+
+
+def _indented(args: str | None) -> str | None:
+    """Return JSON as a person edits it: one member a line."""
+    if args is None:
+        return None
+    return json.dumps(json.loads(args), ensure_ascii=False, indent=2)
 
 
 def _tool_call(call: ToolCallRecord) -> p.ToolCallRow:

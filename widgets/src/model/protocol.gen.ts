@@ -109,6 +109,14 @@ export interface Answer {
    * a comment for the records
    */
   readonly comment?: string | null;
+  /**
+   * arguments of the tool instead of the model's, as JSON
+   */
+  readonly args?: string | null;
+  /**
+   * the result of a call that is made elsewhere, as JSON
+   */
+  readonly result?: string | null;
 }
 /**
  * A question of a task to a person.
@@ -132,6 +140,19 @@ export interface AskedRow {
   readonly status: string;
   readonly choice: string | null;
   readonly comment: string | null;
+  /**
+   * The tool's arguments as JSON, to be edited while it waits; then those that it was called with. None if the
+   * question is about none, or they have over 20,000 characters.
+   */
+  readonly args: string | null;
+  /**
+   * True if a person wrote the arguments.
+   */
+  readonly edited: boolean;
+  /**
+   * The result of a tool call that was made elsewhere, as a person gave it.
+   */
+  readonly result: Value | null;
 }
 /**
  * A value of the user's or a model's: shown as text, never as markup.

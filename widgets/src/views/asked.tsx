@@ -18,18 +18,29 @@ export function AskedView({ asked, open }: { readonly asked: AskedRow; readonly 
       {open ? (
         <Answer asked={asked} />
       ) : (
-        <p class="ss-dim">
-          <code>
-            <Text of={approval_id} />
-          </code>{" "}
-          <Text of={choice === null ? asked.status : `answered: ${choice}`} />
-          {comment !== null && (
-            <>
-              {" – "}
-              <Text of={comment} />
-            </>
+        <>
+          <p class="ss-dim">
+            <code>
+              <Text of={approval_id} />
+            </code>{" "}
+            <Text of={choice === null ? asked.status : `answered: ${choice}`} />
+            {comment !== null && (
+              <>
+                {" – "}
+                <Text of={comment} />
+              </>
+            )}
+          </p>
+          {asked.edited && asked.args !== null && (
+            <p>
+              with{" "}
+              <code>
+                <Text of={asked.args} />
+              </code>
+            </p>
           )}
-        </p>
+          {asked.result !== null && <Maybe value={asked.result} none="" />}
+        </>
       )}
     </div>
   );
@@ -55,9 +66,49 @@ function Diff({ of }: { readonly of: string }) {
 }
 
 function Answer({ asked }: { readonly asked: AskedRow }) {
+  const { client } = useUi();
   const [comment, setComment] = useState("");
+  const [error, setError] = useState<string | null>(null);
+  const wantsResult = asked.kind === "external";
+  const first = wantsResult ? "" : (asked.args ?? "");
+  const [json, setJson] = useState(first);
+  const editable = wantsResult || (asked.kind === "tool" && asked.args !== null);
+  const more = (choice: string) => {
+    if (wantsResult) return choice === "result" && json !== "" ? { result: json } : {};
+    return choice === "approve" && json !== first ? { args: json } : {};
+  };
+  const send = async (choice: string) => {
+    const order = { name: "answer", approval: asked.approval_id, choice } as const;
+    const outcome = await client.order(
+      { ...order, comment: comment || null, ...more(choice) },
+      editable,
+    );
+    if (editable) setError(outcome?.ok ? null : (outcome?.error ?? "It could not be sent."));
+  };
   return (
     <div class="ss-answer">
+      {editable && (
+        <label class="ss-answer-json">
+          {wantsResult
+            ? "Result (JSON)"
+            : "Arguments (JSON), to be edited before they are approved"}
+          <textarea
+            spellcheck={false}
+            rows={Math.min(12, json.split("\n").length + 1)}
+            aria-invalid={error !== null}
+            value={json}
+            onInput={(event) => {
+              setError(null);
+              setJson(event.currentTarget.value);
+            }}
+          />
+        </label>
+      )}
+      {error !== null && (
+        <p role="alert" class="ss-answer-json" data-tone="bad">
+          <Text of={error} />
+        </p>
+      )}
       <input
         type="text"
         aria-label="Comment"
@@ -65,7 +116,7 @@ function Answer({ asked }: { readonly asked: AskedRow }) {
         value={comment}
         onInput={(event) => setComment(event.currentTarget.value)}
       />
-      <Choices approval={asked.approval_id} options={asked.options} comment={comment} />
+      <Choices approval={asked.approval_id} options={asked.options} send={send} />
     </div>
   );
 }
@@ -82,6 +133,11 @@ export function AskedNow() {
         <Text of={first.prompt} />
       </span>
       <Choices approval={first.approval_id} options={first.options} />
+      {first.kind === "external" && (
+        <button type="button" class="ss-link" onClick={() => actions.open("Tasks")}>
+          give its result
+        </button>
+      )}
       {others.length > 0 && (
         <button type="button" class="ss-link" onClick={() => actions.open("Tasks")}>
           {plural(others.length, "more question")}
@@ -94,11 +150,12 @@ export function AskedNow() {
 interface ChoicesProps {
   readonly approval: string;
   readonly options: readonly string[];
-  readonly comment?: string;
+  /** Sends a choice with what else was written; without it the choice goes by itself. */
+  readonly send?: (choice: string) => void;
 }
 
 /** A button for each answer. */
-export function Choices({ approval, options, comment = "" }: ChoicesProps) {
+export function Choices({ approval, options, send }: ChoicesProps) {
   const { client, state } = useUi();
   return (
     <>
@@ -111,7 +168,7 @@ export function Choices({ approval, options, comment = "" }: ChoicesProps) {
             key.startsWith(`answer ${approval} `),
           )}
           onClick={() =>
-            client.order({ name: "answer", approval, choice, comment: comment || null })
+            send ? send(choice) : client.order({ name: "answer", approval, choice, comment: null })
           }
         >
           <Text of={choice} />
