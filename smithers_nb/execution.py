@@ -476,6 +476,11 @@ class Execution:
         return self._run.loop.standing_of_nodes
 
     @property
+    def running(self) -> int:
+        """The number of tasks that run."""
+        return len(self._run.live.tasks.running)
+
+    @property
     def df(self) -> DataFrames:
         """DataFrames of this execution: ``ex.df.frames``, ``.transitions``, ``.handlers``, ``.tasks``, ``.nodes`` …"""
         return DataFrames(self.store.reader, self.execution_id)

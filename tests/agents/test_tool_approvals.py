@@ -97,7 +97,7 @@ def test_the_node_says_which_tools_a_person_is_asked_about(approve: Any, asks: b
     assert (outcome.status, outcome.reason) == ("waiting", "approval c waits for an answer")
     assert files.done == []
     [task] = ex.df.tasks.to_dict("records")
-    assert (task["status"], task["reason"], run_behind(ex).publish().running) == ("blocked", "approval", 0)
+    assert (task["status"], task["reason"], ex.running) == ("blocked", "approval", 0)
     [row] = ex.df.approvals.to_dict("records")
     assert (row["kind"], row["status"], row["options"]) == ("tool", "waiting", ["approve", "deny"])
     assert row["payload"] == {"tool": "write", "input": {"path": "a", "text": "x"}}

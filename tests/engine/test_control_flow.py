@@ -32,7 +32,6 @@ from smithers_nb import (
     scripted,
 )
 from smithers_nb.errors import DuplicateKeyError, MissingKeyError, PlanError, PropError
-from smithers_nb.execution import run_behind
 
 
 def task(name: str, started: list[str] | None = None, **props: Any) -> Any:
@@ -570,7 +569,7 @@ def test_an_ending_cancels_what_is_under_way(node: Any, kind: str, run_of: Any, 
     assert result.status == ("stopped" if node is Stop else "finished")
     assert fired == []
     assert set(ex.df.tasks.status) <= {"cancelled"}, ex.df.tasks.status
-    assert run_behind(ex).publish().running == 0
+    assert ex.running == 0
 
 
 ORDER_OF_ENDS: dict[str, tuple[Any, list[str]]] = {
@@ -812,7 +811,7 @@ def test_a_thousand_tasks_in_any_order_add_up(run_of: Any) -> None:
 
     ex = run_of(App(), state={"sum": 0})
     result = ex.run_sync()
-    assert (result.status, ex.state["sum"], run_behind(ex).publish().running) == ("finished", 1000, 0)
+    assert (result.status, ex.state["sum"], ex.running) == ("finished", 1000, 0)
     assert result.frames < 200
     assert set(ex.df.tasks.status) == {"succeeded"} and ex.df.tasks.settled_at_frame.notna().all()
     assert len(ex.df.handlers) == 1000

@@ -96,7 +96,7 @@ if when != "before any":
 if when == "while it runs":
     runner = threading.Thread(target=ex.run_sync)
     runner.start()
-    while not run_behind(ex).publish().running:
+    while not ex.running:
         pass
 elif when == "at rest":
     ex.step_sync()

@@ -191,9 +191,7 @@ def test_text_that_is_no_text_is_kept_or_refused_but_never_in_the_way(place: str
                 result = run(ex)
             said = [*(problem.message for problem in result.problems), str(ex.state.get("got"))]
             assert result.status in ("finished", "failed", "stopped")
-            assert not run_behind(ex).publish().running and not [
-                id for id, status in ex.tasks.items() if status == "pending"
-            ]
+            assert not ex.running and not [id for id, status in ex.tasks.items() if status == "pending"]
     except SmithersError as refused:
         said = [str(refused)]
         assert text == SURROGATE or place == "error of a component"
@@ -294,9 +292,7 @@ def test_a_lone_surrogate_is_recorded_as_the_replacement_character(place: str, t
             ex.answer(names[0], ex.df.approvals.options[0][0], comment=SURROGATE)
             result = run(ex)
         assert result.status in ("finished", "failed", "stopped", "stalled")
-        assert not run_behind(ex).publish().running and not [
-            id for id, status in ex.tasks.items() if status == "pending"
-        ]
+        assert not ex.running and not [id for id, status in ex.tasks.items() if status == "pending"]
         assert ex.frame is not None and ex.at(ex.frame.number).xml == ex.frame.xml
         said = [*(problem.message for problem in result.problems), str(ex.state.get("got")), result.reason]
         # The machinery's own words about it stand nowhere.
