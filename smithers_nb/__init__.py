@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from .nodes.runnable import Agent, Approval, Claude, Smithers, Task
     from .nodes.structure import Parallel, Phase, Sequence, Step, Text
     from .notebook.stepper import Stepper
+    from .recording import Store
     from .records import Frame, RunResult
-    from .store.store import Store
     from .syntax.create import jsx
 
 __all__ = [
@@ -73,7 +73,7 @@ _HOMES = {
     "smithers_nb.nodes.structure": ("Parallel", "Phase", "Sequence", "Step", "Text"),
     "smithers_nb.notebook.stepper": ("Stepper",),
     "smithers_nb.records": ("Frame", "RunResult"),
-    "smithers_nb.store.store": ("Store",),
+    "smithers_nb.recording": ("Store",),
 }
 
 

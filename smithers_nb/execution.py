@@ -6,6 +6,7 @@ import os
 import secrets
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
@@ -26,16 +27,17 @@ from .engine.tasks.answers import NO_RESULT, given
 from .engine.user_code.context import Context, StateApi
 from .engine.user_code.scope import refuse_while_rendering
 from .errors import AppChangedWarning, NotStorableError, PropError, UnknownExecutionError, clean, did_you_mean
+from .fork import branch_row, root_of, stored_props
 from .nodes.runnable import Limits
 from .nodes.tree import Tree
+from .recording import FrameView, History, Replay, Store
 from .records import Durability, Frame, NewExecution, Problem, RunResult, Status, Write
-from .replay import Replay
+from .replay import Replayed
 from .replay import Tasks as ReplayTasks
 from .run import Run, Setup, Until, bring_up, root_with
+from .store.fork import ForkPoint, fork_point
 from .store.frames import DataFrames
-from .store.history import FrameView, History
 from .store.reader import Reader
-from .store.store import Store
 from .threads import after_fork
 from .values import Stored, Unstorable, encode, opened
 from .version import __version__
@@ -76,6 +78,15 @@ _OPTIONS: dict[str, check.Check] = {
     "runner": optional(_agent_runner),
 }
 """Checks of the arguments of a new execution and of a resumed one."""
+_BRANCH: dict[str, check.Check] = {
+    "frame": optional(check.whole(0)),
+    "state": optional(check.mapping),
+    "props": optional(check.named),
+    "models": optional(check.named),
+    "name": optional(check.full_text),
+    "limits": optional(check.mapping),
+}
+"""Checks of the arguments of a branch."""
 
 
 class Execution:
@@ -160,6 +171,7 @@ class Execution:
         strict_effects: bool = False,
     ) -> None:
         refuse_while_rendering("an Execution was made")
+        root = root_with(app, props)
         row = NewExecution(
             execution_id=secrets.token_hex(6),
             name=clean(name),
@@ -168,12 +180,14 @@ class Execution:
             engine_version=__version__,
             seed=seed,
             durability=durability,
+            props=stored_props(root),
         )
         # All that can be wrong with the arguments is raised before the file is made or opened.
         first = _first_state(state or {})
+        file = _file(store)
         setup = Setup(
-            app=root_with(app, props),
-            store=_file(store),
+            app=root,
+            path=file.path,
             row=row,
             models=dict(models or {}),
             limits=_limits(limits),
@@ -182,7 +196,7 @@ class Execution:
             max_frames=max_frames,
             strict_effects=strict_effects,
         )
-        self._take(engine.call(Run.create(setup, first)))
+        self._take(engine.call(Run.create(setup, first)), file)
 
     @classmethod
     @takes(
@@ -242,7 +256,7 @@ class Execution:
         )
         setup = Setup(
             app=root_with(app, props),
-            store=file,
+            path=file.path,
             row=row,
             models=dict(models or {}),
             limits=_limits(limits),
@@ -256,7 +270,7 @@ class Execution:
             # Three frames up is the caller: between them stands the check of the arguments.
             warnings.warn(AppChangedWarning(engine.call(run.code_changes())), stacklevel=3)
         ex = cls.__new__(cls)
-        ex._take(run)
+        ex._take(run, file)
         return ex
 
     # ---- moving ------------------------------------------------------------------------------------------------
@@ -536,7 +550,7 @@ class Execution:
             ValueError: for ``models`` other than ``"recorded"``: to ask models again, make a new Execution.
         """
         _only_recorded(models)
-        return self._engine.call(self._run.replay(app=app, props=props, tasks=tasks, name=name))
+        return self._compared(self._engine.call(self._run.replay(app=app, props=props, tasks=tasks, name=name)))
 
     @takes(props=optional(check.named), tasks=_TASKS, name=optional(check.full_text))
     async def replay_async(
@@ -550,7 +564,68 @@ class Execution:
     ) -> Replay:
         """Do what ``replay`` does, without blocking."""
         _only_recorded(models)
-        return await self._engine.wait(self._run.replay(app=app, props=props, tasks=tasks, name=name))
+        return self._compared(await self._engine.wait(self._run.replay(app=app, props=props, tasks=tasks, name=name)))
+
+    @takes(**_BRANCH)
+    def fork(
+        self,
+        frame: int | None = None,
+        *,
+        state: Mapping[str, Any] | None = None,
+        app: object = None,
+        props: Mapping[str, Any] | None = None,
+        models: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        limits: Mapping[str, float] | None = None,
+    ) -> Execution:
+        """Return a branch: a new execution of the same file that begins at the rest after the FLUSH of a frame.
+
+        Its first frame is ``frame + 1``. The state, the plan, the results of the tasks that were settled, the
+        iterations of loops and the deps of effects are those of that frame, and the breakpoints those of now. Tasks
+        that were not settled start in the branch. This execution stays as it is. What is read of the branch, it reads
+        along its line: this execution up to that frame, then the branch.
+
+        Parameters
+        ----------
+        frame : int, optional
+            The last flushed frame without it; 0 is the beginning, with the first state.
+        state : dict, optional
+            Values that differ from the first frame of the branch on, by key. They are recorded as an operator's
+            writes with the trigger ``fork``.
+        app, props : optional
+            Other code, or other props, than those of this execution.
+        models : dict, optional
+            Models by the name that they replace, beside those of this execution.
+        name : str, optional
+            The name of the branch; ``NAME~2``, ``NAME~3`` … without it.
+        limits : dict, optional
+            Limits of all agents of the branch together; those of this execution without it.
+
+        Raises
+        ------
+        StoreError
+            If the frame is not there, not flushed, or pruned: with the nearest one that can be forked.
+        NotStorableError
+            If a value of ``state`` can't be stored.
+        PropError
+            If the app does not take these props.
+        """
+        run = self._run
+        point = fork_point(self.store.reader, self.execution_id, frame)
+        recorded = self.store.reader.execution(self.execution_id).props
+        root = root_of(app if app is not None else run.setup.app, props, recorded)
+        setup = replace(
+            run.setup,
+            app=root,
+            row=branch_row(self.store.reader, point, root, name),
+            models={**run.setup.models, **(models or {})},
+            limits=run.setup.limits if limits is None else _limits(limits),
+        )
+        return _branch(setup, point, state, self.store, beside=run)
+
+    def _compared(self, replayed: Replayed) -> Replay:
+        history = History(self.store.reader, replayed.execution_id)
+        return Replay(recording=self.execution_id, history=history, **vars(replayed))
 
     def preview(self) -> Tree:
         """Return the plan as it would be rendered now. Nothing is executed or stored.
@@ -597,14 +672,54 @@ class Execution:
         self._run.refuse_in_a_fork()
         return engine
 
-    def _take(self, run: Run) -> None:
+    def _take(self, run: Run, file: Store) -> None:
         self._run = run
         self.name = run.name
         """The name of the execution."""
         self.execution_id = run.execution_id
         """The id of the execution in the store."""
-        self.store = run.store
+        self.store = file
         """The file."""
+
+
+def fork_recorded(
+    history: History,
+    app: object,
+    *,
+    frame: int | None,
+    state: Mapping[str, Any] | None,
+    props: Mapping[str, Any] | None,
+    models: Mapping[str, Any] | None,
+    name: str | None,
+    limits: Mapping[str, float] | None,
+    max_frames: int,
+) -> Execution:
+    """Return a branch of a recorded execution; see ``History.fork``."""
+    reader = history.reader
+    engine.call(bring_up(reader.path))
+    point = fork_point(reader, history.execution_id, frame)
+    root = root_of(app, props, reader.execution(history.execution_id).props)
+    setup = Setup(
+        app=root,
+        path=reader.path,
+        row=branch_row(reader, point, root, name),
+        models=dict(models or {}),
+        limits=_limits(limits),
+        max_agents=MAX_AGENTS,
+        runner=_runner,
+        max_frames=max_frames,
+    )
+    return _branch(setup, point, state, Store(reader.path), beside=None)
+
+
+def _branch(
+    setup: Setup, point: ForkPoint, state: Mapping[str, Any] | None, file: Store, *, beside: Run | None
+) -> Execution:
+    refuse_while_rendering("fork() was called")
+    edits = _first_state(state or {})
+    ex = Execution.__new__(Execution)
+    ex._take(engine.call(Run.fork(setup, point, edits, beside)), file)
+    return ex
 
 
 def run_behind(ex: Execution) -> Run:

@@ -15,22 +15,17 @@ from .errors import SmithersError
 from .records import NewExecution
 from .store.compare import Difference, compare
 from .store.connection import Database
-from .store.history import History
 from .store.reader import Reader
 from .store.recorded import Recorded
 from .version import __version__
 
 Tasks = Literal["recorded", "run"]
-SHOWN = 5
-"""The most differences that are shown."""
 
 
-@dataclass(frozen=True, repr=False)
-class Replay:
-    """The result of a replay."""
+@dataclass(frozen=True, kw_only=True)
+class Replayed:
+    """The numbers and differences of a replay."""
 
-    recording: str
-    """Id of the execution that was replayed."""
     execution_id: str
     """Id of the replay: an execution of its own in the same file."""
     frames: int
@@ -43,28 +38,6 @@ class Replay:
     """The differences from the recording, the earliest first: plan, state, writes, handlers, effects, tasks, tools."""
     notes: tuple[str, ...]
     """The actions of people that could not be repeated, in words."""
-    history: History
-    """All that is in the file of the replay: ``.df``, ``.at(n)``."""
-
-    @property
-    def same(self) -> bool:
-        """True if nothing differs."""
-        return not self.differences
-
-    def __repr__(self) -> str:
-        count = len(self.differences)
-        outcome = "same"
-        if count:
-            outcome = f"{count} difference{'s' * (count > 1)}"
-        lines = [
-            f"<Replay of {self.recording} as {self.execution_id}: {outcome}; {self.frames} frames, "
-            f"{self.answers} answers from the recording, {self.requests} requests"
-        ]
-        lines += [f"  {difference}" for difference in self.differences[:SHOWN]]
-        if count > SHOWN:
-            lines.append(f"  … and {count - SHOWN} more: .differences")
-        lines += [f"  note: {note}" for note in self.notes]
-        return "\n".join(lines) + ">"
 
 
 async def replay(
@@ -75,7 +48,7 @@ async def replay(
     models: dict[str, Any],  # Any: pydantic-ai's Model
     tasks: Tasks,
     max_frames: int,
-) -> Replay:
+) -> Replayed:
     """Run an app as the execution is recorded, as a new execution of the same file; return the outcome.
 
     ``models`` replace others by name. No request reaches them, but the way in which they ask for typed output counts.
@@ -92,6 +65,7 @@ async def replay(
         code_hash=code_hash(app),
         engine_version=__version__,
         seed=recorded.execution.seed,
+        kind="replay",
         parent_id=execution_id,
         forked_at_frame=0,
     )
@@ -106,15 +80,13 @@ async def replay(
         await database.close()
     answers = reader.answers(row.execution_id)
     requests = answers.pop("model", 0)
-    return Replay(
-        recording=execution_id,
+    return Replayed(
         execution_id=row.execution_id,
         frames=frames,
         answers=sum(answers.values()),
         requests=requests,
         differences=tuple(compare(reader, execution_id, row.execution_id)),
         notes=tuple(replaying.notes),
-        history=History(reader, row.execution_id),
     )
 
 

@@ -18,7 +18,7 @@ from .engine.draft import Draft
 from .engine.lint import lint
 from .engine.live import Live
 from .engine.loop import Loop
-from .engine.opening import Opening, Orphans, create, reopen
+from .engine.opening import Opening, Orphans, create, fork, reopen
 from .engine.phases.render import render
 from .engine.publish import publication
 from .engine.user_code.purity import Snapshot
@@ -32,11 +32,12 @@ from .nodes.schedule import foresee_end
 from .nodes.tree import Tree
 from .records import Answer, Frame, Hit, NewExecution, Problem, RunResult, Status
 from .records.publication import Publication
-from .replay import Replay, replay
+from .replay import Replayed, replay
 from .replay import Tasks as ReplayTasks
 from .store import writer
 from .store.connection import Database
-from .store.store import Store
+from .store.fork import ForkPoint
+from .store.reader import Reader
 from .user_code import guarded
 from .values import Stored
 from .version import __version__
@@ -50,7 +51,8 @@ class Setup:
     """The parts that a run is made of."""
 
     app: object
-    store: Store
+    path: str
+    """The file."""
     row: NewExecution
     models: dict[str, Any]  # Any: pydantic-ai's Model
     limits: dict[str, float]
@@ -79,18 +81,18 @@ class Run:
     """An execution that this process runs: created or reopened, moved, steered, published and closed."""
 
     def __init__(self, setup: Setup, loop: Loop) -> None:
+        self.setup = setup
+        """The parts that it was made of, with the app of now."""
         self.name = setup.row.name
         """The name of the execution."""
         self.execution_id = setup.row.execution_id
         """The id of the execution in the store."""
-        self.store = setup.store
-        """The file."""
+        self.reader = Reader(setup.path)
+        """The file, to be read."""
         self.loop = loop
         """The engine's loop of frames."""
         self.closed = False
         """True once it was given back to the file here."""
-        self._max_frames = setup.max_frames
-        self._app = setup.app
         self._swapped: tuple[int, Draft | None, Tree] | None = None
         """Number of the frame, the draft, and the plan of a new app."""
         # The finalizer belongs to the loop, not to this object: an execution that no variable names any longer keeps
@@ -101,14 +103,26 @@ class Run:
     @classmethod
     async def create(cls, setup: Setup, state: dict[str, Stored]) -> Self:
         """Add a new execution to the file and return its run: nothing is rendered yet."""
-        database = await Database.open(setup.store.path, setup.row.durability)
+        database = await Database.open(setup.path, setup.row.durability)
         return await cls._opened(setup, database, create(setup.row, setup.opening(database), state))
 
     @classmethod
     async def reopen(cls, setup: Setup) -> Self:
         """Return the run of an execution of the file, which continues where its frames ended."""
-        database = await Database.open(setup.store.path, setup.row.durability)
+        database = await Database.open(setup.path, setup.row.durability)
         return await cls._opened(setup, database, reopen(setup.row, setup.opening(database)))
+
+    @classmethod
+    async def fork(cls, setup: Setup, point: ForkPoint, edits: dict[str, Stored], beside: Run | None = None) -> Self:
+        """Add a branch to the file and return its run.
+
+        If ``beside`` is a run of the parent that is at that frame, the branch begins with its volatile values.
+        """
+        database = await Database.open(setup.path, setup.row.durability)
+        run = await cls._opened(setup, database, fork(setup.row, setup.opening(database), point, edits))
+        if beside is not None and (beside.execution_id, beside.recorded) == (point.execution_id, point.frame):
+            run.live.committed.vol.update(beside.live.committed.vol)
+        return run
 
     @classmethod
     async def _opened(cls, setup: Setup, database: Database, opening: Awaitable[Loop]) -> Self:
@@ -142,7 +156,7 @@ class Run:
         if until is not None:
             condition = self._condition(until)
         if max_frames is None:
-            max_frames = self._max_frames
+            max_frames = self.setup.max_frames
         outcome = await self.loop.run(max_frames, condition)
         # A file that is copied without its log must have the run.
         await self.live.services.database.shared.fold()
@@ -257,7 +271,7 @@ class Run:
         except BaseException:  # What the new app raises, an exit() too, must not leave half a swap.
             live.app = before
             raise
-        self._app = app
+        self.setup = replace(self.setup, app=app)
         # The next frame calls every component: a diff of state can't tell which of them the new code changes.
         live.committed = replace(live.committed, changed=None)
         await live.services.database.transaction(
@@ -273,20 +287,20 @@ class Run:
 
     async def replay(
         self, *, app: object, props: Mapping[str, Any] | None, tasks: ReplayTasks, name: str | None
-    ) -> Replay:
+    ) -> Replayed:
         """Run the recording again as a new execution, with this app or another; see ``Execution.replay``."""
         refuse_while_rendering("replay() was called")
-        root = self._app
+        root = self.setup.app
         if app is not None:
             root = root_with(app, props)
         return await replay(
             root,
-            self.store.reader,
+            self.reader,
             self.execution_id,
             name=name or f"{self.name} replay",
             models=self.live.services.models,
             tasks=tasks,
-            max_frames=self._max_frames,
+            max_frames=self.setup.max_frames,
         )
 
     # ---- looking -----------------------------------------------------------------------------------------------
@@ -390,7 +404,7 @@ class Run:
             return []
         # Copies: the engine's thread may add a task while this one looks.
         end = foresee_end(live.committed.rendered.tree, dict(live.tasks.items()), dict(live.committed.loops))
-        return lint(live.committed.rendered, end, self.store.reader, self.execution_id)
+        return lint(live.committed.rendered, end, self.reader, self.execution_id)
 
     async def preview(self) -> Tree:
         """Return the plan as it would be rendered now. Nothing is executed or stored."""

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from smithers_nb import Execution, Step, Store, call_tool, component, errors, jsx, scripted
 from smithers_nb.breakpoints import BreakpointsApi
+from smithers_nb.recording import History
 from smithers_nb.store.frames import DataFrames
-from smithers_nb.store.history import History
 
 Made = Callable[..., Execution]
 
@@ -164,12 +164,14 @@ RIGHT: dict[str, dict[str, Any]] = {
     "Execution.replay": {},
     "Execution.replay_async": {},
     "Execution.observe": {"observer": print},
+    "Execution.fork": {},
     "Store.__init__": {"path": "t.db"},
     "Store.open": {"id_or_name": "one"},
     "Store.sql": {"query": "select 1"},
     "Store.prune": {"keep_frames": 9},
     "History.at": {"frame": 1},
     "History.diff": {"one": 1, "other": 1},
+    "History.fork": {"app": Step()},
     "History.export": {"path": "x.ndjson"},
     "DataFrames.state_at": {"frame": 1},
     "DataFrames.tree_at": {"frame": 1},

@@ -14,6 +14,8 @@ from ..records import NewExecution, TaskEnd, TaskRecord, TaskResult
 from ..store import calls, writer
 from ..store.breakpoints import load as load_breakpoints
 from ..store.connection import Database
+from ..store.fork import ForkPoint
+from ..store.fork import fork as write_fork
 from ..store.lease import Lease
 from ..store.owned import OwnedDatabase
 from ..store.reader import Reader
@@ -76,24 +78,39 @@ async def reopen(row: NewExecution, opening: Opening) -> Loop:
     """
     lease = Lease()
     id = row.execution_id
-    reader = Reader(opening.database.path)
-    before = reader.execution(id)
+    before = Reader(opening.database.path).execution(id)
     _check_version(row, before.engine_version)
     # Before anything is read that may still change: from here on the other process, if there is one, can write nothing.
     await opening.database.transaction(writer.claim_execution, id, lease)
     if row.durability != before.durability:
         await opening.database.transaction(writer.set_durability, id, row.durability)
-    committed = _committed(reader, id)
-    live = _live(row, opening, lease, committed)
-    live.breakpoints = Breakpoints(live, load_breakpoints(reader, id))
-    await _load_tasks(live, reader, live.committed.tree, opening.orphans)
+    live = await _as_recorded(row, opening, lease)
     if (row.code_hash, row.engine_version) != (before.code_hash, before.engine_version):
         code = row.app, row.code_hash, row.engine_version
-        await live.services.database.transaction(writer.swap_app, id, committed.frame, *code)
+        await live.services.database.transaction(writer.swap_app, id, live.committed.frame, *code)
         live.inbox.cause("resumed with other code")
     else:
         live.inbox.cause("resumed")
     return Loop(live)
+
+
+async def fork(row: NewExecution, opening: Opening, point: ForkPoint, edits: dict[str, Stored]) -> Loop:
+    """Add a branch to the file and return its loop, at the rest of the frame at which it was forked."""
+    lease = Lease()
+    await opening.database.transaction(write_fork, row=row, lease=lease, point=point, edits=edits)
+    live = await _as_recorded(row, opening, lease)
+    live.inbox.cause(f"forked after frame {point.frame}")
+    return Loop(live)
+
+
+async def _as_recorded(row: NewExecution, opening: Opening, lease: Lease) -> Live:
+    """Return an execution of ours as the file says that it was."""
+    id = row.execution_id
+    reader = Reader(opening.database.path)
+    live = _live(row, opening, lease, _committed(reader, id))
+    live.breakpoints = Breakpoints(live, load_breakpoints(reader, id))
+    await _load_tasks(live, reader, live.committed.tree, opening.orphans)
+    return live
 
 
 def _committed(reader: Reader, execution_id: str) -> Committed:

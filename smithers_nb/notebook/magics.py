@@ -19,9 +19,8 @@ from ..engine.user_code.purity import anything_may_have_changed
 from ..errors import PlanError, StoreError, kind_of
 from ..execution import Execution, run_behind
 from ..nodes.element import Fragment
+from ..recording import FrameView, Store
 from ..records import Frame, RunResult
-from ..store.history import FrameView
-from ..store.store import Store
 from ..syntax.compile import cell_filename, parse, remember
 from ..syntax.create import jsx
 from ..syntax.names import meant_as_text, misspelt_tag

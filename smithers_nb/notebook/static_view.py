@@ -9,9 +9,9 @@ from html import escape
 from ..history.panes.view import View
 from ..history.source import Source
 from ..nodes.xml import visible
+from ..recording import FrameView
 from ..records import Frame, RunResult, Write
 from ..records.words import author
-from ..store.history import FrameView
 from ..values import readable
 
 # A saved notebook keeps this text for ever, and a version control system shows it in each diff: it stays small.

@@ -21,9 +21,9 @@ from ..errors import SmithersError, StoreError, kind_of
 from ..execution import Execution, run_behind
 from ..history.panes import protocol as p
 from ..history.panes.view import RECORDED
+from ..recording import History
 from ..records import Breakpoint
 from ..run import Run
-from ..store.history import History
 from ..syntax.expression import ExpressionError
 from . import messages as m
 from .static_view import as_html, as_page, as_text

@@ -15,8 +15,8 @@ from ..errors import SmithersError, StoreError
 from ..execution import Execution, run_behind
 from ..nodes.element import Component
 from ..nodes.xml import visible
+from ..recording import Store
 from ..records import ExecutionRecord
-from ..store.store import Store
 from . import breakpoint_words, grammar
 from .options import OptionError, words
 from .static_view import write_line

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..execution import Execution
-from ..store.store import Store
+from ..recording import Store
 from .options import FILE, OptionError
 
 

@@ -8,7 +8,7 @@ from ..execution import Execution, run_behind
 from ..history.panes.view import View
 from ..history.recorded import RecordedSource
 from ..nodes.tree import EMPTY
-from ..store.history import History
+from ..recording import History
 
 
 def view_of(execution: Execution | History) -> View:

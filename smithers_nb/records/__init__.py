@@ -31,7 +31,7 @@ from .agent import (
 from .breakpoint import HIT, Breakpoint, BreakpointKind, Hit
 from .call import CallRecord, EffectRun, HandlerCall, HandlerOutcome
 from .excerpt import Excerpt
-from .execution import Durability, ExecutionRecord, LoopKey, LoopState, NewExecution
+from .execution import Durability, ExecutionKind, ExecutionRecord, LoopKey, LoopState, NewExecution, Stretch
 from .frame import (
     PROBLEMS,
     Event,
@@ -80,6 +80,7 @@ __all__ = [
     "Event",
     "EventRecord",
     "Excerpt",
+    "ExecutionKind",
     "ExecutionRecord",
     "Frame",
     "FrameRecord",
@@ -108,6 +109,7 @@ __all__ = [
     "SearchHit",
     "Severity",
     "Status",
+    "Stretch",
     "TaskEnd",
     "TaskFrames",
     "TaskRecord",

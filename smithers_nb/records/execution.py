@@ -10,6 +10,8 @@ from .frame import Status
 
 Durability = Literal["normal", "full"]
 """The failures that a commit survives: of the process, or of the power, too."""
+ExecutionKind = Literal["run", "child", "branch", "replay"]
+"""The origin of an execution: made by a person, by a Smithers node, by a fork, or by a replay."""
 LoopKey = tuple[str, str]
 """The iteration that a loop stands in itself ("" outside of loops), and its id."""
 
@@ -25,6 +27,17 @@ class LoopState:
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """A part of the line of a branch: frames of one execution."""
+
+    execution_id: str
+    first: int
+    """The number of its first frame."""
+    last: int
+    """The number of its last frame; ``sys.maxsize`` for the execution at the end of the line."""
+
+
+@dataclass(frozen=True, slots=True)
 class NewExecution:
     """The facts about an execution when it is made."""
 
@@ -35,12 +48,14 @@ class NewExecution:
     engine_version: str
     # Recorded, so that a replay or a fork draws the same random numbers.
     seed: int
+    kind: ExecutionKind = "run"
     parent_id: str | None = None
-    """The execution whose Smithers node it is, or that it was forked from."""
-    # A Smithers node's execution has a parent, too: this number tells a fork from a child.
+    """The execution whose Smithers node it is, that it was forked from, or that it replays."""
     forked_at_frame: int | None = None
-    """The last frame that it shares with its parent; None unless it was forked."""
+    """The last frame that a branch shares with its parent; 0 for a replay, else None."""
     durability: Durability = "normal"
+    props: str | None = None
+    """The props of the app as JSON, each with its type; None where they can't be stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +82,6 @@ class ExecutionRecord:
     """The value of the End that was reached."""
     owned_since: str | None
     durability: Durability
+    kind: ExecutionKind
+    props: str | None
+    """The props of the app as JSON, each with its type; None where they were not stored."""

@@ -125,10 +125,8 @@ def _foreign_keys(reader: Reader) -> Iterator[Finding]:
 def _frames(reader: Reader, id: str) -> Iterator[Finding]:
     """Check that the frames are numbered without a hole."""
     numbers = [n for (n,) in reader.query("SELECT frame FROM frames WHERE execution_id = ? ORDER BY frame", (id,)).rows]
-    # A fork begins with the frame after the one that it was forked at, whichever that is.
-    if reader.execution(id).forked_at_frame is None:
-        numbers = [oldest_frame(reader, id) - 1, *numbers]
-    for before, after in pairwise(numbers):
+    first = max(reader.execution(id).forked_at_frame or 0, oldest_frame(reader, id) - 1)
+    for before, after in pairwise([first, *numbers]):
         if after != before + 1:
             missing = f"frames {before + 1} to {after - 1} are"
             if after == before + 2:
@@ -297,8 +295,13 @@ def _state(reader: Reader, id: str) -> Iterator[Finding]:
 
 
 def _replayed(reader: Reader, id: str) -> dict[str, list[Version]]:
-    """Return the versions of each key that its transitions make."""
+    """Return the versions of each key that its transitions make; in a branch, after those of its fork."""
     found: dict[str, list[Version]] = defaultdict(list)
+    execution = reader.execution(id)
+    if execution.kind == "branch" and execution.parent_id is not None:
+        forked = execution.forked_at_frame or 0
+        for key, (stored, since) in reader.state(execution.parent_id, forked + 1).items():
+            found[key].append((since, None, stored.text))
     rows = reader.query(
         "SELECT key, frame, new FROM transitions WHERE execution_id = ? AND scope = 'state'"
         " AND status IN ('applied', 'noop', 'overridden', 'edited') ORDER BY frame, seq",

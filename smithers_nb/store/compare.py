@@ -78,7 +78,7 @@ def _children(reader: Reader, recorded: str, replayed: str) -> list[Difference]:
             reader.query(
                 "SELECT substr(child.name, length(parent.name) + 2), child.execution_id FROM executions AS child"
                 " JOIN executions AS parent ON child.parent_id = parent.execution_id"
-                " WHERE child.parent_id = ? AND child.forked_at_frame IS NULL ORDER BY child.created_at, child.rowid",
+                " WHERE child.parent_id = ? AND child.kind = 'child' ORDER BY child.created_at, child.rowid",
                 (id,),
             ).rows
         )

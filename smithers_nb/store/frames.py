@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..arguments import integer, optional, takes, text
 from ..nodes import xml
 from . import plots, timeline
+from .line import of_line, once
 from .prune import refuse_missing
 from .reader import BELOW, Parameters, Reader
 from .requests import Assembled, decoded
@@ -178,7 +179,7 @@ class DataFrames:
             StoreError: if the frame was pruned.
         """
         refuse_missing(self._reader, self._one(), frame)
-        rows = self._reader.state(self._one(), frame)
+        rows = self._reader.state(self._reader.owner(self._one(), frame), frame)
         return frame_from(
             [(key, stored.text, stored.type, since) for key, (stored, since) in rows.items()],
             {"key": "TEXT", "value": "JSON TEXT", "type": "TEXT", "from_frame": "INTEGER"},
@@ -197,7 +198,7 @@ class DataFrames:
         import pandas as pd
 
         refuse_missing(self._reader, self._one(), frame)
-        tree, _ = self._reader.tree(self._one(), frame)
+        tree, _ = self._reader.tree(self._reader.owner(self._one(), frame), frame)
         rows = []
         depth: dict[str | None, int] = {None: -1}
         for node in tree.walk():
@@ -287,16 +288,16 @@ class DataFrames:
 
     def _table(self, name: str, with_children: bool = False) -> pd.DataFrame:
         kinds = self._reader.kinds(name)
-        of_one = self._execution_id is not None and "execution_id" in kinds
-        where = ""
-        given: tuple[object, ...] = ()
-        if of_one:
-            given = (self._execution_id,)
-            where = " WHERE execution_id = ?"
+        where: str = once(name)
+        given: dict[str, object] = {}
+        if self._execution_id is not None and "execution_id" in kinds:
+            where, given = of_line(self._reader, name, self._execution_id)
             if with_children:
-                where = f" WHERE execution_id IN ({BELOW} SELECT id FROM below)"
+                where = f"({where} OR execution_id IN ({BELOW} SELECT id FROM below WHERE id != :id))"
+                given["id"] = self._execution_id
         columns = ", ".join(f'"{column}"' for column in kinds)
-        return frame_of(self._reader, f"SELECT {columns} FROM {name}{where} ORDER BY {ORDER[name]}", given, kinds)
+        sql = f"SELECT {columns} FROM {name} WHERE {where} ORDER BY {ORDER[name]}"
+        return frame_of(self._reader, sql, given, kinds)
 
 
 def _assembled(frame: pd.DataFrame) -> None:

@@ -70,7 +70,7 @@ def refuse_missing(reader: Reader, execution_id: str, frame: int) -> None:
         if last:
             there = f"It has the frames 1 to {last}."
         raise StoreError(f"execution {execution_id} has no frame {frame}. {there}")
-    refuse_pruned(reader, execution_id, frame)
+    refuse_pruned(reader, reader.owner(execution_id, frame), frame)
 
 
 def refuse_pruned(reader: Reader, execution_id: str, frame: int) -> None:
@@ -123,7 +123,13 @@ def _prune(
             continue
         if row["held"] == "another process":
             skipped[id] = f"another process runs it ({row['owner']})"
-        elif (oldest := (row["last"] or 0) - keep_frames + 1) > 1:
+            continue
+        oldest = (row["last"] or 0) - keep_frames + 1
+        # A branch reads its first frames in its ancestors, whichever frame it was forked at.
+        branches = [one["name"] for one in executions.values() if one["kind"] == "branch" and one["parent_id"] == id]
+        if oldest > 1 and branches:
+            skipped[id] = f"{', '.join(branches)} was forked from it, and stands on its frames"
+        elif oldest > 1:
             rows += _forget(db, id, oldest)
     return Pruned(path, dict(+rows), tuple(removed), skipped)
 
@@ -139,7 +145,7 @@ _CHILDREN_FIRST = (
 def _executions(db: sqlite3.Connection) -> dict[str, Row]:
     """Return the executions, newest first, each with its last frame and who holds it open."""
     cursor = db.execute(
-        "SELECT execution_id, parent_id, forked_at_frame, status, reason, owner, lease_expires_at,"
+        "SELECT execution_id, name, kind, parent_id, forked_at_frame, status, reason, owner, lease_expires_at,"
         " (SELECT max(frame) FROM frames WHERE frames.execution_id = executions.execution_id) AS last"
         " FROM executions ORDER BY created_at DESC, rowid DESC"
     )
@@ -164,7 +170,7 @@ def _too_many(executions: dict[str, Row], keep: int, unfinished: bool) -> tuple[
 
     Only those that a person made are counted: roots and forks. A Smithers node's child goes with its parent.
     """
-    runs = [id for id, row in executions.items() if row["parent_id"] is None or row["forked_at_frame"] is not None]
+    runs = [id for id, row in executions.items() if row["kind"] != "child"]
     families: dict[str, list[str]] = {id: [] for id in runs}
     for id in executions:
         head = id
@@ -204,6 +210,8 @@ _HISTORY = {
     "reads": "to_frame <= :oldest",
     "nodes": "to_frame <= :oldest",
     "state": "to_frame <= :oldest",
+    "loops": "to_frame <= :oldest",
+    "artifacts": "to_frame <= :oldest",
     "frames": "frame < :oldest",
     # The write that made a value which is still there stays, and so does its cause: why() can follow it back.
     "transitions": "frame < :oldest AND NOT (scope = 'state' AND EXISTS (SELECT 1 FROM state WHERE"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
@@ -19,7 +20,18 @@ from ..errors import StoreError, UnknownExecutionError, clean
 from ..identity import NodeId, loop_of
 from ..identity import Path as NodePath
 from ..nodes.tree import Tree, TreeNode
-from ..records import Decision, ExecutionRecord, LoopState, ModelCall, Question, RateWindow, TaskRecord, ToolCall, Usage
+from ..records import (
+    Decision,
+    ExecutionRecord,
+    LoopState,
+    ModelCall,
+    Question,
+    RateWindow,
+    Stretch,
+    TaskRecord,
+    ToolCall,
+    Usage,
+)
 from ..records.question import APPROVE, EXTERNAL, RESULT
 from ..values import Stored
 from .connection import BUSY_TIMEOUT_S, mapped
@@ -50,16 +62,16 @@ _SPANS = ", ".join(f"({4**n})" for n in range(8)) + ", (1000000000)"
 
 
 BELOW = (
-    "WITH RECURSIVE below(id) AS (SELECT ?"
-    " UNION SELECT execution_id FROM executions JOIN below ON parent_id = id AND forked_at_frame IS NULL)"
+    "WITH RECURSIVE below(id) AS (SELECT :id"
+    " UNION SELECT execution_id FROM executions JOIN below ON parent_id = id AND kind = 'child')"
 )
-"""An execution and its children, without the executions forked from them."""
+"""An execution and its children, without branches and replays."""
 
 
 _EXECUTION = (
     "execution_id, name, parent_id, forked_at_frame, status, reason, app, code_hash, engine_version, seed, owner,"
     " lease_expires_at, created_at, updated_at, result, result_type, owned_since,"
-    " durability"
+    " durability, kind, props"
 )
 TASK_COLUMNS = (
     "tasks.task_id, tasks.node_id, mounted_at_frame, tasks.status, tasks.reason, attempt, max_attempts, next_retry_at,"
@@ -74,6 +86,24 @@ _MODEL_CALL = (
 _REQUEST = ("base_id", "request", "history", "parameters")
 _TOOL_CALL = "task_id, turn, attempt, tool_call_id, tool, input, status, started_at, output, ms, error"
 _OF_TASK = "WHERE execution_id = ? AND task_id = ? ORDER BY id"
+
+
+def held(table: str, columns: str) -> str:
+    """Return a query for the versions whose interval holds ``:frame`` in execution ``:id``: at cost of what held then,
+    not of the whole history.
+    """
+    # SQLite has no index for intervals: with one on from_frame alone, a query for frame n would look at every version
+    # that began before n. So each closed interval is filed under a span, its length rounded up to a power of four. One
+    # of span s that holds n began after n - s: only that stretch of the index is read for each of the nine spans, and
+    # more than a quarter of its rows hold n if they begin evenly. Open intervals have no span: all that began by n hold
+    # n. INDEXED BY and CROSS JOIN fix the plan: SQLite has no statistics here, and would choose a different index.
+    return (
+        f"WITH spans (span) AS (VALUES {_SPANS})"
+        f" SELECT {columns} FROM {table} INDEXED BY {table}_at"
+        " WHERE execution_id = :id AND span IS NULL AND from_frame <= :frame"
+        f" UNION ALL SELECT {columns} FROM spans CROSS JOIN {table} INDEXED BY {table}_at USING (span)"
+        " WHERE execution_id = :id AND from_frame BETWEEN :frame - span + 1 AND :frame AND to_frame > :frame"
+    )
 
 
 class ReadOnlyError(StoreError):
@@ -202,9 +232,33 @@ class Reader:
         return [ExecutionRecord(*(*row[:14], _value(row[14], row[15]), *row[16:])) for row in rows]
 
     def last_frame(self, execution_id: str) -> int:
-        """Return the number of the newest frame; 0 if there is none."""
-        rows = self.query("SELECT max(frame) FROM frames WHERE execution_id = ?", (execution_id,)).rows
-        return int(rows[0][0] or 0)
+        """Return the number of the newest frame; 0 if there is none. A branch begins with that of its fork."""
+        return self._last_frame(execution_id, "open")
+
+    def last_flushed(self, execution_id: str) -> int:
+        """Return the number of the newest frame whose writes are applied; 0 if there is none."""
+        return self._last_frame(execution_id, "done")
+
+    def _last_frame(self, execution_id: str, status: str) -> int:
+        rows = self.query(
+            "SELECT coalesce((SELECT max(frame) FROM frames WHERE execution_id = ?1 AND status IN ('done', ?2)),"
+            " (SELECT forked_at_frame FROM executions WHERE execution_id = ?1), 0)",
+            (execution_id, status),
+        ).rows
+        return int(rows[0][0])
+
+    def line(self, execution_id: str) -> list[Stretch]:
+        """Return the line of an execution, oldest first: what its frames up to the fork belong to, then itself."""
+        found = self.execution(execution_id)
+        first = (found.forked_at_frame or 0) + 1
+        before: list[Stretch] = []
+        if found.kind == "branch" and found.parent_id is not None:
+            before = [replace(one, last=min(one.last, first - 1)) for one in self.line(found.parent_id)]
+        return [*before, Stretch(execution_id, first, sys.maxsize)]
+
+    def owner(self, execution_id: str, frame: int) -> str:
+        """Return the execution of the line that a frame belongs to."""
+        return next(one.execution_id for one in self.line(execution_id) if one.first <= frame <= one.last)
 
     def state(self, execution_id: str, frame: int) -> dict[str, tuple[Stored, int]]:
         """Return the state that frame ``frame`` read, by key: the value, and the first frame that read it."""
@@ -281,12 +335,12 @@ class Reader:
             f"{BELOW} SELECT count(response), coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0),"
             " coalesce(sum(cost_usd), 0), count(*) FILTER (WHERE response IS NOT NULL AND cost_usd IS NULL)"
             " FROM model_calls WHERE execution_id IN (SELECT id FROM below)",
-            (execution_id,),
+            {"id": execution_id},
         ).rows[0]
         tools = self.query(
             f"{BELOW} SELECT count(*) FROM tool_calls WHERE execution_id IN (SELECT id FROM below)"
             " AND status NOT IN ('waiting', 'denied', 'invalid', 'unknown', 'skipped')",
-            (execution_id,),
+            {"id": execution_id},
         ).rows[0]
         return Usage(*calls, *tools)
 
@@ -295,13 +349,13 @@ class Reader:
         agent of an execution and its children. Time that they share is counted once.
         """
         # 2440587.5 is the Julian day of the Unix epoch; unixepoch(…, 'subsec') came with SQLite 3.42.
-        whose, given = "execution_id IN (SELECT id FROM below)", [execution_id]
-        if task_id is not None:
-            whose, given = "execution_id = ?1 AND task_id = ?2", [execution_id, task_id]
+        whose = "execution_id = :id AND task_id = :task"
+        if task_id is None:
+            whose = "execution_id IN (SELECT id FROM below)"
         times = f"SELECT (julianday(started_at) - 2440587.5) * 86400, ms FROM {{}} WHERE {whose} AND ms > 0"
         spans = self.query(
             f"{BELOW} {times.format('model_calls')} UNION ALL {times.format('tool_calls')} ORDER BY 1",
-            given,
+            {"id": execution_id, "task": task_id},
         ).rows
         busy = until = 0.0
         for start, ms in spans:
@@ -315,7 +369,7 @@ class Reader:
             self.query(
                 f"{BELOW} SELECT answered_by, count(response) FROM model_calls"
                 " WHERE execution_id IN (SELECT id FROM below) GROUP BY answered_by",
-                (execution_id,),
+                {"id": execution_id},
             ).rows
         )
 
@@ -370,17 +424,24 @@ class Reader:
 
     def loops(self, execution_id: str) -> dict[str, LoopState]:
         """Return the state of every loop that is in the plan, by node id."""
-        sql = "SELECT node_id, iteration, status FROM loops WHERE execution_id = ? AND status != 'unmounted'"
+        sql = (
+            "SELECT node_id, iteration, status FROM loops WHERE execution_id = ? AND to_frame IS NULL"
+            " AND status != 'unmounted'"
+        )
         rows = self.query(sql, (execution_id,)).rows
         return {node_id: LoopState(iteration, status) for node_id, iteration, status in rows}
 
     def mounted_at(self, execution_id: str, node_id: str, frame: int) -> int:
         """Return the frame in which a node of frame ``frame`` was mounted: the start of its unbroken versions."""
-        rows = self.query(
-            "SELECT from_frame, to_frame, type, path FROM nodes WHERE execution_id = ? AND node_id = ?"
-            " AND from_frame <= ? ORDER BY from_frame DESC",
-            (execution_id, node_id, frame),
-        ).rows
+        rows: list[tuple[Any, ...]] = []
+        for part in reversed(self.line(execution_id)):
+            older = self.query(
+                "SELECT from_frame, to_frame, type, path FROM nodes WHERE execution_id = ? AND node_id = ?"
+                " AND from_frame <= ? ORDER BY from_frame DESC",
+                (part.execution_id, node_id, min(frame, part.last)),
+            ).rows
+            # What held at the fork is in the branch, and in its parent too, where it may have ended otherwise.
+            rows += [row for row in older if not rows or row[0] < rows[-1][0]]
         if not rows:
             return 0
         mounted = rows[0][0]
@@ -410,16 +471,17 @@ class Reader:
         return {(scope, key): bool(more) for scope, key, more in self.query(sql, (execution_id,)).rows}
 
     def artifacts(self, execution_id: str) -> list[Artifact]:
-        """Return the artifacts, oldest first."""
-        rows = self.query(
-            "SELECT artifact_id, kind, title, content, node_id, frame FROM artifacts WHERE execution_id = ?"
-            " ORDER BY created_at, rowid",
-            (execution_id,),
-        ).rows
-        return [
-            Artifact(id, kind, title, json.loads(content), node_id=node_id, frame=frame)
-            for id, kind, title, content, node_id, frame in rows
-        ]
+        """Return the newest version of each artifact, in the order in which they were first made."""
+        newest: dict[str, Artifact] = {}
+        for part in self.line(execution_id):
+            rows = self.query(
+                "SELECT artifact_id, kind, title, content, node_id, frame FROM artifacts WHERE execution_id = ?1"
+                " AND frame <= ?2 AND (to_frame IS NULL OR to_frame > ?2) ORDER BY created_at, rowid",
+                (part.execution_id, part.last),
+            ).rows
+            for id, kind, title, content, node_id, frame in rows:
+                newest[id] = Artifact(id, kind, title, json.loads(content), node_id=node_id, frame=frame)
+        return list(newest.values())
 
     def totals(self, execution_id: str) -> tuple[int, float | None]:
         """Return the use of all tasks: tokens, and cost in USD (None where no price is known)."""
@@ -440,22 +502,8 @@ class Reader:
     def _held(
         self, table: str, frame: int, *, execution_id: str, columns: str, order: str
     ) -> list[tuple[Any, ...]]:  # Any: SQLite's values
-        """Return the versions whose interval holds a frame: at the cost of their number, not of the whole history."""
-        # SQLite has no index for intervals: with one on from_frame alone, a query for frame n would look at every
-        # version that began before n. So each closed interval is filed under a span, its length rounded up to a power
-        # of four. One of span s that holds n began after n - s: only that stretch of the index is read for each of
-        # the nine spans, and more than a quarter of its rows hold n if they begin evenly. Open intervals have no span:
-        # all that began by n hold n.
-        # INDEXED BY and CROSS JOIN fix the plan: SQLite has no statistics here, and would choose a different index.
-        return self.query(
-            f"WITH spans (span) AS (VALUES {_SPANS})"
-            f" SELECT {columns} FROM {table} INDEXED BY {table}_at"
-            " WHERE execution_id = :id AND span IS NULL AND from_frame <= :frame"
-            f" UNION ALL SELECT {columns} FROM spans CROSS JOIN {table} INDEXED BY {table}_at USING (span)"
-            " WHERE execution_id = :id AND from_frame BETWEEN :frame - span + 1 AND :frame AND to_frame > :frame"
-            f" ORDER BY {order}",
-            {"id": execution_id, "frame": frame},
-        ).rows
+        """Return the versions of one execution whose interval holds a frame."""
+        return self.query(f"{held(table, columns)} ORDER BY {order}", {"id": execution_id, "frame": frame}).rows
 
     def _connect(self) -> sqlite3.Connection:
         if not Path(self.path).exists():

@@ -10,6 +10,8 @@ CREATE TABLE schema_migrations (
   applied_at TIME TEXT NOT NULL
 );
 
+-- kind: run, child (of a Smithers node), branch or replay. A branch shares the frames up to forked_at_frame with its
+-- parent; what held then is copied into it, with the from_frame that it had.
 CREATE TABLE executions (
   execution_id TEXT PRIMARY KEY,
   name TEXT NOT NULL,
@@ -28,7 +30,9 @@ CREATE TABLE executions (
   result JSON TEXT,
   result_type TEXT,
   owned_since TIME TEXT,
-  durability TEXT NOT NULL DEFAULT 'normal'
+  durability TEXT NOT NULL DEFAULT 'normal',
+  kind TEXT NOT NULL DEFAULT 'run',
+  props JSON TEXT
 );
 
 -- COMMIT inserts a frame as 'open'; FLUSH makes it 'done'. One that stays open was abandoned.
@@ -266,12 +270,15 @@ CREATE TABLE rate_windows (
   updated_at TIME TEXT NOT NULL
 ) WITHOUT ROWID;
 
+-- The progress of a loop from the COMMIT of a frame on.
 CREATE TABLE loops (
   execution_id TEXT NOT NULL REFERENCES executions ON DELETE CASCADE,
   node_id TEXT NOT NULL,
   iteration INTEGER NOT NULL,
   status TEXT NOT NULL,
-  PRIMARY KEY (execution_id, node_id)
+  from_frame INTEGER NOT NULL,
+  to_frame INTEGER,
+  PRIMARY KEY (execution_id, node_id, from_frame)
 ) WITHOUT ROWID;
 
 CREATE TABLE approvals (
@@ -297,6 +304,7 @@ CREATE TABLE approvals (
   FOREIGN KEY (execution_id, task_id) REFERENCES tasks ON DELETE CASCADE
 );
 
+-- A version of an artifact holds from its frame on; created_at is that of the first version.
 CREATE TABLE artifacts (
   execution_id TEXT NOT NULL REFERENCES executions ON DELETE CASCADE,
   artifact_id TEXT NOT NULL,
@@ -305,9 +313,10 @@ CREATE TABLE artifacts (
   content JSON TEXT NOT NULL,
   node_id TEXT,
   frame INTEGER NOT NULL,
+  to_frame INTEGER,
   created_at TIME TEXT NOT NULL,
   updated_at TIME TEXT NOT NULL,
-  PRIMARY KEY (execution_id, artifact_id)
+  PRIMARY KEY (execution_id, artifact_id, frame)
 );
 
 -- What is neither a write nor a call: files that were written, and what an operator did.

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
+from ..records import Stretch
 from .prune import OVER
 from .reader import Reader
 
@@ -68,16 +69,27 @@ BEGUN, RECONCILE, EXECUTE, HANDLERS, EFFECTS, RESTING, FLUSH, AFTER = range(8)
 
 
 def timeline(reader: Reader, execution_id: str | None) -> list[Row]:
-    """Return what happened in an execution, or in all of a file: these in the order of time."""
+    """Return what happened in an execution, along its line, or in all of a file: these in the order of time."""
     if execution_id is not None:
-        return [placed.row for placed in _Story(reader, execution_id).placed()]
+        return [row for part in reader.line(execution_id) for row in _own_rows(reader, part)]
     ids = [id for (id,) in reader.query("SELECT execution_id FROM executions ORDER BY created_at, rowid").rows]
     timed: list[tuple[str, Row]] = []
     for id in ids:
-        rows = [placed.row for placed in _Story(reader, id).placed()]
+        rows = _own_rows(reader, reader.line(id)[-1])
         # A row without a time of its own stays with the row before it.
         timed += zip(accumulate((row.at or "" for row in rows), max), rows, strict=True)
     return [row for _, row in sorted(timed, key=lambda one: one[0])]
+
+
+def _own_rows(reader: Reader, part: Stretch) -> list[Row]:
+    """Return the rows of one execution that belong to a part of a line; not those of what was copied by a fork."""
+    rows = [placed.row for placed in _Story(reader, part.execution_id).placed()]
+    at_fork = part.first - 1
+    return [row for row in rows if part.first <= row.frame <= part.last or (row.frame == at_fork and row.what in _OWN)]
+
+
+_OWN = ("execution", "write", "artifact", "event")
+"""What a fork does not copy."""
 
 
 def why(rows: list[Row], key: str, frame: int | None) -> list[Row]:
@@ -222,11 +234,15 @@ class _Story:
     def _first(self) -> Iterator[Placed]:
         found = self._execution
         text = f"execution {found.name} of {found.app} was made"
-        if found.forked_at_frame is not None:
+        if found.kind == "branch":
             text += f", forked from execution {found.parent_id} after frame {found.forked_at_frame}"
-        elif found.parent_id:
+        elif found.kind == "replay":
+            text += f", a replay of execution {found.parent_id}"
+        elif found.kind == "child":
             text += f", a child of execution {found.parent_id}"
-        yield self._row((0, BEGUN), "execution", self.id, text, at=found.created_at, status="ready")
+        yield self._row(
+            (found.forked_at_frame or 0, BEGUN), "execution", self.id, text, at=found.created_at, status="ready"
+        )
 
     def _last(self) -> Iterator[Placed]:
         found = self._execution

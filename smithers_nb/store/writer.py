@@ -105,17 +105,33 @@ class FlushResult:
 
 def create_execution(db: sqlite3.Connection, row: NewExecution, lease: Lease, state: Mapping[str, Stored]) -> None:
     """Add an execution with its first state, owned by us."""
+    add_execution(db, row, lease)
+    db.executemany(
+        "INSERT INTO state VALUES (?, ?, ?, ?, 1, NULL)",
+        [(row.execution_id, key, value.text, value.type) for key, value in state.items()],
+    )
+    db.executemany(
+        "INSERT INTO transitions VALUES (?, ?, 0, ?, 'state', ?, 'init', NULL, ?, 'applied', 'Execution(state=…)',"
+        " 'init', NULL, NULL, NULL)",
+        [(row.execution_id, f"0w{n}", n, key, value.text) for n, (key, value) in enumerate(state.items(), 1)],
+    )
+
+
+def add_execution(db: sqlite3.Connection, row: NewExecution, lease: Lease) -> None:
+    """Add an execution without any state, owned by us."""
     at = now()
     db.execute(
-        "INSERT INTO executions (execution_id, name, parent_id, forked_at_frame, status, reason, app, code_hash,"
-        " engine_version, seed, durability, owner, owned_since, lease_expires_at, created_at, updated_at)"
-        " VALUES (?, ?, ?, ?, 'ready', '', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO executions (execution_id, name, kind, parent_id, forked_at_frame, status, reason, app, props,"
+        " code_hash, engine_version, seed, durability, owner, owned_since, lease_expires_at, created_at, updated_at)"
+        " VALUES (?, ?, ?, ?, ?, 'ready', '', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             row.execution_id,
             row.name,
+            row.kind,
             row.parent_id,
             row.forked_at_frame,
             row.app,
+            row.props,
             row.code_hash,
             row.engine_version,
             row.seed,
@@ -126,15 +142,6 @@ def create_execution(db: sqlite3.Connection, row: NewExecution, lease: Lease, st
             at,
             at,
         ),
-    )
-    db.executemany(
-        "INSERT INTO state VALUES (?, ?, ?, ?, 1, NULL)",
-        [(row.execution_id, key, value.text, value.type) for key, value in state.items()],
-    )
-    db.executemany(
-        "INSERT INTO transitions VALUES (?, ?, 0, ?, 'state', ?, 'init', NULL, ?, 'applied', 'Execution(state=…)',"
-        " 'init', NULL, NULL, NULL)",
-        [(row.execution_id, f"0w{n}", n, key, value.text) for n, (key, value) in enumerate(state.items(), 1)],
     )
 
 
@@ -370,15 +377,24 @@ def _commit_reads(db: sqlite3.Connection, execution_id: str, commit: FrameCommit
 
 
 def _commit_loops(db: sqlite3.Connection, execution_id: str, commit: FrameCommit) -> None:
+    frame = commit.frame
+    # OR REPLACE: a loop whose place in the plan has changed may go and begin again in one frame.
     _many(
         db,
-        "UPDATE loops SET status = 'unmounted' WHERE execution_id = ? AND node_id = ?",
-        [(execution_id, id) for id in commit.loops_gone],
+        "INSERT OR REPLACE INTO loops SELECT execution_id, node_id, iteration, 'unmounted', ?, NULL FROM loops"
+        " WHERE execution_id = ? AND node_id = ? AND to_frame IS NULL",
+        [(frame, execution_id, id) for id in commit.loops_gone],
     )
     _many(
         db,
-        "INSERT OR REPLACE INTO loops VALUES (?, ?, ?, ?)",
-        [(execution_id, id, state.iteration, state.status) for id, state in commit.loops],
+        "INSERT OR REPLACE INTO loops VALUES (?, ?, ?, ?, ?, NULL)",
+        [(execution_id, id, state.iteration, state.status, frame) for id, state in commit.loops],
+    )
+    _many(
+        db,
+        "UPDATE loops SET to_frame = ?1 WHERE execution_id = ?2 AND node_id = ?3 AND to_frame IS NULL"
+        " AND from_frame < ?1",
+        [(frame, execution_id, id) for id in (*commit.loops_gone, *(id for id, _ in commit.loops))],
     )
 
 
@@ -561,24 +577,30 @@ def _elapsed_ms(started: float) -> float:
 
 
 def put_artifact(db: sqlite3.Connection, execution_id: str, artifact: Artifact) -> None:
-    """Add an artifact, or replace the one with the same id."""
+    """Add an artifact, or a version of the one with the same id. A frame has at most one version of each."""
     at = now()
-    # Not INSERT OR REPLACE: created_at, by which artifacts are ordered, stays that of the first.
+    id = artifact.id
+    # created_at, by which artifacts are ordered, is that of the first version.
     db.execute(
-        "INSERT INTO artifacts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET kind = excluded.kind,"
-        " title = excluded.title, content = excluded.content, node_id = excluded.node_id, frame = excluded.frame,"
+        "INSERT INTO artifacts SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, coalesce((SELECT min(created_at) FROM artifacts"
+        " WHERE execution_id = ?1 AND artifact_id = ?2), ?8), ?8 WHERE true ON CONFLICT DO UPDATE SET"
+        " kind = excluded.kind, title = excluded.title, content = excluded.content, node_id = excluded.node_id,"
         " updated_at = excluded.updated_at",
         (
             execution_id,
-            artifact.id,
+            id,
             artifact.kind,
             artifact.title,
             json.dumps(artifact.content, ensure_ascii=False),
             artifact.node_id,
             artifact.frame,
             at,
-            at,
         ),
+    )
+    db.execute(
+        "UPDATE artifacts SET to_frame = ?1 WHERE execution_id = ?2 AND artifact_id = ?3 AND to_frame IS NULL"
+        " AND frame < ?1",
+        (artifact.frame, execution_id, id),
     )
 
 

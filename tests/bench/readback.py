@@ -12,7 +12,7 @@ from typing import Any
 
 from smithers_nb import Each, Execution, Parallel, Phase, Store, Task, component
 from smithers_nb.bridge import engine
-from smithers_nb.store.history import History
+from smithers_nb.recording import History
 from tests.bench.frames import never
 from tests.bench.table import Row
 

@@ -180,7 +180,7 @@ def found(folder: Path) -> Found:
                     " WHERE answered_by = 'model'"
                 )
             ),
-            loops=sorted(rows("SELECT node_id, iteration, status FROM loops")),
+            loops=sorted(rows("SELECT node_id, iteration, status FROM loops WHERE to_frame IS NULL")),
             xml=Reader(str(path)).tree(id, last)[0].xml,
             faults=list(_faults(rows)),
         )

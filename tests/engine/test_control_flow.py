@@ -253,7 +253,7 @@ def test_a_phase_is_skipped_as_soon_as_the_state_says_so(run_of: Any) -> None:
 
 def loops_of(ex: Any) -> dict[str, tuple[int, str]]:
     rows = ex.store.reader.query(
-        "SELECT node_id, iteration, status FROM loops WHERE execution_id = ?", (ex.execution_id,)
+        "SELECT node_id, iteration, status FROM loops WHERE execution_id = ? AND to_frame IS NULL", (ex.execution_id,)
     )
     return {id: (iteration, status) for id, iteration, status in rows.rows}
 

@@ -14,7 +14,7 @@ from smithers_nb import End, Execution, Task, component
 from smithers_nb.errors import RenderMutationError, SmithersError, StoreError
 from smithers_nb.notebook import messages
 from smithers_nb.notebook.view_of import view_of
-from smithers_nb.store.store import Store
+from smithers_nb.recording import Store
 from tests.store.checks import run, sound
 
 BEFORE = """

@@ -182,14 +182,11 @@ def test_what_was_pruned_is_gone_and_what_was_kept_is_as_it_was(run_of: Any) -> 
     id, last = ex.execution_id, ex.recorded
     kept = range(last - 3, last + 1)
     before = frames_of(ex.store, id, kept)
-    rows = sum(
-        len(getattr(ex.df, table)) for table in ("frames", "nodes", "state", "transitions", "handlers", "effects")
-    )
+    tables = ("frames", "nodes", "state", "transitions", "handlers", "effects", "loops", "artifacts")
+    rows = sum(len(getattr(ex.df, table)) for table in tables)
     pruned = ex.store.prune(keep_frames=4)
     assert frames_of(ex.store, id, kept) == before
-    left = sum(
-        len(getattr(ex.df, table)) for table in ("frames", "nodes", "state", "transitions", "handlers", "effects")
-    )
+    left = sum(len(getattr(ex.df, table)) for table in tables)
     assert rows - left == sum(
         count
         for table, count in pruned.rows.items()
@@ -414,7 +411,7 @@ def fork(run_of: Any, path: str) -> str:
     made = closed(run_of, Step(), "fork")
     raw(
         path,
-        "UPDATE executions SET parent_id = (SELECT execution_id FROM executions ORDER BY created_at LIMIT 1),"
+        "UPDATE executions SET kind = 'branch', parent_id = (SELECT execution_id FROM executions ORDER BY created_at LIMIT 1),"
         f" forked_at_frame = 0 WHERE execution_id = '{made}'",
     )
     return made

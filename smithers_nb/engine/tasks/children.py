@@ -75,6 +75,7 @@ async def _open(parent: Live, entry: TaskEntry, node: Smithers) -> Loop:
         code_hash=code_hash(component),
         engine_version=__version__,
         seed=parent.services.seed,
+        kind="child",
         parent_id=parent.services.execution_id,
         durability=parent.services.database.shared.durability,
     )

@@ -1,0 +1,320 @@
+"""What is in a file: a store, its recorded executions, their frames, and the outcome of a replay."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import arguments
+from .arguments import optional, takes
+from .artifacts import Artifact
+from .nodes.diff import Changes, diff
+from .nodes.tree import Tree
+from .replay import Replayed
+from .store.check import Report, check
+from .store.export import export
+from .store.frames import DataFrames, frame_from, frame_of
+from .store.prune import Pruned, prune, refuse_missing
+from .store.reader import Parameters, Reader
+from .store.upkeep import Vacuumed, sizes, vacuum
+from .values import Stored, legible, value_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .execution import Execution
+
+SHOWN = 5
+"""The most differences that are shown."""
+
+
+def _temporary(owner: object) -> str:
+    """Return a folder that is removed with its owner."""
+    folder = tempfile.mkdtemp(prefix="smithers-")
+    weakref.finalize(owner, _removed, folder, os.getpid())
+    return folder
+
+
+def _removed(folder: str, owner: int) -> None:
+    """Remove a folder, unless this process is a fork of its owner's."""
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Store:
+    """A SQLite file with its executions. Readers and the writer never wait for each other.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The file; it need not exist before an Execution is made in it. ``":memory:"`` is a file in the system's
+        temporary folder, removed with this object.
+    """
+
+    @takes(path=arguments.path)
+    def __init__(self, path: str | os.PathLike[str] = "smithers.db") -> None:
+        name = os.fspath(path)
+        if path == ":memory:":
+            # Not SQLite's own memory database: only the connection that made it could read it, and readers have others.
+            name = os.path.join(_temporary(self), "memory.db")
+        self.path: str = os.path.abspath(os.path.expanduser(name))
+        """The file, as an absolute path."""
+        self.reader = Reader(self.path)
+
+    @property
+    def df(self) -> DataFrames:
+        """DataFrames of all executions: ``store.df.executions``, ``.frames``, ``.transitions`` …"""
+        return DataFrames(self.reader)
+
+    def executions(self) -> pd.DataFrame:
+        """Return one row per execution, oldest first; the same as ``df.executions``."""
+        return self.df.executions
+
+    @takes(id_or_name=arguments.full_text)
+    def open(self, id_or_name: str) -> History:
+        """Return the recorded history of an execution, or of the newest with that name; it can't be run.
+
+        Raises:
+            UnknownExecutionError: naming those that there are.
+        """
+        return History(self.reader, self.reader.execution_id(id_or_name))
+
+    @takes(query=arguments.full_text, parameters=arguments.parameters)
+    def sql(self, query: str, parameters: Parameters = ()) -> pd.DataFrame:
+        """Return the result of a query as a DataFrame. The connection is read-only.
+
+        Raises:
+            StoreError: if the SQL is wrong, or writes.
+        """
+        return frame_of(self.reader, query, parameters)
+
+    def size(self) -> pd.DataFrame:
+        """Return how the file's size is shared out, the largest part first: table, execution_id, rows, bytes.
+
+        ``bytes`` adds up to the file's size, once its write-ahead log is folded in. It counts whole pages, those of
+        the indexes too; where a table holds several executions they share its pages by the length of their rows.
+        """
+        kinds = {"table": "TEXT", "execution_id": "TEXT", "rows": "INTEGER", "bytes": "INTEGER"}
+        return frame_from(sizes(self.reader), kinds)
+
+    @takes(
+        keep_frames=optional(arguments.whole()),
+        keep_executions=optional(arguments.whole()),
+        unfinished=arguments.flag,
+    )
+    def prune(
+        self, *, keep_frames: int | None = None, keep_executions: int | None = None, unfinished: bool = False
+    ) -> Pruned:
+        """Remove history for good; return a report of removed rows and of executions that stayed.
+
+        In every execution the newest ``keep_frames`` frames are kept, with their state, plan, writes, handlers,
+        effects and events, and with the writes that made the values that they read. Tasks, approvals, breakpoints, and
+        the newest versions of loops and artifacts stay. Of tasks that were settled before, the calls of models and
+        tools are removed, and with them the possibility to replay them. A resumed execution continues as if nothing
+        had been removed. An execution that was forked keeps all frames: its branches stand on them.
+
+        The newest ``keep_executions`` executions are kept. A child of a Smithers node is removed with its parent. An
+        execution that is open in a process stays, and so does one from which a remaining fork was made; one that can be
+        resumed stays unless ``unfinished=True``. An execution that another process runs is left as it is.
+
+        Raises:
+            ValueError: if neither is given, or one is less than 1.
+            StoreBusyError: if another process is writing for longer than we wait. Nothing was removed.
+        """
+        return prune(self.path, keep_frames, keep_executions, unfinished)
+
+    def vacuum(self) -> Vacuumed:
+        """Rewrite the file without the space of removed rows; return its bytes before and after.
+
+        Raises:
+            StoreBusyError: if another process writes, or reads, for longer than we wait.
+        """
+        return vacuum(self.path)
+
+    def check(self) -> Report:
+        """Check the file; return a report with ``ok`` and ``problems``.
+
+        SQLite's own checks, holes in the frames, intervals that overlap, plans that don't hang together, tasks in
+        progress without a living owner, and whether the applied writes give the present state.
+        """
+        return check(self.reader)
+
+    def __repr__(self) -> str:
+        return f"<Store {self.path}>"
+
+
+class RecordedState(Mapping[str, Any]):
+    """The values that a frame read."""
+
+    def __init__(self, stored: dict[str, Stored]) -> None:
+        self._stored = stored
+
+    def __getitem__(self, key: str) -> Any:  # Any: it is what the user stored
+        return value_of(key, self._stored[key])
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._stored
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stored)
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+    def __repr__(self) -> str:
+        return repr({key: legible(stored) for key, stored in self._stored.items()})
+
+
+@dataclass(frozen=True)
+class FrameView:
+    """A recorded frame."""
+
+    number: int
+    execution_id: str
+    tree: Tree
+    state: RecordedState
+    """The state that the frame read: its own writes are in the next one."""
+
+    @cached_property
+    def xml(self) -> str:
+        """The plan as XML."""
+        return self.tree.xml
+
+    def __repr__(self) -> str:
+        return f"<FrameView {self.number}: {len(self.tree)} nodes, {len(self.state)} keys>"
+
+
+class History:
+    """A recorded execution."""
+
+    def __init__(self, reader: Reader, execution_id: str) -> None:
+        self.reader = reader
+        self.execution_id = execution_id
+
+    @property
+    def df(self) -> DataFrames:
+        """DataFrames of this execution."""
+        return DataFrames(self.reader, self.execution_id)
+
+    @property
+    def artifacts(self) -> list[Artifact]:
+        """The artifacts, oldest first."""
+        return self.reader.artifacts(self.execution_id)
+
+    @property
+    def frames(self) -> int:
+        """The number of the newest frame; 0 if there is none."""
+        return self.reader.last_frame(self.execution_id)
+
+    @takes(frame=arguments.integer)
+    def at(self, frame: int) -> FrameView:
+        """Return a recorded frame: its tree and the state that it read.
+
+        Raises:
+            StoreError: if there is no such frame.
+        """
+        refuse_missing(self.reader, self.execution_id, frame)
+        owner = self.reader.owner(self.execution_id, frame)
+        tree, _ = self.reader.tree(owner, frame)
+        state = self.reader.state(owner, frame)
+        return FrameView(frame, owner, tree, RecordedState({key: row[0] for key, row in state.items()}))
+
+    @takes(
+        frame=optional(arguments.whole(0)),
+        state=optional(arguments.mapping),
+        props=optional(arguments.named),
+        models=optional(arguments.named),
+        name=optional(arguments.full_text),
+        limits=optional(arguments.mapping),
+        max_frames=arguments.whole(1),
+    )
+    def fork(
+        self,
+        app: object,
+        *,
+        frame: int | None = None,
+        state: Mapping[str, Any] | None = None,
+        props: Mapping[str, Any] | None = None,
+        models: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        limits: Mapping[str, float] | None = None,
+        max_frames: int = 1000,
+    ) -> Execution:
+        """Return a branch of it that runs ``app``, as ``Execution.fork`` does; no lease on this one is needed.
+
+        Without ``props`` a component gets the recorded ones.
+
+        Raises:
+            StoreError: if the frame is not there, not flushed, or pruned.
+            PropError: if the app does not take these props, or they were not recorded.
+        """
+        from .execution import fork_recorded  # Only here: an execution hands out histories.
+
+        return fork_recorded(
+            self,
+            app,
+            frame=frame,
+            state=state,
+            props=props,
+            models=models,
+            name=name,
+            limits=limits,
+            max_frames=max_frames,
+        )
+
+    @takes(path=arguments.path)
+    def export(self, path: str | os.PathLike[str]) -> Path:
+        """Write everything that is recorded of it to a file, ``run.ndjson``: one JSON object a line, frame by frame.
+
+        The first line tells the format and the execution; each other one has the name of its ``table``.
+
+        Raises:
+            ValueError: if the file's name does not end in ``.ndjson``.
+            StoreError: if it can't be written.
+        """
+        return export(self.reader, self.execution_id, path)
+
+    def diff(self, one: int, other: int) -> Changes:
+        """Return which nodes were mounted, unmounted, updated and moved from one frame to another."""
+        return diff(self.at(one).tree, self.at(other).tree)
+
+    def __repr__(self) -> str:
+        found = self.reader.execution(self.execution_id)
+        return f"<History of {found.name!r} ({self.execution_id}): {found.status}, {self.frames} frames>"
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Replay(Replayed):
+    """The result of a replay."""
+
+    recording: str
+    """Id of the execution that was replayed."""
+    history: History
+    """All that is in the file of the replay: ``.df``, ``.at(n)``."""
+
+    @property
+    def same(self) -> bool:
+        """True if nothing differs."""
+        return not self.differences
+
+    def __repr__(self) -> str:
+        count = len(self.differences)
+        outcome = "same"
+        if count:
+            outcome = f"{count} difference{'s' * (count > 1)}"
+        lines = [
+            f"<Replay of {self.recording} as {self.execution_id}: {outcome}; {self.frames} frames, "
+            f"{self.answers} answers from the recording, {self.requests} requests"
+        ]
+        lines += [f"  {difference}" for difference in self.differences[:SHOWN]]
+        if count > SHOWN:
+            lines.append(f"  … and {count - SHOWN} more: .differences")
+        lines += [f"  note: {note}" for note in self.notes]
+        return "\n".join(lines) + ">"
