@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import fields, replace
@@ -55,6 +54,7 @@ from .fallback import windowed
 from .native_tools import withheld
 from .runner import AgentTask, Request, ToolQuestion
 from .scripted import Scripted
+from .servers import is_server, kept_alive
 
 Alone = Callable[[str | None], AbstractAsyncContextManager[object]]
 """Holds the place of the only request of a signature."""
@@ -75,7 +75,7 @@ class Audit(AbstractCapability[Any]):
 
     def get_wrapper_toolset(self, toolset: Any) -> Any:
         if self.conversation.cassette is None:
-            return None
+            return kept_alive(toolset, self.conversation.task)
         return _here(toolset, self.conversation.cassette)
 
     def get_wrapper_model(self, model: Any) -> Any:
@@ -320,14 +320,10 @@ def _here(toolset: Any, cassette: Cassette) -> Any:  # Any: pydantic-ai's toolse
     """Return what a replay offers for a toolset: tools of the recorded names for MCP servers, none of which is started
     or called.
     """
-    # Not imported for this: the module needs an MCP package, which is there only where a program uses servers.
-    servers = sys.modules.get("pydantic_ai.mcp")
-    if servers is None:
-        return toolset
     found: list[Any] = []
 
     def leave_out(leaf: Any) -> Any:
-        if not isinstance(leaf, servers.MCPToolset):
+        if not is_server(leaf):
             return leaf
         found.append(leaf)
         return FunctionToolset()

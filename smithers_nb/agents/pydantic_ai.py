@@ -256,19 +256,15 @@ async def _started(agent: Agent[Any, Any], task: AgentTask, stack: AsyncExitStac
     Raises:
         AgentError: naming the one that does not start.
     """
+    from .servers import not_started
+
     for toolset in agent.toolsets:
         toolset.apply(lambda one: _refuse_of_another_loop(one, task))
         try:
             await stack.enter_async_context(toolset)
         except Exception as error:
             # The library, its MCP client and the server's process have errors of their own.
-            name = f"{type(toolset).__name__} {toolset.id or ''}".strip()
-            raise AgentError(
-                f"{name} of {task.node_id} can't be started: {error or type(error).__name__}. An MCP server's command "
-                f"or address has to work from here; run it by hand to see why, then ex.retry({task.node_id!r}).",
-                node_id=task.node_id,
-                source=task.source,
-            ) from error
+            raise not_started(toolset, task, error) from error
 
 
 def prepare(models: Iterable[str]) -> None:

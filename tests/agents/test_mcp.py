@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -149,3 +152,77 @@ def test_a_server_that_a_cell_has_started_is_refused_until_the_cell_has_left_it(
     asyncio.run(cell())
     assert "started on another event loop" in failed[0].error and "Leave that block first" in failed[0].error
     assert node().run_sync().status == "finished" and len(failed) == 1
+
+
+DYING = Path(__file__).with_name("mcp_dying.py")
+
+
+def kill(pid: Any) -> str:
+    """Kill the server's process, and wait until its end is known."""
+    os.kill(int(pid), signal.SIGKILL)
+    time.sleep(0.5)
+    return "killed"
+
+
+@pytest.mark.parametrize("keep_alive", [False, True])
+@pytest.mark.parametrize("cached", [False, True])
+def test_a_server_that_was_killed_is_started_again_for_the_next_call(
+    keep_alive: bool, cached: bool, run_of: Any, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    transport = StdioTransport(sys.executable, [str(DYING), str(log)], keep_alive=keep_alive)
+    tools: list[Any] = [MCPToolset(transport, id="dying", init_timeout=60, cache_tools=cached)]
+
+    def stop() -> str:
+        return kill(log.read_text().split()[1])
+
+    model = scripted(call_tool("read_file", path="a"), call_tool("stop"), call_tool("read_file", path="b"), "done")
+    ex = run_of(Claude(id="c", model=model, tools=[*tools, stop])["hi"])
+    assert ex.run_sync().status == "finished", ex.df.tasks.error[0]
+    rows = ex.df.tool_calls
+    assert list(rows.status) == ["ok", "ok", "ok"] and list(rows.output)[2] == "what is in b"
+    started = [line.split()[0] for line in log.read_text().splitlines()]
+    assert started == ["start", "read", "start", "read"]
+    gone = [int(line.split()[1]) for line in log.read_text().splitlines() if line.startswith("start")][-1]
+    if not keep_alive:
+        with pytest.raises(ProcessLookupError):
+            os.kill(gone, 0)
+
+
+def test_a_call_during_which_a_server_dies_is_not_made_twice(run_of: Any, tmp_path: Path) -> None:
+    """It may have done its work. The model is told, and the next call finds a server."""
+    log, told = tmp_path / "log", []
+    model = scripted(
+        call_tool("read_file", path="a"),
+        call_tool("die", path="b"),
+        lambda words: told.append(words) or call_tool("read_file", path="c"),
+        "done",
+    )
+    ex = run_of(Claude(id="c", model=model, tools=[served(DYING, log)])["hi"])
+    assert ex.run_sync().status == "finished", ex.df.tasks.error[0]
+    assert list(ex.df.tool_calls.status) == ["ok", "retry", "ok"]
+    assert [line.split()[0] for line in log.read_text().splitlines()] == ["start", "read", "die", "start", "read"]
+    assert "Connection closed" in told[0]
+
+
+def test_a_server_that_dies_each_time_is_started_again_once(run_of: Any, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    model = scripted(*[call_tool("die", path=str(n)) for n in range(5)])
+    ex = run_of(Claude(id="c", model=model, tools=[served(DYING, log)])["hi"])
+    assert ex.run_sync().status == "failed"
+    assert [line.split()[0] for line in log.read_text().splitlines()].count("start") <= 2
+
+
+def test_a_server_that_can_not_be_started_again_is_named(run_of: Any, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    transport = StdioTransport(sys.executable, [str(DYING), str(log)], keep_alive=False)
+
+    def stop() -> str:
+        transport.args = ["-c", "raise SystemExit(3)"]
+        return kill(log.read_text().split()[1])
+
+    model = scripted(call_tool("stop"), call_tool("read_file", path="b"), "never")
+    tools = [MCPToolset(transport, id="dying", init_timeout=60), stop]
+    ex = run_of(Claude(id="c", model=model, tools=tools)["hi"])
+    assert ex.run_sync().status == "failed"
+    assert "MCPToolset dying of c can't be started" in ex.df.tasks.error[0] and "ex.retry('c')" in ex.df.tasks.error[0]
