@@ -149,7 +149,9 @@ def parameters_of(given: Given) -> str:
     if parameters.output_tools and parameters.output_mode != "tool":
         # The model decides how it is asked for structured output: with these tools, or without.
         _, decided = given.model.prepare_request(given.settings, parameters)
-        parameters = replace(parameters, output_mode=decided.output_mode, output_tools=decided.output_tools)
+        if not decided.output_tools:
+            parameters = replace(parameters, output_tools=[])
+        parameters = replace(parameters, output_mode=decided.output_mode)
     told: dict[str, Any] = {"settings": dict(merge_model_settings(given.model.settings, given.settings) or {})}
     for field in fields(parameters):
         if field.name in _SAID_ELSEWHERE or field.name.startswith("_"):

@@ -31,7 +31,7 @@ from pydantic_ai.models.function import FunctionModel
 from pydantic_ai.models.test import TestModel
 from pydantic_core import PydanticSerializationError
 
-from ..errors import AgentError, NotStorableError, UserCodeError, clean, said
+from ..errors import AgentError, BudgetExceededError, NotStorableError, UserCodeError, clean, said
 from ..records import ToolCall
 from ..user_code import as_failure, awaited, guarded
 from ..values import cleaned
@@ -51,6 +51,7 @@ from .cassette import Cassette, Unanswered
 from .clients import keep_apart
 from .conversation import Conversation, window
 from .fallback import windowed
+from .inner import Caller, called_by
 from .native_tools import withheld
 from .runner import AgentTask, Request, ToolQuestion
 from .scripted import Scripted
@@ -85,7 +86,8 @@ class Audit(AbstractCapability[Any]):
 
     async def wrap_run(self, ctx: Any, *, handler: Callable[..., Any]) -> Any:
         _whose(ctx, self.conversation.task)
-        return await handler()
+        with called_by(Caller(self.conversation)):
+            return await handler()
 
     async def wrap_node_run(self, ctx: Any, *, node: Any, handler: Callable[..., Any]) -> Any:
         following = await handler(node)
@@ -105,7 +107,9 @@ class Audit(AbstractCapability[Any]):
         past = conversation.next_turn(ctx.run_step)
         parameters = asked.model_request_parameters
         conversation.offers(
-            [tool.name for tool in parameters.function_tools], [tool.name for tool in parameters.output_tools]
+            [tool.name for tool in parameters.function_tools],
+            [tool.name for tool in parameters.output_tools],
+            structured=parameters.output_object is not None,
         )
         if past is not None:
             return _response(past)
@@ -229,7 +233,8 @@ class Audit(AbstractCapability[Any]):
             await conversation.end_tool(row, past.status, past.output, past.error)
             return _recalled(past)
         try:
-            result = await awaited(handler(args))
+            with called_by(Caller(conversation, call.tool_call_id)):
+                result = await awaited(handler(args))
             output = guarded(_output, call, result, conversation.task)
         except asyncio.CancelledError:
             # Whether it had an effect is not known: the next run of the agent calls it again.
@@ -268,6 +273,10 @@ class Audit(AbstractCapability[Any]):
             raise
         except UserCodeError as error:
             words = said(error.raised)
+            if isinstance(error.raised, BudgetExceededError):
+                # An agent that the tool ran has reached a limit of this one.
+                await conversation.end_tool(row, "raised", error=words)
+                raise error.raised from None
             await conversation.end_tool(row, "raised", error=words)
             raise AgentError(
                 f"tool {call.tool_name} of {conversation.task.node_id} raised {words}.",
@@ -360,6 +369,7 @@ def _piece(conversation: Conversation, event: Any) -> None:
     """Record a piece of the stream, unless it is of an answer that is given once more."""
     kind = event.event_kind
     if kind in ("part_start", "part_delta"):
+        _progress(conversation, event)
         part = event.part if kind == "part_start" else event.delta
         kinds = {"text": "token", "thinking": "thinking"}
         name = kinds.get(str(getattr(part, "part_kind", None) or getattr(part, "part_delta_kind", "")))
@@ -372,6 +382,26 @@ def _piece(conversation: Conversation, event: Any) -> None:
     elif kind == "function_tool_result" and event.part.tool_call_id not in conversation.known:
         part = event.part
         conversation.piece("tool_end", {"id": part.tool_call_id, "tool": part.tool_name, "outcome": part.outcome})
+
+
+def _progress(conversation: Conversation, event: Any) -> None:
+    """Report a piece of the output to a node that listens."""
+    answer = conversation.partial
+    if answer is None or conversation.repeating:
+        return
+    if event.event_kind == "part_delta":
+        delta = event.delta
+        piece = getattr(delta, "args_delta", None)
+        if delta.part_delta_kind == "text":
+            piece = delta.content_delta
+        answer.extend(event.index, piece)
+    elif event.part.part_kind == "text":
+        answer.begin(event.index, None, event.part.content)
+    elif event.part.part_kind == "tool-call":
+        answer.begin(event.index, event.part.tool_name, event.part.args)
+    else:
+        return
+    conversation.ledger.progress(answer.value)
 
 
 def _allowed(asked: Any, task: AgentTask) -> Any:

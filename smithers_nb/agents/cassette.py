@@ -31,6 +31,7 @@ class Cassette:
         self._task = task
         self._complete = recorded.complete
         requests = [one for one in recorded.requests if one.agent is None]
+        self._inner = [one for one in recorded.requests if one.agent is not None]
         # An agent that started over asked turn 1 again: the last start counts, and what was before it is lost.
         began = max(
             (n for n, one in enumerate(requests) if one.turn == 1 and n and requests[n - 1].response), default=0
@@ -75,6 +76,25 @@ class Cassette:
         if not found:
             raise Unanswered
         return found
+
+    def inner(self, call: ModelCall) -> ModelCall:
+        """Return the recorded request of an agent that a function of this one runs, with its answer.
+
+        Raises:
+            ReplayMismatchError: if it is not recorded, or differs.
+            Unanswered: if it had no answer.
+        """
+        where = (call.turn, call.attempt, call.agent, call.caller)
+        found = [one for one in self._inner if (one.turn, one.attempt, one.agent, one.caller) == where]
+        if not found:
+            asked = _parts(call)[-1]
+            why = text_difference(asked[0], "", asked[1])
+            raise self._mismatch(call.turn, f"agent {call.agent} asks what was not recorded", why)
+        if why := difference(found[-1], call) or "":
+            raise self._mismatch(call.turn, f"agent {call.agent} asks for something else than was recorded", why)
+        if found[-1].response is None:
+            raise Unanswered
+        return found[-1]
 
     def tool(self, call: ToolCall) -> ToolCall:
         """Return the recorded result of a tool call.

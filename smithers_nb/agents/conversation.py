@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from fnmatch import fnmatchcase
@@ -11,10 +12,11 @@ from typing import Any
 
 from ..credentials import masked
 from ..errors import AgentError, BudgetExceededError, UserCodeError, said
-from ..records import AnsweredBy, Decision, ModelCall, ToolCall, ToolStatus
+from ..records import AnsweredBy, CallStatus, Decision, ModelCall, ToolCall, ToolStatus
 from ..user_code import guarded, raised_by
 from . import native_tools
 from .cassette import Cassette, Unanswered
+from .partial import PartialAnswer
 from .retry import IN_PLACE_S, Verdict, backoff_s, verdict
 from .runner import AgentTask, Answer, ApprovalRequired, Ledger, Past, Request, RetryLater, ToolQuestion
 from .scripted import Scripted
@@ -53,6 +55,8 @@ class Conversation:
         """The error that ended it."""
         self.refusal: Exception | None = None
         """The last refusal of a request that the rate windows know of."""
+        self.partial: PartialAnswer | None = None
+        """The output that streams, for a node that listens to it."""
         self.history: tuple[str, ...] = ()
         """The conversation up to this turn, each message as JSON: the model may be given others."""
         self.turn = past.turn
@@ -62,6 +66,8 @@ class Conversation:
         """Questions about calls whose turn has begun, for the time before the next request."""
         self.schemas: dict[str, str] = {}
         """The JSON schemas of the arguments of tools that were called, by name."""
+        self._inner: Counter[tuple[str, str | None]] = Counter()
+        """The requests of agents that functions of this one run, by name and tool call."""
         self._functions: list[str] = []
         self._outputs: list[str] = []
         self.repeating = False
@@ -273,7 +279,8 @@ class Conversation:
         request = replace(asked, ms=(time() - asked.started_at) * 1000)
         self.spent.add(request)
         id = await self.ledger.asked(request)
-        self._last = replace(request, id=id) if id else None
+        if request.agent is None:
+            self._last = replace(request, id=id) if id else None
 
     @property
     def attempt(self) -> int:
@@ -283,6 +290,45 @@ class Conversation:
     @property
     def _seed(self) -> str:
         return f"{self.task.seed}/{self.task.task_id}/{self.turn}"
+
+    # ---- requests of agents that functions of this one run -------------------------------------------------------
+
+    async def ask_inner(self, request: Request, agent: str, caller: str | None) -> ModelCall:
+        """Record a request that an agent makes which a function of this one runs; return it, with its answer in a
+        replay.
+
+        Raises:
+            BudgetExceededError: if a limit is reached.
+            ReplayMismatchError: if the request differs from the recorded one.
+        """
+        self._inner[agent, caller] += 1
+        asked = ModelCall(
+            task_id=self.task.task_id,
+            turn=self.turn,
+            attempt=self._inner[agent, caller],
+            provider=request.provider,
+            model=request.model,
+            messages=request.messages,
+            parameters=request.parameters,
+            started_at=time(),
+            agent=agent,
+            caller=caller,
+        )
+        if self.cassette is not None:
+            again = replace(self.cassette.inner(asked), messages=request.messages, parameters=request.parameters)
+            await self._recorded(again)
+            return again
+        self.check_limits()
+        return replace(asked, id=await self.ledger.asked(asked))
+
+    async def end_inner(self, asked: ModelCall, came: Answer | None, error: str | None) -> None:
+        """Record the answer to such a request, or the part of it that came before an error."""
+        told = {} if came is None else asdict(came)
+        status: CallStatus = "ok"
+        if error is not None:
+            told["partial"] = told.pop("response", None)
+            status = "cancelled" if error == "it was cancelled" else "failed"
+        await self._record(replace(asked, **told, error=error and masked(error), status=status))
 
     # ---- limits ------------------------------------------------------------------------------------------------
 
@@ -482,9 +528,12 @@ class Conversation:
                 call = self._call(turn, one.tool_call_id, one.tool, one.input, attempt=1, status=one.status)
                 await self._tool(replace(call, output=one.output, ms=0.0, elsewhere=True))
 
-    def offers(self, functions: list[str], outputs: list[str]) -> None:
-        """The model is offered these tools, and these ways to give its output."""
+    def offers(self, functions: list[str], outputs: list[str], structured: bool) -> None:
+        """The model is offered these tools, and these ways to give its output; ``structured``: as JSON in its text."""
         self._functions, self._outputs = functions, outputs
+        self.partial = None
+        if self.task.reports:
+            self.partial = PartialAnswer(outputs, structured)
 
     async def reconcile(self, told: Mapping[str, str]) -> None:
         """Record the calls of the last answer that came to nothing without anybody being told: of tools that there are

@@ -278,7 +278,9 @@ def load() -> None:
     with imports.alone():
         import pydantic_ai.models.function  # noqa: F401  # seconds, the first time
 
-        from . import audit, fallback  # noqa: F401
+        from . import audit, fallback, inner  # noqa: F401
+
+    inner.watch_runs()
 
 
 def _load_all(names: list[str]) -> None:

@@ -157,6 +157,8 @@ class AgentTask:
     """None for one that begins."""
     settings: dict[str, Any] = field(default_factory=dict)  # Any: whatever the provider takes
     """The settings of the model."""
+    reports: bool = False
+    """True if the node listens to what streams."""
     cache: bool = False
     """True if an answer to the same request may be used again."""
     recorded: RecordedAgent | None = None
@@ -274,6 +276,11 @@ class Ledger(Protocol):
 
     def piece(self, turn: int, attempt: int, kind: str, payload: str) -> None:
         """Record a streamed piece (token, thinking, tool_start, tool_end; ``payload`` is JSON) with the next batch."""
+
+    def progress(self, report: Callable[[], object]) -> None:
+        """Tell the node of output that streams: ``report`` returns it as far as it has come, and is called when a
+        frame can be made of it, a few times a second.
+        """
 
     def turn(self, window: str | None) -> AbstractAsyncContextManager[None]:
         """Wait until a provider may be asked; the request is made inside. ``window`` is ``provider:model``;

@@ -60,6 +60,32 @@ ORDER = {
 }
 
 
+COST_COLUMNS = {
+    "execution_id": "TEXT",
+    "node_id": "TEXT",
+    "model": "TEXT",
+    "requests": "INTEGER",
+    "cut_off": "INTEGER",
+    "input_tokens": "INTEGER",
+    "cache_read_tokens": "INTEGER",
+    "cache_write_tokens": "INTEGER",
+    "output_tokens": "INTEGER",
+    "reasoning_tokens": "INTEGER",
+    "cost_usd": "REAL",
+    "unpriced": "INTEGER",
+    "why_unpriced": "TEXT",
+}
+"""The columns of ``costs``, with their types as in ``schema.sql``."""
+_SUMS = ", ".join(f"coalesce(sum({name}), 0)" for name in [*COST_COLUMNS][5:11])
+_COSTS = (
+    "SELECT execution_id, {node}, count(*) FILTER (WHERE answered_by = 'model'), count(*) FILTER (WHERE"
+    f" answered_by = 'model' AND status NOT IN ('ok', 'running')), {_SUMS},"
+    " count(*) FILTER (WHERE response IS NOT NULL AND cost_usd IS NULL), group_concat(DISTINCT unpriced)"
+    " FROM model_calls JOIN (SELECT execution_id, task_id, node_id FROM tasks) USING (execution_id, task_id)"
+    "{whose} GROUP BY execution_id{group}"
+)
+
+
 class DataFrames:
     """``ex.df`` and ``store.df``: an attribute per table, read at each access.
 
@@ -209,6 +235,23 @@ class DataFrames:
         found = pd.DataFrame(rows, columns=["depth", "type", "node_id", "path", "key", "text", "attributes"])
         return found.astype({"depth": "Int64"})
 
+    def costs(self) -> pd.DataFrame:
+        """Return what the models of agents have cost, one row per node, model and execution, and one per execution.
+
+        Columns: execution_id, node_id and model (empty: all of the execution, at its end), requests (those that were
+        sent), cut_off (those of them without an answer), input_tokens (all of them), cache_read_tokens,
+        cache_write_tokens, output_tokens (all of them), reasoning_tokens, cost_usd (the sum of the known prices),
+        unpriced (answers whose price is not known) and why_unpriced. Child executions have rows of their own. Tokens
+        and prices of requests that were cut off are those that the provider had told by then.
+        """
+        whose, given = "", {}
+        if self._execution_id is not None:
+            whose, given = f" WHERE execution_id IN ({BELOW} SELECT id FROM below)", {"id": self._execution_id}
+        both = f"{_COSTS.format(node='node_id, model', whose=whose, group=', node_id, model')} UNION ALL "
+        both += _COSTS.format(node="NULL, NULL", whose=whose, group="")
+        sql = f"SELECT * FROM ({both}) ORDER BY execution_id, node_id IS NULL, node_id, model"
+        return frame_from(self._reader.query(sql, given).rows, COST_COLUMNS)
+
     def timeline(self) -> pd.DataFrame:
         """Return what happened, one row per thing, in order: execution_id, frame, phase, at, what, status, node_id,
         task_id, key, id, cause_id, text.
@@ -252,7 +295,7 @@ class DataFrames:
         return plots.state(self.state, key, self._reader.last_frame(self._one()), ax)
 
     def __dir__(self) -> list[str]:
-        return [*TABLES, "state_at", "tree_at", "timeline", "why", "plot_tasks", "plot_state"]
+        return [*TABLES, "state_at", "tree_at", "costs", "timeline", "why", "plot_tasks", "plot_state"]
 
     def __repr__(self) -> str:
         return f"<DataFrames of {self._reader.path}: {', '.join(TABLES)}>"
@@ -269,14 +312,14 @@ class DataFrames:
         import pandas as pd
 
         kinds = self._reader.kinds(name)
-        columns = [f'c."{column}"' for column in kinds]
-        columns.insert(list(kinds).index("task_id"), "t.node_id")
-        where = " WHERE c.execution_id = ?" if self._execution_id is not None else ""
-        found = self._reader.query(
-            f"SELECT {', '.join(columns)} FROM {name} c JOIN tasks t USING (execution_id, task_id){where}"
-            " ORDER BY c.id",
-            () if self._execution_id is None else (self._execution_id,),
-        )
+        columns = [f'"{column}"' for column in kinds]
+        task = f"tasks.execution_id = {name}.execution_id AND tasks.task_id = {name}.task_id"
+        columns.insert(list(kinds).index("task_id"), f"(SELECT node_id FROM tasks WHERE {task}) AS node_id")
+        where: str = once(name)
+        given: dict[str, object] = {}
+        if self._execution_id is not None:
+            where, given = of_line(self._reader, name, self._execution_id)
+        found = self._reader.query(f"SELECT {', '.join(columns)} FROM {name} WHERE {where} ORDER BY id", given)
         frame = pd.DataFrame(found.rows, columns=found.columns, dtype="object")
         kinds = {column: kinds.get(column, "TEXT") for column in found.columns}
         if name == "model_calls":

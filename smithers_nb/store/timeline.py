@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections.abc import Iterator
+from datetime import datetime
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
+from ..errors import message_of
 from ..records import Stretch
 from .prune import OVER
 from .reader import Reader
@@ -30,6 +32,8 @@ COLUMNS = {
 
 SHOWN = 60
 """The most characters of a value that are shown."""
+MESSAGE = 300
+"""The most characters of an error's message that are shown."""
 
 
 class Row(NamedTuple):
@@ -54,6 +58,42 @@ class Row(NamedTuple):
 
 Position = tuple[int, int]
 """A frame, and a step of it."""
+
+
+class _Request(NamedTuple):
+    """A request to a model, with the names of its columns."""
+
+    id: int
+    task_id: str
+    turn: int
+    attempt: int
+    model: str
+    status: str
+    agent: str | None
+    caller: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+    error: str | None
+    started_at: str | None
+    ms: float | None
+
+
+class _ToolCall(NamedTuple):
+    """A call of a tool, with the names of its columns."""
+
+    id: int
+    task_id: str
+    attempt: int
+    tool_call_id: str
+    tool: str
+    input: str
+    status: str
+    error: str | None
+    started_at: str | None
+
+
+_MODEL_CALLS = "FROM model_calls WHERE execution_id = ? ORDER BY id"
+_TOOL_CALLS = "FROM tool_calls WHERE execution_id = ? ORDER BY id"
 
 
 class Placed(NamedTuple):
@@ -133,6 +173,17 @@ class _Story:
         self._types = {row[0]: row[1] for row in self._nodes}
         self._parents = {row[0]: (row[2], row[9]) for row in self._nodes}
         self._read = {key for (key,) in self._all("SELECT DISTINCT key FROM reads WHERE execution_id = ?")}
+        self._requests = [_Request(*row) for row in self._all(f"SELECT {', '.join(_Request._fields)} {_MODEL_CALLS}")]
+        self._tool_calls = [
+            _ToolCall(*row) for row in self._all(f"SELECT {', '.join(_ToolCall._fields)} {_TOOL_CALLS}")
+        ]
+        self._causes: dict[str, str] = {}
+        """The id of the row that made a call, by the id of its own."""
+        self._last_calls: dict[str, str] = {}
+        """The last call of the agent of a task."""
+        self._waited_s: dict[int, float] = {}
+        """The seconds between an attempt and the one before it, by the id of the request."""
+        self._follow_calls()
         self._numbers: list[int] = [row[0] for row in self._frames]
         # The clock may have been put back; the frames' order is what holds.
         self._began = list(accumulate((row[3] for row in self._frames), max))
@@ -344,9 +395,10 @@ class _Story:
                     text += f" at attempt {attempt}"
                 text += _spent(tokens, cost)
                 if error and status != "succeeded":
-                    text += f": {_last_line(error)}"
+                    text += f": {_message(error)}"
                 position = self._timed(ended, mounted)
-                yield self._row(position, "task ended", id, text, at=ended, status=status, cause=id, **common)
+                cause = self._last_calls.get(id, id)
+                yield self._row(position, "task ended", id, text, at=ended, status=status, cause=cause, **common)
             elif status == "abandoned":
                 text = f"{name} was given up: {reason}"
                 position = (settled or mounted, FLUSH)
@@ -354,42 +406,76 @@ class _Story:
 
     def _call_rows(self) -> Iterator[Placed]:
         """Yield the calls of models and tools."""
-        for number, task, turn, model, tokens_in, tokens_out, error, at in self._all(
-            "SELECT id, task_id, turn, model, input_tokens, output_tokens, error, started_at FROM model_calls"
-            " WHERE execution_id = ? ORDER BY id"
-        ):
-            outcome = f"{tokens_in or 0} tokens in, {tokens_out or 0} out"
-            if error:
-                outcome = f"failed: {_last_line(error)}"
-            did = f"asked {model}, turn {turn}: {outcome}"
-            yield self._call("model call", number, task, did, at=at, error=error)
-        for number, task, tool, given, status, error, at in self._all(
-            "SELECT id, task_id, tool, substr(input, 1, 200), status, error, started_at FROM tool_calls"
-            " WHERE execution_id = ? ORDER BY id"
-        ):
-            outcome = status
-            if error:
-                outcome = _last_line(error)
-            did = f"called {tool}({_cut(given)}): {outcome}"
-            yield self._call("tool call", number, task, did, at=at, error=error)
+        for one in self._requests:
+            did = f"asked {one.model}, turn {one.turn}"
+            if one.agent:
+                did = f"ran {one.agent}, which asked {one.model}"
+            if one.attempt > 1:
+                did += f", attempt {one.attempt}"
+                if waited_s := self._waited_s.get(one.id, 0.0):
+                    did += f" after {waited_s:.1f} s"
+            outcome = f"{one.input_tokens or 0} tokens in, {one.output_tokens or 0} out"
+            if one.status != "ok":
+                outcome = f"{one.status}: {_message(one.error)}".removesuffix(": ")
+            yield self._call(
+                "model call", one.id, one.task_id, f"{did}: {outcome}", at=one.started_at, status=one.status
+            )
+        for two in self._tool_calls:
+            outcome = two.status
+            if two.error:
+                outcome = _message(two.error)
+            did = f"called {two.tool}({_cut(two.input)})"
+            if two.attempt > 1:
+                did += f", attempt {two.attempt}"
+            status = "raised" if two.error else "ok"
+            yield self._call("tool call", two.id, two.task_id, f"{did}: {outcome}", at=two.started_at, status=status)
 
-    def _call(self, what: str, number: int, task: str, did: str, *, at: str | None, error: str | None) -> Placed:
+    def _call(self, what: str, number: int, task: str, did: str, *, at: str | None, status: str) -> Placed:
         _, node, mounted, _, _, _, started, ended, *_ = self._task_rows_by_id[task]
         # Releases before 0002 recorded no time of a call: it stays with the end of its task.
         when = at or ended or started or ""
+        id = f"{what} {number}"
         return self._row(
             self._timed(when, mounted),
             what,
-            f"{what} {number}",
+            id,
             f"{self._name(node)} {did}",
             at=at,
-            status="raised" if error else "ok",
+            status=status,
             node=node,
             task=task,
-            cause=task,
+            cause=self._causes[id],
             # A character less: it sorts just before the end of the task, whose time it may have.
             sorted_at=when[:-1],
         )
+
+    def _follow_calls(self) -> None:
+        """Find the cause of each call: an answer makes tools run, and their results make the next request; the end of
+        an agent comes from its last call.
+        """
+        calls: list[tuple[str, int, _Request | _ToolCall]] = [
+            *((one.started_at or "", one.id, one) for one in self._requests),
+            *((one.started_at or "", one.id, one) for one in self._tool_calls),
+        ]
+        answered: dict[str, str] = {}
+        tools: dict[tuple[str, str], str] = {}
+        failed: dict[tuple[str, int, str | None], float] = {}
+        for _, _, one in sorted(calls, key=lambda call: call[:2]):
+            task = one.task_id
+            if isinstance(one, _ToolCall):
+                id = f"tool call {one.id}"
+                self._causes[id] = answered.get(task, task)
+                tools[task, one.tool_call_id] = self._last_calls[task] = id
+                continue
+            id = f"model call {one.id}"
+            self._causes[id] = tools.get((task, one.caller or ""), self._last_calls.get(task, task))
+            started = _seconds(one.started_at)
+            before = failed.get((task, one.turn, one.caller))
+            if before and started:
+                self._waited_s[one.id] = max(0.0, started - before)
+            failed[task, one.turn, one.caller] = started + (one.ms or 0.0) / 1000
+            if one.agent is None:
+                answered[task] = self._last_calls[task] = id
 
     # ---- handlers, effects, writes -----------------------------------------------------------------------------
 
@@ -400,7 +486,7 @@ class _Story:
         ):
             what = {
                 "ok": "was called",
-                "raised": f"raised {_last_line(error)}",
+                "raised": f"raised {_message(error)}",
                 "stale": "was not called: its node had left the plan",
             }[status]
             position, sorted_at = (frame, HANDLERS), ""
@@ -418,7 +504,7 @@ class _Story:
         ):
             text = f"{self._name(node)} {_EFFECTS[kind]}"
             if error:
-                text += f" and raised {_last_line(error)}"
+                text += f" and raised {_message(error)}"
             yield self._row(
                 (frame, EFFECTS), "effect", id, text, phase="EFFECTS", status=status, node=node, cause=f"frame {frame}"
             )
@@ -531,5 +617,15 @@ def _cut(text: object) -> str:
     return f"{shown[: SHOWN - 1]}…"
 
 
-def _last_line(error: str | None) -> str:
-    return _cut((error or "").strip().rpartition("\n")[2])
+def _message(error: str | None) -> str:
+    """Return the message of an error, or the last line of its traceback, on one line."""
+    shown = " ".join(message_of(error or "").split())
+    if len(shown) <= MESSAGE:
+        return shown
+    return f"{shown[: MESSAGE - 1]}…"
+
+
+def _seconds(time: str | None) -> float:
+    if not time:
+        return 0.0
+    return datetime.fromisoformat(time).timestamp()

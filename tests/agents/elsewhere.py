@@ -108,6 +108,9 @@ class Lines:
     def piece(self, *_: object) -> None:
         pass
 
+    def progress(self, report: object) -> None:
+        pass
+
     @asynccontextmanager
     async def turn(self, window: str | None) -> AsyncIterator[None]:
         yield

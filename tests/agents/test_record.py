@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -16,12 +18,14 @@ from pydantic_ai import RunContext, Tool
 from pydantic_ai.capabilities import AbstractCapability, ProcessHistory
 from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, TextPart, ToolCallPart, UserPromptPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
+from pydantic_ai.usage import RequestUsage
 
-from smithers_nb import Agent
+from smithers_nb import Agent, Claude, Phase, scripted
 from smithers_nb.agents import pydantic_ai as runner
+from smithers_nb.errors import BudgetExceededError
 from smithers_nb.store.requests import patch, patched, shortened, whole
 from tests.agents.conftest import APIS, model_at
-from tests.agents.fake_replies import by_turn, call, output
+from tests.agents.fake_replies import Status, by_turn, call, output, say
 
 # ---- what the server saw, and what the record says ---------------------------------------------------------------
 
@@ -293,3 +297,177 @@ def test_a_turn_takes_its_new_text_and_at_most_a_kilobyte(case: str, run_of: Any
     if case == "the middle is cut":
         # The library's processors write what they leave back into the conversation, which grew by two since.
         assert {len(told) for told in ex.df.model_calls.history.dropna()} == {7}
+
+
+# ---- agents that tools run ---------------------------------------------------------------------------------------
+
+
+def asks_another(other: OwnAgent[Any, Any], ways: str) -> Any:
+    """Return a tool that asks another agent."""
+
+    async def research(word: str) -> str:
+        """Research a word."""
+        if ways == "streamed":
+            async with other.run_stream(f"What is {word}?") as found:
+                return str(await found.get_output())
+        return str((await other.run(f"What is {word}?")).output)
+
+    def research_in_a_thread(word: str) -> str:
+        """Research a word."""
+        return str(asyncio.run(other.run(f"What is {word}?")).output)
+
+    if ways == "in a thread":
+        research_in_a_thread.__name__ = "research"
+        return research_in_a_thread
+    return research
+
+
+def inner_tool(word: str) -> str:
+    """Look a word up."""
+    return f"{word} is a colour"
+
+
+@pytest.mark.parametrize("ways", ["run", "streamed", "in a thread"])
+@pytest.mark.parametrize("api", APIS)
+def test_an_agent_that_a_tool_runs_is_recorded_under_its_caller(
+    api: str, ways: str, provider: Any, run_of: Any
+) -> None:
+    inner = provider(by_turn(call("inner_tool", word="red"), say("a colour")))
+    server = provider(by_turn(call("research", word="red"), say("done")))
+    other = OwnAgent(model_at(inner, api), name="researcher", tools=[inner_tool])
+    ex = run_of(Claude(id="c", model=model_at(server, api), tools=[asks_another(other, ways)])["Go."])
+    assert ex.run_sync().status == "finished", ex.df.tasks.error[0]
+    rows = ex.df.model_calls
+    tool_call = ex.df.tool_calls.iloc[0]
+    assert list(rows.agent.fillna("")) == ["", "researcher", "researcher", ""]
+    assert list(rows.caller.dropna()) == [tool_call.tool_call_id] * 2
+    assert list(zip(rows.turn, rows.attempt, rows.status, strict=True)) == [
+        (1, 1, "ok"),
+        (1, 1, "ok"),
+        (1, 2, "ok"),
+        (2, 1, "ok"),
+    ]
+    assert list(rows.node_id) == ["c"] * 4 and list(ex.df.tool_calls.node_id) == ["c"]
+    for entry, row in zip(inner.requests, list(rows.itertuples())[1:3], strict=True):
+        assert sent(dict(entry.asked.body))["said"] == recorded(row)["said"]
+    assert ex.df.tasks.input_tokens[0] == 40 and ex.df.tasks.requests[0] == 4
+
+
+@pytest.mark.parametrize("catches", [False, True])
+def test_an_agent_that_a_tool_runs_counts_for_the_limits(catches: bool, provider: Any, run_of: Any) -> None:
+    inner = provider(call("inner_tool", word="red"))
+    server = provider(by_turn(call("research", word="red"), say("done")))
+    other = OwnAgent(model_at(inner), name="researcher", tools=[inner_tool])
+    ask = asks_another(other, "run")
+
+    async def research(word: str) -> str:
+        """Research a word."""
+        try:
+            return str(await ask(word))
+        except BudgetExceededError:
+            if catches:
+                return "too dear"
+            raise
+
+    node = Claude(id="c", model=model_at(server), tools=[research], limits={"turns": 3})
+    ex = run_of(node["Go."])
+    ex.run_sync()
+    assert "limit: turns: 3 of 3" in ex.df.tasks.error[0]
+    assert (len(server.requests), len(inner.requests)) == (1, 2)
+
+
+def test_an_agent_of_a_history_processor_is_recorded_and_replayed(provider: Any, run_of: Any) -> None:
+    inner = provider(say("a summary"))
+    server = provider(by_turn(call("inner_tool", word="red"), say("done")))
+    summarizer = OwnAgent(model_at(inner), name="summarizer")
+
+    async def summarize(messages: list[ModelMessage]) -> list[ModelMessage]:
+        found = await summarizer.run("Sum it up.")
+        *before, last = messages
+        assert isinstance(last, ModelRequest)
+        return [*before, replace(last, parts=[*last.parts, UserPromptPart(found.output)])]
+
+    agent = OwnAgent(model_at(server), tools=[inner_tool], capabilities=[ProcessHistory(summarize)])
+    ex = run_of(Agent(id="c", agent=agent)["Go."])
+    assert ex.run_sync().status == "finished", ex.df.tasks.error[0]
+    # The row of the summary is older than that of the request that it is for.
+    assert list(ex.df.model_calls.agent.fillna("")) == ["summarizer", "", "summarizer", ""]
+    replay = ex.replay()
+    assert replay.same, replay
+    assert (len(inner.requests), len(server.requests)) == (2, 2)
+    assert list(replay.history.df.model_calls.answered_by) == ["replay"] * 4
+
+
+# ---- what it cost, and the story ---------------------------------------------------------------------------------
+
+
+def test_costs_are_summed_by_node_model_and_execution(provider: Any, run_of: Any) -> None:
+    server = provider(call("inner_tool", word="red"), say("done", cut_after=4), say("done"))
+    ex = run_of(
+        Phase(name="p")[
+            Claude(id="a", model=model_at(server), tools=[inner_tool])["Go."],
+            Claude(id="b", model=scripted("x"))["Go."],
+            Claude(id="c", model=FunctionModel(steps(1, 1).function))["Go."],
+        ]
+    )
+    assert ex.run_sync().status == "finished", ex.df.tasks.error[0]
+    costs = ex.df.costs()
+    by_node = costs.set_index("node_id")
+    assert by_node.loc["a", ["requests", "cut_off", "input_tokens", "output_tokens"]].tolist()[:3] == [3, 1, 30]
+    assert by_node.loc["a", "cost_usd"] > 0 and by_node.loc["a", "unpriced"] == 0
+    assert (by_node.loc["b", "model"], by_node.loc["b", "cost_usd"]) == ("scripted", 0.0)
+    assert by_node.loc["c", "unpriced"] == 1 and "function" in by_node.loc["c", "why_unpriced"]
+    total = costs.iloc[-1]
+    assert (total.node_id, total.model, total.execution_id) == (None, None, ex.execution_id)
+    assert (total.requests, total.cut_off, total.unpriced) == (5, 1, 1)
+    assert total.cost_usd == pytest.approx(by_node.loc[["a", "b", "c"], "cost_usd"].sum())
+    rows = ex.df.model_calls
+    assert total.input_tokens == rows.input_tokens.sum() and total.output_tokens == rows.output_tokens.sum()
+    assert list(ex.store.df.costs().columns) == list(costs.columns)
+    cut = rows[rows.status == "failed"].iloc[0]
+    assert cut.partial["parts"][0]["content"] == "done"[: len(cut.partial["parts"][0]["content"])]
+
+
+def test_cached_and_reasoning_tokens_have_columns(run_of: Any) -> None:
+    def ask(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        usage = RequestUsage(
+            input_tokens=100, cache_read_tokens=70, cache_write_tokens=20, output_tokens=9, output_reasoning_tokens=4
+        )
+        return ModelResponse(parts=[TextPart("x")], usage=usage)
+
+    ex = run_of(Claude(id="c", model=FunctionModel(ask))["Go."])
+    ex.run_sync()
+    names = ["input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens"]
+    assert ex.df.model_calls[names].iloc[0].tolist() == [100, 70, 20, 9, 4]
+    assert ex.df.costs()[names].iloc[0].tolist() == [100, 70, 20, 9, 4]
+
+
+def test_why_and_the_timeline_pass_through_tools_and_requests(provider: Any, run_of: Any) -> None:
+    message = "the fake provider was told to say so"
+    server = provider(Status(503, "0.2"), call("inner_tool", word="red"), say("done"))
+    node = Claude(
+        id="c",
+        model=model_at(server),
+        tools=[inner_tool],
+        on_finished=lambda r, ctx: ctx.state.set("said", r.output),
+    )
+    ex = run_of(node["Go."])
+    assert ex.run_sync().status == "finished", ex.df.tasks.error[0]
+    assert list(ex.df.why("said").what) == [
+        "write",
+        "handler",
+        "task ended",
+        "model call",
+        "tool call",
+        "model call",
+        "model call",
+        "task started",
+        "frame",
+        "execution",
+    ]
+    story = ex.df.timeline()
+    first, second, third = story.text[story.what == "model call"]
+    assert "turn 1: failed:" in first and message in first
+    assert re.search(r"turn 1, attempt 2 after \d\.\d s: 10 tokens in", second)
+    assert "turn 2: 10 tokens in" in third
+    assert list(story.status[story.what == "model call"]) == ["failed", "ok", "ok"]

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter, process_time
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
+from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 
 from smithers_nb import Claude, Parallel
+from smithers_nb.agents.partial import PartialAnswer
 from smithers_nb.bridge import engine
-from tests.agents.conftest import Background, model_at
+from tests.agents.conftest import APIS, Background, model_at
+from tests.agents.fake_replies import tokens
 from tests.agents.fake_server import read_log
 
 AGENTS = 20
@@ -103,3 +108,74 @@ def test_pause_works_while_agents_stream(provider_elsewhere: Any, run_of: Any, w
     assert ex.run_sync().status == "finished"
     assert [entry["outcome"] for entry in read_log(server.log)] == ["sent"] * AGENTS
     assert ex.df.tasks.result.map(lambda text: text.split()[-1]).eq("w199").all()
+
+
+# ---- on_progress -------------------------------------------------------------------------------------------------
+
+
+class Trip(BaseModel):
+    """A trip."""
+
+    title: str
+    stops: list[str]
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_a_node_is_told_what_streams_a_few_times_a_second(api: str, provider: Any, run_of: Any) -> None:
+    seen: list[Any] = []
+    server = provider(tokens(40, delay_s=0.05))
+    node = Claude(id="c", model=model_at(server, api), on_progress=lambda r: seen.append((r.status, r.output, r.text)))
+    ex = run_of(node["Write."])
+    assert ex.run_sync().status == "finished"
+    whole = "".join(f"w{n} " for n in range(40))
+    assert len(seen) >= 3
+    for (status, output, text), (_, after, _) in zip(seen, [*seen[1:], (None, whole, None)], strict=True):
+        assert status == "running" and output == text
+        assert after.startswith(output) and len(after) >= len(output)
+    task = ex.df.tasks.iloc[0]
+    caused = [reason for reason in ex.df.frames.reason if "progress was reported" in reason]
+    assert len(caused) <= 4 * (task.ended_at - task.started_at).total_seconds() + 2
+
+
+def test_structured_output_streams_as_partial_values(run_of: Any) -> None:
+    seen: list[Any] = []
+    stops = [f"town {n}" for n in range(40)]
+
+    async def stream(messages: Any, info: AgentInfo) -> Any:
+        text = json.dumps({"title": "The coast", "stops": stops})
+        yield {0: DeltaToolCall(info.output_tools[0].name, "")}
+        for start in range(0, len(text), 10):
+            await asyncio.sleep(0.03)
+            yield {0: DeltaToolCall(json_args=text[start : start + 10])}
+
+    node = Claude(
+        id="c",
+        model=FunctionModel(stream_function=stream),
+        output_type=Trip,
+        on_progress=lambda r: seen.append(r.output),
+    )
+    ex = run_of(node["Plan."])
+    assert ex.run_sync().status == "finished"
+    assert len(seen) >= 3
+    for output in seen:
+        assert "The coast".startswith(output["title"])
+        found = output.get("stops", [])
+        assert found[:-1] == stops[: max(0, len(found) - 1)]
+        assert not found or stops[len(found) - 1].startswith(found[-1])
+
+
+def test_partial_values_of_arguments_that_come_in_pieces() -> None:
+    answer = PartialAnswer(["final_result"], structured=False)
+    answer.begin(0, "look_up", '{"word": "sea"}')
+    assert answer.value() is None
+    found = []
+    answer.begin(1, "final_result", "")
+    for piece in ('{"title"', ': "The c', 'oast", "stops": ["a', '", "b"]}'):
+        answer.extend(1, piece)
+        found.append(answer.value())
+    assert found == [
+        None,
+        {"title": "The c"},
+        {"title": "The coast", "stops": ["a"]},
+        {"title": "The coast", "stops": ["a", "b"]},
+    ]

@@ -89,18 +89,20 @@ def test_a_value_is_followed_back_to_the_start(run_of: Any) -> None:
         'on_finished of claude#draft wrote draft = "A draft."',
         "on_finished of claude#draft was called",
         "claude#draft succeeded (53 tokens, 0.0000 USD)",
+        "claude#draft asked scripted, turn 1: 50 tokens in, 3 out",
         "claude#draft started",
         "frame 3 began, because of: state notes, notes@1 settled",
         'on_finished of claude#notes wrote notes = "1. tides"',
         "on_finished of claude#notes was called",
         "claude#notes succeeded (53 tokens, 0.0000 USD)",
+        "claude#notes asked scripted, turn 1: 50 tokens in, 3 out",
         "claude#notes started",
         "frame 1 began, because of: start",
         "execution report of Report was made",
     ]
     assert ex.df.why("topic").what.tolist() == ["write", "execution"]
     assert ex.df.why("draft", frame=4).empty, "frame 4 did not read it yet"
-    assert len(ex.df.why("draft", frame=5)) == 11
+    assert len(ex.df.why("draft", frame=5)) == 13
     assert ex.df.why("nonsense").columns.tolist() == list(COLUMNS)
 
 

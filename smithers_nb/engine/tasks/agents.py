@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from time import time
@@ -26,6 +27,9 @@ from .entry import TaskEntry
 from .past import recorded_past
 
 logger = logging.getLogger(__name__)
+
+REPORT_S = 0.1
+"""The time for which pieces are collected before they are reported as progress."""
 
 
 def agent_task(services: Services, node: TreeNode, task_id: str, past: Past | None = None) -> AgentTask:
@@ -64,6 +68,7 @@ def agent_task(services: Services, node: TreeNode, task_id: str, past: Past | No
         source=node.source,
         past=past,
         settings=settings,
+        reports="on_progress" in node.events,
         cache=agent.cache,
         recorded=replay.agent(task_id, node.id) if replay else None,
         local=local,
@@ -163,10 +168,14 @@ async def as_started(services: Services, entry: TaskEntry) -> TreeNode:
 class TaskLedger:
     """The record of one agent task, which its runner writes."""
 
-    def __init__(self, services: Services, entry: TaskEntry) -> None:
+    def __init__(self, services: Services, entry: TaskEntry, report: Callable[[object], None]) -> None:
         self._services = services
         self._entry = entry
-        self._bases: dict[str | None, Base] = {}
+        self._report = report
+        """Gives the newest output to the handler ``on_progress``."""
+        self._newest: Callable[[], object] = lambda: None
+        self._reporting: asyncio.TimerHandle | None = None
+        self._bases: dict[tuple[str | None, str | None], Base] = {(None, None): entry.base} if entry.base else {}
         """The last request of the node's agent, and of each that its tools run: the next one is stored against it."""
         services.budget.begin()
 
@@ -178,13 +187,14 @@ class TaskLedger:
         if ended:
             entry.spent.add(request)
             self._services.budget.spent.add(request)
-        base = self._bases.get(request.caller, entry.base)
+        who = (request.agent, request.caller)
+        base = self._bases.get(who)
         id = await self._put(request, base)
         if id is None and ended:
             # It may have been paid for, so a locked file must not lose it: it is then recorded with the task's end.
             entry.late.append(request)
         elif id is not None and ended and (made := base_of(replace(request, id=id))):
-            self._bases[request.caller] = made
+            self._bases[who] = made
         self._services.observers.notify()
         return id
 
@@ -221,6 +231,21 @@ class TaskLedger:
     def piece(self, turn: int, attempt: int, kind: str, payload: str) -> None:
         """Record a streamed piece."""
         self._services.stream.add(self._entry.task_id, turn=turn, attempt=attempt, kind=kind, payload=payload)
+
+    def progress(self, report: Callable[[], object]) -> None:
+        """Tell the node of output that streams, a few times a second."""
+        # The recorded frames of a replay have their own causes, whatever streams in it.
+        if self._services.replay is not None:
+            return
+        self._newest = report
+        if self._reporting is None:
+            self._reporting = asyncio.get_running_loop().call_later(REPORT_S, self._reported)
+
+    def _reported(self) -> None:
+        self._reporting = None
+        # The task may have ended meanwhile: its end is the newest that there is.
+        if self._entry.status == "running" and not self._services.closed and (output := self._newest()) is not None:
+            self._report(output)
 
     def turn(self, window: str | None) -> AbstractAsyncContextManager[None]:
         """Wait until the provider may be asked."""

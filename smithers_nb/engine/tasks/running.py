@@ -276,7 +276,7 @@ class TaskRunner:
             if entry.started is None and past is not None:
                 started = await as_started(self._services, entry)
             task = agent_task(self._services, started, entry.task_id, past)
-            ledger = TaskLedger(self._services, entry)
+            ledger = TaskLedger(self._services, entry, self._printed.ctx.progress)
             timeout_s = getattr(node, "timeout_s", None)
             if task.recorded is not None:
                 timeout_s = None  # A recorded answer was in time when it was recorded.
