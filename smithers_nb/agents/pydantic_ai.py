@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import threading
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
@@ -175,8 +176,10 @@ class PydanticAiRunner:
         if isinstance(wanted, str) and task.recorded is not None:
             return await called(_stand_in, ALIASES.get(wanted, wanted))
         if not isinstance(wanted, str):
-            with imports.waited(task.execution_id, "pydantic-ai"):
-                await called(load)
+            # A thread for each agent would cost more than the rest of this, and let them begin far apart.
+            if not _loaded.is_set():
+                with imports.waited(task.execution_id, "pydantic-ai"):
+                    await called(load)
             if isinstance(wanted, Scripted):
                 return _function_model(wanted)
             return _checked(wanted, task)
@@ -273,6 +276,10 @@ def prepare(models: Iterable[str]) -> None:
     imports.begin(["pydantic_ai", *(name.partition(":")[0] for name in full if ":" in name)], _load_all)
 
 
+_loaded = threading.Event()
+"""Set when ``load`` has ended."""
+
+
 def load() -> None:
     """Import what every agent needs."""
     with imports.alone():
@@ -281,6 +288,7 @@ def load() -> None:
         from . import audit, fallback, inner  # noqa: F401
 
     inner.watch_runs()
+    _loaded.set()
 
 
 def _load_all(names: list[str]) -> None:

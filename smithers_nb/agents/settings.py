@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -20,8 +21,10 @@ def wrong_setting(settings: Mapping[str, Any], model: Model, typed: type) -> str
     A name that begins with another provider's, such as ``openai_…`` for a model of Anthropic's, is not looked at:
     pydantic-ai ignores it, so that settings can be shared.
     """
-    own = {name for one in inner_models(model) for name in _own_names(one)}
-    common = get_type_hints(typed)
+    if not settings:
+        return None
+    own = {name for one in inner_models(model) for name in _own_names(type(one))}
+    common = _hints(typed)
     for name, value in settings.items():
         if name == "max_retries":
             return "'max_retries' is not a setting here: the node retries by itself, and records it. Write retries={…}"
@@ -42,12 +45,18 @@ def inner_models(model: Model) -> Iterator[Model]:
         yield from inner_models(one)
 
 
-def _own_names(model: Model) -> Iterator[str]:
-    """Yield the names of the settings that the module of a model's class defines or imports."""
-    for kind in type(model).__mro__:
+_hints = lru_cache(get_type_hints)
+
+
+@lru_cache
+def _own_names(model: type) -> frozenset[str]:
+    """Return the names of the settings that the module of a model's class defines or imports."""
+    names: set[str] = set()
+    for kind in model.__mro__:
         for name, found in vars(sys.modules.get(kind.__module__, object)).items():
             if name.endswith("ModelSettings") and isinstance(found, type):
-                yield from getattr(found, "__annotations__", ())
+                names.update(getattr(found, "__annotations__", ()))
+    return frozenset(names)
 
 
 def _of_another_provider(name: str, own: set[str]) -> bool:
