@@ -17,6 +17,7 @@ from ..threads import CALLS, called, unlimited_anyio
 from ..user_code import awaited, guarded
 from . import native_tools
 from .conversation import Conversation
+from .history import last_exchanges
 from .imports import imports
 from .runner import AgentReply, AgentTask, ApprovalRequired, Ledger
 from .scripted import Plain, Scripted
@@ -197,6 +198,7 @@ class PydanticAiRunner:
 async def _runs(agent: Agent[Any, Any], model: Model, conversation: Conversation, alone: Alone) -> AgentReply:
     """Run the agent to its end, from the start or from the last turn that was answered."""
     from pydantic_ai import Agent
+    from pydantic_ai.capabilities import ReinjectSystemPrompt
     from pydantic_ai.messages import ModelMessagesTypeAdapter
     from pydantic_ai.usage import UsageLimits
 
@@ -208,6 +210,10 @@ async def _runs(agent: Agent[Any, Any], model: Model, conversation: Conversation
     audit = Audit
     if _streams(model):
         audit = Streaming
+    capabilities: list[Any] = [audit(conversation, alone)]
+    if task.local.agent is not None and (task.history != "[]" or task.local.history):
+        # The library adds an agent's system prompt only where there is no history.
+        capabilities.append(ReinjectSystemPrompt(replace_existing=True))
     # The SDKs make hidden attempts of their own.
     settings: ModelSettings = {"max_retries": 0}
     async with AsyncExitStack() as stack:
@@ -218,16 +224,26 @@ async def _runs(agent: Agent[Any, Any], model: Model, conversation: Conversation
             await _started(agent, task, stack)
         result = await agent.run(
             None if past else task.prompt or None,
-            message_history=ModelMessagesTypeAdapter.validate_json(past.request) if past else None,
+            message_history=ModelMessagesTypeAdapter.validate_json(past.request if past else _history(task)) or None,
             model=with_windows(model, conversation),
             deps=task.local.deps,
             model_settings=settings,
             # The limits are the conversation's: they hold over restarts, too.
             usage_limits=UsageLimits(request_limit=None),
-            capabilities=[audit(conversation, alone)],
+            capabilities=capabilities,
         )
     await conversation.reconcile(told_of_tools(result.all_messages()[-1:]))
     return AgentReply(result.output)
+
+
+def _history(task: AgentTask) -> str:
+    """Return the messages that come before the prompt, as a JSON list."""
+    from pydantic_ai.messages import ModelMessagesTypeAdapter, repair_messages
+
+    if task.local.history is None:
+        return task.history
+    whole = ModelMessagesTypeAdapter.dump_json(repair_messages(task.local.history))
+    return json.dumps(last_exchanges(json.loads(whole), task.local.history_limit))
 
 
 def _refuse_of_another_loop(toolset: Any, task: AgentTask) -> None:

@@ -124,6 +124,9 @@ class Local:
     approve: Callable[[str, dict[str, Any]], Any] | None = None  # Any: whether, or what to show
     agent: Any = None  # Any: the user's pydantic_ai.Agent
     deps: Any = None  # Any: whatever the agent's tools take
+    history: list[Any] | None = None  # Any: pydantic-ai's messages
+    """The messages that come before the prompt, instead of the task's."""
+    history_limit: int | None = None
     system: Callable[..., Any] | None = None  # Any: its text, or an awaitable of it
     """The function that returns the instructions."""
 
@@ -159,6 +162,8 @@ class AgentTask:
     """The settings of the model."""
     reports: bool = False
     """True if the node listens to what streams."""
+    history: str = "[]"
+    """The messages that come before the prompt, as a JSON list."""
     cache: bool = False
     """True if an answer to the same request may be used again."""
     recorded: RecordedAgent | None = None
@@ -174,6 +179,8 @@ class AgentTask:
         local = self.local
         if not isinstance(local.model, str | None):
             raise self._stays("model", "name it by its id")
+        if local.history is not None:
+            raise self._stays("history", "name the node whose conversation it is")
         if local.agent is not None and self.agent == "agent":
             raise self._stays("agent", "give it a name, Agent(…, name='…')")
         parts = {

@@ -22,6 +22,13 @@ def _tool(value: Any) -> Any:  # Any: it is what the user gave
     raise ValueError("a tool is a function, or a toolset, an MCP server, a native tool or a capability of pydantic-ai")
 
 
+def _message(value: Any) -> Any:  # Any: it is what the user gave
+    if hasattr(value, "parts") and getattr(value, "kind", None) in ("request", "response"):
+        return value
+    raise ValueError("a history is the id of an agent node, or a list of pydantic-ai's messages (ModelRequest, …)")
+
+
+Messages = Annotated[list[Annotated[Any, AfterValidator(_message)]], InOrder]
 Names = Annotated[list[str], InOrder]
 Tools = Annotated[list[Annotated[Any, AfterValidator(_tool)]], InOrder]
 Limits = dict[
@@ -115,6 +122,13 @@ class Claude(NodeBase):
     deps: Any = None  # Any: whatever the tools take
     """The dependencies that the tools and the function in ``system`` get as ``ctx.deps``. They need not be
     storable."""
+    history: str | Messages | None = None
+    """The conversation that it continues, before its prompt: that of another agent node, by its id, or its own, which
+    is that of its last loop iteration or run; or a list of pydantic-ai's messages. A node's is that of its last run
+    that succeeded, without its instructions; none where it has not succeeded yet. An id that no node has is told when
+    this node mounts."""
+    history_limit: Count | None = None
+    """The most prompts of it that are taken over, the last ones, each with all that followed it; None for all."""
     tools: Tools = Field(default=[])
     """The tools that the model may call: functions, and toolsets, MCP servers, native tools (``WebSearchTool()``,
     ``CodeExecutionTool()``) and capabilities (``WebSearch()``) of pydantic-ai. A native tool is called by the provider;
@@ -165,8 +179,10 @@ class Agent(NodeBase):
     agent: Annotated[Any, AfterValidator(_own_agent)]  # Any: a pydantic_ai.Agent, which must not be imported yet
     deps: Any = None  # Any: whatever that agent takes
     """The dependencies that its tools and instructions get as ``ctx.deps``. They need not be storable."""
-    allow: Names | None = None
+    history: str | Messages | None = None
     """The same as for ``Claude``, like all props that follow."""
+    history_limit: Count | None = None
+    allow: Names | None = None
     deny: Names = Field(default=[])
     approve: Approve = False
     max_turns: Count = 50

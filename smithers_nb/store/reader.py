@@ -305,6 +305,23 @@ class Reader:
         rows = self.query(sql, (execution_id, task_id)).rows
         return next((str(props) for (props,) in rows), None)
 
+    def last_succeeded(self, execution_id: str, node_id: str, but: str) -> tuple[str, str] | None:
+        """Return the newest task of a node that succeeded with answers of a model, other than ``but``, and before it
+        its execution, which in a branch may be one that it comes from.
+        """
+        for part in reversed(self.line(execution_id)):
+            rows = self.query(
+                "SELECT execution_id, task_id FROM tasks WHERE execution_id = ?1 AND node_id = ?2"
+                " AND status = 'succeeded' AND NOT (task_id = ?3 AND execution_id = ?4)"
+                " AND (execution_id = ?4 OR settled_at_frame <= ?5) AND EXISTS"
+                " (SELECT 1 FROM model_calls WHERE execution_id = tasks.execution_id AND task_id = tasks.task_id AND"
+                " response IS NOT NULL) ORDER BY mounted_at_frame DESC, rowid DESC LIMIT 1",
+                (part.execution_id, node_id, but, execution_id, part.last),
+            ).rows
+            if rows:
+                return str(rows[0][0]), str(rows[0][1])
+        return None
+
     def model_calls(self, execution_id: str, task_id: str) -> list[ModelCall]:
         """Return the requests of a task, oldest first, each with all that the model was given."""
         columns = ", ".join((*_MODEL_CALL, *_REQUEST))

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 from pydantic import BaseModel
+from pydantic_ai.messages import ModelRequest
 from pydantic_ai.native_tools import WebSearchTool
 
 from smithers_nb import Claude, Effect, Fragment, If, Parallel, Phase, Sequence, Step, Task, Text, component, scripted
@@ -71,6 +72,8 @@ GOLDEN: dict[str, tuple[Any, str]] = {
     "a dict": (Task(run=nothing, args={"b": 1, "a": [True, None]}), '<task run="function(nothing)" args="{&quot;b&quot;: 1, &quot;a&quot;: [true, null]}"/>'),
     "an object": (Task(run=Machine()), '<task run="Machine(…)"/>'),
     "a type": (Claude(output_type=Note), '<claude output_type="ModelMetaclass(Note)"/>'),
+    "history": (Claude(id="b", history="a", history_limit=2), '<claude id="b" history="a" history_limit="2"/>'),
+    "a history of messages": (Claude(history=[ModelRequest(parts=[])]), '<claude history="[&quot;ModelRequest(…)&quot;]"/>'),
     "settings": (Claude(settings={"temperature": 0.5, "stop_sequences": ["a"]}), '<claude settings="{&quot;temperature&quot;: 0.5, &quot;stop_sequences&quot;: [&quot;a&quot;]}"/>'),
     "instructions of a function": (Claude(system=nothing), '<claude system="function(nothing)"/>'),
     "native tools": (Claude(tools=[WebSearchTool()]), '<claude tools="[&quot;WebSearchTool(…)&quot;]"/>'),

@@ -17,6 +17,7 @@ from ..live import Live
 from ..state import Transaction
 from ..tasks.agents import agent_task
 from ..tasks.entry import TaskEntry
+from ..tasks.history import check_history
 from ..user_code.call import call_as_transaction, call_handler
 from ..user_code.context import Context
 from ..user_code.output import heard
@@ -52,6 +53,7 @@ async def _check_agents(live: Live, draft: Draft) -> None:
         if isinstance(index[id].node, AGENTS):
             try:
                 task = agent_task(live.services, index[id], "")
+                check_history(live.services, index[id], index)
                 # The prompt of one whose turn comes later may be what an earlier one has still to write.
                 if id not in ready and not task.prompt.strip():
                     task = replace(task, prompt="comes later")

@@ -24,6 +24,7 @@ from ...threads import called
 from ..services import Services
 from . import windows
 from .entry import TaskEntry
+from .history import history_of
 from .past import recorded_past
 
 logger = logging.getLogger(__name__)
@@ -69,6 +70,8 @@ def agent_task(services: Services, node: TreeNode, task_id: str, past: Past | No
         past=past,
         settings=settings,
         reports="on_progress" in node.events,
+        # One that continues after an answer has it among its own messages.
+        history="[]" if not task_id or (past and past.turn) else history_of(services, node, task_id),
         cache=agent.cache,
         recorded=replay.agent(task_id, node.id) if replay else None,
         local=local,
@@ -96,15 +99,32 @@ def _patterns(approve: object) -> list[str]:
 def _local(services: Services, agent: Claude | Agent) -> Local:
     """Return the parts that can't leave this process. A model of the execution's ``models`` replaces the agent's."""
     approve = agent.approve if callable(agent.approve) else None
+    history = agent.history if isinstance(agent.history, list) else None
     if isinstance(agent, Claude):
         model = agent.model
         if isinstance(model, str):
             model = services.models.get(model, model)
         system = agent.system if callable(agent.system) else None
-        return Local(model, agent.tools, agent.output_type, approve, deps=agent.deps, system=system)
+        return Local(
+            model=model,
+            tools=agent.tools,
+            output_type=agent.output_type,
+            approve=approve,
+            deps=agent.deps,
+            system=system,
+            history=history,
+            history_limit=agent.history_limit,
+        )
     own: Any = getattr(agent.agent, "model", None)
     name = getattr(own, "model_id", own)
-    return Local(model=services.models.get(str(name)), approve=approve, agent=agent.agent, deps=agent.deps)
+    return Local(
+        model=services.models.get(str(name)),
+        approve=approve,
+        agent=agent.agent,
+        deps=agent.deps,
+        history=history,
+        history_limit=agent.history_limit,
+    )
 
 
 async def past_of(services: Services, entry: TaskEntry) -> Past | None:
