@@ -28,6 +28,7 @@ from .engine.user_code.context import Context, StateApi
 from .engine.user_code.scope import refuse_while_rendering
 from .errors import AppChangedWarning, NotStorableError, PropError, UnknownExecutionError, clean, did_you_mean
 from .fork import branch_row, root_of, stored_props
+from .history.compare import Comparison
 from .nodes.runnable import Limits
 from .nodes.tree import Tree
 from .recording import FrameView, History, Replay, Store
@@ -622,6 +623,13 @@ class Execution:
             limits=run.setup.limits if limits is None else _limits(limits),
         )
         return _branch(setup, point, state, self.store, beside=run)
+
+    def compare(self, other: Execution | History | str) -> Comparison:
+        """Return how this execution differs from another one, by id, name, Execution or History; nothing runs.
+
+        See ``History.compare``.
+        """
+        return History(self.store.reader, self.execution_id).compare(other)
 
     def _compared(self, replayed: Replayed) -> Replay:
         history = History(self.store.reader, replayed.execution_id)

@@ -90,6 +90,17 @@ def loop_of(path: str) -> str:
     return path[: found[-1].end()]
 
 
+def iteration_of(loop: str) -> int | None:
+    """Return the number of an iteration from its path, as ``loop_of`` returns it; None outside of loops.
+
+    >>> iteration_of("/while[0]/@2"), iteration_of("")
+    (2, None)
+    """
+    if not loop:
+        return None
+    return int(loop.rsplit("@", 1)[1])
+
+
 def prefixes_of(path: str) -> list[str]:
     """Return the paths around, innermost first: a slash in a quoted key separates nothing."""
     plain = re.sub(r'"(?:[^"\\]|\\.)*"', lambda key: "_" * len(key[0]), path)

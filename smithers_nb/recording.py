@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from . import arguments
 from .arguments import optional, takes
 from .artifacts import Artifact
+from .history.compare import Comparison, compare
 from .nodes.diff import Changes, diff
 from .nodes.tree import Tree
 from .replay import Replayed
@@ -46,6 +47,17 @@ def _removed(folder: str, owner: int) -> None:
     """Remove a folder, unless this process is a fork of its owner's."""
     if os.getpid() == owner:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _recording(name: str, value: Any) -> Any:
+    if isinstance(value, History):
+        return value
+    if isinstance(value, str):
+        return arguments.full_text(name, value)
+    # By its attributes: the module of Execution imports this one.
+    if not isinstance(getattr(value, "store", None), Store) or not hasattr(value, "execution_id"):
+        raise arguments.wrong(name, value, "an Execution, a History, or the id or name of one of this file")
+    return value
 
 
 class Store:
@@ -280,6 +292,24 @@ class History:
             StoreError: if it can't be written.
         """
         return export(self.reader, self.execution_id, path)
+
+    @takes(other=_recording)
+    def compare(self, other: Execution | History | str) -> Comparison:
+        """Return how it differs from another execution: ``.first``, ``.text``, ``.df``; nothing runs.
+
+        ``other`` is an Execution, a History, or the id or name of one of this file; it may be in any file. Both are
+        aligned by node id, loop iteration and n-th event, never by time or frame number, and branches are read along
+        their line. A row per difference in a node, text, prop, task, model call, tool call, handler, effect, write,
+        state or end; those of child executions follow, aligned by the node that ran them.
+
+        Raises:
+            UnknownExecutionError: if there is no execution of that id or name, naming those that there are.
+        """
+        if isinstance(other, str):
+            other = History(self.reader, self.reader.execution_id(other))
+        elif not isinstance(other, History):
+            other = History(other.store.reader, other.execution_id)
+        return compare((self.reader, self.execution_id), (other.reader, other.execution_id))
 
     def diff(self, one: int, other: int) -> Changes:
         """Return which nodes were mounted, unmounted, updated and moved from one frame to another."""

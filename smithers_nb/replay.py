@@ -12,8 +12,8 @@ from .engine.loop import Loop
 from .engine.opening import Opening, create
 from .engine.replaying import Replaying
 from .errors import SmithersError
+from .history.compare import Difference, differences
 from .records import NewExecution
-from .store.compare import Difference, compare
 from .store.connection import Database
 from .store.reader import Reader
 from .store.recorded import Recorded
@@ -85,7 +85,7 @@ async def replay(
         frames=frames,
         answers=sum(answers.values()),
         requests=requests,
-        differences=tuple(compare(reader, execution_id, row.execution_id)),
+        differences=tuple(differences(reader, execution_id, row.execution_id)),
         notes=tuple(replaying.notes),
     )
 

@@ -86,6 +86,8 @@ TOLD: list[tuple[str, Callable[[Execution], Any], type[Exception], str]] = [
         errors.StoreError,
         "has no frame -1. It has the frames 1 to 1",
     ),
+    ("compare", lambda ex: ex.compare(5), TypeError, "other=5 is an int; it takes an Execution, a History, or the id"),  # type: ignore[arg-type]
+    ("compare with none", lambda ex: ex.compare("two"), errors.UnknownExecutionError, "no execution 'two'. It has one"),
     ("diff", lambda ex: ex.store.open("one").diff("a", 2), TypeError, "frame='a' is a str"),  # type: ignore[arg-type]
     (
         "run",
@@ -165,6 +167,7 @@ RIGHT: dict[str, dict[str, Any]] = {
     "Execution.replay_async": {},
     "Execution.observe": {"observer": print},
     "Execution.fork": {},
+    "Execution.compare": {"other": "one"},
     "Store.__init__": {"path": "t.db"},
     "Store.open": {"id_or_name": "one"},
     "Store.sql": {"query": "select 1"},
@@ -172,6 +175,7 @@ RIGHT: dict[str, dict[str, Any]] = {
     "History.at": {"frame": 1},
     "History.diff": {"one": 1, "other": 1},
     "History.fork": {"app": Step()},
+    "History.compare": {"other": "one"},
     "History.export": {"path": "x.ndjson"},
     "DataFrames.state_at": {"frame": 1},
     "DataFrames.tree_at": {"frame": 1},

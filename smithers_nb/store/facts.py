@@ -1,0 +1,307 @@
+"""The facts by which two executions are compared: nodes, tasks, handlers, writes, calls and ends, each with a name.
+
+The facts of a branch are those of its line.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from typing import Any, Literal, NamedTuple
+
+from ..errors import message_of
+from ..identity import loop_of
+from .line import of_line
+from .reader import Reader
+
+What = Literal["frame", "node", "tool call", "task", "model call", "handler", "effect", "write", "state", "end"]
+
+
+class Fact(NamedTuple):
+    """Something that happened in an execution, or that held."""
+
+    what: What
+    frame: int
+    fields: tuple[Any, ...]  # Any: SQLite's values
+    """The values that may differ."""
+    node_id: str | None = None
+    key: str | None = None
+    """The state key, the event of a handler, the name of a tool, or the kind of an effect's run."""
+    loop: str = ""
+    """Path of the loop iteration that its node stands in; "" outside of loops."""
+    name: tuple[Any, ...] = ()
+    """The values that tell it apart from others of its node and key."""
+
+
+Facts = dict[tuple[Any, ...], Fact]
+"""Facts by the key that two executions share."""
+
+
+def facts_by_frame(reader: Reader, execution_id: str) -> Facts:
+    """Return the facts of an execution under the frames in which they were: for a replay, which repeats these."""
+    found: Facts = {}
+    counts: Counter[tuple[Any, ...]] = Counter()
+    record = _Record(reader, execution_id, _Iterations({}))
+    for table in _BY_FRAME:
+        for fact in table(record):
+            # A task is the n-th of its node, whenever it began.
+            place = 0 if fact.what in ("task", "end") else fact.frame
+            turn = (fact.what, place, fact.node_id, fact.key, *fact.name)
+            # A call that was cut off is made again with the same id: the last one counts.
+            if fact.what != "tool call":
+                counts[turn] += 1
+            found[(*turn, counts[turn])] = fact
+    return found
+
+
+def facts_by_turn(reader: Reader, execution_id: str) -> Facts:
+    """Return the facts of an execution as the n-th of their node and loop iteration, whichever frames they were in."""
+    record = _Record(reader, execution_id, _Iterations({}))
+    versions = record.versions()
+    record = record._replace(iterations=_Iterations.of(versions))
+    found: Facts = {}
+    counts: Counter[tuple[Any, ...]] = Counter()
+    tables = (table(record) for table in _BY_TURN)
+    for fact in chain(_merged(versions), *tables):
+        turn = (fact.what, fact.node_id, fact.key, fact.loop, *fact.name)
+        counts[turn] += 1
+        found[(*turn, counts[turn])] = fact
+    return found
+
+
+def children(reader: Reader, execution_id: str) -> dict[tuple[str, int], str]:
+    """Return the ids of the child executions, by the node that ran them and their number among those it ran."""
+    rows = reader.query(
+        "SELECT substr(child.name, length(parent.name) + 2), child.execution_id FROM executions AS child"
+        " JOIN executions AS parent ON child.parent_id = parent.execution_id"
+        " WHERE child.parent_id = ? AND child.kind = 'child' ORDER BY child.created_at, child.rowid",
+        (execution_id,),
+    ).rows
+    count: Counter[str] = Counter()
+    found = {}
+    for name, id in rows:
+        count[name] += 1
+        found[name, count[name]] = id
+    return found
+
+
+# ---- the iterations of loops -------------------------------------------------------------------------------------
+
+
+class _Iterations:
+    """The loop iteration that a node stood in, by frame."""
+
+    def __init__(self, since: dict[str, tuple[list[int], list[str]]]) -> None:
+        self._since = since
+
+    @classmethod
+    def of(cls, versions: list[tuple[Any, ...]]) -> _Iterations:
+        since: dict[str, tuple[list[int], list[str]]] = {}
+        for node_id, from_frame, _, path, *_ in versions:
+            if loop := loop_of(path):
+                frames, loops = since.setdefault(node_id, ([], []))
+                frames.append(from_frame)
+                loops.append(loop)
+        return cls(since)
+
+    def at(self, node_id: str | None, frame: int) -> str:
+        """Return the path of the iteration; "" outside of loops."""
+        if node_id not in self._since:
+            return ""
+        frames, loops = self._since[node_id]
+        return loops[max(bisect_right(frames, frame) - 1, 0)]
+
+
+# ---- the tables --------------------------------------------------------------------------------------------------
+
+
+class _Record(NamedTuple):
+    """The rows of an execution, along its line."""
+
+    reader: Reader
+    execution_id: str
+    iterations: _Iterations
+
+    def rows(self, table: str, columns: str, order: str) -> list[tuple[Any, ...]]:  # Any: SQLite's values
+        where, given = of_line(self.reader, table, self.execution_id)
+        return self.reader.query(f"SELECT {columns} FROM {table} WHERE {where} ORDER BY {order}", given).rows
+
+    def versions(self) -> list[tuple[Any, ...]]:  # Any: SQLite's values
+        """Return the versions of nodes, each node's in turn."""
+        columns = "node_id, from_frame, to_frame, path, type, key, parent_id, position, props, text, events"
+        return self.rows("nodes", columns, "node_id, from_frame")
+
+    def tasks(self) -> dict[tuple[str, str], tuple[str, int]]:
+        """Return node and first frame of each task, by execution and task id: task ids repeat along a line."""
+        rows = self.rows("tasks", "execution_id, task_id, node_id, mounted_at_frame", "mounted_at_frame")
+        return {(owner, task_id): (node_id, frame) for owner, task_id, node_id, frame in rows}
+
+
+def _frames(record: _Record) -> Iterator[Fact]:
+    for frame, status in record.rows("frames", "frame, status", "frame"):
+        yield Fact("frame", frame, (status,))
+
+
+def _nodes(record: _Record) -> Iterator[Fact]:
+    for node_id, from_frame, to_frame, _path, kind, *rest in record.versions():
+        end = f"until frame {to_frame}" if to_frame else "to the end"
+        yield Fact("node", from_frame, (kind, end, *rest), node_id)
+
+
+def _merged(versions: Iterable[tuple[Any, ...]]) -> Iterator[Fact]:
+    """Yield the nodes' versions: a changed position alone makes no new one, because it may be its siblings' doing."""
+    last: tuple[Any, ...] | None = None
+    fact: Fact | None = None
+    for row in versions:
+        node_id, from_frame, to_frame, path, kind, key, parent_id, position, *rest = row
+        loop = loop_of(path)
+        content = (node_id, loop, kind, key, parent_id, *rest)
+        follows = last is not None and last[0] == node_id and last[1] == from_frame
+        stays = to_frame is None
+        if fact is not None and follows and content == last[2]:  # type: ignore[index]  # it follows, so there is one
+            fact = fact._replace(fields=(*fact.fields[:-1], stays))
+        else:
+            if fact is not None:
+                # One that another version follows has not left.
+                yield fact._replace(fields=(*fact.fields[:-1], True)) if follows else fact
+            fields = (kind, key, parent_id, position, *rest, stays)
+            fact = Fact("node", from_frame, fields, node_id, loop=loop)
+        last = (node_id, to_frame, content)
+    if fact is not None:
+        yield fact
+
+
+def _state(record: _Record) -> Iterator[Fact]:
+    for frame, key, value, kind in record.rows("state", "from_frame, key, value, type", "from_frame, key"):
+        yield Fact("state", frame, (value, kind), key=key)
+
+
+def _writes(record: _Record) -> Iterator[Fact]:
+    # Reports of progress are not recorded: a replay makes the writes of on_progress as writes of the task.
+    columns = (
+        "frame, node_id, key, scope, iif(handler = 'on_progress', 'task', origin), nullif(handler, 'on_progress'),"
+        " status, new, origin"
+    )
+    for frame, node_id, key, scope, origin, handler, status, new, by in record.rows(
+        "transitions", columns, "frame, seq"
+    ):
+        if (by in ("operator", "task") and status == "rolled_back") or (scope == "vol" and by == "operator"):
+            continue
+        loop = record.iterations.at(node_id, frame)
+        yield Fact("write", frame, (status, new), node_id, key=key, loop=loop, name=(scope, origin, handler))
+
+
+def _handlers(record: _Record) -> Iterator[Fact]:
+    for frame, node_id, event, status, writes in record.rows(
+        "handlers", "frame, node_id, event, status, writes", "frame, rowid"
+    ):
+        if event != "on_progress":
+            loop = record.iterations.at(node_id, frame)
+            yield Fact("handler", frame, (status, f"{writes} writes"), node_id, key=event, loop=loop)
+
+
+def _effects(record: _Record) -> Iterator[Fact]:
+    for frame, node_id, kind, status, deps in record.rows(
+        "effects", "frame, node_id, kind, status, deps", "frame, rowid"
+    ):
+        loop = record.iterations.at(node_id, frame)
+        yield Fact("effect", frame, (status, deps), node_id, key=kind, loop=loop)
+
+
+def _tasks(record: _Record) -> Iterator[Fact]:
+    """Yield the ends of tasks: one that did not end, or was given up with its node, counts as cancelled with it."""
+    columns = (
+        "node_id, mounted_at_frame, iif(ended_at IS NULL OR status = 'cancelled', 'not ended', status), result,"
+        " result_type, error"
+    )
+    for node_id, frame, status, result, kind, error in record.rows("tasks", columns, "mounted_at_frame, rowid"):
+        outcome = _outcome(status, (result, kind), error)
+        yield Fact("task", frame, outcome, node_id, loop=record.iterations.at(node_id, frame))
+
+
+def _outcome(status: str, result: tuple[Any, ...], error: str | None) -> tuple[Any, ...]:
+    """Return the end of a task: status, result and message of its error."""
+    # Only the message: the traceback names lines of code that may have moved. After a success the column still holds
+    # the error of an earlier attempt, and how many attempts it took does not count.
+    if status not in ("failed", "abandoned"):
+        return (status, *result, None)
+    return ("failed", *result, message_of(error) if error else None)
+
+
+def _tools(record: _Record, by_frame: bool = True) -> Iterator[Fact]:
+    columns = "execution_id, task_id, turn, tool_call_id, tool, input, status, output"
+    rows = record.rows("tool_calls", columns, "id")
+    tasks = record.tasks() if rows else {}
+    for owner, task_id, turn, call_id, tool, given, status, output in rows:
+        node_id, frame = tasks[owner, task_id]
+        # Providers make new ids for the calls of each answer; a replay has the recorded ones.
+        name = (turn, call_id) if by_frame else (turn,)
+        loop = record.iterations.at(node_id, frame)
+        yield Fact("tool call", frame, (given, status, output), node_id, key=tool, loop=loop, name=name)
+
+
+def _tools_by_turn(record: _Record) -> Iterator[Fact]:
+    return _tools(record, by_frame=False)
+
+
+def _requests(record: _Record) -> Iterator[Fact]:
+    columns = "execution_id, task_id, turn, model, request, history, parameters, response, status, error"
+    rows = record.rows("model_calls", columns, "id")
+    tasks = record.tasks() if rows else {}
+    for owner, task_id, turn, model, request, history, parameters, response, status, error in rows:
+        node_id, frame = tasks[owner, task_id]
+        fields = (
+            model, content_of(request), content_of(history), content_of(parameters), content_of(response), status,
+            error and message_of(error),
+        )  # fmt: skip
+        yield Fact("model call", frame, fields, node_id, loop=record.iterations.at(node_id, frame), name=(turn,))
+
+
+_ACCIDENTAL = frozenset(
+    {
+        "timestamp", "run_id", "conversation_id", "tool_call_id", "id", "usage", "provider_response_id",
+        "provider_details", "provider_url", "provider_name",
+    }
+)  # fmt: skip
+"""Fields of a message, and of its parts, that differ from one answer to the next of the same words."""
+
+
+def content_of(text: str | None) -> str | None:
+    """Return messages, or one, as JSON without times and ids.
+
+    >>> content_of('{"parts":[{"content":"hi","timestamp":"2026"}],"run_id":"7"}')
+    '{"parts": [{"content": "hi"}]}'
+    """
+    if text is None:
+        return None
+    return json.dumps(_essential(json.loads(text)), ensure_ascii=False)
+
+
+def _essential(found: Any) -> Any:  # Any: JSON
+    if isinstance(found, list):
+        return [_essential(one) for one in found]
+    if not isinstance(found, dict):
+        return found
+    kept = {name: value for name, value in found.items() if name not in _ACCIDENTAL}
+    # Only messages and their parts: inside of arguments and content, these names are the user's.
+    for name in ("parts", "but"):
+        if name in kept:
+            kept[name] = _essential(kept[name])
+    return kept
+
+
+def _end(record: _Record) -> Iterator[Fact]:
+    found, last = record.reader.execution(record.execution_id), record.reader.last_frame(record.execution_id)
+    # The other statuses say how a person left the execution, which a replay does not repeat.
+    status = "not over"
+    if found.status in ("finished", "failed", "stalled"):
+        status = found.status
+    yield Fact("end", last, (status, found.result))
+
+
+_Table = Callable[[_Record], Iterator[Fact]]
+_BY_FRAME: tuple[_Table, ...] = (_frames, _nodes, _tools, _tasks, _handlers, _effects, _writes, _state, _end)
+_BY_TURN: tuple[_Table, ...] = (_tasks, _requests, _tools_by_turn, _handlers, _effects, _writes, _state, _end)
