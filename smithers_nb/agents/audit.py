@@ -56,6 +56,7 @@ from .native_tools import withheld
 from .runner import AgentTask, Request, ToolQuestion
 from .scripted import Scripted
 from .servers import is_server, kept_alive
+from .tool_names import native_names, refuse_unknown
 
 Alone = Callable[[str | None], AbstractAsyncContextManager[object]]
 """Holds the place of the only request of a signature."""
@@ -99,6 +100,9 @@ class Audit(AbstractCapability[Any]):
     async def wrap_model_request(self, ctx: Any, *, request_context: Any, handler: Callable[..., Any]) -> Any:
         conversation, asked = self.conversation, _allowed(request_context, self.conversation.task)
         _whose(ctx, conversation.task)
+        if conversation.unchecked is not None:
+            refuse_unknown(conversation.task, conversation.unchecked | _offered(request_context))
+            conversation.unchecked = None
         if conversation.asked_later:
             raise await conversation.asks(conversation.asked_later)
         _clean_request(asked.messages[-1])
@@ -402,6 +406,13 @@ def _progress(conversation: Conversation, event: Any) -> None:
     else:
         return
     conversation.ledger.progress(answer.value)
+
+
+def _offered(asked: Any) -> set[str]:
+    """Return the names of all tools in a request."""
+    parameters = asked.model_request_parameters
+    tools = [*parameters.function_tools, *parameters.output_tools]
+    return {tool.name for tool in tools} | native_names(parameters.native_tools)
 
 
 def _allowed(asked: Any, task: AgentTask) -> Any:

@@ -68,6 +68,9 @@ class Conversation:
         """The JSON schemas of the arguments of tools that were called, by name."""
         self._inner: Counter[tuple[str, str | None]] = Counter()
         """The requests of agents that functions of this one run, by name and tool call."""
+        self.unchecked: set[str] | None = None
+        """The names of tools that are known until the first request, which has those of servers; None if the names in
+        the node's policy are looked at already."""
         self._functions: list[str] = []
         self._outputs: list[str] = []
         self.repeating = False

@@ -22,6 +22,7 @@ from .imports import imports
 from .runner import AgentReply, AgentTask, ApprovalRequired, Ledger
 from .scripted import Plain, Scripted
 from .settings import inner_models, wrong_setting
+from .tool_names import names_of, refuse_unknown
 
 if TYPE_CHECKING:
     from pydantic_ai import Agent
@@ -82,6 +83,9 @@ class PydanticAiRunner:
 
         if why := wrong_setting(task.settings, model, ModelSettings) or native_tools.unusable(task, model):
             raise AgentConfigError(f"{why} (node {task.node_id}).", node_id=task.node_id, source=task.source)
+        names = names_of(agent, task)
+        if names.complete and task.recorded is None:
+            refuse_unknown(task, names.known)
         return agent, model
 
     async def submit(self, task: AgentTask, ledger: Ledger) -> AgentReply:
@@ -207,6 +211,9 @@ async def _runs(agent: Agent[Any, Any], model: Model, conversation: Conversation
 
     past = conversation.begin()
     task = conversation.task
+    names = names_of(agent, task)
+    if not names.complete and names.settled and task.recorded is None:
+        conversation.unchecked = names.known
     audit = Audit
     if _streams(model):
         audit = Streaming
