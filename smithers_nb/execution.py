@@ -29,6 +29,7 @@ from .engine.user_code.scope import refuse_while_rendering
 from .errors import AppChangedWarning, NotStorableError, PropError, UnknownExecutionError, clean, did_you_mean
 from .fork import branch_row, root_of, stored_props
 from .history.compare import Comparison
+from .history.transcript import Transcript
 from .nodes.runnable import Limits
 from .nodes.tree import Tree
 from .recording import FrameView, History, Replay, Store
@@ -504,6 +505,19 @@ class Execution:
     def at(self, frame: int) -> FrameView:
         """Return a recorded frame: its tree and the state that it read."""
         return History(self.store.reader, self.execution_id).at(frame)
+
+    @takes(node_id=check.full_text, iteration=optional(check.whole(1)))
+    def transcript(self, node_id: str, iteration: int | None = None) -> Transcript:
+        """Return what an agent node and its models said, as ``.text`` and as HTML: system, prompt, thinking, tool calls
+        with arguments and results, answers, retries with reason and wait, finish reasons, tokens and cost.
+
+        All runs of the node, oldest first, with all attempts; with ``iteration`` those of one iteration of the loop
+        around it. A request that runs has no answer yet.
+
+        Raises:
+            StoreError: if there is no such node, it is no agent, or has asked no model (in this iteration).
+        """
+        return History(self.store.reader, self.execution_id).transcript(node_id, iteration)
 
     @takes(path=check.path)
     def export(self, path: str | os.PathLike[str]) -> Path:

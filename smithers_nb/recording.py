@@ -16,10 +16,12 @@ from . import arguments
 from .arguments import optional, takes
 from .artifacts import Artifact
 from .history.compare import Comparison, compare
+from .history.transcript import Transcript
 from .nodes.diff import Changes, diff
 from .nodes.tree import Tree
 from .replay import Replayed
 from .store.check import Report, check
+from .store.conversations import conversations_of
 from .store.export import export
 from .store.frames import DataFrames, frame_from, frame_of
 from .store.prune import Pruned, prune, refuse_missing
@@ -280,6 +282,19 @@ class History:
             limits=limits,
             max_frames=max_frames,
         )
+
+    @takes(node_id=arguments.full_text, iteration=optional(arguments.whole(1)))
+    def transcript(self, node_id: str, iteration: int | None = None) -> Transcript:
+        """Return what an agent node and its models said, as ``.text`` and as HTML: system, prompt, thinking, tool calls
+        with arguments and results, answers, retries with reason and wait, finish reasons, tokens and cost.
+
+        All runs of the node, oldest first, with all attempts; with ``iteration`` those of one iteration of the loop
+        around it.
+
+        Raises:
+            StoreError: if there is no such node, it is no agent, or has asked no model (in this iteration).
+        """
+        return Transcript(node_id, conversations_of(self.reader, self.execution_id, node_id, iteration))
 
     @takes(path=arguments.path)
     def export(self, path: str | os.PathLike[str]) -> Path:

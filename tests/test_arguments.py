@@ -103,6 +103,20 @@ TOLD: list[tuple[str, Callable[[Execution], Any], type[Exception], str]] = [
     ),  # type: ignore[arg-type]
     ("until a surrogate", lambda ex: ex.run_sync(until="a\ud800"), ValueError, "is no expression over state and frame"),
     ("open", lambda ex: ex.store.open(5), TypeError, "id_or_name=5 is an int; it takes a text"),  # type: ignore[arg-type]
+    ("transcript", lambda ex: ex.transcript(5), TypeError, "node_id=5 is an int; it takes a text"),  # type: ignore[arg-type]
+    ("iteration", lambda ex: ex.transcript("a", iteration=0), ValueError, "iteration=0 is too small"),
+    (
+        "no such node",
+        lambda ex: ex.transcript("a"),
+        errors.StoreError,
+        "has no node 'a'. No agent was in its plan yet.",
+    ),
+    (
+        "a recorded transcript",
+        lambda ex: ex.store.open("one").transcript("a", "x"),  # type: ignore[arg-type]
+        TypeError,
+        "iteration='x' is a str",
+    ),
     ("sql", lambda ex: ex.store.sql(5), TypeError, "query=5 is an int; it takes a text"),  # type: ignore[arg-type]
     ("sql that writes", lambda ex: ex.store.sql("delete from frames"), errors.StoreError, "open for reading only"),
     ("no sql", lambda ex: ex.store.sql(" "), ValueError, "query=' ' is empty"),
@@ -163,6 +177,8 @@ RIGHT: dict[str, dict[str, Any]] = {
     "Execution.drop_pending": {"id": "a"},
     "Execution.at": {"frame": 1},
     "Execution.export": {"path": "x.ndjson"},
+    "Execution.transcript": {"node_id": "a"},
+    "History.transcript": {"node_id": "a"},
     "Execution.replay": {},
     "Execution.replay_async": {},
     "Execution.observe": {"observer": print},

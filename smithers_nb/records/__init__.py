@@ -5,6 +5,7 @@
 ``call``        HandlerCall and EffectRun
 ``task``        TaskStart, TaskEnd, TaskResult and TaskRecord
 ``agent``       ModelCall, ToolCall, Decision and Piece: the audit of an agent
+``conversation`` Conversation, Exchange and Part: what an agent and its models said
 ``question``    Question: a request to a person
 ``breakpoint``  Breakpoint and Hit
 ``execution``   NewExecution, ExecutionRecord, and the iterations of loops
@@ -30,6 +31,7 @@ from .agent import (
 )
 from .breakpoint import HIT, Breakpoint, BreakpointKind, Hit
 from .call import CallRecord, EffectRun, HandlerCall, HandlerOutcome
+from .conversation import Conversation, Exchange, Part, Role
 from .excerpt import Excerpt
 from .execution import Durability, ExecutionKind, ExecutionRecord, LoopKey, LoopState, NewExecution, Stretch
 from .frame import (
@@ -74,12 +76,14 @@ __all__ = [
     "BreakpointKind",
     "CallRecord",
     "CallStatus",
+    "Conversation",
     "Decision",
     "Durability",
     "EffectRun",
     "Event",
     "EventRecord",
     "Excerpt",
+    "Exchange",
     "ExecutionKind",
     "ExecutionRecord",
     "Frame",
@@ -96,6 +100,7 @@ __all__ = [
     "NodeVersion",
     "Op",
     "Origin",
+    "Part",
     "Phase",
     "Piece",
     "Problem",
@@ -104,6 +109,7 @@ __all__ = [
     "RateWindow",
     "ReaderRecord",
     "ReplacedValue",
+    "Role",
     "RunResult",
     "Scope",
     "SearchHit",

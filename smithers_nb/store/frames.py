@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..arguments import integer, optional, takes, text
 from ..nodes import xml
 from . import plots, timeline
+from .conversations import MESSAGE_COLUMNS, messages
 from .line import of_line, once
 from .prune import refuse_missing
 from .reader import BELOW, Parameters, Reader
@@ -160,6 +161,19 @@ class DataFrames:
         return self._calls("tool_calls")
 
     @property
+    def messages(self) -> pd.DataFrame:
+        """A row per part of a message of an agent's conversation, in order, each once: node_id, iteration, task_id,
+        turn, attempt, role (system, user, assistant, tool), kind, tool, text, status …
+
+        ``kind`` is text, thinking, tool call, tool result, retry (why an output or call was rejected), image, audio,
+        video, document, file; a request without an answer ends with a row of the kind failed, cancelled, interrupted or
+        running. ``iteration`` is that of the innermost loop, ``agent`` the name of one that a tool ran, ``waited_s``
+        the wait before a further attempt. finish_reason, tokens, cost_usd and ms of a request stand at the end of its
+        answer only, so that sums are right; the ms of a tool at its result.
+        """
+        return frame_from(messages(self._reader, self._execution_id), MESSAGE_COLUMNS)
+
+    @property
     def stream_events(self) -> pd.DataFrame:
         """A row per streamed piece: task_id, turn, attempt, kind (token, thinking, tool_start, tool_end), payload …"""
         return self._table("stream_events")
@@ -295,7 +309,8 @@ class DataFrames:
         return plots.state(self.state, key, self._reader.last_frame(self._one()), ax)
 
     def __dir__(self) -> list[str]:
-        return [*TABLES, "state_at", "tree_at", "costs", "timeline", "why", "plot_tasks", "plot_state"]
+        methods = ("state_at", "tree_at", "costs", "timeline", "why", "plot_tasks", "plot_state")
+        return [*TABLES, "messages", *methods]
 
     def __repr__(self) -> str:
         return f"<DataFrames of {self._reader.path}: {', '.join(TABLES)}>"
