@@ -159,7 +159,7 @@ class Audit(AbstractCapability[Any]):
 
     async def on_tool_validate_error(self, ctx: Any, *, call: Any, tool_def: Any, args: Any, error: Any) -> Any:
         given = call.args_as_json_str()
-        await self.conversation.never_called(call.tool_call_id, call.tool_name, given, "invalid", str(error))
+        await self.conversation.never_called(call.tool_call_id, call.tool_name, given, status="invalid", why=str(error))
         raise error
 
     async def after_tool_validate(self, ctx: Any, *, call: Any, tool_def: Any, args: Any) -> Any:
@@ -184,7 +184,7 @@ class Audit(AbstractCapability[Any]):
         for call in requests.approvals:
             id, tool, given = call.tool_call_id, call.tool_name, call.args_as_json_str()
             if why := conversation.denied(tool) or conversation.refused(id):
-                await conversation.never_called(id, tool, given, "denied", why)
+                await conversation.never_called(id, tool, given, status="denied", why=why)
                 results[id] = ToolDenied(why)
             elif decision := conversation.decision(id):
                 results[id] = ToolApproved(override_args=json.loads(decision.args) if decision.args else None)
@@ -203,7 +203,7 @@ class Audit(AbstractCapability[Any]):
         for call in requests.calls:
             id, tool, given = call.tool_call_id, call.tool_name, call.args_as_json_str()
             if why := conversation.denied(tool):
-                await conversation.never_called(id, tool, given, "denied", why)
+                await conversation.never_called(id, tool, given, status="denied", why=why)
                 made[id] = ToolFailed(why)
             elif (decision := conversation.decision(id)) and decision.external:
                 made[id] = _made_elsewhere(await conversation.made_elsewhere(id, tool, given, decision=decision))
@@ -222,7 +222,7 @@ class Audit(AbstractCapability[Any]):
         if past := conversation.ended(call.tool_call_id):
             return _recalled(past)
         if why := conversation.denied(call.tool_name):
-            await conversation.never_called(call.tool_call_id, call.tool_name, given, "denied", why)
+            await conversation.never_called(call.tool_call_id, call.tool_name, given, status="denied", why=why)
             return ToolDenied(why)
         if (decision := conversation.decision(call.tool_call_id)) and decision.external:
             # The function has said that the call is made elsewhere, and may have begun it: it is not called again.
@@ -360,7 +360,7 @@ def _here(toolset: Any, cassette: Cassette) -> Any:  # Any: pydantic-ai's toolse
 
 
 def _whose(ctx: Any, task: AgentTask) -> None:
-    """Say on the span under way whose it is, where the user has the library trace agents (``Agent.instrument_all``)."""
+    """Say on the current span whose it is, where the user has the library trace agents (``Agent.instrument_all``)."""
     if type(ctx.tracer).__name__ == "NoOpTracer":
         return
     from opentelemetry.trace import get_current_span
@@ -439,7 +439,7 @@ def _signature(given: Given, task: AgentTask) -> str | None:
 
 def _plain(messages: Any, ids: dict[str, str] | None = None) -> Any:  # Any: JSON
     """Return messages without what differs from run to run: times, ids of runs and tool calls, and of the model's
-    earlier answers all but what they say.
+    earlier answers all but their texts and calls.
     """
     if ids is None:
         ids = {}
@@ -457,7 +457,7 @@ def _plain(messages: Any, ids: dict[str, str] | None = None) -> Any:  # Any: JSO
 
 
 def _clean_request(message: Any) -> None:
-    """Clean, in place, what the model is told: a tool may have returned or raised what is no valid text."""
+    """Clean the last message to the model in place: a tool may have returned or raised invalid text."""
     for part in message.parts:
         for name, value in cleaned_fields(part).items():
             setattr(part, name, value)

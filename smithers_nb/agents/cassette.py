@@ -202,7 +202,7 @@ _OF_PARAMETERS = {
     "settings", "function_tools", "output_tools", "native_tools", "output_mode", "allow_text_output",
     "prompted_output_template",
 }  # fmt: skip
-"""The fields that are told one by one, and those that follow from the model, for which a replay has a stand-in."""
+"""The fields that are compared one by one, and those that follow from the model, for which a replay has a stand-in."""
 
 
 def _lines(value: Any) -> str:  # Any: JSON

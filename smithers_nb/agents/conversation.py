@@ -413,7 +413,7 @@ class Conversation:
         return None
 
     def asked_about(self, tool: str, args: dict[str, Any]) -> dict[str, Any] | None:  # Any: anything storable
-        """Return what to show a person of a tool's call, who is to decide about it; None if the node lets it pass."""
+        """Return more to show with a tool's call to the person who decides about it; None if the node lets it pass."""
         if any(fnmatchcase(tool, pattern) for pattern in self.task.approve):
             return {}
         approve = self.task.local.approve
@@ -513,9 +513,9 @@ class Conversation:
         await self._tool(replace(call, status=status, output=output, error=error, ms=ms))
 
     async def never_called(
-        self, tool_call_id: str, tool: str, given: str, status: ToolStatus, why: str, turn: int | None = None
+        self, tool_call_id: str, tool: str, given: str, *, status: ToolStatus, why: str, turn: int | None = None
     ) -> None:
-        """The model wanted a tool, in this turn, that was not called. It may be told more than once."""
+        """Record a tool call of this turn that was not made. Repeating it changes nothing."""
         turn = turn or self.turn
         known = self.known_call(tool_call_id, turn)
         if known is None or known.status in ("waiting", "running"):
@@ -552,7 +552,8 @@ class Conversation:
             if known is None or known.status == "waiting":
                 status: ToolStatus = "skipped" if tool in self._functions else "unknown"
                 given = part["args"] if isinstance(part["args"], str) else json.dumps(part["args"], ensure_ascii=False)
-                await self.never_called(id, tool, given or "{}", status, told.get(id, "it was not called"), last.turn)
+                why = told.get(id, "it was not called")
+                await self.never_called(id, tool, given or "{}", status=status, why=why, turn=last.turn)
 
     def named(self, provider: str, model: str) -> tuple[str, str]:
         """Return provider and model as they are recorded."""

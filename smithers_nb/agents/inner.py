@@ -56,7 +56,7 @@ class Caller:
 
 @contextmanager
 def called_by(caller: Caller | None) -> Iterator[None]:
-    """Record agents that are run meanwhile under another one; under none with None."""
+    """Record the agents that run meanwhile under their caller; under none with None."""
     token = _CALLER.set(caller)
     try:
         yield

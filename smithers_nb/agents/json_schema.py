@@ -12,7 +12,7 @@ def load() -> None:
 
 
 def schema_error(schema: str, args: dict[str, Any]) -> str | None:  # Any: JSON
-    """Return what is wrong with arguments, in words; None if the schema, as JSON text, takes them."""
+    """Return the mistake in arguments, in words; None if the schema, as JSON text, takes them."""
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
 

@@ -1,6 +1,6 @@
 """The retry policy: failures of a provider that pass, the waits between attempts, and the fixes for other failures.
 
-Errors are told by the names of pydantic-ai's classes and by status: the library is imported in one module only.
+Errors are recognised by the names of pydantic-ai's classes and by status: the library is imported in one module only.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ def verdict(error: BaseException) -> Verdict:
     >>> verdict(ValueError("x")).passes
     False
     """
+    # A fallback whose models have all failed raises a group, which has no status of its own.
     if isinstance(error, BaseExceptionGroup):
         return _together([verdict(one) for one in error.exceptions])
     names = {one.__name__ for one in type(error).__mro__}
@@ -103,7 +104,7 @@ def retry_after(error: BaseException) -> float | None:
 
 
 def _sensible(wait_s: float) -> float | None:
-    """Return a wait that can be waited for; None for what is no number.
+    """Return a wait that can be waited for; None if it is not a number.
 
     >>> _sensible(-5), _sensible(0.5), _sensible(float("inf")), _sensible(float("nan"))
     (0.0, 0.5, 86400.0, None)

@@ -68,6 +68,7 @@ class _KeptAlive(WrapperToolset[Any]):
 
     async def __aexit__(self, *error: Any) -> bool | None:
         server: Any = self.wrapped
+        # Those who had entered the old session release that one only; the new one would run for ever.
         if self.holds:
             self.holds = False
             await server.client.__aexit__(None, None, None)
@@ -75,6 +76,7 @@ class _KeptAlive(WrapperToolset[Any]):
 
     async def get_tools(self, ctx: Any) -> dict[str, Any]:
         server: Any = self.wrapped
+        # With a cache the server is not asked, and may stay down until a tool is called.
         if not server.cache_tools:
             await self._start_again()
         return await super().get_tools(ctx)
@@ -101,6 +103,7 @@ class _KeptAlive(WrapperToolset[Any]):
                 return
             self.answers = False
             try:
+                # Closed first, and not only left: others may hold the dead session, which would be handed out again.
                 await server.client.close()
                 await server.client.__aenter__()
             except Exception as error:

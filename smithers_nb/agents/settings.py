@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def wrong_setting(settings: Mapping[str, Any], model: Model, typed: type) -> str | None:  # Any: the user's
-    """Return what is wrong with the first setting that a model would not take, in words; None if all are right.
+    """Return the mistake in the first setting that a model would not take, in words; None if all are right.
     ``typed`` is pydantic-ai's ``ModelSettings``.
 
     A name that begins with another provider's, such as ``openai_…`` for a model of Anthropic's, is not looked at:

@@ -1,6 +1,6 @@
 """The names of an agent's tools, and the names in ``allow``, ``deny`` and ``approve`` that no tool has.
 
-pydantic-ai's toolsets are told by their attributes: the library must not be imported for this.
+pydantic-ai's toolsets are recognised by their attributes: the library must not be imported for this.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ def native_names(tools: Iterable[Any]) -> set[str]:
 
 
 def _of_toolset(toolset: Any) -> Names:
+    # The function may return other tools at each step: none of its names can be called wrong.
     if hasattr(toolset, "toolset_func"):
         return Names(complete=False, settled=False)
     if hasattr(toolset, "toolsets"):
@@ -70,6 +71,7 @@ def _of_toolset(toolset: Any) -> Names:
         return Names(set(toolset.tools))
     if isinstance(getattr(toolset, "tool_defs", None), list):
         return Names({one.name for one in toolset.tool_defs})
+    # An MCP server, or a class of the user's.
     return Names(complete=False)
 
 
