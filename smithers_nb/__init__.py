@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .nodes.control import Case, Default, Each, End, If, Ralph, Stop, Switch, While
     from .nodes.effect import Effect
     from .nodes.element import Fragment, component
+    from .nodes.parts import Audio, Document, Image, Video
     from .nodes.runnable import Agent, Approval, Claude, Smithers, Task
     from .nodes.structure import Parallel, Phase, Sequence, Step, Text
     from .notebook.stepper import Stepper
@@ -30,9 +31,11 @@ if TYPE_CHECKING:
 __all__ = [
     "Agent",
     "Approval",
+    "Audio",
     "Case",
     "Claude",
     "Default",
+    "Document",
     "Each",
     "Effect",
     "End",
@@ -40,6 +43,7 @@ __all__ = [
     "Fragment",
     "Frame",
     "If",
+    "Image",
     "Parallel",
     "Phase",
     "Ralph",
@@ -53,6 +57,7 @@ __all__ = [
     "Switch",
     "Task",
     "Text",
+    "Video",
     "While",
     "__version__",
     "call_tool",
@@ -69,6 +74,7 @@ _HOMES = {
     "smithers_nb.nodes.control": ("Case", "Default", "Each", "End", "If", "Ralph", "Stop", "Switch", "While"),
     "smithers_nb.nodes.effect": ("Effect",),
     "smithers_nb.nodes.element": ("Fragment", "component"),
+    "smithers_nb.nodes.parts": ("Audio", "Document", "Image", "Video"),
     "smithers_nb.nodes.runnable": ("Agent", "Approval", "Claude", "Smithers", "Task"),
     "smithers_nb.nodes.structure": ("Parallel", "Phase", "Sequence", "Step", "Text"),
     "smithers_nb.notebook.stepper": ("Stepper",),

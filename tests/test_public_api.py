@@ -17,9 +17,11 @@ import smithers_nb
 PUBLIC = [
     "Agent",
     "Approval",
+    "Audio",
     "Case",
     "Claude",
     "Default",
+    "Document",
     "Each",
     "Effect",
     "End",
@@ -27,6 +29,7 @@ PUBLIC = [
     "Fragment",
     "Frame",
     "If",
+    "Image",
     "Parallel",
     "Phase",
     "Ralph",
@@ -40,6 +43,7 @@ PUBLIC = [
     "Switch",
     "Task",
     "Text",
+    "Video",
     "While",
     "__version__",
     "call_tool",
@@ -120,6 +124,7 @@ AGENT: dict[str, object] = {
     "resume_mode": "continue",
 }
 CLAUDE: dict[str, object] = {"model": "sonnet", "system": None, "tools": [], "output_type": None, **AGENT}
+PROPS |= {tag: {"src": ..., "media_type": None} for tag in ("image", "audio", "video", "document")}
 PROPS |= {"claude": CLAUDE, "agent": {"agent": ..., "deps": None, **AGENT}}
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from ..errors import AgentConfigError, AgentError, kind_of
+from ..nodes.parts import Content
 from ..threads import CALLS, called, unlimited_anyio
 from ..user_code import awaited, guarded
 from . import native_tools
@@ -73,7 +74,7 @@ class PydanticAiRunner:
         """Return the agent of a task, and its model, once nothing is found that would make it fail."""
         agent, model = await self._agent(task)
         # One that continues, or is answered from a recording, was asked already.
-        if not task.prompt.strip() and task.past is None and task.recorded is None:
+        if not task.prompt.strip() and task.local.parts is None and task.past is None and task.recorded is None:
             raise AgentConfigError(
                 f"{task.node_id} has no prompt: its children are what the model is asked. Write it between the tags.",
                 node_id=task.node_id,
@@ -230,7 +231,7 @@ async def _runs(agent: Agent[Any, Any], model: Model, conversation: Conversation
         if conversation.cassette is None:
             await _started(agent, task, stack)
         result = await agent.run(
-            None if past else task.prompt or None,
+            None if past else _prompt(task),
             message_history=ModelMessagesTypeAdapter.validate_json(past.request if past else _history(task)) or None,
             model=with_windows(model, conversation),
             deps=task.local.deps,
@@ -241,6 +242,29 @@ async def _runs(agent: Agent[Any, Any], model: Model, conversation: Conversation
         )
     await conversation.reconcile(told_of_tools(result.all_messages()[-1:]))
     return AgentReply(result.output)
+
+
+def _prompt(task: AgentTask) -> Any:  # Any: text, or what the library takes
+    """Return the prompt as the library takes it."""
+    if task.local.parts is None:
+        return task.prompt or None
+    return [part if isinstance(part, str) else _user_content(part) for part in task.local.parts]
+
+
+def _user_content(part: Content) -> Any:  # Any: pydantic-ai's object
+    from pydantic_ai import messages
+
+    if part.given is not None:
+        return part.given
+    if part.data is not None:
+        return messages.BinaryContent(part.data, media_type=str(part.media_type))
+    kinds = {
+        "image": messages.ImageUrl,
+        "audio": messages.AudioUrl,
+        "video": messages.VideoUrl,
+        "document": messages.DocumentUrl,
+    }
+    return kinds[part.kind](url=str(part.url), media_type=part.media_type)
 
 
 def _history(task: AgentTask) -> str:

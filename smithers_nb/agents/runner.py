@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
 from ..errors import AgentConfigError
+from ..nodes.parts import Content
 from ..records import BlockReason, Decision, ModelCall, ToolCall
 from ..values import Unstorable, encode
 
@@ -124,6 +125,8 @@ class Local:
     approve: Callable[[str, dict[str, Any]], Any] | None = None  # Any: whether, or what to show
     agent: Any = None  # Any: the user's pydantic_ai.Agent
     deps: Any = None  # Any: whatever the agent's tools take
+    parts: list[str | Content] | None = None
+    """The prompt in its parts, if some of them are no text."""
     history: list[Any] | None = None  # Any: pydantic-ai's messages
     """The messages that come before the prompt, instead of the task's."""
     history_limit: int | None = None
@@ -179,6 +182,8 @@ class AgentTask:
         local = self.local
         if not isinstance(local.model, str | None):
             raise self._stays("model", "name it by its id")
+        if local.parts is not None:
+            raise self._stays("an image or another file of the prompt", "give a tool that reads it")
         if local.history is not None:
             raise self._stays("history", "name the node whose conversation it is")
         if local.agent is not None and self.agent == "agent":

@@ -9,6 +9,7 @@ from pydantic import Field
 from .base import NodeBase
 from .control import Case, Default, Each, End, If, Ralph, Stop, Switch, While
 from .effect import Effect
+from .parts import Audio, Document, Image, Video
 from .runnable import Agent, Approval, Claude, Smithers, Task
 from .structure import Parallel, Phase, Sequence, Step, Text
 
@@ -33,7 +34,11 @@ Node = Annotated[
     | Task
     | Approval
     | Smithers
-    | Effect,
+    | Effect
+    | Image
+    | Audio
+    | Video
+    | Document,
     Field(discriminator="type"),
 ]
 

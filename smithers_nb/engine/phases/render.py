@@ -33,6 +33,7 @@ from ...nodes.base import NodeBase
 from ...nodes.control import LOOPS, LoopNode
 from ...nodes.element import Component, Element, Fragment
 from ...nodes.handlers import NONE as NO_HANDLERS
+from ...nodes.parts import PromptPart, part_of
 from ...nodes.structure import Text
 from ...nodes.tree import Patch, Tree, TreeNode
 from ...nodes.union import NODES
@@ -342,6 +343,8 @@ class _Renderer:
             self.level(item.children, base, slot if item.key is None else quoted(item.key), siblings)
         elif isinstance(item, LISTS):
             self.level(item, base, slot, siblings)
+        elif (part := part_of(item, self.around)) is not None:
+            self.add_node(part, base, slot, siblings)
         else:
             parent = siblings.place.parent_id
             source = None
@@ -385,7 +388,14 @@ class _Renderer:
         if siblings.text:
             self.end_text(siblings)
         place = siblings.place
-        if place.prompt_of is not None:
+        if isinstance(node, PromptPart) and place.prompt_of is None:
+            raise PropError(
+                f"<{node.type}> is a part of a prompt, and stands in none: put it between the tags of a <Claude> or an "
+                "<Agent>, among the text.",
+                path=base,
+                source=node.source,
+            )
+        if place.prompt_of is not None and not isinstance(node, PromptPart):
             raise PropError(
                 f"{an(f'<{node.type}>')} stands inside <{place.prompt_of}>, whose children are its prompt: text, "
                 f"numbers and components that return text. {as_text(f'<{node.type}>')}.",

@@ -14,6 +14,7 @@ from typing import Any
 from ...agents.runner import AgentTask, Local, Past
 from ...credentials import is_masked
 from ...errors import AgentError, StoreError
+from ...nodes.parts import Content, PromptPart
 from ...nodes.runnable import Agent, Claude
 from ...nodes.tree import TreeNode
 from ...records import ModelCall, ToolCall
@@ -76,9 +77,24 @@ def agent_task(services: Services, node: TreeNode, task_id: str, past: Past | No
         recorded=replay.agent(task_id, node.id) if replay else None,
         local=local,
     )
+    if parts := _parts(node):
+        task = replace(task, local=replace(local, parts=parts))
     if services.runner.remote:
         task.as_json()  # Refused here, where the node is known, and not by a worker that gets half of the agent.
     return task
+
+
+def _parts(node: TreeNode) -> list[str | Content]:
+    """Return the prompt in its parts, if some of them are no text."""
+    found: list[str | Content] = []
+    for child in node.walk():
+        if isinstance(child.node, PromptPart):
+            found.append(child.node.content)
+        elif child.text:
+            found.append(child.text)
+    if all(isinstance(part, str) for part in found):
+        return []
+    return found
 
 
 def _agent_name(agent: Claude | Agent) -> str:
