@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
@@ -32,10 +32,11 @@ from .history.compare import Comparison
 from .history.transcript import Transcript
 from .nodes.runnable import Limits
 from .nodes.tree import Tree
-from .recording import FrameView, History, Replay, Store
+from .recording import FrameView, History, Replay, Store, recorded_frames
 from .records import Durability, Frame, NewExecution, Problem, RunResult, Status, Write
 from .replay import Replayed
 from .replay import Tasks as ReplayTasks
+from .rerender import Rerender, rerender
 from .run import Run, Setup, Until, bring_up, root_with
 from .store.fork import ForkPoint, fork_point
 from .store.frames import DataFrames
@@ -644,6 +645,29 @@ class Execution:
         See ``History.compare``.
         """
         return History(self.store.reader, self.execution_id).compare(other)
+
+    @takes(props=optional(check.named), frames=optional(recorded_frames))
+    def rerender(
+        self,
+        app: object = None,
+        *,
+        props: Mapping[str, Any] | None = None,
+        frames: Iterable[int] | int | None = None,
+    ) -> Rerender[Execution]:
+        """Return the recorded frames as edited code renders them; ``app`` is that of now without it.
+
+        Nothing runs, and nothing is written: see ``History.rerender``. ``.fork()`` of the result branches from the
+        frame before the first that differs.
+        """
+        reader = self.store.reader
+        root = root_of(
+            app if app is not None else self._run.setup.app, props, reader.execution(self.execution_id).props
+        )
+
+        def fork(frame: int | None, name: str | None) -> Execution:
+            return self.fork(frame, app=root, name=name)
+
+        return rerender(reader, self.execution_id, root, frames=frames, fork=fork)
 
     def _compared(self, replayed: Replayed) -> Replay:
         history = History(self.store.reader, replayed.execution_id)

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 from . import arguments
 from .arguments import optional, takes
 from .artifacts import Artifact
+from .fork import root_of
 from .history.compare import Comparison, compare
 from .history.transcript import Transcript
 from .nodes.diff import Changes, diff
 from .nodes.tree import Tree
 from .replay import Replayed
+from .rerender import Rerender, rerender
 from .store.check import Report, check
 from .store.conversations import conversations_of
 from .store.export import export
@@ -60,6 +62,18 @@ def _recording(name: str, value: Any) -> Any:
     if not isinstance(getattr(value, "store", None), Store) or not hasattr(value, "execution_id"):
         raise arguments.wrong(name, value, "an Execution, a History, or the id or name of one of this file")
     return value
+
+
+def recorded_frames(name: str, value: Any) -> list[int]:
+    """Take the number of a frame, or several."""
+    what = "the number of a frame, or some of them: range(3, 9)"
+    if isinstance(value, str | bytes | dict):
+        raise arguments.wrong(name, value, what)
+    try:
+        found = list(value)
+    except TypeError:
+        found = [value]
+    return [arguments.whole(1)(name, arguments.integer(name, one, what)) for one in found]
 
 
 class Store:
@@ -325,6 +339,30 @@ class History:
         elif not isinstance(other, History):
             other = History(other.store.reader, other.execution_id)
         return compare((self.reader, self.execution_id), (other.reader, other.execution_id))
+
+    @takes(props=optional(arguments.named), frames=optional(recorded_frames))
+    def rerender(
+        self,
+        app: object,
+        *,
+        props: Mapping[str, Any] | None = None,
+        frames: Iterable[int] | int | None = None,
+    ) -> Rerender[Execution]:
+        """Return its recorded frames as ``app`` renders them over the recorded state, loops, clock and seed.
+
+        Nothing runs, and nothing is written. Without ``props`` a component gets the recorded ones. ``frames`` are the
+        numbers of those to render, all without it. Code that raises in a frame makes an ``error`` of that frame only.
+
+        Raises:
+            StoreError: if one of ``frames`` is not recorded.
+            PropError: if the app does not take these props, or they were not recorded.
+        """
+
+        def fork(frame: int | None, name: str | None) -> Execution:
+            return self.fork(app, frame=frame, props=props, name=name)
+
+        root = root_of(app, props, self.reader.execution(self.execution_id).props)
+        return rerender(self.reader, self.execution_id, root, frames=frames, fork=fork)
 
     def diff(self, one: int, other: int) -> Changes:
         """Return which nodes were mounted, unmounted, updated and moved from one frame to another."""

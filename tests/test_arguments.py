@@ -88,6 +88,9 @@ TOLD: list[tuple[str, Callable[[Execution], Any], type[Exception], str]] = [
     ),
     ("compare", lambda ex: ex.compare(5), TypeError, "other=5 is an int; it takes an Execution, a History, or the id"),  # type: ignore[arg-type]
     ("compare with none", lambda ex: ex.compare("two"), errors.UnknownExecutionError, "no execution 'two'. It has one"),
+    ("rerender", lambda ex: ex.rerender(frames="x"), TypeError, "frames='x' is a str; it takes the number of a frame"),  # type: ignore[arg-type]
+    ("rerender nothing", lambda ex: ex.rerender(frames=[0]), ValueError, "frames=0 is too small"),
+    ("rerender later", lambda ex: ex.rerender(frames=[1, 2]), errors.StoreError, "has no frame 2. It has the frames 1"),
     ("diff", lambda ex: ex.store.open("one").diff("a", 2), TypeError, "frame='a' is a str"),  # type: ignore[arg-type]
     (
         "run",
@@ -183,6 +186,7 @@ RIGHT: dict[str, dict[str, Any]] = {
     "Execution.replay_async": {},
     "Execution.observe": {"observer": print},
     "Execution.fork": {},
+    "Execution.rerender": {},
     "Execution.compare": {"other": "one"},
     "Store.__init__": {"path": "t.db"},
     "Store.open": {"id_or_name": "one"},
@@ -191,6 +195,7 @@ RIGHT: dict[str, dict[str, Any]] = {
     "History.at": {"frame": 1},
     "History.diff": {"one": 1, "other": 1},
     "History.fork": {"app": Step()},
+    "History.rerender": {"app": Step()},
     "History.compare": {"other": "one"},
     "History.export": {"path": "x.ndjson"},
     "DataFrames.state_at": {"frame": 1},

@@ -32,7 +32,9 @@ FLOORS = {
     ),
     **dict.fromkeys(["store", "agents"], 2),
     **dict.fromkeys(["engine", "history"], 3),
-    **dict.fromkeys(["execution", "run", "commands", "fork", "recording", "replay", "breakpoints", "bridge"], 4),
+    **dict.fromkeys(
+        ["execution", "run", "commands", "fork", "recording", "replay", "rerender", "breakpoints", "bridge"], 4
+    ),
     **dict.fromkeys(["notebook"], 5),
     **dict.fromkeys([""], 6),  # smithers_nb/__init__.py
 }
