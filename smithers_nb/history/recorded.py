@@ -367,6 +367,10 @@ class RecordedSource:
                 node = self.cursor(frame or None).tree.index.get(id)
                 if node is not None:
                     return Stored(node.content, "text")
+            case ["message", str() as task, int() as call, int() as part]:
+                found_parts = [one.parts for one in self.file.exchanges(task) if one.call.id == call]
+                if found_parts and 0 <= part < len(found_parts[0]):
+                    return Stored(found_parts[0][part].text, "text")
             # The page sends these names back, and they become SQL: only those of the table are taken.
             case [str() as table, str() as column, *at] if (table, column) in WHOLE:
                 found = self.file.whole(table, column, at)

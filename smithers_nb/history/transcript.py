@@ -84,7 +84,7 @@ def heading(exchange: Exchange) -> str:
 
 
 def ending(exchange: Exchange) -> str:
-    """Return how a request ended: its finish reason or error, tokens, cost and time."""
+    """Return how a request ended: its finish reason or error, tokens and cost."""
     call = exchange.call
     if call.status == "running":
         return "no answer yet"
@@ -97,12 +97,11 @@ def ending(exchange: Exchange) -> str:
         words.append(f"${call.cost_usd:.4f}")
     elif call.unpriced is not None:
         words.append(f"price not known: {call.unpriced}")
-    words.append(f"{call.ms:,.0f} ms")
     return " · ".join(words)
 
 
 def label(part: Part) -> str:
-    """Return a part's name: ``user``, ``thinking``, ``calls weather``, ``weather returned (ok, 3 ms)``.
+    """Return a part's name: ``user``, ``thinking``, ``calls weather``, ``weather returned (ok)``.
 
     >>> label(Part("assistant", "tool call", "{}", "weather"))
     'calls weather'
@@ -122,13 +121,8 @@ def label(part: Part) -> str:
         words = f"answers with {part.tool}"
     elif part.kind == "tool result":
         words = f"{part.tool} returned"
-    more = []
     if part.status is not None and part.role == "tool":
-        more.append(part.status)
-    if part.ms is not None:
-        more.append(f"{part.ms:,.0f} ms")
-    if more:
-        words += f" ({', '.join(more)})"
+        words += f" ({part.status})"
     return words
 
 
@@ -144,7 +138,7 @@ def _lines(conversation: Conversation) -> Iterator[str]:
         yield inert(f"── {heading(exchange)}")
         for part in exchange.given + exchange.answer:
             yield _line(part)
-        yield inert(f"── {ending(exchange)}")
+        yield inert(f"── {ending(exchange)}{_took(exchange.call.ms)}")
         for part in exchange.results:
             yield _line(part)
     if conversation.task.status == "failed" and conversation.task.error:
@@ -157,7 +151,13 @@ def _line(part: Part) -> str:
     if "\n" in text:
         # Indented, so that a text can't look like the next part.
         text = "\n" + "\n".join(f"    {line}" for line in text.splitlines())
-    return f"{inert(label(part))}: {text}"
+    return f"{inert(label(part))}{_took(part.ms)}: {text}"
+
+
+def _took(ms: float | None) -> str:
+    if not ms:
+        return ""
+    return f" · {ms:,.0f} ms"
 
 
 # ---- HTML ------------------------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ def _html(conversation: Conversation) -> str:
 def _exchange_html(exchange: Exchange) -> str:
     summary = f"<summary>{_safe(heading(exchange))}</summary>"
     body = "".join(_part_html(part) for part in exchange.given + exchange.answer)
-    end = f"<p><small>{_safe(ending(exchange))}</small></p>"
+    end = f"<p><small>{_safe(ending(exchange) + _took(exchange.call.ms))}</small></p>"
     results = "".join(_part_html(part) for part in exchange.results)
     return f"<details open>{summary}{body}{end}{results}</details>"
 
@@ -198,7 +198,8 @@ def _part_html(part: Part) -> str:
     if len(text) > SHOWN_CHARS:
         text = f"{text[:SHOWN_CHARS]}\n… ({len(part.text):,} characters; .text has all)"
     style = _BORDER.format(_COLORS[part.role])
-    return f'<div style="{style}"><small>{_safe(label(part))}</small><pre style="{_PRE}">{_safe(text)}</pre></div>'
+    name = _safe(label(part) + _took(part.ms))
+    return f'<div style="{style}"><small>{name}</small><pre style="{_PRE}">{_safe(text)}</pre></div>'
 
 
 def _safe(text: str) -> str:

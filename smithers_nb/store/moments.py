@@ -14,6 +14,7 @@ from ..records import (
     CallRecord,
     EventRecord,
     Excerpt,
+    Exchange,
     FrameRecord,
     FrameTotals,
     HandlerCall,
@@ -31,6 +32,7 @@ from ..records import (
     ValueVersion,
     WriteRecord,
 )
+from ..records.conversation import exchanges_of
 from ..records.excerpt import VALUE_CHARS, of_json
 from .reader import TASK_COLUMNS, Reader
 
@@ -351,6 +353,11 @@ class Moments:
             ModelCallRecord(*(*row[:-2], of_json(row[-2], row[-1], ("model_calls", "response", row[0]))))
             for row in rows
         ]
+
+    def exchanges(self, task_id: str) -> tuple[Exchange, ...]:
+        """Return the conversation of a task, oldest request first."""
+        calls = self.reader.model_calls(self.execution_id, task_id)
+        return exchanges_of(calls, self.reader.tool_calls(self.execution_id, task_id))
 
     # ---- events ------------------------------------------------------------------------------------------------
 

@@ -55,7 +55,13 @@ def tables(request: Any, run_of: Any) -> Any:
 def test_a_table_has_its_columns_and_dtypes_also_when_it_is_empty(table: str, tables: Any) -> None:
     frame = getattr(tables, table)
     kinds = tables._reader.kinds(table)
-    assert list(frame.columns) == list(kinds)
+    if table in ("model_calls", "tool_calls"):
+        # The node of the call is read with it, and requests are put together of what they add to their base.
+        kinds = {name: kind for name, kind in kinds.items() if name != "base_id"} | {"node_id": "TEXT"}
+        assert list(frame.columns).index("node_id") + 1 == list(frame.columns).index("task_id")
+        assert set(frame.columns) == set(kinds)
+    else:
+        assert list(frame.columns) == list(kinds)
     for column, kind in kinds.items():
         expected = {"INTEGER": "Int64", "REAL": "float64"}.get(kind, "object")
         if column in TIMES:

@@ -323,6 +323,14 @@ const toolCall = object<P.ToolCallRow>({
   error: nullable(text),
 });
 
+const partRow = object<P.PartRow>({
+  role: oneOf("system", "user", "assistant", "tool"),
+  kind: text,
+  label: text,
+  text: value,
+  ms: nullable(number),
+});
+
 const modelCall = object<P.ModelCallRow>({
   turn: whole,
   attempt: whole,
@@ -460,6 +468,18 @@ const paneGuards: { readonly [K in P.Pane]: Guard<P.PaneData[K]> } = {
         args: nullable(text),
         edited: flag,
         result: nullable(value),
+      }),
+    ),
+    earlier: whole,
+    conversation: list(
+      object<P.ExchangeRow>({
+        id: whole,
+        heading: text,
+        ending: text,
+        ms: number,
+        status: oneOf("running", "ok", "failed", "cancelled", "interrupted"),
+        parts: list(partRow),
+        results: list(partRow),
       }),
     ),
     tool_calls: list(toolCall),

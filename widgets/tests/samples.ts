@@ -212,6 +212,8 @@ export const task = (change: Partial<TaskPane> = {}): TaskPane => ({
   trace: null,
   source: null,
   asked: [],
+  earlier: 0,
+  conversation: [],
   tool_calls: [],
   model_calls: [],
   ...change,
@@ -440,6 +442,18 @@ export function panesFullOf(text: string): PaneData {
           args: text,
           edited: true,
           result: all,
+        },
+      ],
+      earlier: 3,
+      conversation: [
+        {
+          id: 1,
+          heading: text,
+          ending: text,
+          ms: 12.5,
+          status: "failed",
+          parts: [{ role: "system", kind: text, label: text, text: all, ms: null }],
+          results: [{ role: "tool", kind: "thinking", label: text, text: all, ms: 1 }],
         },
       ],
       tool_calls: [

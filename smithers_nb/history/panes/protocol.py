@@ -610,6 +610,32 @@ class ModelCallRow(TypedDict):
     response: Value | None
 
 
+class PartRow(TypedDict):
+    """A part of a message."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    kind: str
+    label: str
+    """``user``, ``calls weather``, ``weather returned (ok)``."""
+    text: Value
+    ms: float | None
+
+
+class ExchangeRow(TypedDict):
+    """A request to a model in one attempt, with the parts that are new in it and those of its answer."""
+
+    id: int
+    heading: str
+    """``turn 2, attempt 2 after 1.2 s · MODEL``."""
+    ending: str
+    """The finish reason or the error, tokens and cost."""
+    ms: float
+    status: Literal["running", "ok", "failed", "cancelled", "interrupted"]
+    parts: list[PartRow]
+    results: list[PartRow]
+    """The results of its tool calls that no request has yet."""
+
+
 class TaskPane(TaskRow):
     prompt: Value | None
     result: Value | None
@@ -617,6 +643,10 @@ class TaskPane(TaskRow):
     source: str | None
     asked: list[AskedRow]
     """Oldest first."""
+    earlier: int
+    """The number of requests before those of ``conversation``."""
+    conversation: list[ExchangeRow]
+    """The newest requests to models, oldest first."""
     tool_calls: list[ToolCallRow]
     model_calls: list[ModelCallRow]
 

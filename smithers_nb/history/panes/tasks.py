@@ -8,18 +8,20 @@ from time import time
 from typing import Any
 
 from ...nodes.tree import TreeNode
-from ...records import ModelCallRecord, QuestionRecord, TaskRecord, ToolCallRecord
+from ...records import Exchange, ModelCallRecord, Part, QuestionRecord, TaskRecord, ToolCallRecord
 from ...records.excerpt import of_text
 from ...records.publication import TaskProgress
 from ...records.words import last_line
 from ..cursor import Cursor
 from ..source import Source
+from ..transcript import ending, heading, label
 from . import protocol as p
 from .questions import pressable
 from .values import epoch_ms, place_frame, source_of, type_of, value, value_or_none
 
 ROWS = 200
 RUNNING = 20
+EXCHANGES = 50
 TRACE_CHARS = 20_000
 
 
@@ -135,6 +137,7 @@ def task(source: Source, cursor: Cursor, task_id: str) -> p.TaskPane | None:
         "result": None,
         "trace": None,
         "source": source_of(node),
+        **_conversation(source, found),
         "asked": [_asked(asked) for asked in source.asked(cursor, task_id)],
         "tool_calls": [],
         "model_calls": [],
@@ -151,6 +154,40 @@ def task(source: Source, cursor: Cursor, task_id: str) -> p.TaskPane | None:
         more["tool_calls"] = [_tool_call(call) for call in source.file.tool_calls(task_id)]
         more["model_calls"] = [_model_call(call) for call in source.file.model_calls(task_id)]
     return {**task_row(source, cursor, found), **more}  # type: ignore[return-value]  # mypy takes it for a plain dict
+
+
+def _conversation(source: Source, task: TaskRecord) -> dict[str, Any]:  # Any: two fields of the pane
+    found: tuple[Exchange, ...] = ()
+    if task.status != "pending" or task.attempt > 0:
+        found = source.file.exchanges(task.task_id)
+    return {
+        "earlier": len(found[:-EXCHANGES]),
+        "conversation": [_exchange(task.task_id, one) for one in found[-EXCHANGES:]],
+    }
+
+
+def _exchange(task_id: str, exchange: Exchange) -> p.ExchangeRow:
+    rows = [_part(part, ("message", task_id, exchange.call.id, place)) for place, part in enumerate(exchange.parts)]
+    asked = len(rows) - len(exchange.results)
+    return {
+        "id": exchange.call.id or 0,
+        "heading": heading(exchange),
+        "ending": ending(exchange),
+        "ms": exchange.call.ms,
+        "status": exchange.call.status,
+        "parts": rows[:asked],
+        "results": rows[asked:],
+    }
+
+
+def _part(part: Part, place: tuple[object, ...]) -> p.PartRow:
+    return {
+        "role": part.role,
+        "kind": part.kind,
+        "label": label(part),
+        "text": value(of_text(part.text, place)),
+        "ms": part.ms,
+    }
 
 
 def _asked(found: QuestionRecord) -> p.AskedRow:

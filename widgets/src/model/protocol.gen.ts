@@ -649,6 +649,40 @@ export interface EditPending {
    */
   readonly value: string;
 }
+/**
+ * A request to a model in one attempt, with the parts that are new in it and those of its answer.
+ */
+export interface ExchangeRow {
+  readonly id: number;
+  /**
+   * `turn 2, attempt 2 after 1.2 s · MODEL`.
+   */
+  readonly heading: string;
+  /**
+   * The finish reason or the error, tokens and cost.
+   */
+  readonly ending: string;
+  readonly ms: number;
+  readonly status: "running" | "ok" | "failed" | "cancelled" | "interrupted";
+  readonly parts: ReadonlyArray<PartRow>;
+  /**
+   * The results of its tool calls that no request has yet.
+   */
+  readonly results: ReadonlyArray<PartRow>;
+}
+/**
+ * A part of a message.
+ */
+export interface PartRow {
+  readonly role: "system" | "user" | "assistant" | "tool";
+  readonly kind: string;
+  /**
+   * `user`, `calls weather`, `weather returned (ok)`.
+   */
+  readonly label: string;
+  readonly text: Value;
+  readonly ms: number | null;
+}
 export interface FoundRow {
   readonly kind: "node" | "key" | "handler" | "task" | "output";
   readonly id: string;
@@ -1212,6 +1246,14 @@ export interface TaskPane {
    * Oldest first.
    */
   readonly asked: ReadonlyArray<AskedRow>;
+  /**
+   * The number of requests before those of `conversation`.
+   */
+  readonly earlier: number;
+  /**
+   * The newest requests to models, oldest first.
+   */
+  readonly conversation: ReadonlyArray<ExchangeRow>;
   readonly tool_calls: ReadonlyArray<ToolCallRow>;
   readonly model_calls: ReadonlyArray<ModelCallRow>;
 }

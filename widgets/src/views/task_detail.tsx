@@ -4,6 +4,7 @@ import { nodeLook } from "../model/looks";
 import type { ModelCallRow, Summary, TaskPane, ToolCallRow } from "../model/protocol";
 import { dollars, grouped, milliseconds, visible } from "../model/text";
 import { AskedView } from "./asked";
+import { Conversation } from "./conversation";
 import { Facts } from "./facts";
 import { type Column, Grid } from "./grid";
 import { useNow } from "./hooks";
@@ -65,6 +66,7 @@ export function TaskDetail({
           <Text of={latest.tail} />
         </p>
       )}
+      <Conversation earlier={task.earlier} exchanges={task.conversation} />
       <Part name="Tool calls" count={task.tool_calls.length}>
         <Grid
           name="Tool calls"
