@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ..records import ModelCall, Piece, ToolCall
+from .blobs import taken_out
 from .connection import now
 from .requests import Base, stored
 
@@ -33,6 +34,8 @@ _OUTCOME = (
     "response", "accepted", "partial", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens",
     "reasoning_tokens", "cost_usd", "unpriced", "ms", "error", "status", "answered_by",
 )  # fmt: skip
+_MESSAGES = ("response", "accepted", "partial")
+"""The columns of the outcome that are messages, as JSON."""
 _ASKED = ("task_id", "turn", "attempt", "provider", "model", "signature", "agent", "caller")
 
 
@@ -41,7 +44,8 @@ def put_model_call(db: sqlite3.Connection, execution_id: str, call: ModelCall, b
 
     ``base`` is an earlier request of the task whose row is complete: the new one is stored as what it adds to it.
     """
-    outcome = [getattr(call, name) for name in _OUTCOME]
+    told = {name: taken_out(db, execution_id, getattr(call, name)) for name in _MESSAGES}
+    outcome = [told.get(name, getattr(call, name)) for name in _OUTCOME]
     if call.id is not None:
         changes = ", ".join(f"{name} = ?" for name in _OUTCOME)
         db.execute(f"UPDATE model_calls SET {changes} WHERE id = ?", (*outcome, call.id))
@@ -55,8 +59,8 @@ def put_model_call(db: sqlite3.Connection, execution_id: str, call: ModelCall, b
             *(getattr(call, name) for name in _ASKED),
             at_time(call.started_at),
             base and base.id,
-            request,
-            history,
+            taken_out(db, execution_id, request),
+            taken_out(db, execution_id, history),
             parameters,
             *outcome,
         ),

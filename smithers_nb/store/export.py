@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 import tempfile
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -61,6 +62,8 @@ def export(reader: Reader, execution_id: str, path: str | os.PathLike[str]) -> P
                 with reader.moment() as db:
                     for _, _, row in heapq.merge(*(_rows(db, n, execution_id) for n in range(len(_TABLES)))):
                         file.write(_line(row))
+                    for row in _blobs(db, execution_id):
+                        file.write(_line(row))
                 file.close()
                 os.replace(file.name, target)
             except BaseException:
@@ -104,6 +107,16 @@ def _rows(
             row |= {"request": made.messages, "history": made.history, "parameters": made.parameters}
             del row["base_id"]
         yield at or 0, (place, number), {"table": table, **row}
+
+
+def _blobs(db: sqlite3.Connection, execution_id: str) -> Iterator[dict[str, Any]]:
+    """Yield the bytes that messages name by their hash, as base64."""
+    found = db.execute(
+        "SELECT hash, bytes, created_at FROM blobs JOIN blob_uses USING (hash) WHERE execution_id = ? ORDER BY hash",
+        (execution_id,),
+    )
+    for hash, data, created_at in found:
+        yield {"table": "blobs", "hash": hash, "bytes": b64encode(data).decode(), "created_at": created_at}
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -118,6 +118,8 @@ def _prune(
         for id in removed:
             for table in _CHILDREN_FIRST:
                 rows[table] += db.execute(f"DELETE FROM {table} WHERE execution_id = ?", (id,)).rowcount
+        if removed:
+            rows["blobs"] += db.execute("DELETE FROM blobs WHERE hash NOT IN (SELECT hash FROM blob_uses)").rowcount
     for id, row in executions.items():
         if keep_frames is None or id in removed:
             continue
@@ -138,7 +140,8 @@ def _prune(
 
 _CHILDREN_FIRST = (
     "model_calls", "tool_calls", "stream_events", "approvals", "tasks", "frames", "nodes", "state", "reads",
-    "transitions", "handlers", "effects", "loops", "artifacts", "events", "breakpoints", "executions",
+    "transitions", "handlers", "effects", "loops", "artifacts", "events", "breakpoints", "blob_uses",
+    "executions",
 )  # fmt: skip
 
 

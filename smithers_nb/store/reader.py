@@ -34,6 +34,7 @@ from ..records import (
 )
 from ..records.question import APPROVE, EXTERNAL, RESULT
 from ..values import Stored
+from .blobs import put_back
 from .connection import BUSY_TIMEOUT_S, mapped
 from .recordable import recordable
 from .requests import Assembled, Texts, compact, decoded
@@ -327,7 +328,16 @@ class Reader:
         columns = ", ".join((*_MODEL_CALL, *_REQUEST))
         rows = self.query(f"SELECT {columns} FROM model_calls {_OF_TASK}", (execution_id, task_id)).rows
         assembled, texts = Assembled(), Texts()
-        return [_model_call(row, assembled, texts) for row in rows]
+        return [_model_call(self._with_blobs(row), assembled, texts) for row in rows]
+
+    def _with_blobs(self, row: tuple[Any, ...]) -> tuple[Any, ...]:  # Any: SQLite's values
+        """Return a row with the bytes in its messages, as they were when they were recorded."""
+        return tuple(put_back(value, self._blob) if isinstance(value, str) else value for value in row)
+
+    def _blob(self, hash: str) -> bytes | None:
+        return next(
+            (bytes(data) for (data,) in self.query("SELECT bytes FROM blobs WHERE hash = ?", (hash,)).rows), None
+        )
 
     def tool_calls(self, execution_id: str, task_id: str) -> list[ToolCall]:
         """Return the tool calls of a task, oldest first."""
@@ -344,7 +354,7 @@ class Reader:
             " ORDER BY id DESC LIMIT 1",
             (signature,),
         ).rows
-        return next((str(response) for (response,) in rows), None)
+        return next((put_back(str(response), self._blob) for (response,) in rows), None)
 
     def usage(self, execution_id: str) -> Usage:
         """Return the totals of all agents of an execution and of its children."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
+import sqlite3
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from pydantic_ai import BinaryContent, DocumentUrl, ImageUrl
 from smithers_nb import Audio, Claude, Document, Image, Phase, Video, scripted
 from smithers_nb.errors import PropError
 from smithers_nb.nodes import parts
+from smithers_nb.store.blobs import put_back, taken_out
 from tests.agents.conftest import APIS, model_at
 from tests.agents.fake_replies import by_turn, call, say
 
@@ -151,3 +154,55 @@ def test_a_script_is_asked_with_parts(sea: Path, run_of: Any) -> None:
     model = scripted("x")
     assert run_of(Claude(model=model)["Look at ", Image(src=sea)]).run_sync().status == "finished"
     assert len(model.calls) == 1
+
+
+# ---- in the file -----------------------------------------------------------------------------------------------
+
+
+def test_the_bytes_are_once_in_the_file_however_often_they_are_sent(sea: Path, provider: Any, run_of: Any) -> None:
+    def look() -> str:
+        """Look."""
+        return "blue"
+
+    server = provider(by_turn(call("look"), call("look"), say("blue")))
+    model = model_at(server)
+    node = [Claude(id=f"c{n}", model=model, tools=[look])["See ", Image(src=sea)] for n in range(3)]
+    ex = run_of(node)
+    assert ex.run_sync().status == "finished"
+    assert len(server.requests) == 9
+    digest = sha256(PNG).hexdigest()
+    assert ex.store.sql("SELECT hash, length(bytes) FROM blobs").to_numpy().tolist() == [[digest, len(PNG)]]
+    everything = "".join(path.read_bytes().decode("latin-1") for path in sea.parent.glob("t.db*"))
+    for encoded in (PNG64, base64.urlsafe_b64encode(PNG).decode()):
+        assert encoded[100:400] not in everything
+    content = ex.df.model_calls.request[0][0]["parts"][0]["content"]
+    assert content[1]["data"] == f"blob:{digest}"
+    assert ex.replay().same
+
+
+def test_prune_and_export_know_of_the_bytes(sea: Path, run_of: Any, tmp_path: Path) -> None:
+    ex = run_of(Claude(id="c", model=scripted("x"))["See ", Image(src=sea)], name="one")
+    ex.run_sync()
+    lines = [json.loads(line) for line in ex.export(tmp_path / "one.ndjson").read_text().splitlines()]
+    [blob] = [line for line in lines if line.get("table") == "blobs"]
+    assert base64.b64decode(blob["bytes"]) == PNG
+    ex.close()
+    other = run_of(Claude(id="c", model=scripted("x"))["Read ", Document(src=PDF)], name="two")
+    other.run_sync()
+    other.close()
+    assert len(ex.store.sql("SELECT * FROM blobs")) == 2
+    pruned = ex.store.prune(keep_executions=1)
+    assert pruned.rows["blobs"] == 1
+    assert ex.store.sql("SELECT hash FROM blobs").hash.tolist() == [sha256(PDF).hexdigest()]
+
+
+def test_text_that_looks_like_bytes_comes_back_as_it_was() -> None:
+    db = sqlite3.connect(":memory:")
+    db.executescript("CREATE TABLE blobs (hash, bytes, created_at); CREATE TABLE blob_uses (execution_id, hash);")
+    standard, safe = (encode(bytes(range(256)) * 2).decode() for encode in (base64.b64encode, base64.urlsafe_b64encode))
+    for data in ("a" * 201, "A" * 203 + "=", standard, safe, "word" * 60, "x-" * 101, "short"):
+        text = f'[{{"data":"{data}"}},{{"data":"{data}"}}]'
+        kept = taken_out(db, "e", text)
+        assert kept is not None
+        assert put_back(kept, lambda hash: dict(db.execute("SELECT hash, bytes FROM blobs")).get(hash)) == text
+    assert taken_out(db, "e", f'{{"data":"{standard}"}}') != f'{{"data":"{standard}"}}'
