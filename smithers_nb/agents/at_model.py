@@ -153,12 +153,11 @@ def parameters_of(given: Given) -> str:
             parameters = replace(parameters, output_tools=[])
         parameters = replace(parameters, output_mode=decided.output_mode)
     told: dict[str, Any] = {"settings": dict(merge_model_settings(given.model.settings, given.settings) or {})}
-    for field in fields(parameters):
-        if field.name in _SAID_ELSEWHERE or field.name.startswith("_"):
-            continue
-        value = _differing(getattr(parameters, field.name))
-        if value != _default(field):
-            told[field.name] = value
+    kind: Any = type(parameters)
+    for name, default in _defaults(kind).items():
+        value = getattr(parameters, name)
+        if name not in _SAID_ELSEWHERE and value != default:
+            told[name] = _differing(value)
     instructions = "\n\n".join(part.content for part in parameters.instruction_parts or ())
     if instructions and instructions != getattr(given.messages[-1], "instructions", None):
         told["instructions"] = instructions
@@ -183,20 +182,25 @@ def _differing(value: Any) -> Any:
         return [_differing(one) for one in value]
     if not is_dataclass(value):
         return value
-    found = {
-        field.name: getattr(value, field.name)
-        for field in fields(value)
-        if not field.name.startswith("_") and field.name not in _NOT_FOR_MODELS
-    }
-    kept = {"kind", "name"} & found.keys()
-    defaults = {field.name: _default(field) for field in fields(value)}
-    return {name: one for name, one in found.items() if name in kept or one != defaults[name]}
+    kind: Any = type(value)
+    found = {}
+    for name, default in _defaults(kind).items():
+        one = getattr(value, name)
+        if name not in _NOT_FOR_MODELS and (name in ("kind", "name") or one != default):
+            found[name] = one
+    return found
 
 
-def _default(field: Any) -> Any:
-    if field.default_factory is not MISSING:
-        return field.default_factory()
-    return field.default
+@cache
+def _defaults(kind: Any) -> dict[str, Any]:
+    """Return the public fields of a class, with their defaults."""
+    found = {}
+    for field in fields(kind):
+        if not field.name.startswith("_"):
+            found[field.name] = field.default
+            if field.default_factory is not MISSING:
+                found[field.name] = field.default_factory()
+    return found
 
 
 def signature_of(given: Given, script: str | None, limits: dict[str, float], messages: Any) -> str:

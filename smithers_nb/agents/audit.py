@@ -74,6 +74,10 @@ class Audit(AbstractCapability[Any]):
         self.alone = alone
         self._first: Any = None
         """The model that a request is made to first."""
+        self._told: list[ModelMessage] = []
+        """The conversation up to the turn."""
+        self._said: ModelResponse | None = None
+        """The answer of the model in this turn."""
 
     def get_wrapper_toolset(self, toolset: Any) -> Any:
         if self.conversation.cassette is None:
@@ -117,27 +121,33 @@ class Audit(AbstractCapability[Any]):
         )
         if past is not None:
             return _response(past)
-        conversation.history = texts_of(asked.messages)
-        self._first = asked.model
+        self._told, self._said, self._first = list(asked.messages), None, asked.model
         response: ModelResponse = clean_response(await handler(asked))
+        if conversation.asked is None and not conversation.is_answered:
+            # A wrapper of the user's, such as one that sends requests in batches, has asked past all others.
+            given = Given(asked.model, asked.messages, asked.model_settings, asked.model_request_parameters)
+            await conversation.ask(self._request(given, None))
         if conversation.asked is not None:
             # The model had suspended its answer, and this is all of it.
             await conversation.answer(answer_of(response))
-        await conversation.accepts(text_of(response))
+        elif self._said is None or self._said.parts != response.parts:
+            await conversation.accepts(text_of(response))
         return response
 
     @asynccontextmanager
     async def _opened(self, given: Given) -> AsyncIterator[Opened]:
         """Open a request: in its turn, with a row in the store before it is sent."""
-        conversation, task, model = self.conversation, self.conversation.task, given.model
-        provider, name = conversation.named(model.system, model.model_name)
-        signature = _signature(given, task)
-        request = Request(provider, name, texts_of(given.messages), parameters_of(given), signature=signature)
+        conversation, model = self.conversation, given.model
+        signature = _signature(given, conversation.task)
+        request = self._request(given, signature)
         async with self.alone(signature):
             if known := await conversation.recall(request):
                 yield Opened(self._answered, known=_response(known))
                 return
-            async with conversation.ledger.turn(window(provider, name) if model is self._first else None):
+            name = window(request.provider, request.model)
+            if model is not self._first:
+                name = None
+            async with conversation.ledger.turn(name):
                 await conversation.ask(request)
                 keep_apart(model)
                 opened = Opened(self._answered)
@@ -149,7 +159,19 @@ class Audit(AbstractCapability[Any]):
 
     async def _answered(self, response: ModelResponse) -> None:
         if response.state != "suspended":
-            await self.conversation.answer(answer_of(clean_response(response)))
+            self._said = clean_response(response)
+            await self.conversation.answer(answer_of(self._said))
+
+    def _request(self, given: Given, signature: str | None) -> Request:
+        """Return a request as it is recorded, and tell the conversation up to it, which hooks may have cut or edited
+        for the model.
+        """
+        provider, name = self.conversation.named(given.model.system, given.model.model_name)
+        messages = texts_of(given.messages)
+        # Mostly the same objects, and to write them takes its time.
+        known = {id(message): text for message, text in zip(given.messages, messages, strict=True)}
+        self.conversation.history = tuple(known.get(id(one)) or text_of(one) for one in self._told)
+        return Request(provider, name, messages, parameters_of(given), signature=signature)
 
     async def wrap_output_validate(self, ctx: Any, *, output_context: Any, output: Any, handler: Any) -> Any:
         return await awaited(handler(output))

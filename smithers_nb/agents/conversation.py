@@ -207,6 +207,11 @@ class Conversation:
         self.failures = 0
         self._last = asked
 
+    @property
+    def is_answered(self) -> bool:
+        """Whether this turn has an answer."""
+        return self.answered is not None and self.answered.turn == self.turn
+
     async def accepts(self, response: str) -> None:
         """Record the answer that the agent continues with, if it differs from the model's."""
         last, answered = self._last, self.answered

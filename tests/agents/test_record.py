@@ -18,6 +18,7 @@ from pydantic_ai import RunContext, Tool
 from pydantic_ai.capabilities import AbstractCapability, ProcessHistory
 from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, TextPart, ToolCallPart, UserPromptPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
+from pydantic_ai.models.wrapper import WrapperModel
 from pydantic_ai.usage import RequestUsage
 
 from smithers_nb import Agent, Claude, Phase, scripted
@@ -194,6 +195,43 @@ def test_what_is_recorded_is_what_the_server_saw(
         "Look it up, step 2.",
         "",
     ]
+
+
+class Canned(AbstractCapability[Any]):
+    """Answers requests without those behind it, as one that sends them in batches does."""
+
+    def get_wrapper_model(self, model: Any) -> Any:
+        class Answers(WrapperModel):
+            async def request(self, *args: Any) -> ModelResponse:
+                return ModelResponse(parts=[TextPart("the colour")], model_name="canned")
+
+        return Answers(model)
+
+
+class Spelling(AbstractCapability[Any]):
+    """Corrects what the model says."""
+
+    async def after_model_request(self, ctx: Any, *, request_context: Any, response: Any) -> Any:
+        return replace(response, parts=[TextPart(response.parts[0].content.replace("colour", "color"))])
+
+
+def test_what_a_capability_answers_or_changes_is_recorded(run_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "_streams", lambda model: False)
+    agents = [
+        OwnAgent(FunctionModel(never), capabilities=[Canned()]),
+        OwnAgent(FunctionModel(lambda m, i: ModelResponse(parts=[TextPart("a colour")])), capabilities=[Spelling()]),
+    ]
+    ex = run_of(Phase(name="p")[[Agent(key=n, agent=agent)["Go."] for n, agent in enumerate(agents)]])
+    assert ex.run_sync().status == "finished", ex.df.tasks.error.tolist()
+    rows = ex.df.model_calls
+    assert [row["parts"][0]["content"] for row in rows.response] == ["the colour", "a colour"]
+    assert list(rows.status) == ["ok", "ok"]
+    assert rows.accepted[0] is None and rows.accepted[1]["parts"][0]["content"] == "a color"
+    assert list(ex.df.tasks.result) == ["the colour", "a color"]
+
+
+def never(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+    raise AssertionError("it was asked")
 
 
 # ---- how it is stored --------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ def test_a_task_that_is_submitted_twice_is_asked_once(provider: Any, run_of: Any
     async def again() -> Any:
         return await _runner.submit(
             agent_task(run_behind(ex).live.services, entry.node, entry.task_id),
-            TaskLedger(run_behind(ex).live.services, entry),
+            TaskLedger(run_behind(ex).live.services, entry, lambda output: None),
         )
 
     assert engine.call(again()).output == "hello"
