@@ -22,7 +22,7 @@ SHOWN = 200
 LINES = 12
 """The most differences that are shown."""
 
-_WHATS = get_args(What)
+_PLACES: dict[str, int] = {what: place for place, what in enumerate(get_args(What))}
 
 Pairs = Iterator[tuple[Fact | None, Fact | None]]
 
@@ -198,7 +198,14 @@ def _contrasts(one: tuple[Reader, str], other: tuple[Reader, str], child: str | 
 
 
 def _order(pair: tuple[Fact | None, Fact | None]) -> tuple[int, int]:
-    return min((fact.frame, _WHATS.index(fact.what)) for fact in pair if fact is not None)
+    one, other = pair
+    fact = one or other
+    assert fact is not None
+    frame = fact.frame
+    # Not min() over both: where all values differ, there are several pairs a frame.
+    if other is not None and other.frame < frame:
+        frame = other.frame
+    return frame, _PLACES[fact.what]
 
 
 def _unequal(one: Facts, other: Facts) -> Pairs:
@@ -295,6 +302,9 @@ def _told(one: Fact | None, other: Fact | None) -> tuple[str | None, str | None]
     if one is None or other is None:
         return _words(one and one.fields), _words(other and other.fields)
     pairs = [(a, b) for a, b in zip(one.fields, other.fields, strict=True) if a != b]
+    if len(pairs) == 1:
+        [(mine, its)] = pairs
+        return _word(mine), _word(its)
     return _words(tuple(a for a, _ in pairs)), _words(tuple(b for _, b in pairs))
 
 
@@ -302,6 +312,10 @@ def _words(values: tuple[Any, ...] | None) -> str | None:  # Any: SQLite's value
     if values is None:
         return None
     return ", ".join(str(value) for value in values if value is not None) or "nothing"
+
+
+def _word(value: object) -> str:
+    return str(value) if value not in (None, "") else "nothing"
 
 
 def _side(text: str | None, frame: int | None) -> str:

@@ -19,7 +19,7 @@ from ..engine.user_code.purity import anything_may_have_changed
 from ..errors import PlanError, StoreError, kind_of
 from ..execution import Execution, run_behind
 from ..nodes.element import Fragment
-from ..recording import FrameView, Store
+from ..recording import FrameView, History, Store
 from ..records import Frame, RunResult
 from ..syntax.compile import cell_filename, parse, remember
 from ..syntax.create import jsx
@@ -27,7 +27,7 @@ from ..syntax.names import meant_as_text, misspelt_tag
 from ..syntax.transpile import FRAGMENT, RUNTIME, transpile
 from . import static_view, subcommands
 from .line import Line
-from .options import CellOptions, OptionError, cell_options, usage
+from .options import CellOptions, OptionError, cell_options, offered, usage
 from .root import Root, bound_names, root_of
 from .stepper import Stepper
 
@@ -66,6 +66,7 @@ def load(shell: InteractiveShell, names: dict[str, Any]) -> None:
     if not shell.custom_exceptions:  # IPython has one place for this; who has taken it, keeps it.
         shell.set_custom_exc((SyntaxError,), magics.show_syntax_error)  # type: ignore[no-untyped-call]  # IPython's
     shell.set_hook("complete_command", magics.complete, str_key="%smithers")  # type: ignore[no-untyped-call]  # IPython's
+    shell.set_hook("complete_command", magics.complete_cell, str_key="%%smithers")  # type: ignore[no-untyped-call]
     # What a cell imports may be a part of what is being imported in the background.
     shell.events.register("pre_run_cell", _settle_imports)
     # A cell may have changed anything that a component reads.
@@ -108,7 +109,7 @@ class SmithersMagics(Magics):
 
     @cell_magic
     @no_var_expand
-    def smithers(self, line: str, cell: str) -> None:
+    def smithers(self, line: str, cell: str) -> object:
         """Define a workflow, bind its execution, and show its stepper. Nothing is executed until you step."""
         try:
             options = cell_options(line, self._names, self._expanded)
@@ -117,12 +118,20 @@ class SmithersMagics(Magics):
         source = f"\n{cell}"  # The %%smithers line is line 1, as in Lab's gutter.
         if options.show == "code":
             _show_text(transpile(source, cell_filename(options.name, source)).code.strip("\n"))
-            return
-        app = self._define(options, source)
+            return None
+        names = self.shell.user_ns
+        if options.dry:
+            # A copy: the execution's own code finds its names in the notebook, and must not find edited ones there.
+            self.provide_names()
+            names = dict(names)
+        app = self._define(options, source, names)
+        if options.dry or options.branch is not None:
+            return self._edited(options, app)
         bind = self._kept if options.keep else self._fresh
         ex = bind(options, app)
         if not options.quiet:
             _show_as(ex, options)
+        return None
 
     smithers.__doc__ = f"{smithers.__doc__}\n\n{usage()}"
 
@@ -146,6 +155,10 @@ class SmithersMagics(Magics):
     def complete(self, _completer: object, event: Any) -> list[str]:  # Any: IPython's event, an untyped bag
         """Return what Tab offers after ``%smithers``."""
         return self._line.complete(event.text_until_cursor)
+
+    def complete_cell(self, _completer: object, event: Any) -> list[str]:  # Any: as above
+        """Return what Tab offers on a ``%%smithers`` line."""
+        return offered(event.text_until_cursor)
 
     def show_syntax_error(self, shell: InteractiveShell, kind: Any, error: SyntaxError, tb: Any, **_: Any) -> None:
         """Show a cell's own syntax error as IPython does one of a plain cell: without the way through this magic."""
@@ -184,8 +197,40 @@ class SmithersMagics(Magics):
         _move(ex, options)
         return ex
 
-    def _define(self, options: CellOptions, source: str) -> object:
-        """Run the cell's code, and return the root of its tree."""
+    def _edited(self, options: CellOptions, app: object) -> object:
+        """Return how the recorded frames of the execution differ with this app, or show a branch with it."""
+        again = self._recorded_as(options).rerender(app, props=self._props(options))
+        if options.dry:
+            return again
+        first = next((frame for frame in again.frames if frame.frame == again.first), None)
+        if first is not None and first.error:
+            again.changes(first.frame)  # It raises the error, with its traceback into the cell.
+        branch = again.fork(options.branch or None)
+        # A variable can't have the ~ of report~2.
+        name = options.branch or branch.name.replace("~", "_")
+        self.shell.user_ns[name] = branch
+        self._line.variables.last = name
+        _move(branch, options)
+        if not options.quiet:
+            _show_text(f"{name}: a branch of {options.name}. {again.text}")
+            _show_as(branch, options)
+        return None
+
+    def _recorded_as(self, options: CellOptions) -> Execution | History:
+        """Return the execution of this name: the variable's, or the newest of the file."""
+        ex = self.shell.user_ns.get(options.name)
+        if isinstance(ex, Execution):
+            return ex
+        try:
+            return Store(options.db).open(options.name)
+        except StoreError as error:
+            what = "--dry" if options.dry else "--branch"
+            raise UsageError(
+                f"%%smithers {what}: {options.name!r} is no execution of this notebook, and {error}"
+            ) from error
+
+    def _define(self, options: CellOptions, source: str, names: dict[str, Any]) -> object:
+        """Run the cell's code with these names, and return the root of its tree."""
         if inner := re.match(r"(?:\s*(?:#.*)?\n)*(%%\w+)", source):
             raise UsageError(
                 f"%%smithers: {inner[1]} stands below %%smithers, whose cell is no other magic's. Write {inner[1]} on "
@@ -205,8 +250,8 @@ class SmithersMagics(Magics):
             # Compiled by itself: exec() gives nothing back, and the cell's value may be its root.
             expression = ast.Expression(last.value)
             tree.body.pop()
-        shell.user_ns[RUNTIME] = jsx
-        shell.user_ns[FRAGMENT] = Fragment
+        names[RUNTIME] = jsx
+        names[FRAGMENT] = Fragment
         if options.name in bound_names(tree):
             raise UsageError(
                 f"%%smithers: the cell binds {options.name!r} itself, and its execution would take that place. Give "
@@ -214,22 +259,22 @@ class SmithersMagics(Magics):
             )
         value = None
         try:
-            _execute(compile(tree, filename, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), shell.user_ns)
+            _execute(compile(tree, filename, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)
             if expression is not None:
-                value = _execute(compile(expression, filename, "eval", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), shell.user_ns)
+                value = _execute(compile(expression, filename, "eval", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)
         except NameError as error:
             if told := misspelt_tag(error) or _placeholder(error):
                 raise told from error
             raise
         if options.root is not None:
-            return self._named(options.root)
+            return self._named(options.root, names)
         try:
-            return root_of(source, tree, value, shell.user_ns)
+            return root_of(source, tree, value, names)
         except OptionError as error:
             raise UsageError(f"%%smithers: {error}") from None
 
-    def _named(self, name: str) -> object:
-        found = self.shell.user_ns.get(name)
+    def _named(self, name: str, names: dict[str, Any]) -> object:
+        found = names.get(name)
         if not isinstance(found, Root):
             raise UsageError(f"%%smithers: --root {name} is no component or node of this notebook.")
         return found

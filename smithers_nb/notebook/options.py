@@ -38,6 +38,9 @@ class CellOptions:
     run: bool
     keep: bool
     resume: bool
+    dry: bool
+    branch: str | None
+    """The name of the branch; "" for the next free one, None for no branch."""
     max_frames: int
     quiet: bool
 
@@ -68,6 +71,16 @@ def _parser() -> _Parser:
     old = parser.add_mutually_exclusive_group()
     old.add_argument("--keep", action="store_true", help="put the new code under the running execution's state")
     old.add_argument("--resume", action="store_true", help="go on with the newest unfinished one of this name")
+    old.add_argument(
+        "--dry", action="store_true", help="show how the recorded frames differ with this code; nothing is changed"
+    )
+    old.add_argument(
+        "--branch",
+        nargs="?",
+        const="",
+        metavar="BRANCH",
+        help="fork before the first frame that differs, as BRANCH (default: NAME_2 …)",
+    )
     parser.add_argument("--max-frames", type=int, default=1000, help="how many frames one run renders at most")
     parser.add_argument("--quiet", action="store_true", help="show nothing")
     return parser
@@ -99,8 +112,35 @@ def cell_options(
         raise OptionError("--max-frames and --step take a number from 1")
     if not found.db:
         raise OptionError("--db takes the path of a file, and not an empty text")
+    _refuse_senseless(found, public)
     found.step = found.step or 0
     return CellOptions(**vars(found))
+
+
+def _refuse_senseless(found: argparse.Namespace, public: Collection[str]) -> None:
+    if found.dry and (found.run or found.step or found.quiet or found.show != "stepper"):
+        raise OptionError(
+            "--dry executes nothing, and shows what differs: it goes without --run, --step, --show, --quiet"
+        )
+    if found.branch:
+        found.branch = unicodedata.normalize("NFKC", found.branch)
+        if why := _no_name(found.branch, public):
+            raise OptionError(f"{found.branch!r} can't be the name of {why}. Write --branch shorter, say.")
+        if found.branch == found.name:
+            raise OptionError(f"--branch {found.branch}: the branch takes another name than the execution, which stays")
+
+
+def offered(line: str) -> list[str]:
+    """Return the options that may stand at the end of a ``%%smithers`` line.
+
+    >>> offered("%%smithers report --br")
+    ['--branch']
+    """
+    typed = line.rsplit(None, 1)[-1] if not line.endswith(" ") else ""
+    if typed and not typed.startswith("-"):
+        return []
+    options = [option for action in _parser()._actions for option in action.option_strings]
+    return [option for option in options if option.startswith(typed)]
 
 
 def words(text: str) -> list[str]:

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Iterable
 from time import perf_counter
 
-from tests.bench import agents, dataframes, frames, growth, imports, peers, plans, readback
+from tests.bench import agents, dataframes, frames, growth, imports, peers, plans, readback, recorded
 from tests.bench.table import Missing, Row, Table
 
 MEASURES: dict[str, Callable[[], Iterable[Row | Missing]]] = {
@@ -24,6 +24,7 @@ MEASURES: dict[str, Callable[[], Iterable[Row | Missing]]] = {
     "anew": plans.anew,
     "growth": growth.growth,
     "readback": readback.readback,
+    "recorded": recorded.recorded,
     "agent": agents.one_turn,
     "tokens": agents.gaps,
     "transitions": dataframes.transitions,

@@ -157,6 +157,12 @@ def P(topic, n=0):
         ("%%smithers one --props [1]", "--props is a dict of props, not a list"),
         ("%%smithers one --props 1/0", "ZeroDivisionError"),
         ("%%smithers one --keep --resume", "not allowed with argument"),
+        ("%%smithers one --dry --branch", "not allowed with argument"),
+        ("%%smithers one --dry --run", "--dry executes nothing"),
+        ("%%smithers one --dry", "'one' is no execution of this notebook, and"),
+        ("%%smithers one --branch", "'one' is no execution of this notebook, and"),
+        ("%%smithers one --branch 1x", "can't be the name of a variable"),
+        ("%%smithers one --branch one", "takes another name"),
         ("%%smithers one --fast", "unrecognized arguments: --fast"),
         ("%%smithers 1x", "can't be the name of a variable"),
         ("%%smithers one --root Nope", "no component"),
@@ -286,3 +292,84 @@ def test_a_run_tells_its_problems_as_text_too(tmp_path):
 def test_keep_needs_an_execution(tmp_path):
     out = run_cells(tmp_path, ONE.replace("%%smithers one", "%%smithers nothing --keep"))
     assert out.failed(0) and "is no execution yet" in out.text(0)
+
+
+STORY = """%%smithers story{options}
+class Note(BaseModel):
+    text: str
+@component
+def Prompt(ctx):
+    return {prompt}
+@component
+def App(ctx):
+    return [
+        <Phase name="plan"><Task id="plan" run={{lambda: 1}} on_finished={{lambda r: ctx.state.set("note", Note(text="a"))}} /></Phase>,
+        <Phase name="draft"><Approval id="draft" prompt={{Prompt.function(ctx)}} /></Phase>,
+    ]"""
+
+
+def story(options="", prompt="'Send?'"):
+    return STORY.format(options=options, prompt=prompt)
+
+
+def test_a_dry_cell_shows_what_differs_and_leaves_the_execution_as_it_is(tmp_path):
+    edited = "'Really send?' if ctx.state.get('note') else 'Send?'"
+    state = (
+        "print(story.recorded, story.status, App is before, story.execution_id == id, len(story.store.executions()))"
+    )
+    out = run_cells(
+        tmp_path,
+        "from pydantic import BaseModel",
+        story(" --run --quiet"),
+        "before, id, again = App, story.execution_id, None",
+        state,
+        story(" --dry", edited),
+        "again = _; print(again.first, story.preview().xml)",
+        state,
+        story(" --dry"),
+        story(" --dry", "1 / 0"),
+    )
+    assert not [cell for cell in range(9) if out.failed(cell)], out.text(8)
+    first = out.text(5).split()[0]
+    assert f"Frame {first} is the first that differs: draft's prompt" in out.text(4)
+    assert "draft" in out.html(4) and "<script" not in out.html(4)
+    assert "Really" not in out.text(5), "the execution has its own code"
+    assert out.text(6) == out.text(3) and " True True 1" in out.text(6)
+    assert "frames differs" in out.text(7)
+    assert "can't be rendered" in out.text(8) and "ZeroDivisionError" in out.text(8)
+
+
+def test_a_cell_that_branches_leaves_the_execution_and_binds_the_branch(tmp_path):
+    edited = "'Really send?' if ctx.state.get('note') else 'Send?'"
+    out = run_cells(
+        tmp_path,
+        "from pydantic import BaseModel",
+        story(" --run --quiet"),
+        "before = story.recorded, story.df.transitions.to_json()",
+        story(" --branch --run", edited),
+        story(" --branch bold --quiet", edited),
+        "print(story_2.name, bold.name, story_2.status, 'Really' in story_2.frame.xml, story.compare(bold).first)",
+        "print(before == (story.recorded, story.df.transitions.to_json()), story.status)",
+        "story_2.answer('draft', 'approve'); print(story_2.run_sync().status)",
+        story(" --branch", "1 / 0"),
+        "print(len(Store('smithers.db').executions())); story.close()",
+        "del story",
+        story(" --branch late --quiet"),
+        "print(late.name)",
+    )
+    assert [cell for cell in range(13) if out.failed(cell)] == [8], [out.text(cell) for cell in range(13)]
+    assert "story_2: a branch of story. Frame" in out.text(3) and "draft's prompt" in out.text(3)
+    assert out.text(5).startswith("story~2 bold waiting True")
+    assert out.text(6).strip() == "True waiting"
+    assert out.text(7).strip() == "finished"
+    assert "ZeroDivisionError" in out.text(8) and out.text(9).strip() == "3", "code that fails makes no branch"
+    assert out.text(12).strip() == "late"
+
+
+def test_the_options_of_the_cell_magic_are_completed(tmp_path):
+    out = run_cells(
+        tmp_path,
+        "ask = lambda text: get_ipython().complete(None, text, len(text))[1]",
+        "print(ask('%%smithers story --br'), ask('%%smithers story --d'))",
+    )
+    assert "--branch" in out.text(1) and "--dry" in out.text(1)
