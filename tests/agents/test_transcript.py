@@ -27,7 +27,7 @@ from smithers_nb import Agent, Claude, Execution, Sequence, Step, Store, While, 
 from smithers_nb.errors import StoreError
 from smithers_nb.history.transcript import SHOWN_CHARS
 from tests.agents.conftest import APIS, model_at
-from tests.agents.fake_replies import Reply, Status, say
+from tests.agents.fake_replies import Reply, Status, by_turn, say
 
 HOSTILE = (
     "</script><script>alert(1)</script><img src=x onerror=alert(1)> \u202e gnp.exe \x1b[31m \ud800 & \"quoted\" 'x'"
@@ -296,3 +296,45 @@ def test_a_branch_has_the_conversations_of_its_line(tmp_path: Any) -> None:
     assert list(store.df.messages.text) == ["First.", "1", "Second.", "2", "Second.", "3"]
     ex.close()
     branch.close()
+
+
+def test_an_agent_that_a_tool_runs_stands_under_its_name(provider: Any, run_of: Any) -> None:
+    inner, server = (
+        provider(say("a colour")),
+        provider(by_turn(Reply(calls=(("research", {"word": "red"}),)), say("ok"))),
+    )
+    other = OwnAgent(model_at(inner), name="researcher", instructions="Be exact.")
+
+    async def research(word: str) -> str:
+        """Research a word."""
+        return str((await other.run(f"What is {word}?")).output)
+
+    ex = run_of(Claude(id="c", model=model_at(server), tools=[research], system="Ask.")["Go."])
+    assert ex.run_sync().status == "finished", ex.df.tasks.error[0]
+    rows = ex.df.messages
+    assert list(rows.text[rows.agent == "researcher"]) == ["Be exact.", "What is red?", "a colour"]
+    assert list(rows.text[rows.agent.isna()]) == ["Ask.", "Go.", '{"word": "red"}', "a colour", "ok"]
+    text = ex.transcript("c").text
+    assert text.index("calls research") < text.index("agent researcher") < text.index("research returned (ok)")
+
+
+def test_a_conversation_that_goes_on_begins_with_the_one_before(run_of: Any) -> None:
+    app = Sequence()[
+        Claude(id="ask", model=scripted("the Glomma"), system="You know rivers.")["Which is the longest?"],
+        Claude(id="more", model=scripted("621 km"), history="ask")["How long is it?"],
+    ]
+    ex = run_of(app)
+    assert ex.run_sync().status == "finished"
+    rows = ex.df.messages
+    more = rows[rows.node_id == "more"]
+    assert list(more.text)[-4:] == ["Which is the longest?", "the Glomma", "How long is it?", "621 km"]
+    assert more.output_tokens.sum() == ex.df.model_calls.output_tokens.iloc[1]
+
+
+def test_the_same_words_said_twice_are_two_parts(run_of: Any) -> None:
+    loop = scripted("again")
+    app = Sequence()[Claude(id="a", model=loop)["go on"], Claude(id="b", model=scripted("again"), history="a")["go on"]]
+    ex = run_of(app)
+    assert ex.run_sync().status == "finished"
+    rows = ex.df.messages
+    assert list(rows.text[rows.node_id == "b"]) == ["go on", "again", "go on", "again"]

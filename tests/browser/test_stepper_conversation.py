@@ -72,7 +72,7 @@ def test_the_conversation_of_an_agent_is_read_in_the_task_pane(theme: str) -> No
         second.scroll_into_view_if_needed()
         notebook.shot(f"conversation-{theme.split()[-1].lower()}.png")
         notebook.run_cell(2)
-        output = notebook.page.get_by_text("plan: succeeded (plan@1; 4 requests").last
+        output = notebook.page.get_by_text("plan: succeeded in attempt 2 of 4 (plan@1; 4 requests").last
         expect(output).to_be_visible()
         output.scroll_into_view_if_needed()
         notebook.shot(f"transcript-{theme.split()[-1].lower()}.png")
