@@ -356,8 +356,11 @@ class Moments:
 
     def exchanges(self, task_id: str) -> tuple[Exchange, ...]:
         """Return the conversation of a task, oldest request first."""
-        calls = self.reader.model_calls(self.execution_id, task_id)
-        return exchanges_of(calls, self.reader.tool_calls(self.execution_id, task_id))
+        task, owner = self.task(task_id), self.execution_id
+        if task is not None and task.settled_at_frame is not None:
+            # A branch has copies of the tasks that were settled before it, but not of their calls.
+            owner = self.reader.owner(owner, task.settled_at_frame)
+        return exchanges_of(self.reader.model_calls(owner, task_id), self.reader.tool_calls(owner, task_id))
 
     # ---- events ------------------------------------------------------------------------------------------------
 

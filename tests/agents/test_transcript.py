@@ -25,6 +25,7 @@ from pydantic_ai.usage import RequestUsage
 
 from smithers_nb import Agent, Claude, Execution, Sequence, Step, Store, While, call_tool, component, scripted
 from smithers_nb.errors import StoreError
+from smithers_nb.history.recorded import RecordedSource
 from smithers_nb.history.transcript import SHOWN_CHARS
 from tests.agents.conftest import APIS, model_at
 from tests.agents.fake_replies import Reply, Status, by_turn, say
@@ -293,6 +294,9 @@ def test_a_branch_has_the_conversations_of_its_line(tmp_path: Any) -> None:
     branch.run_sync()
     assert list(branch.df.messages.text) == ["First.", "1", "Second.", "3"]
     assert branch.transcript("a").text == ex.transcript("a").text
+    file = RecordedSource(store.reader, branch.execution_id).file
+    shown = [[part.text for one in file.exchanges(task) for part in one.parts] for task in branch.df.tasks.task_id]
+    assert shown == [["First.", "1"], ["Second.", "3"]]
     assert list(store.df.messages.text) == ["First.", "1", "Second.", "2", "Second.", "3"]
     ex.close()
     branch.close()
