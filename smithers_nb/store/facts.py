@@ -175,8 +175,14 @@ def _merged(versions: Iterable[tuple[Any, ...]]) -> Iterator[Fact]:
 
 
 def _state(record: _Record) -> Iterator[Fact]:
-    for frame, key, value, kind in record.rows("state", "from_frame, key, value, type", "from_frame, key"):
-        yield Fact("state", frame, (value, kind), key=key)
+    columns, found = "from_frame, key, value, type", {}
+    for part in record.reader.line(record.execution_id):
+        # A branch has copies of what held at its fork, but for the keys that were edited there: those are its
+        # parent's. A copy has the from_frame of its original, and stands for it.
+        sql = f"SELECT {columns} FROM state WHERE execution_id = ? AND from_frame <= ? ORDER BY from_frame, key"
+        for frame, key, value, kind in record.reader.query(sql, (part.execution_id, part.last)).rows:
+            found[frame, key] = Fact("state", frame, (value, kind), key=key)
+    yield from found.values()
 
 
 def _writes(record: _Record) -> Iterator[Fact]:

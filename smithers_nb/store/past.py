@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -106,11 +107,11 @@ class Past:
     def _read(self) -> None:
         state = [
             (since, until, key, (Stored(value, kind), since))
-            for since, until, key, value, kind in self._rows("state", "from_frame, to_frame, key, value, type")
+            for since, until, key, value, kind in self._intervals("state", "from_frame, to_frame, key, value, type")
         ]
         columns = "from_frame, to_frame, node_id, path, type, key, explicit_id, parent_id, position, props, events"
         nodes = []
-        for since, until, *fields in self._rows("nodes", f"{columns}, text, source"):
+        for since, until, *fields in self._intervals("nodes", f"{columns}, text, source"):
             version = NodeVersion._make(fields)
             nodes.append((since, until, version.id, version))
         for frame in self.frames.values():
@@ -145,6 +146,17 @@ class Past:
                 place = bisect_right(self._began, task.started_at) - 1
                 started = max(started, self._numbers[max(place, 0)])
             self._at(started, "started", task)
+
+    def _intervals(self, table: str, columns: str) -> Iterator[tuple[Any, ...]]:  # Any: SQLite's
+        """Yield the versions, each with the part of its interval in which the line has its execution's frames."""
+        for part in self._reader.line(self._execution_id):
+            sql = f"SELECT {columns} FROM {table} WHERE execution_id = ? AND from_frame <= ? ORDER BY from_frame"
+            for since, until, *fields in self._reader.query(sql, (part.execution_id, part.last)).rows:
+                if until is None or until > part.last:
+                    # The last part has no end.
+                    until = None if part.last == sys.maxsize else part.last + 1
+                if until is None or until > part.first:
+                    yield max(since, part.first), until, *fields
 
     def _rows(self, table: str, columns: str, order: str = "from_frame") -> list[tuple[Any, ...]]:  # Any: SQLite's
         where, given = of_line(self._reader, table, self._execution_id)

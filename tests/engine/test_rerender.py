@@ -196,6 +196,27 @@ def test_a_branch_begins_before_the_first_that_differs(run_of: Made) -> None:
     assert rows(ex.store.path, ex.execution_id) == before
 
 
+def test_the_frames_before_a_fork_are_those_of_the_parent(run_of: Made) -> None:
+    @component
+    def Counts(ctx: Any) -> Any:
+        n = ctx.state.get("n", 0)
+        return Phase(name=f"{n} {ctx.state.get('k')}")[
+            Ralph(id="loop", until=n >= 4, max_iterations=9)[
+                Task(id="t", run=lambda: n + 1, on_finished=lambda r: ctx.state.set("n", r.output))
+            ]
+        ]
+
+    ex = run_of(Counts, state={"k": 1})
+    ex.run_sync()
+    for frame in range(ex.recorded + 1):
+        with ex.fork(frame, state={"k": 5}) as branch:
+            branch.run_sync()
+            assert all(one.same for one in branch.rerender().frames), (frame, branch.rerender())
+            with branch.fork(frame + 1, state={"k": 6}) as further:
+                further.run_sync()
+                assert all(one.same for one in further.rerender().frames), (frame, further.rerender())
+
+
 def test_a_file_alone_can_be_rendered_again(run_of: Made) -> None:
     ex = told(run_of, name="story")
     ex.close()
