@@ -6,13 +6,13 @@ Without them, a wrong argument raises somewhere in the engine or in SQLite, long
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from inspect import signature
 from operator import index
 from typing import Any, ParamSpec, TypeVar
 
-from .errors import clean, kind_of
+from .errors import clean, did_you_mean, kind_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -171,6 +171,24 @@ def choice(*options: str) -> Check:
         if value not in options:
             raise ValueError(f"{name}={value!r:.60} is none of {', '.join(options)}.")
         return str(value)
+
+    return check
+
+
+def choices(*options: str) -> Check:
+    """Return a check for several of a few words."""
+
+    def check(name: str, value: Any) -> tuple[str, ...]:
+        if isinstance(value, str) or not isinstance(value, Iterable):
+            raise wrong(name, value, f"a list of {', '.join(map(repr, options))}; () for none")
+        found = tuple(dict.fromkeys(value))
+        for one in found:
+            if one not in options:
+                near = did_you_mean(str(one), options)
+                raise ValueError(
+                    f"{name}={found!r:.120} can't be used: {one!r:.60} is none of {', '.join(options)}.{near}"
+                )
+        return found
 
     return check
 

@@ -33,7 +33,7 @@ from .history.transcript import Transcript
 from .nodes.runnable import Limits
 from .nodes.tree import Tree
 from .recording import FrameView, History, Replay, Store, recorded_frames
-from .records import Durability, Frame, NewExecution, Problem, RunResult, Status, Write
+from .records import REUSED, Durability, Frame, NewExecution, Problem, Reusable, RunResult, Status, Write
 from .replay import Replayed
 from .replay import Tasks as ReplayTasks
 from .rerender import Rerender, rerender
@@ -88,6 +88,7 @@ _BRANCH: dict[str, check.Check] = {
     "models": optional(check.named),
     "name": optional(check.full_text),
     "limits": optional(check.mapping),
+    "reuse": check.choices(*get_args(Reusable)),
 }
 """Checks of the arguments of a branch."""
 
@@ -256,6 +257,7 @@ class Execution:
             engine_version=__version__,
             seed=found.seed,
             durability=durability or found.durability,
+            reuse=found.reuse,
         )
         setup = Setup(
             app=root_with(app, props),
@@ -592,6 +594,7 @@ class Execution:
         props: Mapping[str, Any] | None = None,
         models: Mapping[str, Any] | None = None,
         name: str | None = None,
+        reuse: Iterable[Reusable] = REUSED,
         limits: Mapping[str, float] | None = None,
     ) -> Execution:
         """Return a branch: a new execution of the same file that begins at the rest after the FLUSH of a frame.
@@ -614,6 +617,17 @@ class Execution:
             Models by the name that they replace, beside those of this execution.
         name : str, optional
             The name of the branch; ``NAME~2``, ``NAME~3`` … without it.
+        reuse : iterable of {"agents", "tools", "approvals"}, optional
+            The answers that are taken from the file, all three without it; ``()`` asks for everything again. A request
+            of an agent that is the same as a recorded one (model, messages, tools, output type, settings) gets its
+            answer; a tool that this answer calls, with the same arguments, gets its result; the same question to a
+            person (node, prompt, options, payload) gets its answer. They come from this execution and its line, and
+            from their branches and children, the nearest on the line first, each once along a line: the n-th asking
+            gets the n-th answer. Requests that failed, and the last answer to an agent that failed, are not reused. A
+            model that is a function, or ``scripted``, is the same under the same name, unless ``models`` replaces it
+            here; one without a name, in the same node. What is reused costs nothing and counts against no limit.
+            ``model_calls`` says ``recording`` in ``answered_by``, and has ``reused_id`` and ``saved_usd``;
+            ``tool_calls`` has ``reused_id``, and ``approvals`` ``reused_from``.
         limits : dict, optional
             Limits of all agents of the branch together; those of this execution without it.
 
@@ -633,7 +647,7 @@ class Execution:
         setup = replace(
             run.setup,
             app=root,
-            row=branch_row(self.store.reader, point, root, name),
+            row=branch_row(self.store.reader, point, root, name=name, reuse=[*reuse], models=models or ()),
             models={**run.setup.models, **(models or {})},
             limits=run.setup.limits if limits is None else _limits(limits),
         )
@@ -737,6 +751,7 @@ def fork_recorded(
     props: Mapping[str, Any] | None,
     models: Mapping[str, Any] | None,
     name: str | None,
+    reuse: Iterable[Reusable],
     limits: Mapping[str, float] | None,
     max_frames: int,
 ) -> Execution:
@@ -748,7 +763,7 @@ def fork_recorded(
     setup = Setup(
         app=root,
         path=reader.path,
-        row=branch_row(reader, point, root, name),
+        row=branch_row(reader, point, root, name=name, reuse=[*reuse], models=models or ()),
         models=dict(models or {}),
         limits=_limits(limits),
         max_agents=MAX_AGENTS,

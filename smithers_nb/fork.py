@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .engine.code import code_hash, name_of
 from .errors import PropError, clean
 from .nodes.element import Component, Element
-from .records import NewExecution
+from .records import NewExecution, Reuse
 from .run import root_with
 from .store.fork import ForkPoint
 from .store.reader import Reader
@@ -19,11 +19,18 @@ from .values import Stored, Unstorable, encode, opened
 from .version import __version__
 
 
-def branch_row(reader: Reader, point: ForkPoint, app: object, name: str | None) -> NewExecution:
-    """Return the facts about a branch of an execution; without a name it is called ``NAME~2``, ``NAME~3`` …"""
+def branch_row(
+    reader: Reader, point: ForkPoint, app: object, *, name: str | None, reuse: Sequence[str], models: Iterable[str]
+) -> NewExecution:
+    """Return the facts about a branch of an execution; without a name it is called ``NAME~2``, ``NAME~3`` …
+
+    ``models`` are the names of the models that the branch replaces.
+    """
     parent = reader.execution(point.execution_id)
+    id = secrets.token_hex(6)
+    replaced = {**Reuse.of(parent.reuse).models, **dict.fromkeys(models, id)}
     return NewExecution(
-        execution_id=secrets.token_hex(6),
+        execution_id=id,
         name=clean(name) if name else free_name(reader, parent.name),
         app=name_of(app),
         code_hash=code_hash(app),
@@ -34,6 +41,7 @@ def branch_row(reader: Reader, point: ForkPoint, app: object, name: str | None) 
         forked_at_frame=point.frame,
         durability=parent.durability,
         props=stored_props(app),
+        reuse=Reuse(tuple(reuse), replaced).as_json(),
     )
 
 

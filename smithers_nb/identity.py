@@ -105,3 +105,8 @@ def prefixes_of(path: str) -> list[str]:
     """Return the paths around, innermost first: a slash in a quoted key separates nothing."""
     plain = re.sub(r'"(?:[^"\\]|\\.)*"', lambda key: "_" * len(key[0]), path)
     return [path[: cut.start()] for cut in reversed(list(re.finditer("/", plain))) if cut.start()]
+
+
+def child_id(execution_id: str, task_id: str) -> str:
+    """Return the id of the child execution that a task runs."""
+    return sha256(f"{execution_id}/{task_id}".encode()).hexdigest()[:12]

@@ -20,6 +20,7 @@ from .history.compare import Comparison, compare
 from .history.transcript import Transcript
 from .nodes.diff import Changes, diff
 from .nodes.tree import Tree
+from .records import REUSED, Reusable
 from .replay import Replayed
 from .rerender import Rerender, rerender
 from .store.check import Report, check
@@ -260,6 +261,7 @@ class History:
         props=optional(arguments.named),
         models=optional(arguments.named),
         name=optional(arguments.full_text),
+        reuse=arguments.choices(*REUSED),
         limits=optional(arguments.mapping),
         max_frames=arguments.whole(1),
     )
@@ -272,12 +274,14 @@ class History:
         props: Mapping[str, Any] | None = None,
         models: Mapping[str, Any] | None = None,
         name: str | None = None,
+        reuse: Iterable[Reusable] = REUSED,
         limits: Mapping[str, float] | None = None,
         max_frames: int = 1000,
     ) -> Execution:
         """Return a branch of it that runs ``app``, as ``Execution.fork`` does; no lease on this one is needed.
 
-        Without ``props`` a component gets the recorded ones.
+        Without ``props`` a component gets the recorded ones. A model of ``models`` that is a function, or ``scripted``,
+        is asked: nothing tells that it is the recorded one.
 
         Raises:
             StoreError: if the frame is not there, not flushed, or pruned.
@@ -293,6 +297,7 @@ class History:
             props=props,
             models=models,
             name=name,
+            reuse=reuse,
             limits=limits,
             max_frames=max_frames,
         )

@@ -57,6 +57,8 @@ TOLD: list[tuple[str, Callable[[Execution], Any], type[Exception], str]] = [
     ("state", lambda ex: Execution(Step(), state=["a"]), TypeError, "state=['a'] is a list; it takes a dict"),  # type: ignore[arg-type]
     ("state by number", lambda ex: Execution(Step(), state={1: 2}), errors.NotStorableError, "it is an int; use a str"),  # type: ignore[dict-item]
     ("models", lambda ex: Execution(Step(), models="sonnet"), TypeError, "models='sonnet' is a str; it takes a dict"),  # type: ignore[arg-type]
+    ("reuse", lambda ex: ex.fork(reuse="agents"), TypeError, "reuse='agents' is a str; it takes a list of 'agents'"),
+    ("a word in reuse", lambda ex: ex.fork(reuse=["agent"]), ValueError, "Did you mean 'agents'?"),  # type: ignore[list-item]
     ("limits", lambda ex: Execution(Step(), limits={"turn": 1}), errors.PropError, "Did you mean 'turns'?"),
     ("limits of nothing", lambda ex: Execution(Step(), limits={"turns": 0}), errors.PropError, "each more than 0"),
     ("limits as a number", lambda ex: Execution(Step(), limits=5), TypeError, "limits=5 is an int; it takes a dict"),  # type: ignore[arg-type]

@@ -7,10 +7,13 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from functools import cache
 from hashlib import sha256
+from json import dumps, loads
 from typing import Any
 
 from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelResponse
 from pydantic_ai.models import CompletedStreamedResponse, Model, ModelRequestParameters, StreamedResponse
+from pydantic_ai.models.function import FunctionModel
+from pydantic_ai.models.test import TestModel
 from pydantic_ai.models.wrapper import WrapperModel
 from pydantic_ai.settings import ModelSettings, merge_model_settings
 from pydantic_ai.usage import RequestUsage
@@ -18,7 +21,8 @@ from pydantic_core import to_json
 
 from ..credentials import masked_json
 from ..values import cleaned
-from .runner import Answer
+from .runner import AgentTask, Answer, Request
+from .settings import inner_models
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +220,41 @@ def signature_of(given: Given, script: str | None, limits: dict[str, float], mes
     }
     # What is no JSON has a repr, perhaps with an address: then it is another one in the next process, and asked.
     return sha256(to_json(parts, fallback=repr)).hexdigest()
+
+
+def same_of(given: Given, request: Request, task: AgentTask) -> str | None:
+    """Return a hash of all that makes a request the same for a branch; None in a replay, which knows its answers."""
+    if task.recorded is not None:
+        return None
+    model = given.model
+    # Functions can't be compared: they are told by the name, or the node, that they stand under.
+    is_function = any(isinstance(one, FunctionModel | TestModel) for one in inner_models(model))
+    parts = {
+        "model": [request.provider, request.model, getattr(model, "base_url", None)],
+        "stands": task.stands if is_function else "",
+        "messages": plain([loads(text) for text in request.messages]),
+        "parameters": loads(request.parameters),
+    }
+    return sha256(dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def plain(messages: Any, ids: dict[str, str] | None = None) -> Any:  # Any: JSON
+    """Return messages without what differs from run to run: times, ids of runs and tool calls, and of the model's
+    earlier answers all but their texts and calls.
+    """
+    if ids is None:
+        ids = {}
+    if isinstance(messages, list):
+        return [plain(one, ids) for one in messages]
+    if not isinstance(messages, dict):
+        return messages
+    if messages.get("kind") == "response":
+        return plain(messages["parts"], ids)
+    left_out = {"timestamp", "run_id", "conversation_id"}
+    kept = {name: plain(value, ids) for name, value in messages.items() if name not in left_out}
+    if isinstance(id := kept.get("tool_call_id"), str):
+        kept["tool_call_id"] = ids.setdefault(id, str(len(ids)))
+    return kept
 
 
 # ---- answers ---------------------------------------------------------------------------------------------------

@@ -43,6 +43,8 @@ from .at_model import (
     clean_response,
     cleaned_fields,
     parameters_of,
+    plain,
+    same_of,
     signature_of,
     text_of,
     texts_of,
@@ -140,6 +142,7 @@ class Audit(AbstractCapability[Any]):
         conversation, model = self.conversation, given.model
         signature = _signature(given, conversation.task)
         request = self._request(given, signature)
+        request = replace(request, same=same_of(given, request, conversation.task))
         async with self.alone(signature):
             if known := await conversation.recall(request):
                 yield Opened(self._answered, known=_response(known))
@@ -253,6 +256,8 @@ class Audit(AbstractCapability[Any]):
             if isinstance(result, ToolFailed):
                 raise result
             return result
+        if reused := await conversation.reused_result(call.tool_call_id, call.tool_name, given):
+            return _recalled(reused)
         row = await conversation.start_tool(call.tool_call_id, call.tool_name, given)
         if conversation.cassette is not None:
             past = conversation.cassette.tool(row)
@@ -455,27 +460,8 @@ def _signature(given: Given, task: AgentTask) -> str | None:
     if isinstance(given.model, FunctionModel | TestModel) and not known:
         return None
     replies = repr(script.replies) if isinstance(script, Scripted) else None
-    messages = _plain([json.loads(text) for text in texts_of(given.messages)])
+    messages = plain([json.loads(text) for text in texts_of(given.messages)])
     return signature_of(given, script=replies, limits=task.limits, messages=messages)
-
-
-def _plain(messages: Any, ids: dict[str, str] | None = None) -> Any:  # Any: JSON
-    """Return messages without what differs from run to run: times, ids of runs and tool calls, and of the model's
-    earlier answers all but their texts and calls.
-    """
-    if ids is None:
-        ids = {}
-    if isinstance(messages, list):
-        return [_plain(one, ids) for one in messages]
-    if not isinstance(messages, dict):
-        return messages
-    if messages.get("kind") == "response":
-        return _plain(messages["parts"], ids)
-    left_out = {"timestamp", "run_id", "conversation_id"}
-    plain = {name: _plain(value, ids) for name, value in messages.items() if name not in left_out}
-    if isinstance(id := plain.get("tool_call_id"), str):
-        plain["tool_call_id"] = ids.setdefault(id, str(len(ids)))
-    return plain
 
 
 def _clean_request(message: Any) -> None:

@@ -39,6 +39,8 @@ class Conversation:
             decisions = task.recorded.decisions
             self.cassette = Cassette(task, task.recorded)
         self.decisions = {(one.turn, one.tool_call_id): one for one in decisions}
+        self._reused_turns = {} if past.reused_id is None else {past.turn: past.reused_id}
+        """The ids of the rows that turns were answered from, by turn."""
         self._attempts = {past.turn: past.attempt, past.turn + 1: past.attempts}
         """The number of attempts by turn."""
         self.failures = past.failures
@@ -116,18 +118,25 @@ class Conversation:
         if self.repeating and self.answered and self.turn == self.answered.turn:
             return self.answered.response
         self.repeating = False
-        self.check_limits()
+        # A branch looks for a recorded answer first, which no limit forbids.
+        if not self.ledger.reuses:
+            self.check_limits()
         return None
 
     async def recall(self, request: Request) -> str | None:
-        """Return an answer that is known: the recorded one in a replay, or that of the same request
+        """Return an answer that is known: the recorded one in a replay or a branch, or that of the same request
         before.
 
         Raises:
             ReplayMismatchError: if the request differs from the recorded one.
+            BudgetExceededError: if a limit forbids to ask.
         """
         if self.cassette is not None:
             return await self._again(self.cassette, request)
+        if self.ledger.reuses:
+            if (reused := await self._reused_answer(request)) is not None:
+                return reused
+            self.check_limits()
         if not request.signature:
             return None
         known = await self.ledger.answer_to(request.signature)
@@ -135,6 +144,16 @@ class Conversation:
             await self.ask(request)
             await self.answer(Answer(known), by="cache")
         return known
+
+    async def _reused_answer(self, request: Request) -> str | None:
+        """Record the answer that the branch takes from the file, and return it; None if there is none."""
+        found = request.same and await self.ledger.reused_answer(request.same)
+        if not found:
+            return None
+        await self.ask(request)
+        self._reused_turns[self.turn] = found.id
+        await self.answer(Answer(found.response, reused_id=found.id, saved_usd=found.cost_usd), by="recording")
+        return found.response
 
     async def _again(self, cassette: Cassette, request: Request) -> str:
         """Record the attempts of a turn as they were, and return the answer, if there was one."""
@@ -160,7 +179,16 @@ class Conversation:
         if status == "running":
             status = "interrupted"
         again = replace(
-            one, id=None, accepted=None, status=status, started_at=time(), ms=0.0, answered_by=by, signature=None
+            one,
+            id=None,
+            accepted=None,
+            status=status,
+            started_at=time(),
+            ms=0.0,
+            answered_by=by,
+            signature=None,
+            reused_id=None,
+            saved_usd=None,
         )
         self.spent.add(again)
         await self.ledger.asked(again)
@@ -183,6 +211,7 @@ class Conversation:
             history=self._told(request),
             started_at=time(),
             signature=request.signature,
+            same=request.same,
         )
         self.came = self.broken = None
         self.asked = replace(asked, id=await self.ledger.asked(asked))
@@ -302,8 +331,8 @@ class Conversation:
     # ---- requests of agents that functions of this one run -------------------------------------------------------
 
     async def ask_inner(self, request: Request, agent: str, caller: str | None) -> ModelCall:
-        """Record a request that an agent makes which a function of this one runs; return it, with its answer in a
-        replay.
+        """Record a request that an agent makes which a function of this one runs; return it, with its answer where
+        that is known: in a replay or a branch.
 
         Raises:
             BudgetExceededError: if a limit is reached.
@@ -321,11 +350,17 @@ class Conversation:
             started_at=time(),
             agent=agent,
             caller=caller,
+            same=request.same,
         )
         if self.cassette is not None:
             again = replace(self.cassette.inner(asked), messages=request.messages, parameters=request.parameters)
             await self._recorded(again)
             return again
+        if self.ledger.reuses and request.same and (found := await self.ledger.reused_answer(request.same)):
+            answer = asdict(Answer(found.response, reused_id=found.id, saved_usd=found.cost_usd))
+            reused = replace(asked, **answer, status="ok", answered_by="recording")
+            await self._record(reused)
+            return reused
         self.check_limits()
         return replace(asked, id=await self.ledger.asked(asked))
 
@@ -532,9 +567,33 @@ class Conversation:
         """Record the calls that the provider made while it gave an answer, unless they are recorded already."""
         for one in native_tools.calls_in(response):
             if self.known_call(one.tool_call_id, turn) is None:
-                self.spent.tool_calls += 1
+                past = await self._reused_call(one.tool_call_id, turn)
+                reused_id = None if past is None else past.id
+                self.spent.tool_calls += reused_id is None
                 call = self._call(turn, one.tool_call_id, one.tool, one.input, attempt=1, status=one.status)
-                await self._tool(replace(call, output=one.output, ms=0.0, elsewhere=True))
+                await self._tool(replace(call, output=one.output, ms=0.0, elsewhere=True, reused_id=reused_id))
+
+    async def _reused_call(self, tool_call_id: str, turn: int) -> ToolCall | None:
+        """Return the recorded call of a tool that a reused answer asked for; None if the answer was not reused."""
+        reused_id = self._reused_turns.get(turn)
+        if reused_id is None:
+            return None
+        return await self.ledger.reused_tool_call(reused_id, tool_call_id)
+
+    async def reused_result(self, tool_call_id: str, tool: str, given: str) -> ToolCall | None:
+        """Record a call of a tool that the branch does not make, because the file has its result; return the record.
+
+        None if it has to be made: the answer that asks for it is new, or it had no such arguments or no result.
+        """
+        past = await self._reused_call(tool_call_id, self.turn)
+        if past is None or (past.tool, json.loads(past.input)) != (tool, json.loads(given)):
+            return None
+        known = self.known_call(tool_call_id)
+        attempt = known.attempt if known else 1
+        call = self._call(self.turn, tool_call_id, tool, given, attempt=attempt, status=past.status)
+        made = replace(call, output=past.output, error=past.error, ms=0.0, reused_id=past.id)
+        await self._tool(made)
+        return made
 
     def offers(self, functions: list[str], outputs: list[str], structured: bool) -> None:
         """The model is offered these tools, and these ways to give its output; ``structured``: as JSON in its text."""

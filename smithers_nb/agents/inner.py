@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -18,7 +19,7 @@ from pydantic_ai.capabilities import AbstractCapability
 from pydantic_ai.messages import ModelMessagesTypeAdapter, ModelResponse
 
 from ..errors import said
-from .at_model import Given, Opened, RecordedModel, answer_of, clean_response, parameters_of, texts_of
+from .at_model import Given, Opened, RecordedModel, answer_of, clean_response, parameters_of, same_of, texts_of
 from .conversation import Conversation
 from .fallback import windowed
 from .runner import Request
@@ -83,6 +84,7 @@ class Inner(AbstractCapability[Any]):
         conversation, there = self._caller.conversation, self._caller.there
         provider, model = given.model.system, given.model.model_name
         request = Request(provider, model, texts_of(given.messages), parameters_of(given))
+        request = replace(request, same=same_of(given, request, conversation.task))
         asked = await there(lambda: conversation.ask_inner(request, self._name, self._caller.tool_call_id))
         if asked.response is not None:
             (known,) = ModelMessagesTypeAdapter.validate_json(f"[{asked.response}]")

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from ..errors import AgentConfigError
 from ..nodes.parts import Content
-from ..records import BlockReason, Decision, ModelCall, ToolCall
+from ..records import BlockReason, Decision, ModelCall, ReusedAnswer, ToolCall
 from ..values import Unstorable, encode
 
 
@@ -27,11 +27,16 @@ class Spent:
     cost_usd: float = 0.0
     unpriced: int = 0
     """Answers whose price is not known."""
+    reused: int = 0
+    """Answers that a branch took from the file; they are in none of the other numbers."""
     seconds: float = 0.0
     """The time that requests and tool calls took, without interruptions and waits."""
 
     def add(self, request: ModelCall) -> None:
-        """Count a request that has ended."""
+        """Count a request that has ended; one that a branch answers from the file costs nothing."""
+        if request.answered_by == "recording":
+            self.reused += 1
+            return
         self.requests += request.answered_by != "cache"
         self.input_tokens += request.input_tokens or 0
         self.output_tokens += request.output_tokens or 0
@@ -43,7 +48,7 @@ class Spent:
     @property
     def cost(self) -> float | None:
         """The cost in USD; None if a price is not known."""
-        if self.unpriced or not self.turns:
+        if self.unpriced or not self.turns + self.reused:
             return None
         return self.cost_usd
 
@@ -60,6 +65,8 @@ class Request:
     """Settings, tools, output schema and native tools, as a JSON object."""
     signature: str | None = None
     """A hash of everything that the answer depends on, where an earlier answer may be used."""
+    same: str | None = None
+    """A hash of everything that makes two requests the same for a branch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,10 @@ class Answer:
     cost_usd: float | None = 0.0
     unpriced: str | None = None
     """The reason why the price is not known."""
+    reused_id: int | None = None
+    """The id of the row that it was taken from, where a branch reuses it."""
+    saved_usd: float | None = None
+    """The cost of that row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +105,8 @@ class Past:
     """Attempts at the following turn."""
     failures: int = 0
     """Those of them that failed."""
+    reused_id: int | None = None
+    """The id of the row that the answer of the last turn was taken from, if it was."""
     decisions: list[Decision] = field(default_factory=list)
     """The decisions of people about tool calls, oldest first."""
     tools: dict[str, ToolCall] = field(default_factory=dict)
@@ -159,6 +172,8 @@ class AgentTask:
     seed: int
     """The seed of the jitter of waits."""
     source: str | None
+    stands: str = ""
+    """The name or node that a model stands under which can't be told from another by itself, such as a script."""
     past: Past | None = None
     """None for one that begins."""
     settings: dict[str, Any] = field(default_factory=dict)  # Any: whatever the provider takes
@@ -272,6 +287,9 @@ class ApprovalRequired(Exception):
 class Ledger(Protocol):
     """The records and limits of a running agent. The engine gives one to each ``submit``."""
 
+    reuses: bool
+    """True if answers are taken from the record of a family, as a branch does."""
+
     async def asked(self, request: ModelCall) -> int | None:
         """Record that an attempt is made (``running``), or how it ended, before the agent continues, so that every
         paid answer is in the store. Returns the id of its row; None if the file does not take it now.
@@ -285,6 +303,12 @@ class Ledger(Protocol):
 
     async def answer_to(self, signature: str) -> str | None:
         """Return the answer to the same request, as JSON, if the file has one."""
+
+    async def reused_answer(self, same: str) -> ReusedAnswer | None:
+        """Return the next recorded answer to a request that is the same; None if it has to be made."""
+
+    async def reused_tool_call(self, reused_id: int, tool_call_id: str) -> ToolCall | None:
+        """Return the recorded call of a tool that a reused answer asked for; None if it has to be made."""
 
     def piece(self, turn: int, attempt: int, kind: str, payload: str) -> None:
         """Record a streamed piece (token, thinking, tool_start, tool_end; ``payload`` is JSON) with the next batch."""

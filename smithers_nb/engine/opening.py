@@ -10,7 +10,7 @@ from typing import Any, Literal
 from ..agents.runner import Runner
 from ..errors import EngineVersionError, StoreError, message_of
 from ..nodes.tree import Tree
-from ..records import NewExecution, TaskEnd, TaskRecord, TaskResult
+from ..records import NewExecution, Reuse, TaskEnd, TaskRecord, TaskResult
 from ..store import calls, writer
 from ..store.breakpoints import load as load_breakpoints
 from ..store.connection import Database
@@ -31,6 +31,7 @@ from .tasks.budget import Budget
 from .tasks.entry import TaskEntry
 from .tasks.past import spent_by
 from .tasks.questions import of_orphan
+from .tasks.reusing import Reusing
 
 Orphans = Literal["retry", "fail", "ask"]
 """The treatment of a task that was running when its process ended."""
@@ -57,6 +58,8 @@ class Opening:
     budget: Budget | None = None
     """The parent's, for a child."""
     replay: Replaying | None = None
+    reusing: Reusing | None = None
+    """The parent's, for a child of a branch."""
     orphans: Orphans = "retry"
 
 
@@ -167,8 +170,15 @@ def _live(row: NewExecution, opening: Opening, lease: Lease, committed: Committe
         strict_effects=opening.strict_effects,
         max_agents=opening.max_agents,
         replay=opening.replay,
+        reusing=opening.reusing or _reusing(row, opening.database.path),
     )
     return Live(opening.app, services, committed, run_child)
+
+
+def _reusing(row: NewExecution, path: str) -> Reusing | None:
+    if row.reuse is None:
+        return None
+    return Reusing(path, row.execution_id, Reuse.of(row.reuse))
 
 
 async def _load_tasks(live: Live, reader: Reader, tree: Tree, orphans: Orphans) -> None:
@@ -198,6 +208,8 @@ async def _load_tasks(live: Live, reader: Reader, tree: Tree, orphans: Orphans) 
         if entry.status == "blocked" and entry.is_agent:
             entry.spent = spent_by(reader, execution_id, entry.task_id)
         live.tasks.add(entry)
+        # The process may have ended between a question and the answer that a branch takes from the file.
+        await live.tasks.answer_from_recording(entry)
 
 
 def _sorted_out(

@@ -13,6 +13,7 @@ from ..store.owned import OwnedDatabase
 from .observe import Observers
 from .replaying import Replaying
 from .tasks.budget import Budget
+from .tasks.reusing import Reusing
 from .tasks.stream import Stream
 
 MAX_AGENTS = 32
@@ -38,6 +39,8 @@ class Services:
     """The number of agents that run at a time; the others are pending."""
     replay: Replaying | None = None
     """The recording that it follows, if it is the replay of another."""
+    reusing: Reusing | None = None
+    """The answers that it takes from the file, if it is a branch; shared with children."""
     observers: Observers = field(default_factory=Observers)
     stream: Stream = field(init=False)
     closed: bool = False

@@ -50,6 +50,7 @@ from .frame import (
     Status,
 )
 from .question import Answer, Question, QuestionRecord
+from .reuse import REUSED, Reusable, Reuse, ReusedAnswer
 from .task import TaskEnd, TaskFrames, TaskRecord, TaskResult, TaskStart, TaskStatus
 from .write import (
     Author,
@@ -68,6 +69,7 @@ from .write import (
 __all__ = [
     "HIT",
     "PROBLEMS",
+    "REUSED",
     "Answer",
     "AnsweredBy",
     "Author",
@@ -109,6 +111,9 @@ __all__ = [
     "RateWindow",
     "ReaderRecord",
     "ReplacedValue",
+    "Reusable",
+    "Reuse",
+    "ReusedAnswer",
     "Role",
     "RunResult",
     "Scope",

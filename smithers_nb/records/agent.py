@@ -8,8 +8,10 @@ from typing import Literal
 from .excerpt import Excerpt
 
 BlockReason = Literal["retry", "rate_limit"]
-AnsweredBy = Literal["model", "cache", "replay"]
-"""cache: the same request had been answered before. replay: the answer is the recorded one."""
+AnsweredBy = Literal["model", "cache", "replay", "recording"]
+"""cache: the same request had been answered before. replay: the answer is the recorded one. recording: a branch took
+the answer from the record of its family.
+"""
 CallStatus = Literal["running", "ok", "failed", "cancelled", "interrupted"]
 """ok: it was answered. cancelled: it was ended by hand, or by a limit of time. interrupted: its process ended
 meanwhile; a resume asks again.
@@ -71,6 +73,12 @@ class ModelCall:
     """The name of an agent that a tool, or another function of the node's agent, runs; None for the node's agent."""
     caller: str | None = None
     """The id of the tool call that runs it."""
+    same: str | None = None
+    """A hash of everything that makes two requests the same for a branch."""
+    reused_id: int | None = None
+    """The id of the row that answered it, where that is a recorded one."""
+    saved_usd: float | None = None
+    """The cost of that answer when it was asked for; None where the price is not known."""
     id: int | None = None
     """The id of its row, once it has one."""
 
@@ -102,6 +110,10 @@ class ToolCall:
     error: str | None = None
     elsewhere: bool = False
     """True if it was not made here: the provider made it while it answered, or a person gave its result."""
+    reused_id: int | None = None
+    """The id of the row whose result it has, where a branch did not call the tool."""
+    id: int | None = None
+    """The id of its row, where it was read from the file."""
 
 
 @dataclass(frozen=True, slots=True)

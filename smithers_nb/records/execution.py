@@ -56,6 +56,8 @@ class NewExecution:
     durability: Durability = "normal"
     props: str | None = None
     """The props of the app as JSON, each with its type; None where they can't be stored."""
+    reuse: str | None = None
+    """The answers that a branch takes from the file, as JSON (``Reuse``); None for an execution that is no branch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +87,5 @@ class ExecutionRecord:
     kind: ExecutionKind
     props: str | None
     """The props of the app as JSON, each with its type; None where they were not stored."""
+    reuse: str | None
+    """The answers that a branch takes from the file, as JSON (``Reuse``)."""

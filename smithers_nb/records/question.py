@@ -55,6 +55,8 @@ class Answer:
     """The arguments that the tool is called with instead of the model's, as JSON."""
     result: str | None = None
     """The result of a tool call that was made elsewhere, as JSON."""
+    reused_from: str | None = None
+    """The execution and the id of the question that it was given to, where a branch took it from the file."""
 
 
 @dataclass(frozen=True, slots=True)

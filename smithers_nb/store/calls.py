@@ -32,7 +32,8 @@ def add_call(db: sqlite3.Connection, execution_id: str, call: ModelCall | ToolCa
 
 _OUTCOME = (
     "response", "accepted", "partial", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens",
-    "reasoning_tokens", "cost_usd", "unpriced", "ms", "error", "status", "answered_by",
+    "reasoning_tokens", "cost_usd", "unpriced", "ms", "error", "status", "answered_by", "same", "reused_id",
+    "saved_usd",
 )  # fmt: skip
 _MESSAGES = ("response", "accepted", "partial")
 """The columns of the outcome that are messages, as JSON."""
@@ -74,7 +75,7 @@ def put_tool_call(db: sqlite3.Connection, execution_id: str, call: ToolCall) -> 
     # Most often the row is there: it is inserted before the tool is called, so that after a crash it shows that the
     # tool may have run.
     cursor = db.execute(
-        "UPDATE tool_calls SET status = ?, input = ?, output = ?, started_at = ?, ms = ?, error = ?"
+        "UPDATE tool_calls SET status = ?, input = ?, output = ?, started_at = ?, ms = ?, error = ?, reused_id = ?"
         " WHERE execution_id = ? AND task_id = ? AND turn = ? AND tool_call_id = ? AND attempt = ?"
         " AND status IN ('waiting', 'running')",
         (
@@ -84,6 +85,7 @@ def put_tool_call(db: sqlite3.Connection, execution_id: str, call: ToolCall) -> 
             at_time(call.started_at),
             call.ms,
             call.error,
+            call.reused_id,
             execution_id,
             call.task_id,
             call.turn,
@@ -95,7 +97,7 @@ def put_tool_call(db: sqlite3.Connection, execution_id: str, call: ToolCall) -> 
         return
     db.execute(
         "INSERT INTO tool_calls (execution_id, task_id, turn, attempt, tool_call_id, tool, input, output, status,"
-        " started_at, ms, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " started_at, ms, error, reused_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             execution_id,
             call.task_id,
@@ -109,6 +111,7 @@ def put_tool_call(db: sqlite3.Connection, execution_id: str, call: ToolCall) -> 
             at_time(call.started_at),
             call.ms,
             call.error,
+            call.reused_id,
         ),
     )
 

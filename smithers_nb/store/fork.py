@@ -25,7 +25,7 @@ _TASK = (
 )
 _APPROVAL = (
     "approval_id, task_id, node_id, kind, prompt, payload, options, status, choice, comment, asked_at, answered_at,"
-    " turn, tool_call_id, args, result, args_schema"
+    " turn, tool_call_id, args, result, args_schema, reused_from"
 )
 _BREAKPOINT = "breakpoint_id, kind, target, event, value, condition, once, enabled, log_only, after, created_at"
 

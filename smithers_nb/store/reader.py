@@ -27,6 +27,7 @@ from ..records import (
     ModelCall,
     Question,
     RateWindow,
+    ReusedAnswer,
     Stretch,
     TaskRecord,
     ToolCall,
@@ -72,7 +73,7 @@ BELOW = (
 _EXECUTION = (
     "execution_id, name, parent_id, forked_at_frame, status, reason, app, code_hash, engine_version, seed, owner,"
     " lease_expires_at, created_at, updated_at, result, result_type, owned_since,"
-    " durability, kind, props"
+    " durability, kind, props, reuse"
 )
 TASK_COLUMNS = (
     "tasks.task_id, tasks.node_id, mounted_at_frame, tasks.status, tasks.reason, attempt, max_attempts, next_retry_at,"
@@ -82,10 +83,10 @@ TASK_COLUMNS = (
 _MODEL_CALL = (
     "task_id", "turn", "attempt", "provider", "model", "started_at", "response", "accepted", "partial", "input_tokens",
     "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "cost_usd", "unpriced", "ms",
-    "error", "status", "answered_by", "signature", "agent", "caller", "id",
+    "error", "status", "answered_by", "signature", "agent", "caller", "same", "reused_id", "saved_usd", "id",
 )  # fmt: skip
 _REQUEST = ("base_id", "request", "history", "parameters")
-_TOOL_CALL = "task_id, turn, attempt, tool_call_id, tool, input, status, started_at, output, ms, error"
+_TOOL_CALL = "task_id, turn, attempt, tool_call_id, tool, input, status, started_at, output, ms, error, reused_id, id"
 _OF_TASK = "WHERE execution_id = ? AND task_id = ? ORDER BY id"
 
 
@@ -356,17 +357,23 @@ class Reader:
         ).rows
         return next((put_back(str(response), self._blob) for (response,) in rows), None)
 
+    def recorded_answer(self, id: int) -> ReusedAnswer:
+        """Return the answer of a row of ``model_calls``."""
+        [(response, cost_usd)] = self.query("SELECT response, cost_usd FROM model_calls WHERE id = ?", (id,)).rows
+        return ReusedAnswer(id, put_back(response, self._blob), cost_usd)
+
     def usage(self, execution_id: str) -> Usage:
         """Return the totals of all agents of an execution and of its children."""
         calls = self.query(
-            f"{BELOW} SELECT count(response), coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0),"
+            f"{BELOW} SELECT count(response) FILTER (WHERE reused_id IS NULL), coalesce(sum(input_tokens), 0),"
+            " coalesce(sum(output_tokens), 0),"
             " coalesce(sum(cost_usd), 0), count(*) FILTER (WHERE response IS NOT NULL AND cost_usd IS NULL)"
             " FROM model_calls WHERE execution_id IN (SELECT id FROM below)",
             {"id": execution_id},
         ).rows[0]
         tools = self.query(
             f"{BELOW} SELECT count(*) FROM tool_calls WHERE execution_id IN (SELECT id FROM below)"
-            " AND status NOT IN ('waiting', 'denied', 'invalid', 'unknown', 'skipped')",
+            " AND status NOT IN ('waiting', 'denied', 'invalid', 'unknown', 'skipped') AND reused_id IS NULL",
             {"id": execution_id},
         ).rows[0]
         return Usage(*calls, *tools)
@@ -601,8 +608,8 @@ def _model_call(row: tuple[Any, ...], assembled: Assembled, texts: Texts) -> Mod
 
 
 def _tool_call(row: tuple[Any, ...]) -> ToolCall:  # Any: SQLite's values
-    found = ToolCall(*row)
-    return replace(found, started_at=_seconds(row[7]))
+    *fields, reused_id, id = row
+    return replace(ToolCall(*fields), started_at=_seconds(row[7]), reused_id=reused_id, id=id)
 
 
 def _seconds(time: str | None) -> float:

@@ -11,7 +11,8 @@ CREATE TABLE schema_migrations (
 );
 
 -- kind: run, child (of a Smithers node), branch or replay. A branch shares the frames up to forked_at_frame with its
--- parent; what held then is copied into it, with the from_frame that it had.
+-- parent; what held then is copied into it, with the from_frame that it had. reuse: what a branch answers from the
+-- record of its family, as a JSON object.
 CREATE TABLE executions (
   execution_id TEXT PRIMARY KEY,
   name TEXT NOT NULL,
@@ -32,7 +33,8 @@ CREATE TABLE executions (
   owned_since TIME TEXT,
   durability TEXT NOT NULL DEFAULT 'normal',
   kind TEXT NOT NULL DEFAULT 'run',
-  props JSON TEXT
+  props JSON TEXT,
+  reuse JSON TEXT
 );
 
 -- COMMIT inserts a frame as 'open'; FLUSH makes it 'done'. One that stays open was abandoned.
@@ -188,6 +190,8 @@ CREATE TABLE tasks (
 
 -- The row is there, as 'running', before the request is sent. request and history hold what they add to the row
 -- base_id: store/requests.py. agent and caller (a tool_call_id) tell an agent that a tool of the node's agent runs.
+-- same is a hash of all that an answer depends on. reused_id is the row of a relative that answered instead of the
+-- model, and saved_usd what that answer had cost.
 CREATE TABLE model_calls (
   id INTEGER PRIMARY KEY,
   execution_id TEXT NOT NULL,
@@ -218,13 +222,17 @@ CREATE TABLE model_calls (
   unpriced TEXT,
   agent TEXT,
   caller TEXT,
+  same TEXT,
+  reused_id INTEGER,
+  saved_usd REAL,
   FOREIGN KEY (execution_id, task_id) REFERENCES tasks ON DELETE CASCADE
 );
 
 CREATE INDEX model_calls_of_task ON model_calls (execution_id, task_id);
 CREATE INDEX model_calls_by_signature ON model_calls (signature) WHERE signature IS NOT NULL;
+CREATE INDEX model_calls_by_same ON model_calls (same) WHERE same IS NOT NULL;
 
--- The row is there, as 'running', before the tool is called.
+-- The row is there, as 'running', before the tool is called. reused_id is the row whose result it has.
 CREATE TABLE tool_calls (
   id INTEGER PRIMARY KEY,
   execution_id TEXT NOT NULL,
@@ -239,6 +247,7 @@ CREATE TABLE tool_calls (
   started_at TIME TEXT NOT NULL,
   ms REAL,
   error TEXT,
+  reused_id INTEGER,
   FOREIGN KEY (execution_id, task_id) REFERENCES tasks ON DELETE CASCADE
 );
 
@@ -281,6 +290,7 @@ CREATE TABLE loops (
   PRIMARY KEY (execution_id, node_id, from_frame)
 ) WITHOUT ROWID;
 
+-- reused_from is the execution whose answer it has, with its approval_id: EXECUTION_ID/APPROVAL_ID.
 CREATE TABLE approvals (
   execution_id TEXT NOT NULL,
   approval_id TEXT NOT NULL,
@@ -300,6 +310,7 @@ CREATE TABLE approvals (
   args JSON TEXT,
   result JSON TEXT,
   args_schema JSON TEXT,
+  reused_from TEXT,
   PRIMARY KEY (execution_id, approval_id),
   FOREIGN KEY (execution_id, task_id) REFERENCES tasks ON DELETE CASCADE
 );

@@ -122,8 +122,8 @@ def add_execution(db: sqlite3.Connection, row: NewExecution, lease: Lease) -> No
     at = now()
     db.execute(
         "INSERT INTO executions (execution_id, name, kind, parent_id, forked_at_frame, status, reason, app, props,"
-        " code_hash, engine_version, seed, durability, owner, owned_since, lease_expires_at, created_at, updated_at)"
-        " VALUES (?, ?, ?, ?, ?, 'ready', '', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " reuse, code_hash, engine_version, seed, durability, owner, owned_since, lease_expires_at, created_at,"
+        " updated_at) VALUES (?, ?, ?, ?, ?, 'ready', '', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             row.execution_id,
             row.name,
@@ -132,6 +132,7 @@ def add_execution(db: sqlite3.Connection, row: NewExecution, lease: Lease) -> No
             row.forked_at_frame,
             row.app,
             row.props,
+            row.reuse,
             row.code_hash,
             row.engine_version,
             row.seed,
@@ -690,9 +691,18 @@ def answer(
     none of its questions is open.
     """
     db.execute(
-        "UPDATE approvals SET status = 'answered', choice = ?, comment = ?, args = ?, result = ?, answered_at = ?"
-        " WHERE execution_id = ? AND approval_id = ?",
-        (given.choice, given.comment, given.args, given.result, now(), execution_id, question.approval_id),
+        "UPDATE approvals SET status = 'answered', choice = ?, comment = ?, args = ?, result = ?, reused_from = ?,"
+        " answered_at = ? WHERE execution_id = ? AND approval_id = ?",
+        (
+            given.choice,
+            given.comment,
+            given.args,
+            given.result,
+            given.reused_from,
+            now(),
+            execution_id,
+            question.approval_id,
+        ),
     )
     if end is not None:
         end_task(db, execution_id, end)

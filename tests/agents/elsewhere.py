@@ -102,6 +102,14 @@ class Lines:
         print(json.dumps([kind, row]), flush=True)
         return json.loads(await asyncio.to_thread(sys.stdin.readline))
 
+    reuses = False
+
+    async def reused_answer(self, same: str) -> None:
+        return None
+
+    async def reused_tool_call(self, reused_id: int, tool_call_id: str) -> None:
+        return None
+
     async def answer_to(self, signature: str) -> str | None:
         return None
 

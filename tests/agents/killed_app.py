@@ -18,7 +18,8 @@ from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
 from pydantic_ai.providers.anthropic import AnthropicProvider
 from pydantic_ai.providers.openai import OpenAIProvider
 
-from smithers_nb import Claude, Execution, component
+from smithers_nb import Claude, Execution, Store, component
+from smithers_nb.records import REUSED
 from smithers_nb.store.connection import Database
 
 TOOLS = Path("tools.txt")
@@ -84,6 +85,19 @@ def die_at(moment: str, kind: str, number: int) -> None:
     Database.transaction = transaction  # type: ignore[method-assign]
 
 
+def opened(command: str) -> Execution:
+    """Return the execution of a command: run, resume, ``fork all`` or ``fork agents`` (what is reused), or ``resume
+    branch``.
+    """
+    verb, _, more = command.partition(" ")
+    if verb == "run":
+        return Execution(App(), store="killed.db", name="killed")
+    if verb == "fork":
+        reuse = ["agents"] if more == "agents" else REUSED
+        return Store("killed.db").open("killed").fork(App(), frame=0, name="branch", reuse=reuse)
+    return Execution.resume(App(), store="killed.db", name=more or "killed")
+
+
 def main(folder: str, command: str, url: str, api: str, point: str, approve: bool = False) -> None:
     """Run it, or go on with it, in a folder; ``outcome.txt`` says how it ended, ``errors.txt`` what went wrong."""
     global APPROVE, DIES, MODEL
@@ -93,11 +107,7 @@ def main(folder: str, command: str, url: str, api: str, point: str, approve: boo
     if point.startswith(("before", "after")):
         moment, kind, number = point.split()
         die_at(moment, kind, int(number))
-    with (
-        Execution(App(), store="killed.db", name="killed")
-        if command == "run"
-        else Execution.resume(App(), store="killed.db", name="killed")
-    ) as ex:
+    with opened(command) as ex:
         while ex.run_sync().status == "waiting":
             asked = ex.df.approvals
             for id in asked[asked.status == "waiting"].approval_id:

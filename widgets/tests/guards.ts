@@ -335,7 +335,7 @@ const modelCall = object<P.ModelCallRow>({
   turn: whole,
   attempt: whole,
   model: text,
-  answered_by: oneOf("model", "cache", "replay"),
+  answered_by: oneOf("model", "cache", "replay", "recording"),
   input_tokens: nullable(whole),
   output_tokens: nullable(whole),
   cost_usd: nullable(number),

@@ -12,12 +12,13 @@ from time import time
 from typing import Any
 
 from ...agents.runner import AgentTask, Local, Past
+from ...agents.scripted import Scripted
 from ...credentials import is_masked
 from ...errors import AgentError, StoreError
 from ...nodes.parts import Content, PromptPart
 from ...nodes.runnable import Agent, Claude
 from ...nodes.tree import TreeNode
-from ...records import ModelCall, ToolCall
+from ...records import ModelCall, ReusedAnswer, ToolCall
 from ...store import calls, writer
 from ...store.reader import Reader
 from ...store.requests import Base, base_of
@@ -68,6 +69,7 @@ def agent_task(services: Services, node: TreeNode, task_id: str, past: Past | No
         retries=agent.retries,
         seed=services.seed,
         source=node.source,
+        stands=_stands(services, agent, node.id),
         past=past,
         settings=settings,
         reports="on_progress" in node.events,
@@ -103,6 +105,28 @@ def _agent_name(agent: Claude | Agent) -> str:
     return str(getattr(agent.agent, "name", None) or "agent")
 
 
+def _stands(services: Services, agent: Claude | Agent, node_id: str) -> str:
+    """Return the name that an agent's model stands under, with the branch that replaced it; else its node, with its
+    script.
+    """
+    name = _model_name(agent)
+    if name is not None and (isinstance(agent, Claude) or name in services.models):
+        replaced = services.reusing.reuse.models.get(name, "") if services.reusing else ""
+        return f"{name} {replaced}"
+    script = agent.model if isinstance(agent, Claude) else None
+    if isinstance(script, Scripted):
+        return f"{node_id} {[getattr(one, '__qualname__', one) for one in script.replies]!r}"
+    return node_id
+
+
+def _model_name(agent: Claude | Agent) -> str | None:
+    """Return the name of an agent's model; None for an object of the user's that has none."""
+    if isinstance(agent, Claude):
+        return agent.model if isinstance(agent.model, str) else None
+    own: Any = getattr(agent.agent, "model", None)
+    return str(getattr(own, "model_id", own))
+
+
 def _patterns(approve: object) -> list[str]:
     """Return the names of the tools that ask first. A function decides in this process: it is in ``Local``."""
     if approve is True:
@@ -131,10 +155,8 @@ def _local(services: Services, agent: Claude | Agent) -> Local:
             history=history,
             history_limit=agent.history_limit,
         )
-    own: Any = getattr(agent.agent, "model", None)
-    name = getattr(own, "model_id", own)
     return Local(
-        model=services.models.get(str(name)),
+        model=services.models.get(str(_model_name(agent))),
         approve=approve,
         agent=agent.agent,
         deps=agent.deps,
@@ -213,6 +235,7 @@ class TaskLedger:
         self._reporting: asyncio.TimerHandle | None = None
         self._bases: dict[tuple[str | None, str | None], Base] = {(None, None): entry.base} if entry.base else {}
         """The last request of the node's agent, and of each that its tools run: the next one is stored against it."""
+        self.reuses = services.reusing is not None and "agents" in services.reusing.reuse.kinds
         services.budget.begin()
 
     async def asked(self, request: ModelCall) -> int | None:
@@ -251,8 +274,29 @@ class TaskLedger:
         """Return the newest answer that the file has to a request of this signature; None if there is none."""
         return await called(Reader(self._services.database.path).answer_to, signature)
 
+    async def reused_answer(self, same: str) -> ReusedAnswer | None:
+        """Return the next recorded answer to a request that is the same; None if it has to be made."""
+        reusing = self._services.reusing
+        if reusing is None:
+            return None
+        return await reusing.answer(same, self._entry.node.id)
+
+    async def reused_tool_call(self, reused_id: int, tool_call_id: str) -> ToolCall | None:
+        """Return the recorded call of a tool that a reused answer asked for; None if it has to be made."""
+        reusing = self._services.reusing
+        if reusing is None:
+            return None
+        return await reusing.tool_call(reused_id, tool_call_id)
+
     async def tool(self, call: ToolCall) -> None:
         """Record a tool call. A call whose beginning can't be recorded is not made."""
+        if call.reused_id is None:  # Else it was made in another execution.
+            self._count(call)
+        # The beginning has to be in the file before the tool does anything: after a crash, the row is the only sign
+        # that it may have.
+        await self._record(call, late=call.status != "running")
+
+    def _count(self, call: ToolCall) -> None:
         if call.status == "running" or call.elsewhere:
             self._entry.spent.tool_calls += 1
             self._services.budget.spent.tool_calls += 1
@@ -260,9 +304,6 @@ class TaskLedger:
             # It was called, and asked for approval itself: it counts when it does its work.
             self._entry.spent.tool_calls -= 1
             self._services.budget.spent.tool_calls -= 1
-        # The beginning has to be in the file before the tool does anything: after a crash, the row is the only sign
-        # that it may have.
-        await self._record(call, late=call.status != "running")
 
     def piece(self, turn: int, attempt: int, kind: str, payload: str) -> None:
         """Record a streamed piece."""

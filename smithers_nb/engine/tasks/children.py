@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 from ...errors import PropError, RunError, UnknownExecutionError, kind_of
+from ...identity import child_id
 from ...nodes.element import Component
 from ...nodes.runnable import Smithers
 from ...records import NewExecution
@@ -88,6 +88,7 @@ async def _open(parent: Live, entry: TaskEntry, node: Smithers) -> Loop:
         strict_effects=parent.services.strict_effects,
         max_agents=parent.services.max_agents,
         budget=parent.services.budget,
+        reusing=parent.services.reusing,
         replay=replay.child(entry, child_id) if replay else None,
     )
     # The file says whether it has begun, and not this process: the one that began it may have crashed.
@@ -96,8 +97,3 @@ async def _open(parent: Live, entry: TaskEntry, node: Smithers) -> Loop:
     except UnknownExecutionError:
         return await create(row, opening, {})
     return await reopen(row, opening)
-
-
-def child_id(execution_id: str, task_id: str) -> str:
-    """Return the id of the child that a task runs."""
-    return hashlib.sha256(f"{execution_id}/{task_id}".encode()).hexdigest()[:12]

@@ -72,7 +72,7 @@ class TaskEntry:
     def used(self) -> tuple[dict[str, int], float | None]:
         """Return usage and cost in USD; nothing for a plain task."""
         spent = self.spent
-        if not spent.requests and not spent.turns:
+        if not spent.requests and not spent.turns and not spent.reused:
             return {}, None
         names = ("input_tokens", "output_tokens", "requests")
         return {name: getattr(spent, name) for name in names}, spent.cost

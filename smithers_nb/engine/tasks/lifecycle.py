@@ -43,7 +43,9 @@ class Tasks(TaskTable):
         self, services: Services, inbox: Inbox, printed: Printed, committed: Committed, run_child: ChildRunner
     ) -> None:
         super().__init__(services, inbox, committed)
-        self._runner = TaskRunner(services, inbox, printed, table=self, run_child=run_child)
+        self._runner = TaskRunner(
+            services, inbox, printed, table=self, run_child=run_child, asked=self.answer_from_recording
+        )
         self._retries = count(1)
 
     @property
@@ -130,6 +132,16 @@ class Tasks(TaskTable):
         question = questions.of_node(entry, approval)
         await self._services.database.transaction(writer.ask, self._services.execution_id, question)
         entry.status, entry.questions = "blocked", {question.approval_id: question}
+        await self.answer_from_recording(entry)
+
+    async def answer_from_recording(self, entry: TaskEntry) -> None:
+        """Answer those questions of a task that people have answered before, in the family of a branch."""
+        reusing = self._services.reusing
+        if reusing is None:
+            return
+        for id, question in list(entry.questions.items()):
+            if (answer := await reusing.decision(question)) is not None:
+                await self.answer(id, answer)
 
     async def answer(self, id: str, answer: Answer) -> None:
         """Answer a question by its id or its node's. An approval's task ends with the choice; one whose process had

@@ -43,12 +43,13 @@ def recorded_past(reader: Reader, execution_id: str, task_id: str) -> tuple[Past
         if call.response is not None:
             history = call.messages if call.history is None else call.history
             past = Past(call.turn, f"[{','.join(history)}]", call.accepted or call.response, attempt=call.attempt)
+            past = replace(past, reused_id=call.reused_id)
         else:
             # Only the attempts of the turn that comes next count: earlier ones led to an answer.
             past = replace(past, attempts=past.attempts + 1, failures=past.failures + (call.status == "failed"))
     # A call that was made again in a later attempt has a row for each; the last one holds.
     tools = {call.tool_call_id: call for call in reader.tool_calls(execution_id, task_id)}
-    spent.tool_calls = sum(1 for call in tools.values() if call.status in CALLED)
+    spent.tool_calls = sum(1 for call in tools.values() if call.status in CALLED and call.reused_id is None)
     spent.seconds = reader.busy_s(execution_id, task_id)
     decisions = reader.decisions(execution_id, task_id)
     base = None if last is None else base_of(last)

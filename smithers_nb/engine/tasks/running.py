@@ -56,13 +56,22 @@ class TaskRunner:
     """Runs the tasks of an execution, each to its recorded end."""
 
     def __init__(
-        self, services: Services, inbox: Inbox, printed: Printed, table: TaskTable, run_child: ChildRunner
+        self,
+        services: Services,
+        inbox: Inbox,
+        printed: Printed,
+        *,
+        table: TaskTable,
+        run_child: ChildRunner,
+        asked: Callable[[TaskEntry], Awaitable[None]],
     ) -> None:
         self._services = services
         self._inbox = inbox
         self._printed = printed
         self._table = table
         self._run_child = run_child
+        self._asked = asked
+        """Called with a task that has asked people."""
 
     def start(self, entry: TaskEntry) -> None:
         """Run a task that was acquired, or that is blocked until a time."""
@@ -193,7 +202,10 @@ class TaskRunner:
         entry.late.clear()
         entry.questions = {question.approval_id: question for question in asked}
         entry.handle = None
-        self._blocked(entry)
+        # It is blocked only then: a run would return to wait for people who need not answer.
+        await self._asked(entry)
+        if entry.questions:
+            self._blocked(entry)
 
     async def _block(self, entry: TaskEntry, later: RetryLater) -> None:
         """Record until when a task is blocked. Another process that resumes the execution waits as long."""

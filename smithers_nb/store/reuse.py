@@ -1,0 +1,157 @@
+"""Recorded answers that a branch can use again: those of its line's family, each once along a line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..identity import child_id
+from ..records import Answer, Question, ReusedAnswer, ToolCall
+from .line import once
+from .reader import Reader
+
+_REQUESTS = (
+    "SELECT m.id, coalesce(m.reused_id, m.id), m.execution_id, m.task_id, t.node_id,"
+    # The last answer to an agent that failed led to its failure, unless a limit ended it.
+    " t.status IN ('failed', 'abandoned') AND coalesce(t.reason, '') NOT LIKE 'limit: %' AND m.id = (SELECT"
+    " max(id) FROM model_calls l WHERE l.execution_id = m.execution_id AND l.task_id = m.task_id AND l.agent IS NULL)"
+    " FROM model_calls m JOIN tasks t USING (execution_id, task_id) WHERE m.same = ? AND m.status = 'ok'"
+    " AND m.response IS NOT NULL"
+)
+_QUESTIONS = (
+    "SELECT execution_id, coalesce(reused_from, execution_id || '/' || approval_id), task_id, choice, comment, args,"
+    " result, reused_from IS NOT NULL FROM approvals WHERE node_id = ? AND kind = ? AND prompt = ? AND payload = ?"
+    f" AND options = ? AND status = 'answered' AND {once('approvals')} ORDER BY answered_at, rowid"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The place of an execution in its family."""
+
+    owner: str
+    """The execution itself; for a child, the one that is no child and has it."""
+    task_id: str | None
+    """The task of the owner that runs the child; None for the owner itself, and for a child whose task is gone."""
+
+
+class Family:
+    """The family of a branch, as the branch sees it: its line, all branches of that, and their children."""
+
+    def __init__(self, reader: Reader, execution_id: str) -> None:
+        self.execution_id = execution_id
+        self._reader = reader
+        line = reader.line(execution_id)
+        self._root = line[0].execution_id
+        self._last = {one.execution_id: one.last for one in line}
+        """The last frame of each execution of the line that belongs to it."""
+        self._rank = {one.execution_id: rank for rank, one in enumerate(reversed(line))}
+        self._places: dict[str, _Place | None] = {}
+        self._settled: dict[tuple[str, str], int | None] = {}
+
+    def answers(self, same: str, node_id: str) -> list[int]:
+        """Return the ids of the recorded answers to a request that the line has not had yet, the next one first."""
+        had: set[int] = set()
+        found: list[tuple[int, bool, int, int]] = []
+        for id, original, execution_id, task_id, node, failed in self._reader.query(_REQUESTS, (same,)).rows:
+            place = self._place(execution_id)
+            if place is None:
+                continue
+            if self._is_on_line(execution_id, task_id):
+                had.add(original)
+            elif not failed and (original == id or place.owner in self._rank):
+                found.append((self._nearness(place), node != node_id, id, original))
+        return [original for original in dict.fromkeys(one[-1] for one in sorted(found)) if original not in had]
+
+    def answer(self, id: int) -> ReusedAnswer:
+        """Return a recorded answer."""
+        return self._reader.recorded_answer(id)
+
+    def tool_call(self, reused_id: int, tool_call_id: str) -> ToolCall | None:
+        """Return the recorded call of a tool that an answer asked for, if the model was told its result."""
+        rows = self._reader.query(
+            "SELECT c.execution_id, c.task_id, c.id FROM model_calls m JOIN tool_calls c USING (execution_id, task_id,"
+            " turn) WHERE m.id = ? AND c.tool_call_id = ? AND c.status IN ('ok', 'retry', 'failed')"
+            " ORDER BY c.id DESC LIMIT 1",
+            (reused_id, tool_call_id),
+        ).rows
+        for execution_id, task_id, id in rows:
+            return next(one for one in self._reader.tool_calls(execution_id, task_id) if one.id == id)
+        return None
+
+    def decisions(self, question: Question, options: str) -> list[Answer]:
+        """Return the answers of people to a question that the line has not had yet, the next one first; ``options`` are
+        those of the question, as its column has them.
+        """
+        asked = (question.node_id, question.kind, question.prompt, question.payload.text, options)
+        had: set[str] = set()
+        found: dict[str, tuple[int, Answer]] = {}
+        for execution_id, original, task_id, *given, copied in self._reader.query(_QUESTIONS, asked).rows:
+            place = self._place(execution_id)
+            if place is None:
+                continue
+            if self._is_on_line(execution_id, task_id):
+                had.add(original)
+            elif not copied or place.owner in self._rank:
+                choice, comment, args, result = given
+                answer = Answer(choice, comment, args=args, result=result, reused_from=original)
+                nearer = found.get(original, (len(self._rank) + 1, answer))
+                found[original] = min(nearer, (self._nearness(place), answer), key=lambda one: one[0])
+        ordered = sorted(found.values(), key=lambda one: one[0])
+        return [answer for _, answer in ordered if answer.reused_from not in had]
+
+    def _nearness(self, place: _Place) -> int:
+        """Return 0 for the branch itself, 1 for its parent …; more than all of these for what is not on the line."""
+        return self._rank.get(place.owner, len(self._rank))
+
+    def _is_on_line(self, execution_id: str, task_id: str) -> bool:
+        """Return whether a task belongs to the line: it is the branch's own, or was settled before the line left."""
+        place = self._place(execution_id)
+        if place is None or place.owner not in self._last:
+            return False
+        if place.owner == self.execution_id:
+            return True
+        if execution_id != place.owner:
+            if place.task_id is None:
+                return False
+            task_id = place.task_id
+        settled = self._settled_at(place.owner, task_id)
+        return settled is not None and settled <= self._last[place.owner]
+
+    def _settled_at(self, execution_id: str, task_id: str) -> int | None:
+        name = execution_id, task_id
+        if self._settled.get(name) is None:
+            rows = self._reader.query(
+                "SELECT settled_at_frame FROM tasks WHERE execution_id = ? AND task_id = ?", name
+            ).rows
+            self._settled[name] = next((frame for (frame,) in rows), None)
+        return self._settled[name]
+
+    def _place(self, execution_id: str) -> _Place | None:
+        """Return the place of an execution; None if it is not of this family."""
+        if execution_id not in self._places:
+            self._places[execution_id] = self._found(execution_id)
+        return self._places[execution_id]
+
+    def _found(self, execution_id: str) -> _Place | None:
+        if execution_id == self._root:
+            return _Place(execution_id, None)
+        rows = self._reader.query("SELECT kind, parent_id FROM executions WHERE execution_id = ?", (execution_id,)).rows
+        if not rows:
+            return None
+        kind, parent_id = rows[0]
+        above = self._place(parent_id) if kind in ("child", "branch") else None
+        if above is None:
+            return None
+        if kind == "branch":
+            return _Place(execution_id, None)
+        return self._child(above, parent_id, execution_id)
+
+    def _child(self, above: _Place, parent_id: str, execution_id: str) -> _Place:
+        if above.owner != parent_id:
+            return above
+        rows: list[tuple[Any, ...]] = self._reader.query(
+            "SELECT task_id FROM tasks WHERE execution_id = ?", (parent_id,)
+        ).rows
+        task_id = next((id for (id,) in rows if child_id(parent_id, id) == execution_id), None)
+        return _Place(parent_id, task_id)
