@@ -25,8 +25,11 @@ from pydantic_ai.usage import RequestUsage
 
 from smithers_nb import Agent, Claude, Execution, Sequence, Step, Store, While, call_tool, component, scripted
 from smithers_nb.errors import StoreError
+from smithers_nb.history.panes.protocol import Get
 from smithers_nb.history.recorded import RecordedSource
 from smithers_nb.history.transcript import SHOWN_CHARS
+from smithers_nb.notebook.view_of import view_of
+from smithers_nb.records.excerpt import VALUE_CHARS
 from tests.agents.conftest import APIS, model_at
 from tests.agents.fake_replies import Reply, Status, by_turn, say
 
@@ -276,6 +279,11 @@ def test_a_long_text_is_cut_in_html_and_whole_in_the_text(run_of: Any) -> None:
     found = ex.transcript("c")
     assert len(found._repr_html_()) < SHOWN_CHARS + 3_000 and "100,000 characters; .text has all" in found._repr_html_()
     assert "x" * 100_000 in found.text
+    view = view_of(ex)
+    shown = view.pane(Get(type="get", id="r1", pane="task", of="c@1"))["conversation"][0]["parts"][-1]["text"]
+    assert (len(shown["text"]), shown["chars"], shown["cut"]) == (VALUE_CHARS, 100_000, True)
+    whole = view.pane(Get(type="get", id="r2", pane="value", of=shown["ref"], limit=100_000))
+    assert whole["text"] == "x" * 100_000
     assert len(repr(found)) < 21_000 and repr(found).endswith("characters; .text has all)")
 
 
