@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from .engine.tasks.answers import NO_RESULT, given
 from .engine.tasks.entry import ENDED
+from .fork import first_state, forked
 from .history.matching import NAMES
 from .records import Breakpoint, BreakpointKind, Frame, RunResult
 from .records.publication import Publication
@@ -273,6 +274,34 @@ def _json(text: str) -> object:
         return json.loads(text)
     except ValueError as error:
         raise ValueError(f"{text[:60]!r} is no JSON ({error}). A text stands in double quotes.") from None
+
+
+# ---- branches ---------------------------------------------------------------------------------------------------
+
+
+def _frames(now: Publication) -> Iterable[str]:
+    """Return the last frames, the newest first."""
+    return map(str, range(now.recorded, max(-1, now.recorded - 10), -1))
+
+
+@_command("writes")
+async def fork(
+    run: Run,
+    frame: Annotated[
+        int | None,
+        InWords(_frames),
+        Field(ge=0, description="the frame after which the branch begins; 0 for the beginning"),
+    ] = None,
+    branch: Annotated[str | None, Field(description="the name of the branch")] = None,
+    state: Annotated[
+        str | None, InWords(rest=True), Field(description="values that differ, by key, as a JSON object")
+    ] = None,
+) -> Run:
+    """Makes a branch that begins after a frame, by default the last flushed one."""
+    edits = {} if state is None else _json(state)
+    if not isinstance(edits, dict):
+        raise ValueError(f"the state of a branch is a JSON object of values by key, not {state!r:.60}.")
+    return await forked(run, frame, first_state(edits), name=branch or None)
 
 
 # ---- breakpoints -----------------------------------------------------------------------------------------------

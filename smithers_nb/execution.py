@@ -6,7 +6,6 @@ import os
 import secrets
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
@@ -22,12 +21,11 @@ from .bridge import Engine, engine
 from .engine.code import code_hash, name_of
 from .engine.opening import Orphans
 from .engine.services import MAX_AGENTS
-from .engine.state import check_key
 from .engine.tasks.answers import NO_RESULT, given
 from .engine.user_code.context import Context, StateApi
 from .engine.user_code.scope import refuse_while_rendering
-from .errors import AppChangedWarning, NotStorableError, PropError, UnknownExecutionError, clean, did_you_mean
-from .fork import branch_row, root_of, stored_props
+from .errors import AppChangedWarning, PropError, UnknownExecutionError, clean, did_you_mean
+from .fork import branch_row, first_state, forked, notes_of, root_of, stored_props
 from .history.compare import Comparison
 from .history.transcript import Transcript
 from .nodes.runnable import Limits
@@ -38,11 +36,11 @@ from .replay import Replayed
 from .replay import Tasks as ReplayTasks
 from .rerender import Rerender, rerender
 from .run import Run, Setup, Until, bring_up, root_with
-from .store.fork import ForkPoint, fork_point
+from .store.fork import fork_point
 from .store.frames import DataFrames
 from .store.reader import Reader
 from .threads import after_fork
-from .values import Stored, Unstorable, encode, opened
+from .values import opened
 from .version import __version__
 
 # One for all executions of the process: they share its HTTP clients.
@@ -187,7 +185,7 @@ class Execution:
             props=stored_props(root),
         )
         # All that can be wrong with the arguments is raised before the file is made or opened.
-        first = _first_state(state or {})
+        first = first_state(state or {})
         file = _file(store)
         setup = Setup(
             app=root,
@@ -640,18 +638,28 @@ class Execution:
         PropError
             If the app does not take these props.
         """
-        run = self._run
-        point = fork_point(self.store.reader, self.execution_id, frame)
-        recorded = self.store.reader.execution(self.execution_id).props
-        root = root_of(app if app is not None else run.setup.app, props, recorded)
-        setup = replace(
-            run.setup,
-            app=root,
-            row=branch_row(self.store.reader, point, root, name=name, reuse=[*reuse], models=models or ()),
-            models={**run.setup.models, **(models or {})},
-            limits=run.setup.limits if limits is None else _limits(limits),
+        refuse_while_rendering("fork() was called")
+        run = forked(
+            self._run,
+            frame,
+            first_state(state or {}),
+            app=app,
+            props=props,
+            models=models,
+            name=name,
+            reuse=reuse,
+            limits=None if limits is None else _limits(limits),
         )
-        return _branch(setup, point, state, self.store, beside=run)
+        return execution_of(self._engine.call(run), self.store)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a branch has to know of its parent, in words; () for an execution that is no branch.
+
+        What the parent did outside after the fork and the branch may do again (tasks, tools, handlers, effects, files
+        that were written), files that have changed since, and volatile values that both share.
+        """
+        return notes_of(self.store.reader, self.execution_id)
 
     def compare(self, other: Execution | History | str) -> Comparison:
         """Return how this execution differs from another one, by id, name, Execution or History; nothing runs.
@@ -770,16 +778,14 @@ def fork_recorded(
         runner=_runner,
         max_frames=max_frames,
     )
-    return _branch(setup, point, state, Store(reader.path), beside=None)
-
-
-def _branch(
-    setup: Setup, point: ForkPoint, state: Mapping[str, Any] | None, file: Store, *, beside: Run | None
-) -> Execution:
     refuse_while_rendering("fork() was called")
-    edits = _first_state(state or {})
+    return execution_of(engine.call(Run.fork(setup, point, first_state(state or {}))), Store(reader.path))
+
+
+def execution_of(run: Run, file: Store | None = None) -> Execution:
+    """Return the door to a run that was made on the engine's loop."""
     ex = Execution.__new__(Execution)
-    ex._take(engine.call(Run.fork(setup, point, edits, beside)), file)
+    ex._take(run, file or Store(run.setup.path))
     return ex
 
 
@@ -813,17 +819,6 @@ def _limits(limits: Mapping[str, float] | None) -> dict[str, float]:
             "seconds, each more than 0."
         ) from None
     return checked
-
-
-def _first_state(state: Mapping[str, Any]) -> dict[str, Stored]:
-    encoded = {}
-    for key, value in state.items():
-        check_key(key)
-        try:
-            encoded[key] = encode(value, key)
-        except Unstorable as why:
-            raise NotStorableError(f"state key {key!r} can't hold this {type(value).__name__}: {why}.") from None
-    return encoded
 
 
 def _newest(reader: Reader) -> str:

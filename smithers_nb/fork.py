@@ -2,21 +2,73 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from .engine.code import code_hash, name_of
-from .errors import PropError, clean
+from .engine.state import check_key
+from .errors import NotStorableError, PropError, clean
 from .nodes.element import Component, Element
-from .records import NewExecution, Reuse
-from .run import root_with
-from .store.fork import ForkPoint
+from .records import REUSED, NewExecution, Reuse
+from .run import Run, root_with
+from .store.branches import aftermath
+from .store.fork import ForkPoint, fork_point
 from .store.reader import Reader
 from .values import Stored, Unstorable, encode, opened
 from .version import __version__
+
+
+async def forked(
+    run: Run,
+    frame: int | None,
+    edits: dict[str, Stored],
+    *,
+    app: object = None,
+    props: Mapping[str, Any] | None = None,
+    models: Mapping[str, Any] | None = None,
+    name: str | None = None,
+    reuse: Iterable[str] = REUSED,
+    limits: dict[str, float] | None = None,
+) -> Run:
+    """Return the run of a branch of a running execution, as ``Execution.fork`` describes it.
+
+    Raises:
+        StoreError: if the frame is not there, not flushed, or pruned.
+        PropError: if the app does not take these props.
+    """
+    reader = Reader(run.setup.path)
+    point = fork_point(reader, run.execution_id, frame)
+    root = root_of(app if app is not None else run.setup.app, props, reader.execution(run.execution_id).props)
+    setup = replace(
+        run.setup,
+        app=root,
+        row=branch_row(reader, point, root, name=name, reuse=[*reuse], models=models or ()),
+        models={**run.setup.models, **(models or {})},
+        limits=run.setup.limits if limits is None else limits,
+    )
+    return await Run.fork(setup, point, edits, beside=run)
+
+
+def first_state(state: Mapping[str, Any]) -> dict[str, Stored]:
+    """Return values of the state as the store keeps them.
+
+    Raises:
+        NotStorableError: naming the key of the first that can't be stored.
+    """
+    encoded = {}
+    for key, value in state.items():
+        check_key(key)
+        try:
+            encoded[key] = encode(value, key)
+        except Unstorable as why:
+            raise NotStorableError(f"state key {key!r} can't hold this {type(value).__name__}: {why}.") from None
+    return encoded
 
 
 def branch_row(
@@ -42,7 +94,35 @@ def branch_row(
         durability=parent.durability,
         props=stored_props(app),
         reuse=Reuse(tuple(reuse), replaced).as_json(),
+        replaced_models=tuple(models),
     )
+
+
+def notes_of(reader: Reader, execution_id: str) -> tuple[str, ...]:
+    """Return in words what the parent of a branch did outside after the fork, and what the branch shares with it."""
+    after = aftermath(reader, execution_id)
+    if after is None:
+        return ()
+    notes = [
+        f"{after.parent} {did} after frame {after.frame}, and the branch may do so again: {names}."
+        for did, names in after.repeatable
+    ]
+    for file in after.earlier:
+        now = _sha256(file.path)
+        if now != file.sha256:
+            outcome = "is gone" if now is None else "has changed"
+            notes.append(f"{file.path}, which frame {file.frame} wrote, {outcome} since: the branch finds it so.")
+    if after.shared:
+        keys = ", ".join(after.shared)
+        notes.append(f"the volatile values {keys} are shared with {after.parent}: the same objects, no copies.")
+    return tuple(notes)
+
+
+def _sha256(path: str) -> str | None:
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:  # It is gone, or it is no file any more.
+        return None
 
 
 def free_name(reader: Reader, name: str) -> str:

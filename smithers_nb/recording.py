@@ -23,6 +23,7 @@ from .nodes.tree import Tree
 from .records import REUSED, Reusable
 from .replay import Replayed
 from .rerender import Rerender, rerender
+from .store.branches import COLUMNS, family
 from .store.check import Report, check
 from .store.conversations import conversations_of
 from .store.export import export
@@ -114,6 +115,20 @@ class Store:
             UnknownExecutionError: naming those that there are.
         """
         return History(self.reader, self.reader.execution_id(id_or_name))
+
+    @takes(id_or_name=arguments.full_text)
+    def branches(self, id_or_name: str) -> pd.DataFrame:
+        """Return the family of an execution, one row each, oldest first: the one that others were forked from, and all
+        branches of it and of its branches.
+
+        Columns: name, execution_id, parent_id, forked_at_frame, changed, status, reason, last_frame, created_at.
+        ``changed`` is a dict of what the fork changed: ``state`` (its keys), ``code`` (the new hash), ``props`` and
+        ``models`` (their names); without an entry for what stayed.
+
+        Raises:
+            UnknownExecutionError: naming those that there are.
+        """
+        return frame_from(family(self.reader, self.reader.execution_id(id_or_name)), COLUMNS)
 
     @takes(query=arguments.full_text, parameters=arguments.parameters)
     def sql(self, query: str, parameters: Parameters = ()) -> pd.DataFrame:
@@ -314,6 +329,13 @@ class History:
             StoreError: if there is no such node, it is no agent, or has asked no model (in this iteration).
         """
         return Transcript(node_id, conversations_of(self.reader, self.execution_id, node_id, iteration))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a branch has to know of its parent, as ``Execution.notes``; () for one that is no branch."""
+        from .fork import notes_of  # Only here: it hands out what runs, and this module does not.
+
+        return notes_of(self.reader, self.execution_id)
 
     @takes(path=arguments.path)
     def export(self, path: str | os.PathLike[str]) -> Path:

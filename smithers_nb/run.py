@@ -6,6 +6,7 @@ its docstring says otherwise: it reads values that the engine replaces whole, an
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -35,6 +36,7 @@ from .records.publication import Publication
 from .replay import Replayed, replay
 from .replay import Tasks as ReplayTasks
 from .store import writer
+from .store.branches import SHARED_VALUES
 from .store.connection import Database
 from .store.fork import ForkPoint
 from .store.reader import Reader
@@ -122,6 +124,15 @@ class Run:
         run = await cls._opened(setup, database, fork(setup.row, setup.opening(database), point, edits))
         if beside is not None and (beside.execution_id, beside.recorded) == (point.execution_id, point.frame):
             run.live.committed.vol.update(beside.live.committed.vol)
+            if shared := sorted(beside.live.committed.vol):
+                await database.transaction(
+                    writer.add_event,
+                    execution_id=run.execution_id,
+                    frame=point.frame,
+                    kind=SHARED_VALUES,
+                    node_id=None,
+                    payload=json.dumps({"keys": shared}, ensure_ascii=False),
+                )
         return run
 
     @classmethod

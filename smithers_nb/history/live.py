@@ -42,6 +42,7 @@ class LiveSource(RecordedSource):
 
     def __init__(self, recorded: RecordedSource, publication: Publication, name: str, dry: Tree = EMPTY) -> None:
         super().__init__(recorded.reader, recorded.execution_id)
+        self.file = recorded.file
         self.cache = recorded.cache
         self.publication = publication
         self._name = name

@@ -21,6 +21,7 @@ from ..records import (
     FrameRecord,
     FrameTotals,
     Hit,
+    LoopState,
     Phase,
     Question,
     QuestionRecord,
@@ -133,7 +134,7 @@ class RecordedSource:
         """Return the plan of a frame; that of frame 0 is empty."""
         if frame < 1:
             return EMPTY
-        return self.cache.tree(frame, lambda: self.reader.tree(self.execution_id, frame)[0])
+        return self.cache.tree(frame, lambda: self.reader.tree(self.file.owner(frame), frame)[0])
 
     def compared_with(self, frame: int, tree: Tree) -> tuple[Tree, Changes]:
         """Return the plan of another frame, and the difference from it to a plan."""
@@ -154,7 +155,7 @@ class RecordedSource:
         """Return by node id the status of each runnable, phase and loop, and the id of each runnable's newest task."""
         if not cursor.reached(Phase.COMMIT):
             # A node has no standing in a frame before COMMIT has put it into the plan.
-            return self.standing_of(cursor.frame - 1, self.tree(cursor.frame - 1))
+            return self.standing_of(cursor.frame - 1, self.tree(cursor.frame - 1), file=self.file.up_to(cursor.frame))
         return self.standing_of(cursor.frame, cursor.tree, begun=cursor.reached(Phase.EXECUTE))
 
     def stood(self, cursor: Cursor) -> Mapping[str, str]:
@@ -166,39 +167,34 @@ class RecordedSource:
         keep = cursor.base < last
         return self.cache.standing(cursor.base, keep, lambda: self.standing_in(cursor.base, self.tree(cursor.base)))
 
-    def standing_of(self, frame: int, tree: Tree, begun: bool = True) -> tuple[dict[str, str], dict[str, str]]:
+    def standing_of(
+        self, frame: int, tree: Tree, *, begun: bool = True, file: Moments | None = None
+    ) -> tuple[dict[str, str], dict[str, str]]:
         """Return the standing of the nodes of a frame's plan, and the id of each runnable's newest task.
 
-        That is before the next frame began, or, if its EXECUTE had not ``begun``, when the frame itself began.
+        That is before the next frame began, or, if its EXECUTE had not ``begun``, when the frame itself began;
+        ``file`` has the tasks, where they are not those of the frame's owner.
         """
+        if file is None:
+            file = self.file.up_to(frame)
         # Tasks start and end in EXECUTE and later; until then they stand as the frame before left them.
-        until = self.file.ended(frame if begun else frame - 1)
-        asking = self._asking(until)
+        until = file.ended(frame if begun else frame - 1)
+        asking = _asking(file, until)
         tasks: dict[str, _Task] = {}
-        for task in self.file.newest_tasks(frame):
+        for task in file.newest_tasks(frame):
             node = tree.index.get(task.node_id)
             if node is not None and node.type in RUNNABLE:
                 settled = task.settled_at_frame is not None and task.settled_at_frame < frame
                 tasks[task.node_id] = _Task(task.status_at(until, asking), settled, task.task_id)
         stood = schedule(tree, tasks)
         if stood.loops:
-            self._end_loops(tree, stood)
+            _end_loops(tree, stood, self.reader.loops(file.execution_id))
         return stood.status, {id: task.task_id for id, task in tasks.items()}
-
-    def _end_loops(self, tree: Tree, stood: Schedule) -> None:
-        """Give the loops that have ended their recorded status."""
-        recorded = self.reader.loops(self.execution_id)
-        for (_, id), state in stood.loops.items():
-            # A loop that has ended does not continue when its condition changes its mind.
-            ended = recorded.get(id)
-            if ended is None or ended.status == "running":
-                continue
-            if ended.iteration == state.iteration - 1 and ended.iteration == tree.index[id].props["iteration"]:
-                stood.status[id] = ended.status
 
     def standing_in(self, frame: int, tree: Tree) -> Mapping[str, str]:
         """Return by node id the status of the nodes of a recorded frame, before the next one began."""
-        return self.standing_of(frame, tree)[0]
+        # A branch begins what its parent had not settled: the first frame after the fork found it so.
+        return self.standing_of(frame, tree, file=self.file.up_to(frame + 1))[0]
 
     def mounted_at(self, node_id: str, frame: int) -> int:
         """Return the frame in which a node of a frame was mounted."""
@@ -291,11 +287,12 @@ class RecordedSource:
     def tasks(self, cursor: Cursor, most: int) -> list[TaskRecord]:
         """Return the newest tasks up to the cursor, newest first, as they stood there; without results."""
         moment = self._moment(cursor)
-        return [moment.task(task) for task in self.file.tasks(cursor.newest(Phase.COMMIT), most)]
+        file = self.file.up_to(cursor.frame)
+        return [moment.task(task) for task in file.tasks(cursor.newest(Phase.COMMIT), most)]
 
     def task(self, cursor: Cursor, task_id: str) -> TaskRecord | None:
         """Return a task as it stood at the cursor, without its result; None if there is none of this id."""
-        task = self.file.task(task_id)
+        task = self.file.up_to(cursor.frame).task(task_id)
         if task is None:
             return None
         return self._moment(cursor).task(task)
@@ -310,23 +307,17 @@ class RecordedSource:
 
     def asked(self, cursor: Cursor, task_id: str) -> list[QuestionRecord]:
         """Return the questions of a task up to the cursor, oldest first, as they stood there."""
-        return self._moment(cursor).questions(task_id, self.file.asked(task_id))
+        return self._moment(cursor).questions(task_id, self.file.up_to(cursor.frame).asked(task_id))
 
     def _moment(self, cursor: Cursor) -> Moment:
         until = self._until(cursor)
-        return Moment(cursor, until, self._asking(until))
+        return Moment(cursor, until, _asking(self.file.up_to(cursor.frame), until))
 
     def _until(self, cursor: Cursor) -> str | None:
         """Return the time up to which a cursor shows tasks: that at which the frame gave way to the next one, None for
         the newest frame; before EXECUTE, in which tasks start and end, that at which the frame began.
         """
-        return self.file.ended(cursor.newest(Phase.EXECUTE))
-
-    def _asking(self, until: str | None) -> Collection[str]:
-        """Return the ids of the tasks that waited for a person at a time; none for now, which their status tells."""
-        if until is None:
-            return ()
-        return self.file.asking(until)
+        return self.file.up_to(cursor.frame).ended(cursor.newest(Phase.EXECUTE))
 
     # ---- events ------------------------------------------------------------------------------------------------
 
@@ -352,7 +343,7 @@ class RecordedSource:
 
     def hits(self, until: int, most: int) -> list[tuple[Hit, str]]:
         """Return the newest hits up to a frame, newest first, each with its time in ISO 8601."""
-        return breakpoints.hits(self.reader, self.execution_id, until, most)
+        return breakpoints.hits(self.reader, self.file.line, until, most)
 
     # ---- everything else ---------------------------------------------------------------------------------------
 
@@ -380,6 +371,24 @@ class RecordedSource:
                     return Stored(json.loads(found[0])["text"], "text")
                 return Stored(found[0], found[1] or kind_of(found[0]))
         return None
+
+
+def _asking(file: Moments, until: str | None) -> Collection[str]:
+    """Return the ids of the tasks that waited for a person at a time; none for now, which their status tells."""
+    if until is None:
+        return ()
+    return file.asking(until)
+
+
+def _end_loops(tree: Tree, stood: Schedule, recorded: Mapping[str, LoopState]) -> None:
+    """Give the loops that have ended their recorded status."""
+    for (_, id), state in stood.loops.items():
+        # A loop that has ended does not continue when its condition changes its mind.
+        ended = recorded.get(id)
+        if ended is None or ended.status == "running":
+            continue
+        if ended.iteration == state.iteration - 1 and ended.iteration == tree.index[id].props["iteration"]:
+            stood.status[id] = ended.status
 
 
 def _frames(last: int) -> str:

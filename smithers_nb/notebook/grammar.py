@@ -97,7 +97,8 @@ def _wrong(model: type[BaseModel], error: Any) -> str:  # Any: pydantic's ErrorD
     """Return the message for a value that the model does not take."""
     text, kind = error["input"], error["type"]
     if kind in ("int_parsing", "greater_than_equal"):
-        return f"{text!r} is no number from 1"
+        least = error.get("ctx", {}).get("ge", 1)
+        return f"{text!r} is no number from {least}"
     if kind == "bool_parsing":
         return f"{text!r} is neither true nor false"
     if kind == "literal_error":

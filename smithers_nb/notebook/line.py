@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..errors import did_you_mean
+from ..execution import execution_of
+from ..run import Run
 from . import grammar
 from .options import OptionError
 from .subcommands import SUBCOMMANDS, Subcommand
@@ -15,8 +17,9 @@ from .variables import Variables
 class Line:
     """The ``%smithers`` line of one notebook."""
 
-    def __init__(self, names: dict[str, Any]) -> None:  # Any: the notebook's variables
+    def __init__(self, names: dict[str, Any], show: Callable[[str], None]) -> None:  # Any: the notebook's variables
         self.variables = Variables(names)
+        self._show = show
 
     def do(self, text: str) -> object:
         """Execute a line and return its result.
@@ -39,7 +42,12 @@ class Line:
         about: object = self.variables
         if found.of_one:
             about, rest = self.variables.target(rest)
-        return found.call(about, grammar.read(found.word, found.arguments, rest))
+        result = found.call(about, grammar.read(found.word, found.arguments, rest))
+        if isinstance(result, Run):
+            ex = execution_of(result)
+            self._show("\n".join([f"{self.variables.bind(ex)} is the execution {ex.name!r}.", *ex.notes]))
+            return ex
+        return result
 
     def complete(self, line: str) -> list[str]:
         """Return the words that may stand at the end of a line."""

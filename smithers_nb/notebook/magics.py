@@ -100,7 +100,7 @@ class SmithersMagics(Magics):
     def __init__(self, shell: InteractiveShell, names: dict[str, Any]) -> None:
         super().__init__(shell)
         self._names = names
-        self._line = Line(shell.user_ns)
+        self._line = Line(shell.user_ns, _show_text)
 
     def provide_names(self) -> None:
         """Define the public names that the notebook has not defined itself."""

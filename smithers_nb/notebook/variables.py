@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import keyword
 import os
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +43,21 @@ class Variables:
     def executions(self) -> list[str]:
         """Return the variables that hold one, but for what IPython keeps of outputs."""
         return [name for name, value in self.names.items() if isinstance(value, Execution) and name[:1] != "_"]
+
+    def bind(self, ex: Execution) -> str:
+        """Bind a new execution to a free variable of its name, and return that: ``report_2`` for ``report~2``.
+
+        ``%smithers`` means this execution from then on.
+        """
+        name = re.sub(r"\W", "_", ex.name)
+        if not name.isidentifier() or keyword.iskeyword(name):
+            name = f"_{name}"
+        free, number = name, 2
+        while free in self.names:
+            free, number = f"{name}_{number}", number + 1
+        self.names[free] = ex
+        self.last = free
+        return free
 
     def store(self, path: str) -> Store:
         """Return a file: the one of this name, else that of the last execution, else the default one.

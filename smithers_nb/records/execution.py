@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,6 +36,11 @@ class Stretch:
     """The number of its first frame."""
     last: int
     """The number of its last frame; ``sys.maxsize`` for the execution at the end of the line."""
+    # The parent may add writes to that frame after the fork, until it begins the next one: they are not shared.
+    last_write: int = sys.maxsize
+    """The ``seq`` of the last write of its last frame that belongs to the line."""
+    left_at: str | None = None
+    """The time of the fork that left it, in ISO 8601; None for the execution at the end of the line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,8 @@ class NewExecution:
     """The props of the app as JSON, each with its type; None where they can't be stored."""
     reuse: str | None = None
     """The answers that a branch takes from the file, as JSON (``Reuse``); None for an execution that is no branch."""
+    replaced_models: tuple[str, ...] = ()
+    """The names of the models for which a fork gave others."""
 
 
 @dataclass(frozen=True, slots=True)

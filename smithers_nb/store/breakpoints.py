@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from ..records import HIT, Breakpoint, Event, Hit
+from ..records import HIT, Breakpoint, Event, Hit, Stretch
 from .connection import now
+from .line import of_line
 from .reader import Reader
 from .writer import add_events
 
@@ -69,12 +70,13 @@ def load(reader: Reader, execution_id: str) -> list[Breakpoint]:
     return [replace(Breakpoint(*row), once=bool(row[6]), enabled=bool(row[7]), log_only=bool(row[8])) for row in rows]
 
 
-def hits(reader: Reader, execution_id: str, until: int, most: int) -> list[tuple[Hit, str]]:
-    """Return the newest hits up to a frame, newest first, each with its time."""
+def hits(reader: Reader, line: Sequence[Stretch], until: int, most: int) -> list[tuple[Hit, str]]:
+    """Return the newest hits of a line up to a frame, newest first, each with its time."""
+    where, parameters = of_line(line, "events", until=until)
     rows = reader.query(
-        "SELECT frame, node_id, payload, created_at FROM events WHERE execution_id = ? AND kind = ? AND frame <= ?"
-        " ORDER BY id DESC LIMIT ?",
-        (execution_id, HIT, until, most),
+        f"SELECT frame, node_id, payload, created_at FROM events WHERE {where} AND kind = :kind AND frame <= :until"
+        " ORDER BY id DESC LIMIT :most",
+        {**parameters, "kind": HIT, "until": until, "most": most},
     ).rows
     return [(_hit(frame, node_id, payload), at) for frame, node_id, payload, at in rows]
 

@@ -22,7 +22,7 @@ def conversations(
     """
     where, given = once("tasks"), dict[str, object]()
     if execution_id is not None:
-        where, given = of_line(reader, "tasks", execution_id)
+        where, given = of_line(reader.line(execution_id), "tasks")
     if node_id is not None:
         where, given["node"] = f"{where} AND node_id = :node", node_id
     rows = reader.query(
@@ -86,7 +86,7 @@ _PATH = (
 
 def _nothing(reader: Reader, execution_id: str, node_id: str) -> str:
     """Return why a node has no conversation."""
-    where, given = of_line(reader, "nodes", execution_id)
+    where, given = of_line(reader.line(execution_id), "nodes")
     sql = f"SELECT node_id, type, min(from_frame), path FROM nodes WHERE {where} GROUP BY node_id ORDER BY 3, 4"
     rows = [(id, kind) for id, kind, *_ in reader.query(sql, given).rows]
     types = dict(rows)

@@ -8,29 +8,31 @@ import os
 import sqlite3
 import tempfile
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ..errors import StoreError, UnknownExecutionError
+from ..records import Stretch
+from .line import of_line
 from .reader import Reader
 from .requests import Assembled
 
 FORMAT = 1
 """The version of the format, in the first line."""
 
-_OF_TASK = "(SELECT mounted_at_frame FROM tasks t WHERE t.execution_id = x.execution_id AND t.task_id = x.task_id)"
+_OF_TASK = "(SELECT mounted_at_frame FROM tasks t WHERE t.execution_id = {0}.execution_id AND t.task_id = {0}.task_id)"
 _TABLES = (
     # (table, its frame, its order within a frame): in a frame the tables follow each other as here.
     ("frames", "frame", "frame"),
     ("nodes", "from_frame", "position, node_id"),
     ("reads", "from_frame", "component, key"),
     ("tasks", "mounted_at_frame", "rowid"),
-    ("model_calls", _OF_TASK, "id"),
-    ("tool_calls", _OF_TASK, "id"),
-    ("stream_events", _OF_TASK, "id"),
-    ("approvals", _OF_TASK, "asked_at, approval_id"),
+    ("model_calls", _OF_TASK.format("model_calls"), "id"),
+    ("tool_calls", _OF_TASK.format("tool_calls"), "id"),
+    ("stream_events", _OF_TASK.format("stream_events"), "id"),
+    ("approvals", _OF_TASK.format("approvals"), "asked_at, approval_id"),
     ("handlers", "frame", "rowid"),
     ("effects", "frame", "rowid"),
     ("transitions", "frame", "seq"),
@@ -43,6 +45,8 @@ _TABLES = (
 def export(reader: Reader, execution_id: str, path: str | os.PathLike[str]) -> Path:
     """Write an execution to a file: one JSON object a line; the first names the format and the execution.
 
+    A branch is written along its line: the first line has the executions that it shares frames with, too.
+
     Raises:
         ValueError: if the file's name does not end in ``.ndjson``.
         StoreError: if it can't be written.
@@ -51,6 +55,12 @@ def export(reader: Reader, execution_id: str, path: str | os.PathLike[str]) -> P
     if target.suffix != ".ndjson":
         raise ValueError(f"export writes lines of JSON: name a file that ends in .ndjson, not {target.name!r}.")
     head = {"format": "smithers_nb", "version": FORMAT, "execution": _execution(reader, execution_id)}
+    line = reader.line(execution_id)
+    if len(line) > 1:
+        head["line"] = [
+            {"execution": _execution(reader, part.execution_id), "first_frame": part.first, "last_frame": part.last}
+            for part in line[:-1]
+        ]
     try:
         # Written beside the target, and moved to its place when it is whole: no reader ever sees half of one.
         with tempfile.NamedTemporaryFile(
@@ -60,9 +70,9 @@ def export(reader: Reader, execution_id: str, path: str | os.PathLike[str]) -> P
                 file.write(_line(head))
                 # All tables in one read transaction: an execution that is running may write meanwhile.
                 with reader.moment() as db:
-                    for _, _, row in heapq.merge(*(_rows(db, n, execution_id) for n in range(len(_TABLES)))):
+                    for _, _, row in heapq.merge(*(_rows(db, n, line) for n in range(len(_TABLES)))):
                         file.write(_line(row))
-                    for row in _blobs(db, execution_id):
+                    for row in _blobs(db, line):
                         file.write(_line(row))
                 file.close()
                 os.replace(file.name, target)
@@ -86,16 +96,16 @@ def _execution(reader: Reader, execution_id: str) -> dict[str, Any]:  # Any: SQL
 
 
 def _rows(
-    db: sqlite3.Connection, place: int, execution_id: str
+    db: sqlite3.Connection, place: int, line: Sequence[Stretch]
 ) -> Iterator[tuple[int, tuple[int, int], dict[str, Any]]]:
-    """Yield (frame, order, row) of one table, a few rows at a time in memory."""
+    """Yield (frame, order, row) of one table along a line, a few rows at a time in memory."""
     table, frame, order = _TABLES[place]
     kinds = {row[1]: row[2] for row in db.execute(f"PRAGMA table_info({table})")}
-    columns = [name for name in kinds if name != "execution_id"]
-    names = ", ".join(f'x."{name}"' for name in columns)
-    found = db.execute(
-        f"SELECT {frame}, {names} FROM {table} x WHERE execution_id = ? ORDER BY 1, {order}", (execution_id,)
-    )
+    # Of a branch, each row names the execution whose it is.
+    columns = [name for name in kinds if name != "execution_id" or len(line) > 1]
+    names = ", ".join(f'{table}."{name}"' for name in columns)
+    where, parameters = of_line(line, table)
+    found = db.execute(f"SELECT {frame}, {names} FROM {table} WHERE {where} ORDER BY 1, {order}", parameters)
     requests = Assembled()
     for number, (at, *values) in enumerate(found):
         row = dict(zip(columns, values, strict=True))
@@ -109,11 +119,12 @@ def _rows(
         yield at or 0, (place, number), {"table": table, **row}
 
 
-def _blobs(db: sqlite3.Connection, execution_id: str) -> Iterator[dict[str, Any]]:
-    """Yield the bytes that messages name by their hash, as base64."""
+def _blobs(db: sqlite3.Connection, line: Sequence[Stretch]) -> Iterator[dict[str, Any]]:
+    """Yield the bytes that messages of a line name by their hash, as base64."""
     found = db.execute(
-        "SELECT hash, bytes, created_at FROM blobs JOIN blob_uses USING (hash) WHERE execution_id = ? ORDER BY hash",
-        (execution_id,),
+        "SELECT hash, bytes, created_at FROM blobs WHERE hash IN (SELECT hash FROM blob_uses"
+        " WHERE execution_id IN (SELECT value FROM json_each(?))) ORDER BY hash",
+        (json.dumps([part.execution_id for part in line]),),
     )
     for hash, data, created_at in found:
         yield {"table": "blobs", "hash": hash, "bytes": b64encode(data).decode(), "created_at": created_at}

@@ -126,7 +126,7 @@ class _Record(NamedTuple):
     iterations: _Iterations
 
     def rows(self, table: str, columns: str, order: str) -> list[tuple[Any, ...]]:  # Any: SQLite's values
-        where, given = of_line(self.reader, table, self.execution_id)
+        where, given = of_line(self.reader.line(self.execution_id), table)
         return self.reader.query(f"SELECT {columns} FROM {table} WHERE {where} ORDER BY {order}", given).rows
 
     def versions(self) -> list[tuple[Any, ...]]:  # Any: SQLite's values

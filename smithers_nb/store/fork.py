@@ -6,6 +6,7 @@ before ``forked_at_frame``; what the branch adds begins later.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from ..values import Stored
 from .lease import Lease
 from .prune import refuse_pruned
 from .reader import Reader, held
-from .writer import add_execution
+from .writer import add_execution, last_seq
 
 _NODE = "node_id, path, type, key, explicit_id, parent_id, position, props, events, text, source, from_frame"
 _TASK = (
@@ -76,7 +77,12 @@ def fork(
     """
     add_execution(db, row, lease)
     values = {"id": point.execution_id, "frame": point.frame, "new": row.execution_id}
-    _copy_state(db, values, edits)
+    last_write = last_seq(db, point.execution_id, point.frame)
+    db.execute(
+        "UPDATE executions SET forked_at_seq = ?, replaced_models = ? WHERE execution_id = ?",
+        (last_write, json.dumps(row.replaced_models), row.execution_id),
+    )
+    _copy_state(db, values, edits, last_write)
     db.execute(
         f"INSERT INTO nodes (execution_id, {_NODE}) SELECT :new, {_NODE} FROM ({held('nodes', _NODE)})",
         values,
@@ -96,7 +102,9 @@ def fork(
     )
 
 
-def _copy_state(db: sqlite3.Connection, values: dict[str, object], edits: Mapping[str, Stored]) -> None:
+def _copy_state(
+    db: sqlite3.Connection, values: dict[str, object], edits: Mapping[str, Stored], last_write: int
+) -> None:
     columns = "key, value, type, from_frame"
     # A write of frame n is read from n + 1 on.
     following = int(str(values["frame"])) + 1
@@ -104,7 +112,8 @@ def _copy_state(db: sqlite3.Connection, values: dict[str, object], edits: Mappin
         f"INSERT INTO state (execution_id, {columns}) SELECT :new, {columns} FROM ({held('state', columns)})",
         {**values, "frame": following},
     )
-    for seq, (key, value) in enumerate(edits.items(), 1):
+    # Numbered after those of the frame: (frame, seq) is of one write along the line.
+    for seq, (key, value) in enumerate(edits.items(), last_write + 1):
         before = db.execute(
             "SELECT value FROM state WHERE execution_id = ? AND key = ?", (values["new"], key)
         ).fetchone()

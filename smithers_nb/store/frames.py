@@ -333,7 +333,7 @@ class DataFrames:
         where: str = once(name)
         given: dict[str, object] = {}
         if self._execution_id is not None:
-            where, given = of_line(self._reader, name, self._execution_id)
+            where, given = of_line(self._reader.line(self._execution_id), name)
         found = self._reader.query(f"SELECT {', '.join(columns)} FROM {name} WHERE {where} ORDER BY id", given)
         frame = pd.DataFrame(found.rows, columns=found.columns, dtype="object")
         kinds = {column: kinds.get(column, "TEXT") for column in found.columns}
@@ -349,7 +349,7 @@ class DataFrames:
         where: str = once(name)
         given: dict[str, object] = {}
         if self._execution_id is not None and "execution_id" in kinds:
-            where, given = of_line(self._reader, name, self._execution_id)
+            where, given = of_line(self._reader.line(self._execution_id), name)
             if with_children:
                 where = f"({where} OR execution_id IN ({BELOW} SELECT id FROM below WHERE id != :id))"
                 given["id"] = self._execution_id

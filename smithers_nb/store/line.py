@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from .reader import Reader
+import sys
+from collections.abc import Sequence
+
+from ..records import Stretch
 
 _SETTLED = "(SELECT task_id FROM tasks WHERE tasks.execution_id = {id} AND settled_at_frame <= {frame})"
 _WRITTEN = (
@@ -15,13 +18,15 @@ _SHARED = {
     "nodes": "to_frame <= {frame}",
     "reads": "to_frame <= {frame}",
     "loops": "to_frame <= {frame}",
-    "state": "to_frame <= {frame} + 1",
+    # The parent may end a version after the fork, by a write that it adds to its frame.
+    "state": "to_frame <= {frame} + 1 AND NOT EXISTS (SELECT 1 FROM state copy WHERE copy.execution_id = {next}"
+    " AND copy.key = state.key AND copy.from_frame = state.from_frame)",
     "frames": "frame <= {frame}",
-    "transitions": "frame <= {frame}",
+    "transitions": "(frame, seq) <= ({frame}, {last_write})",
     "handlers": "frame <= {frame}",
     "effects": "frame <= {frame}",
     "artifacts": "frame <= {frame}",
-    "events": "frame <= {frame}",
+    "events": "(frame < {frame} OR (frame = {frame} AND created_at <= {left_at}))",
     "tasks": "settled_at_frame <= {frame}",
     "model_calls": f"task_id IN {_SETTLED}",
     "tool_calls": f"task_id IN {_SETTLED}",
@@ -47,23 +52,33 @@ _WHOLE_IN_ANCESTOR = frozenset({"effects", "tasks", "approvals"})
 """Tables whose copied rows are left out of a line; of the others the copy has the end that holds on the line."""
 
 
-def of_line(reader: Reader, table: str, execution_id: str) -> tuple[str, dict[str, object]]:
-    """Return a condition, with its parameters, for the rows of a table that belong to the line of an execution."""
+def of_line(
+    line: Sequence[Stretch], table: str, since: int = 0, until: int = sys.maxsize
+) -> tuple[str, dict[str, object]]:
+    """Return a condition, with its parameters, for the rows of a table that belong to a line.
+
+    Executions that have nothing of the frames from ``since`` up to ``until`` may be left out.
+    """
     conditions: list[str] = []
     parameters: dict[str, object] = {}
-    line = reader.line(execution_id)
     for place, part in enumerate(line):
         its = f":line{place}"
+        parameters[its[1:]] = part.execution_id
+        # What a fork writes is of the frame before the first one of its own.
+        if part.last < since or part.first - 1 > until:
+            continue
         condition = f"execution_id = {its}"
         if part is not line[-1]:
             if table not in _SHARED:
                 continue
-            condition += f" AND {_SHARED[table].format(id=its, frame=part.last)}"
+            left_at, following = f":left{place}", f":line{place + 1}"
+            parameters[left_at[1:]] = part.left_at
+            shared = {"id": its, "frame": part.last, "last_write": part.last_write}
+            condition += f" AND {_SHARED[table].format(**shared, left_at=left_at, next=following)}"
         if part.first > 1 and table in _WHOLE_IN_ANCESTOR:
             condition += f" AND ({_COPIED[table].format(id=its, frame=part.first - 1)}) IS NOT TRUE"
         conditions.append(condition)
-        parameters[its[1:]] = part.execution_id
-    return f"({' OR '.join(conditions)})", parameters
+    return f"({' OR '.join(conditions) or 'false'})", parameters
 
 
 def once(table: str) -> str:

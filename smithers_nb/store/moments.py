@@ -6,7 +6,9 @@ Nothing here loads a whole value: texts are cut in SQL, and one is read whole on
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..records import (
@@ -25,6 +27,7 @@ from ..records import (
     QuestionRecord,
     ReplacedValue,
     SearchHit,
+    Stretch,
     TaskFrames,
     TaskRecord,
     ToolCallRecord,
@@ -34,6 +37,7 @@ from ..records import (
 )
 from ..records.conversation import exchanges_of
 from ..records.excerpt import VALUE_CHARS, of_json
+from .line import of_line
 from .reader import TASK_COLUMNS, Reader
 
 Row = tuple[Any, ...]  # Any: SQLite's values
@@ -41,7 +45,7 @@ Row = tuple[Any, ...]  # Any: SQLite's values
 _DENSE = (
     "SELECT frame, status, writes, handlers, mounted + unmounted + updated + moved, cast(round(coalesce(snapshot_ms, 0)"
     " + coalesce(render_ms, 0) + coalesce(reconcile_ms, 0) + coalesce(commit_ms, 0) + coalesce(execute_ms, 0)"
-    " + coalesce(effects_ms, 0) + coalesce(flush_ms, 0)) AS INTEGER) FROM frames WHERE execution_id = ? AND frame >= ?"
+    " + coalesce(effects_ms, 0) + coalesce(flush_ms, 0)) AS INTEGER) FROM frames WHERE {} AND frame >= :since"
     " ORDER BY frame"
 )
 _FRAME = (
@@ -59,32 +63,65 @@ _TASK = (
 
 
 class Moments:
-    """An execution in its file."""
+    """An execution in its file, read along its line: what a branch shares with its ancestors, then its own."""
 
-    def __init__(self, reader: Reader, execution_id: str) -> None:
+    def __init__(self, reader: Reader, execution_id: str, line: Sequence[Stretch] = ()) -> None:
         self.reader = reader
         self.execution_id = execution_id
+        self._line = list(line)
+        # The execution whose past these are is not the one that is shown: a place has to name it.
+        self._named = (execution_id,) if line else ()
+        self._past: dict[str, Moments] = {}
+
+    @property
+    def line(self) -> list[Stretch]:
+        """The line, oldest first; read once, as it never changes."""
+        if not self._line:
+            self._line = self.reader.line(self.execution_id)
+        return self._line
+
+    def owner(self, frame: int) -> str:
+        """Return the execution of the line that a frame belongs to."""
+        return self._part(frame).execution_id
+
+    def up_to(self, frame: int) -> Moments:
+        """Return the records as the owner of a frame has them: its tasks went on in it after a fork, and began again
+        in the branch.
+        """
+        part = self._part(frame)
+        if part is self.line[-1]:
+            return self
+        past = self._past.get(part.execution_id)
+        if past is None:
+            shared = self.line[: self.line.index(part)]
+            past = Moments(self.reader, part.execution_id, [*shared, replace(part, last=sys.maxsize)])
+            self._past[part.execution_id] = past
+        return past
+
+    def _part(self, frame: int) -> Stretch:
+        return next(part for part in self.line if frame <= part.last)
 
     # ---- frames ------------------------------------------------------------------------------------------------
 
     def frame(self, number: int) -> FrameRecord | None:
         """Return a frame; None if there is none of this number."""
-        rows = self._rows(f"SELECT {_FRAME} FROM frames WHERE execution_id = :id AND frame = :frame", frame=number)
+        where = self._of("frames", number, number)
+        rows = self._rows(f"SELECT {_FRAME} FROM frames WHERE {where} AND frame = :frame", frame=number)
         if not rows:
             return None
         return _frame(rows[0])
 
     def totals(self, since: int) -> list[FrameTotals]:
         """Return the totals of every frame from ``since`` on."""
-        return [FrameTotals(*row) for row in self.reader.query(_DENSE, (self.execution_id, since)).rows]
+        return [FrameTotals(*row) for row in self._rows(_DENSE.format(self._of("frames", since)), since=since)]
 
     def events_by_frame(self, since: int) -> dict[str, list[tuple[int, int]]]:
         """Return by kind: (frame, count) of problems, hits and output from a frame on."""
-        rows = self.reader.query(
-            "SELECT kind, frame, count(*) FROM events WHERE execution_id = ? AND frame >= ?"
+        rows = self._rows(
+            f"SELECT kind, frame, count(*) FROM events WHERE {self._of('events', since)} AND frame >= :since"
             " AND kind IN ('problem', 'breakpoint', 'output') GROUP BY kind, frame ORDER BY frame",
-            (self.execution_id, since),
-        ).rows
+            since=since,
+        )
         found: dict[str, list[tuple[int, int]]] = {}
         for kind, frame, count in rows:
             found.setdefault(kind, []).append((frame, count))
@@ -92,19 +129,19 @@ class Moments:
 
     def tasks_by_frame(self, since: int) -> list[tuple[int, int]]:
         """Return (frame, how many tasks began) from a frame on."""
-        return self.reader.query(
-            "SELECT mounted_at_frame, count(*) FROM tasks WHERE execution_id = ? AND mounted_at_frame >= ?"
+        return self._rows(
+            f"SELECT mounted_at_frame, count(*) FROM tasks WHERE {self._of('tasks')} AND mounted_at_frame >= :since"
             " GROUP BY mounted_at_frame ORDER BY mounted_at_frame",
-            (self.execution_id, since),
-        ).rows
+            since=since,
+        )
 
     def keys_by_frame(self, since: int, most: int) -> list[tuple[int, list[str]]]:
         """Return (frame, the first keys that it wrote) from a frame on."""
-        rows = self.reader.query(
-            "SELECT frame, key FROM transitions WHERE execution_id = ? AND frame >= ? AND frame > 0"
-            " ORDER BY frame, seq",
-            (self.execution_id, since),
-        ).rows
+        rows = self._rows(
+            f"SELECT frame, key FROM transitions WHERE {self._of('transitions', since)} AND frame >= :since"
+            " AND frame > 0 ORDER BY frame, seq",
+            since=since,
+        )
         found: dict[int, list[str]] = {}
         for frame, key in rows:
             keys = found.setdefault(frame, [])
@@ -114,9 +151,8 @@ class Moments:
 
     def ended(self, number: int) -> str | None:
         """Return when a frame gave way to the next one; None for the newest."""
-        rows = self.reader.query(
-            "SELECT created_at FROM frames WHERE execution_id = ? AND frame = ?", (self.execution_id, number + 1)
-        ).rows
+        where = self._of("frames", number + 1, number + 1)
+        rows = self._rows(f"SELECT created_at FROM frames WHERE {where} AND frame = :frame", frame=number + 1)
         if not rows:
             return None
         return str(rows[0][0])
@@ -125,24 +161,30 @@ class Moments:
 
     def writes(self, frame: int) -> list[WriteRecord]:
         """Return the writes of a frame in the order in which they were applied."""
-        return self._writes("frame = :frame ORDER BY seq", frame=frame)
+        return self._writes("frame = :frame ORDER BY seq", since=frame, until=frame, frame=frame)
 
     def write_before(self, key: str, frame: int, seq: int) -> WriteRecord | None:
         """Return the last write that changed a key before (frame, seq)."""
-        found = self._writes(
-            "key = :key AND (frame, seq) < (:frame, :seq) AND status IN ('applied', 'edited')"
-            " ORDER BY frame DESC, seq DESC LIMIT 1",
-            key=key,
-            frame=frame,
-            seq=seq,
-        )
-        return next(iter(found), None)
+        # From the newest part of the line on, so that each query ends at the first write that it comes to.
+        for part in reversed(self.line):
+            found = self._writes(
+                "key = :key AND (frame, seq) < (:frame, :seq) AND status IN ('applied', 'edited')"
+                " ORDER BY frame DESC, seq DESC LIMIT 1",
+                only=part,
+                key=key,
+                frame=frame,
+                seq=seq,
+            )
+            if found:
+                return found[0]
+        return None
 
     def authors(self, keys: Sequence[str], frames: Iterable[int]) -> dict[tuple[str, int], Author]:
         """Return by key and frame the author of the last change of the key in that frame."""
         rows = self._rows(
-            "SELECT key, frame, origin, origin_id, node_id, handler FROM transitions WHERE execution_id = :id"
-            " AND frame IN (SELECT value FROM json_each(:frames)) AND key IN (SELECT value FROM json_each(:keys))"
+            "SELECT key, frame, origin, origin_id, node_id, handler FROM transitions"
+            f" WHERE {self._of('transitions')} AND frame IN (SELECT value FROM json_each(:frames))"
+            " AND key IN (SELECT value FROM json_each(:keys))"
             " AND scope = 'state' AND status IN ('applied', 'edited') ORDER BY frame, seq",
             keys=_json(keys),
             frames=_json(sorted(set(frames))),
@@ -152,18 +194,16 @@ class Moments:
     def state(self, frame: int, most: int) -> tuple[int, list[ValueRecord]]:
         """Return the number of keys that a frame read, and the first values, with those that are new in it."""
         where = (
-            " FROM state WHERE execution_id = :id AND from_frame <= :frame AND (to_frame IS NULL OR to_frame > :frame)"
+            " FROM state WHERE execution_id = :owner AND from_frame <= :frame"
+            " AND (to_frame IS NULL OR to_frame > :frame)"
         )
-        total = int(self._rows(f"SELECT count(*){where}", frame=frame)[0][0])
+        owner = self.owner(frame)
+        total = int(self._rows(f"SELECT count(*){where}", frame=frame, owner=owner)[0][0])
         columns = "SELECT key, substr(value, 1, :cut), length(value), type, from_frame"
-        rows = self._rows(f"{columns}{where} ORDER BY key LIMIT :most", frame=frame, most=most, cut=VALUE_CHARS)
+        given: dict[str, object] = {"frame": frame, "owner": owner, "most": most, "cut": VALUE_CHARS}
+        rows = self._rows(f"{columns}{where} ORDER BY key LIMIT :most", **given)
         if total > most:
-            changed = self._rows(
-                f"{columns}{where} AND from_frame = :frame ORDER BY key LIMIT :most",
-                frame=frame,
-                most=most,
-                cut=VALUE_CHARS,
-            )
+            changed = self._rows(f"{columns}{where} AND from_frame = :frame ORDER BY key LIMIT :most", **given)
             known = {row[0] for row in rows}
             rows += [row for row in changed if row[0] not in known]
         return total, [
@@ -179,13 +219,16 @@ class Moments:
 
     def versions(self, keys: Sequence[str], frame: int, most: int) -> dict[str, list[ValueVersion]]:
         """Return by key the newest versions up to a frame, newest first."""
-        rows = self.reader.query(
+        rows = self._rows(
             "SELECT wanted.value, (SELECT json_group_array(json_array(from_frame, text, chars, type)) FROM (SELECT"
-            " from_frame, substr(s.value, 1, :cut) AS text, length(s.value) AS chars, s.type FROM state s WHERE"
-            " s.execution_id = :id AND s.key = wanted.value AND s.from_frame <= :frame ORDER BY s.from_frame DESC"
-            " LIMIT :most)) FROM json_each(:keys) wanted",
-            {"id": self.execution_id, "keys": _json(keys), "frame": frame, "most": most, "cut": VALUE_CHARS},
-        ).rows
+            " from_frame, substr(state.value, 1, :cut) AS text, length(state.value) AS chars, state.type FROM state"
+            f" WHERE {self._of('state')} AND state.key = wanted.value AND from_frame <= :frame"
+            " ORDER BY from_frame DESC LIMIT :most)) FROM json_each(:keys) wanted",
+            keys=_json(keys),
+            frame=frame,
+            most=most,
+            cut=VALUE_CHARS,
+        )
         return {
             key: [
                 ValueVersion(since, Excerpt(text, chars, kind, ("state", "value", key, since)))
@@ -196,11 +239,14 @@ class Moments:
 
     def readers(self, keys: Sequence[str], frame: int) -> dict[str, list[str]]:
         """Return by key the paths of the components that read it in a frame."""
-        rows = self.reader.query(
-            "SELECT key, component FROM reads WHERE execution_id = ? AND key IN (SELECT value FROM json_each(?))"
-            " AND from_frame <= ? AND (to_frame IS NULL OR to_frame > ?) ORDER BY key, component",
-            (self.execution_id, _json(keys), frame, frame),
-        ).rows
+        rows = self._rows(
+            "SELECT key, component FROM reads WHERE execution_id = :owner"
+            " AND key IN (SELECT value FROM json_each(:keys))"
+            " AND from_frame <= :frame AND (to_frame IS NULL OR to_frame > :frame) ORDER BY key, component",
+            owner=self.owner(frame),
+            keys=_json(keys),
+            frame=frame,
+        )
         found: dict[str, list[str]] = {}
         for key, component in rows:
             found.setdefault(key, []).append(component)
@@ -208,11 +254,13 @@ class Moments:
 
     def read_by(self, component: str, frame: int) -> list[str]:
         """Return the keys that the component at a path read in a frame."""
-        rows = self.reader.query(
-            "SELECT key FROM reads WHERE execution_id = ? AND component = ?"
-            " AND from_frame <= ? AND (to_frame IS NULL OR to_frame > ?) ORDER BY key",
-            (self.execution_id, component, frame, frame),
-        ).rows
+        rows = self._rows(
+            "SELECT key FROM reads WHERE execution_id = :owner AND component = :component"
+            " AND from_frame <= :frame AND (to_frame IS NULL OR to_frame > :frame) ORDER BY key",
+            owner=self.owner(frame),
+            component=component,
+            frame=frame,
+        )
         return [key for (key,) in rows]
 
     def whole(self, table: str, column: str, at: Sequence[object]) -> tuple[str, str | None] | None:
@@ -220,10 +268,16 @@ class Moments:
         seq), ``events`` (id), ``tasks`` (task_id), ``tool_calls`` and ``model_calls`` (id), ``approvals``
         (approval_id).
         """
-        where, kind = WHOLE[table, column]
-        rows = self.reader.query(
-            f"SELECT {column}, {kind} FROM {table} WHERE execution_id = ? AND {where}", (self.execution_id, *at)
-        ).rows
+        names, kind = WHOLE[table, column]
+        if len(at) > len(names):
+            # The task of a frame before a fork: its owner has it as it went on there.
+            past = self.up_to(next((part.last for part in self.line if part.execution_id == at[-1]), sys.maxsize))
+            return past.whole(table, column, at[:-1])
+        where = " AND ".join(f"{name} = :{name}" for name in names)
+        rows = self._rows(
+            f"SELECT {column}, {kind} FROM {table} WHERE {self._of(table)} AND {where}",
+            **dict(zip(names, at, strict=True)),
+        )
         if not rows or rows[0][0] is None:
             return None
         return rows[0][0], rows[0][1]
@@ -237,7 +291,8 @@ class Moments:
         rows = self._rows(
             "SELECT h.id, frame, h.node_id, h.task_id, event, h.status, writes, ms, h.error, source, seq, t.status"
             " FROM (SELECT rowid AS place, row_number() OVER (PARTITION BY frame ORDER BY"
-            " rowid) AS seq, * FROM handlers WHERE execution_id = :id AND frame <= :until AND frame > :since) h"
+            f" rowid) AS seq, * FROM handlers WHERE {self._of('handlers', until=until)} AND frame <= :until"
+            " AND frame > :since) h"
             " LEFT JOIN tasks t ON t.execution_id = h.execution_id AND t.task_id = h.task_id"
             " ORDER BY frame DESC, place LIMIT :most",
             until=until,
@@ -248,17 +303,17 @@ class Moments:
 
     def fired(self, until: int) -> dict[tuple[str, str], tuple[int, str]]:
         """Return by node id and event: how often it was called up to a frame, and how the last call went."""
-        rows = self.reader.query(
-            "SELECT node_id, event, count(*), status, max(frame) FROM handlers WHERE execution_id = ? AND frame <= ?"
-            " GROUP BY node_id, event",
-            (self.execution_id, until),
-        ).rows
+        rows = self._rows(
+            f"SELECT node_id, event, count(*), status, max(frame) FROM handlers WHERE {self._of('handlers')}"
+            " AND frame <= :until GROUP BY node_id, event",
+            until=until,
+        )
         return {(node, event): (count, status) for node, event, count, status, _ in rows}
 
     def tasks(self, until: int, most: int) -> list[TaskRecord]:
         """Return the newest tasks that were mounted in a frame or before, newest first; without their results."""
         rows = self._rows(
-            f"{_TASK} WHERE execution_id = :id AND mounted_at_frame <= :until"
+            f"{_TASK} WHERE {self._of('tasks')} AND mounted_at_frame <= :until"
             " ORDER BY mounted_at_frame DESC, rowid DESC LIMIT :most",
             until=until,
             most=most,
@@ -267,7 +322,7 @@ class Moments:
 
     def task(self, task_id: str) -> TaskRecord | None:
         """Return a task, without its result; None if there is none of this id."""
-        rows = self._rows(f"{_TASK} WHERE execution_id = :id AND task_id = :task", task=task_id)
+        rows = self._rows(f"{_TASK} WHERE {self._of('tasks')} AND task_id = :task", task=task_id)
         if not rows:
             return None
         return TaskRecord(*rows[0])
@@ -275,7 +330,7 @@ class Moments:
     def result(self, task_id: str) -> Excerpt | None:
         """Return the result of a task, cut; None if it has none."""
         rows = self._rows(
-            "SELECT substr(result, 1, :cut), length(result), result_type FROM tasks WHERE execution_id = :id"
+            f"SELECT substr(result, 1, :cut), length(result), result_type FROM tasks WHERE {self._of('tasks')}"
             " AND task_id = :task",
             task=task_id,
             cut=VALUE_CHARS,
@@ -283,7 +338,7 @@ class Moments:
         if not rows:
             return None
         text, chars, _ = rows[0]
-        return of_json(text, chars, ("tasks", "result", task_id))
+        return of_json(text, chars, ("tasks", "result", task_id, *self._named))
 
     def asked(self, task_id: str) -> list[QuestionRecord]:
         """Return the questions of a task, oldest first, with their answers."""
@@ -295,11 +350,11 @@ class Moments:
             " tool_args,"
             " CASE WHEN json_type(payload, '$.diff') = 'text' THEN substr(payload ->> '$.diff', 1, 20000) END AS diff,"
             " CASE WHEN json_type(payload, '$.diff') = 'text' THEN json_remove(payload, '$.diff') ELSE payload END AS"
-            " shown FROM approvals WHERE execution_id = :id AND task_id = :task) ORDER BY place LIMIT 100",
+            f" shown FROM approvals WHERE {self._of('approvals')} AND task_id = :task) ORDER BY place LIMIT 100",
             task=task_id,
             cut=VALUE_CHARS,
         )
-        return [_question(row) for row in rows]
+        return [_question(row, self._named) for row in rows]
 
     def asking(self, until: str) -> set[str]:
         """Return the ids of the tasks that waited for a person at a time, in ISO 8601."""
@@ -315,7 +370,7 @@ class Moments:
         # With max(), SQLite takes the other columns from the row that has the maximum.
         columns = TASK_COLUMNS.replace("mounted_at_frame", "max(mounted_at_frame)")
         rows = self._rows(
-            f"SELECT {columns} FROM tasks WHERE execution_id = :id AND mounted_at_frame <= :until GROUP BY node_id",
+            f"SELECT {columns} FROM tasks WHERE {self._of('tasks')} AND mounted_at_frame <= :until GROUP BY node_id",
             until=until,
         )
         return [TaskRecord(*row) for row in rows]
@@ -323,7 +378,7 @@ class Moments:
     def tasks_by_id(self, task_ids: Sequence[str]) -> dict[str, TaskRecord]:
         """Return tasks by their ids, without their results."""
         rows = self._rows(
-            f"SELECT {TASK_COLUMNS} FROM tasks WHERE execution_id = :id"
+            f"SELECT {TASK_COLUMNS} FROM tasks WHERE {self._of('tasks')}"
             " AND task_id IN (SELECT value FROM json_each(:tasks))",
             tasks=_json(task_ids),
         )
@@ -334,7 +389,7 @@ class Moments:
         rows = self._rows(
             "SELECT id, turn, attempt, tool, substr(input, 1, :cut), length(input), substr(output, 1, :cut),"
             " length(output), status, ms, error FROM tool_calls"
-            " WHERE execution_id = :id AND task_id = :task ORDER BY id LIMIT 200",
+            f" WHERE {self._of('tool_calls')} AND task_id = :task ORDER BY id LIMIT 200",
             task=task_id,
             cut=VALUE_CHARS,
         )
@@ -345,7 +400,7 @@ class Moments:
         rows = self._rows(
             "SELECT id, turn, attempt, model, answered_by, input_tokens, output_tokens, cost_usd, ms, error,"
             " substr(response, 1, :cut), length(response) FROM model_calls"
-            " WHERE execution_id = :id AND task_id = :task ORDER BY id LIMIT 200",
+            f" WHERE {self._of('model_calls')} AND task_id = :task ORDER BY id LIMIT 200",
             task=task_id,
             cut=VALUE_CHARS,
         )
@@ -359,7 +414,7 @@ class Moments:
         task, owner = self.task(task_id), self.execution_id
         if task is not None and task.settled_at_frame is not None:
             # A branch has copies of the tasks that were settled before it, but not of their calls.
-            owner = self.reader.owner(owner, task.settled_at_frame)
+            owner = self.owner(task.settled_at_frame)
         return exchanges_of(self.reader.model_calls(owner, task_id), self.reader.tool_calls(owner, task_id))
 
     # ---- events ------------------------------------------------------------------------------------------------
@@ -367,8 +422,9 @@ class Moments:
     def events(self, kind: str, until: int, most: int, since: int = 0) -> list[EventRecord]:
         """Return the newest events of a kind from one frame up to another, newest first."""
         rows = self._rows(
-            "SELECT id, kind, frame, node_id, payload, created_at FROM events WHERE execution_id = :id AND kind = :kind"
-            " AND frame BETWEEN :since AND :until ORDER BY id DESC LIMIT :most",
+            "SELECT id, kind, frame, node_id, payload, created_at FROM events"
+            f" WHERE {self._of('events', since, until)} AND kind = :kind AND frame BETWEEN :since AND :until"
+            " ORDER BY id DESC LIMIT :most",
             kind=kind,
             since=since,
             until=until,
@@ -378,21 +434,25 @@ class Moments:
 
     def count(self, kind: str, until: int, since: int = 0) -> int:
         """Return how many events of a kind there are from frame ``since`` up to one."""
-        rows = self.reader.query(
-            "SELECT count(*) FROM events WHERE execution_id = ? AND kind = ? AND frame BETWEEN ? AND ?",
-            (self.execution_id, kind, since, until),
-        ).rows
+        where = self._of("events", since, until)
+        rows = self._rows(
+            f"SELECT count(*) FROM events WHERE {where} AND kind = :kind AND frame BETWEEN :since AND :until",
+            kind=kind,
+            since=since,
+            until=until,
+        )
         return int(rows[0][0])
 
     # ---- what breakpoints would have seen ----------------------------------------------------------------------
 
     def called(self, node_id: str | None, event: str | None) -> list[HandlerOutcome]:
         """Return the handler calls of a node and an event, oldest first; None stands for all."""
-        rows = self.reader.query(
-            "SELECT frame, node_id, event, status FROM handlers WHERE execution_id = ?1"
-            " AND (?2 IS NULL OR node_id = ?2) AND (?3 IS NULL OR event = ?3) ORDER BY frame, rowid",
-            (self.execution_id, node_id, event),
-        ).rows
+        rows = self._rows(
+            f"SELECT frame, node_id, event, status FROM handlers WHERE {self._of('handlers')}"
+            " AND (:node IS NULL OR node_id = :node) AND (:event IS NULL OR event = :event) ORDER BY frame, rowid",
+            node=node_id,
+            event=event,
+        )
         return [HandlerOutcome(*row) for row in rows]
 
     def written(self, key: str) -> list[WriteRecord]:
@@ -402,7 +462,7 @@ class Moments:
     def node_versions(self, node_id: str) -> list[NodeVersion]:
         """Return the versions of a node, oldest first."""
         rows = self._rows(
-            "SELECT from_frame, to_frame, type, path FROM nodes WHERE execution_id = :id AND node_id = :node"
+            f"SELECT from_frame, to_frame, type, path FROM nodes WHERE {self._of('nodes')} AND node_id = :node"
             " ORDER BY from_frame",
             node=node_id,
         )
@@ -411,8 +471,9 @@ class Moments:
     def tasks_of(self, node_id: str) -> list[TaskFrames]:
         """Return the tasks of a node with the frames in which they began and were settled, oldest first."""
         rows = self._rows(
-            "SELECT status, settled_at_frame, (SELECT max(frame) FROM frames WHERE frames.execution_id = :id"
-            " AND frames.created_at <= tasks.started_at) FROM tasks WHERE execution_id = :id"
+            "SELECT status, settled_at_frame, (SELECT max(frame) FROM frames"
+            " WHERE frames.execution_id = tasks.execution_id AND frames.created_at <= tasks.started_at)"
+            f" FROM tasks WHERE {self._of('tasks')}"
             " AND node_id = :node ORDER BY mounted_at_frame, rowid",
             node=node_id,
         )
@@ -420,19 +481,21 @@ class Moments:
 
     def turns(self, most: int) -> list[int]:
         """Return the newest frames, oldest first, in which the standing of a node may have changed."""
-        rows = self.reader.query(
-            "SELECT frame FROM (SELECT mounted_at_frame AS frame FROM tasks WHERE execution_id = ?1"
-            " UNION SELECT settled_at_frame + 1 FROM tasks WHERE execution_id = ?1"
-            " UNION SELECT from_frame FROM nodes WHERE execution_id = ?1 AND type <> 'text')"
-            " WHERE frame IN (SELECT frame FROM frames WHERE execution_id = ?1) ORDER BY frame DESC LIMIT ?2",
-            (self.execution_id, most),
-        ).rows
+        tasks = self._of("tasks")
+        rows = self._rows(
+            f"SELECT frame FROM (SELECT mounted_at_frame AS frame FROM tasks WHERE {tasks}"
+            f" UNION SELECT settled_at_frame + 1 FROM tasks WHERE {tasks}"
+            f" UNION SELECT from_frame FROM nodes WHERE {self._of('nodes')} AND type <> 'text')"
+            f" WHERE frame IN (SELECT frame FROM frames WHERE {self._of('frames')}) ORDER BY frame DESC LIMIT :most",
+            most=most,
+        )
         return [int(row[0]) for row in reversed(rows)]
 
     def replaced(self, since: int, until: int) -> list[ReplacedValue]:
         """Return the values before each write that was applied to the state in some frames, newest first."""
         rows = self._rows(
-            "SELECT frame, key, old FROM transitions WHERE execution_id = :id AND frame BETWEEN :since AND :until"
+            f"SELECT frame, key, old FROM transitions WHERE {self._of('transitions', since, until)}"
+            " AND frame BETWEEN :since AND :until"
             " AND scope = 'state' AND status IN ('applied', 'overridden', 'edited') ORDER BY frame DESC, seq DESC",
             since=since,
             until=until,
@@ -444,21 +507,24 @@ class Moments:
     def search(self, text: str, most: int) -> list[SearchHit]:
         """Return the nodes, keys, handlers, tasks and output whose name holds a text."""
         like = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        rows = self.reader.query(
+        rows = self._rows(
             "SELECT 'node', node_id, type || ' ' || coalesce(key, text, node_id), max(from_frame), node_id FROM nodes"
-            " WHERE execution_id = :id AND (node_id LIKE :like ESCAPE '\\' OR key LIKE :like ESCAPE '\\' OR type"
+            f" WHERE {self._of('nodes')} AND (node_id LIKE :like ESCAPE '\\' OR key LIKE :like ESCAPE '\\' OR type"
             " LIKE :like ESCAPE '\\' OR text LIKE :like ESCAPE '\\' OR props LIKE :like ESCAPE '\\') GROUP BY node_id"
-            " UNION ALL SELECT 'key', key, key, max(from_frame), NULL FROM state WHERE execution_id = :id AND key LIKE"
+            " UNION ALL SELECT 'key', key, key, max(from_frame), NULL FROM state"
+            f" WHERE {self._of('state')} AND key LIKE"
             " :like ESCAPE '\\' GROUP BY key"
             " UNION ALL SELECT 'handler', id, event || ' of ' || node_id, max(frame), node_id FROM handlers WHERE"
-            " execution_id = :id AND (event || ' of ' || node_id) LIKE :like ESCAPE '\\' GROUP BY node_id, event"
+            f" {self._of('handlers')} AND (event || ' of ' || node_id) LIKE :like ESCAPE '\\' GROUP BY node_id, event"
             " UNION ALL SELECT 'task', task_id, task_id || ' ' || status, max(mounted_at_frame), node_id FROM tasks"
-            " WHERE execution_id = :id AND task_id LIKE :like ESCAPE '\\' GROUP BY task_id"
+            f" WHERE {self._of('tasks')} AND task_id LIKE :like ESCAPE '\\' GROUP BY task_id"
             " UNION ALL SELECT 'output', id, json_extract(payload, '$.text'), frame, node_id FROM (SELECT * FROM events"
-            " WHERE execution_id = :id AND kind = 'output' AND json_extract(payload, '$.text') LIKE :like ESCAPE '\\'"
+            f" WHERE {self._of('events')} AND kind = 'output'"
+            " AND json_extract(payload, '$.text') LIKE :like ESCAPE '\\'"
             " ORDER BY id DESC LIMIT 50) LIMIT :most",
-            {"id": self.execution_id, "like": like, "most": most},
-        ).rows
+            like=like,
+            most=most,
+        )
         return [
             SearchHit(kind=kind, id=str(id), label=label[:200], frame=frame, node_id=node)
             for kind, id, label, frame, node in rows
@@ -468,35 +534,55 @@ class Moments:
 
     def _far_enough(self, table: str, until: int, most: int) -> int:
         """Return a frame so that ``most`` rows lie after it: numbering all of 10,000 frames would take too long."""
-        rows = self.reader.query(
-            f"SELECT frame FROM {table} WHERE execution_id = ? AND frame <= ? ORDER BY frame DESC LIMIT 1 OFFSET ?",
-            (self.execution_id, until, most),
-        ).rows
+        where = self._of(table, until=until)
+        rows = self._rows(
+            f"SELECT frame FROM {table} WHERE {where} AND frame <= :until ORDER BY frame DESC LIMIT 1 OFFSET :most",
+            until=until,
+            most=most,
+        )
         if not rows:
             return -1
         return int(rows[0][0]) - 1
 
-    def _writes(self, where: str, **parameters: object) -> list[WriteRecord]:
-        rows = self._rows(f"{_WRITE} WHERE execution_id = :id AND {where}", cut=VALUE_CHARS, **parameters)
+    def _writes(
+        self,
+        where: str,
+        *,
+        since: int = 0,
+        until: int = sys.maxsize,
+        only: Stretch | None = None,
+        **parameters: object,
+    ) -> list[WriteRecord]:
+        of = self._of("transitions", since, until)
+        if only is not None:
+            of = f"{of} AND execution_id = :only"
+            parameters["only"] = only.execution_id
+        rows = self._rows(f"{_WRITE} WHERE {of} AND {where}", cut=VALUE_CHARS, **parameters)
         return [_write(row) for row in rows]
 
+    def _of(self, table: str, since: int = 0, until: int = sys.maxsize) -> str:
+        """Return the condition for the rows of a table that belong to the line, for a query of ``_rows``."""
+        return of_line(self.line, table, since, until)[0]
+
     def _rows(self, sql: str, **parameters: object) -> list[Row]:
-        return self.reader.query(sql, {"id": self.execution_id, **parameters}).rows
+        _, of_parts = of_line(self.line, "frames")
+        return self.reader.query(sql, {"id": self.execution_id, **of_parts, **parameters}).rows
 
 
 WHOLE = {
-    ("state", "value"): ("key = ? AND from_frame = ?", "type"),
-    ("transitions", "old"): ("frame = ? AND seq = ?", "NULL"),
-    ("transitions", "new"): ("frame = ? AND seq = ?", "NULL"),
-    ("events", "payload"): ("id = ?", "kind"),
-    ("tasks", "result"): ("task_id = ?", "result_type"),
-    ("tasks", "error"): ("task_id = ?", "NULL"),
-    ("tool_calls", "input"): ("id = ?", "NULL"),
-    ("tool_calls", "output"): ("id = ?", "NULL"),
-    ("model_calls", "response"): ("id = ?", "NULL"),
-    ("approvals", "payload"): ("approval_id = ?", "NULL"),
-    ("approvals", "result"): ("approval_id = ?", "NULL"),
+    ("state", "value"): (("key", "from_frame"), "type"),
+    ("transitions", "old"): (("frame", "seq"), "NULL"),
+    ("transitions", "new"): (("frame", "seq"), "NULL"),
+    ("events", "payload"): (("id",), "kind"),
+    ("tasks", "result"): (("task_id",), "result_type"),
+    ("tasks", "error"): (("task_id",), "NULL"),
+    ("tool_calls", "input"): (("id",), "NULL"),
+    ("tool_calls", "output"): (("id",), "NULL"),
+    ("model_calls", "response"): (("id",), "NULL"),
+    ("approvals", "payload"): (("approval_id",), "NULL"),
+    ("approvals", "result"): (("approval_id",), "NULL"),
 }
+"""By table and column: the columns that name the row, and the one that has the type."""
 
 
 def _json(values: Iterable[object]) -> str:
@@ -545,7 +631,7 @@ def _write(row: Row) -> WriteRecord:
     )
 
 
-def _question(row: Row) -> QuestionRecord:
+def _question(row: Row, named: tuple[str, ...]) -> QuestionRecord:
     *fields, result, result_chars, payload, chars = row
     approval_id, kind, prompt, options, status, choice, comment, asked_at, answered_at, diff, args, edited = fields
     shown = payload
@@ -561,10 +647,10 @@ def _question(row: Row) -> QuestionRecord:
         comment=comment,
         asked_at=asked_at,
         answered_at=answered_at,
-        payload=of_json(shown, chars, ("approvals", "payload", approval_id)),
+        payload=of_json(shown, chars, ("approvals", "payload", approval_id, *named)),
         args=args,
         edited=bool(edited),
-        result=of_json(result, result_chars, ("approvals", "result", approval_id)),
+        result=of_json(result, result_chars, ("approvals", "result", approval_id, *named)),
         diff=diff,
     )
 

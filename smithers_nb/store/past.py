@@ -159,7 +159,7 @@ class Past:
                     yield max(since, part.first), until, *fields
 
     def _rows(self, table: str, columns: str, order: str = "from_frame") -> list[tuple[Any, ...]]:  # Any: SQLite's
-        where, given = of_line(self._reader, table, self._execution_id)
+        where, given = of_line(self._reader.line(self._execution_id), table)
         return self._reader.query(f"SELECT {columns} FROM {table} WHERE {where} ORDER BY {order}", given).rows
 
     def _at(self, frame: int, name: str, task: PastTask) -> None:

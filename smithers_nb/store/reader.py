@@ -37,6 +37,7 @@ from ..records.question import APPROVE, EXTERNAL, RESULT
 from ..values import Stored
 from .blobs import put_back
 from .connection import BUSY_TIMEOUT_S, mapped
+from .line import of_line
 from .recordable import recordable
 from .requests import Assembled, Texts, compact, decoded
 
@@ -70,6 +71,14 @@ BELOW = (
 """An execution and its children, without branches and replays."""
 
 
+_LINE = (
+    "WITH RECURSIVE line (id, parent, first, last_write, at, depth) AS (SELECT execution_id,"
+    " iif(kind = 'branch', parent_id, NULL), coalesce(forked_at_frame, 0) + 1, forked_at_seq, created_at, 0"
+    " FROM executions WHERE execution_id = ?"
+    " UNION ALL SELECT execution_id, iif(kind = 'branch', parent_id, NULL), coalesce(forked_at_frame, 0) + 1,"
+    " forked_at_seq, created_at, depth + 1 FROM line JOIN executions ON execution_id = line.parent)"
+    " SELECT id, first, last_write, at FROM line ORDER BY depth DESC"
+)
 _EXECUTION = (
     "execution_id, name, parent_id, forked_at_frame, status, reason, app, code_hash, engine_version, seed, owner,"
     " lease_expires_at, created_at, updated_at, result, result_type, owned_since,"
@@ -250,13 +259,20 @@ class Reader:
         return int(rows[0][0])
 
     def line(self, execution_id: str) -> list[Stretch]:
-        """Return the line of an execution, oldest first: what its frames up to the fork belong to, then itself."""
-        found = self.execution(execution_id)
-        first = (found.forked_at_frame or 0) + 1
-        before: list[Stretch] = []
-        if found.kind == "branch" and found.parent_id is not None:
-            before = [replace(one, last=min(one.last, first - 1)) for one in self.line(found.parent_id)]
-        return [*before, Stretch(execution_id, first, sys.maxsize)]
+        """Return the line of an execution, oldest first: what its frames up to the fork belong to, then itself.
+
+        Raises:
+            UnknownExecutionError: if the file has none of this id.
+        """
+        rows = self.query(_LINE, (execution_id,)).rows
+        if not rows:
+            self.execution(execution_id)  # Raises.
+        line = [Stretch(rows[0][0], rows[0][1], sys.maxsize)]
+        for id, first, last_write, left_at in rows[1:]:
+            seq = sys.maxsize if last_write is None else last_write
+            line.append(Stretch(id, first, sys.maxsize))
+            line[-2] = replace(line[-2], last=first - 1, last_write=seq, left_at=left_at)
+        return line
 
     def owner(self, execution_id: str, frame: int) -> str:
         """Return the execution of the line that a frame belongs to."""
@@ -487,8 +503,9 @@ class Reader:
 
     def fired(self, execution_id: str) -> set[tuple[str, str]]:
         """Return (node id, event) of every handler that was called."""
-        sql = "SELECT DISTINCT node_id, event FROM handlers WHERE execution_id = ? AND status != 'stale'"
-        return set(self.query(sql, (execution_id,)).rows)
+        where, parameters = of_line(self.line(execution_id), "handlers")
+        sql = f"SELECT DISTINCT node_id, event FROM handlers WHERE {where} AND status != 'stale'"
+        return set(self.query(sql, parameters).rows)
 
     def standing(self, execution_id: str) -> dict[str, str]:
         """Return the status of the newest task of each node, by node id."""
@@ -498,11 +515,12 @@ class Reader:
 
     def written_keys(self, execution_id: str) -> dict[tuple[str, str], bool]:
         """Return every key that was ever written, as (scope, key), with True if it was written again after that."""
+        where, parameters = of_line(self.line(execution_id), "transitions")
         sql = (
-            "SELECT scope, key, max(origin != 'init') FROM transitions WHERE execution_id = ?"
+            f"SELECT scope, key, max(origin != 'init') FROM transitions WHERE {where}"
             " AND status NOT IN ('rolled_back', 'dropped') GROUP BY scope, key"
         )
-        return {(scope, key): bool(more) for scope, key, more in self.query(sql, (execution_id,)).rows}
+        return {(scope, key): bool(more) for scope, key, more in self.query(sql, parameters).rows}
 
     def artifacts(self, execution_id: str) -> list[Artifact]:
         """Return the newest version of each artifact, in the order in which they were first made."""
@@ -519,10 +537,9 @@ class Reader:
 
     def totals(self, execution_id: str) -> tuple[int, float | None]:
         """Return the use of all tasks: tokens, and cost in USD (None where no price is known)."""
-        rows = self.query(
-            "SELECT coalesce(sum(input_tokens + output_tokens), 0), sum(cost_usd) FROM tasks WHERE execution_id = ?",
-            (execution_id,),
-        ).rows
+        where, parameters = of_line(self.line(execution_id), "tasks")
+        sql = f"SELECT coalesce(sum(input_tokens + output_tokens), 0), sum(cost_usd) FROM tasks WHERE {where}"
+        rows = self.query(sql, parameters).rows
         return int(rows[0][0]), rows[0][1]
 
     def effect_deps(self, execution_id: str) -> dict[str, str]:

@@ -55,13 +55,19 @@ class Recorded:
     """The recording of one execution.
 
     Raises:
-        StoreError: if its first frames were pruned, or are another execution's.
+        StoreError: if it is a branch, or its first frames were pruned.
     """
 
     def __init__(self, reader: Reader, execution_id: str) -> None:
         self.reader = reader
         self.execution_id = execution_id
         self.execution = reader.execution(execution_id)
+        if self.execution.kind == "branch":
+            raise StoreError(
+                f"execution {self.execution.name} ({execution_id}) is a branch, and a replay begins at frame 1: the "
+                f"frames up to {self.execution.forked_at_frame} are those of execution {self.execution.parent_id}. "
+                "Replay that one, or run a branch like this one: fork(frame, …) of it."
+            )
         refuse_pruned(reader, execution_id, 1)
         frames = self._all("SELECT frame, status, created_at FROM frames WHERE execution_id = ? ORDER BY frame")
         if frames and frames[0][0] != 1:

@@ -12,7 +12,8 @@ CREATE TABLE schema_migrations (
 
 -- kind: run, child (of a Smithers node), branch or replay. A branch shares the frames up to forked_at_frame with its
 -- parent; what held then is copied into it, with the from_frame that it had. reuse: what a branch answers from the
--- record of its family, as a JSON object.
+-- record of its family, as a JSON object. Of the frame of the fork it shares the writes up to
+-- forked_at_seq: the parent may add more before its next frame. replaced_models has the names that a fork gave others for.
 CREATE TABLE executions (
   execution_id TEXT PRIMARY KEY,
   name TEXT NOT NULL,
@@ -34,7 +35,9 @@ CREATE TABLE executions (
   durability TEXT NOT NULL DEFAULT 'normal',
   kind TEXT NOT NULL DEFAULT 'run',
   props JSON TEXT,
-  reuse JSON TEXT
+  reuse JSON TEXT,
+  forked_at_seq INTEGER,
+  replaced_models JSON TEXT
 );
 
 -- COMMIT inserts a frame as 'open'; FLUSH makes it 'done'. One that stays open was abandoned.

@@ -125,7 +125,21 @@ def _own_rows(reader: Reader, part: Stretch) -> list[Row]:
     """Return the rows of one execution that belong to a part of a line; not those of what was copied by a fork."""
     rows = [placed.row for placed in _Story(reader, part.execution_id).placed()]
     at_fork = part.first - 1
-    return [row for row in rows if part.first <= row.frame <= part.last or (row.frame == at_fork and row.what in _OWN)]
+    late = _late(reader, part)
+    return [
+        row
+        for row in rows
+        if (part.first <= row.frame <= part.last or (row.frame == at_fork and row.what in _OWN)) and row.id not in late
+    ]
+
+
+def _late(reader: Reader, part: Stretch) -> set[str]:
+    """Return the ids of the writes that were added to the last frame of a part after the fork."""
+    rows = reader.query(
+        "SELECT id FROM transitions WHERE execution_id = ? AND frame = ? AND seq > ?",
+        (part.execution_id, part.last, part.last_write),
+    ).rows
+    return {id for (id,) in rows}
 
 
 _OWN = ("execution", "write", "artifact", "event")

@@ -547,13 +547,20 @@ def _numbered_on(
     # Writes between two frames belong to the frame before, and come after those of its FLUSH.
     if not flush.transitions:
         return []
-    (last,) = db.execute(
-        "SELECT coalesce(max(seq), 0) FROM transitions WHERE execution_id = ? AND frame = ?",
-        (execution_id, flush.frame),
-    ).fetchone()
+    last = last_seq(db, execution_id, flush.frame)
     if not last:
         return flush.transitions
     return [(replace(write, seq=last + write.seq), old, new) for write, old, new in flush.transitions]
+
+
+def last_seq(db: sqlite3.Connection, execution_id: str, frame: int) -> int:
+    """Return the ``seq`` of the last write of a frame; 0 if it has none. A branch adds to the frame of its fork."""
+    (last,) = db.execute(
+        "SELECT coalesce((SELECT max(seq) FROM transitions WHERE execution_id = ?1 AND frame = ?2),"
+        " (SELECT forked_at_seq FROM executions WHERE execution_id = ?1 AND forked_at_frame = ?2), 0)",
+        (execution_id, frame),
+    ).fetchone()
+    return int(last)
 
 
 _HANDLER = "INSERT INTO handlers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"

@@ -132,6 +132,7 @@ def task(source: Source, cursor: Cursor, task_id: str) -> p.TaskPane | None:
     if found is None:
         return None
     node = cursor.tree.index.get(found.node_id)
+    file = source.file.up_to(cursor.frame)
     more: dict[str, Any] = {  # Any: the fields that a task has more than its row
         "prompt": None,
         "result": None,
@@ -146,13 +147,13 @@ def task(source: Source, cursor: Cursor, task_id: str) -> p.TaskPane | None:
         place = ("prompt", place_frame(cursor), found.node_id)
         more["prompt"] = value(of_text(node.content, place))
     if found.ended:
-        more["result"] = value_or_none(source.file.result(task_id))
+        more["result"] = value_or_none(file.result(task_id))
         # The end of a trace says what failed. An error before the end is of an attempt that is tried again.
         more["trace"] = (found.error or "")[-TRACE_CHARS:] or None
     # The file has the calls without the time of the cursor: those of a task that had not begun come later than that.
     if found.status != "pending" or found.attempt > 0:
-        more["tool_calls"] = [_tool_call(call) for call in source.file.tool_calls(task_id)]
-        more["model_calls"] = [_model_call(call) for call in source.file.model_calls(task_id)]
+        more["tool_calls"] = [_tool_call(call) for call in file.tool_calls(task_id)]
+        more["model_calls"] = [_model_call(call) for call in file.model_calls(task_id)]
     return {**task_row(source, cursor, found), **more}  # type: ignore[return-value]  # mypy takes it for a plain dict
 
 

@@ -51,6 +51,7 @@ export type Command =
   | Retry
   | HandleAgain
   | Answer
+  | Fork
   | BreakAdd
   | BreakCheck
   | BreakRemove
@@ -72,6 +73,7 @@ export type Outgoing =
       | Retry
       | HandleAgain
       | Answer
+      | Fork
       | BreakAdd
       | BreakCheck
       | BreakRemove
@@ -682,6 +684,26 @@ export interface PartRow {
   readonly label: string;
   readonly text: Value;
   readonly ms: number | null;
+}
+/**
+ * Makes a branch that begins after a frame, by default the last flushed one.
+ */
+export interface Fork {
+  readonly type: "command";
+  readonly id: string;
+  readonly name: "fork";
+  /**
+   * the frame after which the branch begins; 0 for the beginning
+   */
+  readonly frame?: number | null;
+  /**
+   * the name of the branch
+   */
+  readonly branch?: string | null;
+  /**
+   * values that differ, by key, as a JSON object
+   */
+  readonly state?: string | null;
 }
 export interface FoundRow {
   readonly kind: "node" | "key" | "handler" | "task" | "output";

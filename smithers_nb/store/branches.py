@@ -1,0 +1,179 @@
+"""Branches of an execution: its family, what a fork changed, and what the parent did after it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .line import of_line
+from .reader import Reader
+
+COLUMNS = {
+    "name": "TEXT",
+    "execution_id": "TEXT",
+    "parent_id": "TEXT",
+    "forked_at_frame": "INTEGER",
+    "changed": "JSON TEXT",
+    "status": "TEXT",
+    "reason": "TEXT",
+    "last_frame": "INTEGER",
+    "created_at": "TIME TEXT",
+}
+"""The columns of a family, with their types as in ``schema.sql``."""
+
+SHARED_VALUES = "shared_values"
+"""The kind of the event that names the volatile values which a branch took over from its parent."""
+
+_FAMILY = """
+WITH RECURSIVE up (id, parent) AS (
+  SELECT execution_id, iif(kind = 'branch', parent_id, NULL) FROM executions WHERE execution_id = ?
+  UNION ALL SELECT execution_id, iif(kind = 'branch', parent_id, NULL)
+  FROM up JOIN executions ON execution_id = up.parent
+), family (id) AS (
+  SELECT id FROM up WHERE parent IS NULL
+  UNION ALL SELECT execution_id FROM family JOIN executions ON parent_id = family.id AND kind = 'branch'
+)
+SELECT one.name, one.execution_id, iif(one.kind = 'branch', one.parent_id, NULL), one.forked_at_frame, one.status,
+  one.reason, one.created_at, one.code_hash, one.props, one.replaced_models, parent.code_hash, parent.props
+FROM family JOIN executions one ON one.execution_id = family.id
+LEFT JOIN executions parent ON parent.execution_id = one.parent_id AND one.kind = 'branch'
+ORDER BY one.created_at, one.rowid
+"""
+
+
+def family(reader: Reader, execution_id: str) -> list[tuple[object, ...]]:
+    """Return the root of an execution's family and all of its branches, oldest first: rows of ``COLUMNS``."""
+    found: list[tuple[object, ...]] = []
+    for row in reader.query(_FAMILY, (execution_id,)).rows:
+        name, id, parent_id, at, status, reason, created_at, *changes = row
+        code, props, models, old_code, old_props = changes
+        changed: dict[str, object] = {}
+        if parent_id is not None:
+            changed = {
+                "state": _edited(reader, id),
+                "code": code if code != old_code else None,
+                "props": _differing(props, old_props),
+                "models": json.loads(models or "[]"),
+            }
+        told = json.dumps({what: value for what, value in changed.items() if value})
+        at_frame = at if parent_id is not None else None
+        found.append((name, id, parent_id, at_frame, told, status, reason, reader.last_frame(id), created_at))
+    return found
+
+
+def _edited(reader: Reader, execution_id: str) -> list[str]:
+    """Return the keys of the state that a fork changed."""
+    sql = "SELECT key FROM transitions WHERE execution_id = ? AND \"trigger\" = 'fork' ORDER BY seq"
+    return [key for (key,) in reader.query(sql, (execution_id,)).rows]
+
+
+def _differing(props: str | None, old: str | None) -> list[str]:
+    """Return the names of the props that differ; those that could not be stored are not known."""
+    if props is None or old is None:
+        return []
+    now, before = json.loads(props), json.loads(old)
+    return sorted(name for name in {*now, *before} if now.get(name) != before.get(name))
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenFile:
+    """A file that an execution wrote, as it was written last."""
+
+    path: str
+    frame: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Aftermath:
+    """What a parent did outside of its state after a branch had left it, by what did it."""
+
+    parent: str
+    """The name of the parent."""
+    frame: int
+    tasks: list[str]
+    """The nodes whose tasks ran, but for agents."""
+    tools: list[tuple[str, int]]
+    """The tools that agents called, with the number of calls."""
+    handlers: list[str]
+    """The handlers that were called, as ``on_finished of notes``."""
+    effects: list[str]
+    """The nodes whose effects or cleanups ran."""
+    files: list[str]
+    """The paths that were written."""
+    earlier: list[WrittenFile]
+    """The files that the line wrote up to the fork: they may be other ones now."""
+    shared: list[str]
+    """The volatile keys whose values are the parent's own objects."""
+
+    @property
+    def repeatable(self) -> Iterator[tuple[str, str]]:
+        """Yield what the parent did, in words, with the names of what the branch may do again."""
+        calls = [name if count == 1 else f"{name} ({count} times)" for name, count in self.tools]
+        for did, names in (
+            ("ran tasks", self.tasks),
+            ("called tools", calls),
+            ("called handlers", self.handlers),
+            ("ran effects", self.effects),
+            ("wrote files", self.files),
+        ):
+            if names:
+                yield did, ", ".join(names)
+
+
+def aftermath(reader: Reader, execution_id: str) -> Aftermath | None:
+    """Return what the parent of a branch did after the fork; None for an execution that is no branch."""
+    found = reader.execution(execution_id)
+    if found.kind != "branch" or found.parent_id is None:
+        return None
+    parent, frame = reader.execution(found.parent_id), found.forked_at_frame or 0
+    values = {"id": parent.execution_id, "frame": frame}
+
+    def names(sql: str) -> list[str]:
+        return [name for (name,) in reader.query(sql, values).rows]
+
+    line = reader.line(execution_id)[:-1]
+    where, parameters = of_line(line, "events", until=frame)
+    written = reader.query(
+        "SELECT payload ->> '$.path', frame, payload ->> '$.sha256', max(id) FROM events"
+        f" WHERE {where} AND frame <= :frame AND kind = 'file_written' GROUP BY 1 ORDER BY 1",
+        {**parameters, "frame": frame},
+    ).rows
+    # A task that had not been settled begins again in the branch, whenever it began in the parent.
+    unsettled = (
+        "FROM tasks WHERE tasks.execution_id = :id AND started_at IS NOT NULL"
+        " AND (settled_at_frame IS NULL OR settled_at_frame > :frame)"
+    )
+    agents = "SELECT node_id FROM nodes WHERE nodes.execution_id = :id AND type = 'claude'"
+    return Aftermath(
+        parent=parent.name,
+        frame=frame,
+        tasks=names(f"SELECT DISTINCT node_id {unsettled} AND node_id NOT IN ({agents}) ORDER BY 1"),
+        tools=[
+            (tool, count)
+            for tool, count in reader.query(
+                "SELECT tool, count(*) FROM tool_calls WHERE execution_id = :id"
+                f" AND task_id IN (SELECT task_id {unsettled})"
+                " AND status NOT IN ('waiting', 'denied', 'invalid', 'unknown', 'skipped') GROUP BY tool ORDER BY tool",
+                values,
+            ).rows
+        ],
+        handlers=names(
+            "SELECT DISTINCT event || ' of ' || node_id FROM handlers WHERE execution_id = :id AND frame > :frame"
+            " AND status != 'stale' ORDER BY node_id, event"
+        ),
+        effects=names("SELECT DISTINCT node_id FROM effects WHERE execution_id = :id AND frame > :frame ORDER BY 1"),
+        files=names(
+            "SELECT DISTINCT payload ->> '$.path' FROM events WHERE execution_id = :id AND kind = 'file_written'"
+            f" AND (frame > :frame OR node_id IN (SELECT node_id {unsettled})) ORDER BY 1"
+        ),
+        earlier=[WrittenFile(path, at, sha256) for path, at, sha256, _ in written],
+        shared=_shared(reader, execution_id),
+    )
+
+
+def _shared(reader: Reader, execution_id: str) -> list[str]:
+    sql = "SELECT payload FROM events WHERE execution_id = ? AND kind = ?"
+    rows = reader.query(sql, (execution_id, SHARED_VALUES)).rows
+    return [key for (payload,) in rows for key in json.loads(payload)["keys"]]

@@ -1,0 +1,49 @@
+"""``%smithers fork`` in a real ipykernel."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.notebook.kernel import run_cells
+from tests.notebook.test_line_magic import COUNT
+
+FORKED = [
+    (COUNT, ""),
+    ("%smithers run", "<RunResult finished"),
+    ("%smithers fork 3", "count_2 is the execution 'count~2'."),
+    ("print(count_2.name, count_2.recorded)", "count~2 3"),
+    ("count_2.at(2).number", "2"),
+    ("%smithers status", "<Execution 'count~2'"),
+    ('%smithers fork count 3 other {{"n": 9}}', "other is the execution 'other'."),
+    ("print(dict(other.state))", "{'n': 9}"),
+    ("%smithers fork count branch=class", "_class is the execution 'class'."),
+    ("%smithers fork count branch=count", "count_3 is the execution 'count'."),
+    ("%smithers run other", "<RunResult finished"),
+    ("print(other.state['n'], count.state['n'])", "10 5"),
+    ("print(*count.store.branches('count').name)", "count count~2 other class count"),
+    ("print(*get_ipython().complete(None, '%smithers fork count ', 21)[1])", "16 15 14"),
+    ("%smithers help", "fork [FRAME] [BRANCH] [STATE …]"),
+]
+WRONG = [
+    ("%smithers fork count 99", "The nearest that can be forked is frame"),
+    ("%smithers fork count -1", "'-1' is no number from 0"),
+    ("%smithers fork count 1 x [1]", "the state of a branch is a JSON object of values by key, not '[1]'."),
+    ("%smithers fork count 1 x {{n", "is no JSON"),
+]
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory):
+    return run_cells(tmp_path_factory.mktemp("fork"), *(cell for cell, _ in [*FORKED, *WRONG]))
+
+
+@pytest.mark.parametrize("number, typed, shown", [(n, *row) for n, row in enumerate(FORKED)])
+def test_a_fork_is_bound_and_shown(session, number, typed, shown):
+    assert shown in session.text(number) and not session.failed(number), typed
+
+
+@pytest.mark.parametrize("number, typed, message", [(n, *row) for n, row in enumerate(WRONG, len(FORKED))])
+def test_a_fork_that_is_not_possible_fails_its_cell_in_one_line(session, number, typed, message):
+    text = session.text(number)
+    assert session.failed(number) and message in text, typed
+    assert "Traceback" not in text and len(text.strip().splitlines()) == 1
