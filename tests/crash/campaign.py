@@ -22,6 +22,7 @@ from typing import Any
 
 from smithers_nb.store.connection import PAGE_BYTES
 from smithers_nb.store.reader import Reader
+from smithers_nb.store.requests import Assembled, decoded
 from tests.crash.launcher import POINTS, STATEMENT
 from tests.crash.workflow import AGAIN, FILE, SIDE, look
 
@@ -138,8 +139,7 @@ def done(folder: Path) -> set[tuple[str, str]]:
     with look(folder) as db:
         if db is None:
             return set()
-        requests = db.execute("SELECT request FROM model_calls WHERE response IS NOT NULL").fetchall()
-        asked = [("asked", _prompt(request)) for (request,) in requests]
+        asked = [("asked", _prompt(one.messages)) for one in _requests(db) if one.response is not None]
         ran = db.execute(f"SELECT 'ran', {named} FROM tasks WHERE ended_at IS NOT NULL AND requests IS NULL")
         handled = db.execute(f"SELECT 'handled', {named} FROM handlers JOIN tasks USING (execution_id, task_id)")
         effects = db.execute("SELECT 'effect', node_id || ' ' || deps FROM effects")
@@ -147,9 +147,32 @@ def done(folder: Path) -> set[tuple[str, str]]:
         return {*asked, *ran, *handled, *effects, *answered}
 
 
-def _prompt(request: str) -> str:
+@dataclass(frozen=True)
+class Asked:
+    """A request that was recorded."""
+
+    node_id: str
+    messages: list[Any]
+    response: str | None
+    answered_by: str
+
+
+def _requests(db: sqlite3.Connection) -> list[Asked]:
+    """Return the requests with whole conversations: each row has only what it adds to an earlier one."""
+    names = ("id", "base_id", "request", "history", "parameters", "response")
+    assembled = Assembled()
+    found = []
+    for node_id, by, *row in db.execute(
+        f"SELECT node_id, answered_by, {', '.join(names)} FROM model_calls JOIN tasks USING (execution_id, task_id)"
+        " ORDER BY id"
+    ):
+        whole = assembled.read(decoded(dict(zip(names, row, strict=True))))
+        found.append(Asked(node_id, whole.messages, response=row[-1], answered_by=by))
+    return found
+
+
+def _prompt(messages: list[Any]) -> str:
     """Return what a request's side line says: its prompt, and whether it was sent again."""
-    messages = json.loads(request)
     first = next(part for part in messages[0]["parts"] if part["part_kind"] == "user-prompt")
     again = messages[-1]["parts"][-1]["part_kind"] == "retry-prompt"
     return f"{first['content']} again" if again else str(first["content"])
@@ -174,11 +197,9 @@ def found(folder: Path) -> Found:
             handlers=Counter(rows("SELECT node_id, event, status, writes FROM handlers")),
             effects=Counter(rows("SELECT node_id, kind, status, deps, writes FROM effects")),
             calls=Counter(
-                (node, _prompt(request), _text(response))
-                for node, request, response in rows(
-                    "SELECT node_id, request, response FROM model_calls JOIN tasks USING (execution_id, task_id)"
-                    " WHERE answered_by = 'model'"
-                )
+                (one.node_id, _prompt(one.messages), _text(one.response))
+                for one in _requests(db)
+                if one.answered_by == "model"
             ),
             loops=sorted(rows("SELECT node_id, iteration, status FROM loops WHERE to_frame IS NULL")),
             xml=Reader(str(path)).tree(id, last)[0].xml,

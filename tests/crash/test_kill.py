@@ -27,7 +27,8 @@ POINTS = [
     "inside: start_tasks 1",
     "inside: start_tasks 2",
     "inside: end_task 1",
-    "inside: add_model_call 1",
+    "inside: put_model_call 1",  # It is about to be asked.
+    "inside: put_model_call 2",  # It has answered.
     "ended: a@",
     "ended: b@",
     "ended: t@",
