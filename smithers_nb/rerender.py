@@ -21,7 +21,7 @@ from .nodes.schedule import RUNNABLE, schedule
 from .nodes.tree import Tree, TreeNode
 from .records import LoopKey, LoopState, Scope
 from .store.frames import frame_from
-from .store.past import NodeVersion, Past, PastFrame, PastTask, plan_of
+from .store.past import PastFrame, PastFrames, PastNode, PastTask, plan_of
 from .store.prune import refuse_missing
 from .store.reader import Reader
 
@@ -66,7 +66,7 @@ class RerenderedFrame:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class AnswerFate:
     """The answer of a model or a person, and what becomes of it under the edited code."""
 
     node_id: str
@@ -99,7 +99,7 @@ class Rerender(Generic[Branch]):
     """The name of the execution."""
     execution_id: str
     frames: tuple[RerenderedFrame, ...]
-    answers: tuple[Request, ...]
+    answers: tuple[AnswerFate, ...]
     unknown: tuple[str, ...]
     """The components whose values are not recorded, in words: they read ``ctx.vol``, files or the store."""
     _again: Callable[[int], Changes] = field(repr=False)
@@ -227,7 +227,7 @@ def rerender(
         StoreError: if one of the frames is not recorded.
     """
     refuse_while_rendering("rerender() was called")
-    past = Past(reader, execution_id)
+    past = PastFrames(reader, execution_id)
     wanted = None
     if frames is not None:
         wanted = {frames} if isinstance(frames, int) else set(frames)
@@ -261,9 +261,9 @@ def rerender(
 
 
 def _changes(reader: Reader, execution_id: str, root: object, number: int) -> Changes:
-    versions: dict[str, NodeVersion] = {}
+    versions: dict[str, PastNode] = {}
     renderer = _Renderer(reader, execution_id, root)
-    for frame in Past(reader, execution_id).frames.values():
+    for frame in PastFrames(reader, execution_id).frames.values():
         renderer.follow(frame)
         _follow(versions, frame)
         if frame.number == number:
@@ -274,7 +274,7 @@ def _changes(reader: Reader, execution_id: str, root: object, number: int) -> Ch
     raise StoreError(f"frame {number} of execution {execution_id} is not recorded.")
 
 
-def _follow(versions: dict[str, NodeVersion], frame: PastFrame) -> None:
+def _follow(versions: dict[str, PastNode], frame: PastFrame) -> None:
     for id, version in frame.nodes.items():
         if version is None:
             versions.pop(id, None)
@@ -416,8 +416,8 @@ class _Judge:
     """The recorded plans beside the rendered ones. It looks only at nodes that changed in one of them."""
 
     def __init__(self) -> None:
-        self.answers: list[Request] = []
-        self._versions: dict[str, NodeVersion] = {}
+        self.answers: list[AnswerFate] = []
+        self._versions: dict[str, PastNode] = {}
         self._stale: set[str] = set()
         """Ids of recorded nodes that changed since the last verdict."""
         self._tasks: dict[str, _Standing] = {}
@@ -583,7 +583,7 @@ class _Judge:
                 fate, why = fate_of(task)
                 self._asked.add(task.node_id)
                 self.answers.append(
-                    Request(task.node_id, task.task_id, number, fate=fate, why=why, cost_usd=task.cost_usd)
+                    AnswerFate(task.node_id, task.task_id, number, fate=fate, why=why, cost_usd=task.cost_usd)
                 )
         self._to_tell = []
 
@@ -612,7 +612,7 @@ class _Judge:
             if node is not None and node.type in ASKING and id not in self._asked and (node.loop, id) not in self._new:
                 self._new.add((node.loop, id))
                 why = "it is not in the recorded plan"
-                self.answers.append(Request(id, None, number, fate="new", why=why, cost_usd=None))
+                self.answers.append(AnswerFate(id, None, number, fate="new", why=why, cost_usd=None))
 
 
 def _label(node: TreeNode) -> str:
@@ -622,7 +622,7 @@ def _label(node: TreeNode) -> str:
     return f"{node.type} {node.key or node.props.get('name') or node.id}"
 
 
-def _kind(version: NodeVersion | None, node: TreeNode | None) -> str | None:
+def _kind(version: PastNode | None, node: TreeNode | None) -> str | None:
     """Return how a node differs from the recorded one; None if it does not."""
     if version is None:
         return "added" if node is not None else None

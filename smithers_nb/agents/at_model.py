@@ -21,7 +21,7 @@ from pydantic_core import to_json
 
 from ..credentials import masked_json
 from ..values import cleaned
-from .runner import AgentTask, Answer, Request
+from .runner import AgentTask, ModelAnswer, Request
 from .settings import inner_models
 
 
@@ -52,7 +52,7 @@ class Opened:
     stream: StreamedResponse | None = None
     """The answer while it comes, if the model streams."""
 
-    def so_far(self) -> Answer | None:
+    def so_far(self) -> ModelAnswer | None:
         """Return the part of the answer that has come; None if there is none."""
         if self.stream is None:
             return None
@@ -260,11 +260,11 @@ def plain(messages: Any, ids: dict[str, str] | None = None) -> Any:  # Any: JSON
 # ---- answers ---------------------------------------------------------------------------------------------------
 
 
-def answer_of(response: ModelResponse) -> Answer:
+def answer_of(response: ModelResponse) -> ModelAnswer:
     """Return an answer with its usage and price."""
     usage = response.usage
     cost_usd, unpriced = _price(response)
-    return Answer(
+    return ModelAnswer(
         text_of(response),
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,

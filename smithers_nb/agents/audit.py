@@ -111,7 +111,7 @@ class Audit(AbstractCapability[Any]):
             conversation.unchecked = None
         if conversation.asked_later:
             raise await conversation.asks(conversation.asked_later)
-        _clean_request(asked.messages[-1])
+        asked = _cleaned_request(asked)
         if conversation.is_past_answers(ctx.run_step):
             await conversation.reconcile(told_of_tools(asked.messages[-1:]))
         past = conversation.next_turn(ctx.run_step)
@@ -464,13 +464,21 @@ def _signature(given: Given, task: AgentTask) -> str | None:
     return signature_of(given, script=replies, limits=task.limits, messages=messages)
 
 
-def _clean_request(message: Any) -> None:
-    """Clean the last message to the model in place: a tool may have returned or raised invalid text."""
+def _cleaned_request(asked: Any) -> Any:
+    """Clean the last message to the model in place, since a tool may have returned or raised invalid text; return the
+    request with clean instructions.
+    """
+    message, parameters = asked.messages[-1], asked.model_request_parameters
     for part in message.parts:
         for name, value in cleaned_fields(part).items():
             setattr(part, name, value)
     if message.instructions:
         message.instructions = clean(message.instructions)
+    parts = [replace(part, content=clean(part.content)) for part in parameters.instruction_parts or ()]
+    # The message gets its instructions from the parameters again before it is sent.
+    if parts == list(parameters.instruction_parts or ()):
+        return asked
+    return replace(asked, model_request_parameters=replace(parameters, instruction_parts=parts))
 
 
 def _response(text: str) -> ModelResponse:

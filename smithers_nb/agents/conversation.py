@@ -18,7 +18,7 @@ from . import native_tools
 from .cassette import Cassette, Unanswered
 from .partial import PartialAnswer
 from .retry import IN_PLACE_S, Verdict, backoff_s, verdict
-from .runner import AgentTask, Answer, ApprovalRequired, Ledger, Past, Request, RetryLater, ToolQuestion
+from .runner import AgentTask, ApprovalRequired, Ledger, ModelAnswer, Past, Request, RetryLater, ToolQuestion
 from .scripted import Scripted
 
 
@@ -51,7 +51,7 @@ class Conversation:
         """The last turn that was answered: it continues from there after an interruption."""
         self.asked: ModelCall | None = None
         """The request that is open."""
-        self.came: Answer | None = None
+        self.came: ModelAnswer | None = None
         """The part of its answer that had come when it was cut off."""
         self.broken: BaseException | None = None
         """The error that ended it."""
@@ -142,7 +142,7 @@ class Conversation:
         known = await self.ledger.answer_to(request.signature)
         if known is not None:
             await self.ask(request)
-            await self.answer(Answer(known), by="cache")
+            await self.answer(ModelAnswer(known), by="cache")
         return known
 
     async def _reused_answer(self, request: Request) -> str | None:
@@ -152,7 +152,7 @@ class Conversation:
             return None
         await self.ask(request)
         self._reused_turns[self.turn] = found.id
-        await self.answer(Answer(found.response, reused_id=found.id, saved_usd=found.cost_usd), by="recording")
+        await self.answer(ModelAnswer(found.response, reused_id=found.id, saved_usd=found.cost_usd), by="recording")
         return found.response
 
     async def _again(self, cassette: Cassette, request: Request) -> str:
@@ -222,7 +222,7 @@ class Conversation:
             return None
         return self.history
 
-    async def answer(self, answer: Answer, by: AnsweredBy = "model") -> None:
+    async def answer(self, answer: ModelAnswer, by: AnsweredBy = "model") -> None:
         """Record the answer to the request, before the agent continues."""
         asked = replace(self._closed(), **asdict(answer), answered_by=by, status="ok")
         self._answered_by(asked)
@@ -357,14 +357,14 @@ class Conversation:
             await self._recorded(again)
             return again
         if self.ledger.reuses and request.same and (found := await self.ledger.reused_answer(request.same)):
-            answer = asdict(Answer(found.response, reused_id=found.id, saved_usd=found.cost_usd))
+            answer = asdict(ModelAnswer(found.response, reused_id=found.id, saved_usd=found.cost_usd))
             reused = replace(asked, **answer, status="ok", answered_by="recording")
             await self._record(reused)
             return reused
         self.check_limits()
         return replace(asked, id=await self.ledger.asked(asked))
 
-    async def end_inner(self, asked: ModelCall, came: Answer | None, error: str | None) -> None:
+    async def end_inner(self, asked: ModelCall, came: ModelAnswer | None, error: str | None) -> None:
         """Record the answer to such a request, or the part of it that came before an error."""
         told = {} if came is None else asdict(came)
         status: CallStatus = "ok"

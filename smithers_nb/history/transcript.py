@@ -8,7 +8,7 @@ from html import escape
 
 from ..errors import message_of
 from ..nodes.xml import visible
-from ..records import Conversation, Exchange, Part
+from ..records import Exchange, Part, TaskConversation
 from ..records.words import count
 
 # A saved notebook keeps what is shown for ever: the whole text is in .text.
@@ -28,7 +28,7 @@ class Transcript:
     """The conversations of an agent node, one a task, in words."""
 
     node_id: str
-    conversations: tuple[Conversation, ...]
+    conversations: tuple[TaskConversation, ...]
     """Oldest first: one for each time that the node ran, in loops one for each iteration."""
 
     @property
@@ -50,7 +50,7 @@ class Transcript:
         return "".join(_html(one) for one in self.conversations)
 
 
-def title(conversation: Conversation) -> str:
+def title(conversation: TaskConversation) -> str:
     """Return the heading of a conversation: node, iteration, how it ended, and its totals."""
     task = conversation.task
     words = f"{task.node_id}"
@@ -131,7 +131,7 @@ def inert(text: str) -> str:
     return visible(text).translate(_BIDI).encode("utf-8", "replace").decode()
 
 
-def _lines(conversation: Conversation) -> Iterator[str]:
+def _lines(conversation: TaskConversation) -> Iterator[str]:
     yield inert(title(conversation))
     for exchange in conversation.exchanges:
         yield ""
@@ -173,7 +173,7 @@ _COLORS = {
 _PRE = "white-space:pre-wrap;overflow-wrap:anywhere;margin:0"
 
 
-def _html(conversation: Conversation) -> str:
+def _html(conversation: TaskConversation) -> str:
     parts = [f"<summary><b>{_safe(title(conversation))}</b></summary>"]
     shown = conversation.exchanges[-SHOWN_EXCHANGES:]
     if len(shown) < len(conversation.exchanges):

@@ -5,7 +5,7 @@
 ``call``        HandlerCall and EffectRun
 ``task``        TaskStart, TaskEnd, TaskResult and TaskRecord
 ``agent``       ModelCall, ToolCall, Decision and Piece: the audit of an agent
-``conversation`` Conversation, Exchange and Part: what an agent and its models said
+``conversation`` TaskConversation, Exchange and Part: what an agent and its models said
 ``question``    Question: a request to a person
 ``breakpoint``  Breakpoint and Hit
 ``execution``   NewExecution, ExecutionRecord, and the iterations of loops
@@ -31,7 +31,7 @@ from .agent import (
 )
 from .breakpoint import HIT, Breakpoint, BreakpointKind, Hit
 from .call import CallRecord, EffectRun, HandlerCall, HandlerOutcome
-from .conversation import Conversation, Exchange, Part, Role
+from .conversation import Exchange, Part, Role, TaskConversation
 from .excerpt import Excerpt
 from .execution import Durability, ExecutionKind, ExecutionRecord, LoopKey, LoopState, NewExecution, Stretch
 from .frame import (
@@ -78,7 +78,6 @@ __all__ = [
     "BreakpointKind",
     "CallRecord",
     "CallStatus",
-    "Conversation",
     "Decision",
     "Durability",
     "EffectRun",
@@ -121,6 +120,7 @@ __all__ = [
     "Severity",
     "Status",
     "Stretch",
+    "TaskConversation",
     "TaskEnd",
     "TaskFrames",
     "TaskRecord",

@@ -56,7 +56,7 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
-class Conversation:
+class TaskConversation:
     """All requests of one task, oldest first."""
 
     execution_id: str

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ..errors import StoreError, did_you_mean, message_of
 from ..identity import loop_of
 from ..nodes.runnable import AGENT_TYPES
-from ..records import Conversation, Part, TaskRecord
+from ..records import Part, TaskConversation, TaskRecord
 from ..records.conversation import exchanges_of
 from .line import of_line, once
 from .reader import TASK_COLUMNS, Reader
@@ -16,7 +16,7 @@ from .reader import TASK_COLUMNS, Reader
 
 def conversations(
     reader: Reader, execution_id: str | None = None, node_id: str | None = None
-) -> Iterator[Conversation]:
+) -> Iterator[TaskConversation]:
     """Yield the conversation of each task that has asked a model, oldest first: of an execution and its line, or of
     all executions; of one node, or of all.
     """
@@ -35,16 +35,16 @@ def conversations(
         yield conversation(reader, owner, TaskRecord(*task), path)
 
 
-def conversation(reader: Reader, execution_id: str, task: TaskRecord, path: str | None) -> Conversation:
+def conversation(reader: Reader, execution_id: str, task: TaskRecord, path: str | None) -> TaskConversation:
     """Return the conversation of a task of an execution, whose node stood at ``path``."""
     calls = reader.model_calls(execution_id, task.task_id)
     tools = reader.tool_calls(execution_id, task.task_id)
-    return Conversation(execution_id, task, iteration_of(path), exchanges_of(calls, tools))
+    return TaskConversation(execution_id, task, iteration_of(path), exchanges_of(calls, tools))
 
 
 def conversations_of(
     reader: Reader, execution_id: str, node_id: str, iteration: int | None = None
-) -> tuple[Conversation, ...]:
+) -> tuple[TaskConversation, ...]:
     """Return the conversations of a node, oldest first; those of one iteration of the loop around it, or all.
 
     Raises:
@@ -132,7 +132,7 @@ def messages(reader: Reader, execution_id: str | None) -> list[tuple[object, ...
         return [row for found in conversations(reader, execution_id) for row in _rows(found)]
 
 
-def _rows(found: Conversation) -> Iterator[tuple[object, ...]]:
+def _rows(found: TaskConversation) -> Iterator[tuple[object, ...]]:
     task = found.task
     for exchange in found.exchanges:
         call = exchange.call

@@ -21,7 +21,7 @@ from .writer import as_json
 V = TypeVar("V")
 
 
-class NodeVersion(NamedTuple):
+class PastNode(NamedTuple):
     """A version of a node, as it is stored."""
 
     id: str
@@ -76,7 +76,7 @@ class PastFrame:
     """The clock of its SNAPSHOT, in seconds since the epoch."""
     state: dict[str, tuple[Stored, int] | None] = field(default_factory=dict)
     """The values that it read first, with the frame since which they hold; None for a key that is gone."""
-    nodes: dict[str, NodeVersion | None] = field(default_factory=dict)
+    nodes: dict[str, PastNode | None] = field(default_factory=dict)
     """The versions of its plan; None for a node that is gone."""
     loops: dict[str, tuple[str, LoopState] | None] = field(default_factory=dict)
     """The progress of loops that it saw, with the iteration around the loop."""
@@ -88,7 +88,7 @@ class PastFrame:
     """The tasks that started in this frame."""
 
 
-class Past:
+class PastFrames:
     """All frames that are recorded of an execution and its line."""
 
     def __init__(self, reader: Reader, execution_id: str) -> None:
@@ -112,7 +112,7 @@ class Past:
         columns = "from_frame, to_frame, node_id, path, type, key, explicit_id, parent_id, position, props, events"
         nodes = []
         for since, until, *fields in self._intervals("nodes", f"{columns}, text, source"):
-            version = NodeVersion._make(fields)
+            version = PastNode._make(fields)
             nodes.append((since, until, version.id, version))
         for frame in self.frames.values():
             frame.state, frame.nodes, frame.loops = {}, {}, {}
@@ -189,15 +189,15 @@ class Past:
         return self.frames[self._numbers[place]]
 
 
-def plan_of(versions: dict[str, NodeVersion]) -> Tree:
+def plan_of(versions: dict[str, PastNode]) -> Tree:
     """Return the plan that these nodes make."""
-    below: dict[str | None, list[NodeVersion]] = {}
+    below: dict[str | None, list[PastNode]] = {}
     for version in sorted(versions.values(), key=lambda one: one.position):
         below.setdefault(version.parent_id, []).append(version)
     return Tree(tuple(_nodes(below, None)))
 
 
-def _nodes(below: dict[str | None, list[NodeVersion]], parent: str | None) -> Iterator[TreeNode]:
+def _nodes(below: dict[str | None, list[PastNode]], parent: str | None) -> Iterator[TreeNode]:
     for one in below.get(parent, ()):
         yield TreeNode(
             id=NodeId(one.id),

@@ -105,7 +105,7 @@ def test_a_breakpoint_that_is_set_in_the_widget_is_the_one_of_python_and_ends_co
         ({"name": "edit_pending", "write": "9w9", "value": "1"}, "no write '9w9' is pending"),
         ({"name": "edit_pending", "write": "9w9", "value": "one"}, "is no JSON"),
         ({"name": "drop_pending", "write": "9w9"}, "no write '9w9' is pending"),
-        ({"name": "cancel", "node": "x"}, "nothing of node 'x'"),
+        ({"name": "cancel", "node": "x"}, "node 'x' has no task that runs or waits"),
         ({"name": "retry", "node": "x"}, "no task that has ended"),
         ({"name": "handle_again", "node": "x"}, "no task that has ended and was handled"),
         ({"name": "answer", "approval": "x", "choice": "approve"}, "no approval 'x'"),
@@ -526,6 +526,8 @@ def test_pydantic_ai_is_imported_in_the_background_once_a_stepper_shows_an_agent
 def test_a_step_that_waits_for_an_import_says_for_what(browse, gate, monkeypatch):
     held = gate()
     load = pydantic_ai.load
+    # As in a kernel that has loaded no agent yet.
+    monkeypatch.setattr(pydantic_ai, "_loaded", threading.Event())
     monkeypatch.setattr(pydantic_ai, "load", lambda: (held.passed_in_thread(), load()))
     _, page = browse(Claude(id="c", model=scripted("hi"))["Hello"])
     move = page.post(name="step_frame")

@@ -12,6 +12,7 @@ from ...records import Exchange, ModelCallRecord, Part, QuestionRecord, TaskReco
 from ...records.excerpt import of_text
 from ...records.publication import TaskProgress
 from ...records.words import last_line
+from ...store.moments import Moments
 from ..cursor import Cursor
 from ..source import Source
 from ..transcript import ending, heading, label
@@ -138,7 +139,7 @@ def task(source: Source, cursor: Cursor, task_id: str) -> p.TaskPane | None:
         "result": None,
         "trace": None,
         "source": source_of(node),
-        **_conversation(source, found),
+        **_conversation(file, found),
         "asked": [_asked(asked) for asked in source.asked(cursor, task_id)],
         "tool_calls": [],
         "model_calls": [],
@@ -157,10 +158,10 @@ def task(source: Source, cursor: Cursor, task_id: str) -> p.TaskPane | None:
     return {**task_row(source, cursor, found), **more}  # type: ignore[return-value]  # mypy takes it for a plain dict
 
 
-def _conversation(source: Source, task: TaskRecord) -> dict[str, Any]:  # Any: two fields of the pane
+def _conversation(file: Moments, task: TaskRecord) -> dict[str, Any]:  # Any: two fields of the pane
     found: tuple[Exchange, ...] = ()
     if task.status != "pending" or task.attempt > 0:
-        found = source.file.exchanges(task.task_id)
+        found = file.exchanges(task.task_id)
     return {
         "earlier": len(found[:-EXCHANGES]),
         "conversation": [_exchange(task.task_id, one) for one in found[-EXCHANGES:]],
