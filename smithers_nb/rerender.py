@@ -75,7 +75,7 @@ class AnswerFate:
     frame: int
     """The frame in which the task started; of a new one, in which it would."""
     fate: Fate
-    """reused: the node would ask the same."""
+    """reused: the node asks the same, by its props and prompt in the plan."""
     why: str
     cost_usd: float | None
     """The recorded cost; None if it is not known."""
@@ -150,13 +150,13 @@ class Rerender(Generic[Branch]):
         for one in self.answers:
             count[one.fate] += 1
         recorded = len(self.answers) - count["new"]
-        parts = [f"{count['reused']} of {recorded} answer{'s' * (recorded != 1)} would be the same"]
+        parts = [f"A branch reuses {count['reused']} of {recorded} answer{'s' * (recorded != 1)}"]
         if count["asked again"]:
-            parts.append(f"{count['asked again']} would be asked again")
+            parts.append(f"asks {count['asked again']} again")
         if count["gone"]:
-            parts.append(f"{count['gone']} would be gone")
+            parts.append(f"does without {count['gone']}")
         if count["new"]:
-            parts.append(f"{count['new']} would be new, of unknown cost")
+            parts.append(f"needs {count['new']} new, of unknown cost")
         cost = self.cost_usd
         if cost:
             parts.append(f"about ${cost:.2f}" if cost >= 0.01 else f"about ${cost:.2g}")

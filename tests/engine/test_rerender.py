@@ -64,7 +64,7 @@ def test_the_first_frame_is_not_one_in_which_the_phase_has_not_begun(run_of: Mad
     assert not again.df.same.any()
     assert f"Frame {started} is the first that differs: draft's prompt." in again.text
     assert "From frame 1 on, phases that have not begun differ: draft's prompt." in again.text
-    assert "2 of 3 answers would be the same, 1 would be asked again" in again.text
+    assert "A branch reuses 2 of 3 answers, asks 1 again" in again.text
     assert dict(zip(again.requests.node_id, again.requests.fate, strict=True)) == {
         "plan": "reused", "draft": "asked again", "check": "reused",
     }  # fmt: skip
