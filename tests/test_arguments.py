@@ -194,6 +194,7 @@ RIGHT: dict[str, dict[str, Any]] = {
     "Store.open": {"id_or_name": "one"},
     "Store.sql": {"query": "select 1"},
     "Store.prune": {"keep_frames": 9},
+    "Store.branches": {"id_or_name": "one"},
     "History.at": {"frame": 1},
     "History.diff": {"one": 1, "other": 1},
     "History.fork": {"app": Step()},

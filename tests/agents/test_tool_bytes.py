@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -61,7 +62,7 @@ def test_a_tool_returns_bytes(
 
     acts = Reply(calls=(("fetch", {}), ("other", {}))), say("done")
     bare, ours = provider(*acts), provider(*acts)
-    OwnAgent(model_at(bare, api), tools=[fetch, other]).run_sync("hi")
+    asyncio.run(OwnAgent(model_at(bare, api), tools=[fetch, other]).run("hi"))
     app = Claude(id="c", model=model_at(ours, api), tools=[fetch, other], approve=["other"] if asks else [])["hi"]
     ex = run_of(app)
     if asks:

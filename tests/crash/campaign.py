@@ -155,6 +155,7 @@ class Asked:
     messages: list[Any]
     response: str | None
     answered_by: str
+    status: str
 
 
 def _requests(db: sqlite3.Connection) -> list[Asked]:
@@ -162,12 +163,12 @@ def _requests(db: sqlite3.Connection) -> list[Asked]:
     names = ("id", "base_id", "request", "history", "parameters", "response")
     assembled = Assembled()
     found = []
-    for node_id, by, *row in db.execute(
-        f"SELECT node_id, answered_by, {', '.join(names)} FROM model_calls JOIN tasks USING (execution_id, task_id)"
+    for node_id, by, status, *row in db.execute(
+        f"SELECT node_id, answered_by, model_calls.status, {', '.join(names)} FROM model_calls JOIN tasks USING (execution_id, task_id)"
         " ORDER BY id"
     ):
         whole = assembled.read(decoded(dict(zip(names, row, strict=True))))
-        found.append(Asked(node_id, whole.messages, response=row[-1], answered_by=by))
+        found.append(Asked(node_id, whole.messages, response=row[-1], answered_by=by, status=status))
     return found
 
 
@@ -199,7 +200,8 @@ def found(folder: Path) -> Found:
             calls=Counter(
                 (one.node_id, _prompt(one.messages), _text(one.response))
                 for one in _requests(db)
-                if one.answered_by == "model"
+                # A kill leaves the row of a request that was on its way; the next process closes it, and asks again.
+                if one.answered_by == "model" and one.status != "interrupted"
             ),
             loops=sorted(rows("SELECT node_id, iteration, status FROM loops WHERE to_frame IS NULL")),
             xml=Reader(str(path)).tree(id, last)[0].xml,
@@ -223,6 +225,8 @@ def _faults(rows: Any) -> Iterator[str]:
     frames = [frame for (frame,) in rows("SELECT frame FROM frames ORDER BY frame")]
     if frames != list(range(1, len(frames) + 1)):
         yield f"frames have holes: {frames}"
+    if running := rows("SELECT task_id, turn FROM model_calls WHERE status = 'running'"):
+        yield f"requests were never closed: {running}"
     if unsettled := rows("SELECT task_id, status FROM tasks WHERE settled_at_frame IS NULL"):
         yield f"tasks were never dealt with: {unsettled}"
     for table, name in (("state", "key"), ("nodes", "node_id")):
