@@ -174,7 +174,7 @@ class Replaying:
             elif record is not None and record.status != "succeeded":
                 await self._rest(entry)  # It was cut off, or cancelled: when, its frame says.
         # Here, after the work: it takes a moment at any time, and only its end must come in the recorded frame.
-        while not entry.unmounted and self._due(record) > self.frame:
+        while self._is_early(entry, record):
             await self._waits(entry)
         if record is not None:
             entry.attempt = record.attempt
@@ -217,6 +217,17 @@ class Replaying:
         if not loop.over and not (record and record.ended_at is not None):
             await self._rest(entry)
         return loop.standing[1]
+
+    def _is_early(self, entry: TaskEntry, record: TaskRecord | None) -> bool:
+        """Return True if a task had not ended yet when it does here."""
+        if not entry.unmounted:
+            return self._due(record) > self.frame
+        # The end of a task whose node is gone is settled by no frame's FLUSH, but in between: after the COMMIT of the
+        # frame that is recorded, and before that of the next.
+        settled_at = None
+        if record is not None:
+            settled_at = record.settled_at_frame
+        return settled_at is not None and settled_at >= self.frame
 
     def _due(self, record: TaskRecord | None) -> float:
         """Return the frame that is to deal with a task's end."""

@@ -119,7 +119,9 @@ def foresee_end(tree: Tree, tasks: Mapping[str, TaskView], loops: Mapping[LoopKe
     if not any(node.type in ("stop", "end") for node in tree.walk()):
         return None
     assumed = dict(tasks)
-    assumed |= {id: _Succeeded() for id, task in tasks.items() if task.status in ("pending", "running", "blocked")}
+    # One that has succeeded and is not settled yet is handled by the next frame.
+    going_on = ("pending", "running", "blocked", "succeeded")
+    assumed |= {id: _Succeeded() for id, task in tasks.items() if task.status in going_on}
     over = dict(loops)
     for _ in range(FORESIGHT):
         found = schedule(tree, assumed, over)

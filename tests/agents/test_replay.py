@@ -855,3 +855,32 @@ def test_what_a_replay_can_not_do_is_refused(run_of: Any) -> None:
 def test_it_can_be_awaited(run_of: Any) -> None:
     ex = small_run(run_of)
     assert asyncio.run(ex.replay_async()).same
+
+
+def test_a_task_that_ends_frames_after_its_node_is_gone_ends_in_the_same_frame(run_of: Any) -> None:
+    gone = threading.Event()
+
+    def third() -> None:
+        """Let the late task end, and no other frame begin before it has."""
+        gone.set()
+        until = time.monotonic() + 10
+        while not ex.store.sql("SELECT 1 FROM tasks WHERE node_id = 'late' AND ended_at IS NOT NULL").size:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+
+    @component
+    def App(ctx: Any) -> Any:
+        n = ctx.state.get("n", 0)
+        return [
+            Task(id="first", run=lambda: 1, on_finished=lambda r: ctx.state.set("n", 1)),
+            None if n else Task(id="late", run=lambda: gone.wait(10), on_finished=lambda r: ctx.state.set("late", 1)),
+            Task(id="second", run=lambda: 1, on_finished=lambda r: ctx.state.set("n", 2)) if n else None,
+            Task(id="third", run=third) if n > 1 else None,
+        ]
+
+    ex = run_of(App())
+    ex.run_sync()
+    tasks = ex.df.tasks.set_index("node_id")
+    assert tasks.settled_at_frame["late"] == tasks.mounted_at_frame["third"] > tasks.mounted_at_frame["second"]
+    replay = ex.replay()
+    assert replay.same, replay

@@ -612,11 +612,11 @@ CUT_SHORT: dict[str, tuple[Any, list[tuple[str, str]]]] = {
         [("ok", "error")],
     ),
     "an approval beside an End, when its turn comes": (
-        lambda: [Phase(name="1")[Task(id="a", run=len)], Phase(name="2")[Approval(id="ok", prompt="?"), End()]],
+        lambda: [Phase(name="1")[Task(id="a", run=int)], Phase(name="2")[Approval(id="ok", prompt="?"), End()]],
         [("ok", "error")],
     ),
     "an approval beside an End, after a loop": (
-        lambda: Sequence()[Ralph(id="r")[Task(id="a", run=len)], Parallel()[Approval(id="ok", prompt="?"), End()]],
+        lambda: Sequence()[Ralph(id="r")[Task(id="a", run=int)], Parallel()[Approval(id="ok", prompt="?"), End()]],
         [("ok", "error")],
     ),
     "a task beside an End": (lambda: Parallel()[Task(id="a", run=len), End()], [("a", "hint")]),
