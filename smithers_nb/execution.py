@@ -599,7 +599,8 @@ class Execution:
 
         Its first frame is ``frame + 1``. The state, the plan, the results of the tasks that were settled, the
         iterations of loops and the deps of effects are those of that frame, and the breakpoints those of now. Tasks
-        that were not settled start in the branch. This execution stays as it is. What is read of the branch, it reads
+        that were not settled start in the branch, and cleanups of effects that ran here are not called there, as after
+        a resume. This execution stays as it is. What is read of the branch, it reads
         along its line: this execution up to that frame, then the branch.
 
         Parameters
