@@ -42,6 +42,7 @@ async def forked(
         StoreError: if the frame is not there, not flushed, or pruned.
         PropError: if the app does not take these props.
     """
+    # The point first: a frame that can't be forked is told before the app is looked at.
     reader = Reader(run.setup.path)
     point = fork_point(reader, run.execution_id, frame)
     root = root_of(app if app is not None else run.setup.app, props, reader.execution(run.execution_id).props)
@@ -127,6 +128,7 @@ def _sha256(path: str) -> str | None:
 
 def free_name(reader: Reader, name: str) -> str:
     """Return the first of ``NAME~2``, ``NAME~3`` … that no execution of the file has."""
+    # A branch of NAME~2 is NAME~3, not NAME~2~2: its row says whose branch it is.
     stem = re.sub(r"~\d+$", "", name)
     number = 2
     while reader.named(f"{stem}~{number}"):
