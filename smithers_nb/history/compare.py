@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -24,7 +24,8 @@ LINES = 12
 
 _PLACES: dict[str, int] = {what: place for place, what in enumerate(get_args(What))}
 
-Pairs = Iterator[tuple[Fact | None, Fact | None]]
+Pair = tuple[Fact | None, Fact | None]
+"""What is not the same in two executions; None where it is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,18 +131,30 @@ class Comparison:
     other: str
     """The name of the second execution."""
     other_id: str
-    rows: tuple[Contrast, ...]
-    """The differences, the earliest first; those in children after them."""
+    _unequal: tuple[tuple[str | None, tuple[Pair, ...]], ...] = field(repr=False)
+    """By the name of the child that they are in, what is not the same: a row is made when it is asked for."""
 
     @property
     def same(self) -> bool:
         """True if nothing differs."""
-        return not self.rows
+        return self.first is None
 
-    @property
+    @cached_property
     def first(self) -> Contrast | None:
         """The earliest difference; None if nothing differs."""
-        return next(iter(self.rows), None)
+        return next(self._rows(), None)
+
+    @cached_property
+    def rows(self) -> tuple[Contrast, ...]:
+        """The differences, the earliest first; those in children after them."""
+        return tuple(self._rows())
+
+    def _rows(self) -> Iterator[Contrast]:
+        for child, pairs in self._unequal:
+            resized = {_parent(fact) for pair in pairs if None in pair for fact in pair if fact and fact.what == "node"}
+            for one, other in pairs:
+                for row in _rows(one, other, resized=resized):
+                    yield row if child is None else replace(row, child=child)
 
     @property
     def text(self) -> str:
@@ -178,23 +191,20 @@ def compare(one: tuple[Reader, str], other: tuple[Reader, str]) -> Comparison:
     """Return how two executions differ, each given by the reader of its file and its id."""
     names = [reader.execution(id).name for reader, id in (one, other)]
     with one[0].together(), other[0].together():
-        rows = tuple(_contrasts(one, other, None))
-    return Comparison(one=names[0], one_id=one[1], other=names[1], other_id=other[1], rows=rows)
+        unequal = tuple(_parts(one, other, None))
+    return Comparison(one=names[0], one_id=one[1], other=names[1], other_id=other[1], _unequal=unequal)
 
 
-def _contrasts(one: tuple[Reader, str], other: tuple[Reader, str], child: str | None) -> list[Contrast]:
-    mine, its = facts_by_turn(*one), facts_by_turn(*other)
-    pairs = sorted(_unequal(mine, its), key=_order)
-    resized = {_parent(fact) for pair in pairs if None in pair for fact in pair if fact and fact.what == "node"}
-    found = [row for pair in pairs for row in _rows(*pair, resized=resized)]
-    if child is not None:
-        found = [replace(row, child=child) for row in found]
+def _parts(
+    one: tuple[Reader, str], other: tuple[Reader, str], child: str | None
+) -> Iterator[tuple[str | None, tuple[Pair, ...]]]:
+    """Yield what is not the same in two executions, the earliest first, and then in their children."""
+    yield child, tuple(sorted(_unequal(facts_by_turn(*one), facts_by_turn(*other)), key=_order))
     its_children = children(*other)
-    for (name, number), id in children(*one).items():
-        if (name, number) in its_children:
-            below = f"{child}/{name}" if child else name
-            found += _contrasts((one[0], id), (other[0], its_children[name, number]), below)
-    return found
+    for turn, id in children(*one).items():
+        if turn in its_children:
+            below = f"{child}/{turn[0]}" if child else turn[0]
+            yield from _parts((one[0], id), (other[0], its_children[turn]), below)
 
 
 def _order(pair: tuple[Fact | None, Fact | None]) -> tuple[int, int]:
@@ -208,7 +218,7 @@ def _order(pair: tuple[Fact | None, Fact | None]) -> tuple[int, int]:
     return frame, _PLACES[fact.what]
 
 
-def _unequal(one: Facts, other: Facts) -> Pairs:
+def _unequal(one: Facts, other: Facts) -> Iterator[Pair]:
     """Yield what is not the same on both sides: None where it is missing."""
     for name, fact in one.items():
         match = other.get(name)

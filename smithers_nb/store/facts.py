@@ -9,13 +9,14 @@ import json
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
+from itertools import chain, takewhile
 from typing import Any, Literal, NamedTuple
 
 from ..errors import message_of
-from ..identity import loop_of
+from ..identity import child_id, loop_of
 from .line import of_line
 from .reader import Reader
+from .requests import Assembled, decoded
 
 What = Literal["frame", "node", "tool call", "task", "model call", "handler", "effect", "write", "state", "end"]
 
@@ -72,19 +73,25 @@ def facts_by_turn(reader: Reader, execution_id: str) -> Facts:
     return found
 
 
-def children(reader: Reader, execution_id: str) -> dict[tuple[str, int], str]:
-    """Return the ids of the child executions, by the node that ran them and their number among those it ran."""
-    rows = reader.query(
-        "SELECT substr(child.name, length(parent.name) + 2), child.execution_id FROM executions AS child"
-        " JOIN executions AS parent ON child.parent_id = parent.execution_id"
-        " WHERE child.parent_id = ? AND child.kind = 'child' ORDER BY child.created_at, child.rowid",
-        (execution_id,),
-    ).rows
-    count: Counter[str] = Counter()
+def children(reader: Reader, execution_id: str) -> dict[tuple[str, str, int], str]:
+    """Return the ids of the child executions along the line, by the node that ran them, its loop iteration and their
+    number among those that it ran there.
+    """
+    below: set[str] = set()
+    for part in reader.line(execution_id):
+        sql = "SELECT execution_id FROM executions WHERE parent_id = ? AND kind = 'child'"
+        below.update(id for (id,) in reader.query(sql, (part.execution_id,)).rows)
+    if not below:
+        return {}
+    record = _Record(reader, execution_id, _Iterations({}))
+    iterations = _Iterations.of(record.versions())
+    count: Counter[tuple[str, str]] = Counter()
     found = {}
-    for name, id in rows:
-        count[name] += 1
-        found[name, count[name]] = id
+    for (owner, task_id), (node_id, frame) in record.tasks().items():
+        if (id := child_id(owner, task_id)) in below:
+            name = node_id, iterations.at(node_id, frame)
+            count[name] += 1
+            found[*name, count[name]] = id
     return found
 
 
@@ -136,7 +143,7 @@ class _Record(NamedTuple):
 
     def tasks(self) -> dict[tuple[str, str], tuple[str, int]]:
         """Return node and first frame of each task, by execution and task id: task ids repeat along a line."""
-        rows = self.rows("tasks", "execution_id, task_id, node_id, mounted_at_frame", "mounted_at_frame")
+        rows = self.rows("tasks", "execution_id, task_id, node_id, mounted_at_frame", "mounted_at_frame, rowid")
         return {(owner, task_id): (node_id, frame) for owner, task_id, node_id, frame in rows}
 
 
@@ -153,25 +160,25 @@ def _nodes(record: _Record) -> Iterator[Fact]:
 
 def _merged(versions: Iterable[tuple[Any, ...]]) -> Iterator[Fact]:
     """Yield the nodes' versions: a changed position alone makes no new one, because it may be its siblings' doing."""
-    last: tuple[Any, ...] | None = None
-    fact: Fact | None = None
-    for row in versions:
-        node_id, from_frame, to_frame, path, kind, key, parent_id, position, *rest = row
-        loop = loop_of(path)
-        content = (node_id, loop, kind, key, parent_id, *rest)
-        follows = last is not None and last[0] == node_id and last[1] == from_frame
-        stays = to_frame is None
-        if fact is not None and follows and content == last[2]:  # type: ignore[index]  # it follows, so there is one
-            fact = fact._replace(fields=(*fact.fields[:-1], stays))
-        else:
-            if fact is not None:
+    begun: tuple[Any, ...] = ()
+    """What the node is known by, and its content, as the open fact has them."""
+    frame = position = until = None
+    for node_id, from_frame, to_frame, path, kind, key, parent_id, at, *rest in versions:
+        content = (node_id, loop_of(path), kind, key, parent_id, *rest)
+        follows = begun and begun[0] == node_id and until == from_frame
+        if not follows or content != begun:
+            if begun:
                 # One that another version follows has not left.
-                yield fact._replace(fields=(*fact.fields[:-1], True)) if follows else fact
-            fields = (kind, key, parent_id, position, *rest, stays)
-            fact = Fact("node", from_frame, fields, node_id, loop=loop)
-        last = (node_id, to_frame, content)
-    if fact is not None:
-        yield fact
+                yield _node(begun, frame, position, stays=follows or until is None)
+            begun, frame, position = content, from_frame, at
+        until = to_frame
+    if begun:
+        yield _node(begun, frame, position, stays=until is None)
+
+
+def _node(content: tuple[Any, ...], frame: Any, position: Any, *, stays: bool) -> Fact:  # Any: SQLite's values
+    node_id, loop, kind, key, parent_id, *rest = content
+    return Fact("node", frame, (kind, key, parent_id, position, *rest, stays), node_id, loop=loop)
 
 
 def _state(record: _Record) -> Iterator[Fact]:
@@ -254,16 +261,51 @@ def _tools_by_turn(record: _Record) -> Iterator[Fact]:
 
 
 def _requests(record: _Record) -> Iterator[Fact]:
-    columns = "execution_id, task_id, turn, model, request, history, parameters, response, status, error"
+    """Yield the requests to models, each with the messages that it adds to the one before."""
+    columns = "execution_id, task_id, turn, model, status, error, id, base_id, request, history, parameters, response"
     rows = record.rows("model_calls", columns, "id")
     tasks = record.tasks() if rows else {}
-    for owner, task_id, turn, model, request, history, parameters, response, status, error in rows:
+    assembled, texts = Assembled(), _Contents()
+    bases: dict[int, tuple[list[str], list[str]]] = {}
+    for owner, task_id, turn, model, status, error, *stored in rows:
+        id, base_id, *_, parameters, response = stored
         node_id, frame = tasks[owner, task_id]
-        fields = (
-            model, content_of(request), content_of(history), content_of(parameters), content_of(response), status,
-            error and message_of(error),
-        )  # fmt: skip
+        # As stored, a request is a difference whose form depends on times: only whole messages can be compared.
+        made = assembled.read(decoded(dict(zip(_STORED, stored, strict=True))))
+        messages = texts.of(made.messages)
+        history = messages if made.history is None else texts.of(made.history)
+        said, before = bases.get(base_id, ([], []))
+        answer = None if response is None else content_of(json.loads(response))
+        bases[id] = ([*messages, answer or ""], [*history, answer or ""])
+        told = None if made.history is None else _beyond(history, before)
+        fields = (model, _beyond(messages, said), told, parameters, answer, status, error and message_of(error))
         yield Fact("model call", frame, fields, node_id, loop=record.iterations.at(node_id, frame), name=(turn,))
+
+
+class _Contents:
+    """The contents of messages; those that several requests share are written once."""
+
+    def __init__(self) -> None:
+        self._texts: dict[int, tuple[Any, str]] = {}
+
+    def of(self, messages: Iterable[Any]) -> list[str]:  # Any: JSON
+        found = []
+        for message in messages:
+            # The message is kept with its text: an id is used again when its object is gone.
+            if id(message) not in self._texts:
+                self._texts[id(message)] = message, content_of(message)
+            found.append(self._texts[id(message)][1])
+        return found
+
+
+_STORED = ("id", "base_id", "request", "history", "parameters", "response")
+
+
+def _beyond(messages: list[str], base: list[str]) -> str:
+    """Return the messages after those that the base has, too; where it has others then, with the number of these."""
+    kept = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(messages, base, strict=False)))
+    cut = [str(kept)] if kept < len(base) else []
+    return f"[{', '.join(cut + messages[kept:])}]"
 
 
 _ACCIDENTAL = frozenset(
@@ -275,15 +317,13 @@ _ACCIDENTAL = frozenset(
 """Fields of a message, and of its parts, that differ from one answer to the next of the same words."""
 
 
-def content_of(text: str | None) -> str | None:
-    """Return messages, or one, as JSON without times and ids.
+def content_of(message: Any) -> str:  # Any: JSON
+    """Return a message as JSON without times and ids.
 
-    >>> content_of('{"parts":[{"content":"hi","timestamp":"2026"}],"run_id":"7"}')
+    >>> content_of({"parts": [{"content": "hi", "timestamp": "2026"}], "run_id": "7"})
     '{"parts": [{"content": "hi"}]}'
     """
-    if text is None:
-        return None
-    return json.dumps(_essential(json.loads(text)), ensure_ascii=False)
+    return json.dumps(_essential(message), ensure_ascii=False)
 
 
 def _essential(found: Any) -> Any:  # Any: JSON
@@ -293,9 +333,8 @@ def _essential(found: Any) -> Any:  # Any: JSON
         return found
     kept = {name: value for name, value in found.items() if name not in _ACCIDENTAL}
     # Only messages and their parts: inside of arguments and content, these names are the user's.
-    for name in ("parts", "but"):
-        if name in kept:
-            kept[name] = _essential(kept[name])
+    if "parts" in kept:
+        kept["parts"] = _essential(kept["parts"])
     return kept
 
 
