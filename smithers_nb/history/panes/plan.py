@@ -226,11 +226,9 @@ def _short(text: str | None) -> str | None:
 
 def _anew(was: TreeNode, node: TreeNode) -> str:
     if was.type != node.type:
-        return (
-            f"{node.id} was {an(was.type)} and is {an(node.type)} now: another type is another node, and starts anew."
-        )
+        return f"{node.id} was {an(was.type)} and is {an(node.type)} now: another type is a new node, and starts again."
     loops = " → ".join(one.loop or "outside of a loop" for one in (was, node))
-    return f"its loop went on ({loops}): each iteration mounts what is in it anew."
+    return f"its loop went on ({loops}): each iteration mounts its content again."
 
 
 def _another(was: TreeNode, node: TreeNode) -> str:
@@ -240,7 +238,7 @@ def _another(was: TreeNode, node: TreeNode) -> str:
         what = f"its id was {was.id!r} and is {node.id!r}"
     else:
         what = f"its path was {was.path} and is {node.path}"
-    return f"{what}: that is another node. What still ran under the old one is cancelled, and a task starts anew."
+    return f"{what}: that is another node. What still ran under the old one is cancelled, and a task starts again."
 
 
 def _by_node(points: tuple[Breakpoint, ...]) -> dict[str, list[str]]:
