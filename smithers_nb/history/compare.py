@@ -25,7 +25,7 @@ LINES = 12
 _PLACES: dict[str, int] = {what: place for place, what in enumerate(get_args(What))}
 
 Pair = tuple[Fact | None, Fact | None]
-"""What is not the same in two executions; None where it is missing."""
+"""Two facts that are not the same; None for one that is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class Comparison:
     """The name of the second execution."""
     other_id: str
     _unequal: tuple[tuple[str | None, tuple[Pair, ...]], ...] = field(repr=False)
-    """By the name of the child that they are in, what is not the same: a row is made when it is asked for."""
+    """The unequal facts by the name of the child that they are in: a row is made when it is asked for."""
 
     @property
     def same(self) -> bool:
@@ -198,7 +198,7 @@ def compare(one: tuple[Reader, str], other: tuple[Reader, str]) -> Comparison:
 def _parts(
     one: tuple[Reader, str], other: tuple[Reader, str], child: str | None
 ) -> Iterator[tuple[str | None, tuple[Pair, ...]]]:
-    """Yield what is not the same in two executions, the earliest first, and then in their children."""
+    """Yield the unequal facts of two executions, the earliest first, and then those of their children."""
     yield child, tuple(sorted(_unequal(facts_by_turn(*one), facts_by_turn(*other)), key=_order))
     its_children = children(*other)
     for turn, id in children(*one).items():
@@ -219,7 +219,7 @@ def _order(pair: tuple[Fact | None, Fact | None]) -> tuple[int, int]:
 
 
 def _unequal(one: Facts, other: Facts) -> Iterator[Pair]:
-    """Yield what is not the same on both sides: None where it is missing."""
+    """Yield the facts that are not the same on both sides."""
     for name, fact in one.items():
         match = other.get(name)
         if match is None or match.fields != fact.fields:
