@@ -27,6 +27,7 @@ from .engine.user_code.scope import refuse_while_rendering
 from .errors import AppChangedWarning, PropError, UnknownExecutionError, clean, did_you_mean
 from .fork import branch_row, first_state, forked, notes_of, root_of, stored_props
 from .history.compare import Comparison
+from .history.ghosts import Absent
 from .history.transcript import Transcript
 from .nodes.runnable import Limits
 from .nodes.tree import Tree
@@ -691,6 +692,11 @@ class Execution:
             return self.fork(frame, app=root, name=name)
 
         return rerender(reader, self.execution_id, root, frames=frames, fork=fork)
+
+    @takes(frame=optional(check.integer))
+    def ghosts(self, frame: int | None = None) -> Absent:
+        """Return the nodes that the code can return and that are not in the plan of a frame; see ``History.ghosts``."""
+        return History(self.store.reader, self.execution_id).ghosts(self._run.setup.app, frame)
 
     def _compared(self, replayed: Replayed) -> Replay:
         history = History(self.store.reader, replayed.execution_id)

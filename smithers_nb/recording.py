@@ -17,6 +17,7 @@ from .arguments import optional, takes
 from .artifacts import Artifact
 from .fork import root_of
 from .history.compare import Comparison, compare
+from .history.ghosts import Absent, absent
 from .history.transcript import Transcript
 from .nodes.diff import Changes, diff
 from .nodes.tree import Tree
@@ -31,6 +32,7 @@ from .store.frames import DataFrames, frame_from, frame_of
 from .store.prune import Pruned, prune, refuse_missing
 from .store.reader import Parameters, Reader
 from .store.upkeep import Vacuumed, sizes, vacuum
+from .syntax.ghosts import ghosts_of
 from .values import Stored, legible, value_of
 
 if TYPE_CHECKING:
@@ -390,6 +392,19 @@ class History:
 
         root = root_of(app, props, self.reader.execution(self.execution_id).props)
         return rerender(self.reader, self.execution_id, root, frames=frames, fork=fork)
+
+    @takes(frame=optional(arguments.integer))
+    def ghosts(self, app: object, frame: int | None = None) -> Absent:
+        """Return the nodes that the code of ``app`` can return and that are not in the plan of a frame, the newest one
+        without ``frame``: each with the conditions around it in the code. Nothing is called.
+
+        Raises:
+            StoreError: if there is no such frame.
+            PropError: if the app does not take the recorded props, or they were not recorded.
+        """
+        view = self.at(self.frames if frame is None else frame)
+        root = root_of(app, None, self.reader.execution(self.execution_id).props)
+        return absent(ghosts_of(root), view.tree, view.number)
 
     def diff(self, one: int, other: int) -> Changes:
         """Return which nodes were mounted, unmounted, updated and moved from one frame to another."""

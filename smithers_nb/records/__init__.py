@@ -9,6 +9,7 @@
 ``question``    Question: a request to a person
 ``breakpoint``  Breakpoint and Hit
 ``execution``   NewExecution, ExecutionRecord, and the iterations of loops
+``ghost``       Ghost: a node that code can return, and the guards around it there
 ``excerpt``     Excerpt: a text of which only the beginning was read
 ``words``       the author of a write, and shortened texts, in words
 
@@ -49,6 +50,18 @@ from .frame import (
     Severity,
     Status,
 )
+from .ghost import (
+    MISSING,
+    Condition,
+    Exists,
+    Ghost,
+    Ghosts,
+    Guard,
+    Several,
+    StatePart,
+    Test,
+    conditions,
+)
 from .question import Answer, Question, QuestionRecord
 from .reuse import REUSED, Reusable, Reuse, ReusedAnswer
 from .task import TaskEnd, TaskFrames, TaskRecord, TaskResult, TaskStart, TaskStatus
@@ -68,6 +81,7 @@ from .write import (
 
 __all__ = [
     "HIT",
+    "MISSING",
     "PROBLEMS",
     "REUSED",
     "Answer",
@@ -78,6 +92,7 @@ __all__ = [
     "BreakpointKind",
     "CallRecord",
     "CallStatus",
+    "Condition",
     "Decision",
     "Durability",
     "EffectRun",
@@ -87,9 +102,13 @@ __all__ = [
     "Exchange",
     "ExecutionKind",
     "ExecutionRecord",
+    "Exists",
     "Frame",
     "FrameRecord",
     "FrameTotals",
+    "Ghost",
+    "Ghosts",
+    "Guard",
     "HandlerCall",
     "HandlerOutcome",
     "Hit",
@@ -117,7 +136,9 @@ __all__ = [
     "RunResult",
     "Scope",
     "SearchHit",
+    "Several",
     "Severity",
+    "StatePart",
     "Status",
     "Stretch",
     "TaskConversation",
@@ -127,6 +148,7 @@ __all__ = [
     "TaskResult",
     "TaskStart",
     "TaskStatus",
+    "Test",
     "ToolCall",
     "ToolCallRecord",
     "ToolStatus",
@@ -136,4 +158,5 @@ __all__ = [
     "Write",
     "WriteRecord",
     "WriteStatus",
+    "conditions",
 ]

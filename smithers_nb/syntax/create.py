@@ -16,7 +16,7 @@ from .transpile import as_text
 
 Built = NodeBase | Element | Fragment
 
-_LOWER_CASE: dict[str, type[NodeBase | Fragment]] = {**TAGS, "fragment": Fragment}
+LOWER_CASE: dict[str, type[NodeBase | Fragment]] = {**TAGS, "fragment": Fragment}
 
 
 def jsx(tag: object, props: dict[str, Any] | None = None, *children: object) -> Built:
@@ -41,7 +41,7 @@ def jsx(tag: object, props: dict[str, Any] | None = None, *children: object) -> 
             raise PropError("children were given twice: between the tags and as a prop. Keep one.")
         given["children"] = children
     if isinstance(tag, str):
-        tag = _LOWER_CASE.get(tag, tag)
+        tag = LOWER_CASE.get(tag, tag)
     if isinstance(tag, Component) or tag is Fragment or (isinstance(tag, type) and issubclass(tag, NodeBase)):
         if tag is Text and children:
             given["text"] = "".join(str(child) for child in given.pop("children"))
@@ -80,6 +80,6 @@ def _instead(tag: str) -> str:
             above = ""
         return f" Components begin with a capital letter: call {tag} {capital}{above}, and write <{capital} />."
     return (
-        f"{did_you_mean(tag, _LOWER_CASE)} The nodes are {', '.join(sorted(_LOWER_CASE))}; "
+        f"{did_you_mean(tag, LOWER_CASE)} The nodes are {', '.join(sorted(LOWER_CASE))}; "
         "a component's name begins with a capital letter."
     )
