@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -15,7 +14,6 @@ from . import arguments as check
 from .agents.pydantic_ai import PydanticAiRunner
 from .agents.runner import Runner
 from .arguments import optional, takes
-from .artifacts import Artifact
 from .breakpoints import BreakpointsApi
 from .bridge import Engine, engine
 from .engine.code import code_hash, name_of
@@ -25,24 +23,23 @@ from .engine.tasks.answers import NO_RESULT, given
 from .engine.user_code.context import Context, StateApi
 from .engine.user_code.scope import refuse_while_rendering
 from .errors import AppChangedWarning, PropError, UnknownExecutionError, clean, did_you_mean
-from .fork import branch_row, first_state, forked, notes_of, root_of, stored_props
-from .history.compare import Comparison
-from .history.ghosts import Absent
-from .history.transcript import Transcript
+from .fork import branch_row, first_state, forked, root_of, stored_props
 from .nodes.runnable import Limits
 from .nodes.tree import Tree
-from .recording import FrameView, History, Replay, Store, recorded_frames
+from .recording import History, Recording, Replay, Store, recorded_frames
 from .records import REUSED, Durability, Frame, NewExecution, Problem, Reusable, RunResult, Status, Write
 from .replay import Replayed
 from .replay import Tasks as ReplayTasks
-from .rerender import Rerender, rerender
 from .run import Run, Setup, Until, bring_up, root_with
 from .store.fork import fork_point
-from .store.frames import DataFrames
 from .store.reader import Reader
 from .threads import after_fork
 from .values import opened
 from .version import __version__
+
+if TYPE_CHECKING:
+    from .history.ghosts import Absent
+    from .rerender import Rerender
 
 # One for all executions of the process: they share its HTTP clients.
 _runner = PydanticAiRunner()
@@ -92,8 +89,8 @@ _BRANCH: dict[str, check.Check] = {
 """Checks of the arguments of a branch."""
 
 
-class Execution:
-    """A run of an app.
+class Execution(Recording):
+    """A run of an app: what moves it and what it shows now; what is recorded of it is read as that of a ``History``.
 
     Parameters
     ----------
@@ -479,11 +476,6 @@ class Execution:
         return BreakpointsApi(self._run.live)
 
     @property
-    def artifacts(self) -> list[Artifact]:
-        """The artifacts of the run, oldest first. Each draws itself in a notebook; observers hear of it."""
-        return self.store.reader.artifacts(self.execution_id)
-
-    @property
     def pending(self) -> tuple[Write, ...]:
         """The writes that wait for FLUSH, in the order in which they will apply."""
         return self._run.loop.pending
@@ -497,39 +489,6 @@ class Execution:
     def running(self) -> int:
         """The number of tasks that run."""
         return len(self._run.live.tasks.running)
-
-    @property
-    def df(self) -> DataFrames:
-        """DataFrames of this execution: ``ex.df.frames``, ``.transitions``, ``.handlers``, ``.tasks``, ``.nodes`` …"""
-        return DataFrames(self.store.reader, self.execution_id)
-
-    @takes(frame=check.integer)
-    def at(self, frame: int) -> FrameView:
-        """Return a recorded frame: its tree and the state that it read."""
-        return History(self.store.reader, self.execution_id).at(frame)
-
-    @takes(node_id=check.full_text, iteration=optional(check.whole(1)))
-    def transcript(self, node_id: str, iteration: int | None = None) -> Transcript:
-        """Return what an agent node and its models said, as ``.text`` and as HTML: system, prompt, thinking, tool calls
-        with arguments and results, answers, retries with reason and wait, finish reasons, tokens and cost.
-
-        All runs of the node, oldest first, with all attempts; with ``iteration`` those of one iteration of the loop
-        around it. A request that runs has no answer yet.
-
-        Raises:
-            StoreError: if there is no such node, it is no agent, or has asked no model (in this iteration).
-        """
-        return History(self.store.reader, self.execution_id).transcript(node_id, iteration)
-
-    @takes(path=check.path)
-    def export(self, path: str | os.PathLike[str]) -> Path:
-        """Write everything that is recorded of it to a file, ``run.ndjson``: one JSON object a line, frame by frame.
-
-        Raises:
-            ValueError: if the file's name does not end in ``.ndjson``.
-            StoreError: if it can't be written.
-        """
-        return History(self.store.reader, self.execution_id).export(path)
 
     @takes(props=optional(check.named), tasks=_TASKS, name=optional(check.full_text))
     def replay(
@@ -555,7 +514,8 @@ class Execution:
         ``model_calls`` say ``replay`` in ``answered_by``: nothing was paid for.
 
         ``app``, with ``props``, is changed code to hold against the recording; the default is the present app.
-        ``tasks="run"`` calls the functions of Task nodes again, which finds what has changed in them.
+        ``tasks="run"`` calls the functions of Task nodes again, which finds what has changed in them. It blocks until
+        the replay has ended; an async program calls ``await asyncio.to_thread(ex.replay)``.
 
         An agent, task or approval that differs from the recording (another prompt, another tool, other arguments)
         ends the replay there. Other differences are in the result. Which model an agent names is not compared.
@@ -568,20 +528,6 @@ class Execution:
         """
         _only_recorded(models)
         return self._compared(self._engine.call(self._run.replay(app=app, props=props, tasks=tasks, name=name)))
-
-    @takes(props=optional(check.named), tasks=_TASKS, name=optional(check.full_text))
-    async def replay_async(
-        self,
-        models: Literal["recorded"] = "recorded",
-        *,
-        app: object = None,
-        props: Mapping[str, Any] | None = None,
-        tasks: ReplayTasks = "recorded",
-        name: str | None = None,
-    ) -> Replay:
-        """Do what ``replay`` does, without blocking."""
-        _only_recorded(models)
-        return self._compared(await self._engine.wait(self._run.replay(app=app, props=props, tasks=tasks, name=name)))
 
     @takes(**_BRANCH)
     def fork(
@@ -654,22 +600,6 @@ class Execution:
         )
         return execution_of(self._engine.call(run), self.store)
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a branch has to know of its parent, in words; () for an execution that is no branch.
-
-        What the parent did outside after the fork and the branch may do again (tasks, tools, handlers, effects, files
-        that were written), files that have changed since, and volatile values that both share.
-        """
-        return notes_of(self.store.reader, self.execution_id)
-
-    def compare(self, other: Execution | History | str) -> Comparison:
-        """Return how this execution differs from another one, by id, name, Execution or History; nothing runs.
-
-        See ``History.compare``.
-        """
-        return History(self.store.reader, self.execution_id).compare(other)
-
     @takes(props=optional(check.named), frames=optional(recorded_frames))
     def rerender(
         self,
@@ -683,7 +613,9 @@ class Execution:
         Nothing runs, and nothing is written: see ``History.rerender``. ``.fork()`` of the result branches from the
         frame before the first that differs.
         """
-        reader = self.store.reader
+        from .rerender import rerender
+
+        reader = self.reader
         root = root_of(
             app if app is not None else self._run.setup.app, props, reader.execution(self.execution_id).props
         )
@@ -696,10 +628,10 @@ class Execution:
     @takes(frame=optional(check.integer))
     def ghosts(self, frame: int | None = None) -> Absent:
         """Return the nodes that the code can return and that are not in the plan of a frame; see ``History.ghosts``."""
-        return History(self.store.reader, self.execution_id).ghosts(self._run.setup.app, frame)
+        return History(self.reader, self.execution_id).ghosts(self._run.setup.app, frame)
 
     def _compared(self, replayed: Replayed) -> Replay:
-        history = History(self.store.reader, replayed.execution_id)
+        history = History(self.reader, replayed.execution_id)
         return Replay(recording=self.execution_id, history=history, **vars(replayed))
 
     def preview(self) -> Tree:
@@ -720,11 +652,6 @@ class Execution:
         (the environment, clocks, files …). ``severity`` tells them apart.
         """
         return self._run.lint()
-
-    @takes(observer=check.function)
-    def observe(self, observer: Callable[[], None]) -> None:
-        """Call ``observer()`` on the engine's thread after each phase and task; it must return at once."""
-        self._run.observe(observer)
 
     def __repr__(self) -> str:
         return repr(self._run)
@@ -752,7 +679,7 @@ class Execution:
         self.name = run.name
         """The name of the execution."""
         self.execution_id = run.execution_id
-        """The id of the execution in the store."""
+        self.reader = file.reader
         self.store = file
         """The file."""
 

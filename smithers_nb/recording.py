@@ -1,4 +1,8 @@
-"""What is in a file: a store, its recorded executions, their frames, and the outcome of a replay."""
+"""What is in a file: a store, its recorded executions, their frames, and the outcome of a replay.
+
+What few programs ask for (a comparison, a check of the file, an export …) is imported where it is asked for: every
+program that makes an Execution imports this module.
+"""
 
 from __future__ import annotations
 
@@ -15,30 +19,27 @@ from typing import TYPE_CHECKING, Any
 from . import arguments
 from .arguments import optional, takes
 from .artifacts import Artifact
-from .fork import root_of
-from .history.compare import Comparison, compare
-from .history.ghosts import Absent, absent
-from .history.transcript import Transcript
+from .fork import notes_of, root_of
 from .nodes.diff import Changes, diff
 from .nodes.tree import Tree
 from .records import REUSED, Reusable
 from .replay import Replayed
-from .rerender import Rerender, rerender
 from .store.branches import COLUMNS, family
-from .store.check import Report, check
-from .store.conversations import conversations_of
-from .store.export import export
 from .store.frames import DataFrames, frame_from, frame_of
 from .store.prune import Pruned, prune, refuse_missing
 from .store.reader import Parameters, Reader
-from .store.upkeep import Vacuumed, sizes, vacuum
-from .syntax.ghosts import ghosts_of
 from .values import Stored, legible, value_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from .execution import Execution
+    from .history.compare import Comparison
+    from .history.ghosts import Absent
+    from .history.transcript import Transcript
+    from .rerender import Rerender
+    from .store.check import Report
+    from .store.upkeep import Vacuumed
 
 SHOWN = 5
 """The most differences that are shown."""
@@ -58,14 +59,11 @@ def _removed(folder: str, owner: int) -> None:
 
 
 def _recording(name: str, value: Any) -> Any:
-    if isinstance(value, History):
+    if isinstance(value, Recording):
         return value
     if isinstance(value, str):
         return arguments.full_text(name, value)
-    # By its attributes: the module of Execution imports this one.
-    if not isinstance(getattr(value, "store", None), Store) or not hasattr(value, "execution_id"):
-        raise arguments.wrong(name, value, "an Execution, a History, or the id or name of one of this file")
-    return value
+    raise arguments.wrong(name, value, "an Execution, a History, or the id or name of one of this file")
 
 
 def recorded_frames(name: str, value: Any) -> list[int]:
@@ -147,6 +145,8 @@ class Store:
         ``bytes`` adds up to the file's size, once its write-ahead log is folded in. It counts whole pages, those of
         the indexes too; where a table holds several executions they share its pages by the length of their rows.
         """
+        from .store.upkeep import sizes
+
         kinds = {"table": "TEXT", "execution_id": "TEXT", "rows": "INTEGER", "bytes": "INTEGER"}
         return frame_from(sizes(self.reader), kinds)
 
@@ -182,6 +182,8 @@ class Store:
         Raises:
             StoreBusyError: if another process writes, or reads, for longer than we wait.
         """
+        from .store.upkeep import vacuum
+
         return vacuum(self.path)
 
     def check(self) -> Report:
@@ -190,6 +192,8 @@ class Store:
         SQLite's own checks, holes in the frames, intervals that overlap, plans that don't hang together, tasks in
         progress without a living owner, and whether the applied writes give the present state.
         """
+        from .store.check import check
+
         return check(self.reader)
 
     def __repr__(self) -> str:
@@ -237,27 +241,23 @@ class FrameView:
         return f"<FrameView {self.number}: {len(self.tree)} nodes, {len(self.state)} keys>"
 
 
-class History:
-    """A recorded execution."""
+class Recording:
+    """What the file says of an execution: the part that a running one and a recorded one have in common."""
 
-    def __init__(self, reader: Reader, execution_id: str) -> None:
-        self.reader = reader
-        self.execution_id = execution_id
+    reader: Reader
+    """The reader of the file."""
+    execution_id: str
+    """The id of the execution in the file."""
 
     @property
     def df(self) -> DataFrames:
-        """DataFrames of this execution."""
+        """DataFrames of this execution: ``df.frames``, ``.transitions``, ``.handlers``, ``.tasks``, ``.nodes`` …"""
         return DataFrames(self.reader, self.execution_id)
 
     @property
     def artifacts(self) -> list[Artifact]:
-        """The artifacts, oldest first."""
+        """The artifacts, oldest first. Each draws itself in a notebook."""
         return self.reader.artifacts(self.execution_id)
-
-    @property
-    def frames(self) -> int:
-        """The number of the newest frame; 0 if there is none."""
-        return self.reader.last_frame(self.execution_id)
 
     @takes(frame=arguments.integer)
     def at(self, frame: int) -> FrameView:
@@ -271,6 +271,80 @@ class History:
         tree, _ = self.reader.tree(owner, frame)
         state = self.reader.state(owner, frame)
         return FrameView(frame, owner, tree, RecordedState({key: row[0] for key, row in state.items()}))
+
+    @takes(node_id=arguments.full_text, iteration=optional(arguments.whole(1)))
+    def transcript(self, node_id: str, iteration: int | None = None) -> Transcript:
+        """Return what an agent node and its models said, as ``.text`` and as HTML: system, prompt, thinking, tool calls
+        with arguments and results, answers, retries with reason and wait, finish reasons, tokens and cost.
+
+        All runs of the node, oldest first, with all attempts; with ``iteration`` those of one iteration of the loop
+        around it. A request that runs has no answer yet.
+
+        Raises:
+            StoreError: if there is no such node, it is no agent, or has asked no model (in this iteration).
+        """
+        from .history.transcript import Transcript
+        from .store.conversations import conversations_of
+
+        return Transcript(node_id, conversations_of(self.reader, self.execution_id, node_id, iteration))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a branch has to know of its parent, in words; () for an execution that is no branch.
+
+        What the parent did outside after the fork and the branch may do again (tasks, tools, handlers, effects, files
+        that were written), files that have changed since, and volatile values that both share.
+        """
+        return notes_of(self.reader, self.execution_id)
+
+    @takes(path=arguments.path)
+    def export(self, path: str | os.PathLike[str]) -> Path:
+        """Write everything that is recorded of it to a file, ``run.ndjson``: one JSON object a line, frame by frame.
+
+        The first line tells the format and the execution; each other one has the name of its ``table``.
+
+        Raises:
+            ValueError: if the file's name does not end in ``.ndjson``.
+            StoreError: if it can't be written.
+        """
+        from .store.export import export
+
+        return export(self.reader, self.execution_id, path)
+
+    @takes(other=_recording)
+    def compare(self, other: Recording | str) -> Comparison:
+        """Return how it differs from another execution: ``.first``, ``.text``, ``.df``; nothing runs.
+
+        ``other`` is an Execution, a History, or the id or name of one of this file; it may be in any file. Both are
+        aligned by node id, loop iteration and n-th event, never by time or frame number, and branches are read along
+        their line. A row per difference in a node, text, prop, task, model call, tool call, handler, effect, write,
+        state or end; those of child executions follow, aligned by the node that ran them.
+
+        Raises:
+            UnknownExecutionError: if there is no execution of that id or name, naming those that there are.
+        """
+        from .history.compare import compare
+
+        if isinstance(other, str):
+            other = History(self.reader, self.reader.execution_id(other))
+        return compare((self.reader, self.execution_id), (other.reader, other.execution_id))
+
+    def diff(self, one: int, other: int) -> Changes:
+        """Return which nodes were mounted, unmounted, updated and moved from one frame to another."""
+        return diff(self.at(one).tree, self.at(other).tree)
+
+
+class History(Recording):
+    """A recorded execution."""
+
+    def __init__(self, reader: Reader, execution_id: str) -> None:
+        self.reader = reader
+        self.execution_id = execution_id
+
+    @property
+    def frames(self) -> int:
+        """The number of the newest frame; 0 if there is none."""
+        return self.reader.last_frame(self.execution_id)
 
     @takes(
         frame=optional(arguments.whole(0)),
@@ -319,56 +393,6 @@ class History:
             max_frames=max_frames,
         )
 
-    @takes(node_id=arguments.full_text, iteration=optional(arguments.whole(1)))
-    def transcript(self, node_id: str, iteration: int | None = None) -> Transcript:
-        """Return what an agent node and its models said, as ``.text`` and as HTML: system, prompt, thinking, tool calls
-        with arguments and results, answers, retries with reason and wait, finish reasons, tokens and cost.
-
-        All runs of the node, oldest first, with all attempts; with ``iteration`` those of one iteration of the loop
-        around it.
-
-        Raises:
-            StoreError: if there is no such node, it is no agent, or has asked no model (in this iteration).
-        """
-        return Transcript(node_id, conversations_of(self.reader, self.execution_id, node_id, iteration))
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a branch has to know of its parent, as ``Execution.notes``; () for one that is no branch."""
-        from .fork import notes_of  # Only here: it hands out what runs, and this module does not.
-
-        return notes_of(self.reader, self.execution_id)
-
-    @takes(path=arguments.path)
-    def export(self, path: str | os.PathLike[str]) -> Path:
-        """Write everything that is recorded of it to a file, ``run.ndjson``: one JSON object a line, frame by frame.
-
-        The first line tells the format and the execution; each other one has the name of its ``table``.
-
-        Raises:
-            ValueError: if the file's name does not end in ``.ndjson``.
-            StoreError: if it can't be written.
-        """
-        return export(self.reader, self.execution_id, path)
-
-    @takes(other=_recording)
-    def compare(self, other: Execution | History | str) -> Comparison:
-        """Return how it differs from another execution: ``.first``, ``.text``, ``.df``; nothing runs.
-
-        ``other`` is an Execution, a History, or the id or name of one of this file; it may be in any file. Both are
-        aligned by node id, loop iteration and n-th event, never by time or frame number, and branches are read along
-        their line. A row per difference in a node, text, prop, task, model call, tool call, handler, effect, write,
-        state or end; those of child executions follow, aligned by the node that ran them.
-
-        Raises:
-            UnknownExecutionError: if there is no execution of that id or name, naming those that there are.
-        """
-        if isinstance(other, str):
-            other = History(self.reader, self.reader.execution_id(other))
-        elif not isinstance(other, History):
-            other = History(other.store.reader, other.execution_id)
-        return compare((self.reader, self.execution_id), (other.reader, other.execution_id))
-
     @takes(props=optional(arguments.named), frames=optional(recorded_frames))
     def rerender(
         self,
@@ -387,6 +411,8 @@ class History:
             PropError: if the app does not take these props, or they were not recorded.
         """
 
+        from .rerender import rerender
+
         def fork(frame: int | None, name: str | None) -> Execution:
             return self.fork(app, frame=frame, props=props, name=name)
 
@@ -402,13 +428,12 @@ class History:
             StoreError: if there is no such frame.
             PropError: if the app does not take the recorded props, or they were not recorded.
         """
+        from .history.ghosts import absent
+        from .syntax.ghosts import ghosts_of
+
         view = self.at(self.frames if frame is None else frame)
         root = root_of(app, None, self.reader.execution(self.execution_id).props)
         return absent(ghosts_of(root), view.tree, view.number)
-
-    def diff(self, one: int, other: int) -> Changes:
-        """Return which nodes were mounted, unmounted, updated and moved from one frame to another."""
-        return diff(self.at(one).tree, self.at(other).tree)
 
     def __repr__(self) -> str:
         found = self.reader.execution(self.execution_id)

@@ -93,7 +93,9 @@ TOLD: list[tuple[str, Callable[[Execution], Any], type[Exception], str]] = [
     ("rerender", lambda ex: ex.rerender(frames="x"), TypeError, "frames='x' is a str; it takes the number of a frame"),  # type: ignore[arg-type]
     ("rerender nothing", lambda ex: ex.rerender(frames=[0]), ValueError, "frames=0 is too small"),
     ("rerender later", lambda ex: ex.rerender(frames=[1, 2]), errors.StoreError, "has no frame 2. It has the frames 1"),
-    ("diff", lambda ex: ex.store.open("one").diff("a", 2), TypeError, "frame='a' is a str"),  # type: ignore[arg-type]
+    ("a recorded diff", lambda ex: ex.store.open("one").diff("a", 2), TypeError, "frame='a' is a str"),  # type: ignore[arg-type]
+    ("diff", lambda ex: ex.diff("a", 2), TypeError, "frame='a' is a str"),  # type: ignore[arg-type]
+    ("diff of no frame", lambda ex: ex.diff(1, 2), errors.StoreError, "has no frame 2. It has the frames 1 to 1"),
     (
         "run",
         lambda ex: ex.run_sync(max_frames=0),

@@ -852,9 +852,9 @@ def test_what_a_replay_can_not_do_is_refused(run_of: Any) -> None:
         ex.replay()
 
 
-def test_it_can_be_awaited(run_of: Any) -> None:
+def test_an_async_program_replays_in_a_thread(run_of: Any) -> None:
     ex = small_run(run_of)
-    assert asyncio.run(ex.replay_async()).same
+    assert asyncio.run(asyncio.to_thread(ex.replay)).same
 
 
 def test_a_task_that_ends_frames_after_its_node_is_gone_ends_in_the_same_frame(run_of: Any) -> None:

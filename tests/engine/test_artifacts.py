@@ -11,6 +11,7 @@ import pytest
 from smithers_nb import Effect, Step, Task, component
 from smithers_nb.artifacts import MOST_BYTES, Artifact, why_not_a_link
 from smithers_nb.errors import NotStorableError, RunError
+from smithers_nb.execution import run_behind
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 8
 NAUGHTY = "<script>alert(1)</script>\" onerror='x' & <b>"
@@ -122,7 +123,7 @@ def test_progress_is_seen_while_the_task_runs_and_observers_are_told(run_of: Any
 
     ex = run_of(Task(id="t", run=run))
     told: list[Any] = []
-    ex.observe(lambda: told.append(1))
+    run_behind(ex).observe(lambda: told.append(1))
     ex.step_sync()
     wait_until(lambda: len(ex.artifacts) == 1)
     assert told

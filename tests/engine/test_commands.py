@@ -48,7 +48,7 @@ def Waits(ctx: Any, run: Any) -> Any:
 
 def observed(ex: Any, condition: Any) -> threading.Event:
     found = threading.Event()
-    ex.observe(lambda: found.set() if condition() else None)
+    run_behind(ex).observe(lambda: found.set() if condition() else None)
     return found
 
 
@@ -364,7 +364,7 @@ def test_an_observer_that_raises_is_removed_and_disturbs_nobody(run_of: Any) -> 
         raise ValueError("bad observer")
 
     ex = run_of(Endless())
-    ex.observe(bad)
+    run_behind(ex).observe(bad)
     assert ex.run_sync(max_frames=3).frames == 3
     assert len(calls) == 1
 

@@ -11,6 +11,7 @@ import pytest
 
 from smithers_nb import Claude, If, Phase, Step, Task, component, scripted
 from smithers_nb.bridge import engine
+from smithers_nb.execution import run_behind
 
 
 class Recorder:
@@ -286,7 +287,7 @@ def test_a_result_that_comes_in_the_frame_of_its_unmounting_is_stale(run_of: Any
     for phase in ("FLUSH", "SNAPSHOT", "RENDER"):
         assert ex.step_phase_sync().phase == phase
     ended = threading.Event()
-    ex.observe(lambda: ended.set() if ex.df.tasks.status[0] == "succeeded" else None)
+    run_behind(ex).observe(lambda: ended.set() if ex.df.tasks.status[0] == "succeeded" else None)
     one.open()
     assert ended.wait(10)
     ex.run_sync()

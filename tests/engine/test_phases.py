@@ -154,7 +154,7 @@ def ends_together(ex: Any, gates: list[Any]) -> int:
     import threading
 
     done = threading.Event()
-    ex.observe(lambda: done.set() if ex.running == 0 else None)
+    run_behind(ex).observe(lambda: done.set() if ex.running == 0 else None)
     for one in gates:
         one.open()
     assert done.wait(10)

@@ -28,6 +28,7 @@ from smithers_nb import (
     scripted,
 )
 from smithers_nb.errors import ComponentError, RunError, UserCodeError, said
+from smithers_nb.execution import run_behind
 
 PATIENCE_S = 20.0
 
@@ -305,7 +306,7 @@ def test_an_until_that_raises_anything_ends_the_run_with_an_ordinary_error(error
 @pytest.mark.logs_errors
 def test_an_observer_that_raises_anything_is_removed(error: BaseException, run_of: Any) -> None:
     ex = run_of(Task(id="t", run=lambda: 1))
-    ex.observe(raises(error))
+    run_behind(ex).observe(raises(error))
     assert within_time(ex.run_sync).status == "finished"
 
 

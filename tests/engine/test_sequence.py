@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from smithers_nb import Claude, Effect, If, Parallel, Phase, Sequence, Step, Task, component, scripted
+from smithers_nb.execution import run_behind
 
 
 def task(name: str, started: list[str], **props: Any) -> Any:
@@ -206,7 +207,7 @@ def test_the_status_tells_where_an_execution_is(run_of: Any, gate: Any) -> None:
     ex.step_sync()
     assert ex.status == "paused"
     waiting = threading.Event()
-    ex.observe(lambda: waiting.set() if ex.status == "waiting" else None)
+    run_behind(ex).observe(lambda: waiting.set() if ex.status == "waiting" else None)
     runner = threading.Thread(target=ex.run_sync)
     runner.start()
     assert waiting.wait(10)

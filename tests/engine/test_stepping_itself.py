@@ -198,7 +198,7 @@ def test_a_question_is_answered_from_a_sync_task_and_a_pause_is_made_from_a_hand
         ex.answer("q", "approve")
 
     ex = run_of(Parallel()[Approval(id="q", prompt="?"), Task(id="s", run=answers)])
-    ex.observe(lambda: asked.set() if run_behind(ex).publish().names else None)
+    run_behind(ex).observe(lambda: asked.set() if run_behind(ex).publish().names else None)
     assert ended(ex).status == "finished"
     paused = run_of(one(on_finished=lambda r: paused.pause()))
     assert ended(paused).status == "paused"

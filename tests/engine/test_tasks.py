@@ -10,6 +10,7 @@ import pytest
 
 from smithers_nb import Task, component
 from smithers_nb.errors import RunError
+from smithers_nb.execution import run_behind
 
 
 def test_a_sync_task_runs_in_a_thread_of_its_own_and_an_async_one_on_the_loop(run_of: Any) -> None:
@@ -192,7 +193,7 @@ def test_a_tasks_end_rides_with_its_last_writes(run_of: Any) -> None:
         if rows[0] == "succeeded" and rows[1] is None:
             mixed.append(rows)
 
-    ex.observe(look)
+    run_behind(ex).observe(look)
     ex.run_sync()
     assert (seen, mixed) == ([("succeeded", 1)], [])
 

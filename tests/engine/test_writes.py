@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from smithers_nb import Effect, Step, Task, component
 from smithers_nb.errors import NotStorableError, RunError
+from smithers_nb.execution import run_behind
 
 
 class Note(BaseModel):
@@ -40,7 +41,7 @@ def one_frame(ex: Any) -> Any:
     """Step to the frame in which all tasks have ended, so that all handlers are called together."""
     idle = threading.Event()
     ex.step_sync()
-    ex.observe(lambda: idle.set() if ex.running == 0 else None)
+    run_behind(ex).observe(lambda: idle.set() if ex.running == 0 else None)
     assert ex.running == 0 or idle.wait(10)
     return ex.step_sync()
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from smithers_nb import Claude, Execution, Phase, Sequence, Step, Task, component
 from smithers_nb.engine.state import Cell, Transaction, resolve
+from smithers_nb.execution import run_behind
 from smithers_nb.identity import child_path
 from smithers_nb.nodes.diff import diff
 from smithers_nb.nodes.tree import Tree, TreeNode
@@ -255,7 +256,7 @@ def test_a_run_ends_in_the_models_state_whatever_ends_first(tmp_path_factory: An
     ended = threading.Event()
     with Execution(App(), store=tmp_path_factory.mktemp("law") / "t.db") as ex:
         ex.step_sync()
-        ex.observe(lambda: ended.set() if ex.running == 0 else None)
+        run_behind(ex).observe(lambda: ended.set() if ex.running == 0 else None)
         if order:
             gates[order[0]].set()
             assert ended.wait(10)
@@ -269,6 +270,7 @@ def test_a_run_ends_in_the_models_state_whatever_ends_first(tmp_path_factory: An
 SEEDED = """
 import json
 from smithers_nb import *
+from smithers_nb.execution import run_behind
 
 @component
 def App(ctx):
@@ -285,7 +287,7 @@ ex = Execution(App(), store="t.db", state={"b": 1, "a": {"z": 1, "y": 2}})
 import threading
 ended = threading.Event()
 ex.step_sync()
-ex.observe(lambda: ended.set() if ex.running == 0 else None)
+run_behind(ex).observe(lambda: ended.set() if ex.running == 0 else None)
 assert ex.running == 0 or ended.wait(10)
 assert ex.run_sync().status == "finished"
 db = ex.store.reader

@@ -9,6 +9,7 @@ import pytest
 
 from smithers_nb import Claude, Effect, Execution, If, Phase, Step, Store, Task, component, scripted
 from smithers_nb.errors import StoreError
+from smithers_nb.execution import run_behind
 from smithers_nb.store.frames import TABLES
 
 TIMES = {
@@ -178,7 +179,7 @@ def test_state_at_of_a_whole_store_is_refused(run_of: Any) -> None:
 def test_reads_work_while_the_engine_writes(run_of: Any) -> None:
     ex = run_of(App())
     lengths: list[int] = []
-    ex.observe(lambda: lengths.append(len(ex.store.reader.query("SELECT 1 FROM frames").rows)))
+    run_behind(ex).observe(lambda: lengths.append(len(ex.store.reader.query("SELECT 1 FROM frames").rows)))
     assert ex.run_sync().status == "finished"
     assert lengths == sorted(lengths)
 

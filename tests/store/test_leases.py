@@ -150,7 +150,7 @@ def test_a_task_that_ends_while_the_file_is_locked_is_not_lost(run_of: Any, gate
     one.reached()
     lock = Lock(ex.store.path)
     tried = threading.Event()
-    ex.observe(lambda: None)
+    run_behind(ex).observe(lambda: None)
     one.open()
     with pytest.raises(StoreBusyError):
         ex.run_sync()
