@@ -625,8 +625,13 @@ def _unpack_time(text: str, shape: Shape) -> datetime | time:
     moment = datetime.fromisoformat(text)
     if zone is None:
         return moment
-    # Not replace(): the offset in the text tells which of the two equal hours it is when the clocks go back.
-    return moment.astimezone(zone)
+    # The offset in the text tells which of the two equal hours it is when the clocks go back. An hour that the clocks
+    # skip is kept, too: as an instant it would come back an hour later.
+    for fold in (0, 1):
+        local = moment.replace(tzinfo=zone, fold=fold)
+        if local.utcoffset() == moment.utcoffset():
+            return local
+    return moment.astimezone(zone)  # The zone's rules are others now than when it was stored.
 
 
 def _validated(kind: Any, text: str) -> Any:

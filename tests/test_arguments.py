@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from smithers_nb import Execution, Step, Store, call_tool, component, errors, jsx, scripted
 from smithers_nb.breakpoints import BreakpointsApi
-from smithers_nb.recording import History
+from smithers_nb.recording import History, Recording
 from smithers_nb.store.frames import DataFrames
 
 Made = Callable[..., Execution]
@@ -182,29 +182,23 @@ RIGHT: dict[str, dict[str, Any]] = {
     "Execution.swap": {"app": Step()},
     "Execution.edit_pending": {"id": "a", "value": 1},
     "Execution.drop_pending": {"id": "a"},
-    "Execution.at": {"frame": 1},
-    "Execution.export": {"path": "x.ndjson"},
-    "Execution.transcript": {"node_id": "a"},
-    "History.transcript": {"node_id": "a"},
+    "Recording.transcript": {"node_id": "a"},
     "Execution.replay": {},
-    "Execution.replay_async": {},
-    "Execution.observe": {"observer": print},
     "Execution.fork": {},
     "Execution.rerender": {},
     "Execution.ghosts": {},
-    "Execution.compare": {"other": "one"},
     "Store.__init__": {"path": "t.db"},
     "Store.open": {"id_or_name": "one"},
     "Store.sql": {"query": "select 1"},
     "Store.prune": {"keep_frames": 9},
     "Store.branches": {"id_or_name": "one"},
-    "History.at": {"frame": 1},
-    "History.diff": {"one": 1, "other": 1},
+    "Recording.at": {"frame": 1},
+    "Recording.diff": {"one": 1, "other": 1},
     "History.fork": {"app": Step()},
     "History.rerender": {"app": Step()},
     "History.ghosts": {"app": Step()},
-    "History.compare": {"other": "one"},
-    "History.export": {"path": "x.ndjson"},
+    "Recording.compare": {"other": "one"},
+    "Recording.export": {"path": "x.ndjson"},
     "DataFrames.state_at": {"frame": 1},
     "DataFrames.tree_at": {"frame": 1},
     "DataFrames.why": {"key": "n"},
@@ -217,7 +211,7 @@ RIGHT: dict[str, dict[str, Any]] = {
 }
 ANYTHING = {"self", "cls", "app", "value", "equals", "ax", "_"}
 """Arguments that take any object, or that a library checks."""
-OURS = [Execution, Store, History, DataFrames, BreakpointsApi]
+OURS = [Execution, Recording, Store, History, DataFrames, BreakpointsApi]
 INTERNAL = {
     "Execution.prepare",
     "History.__init__",
@@ -266,7 +260,7 @@ def test_no_argument_gets_through_to_where_it_fails_raw(
     monkeypatch.chdir(tmp_path)
     Execution(Step(), name="one", store="smithers.db").close()
     owner, _, attribute = name.partition(".")
-    of = {"Execution": ex, "Store": ex.store, "History": ex.store.open("one")}.get(owner)
+    of = {"Execution": ex, "Recording": ex, "Store": ex.store, "History": ex.store.open("one")}.get(owner)
     of = {"DataFrames": ex.df, "BreakpointsApi": ex.breakpoints}.get(owner, of)
     method = {"Execution.__init__": Execution, "Store.__init__": Store}.get(name) or getattr(of, attribute)
     for wrong in WRONG:
@@ -277,7 +271,7 @@ def test_no_argument_gets_through_to_where_it_fails_raw(
         except errors.SmithersError as error:
             assert "binding parameter" not in str(error) and "constraint failed" not in str(error), wrong
         except (TypeError, ValueError) as error:
-            words = ("frame" if name == "History.diff" else argument, repr(wrong))
+            words = ("frame" if name == "Recording.diff" else argument, repr(wrong))
             assert any(word in str(error) for word in words), error
         except KeyError as error:
             assert attribute == "plot_state", error

@@ -170,7 +170,18 @@ def test_every_module_is_reached() -> None:
 
 
 FACES = {
-    *("Execution", "Store", "History", "FrameView", "DataFrames", "Stepper", "BreakpointsApi", "Context", "StateApi"),
+    *(
+        "Execution",
+        "Store",
+        "Recording",
+        "History",
+        "FrameView",
+        "DataFrames",
+        "Stepper",
+        "BreakpointsApi",
+        "Context",
+        "StateApi",
+    ),
     *("QueryApi", "FileApi", "ArtifactApi", "Signal", "Computed", "Scripted", "Artifact"),
 }
 """Classes whose methods users call."""

@@ -46,6 +46,10 @@ KEPT: dict[str, Any] = {
     "datetime at an offset": datetime(2026, 1, 2, tzinfo=SUMMER),
     "datetime in a zone": datetime(2026, 7, 2, tzinfo=BERLIN),
     "datetime in the second 2:30 of a night": datetime(2026, 10, 25, 2, 30, tzinfo=BERLIN, fold=1),
+    "datetime in an hour that the clocks skip": datetime(2026, 3, 29, 2, 30, tzinfo=BERLIN),
+    "datetime in an hour that the clocks skip, by the later offset": datetime(
+        2026, 3, 29, 2, 30, tzinfo=BERLIN, fold=1
+    ),
     "date": date(2026, 1, 2),
     "dates and none": [date(2026, 1, 2), None, date(2026, 1, 3)],
     "date beside plain values": {"a": date(2026, 1, 2), "b": 1, "c": [1, date(2026, 1, 2)]},
