@@ -95,7 +95,6 @@ def branch_row(
         durability=parent.durability,
         props=stored_props(app),
         reuse=Reuse(tuple(reuse), replaced).as_json(),
-        replaced_models=tuple(models),
     )
 
 

@@ -64,8 +64,8 @@ class NewExecution:
     """The props of the app as JSON, each with its type; None where they can't be stored."""
     reuse: str | None = None
     """The answers that a branch takes from the file, as JSON (``Reuse``); None for an execution that is no branch."""
-    replaced_models: tuple[str, ...] = ()
-    """The names of the models for which a fork gave others."""
+    forked_at_seq: int | None = None
+    """The ``seq`` of the last write of that frame that a branch shares; filled in when it is written."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..records import Reuse
 from .line import of_line
 from .reader import Reader
 
@@ -35,7 +36,7 @@ WITH RECURSIVE up (id, parent) AS (
   UNION ALL SELECT execution_id FROM family JOIN executions ON parent_id = family.id AND kind = 'branch'
 )
 SELECT one.name, one.execution_id, iif(one.kind = 'branch', one.parent_id, NULL), one.forked_at_frame, one.status,
-  one.reason, one.created_at, one.code_hash, one.props, one.replaced_models, parent.code_hash, parent.props
+  one.reason, one.created_at, one.code_hash, one.props, one.reuse, parent.code_hash, parent.props
 FROM family JOIN executions one ON one.execution_id = family.id
 LEFT JOIN executions parent ON parent.execution_id = one.parent_id AND one.kind = 'branch'
 ORDER BY one.created_at, one.rowid
@@ -47,14 +48,14 @@ def family(reader: Reader, execution_id: str) -> list[tuple[object, ...]]:
     found: list[tuple[object, ...]] = []
     for row in reader.query(_FAMILY, (execution_id,)).rows:
         name, id, parent_id, at, status, reason, created_at, *changes = row
-        code, props, models, old_code, old_props = changes
+        code, props, reuse, old_code, old_props = changes
         changed: dict[str, object] = {}
         if parent_id is not None:
             changed = {
                 "state": _edited(reader, id),
                 "code": code if code != old_code else None,
                 "props": _differing(props, old_props),
-                "models": json.loads(models or "[]"),
+                "models": [name for name, replaced_by in Reuse.of(reuse).models.items() if replaced_by == id],
             }
         told = json.dumps({what: value for what, value in changed.items() if value})
         at_frame = at if parent_id is not None else None

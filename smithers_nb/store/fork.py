@@ -6,10 +6,9 @@ before ``forked_at_frame``; what the branch adds begins later.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import StoreError
 from ..records import NewExecution
@@ -22,7 +21,8 @@ from .writer import add_execution, last_seq
 _NODE = "node_id, path, type, key, explicit_id, parent_id, position, props, events, text, source, from_frame"
 _TASK = (
     "task_id, node_id, mounted_at_frame, status, reason, attempt, max_attempts, started_at, ended_at,"
-    " settled_at_frame, result, result_type, error, input_tokens, output_tokens, requests, cost_usd"
+    " settled_at_frame, result, result_type, error, input_tokens, output_tokens, requests, cost_usd,"
+    " args_hash, code_hash, reused_from"
 )
 _APPROVAL = (
     "approval_id, task_id, node_id, kind, prompt, payload, options, status, choice, comment, asked_at, answered_at,"
@@ -75,13 +75,10 @@ def fork(
 
     ``edits`` are values of the state that are other from the first frame of the branch on.
     """
-    add_execution(db, row, lease)
     values = {"id": point.execution_id, "frame": point.frame, "new": row.execution_id}
+    # Here, in the transaction: the parent may add writes to its frame until it begins the next one.
     last_write = last_seq(db, point.execution_id, point.frame)
-    db.execute(
-        "UPDATE executions SET forked_at_seq = ?, replaced_models = ? WHERE execution_id = ?",
-        (last_write, json.dumps(row.replaced_models), row.execution_id),
-    )
+    add_execution(db, replace(row, forked_at_seq=last_write), lease)
     _copy_state(db, values, edits, last_write)
     db.execute(
         f"INSERT INTO nodes (execution_id, {_NODE}) SELECT :new, {_NODE} FROM ({held('nodes', _NODE)})",

@@ -12,8 +12,8 @@ CREATE TABLE schema_migrations (
 
 -- kind: run, child (of a Smithers node), branch or replay. A branch shares the frames up to forked_at_frame with its
 -- parent; what held then is copied into it, with the from_frame that it had. reuse: what a branch answers from the
--- record of its family, as a JSON object. Of the frame of the fork it shares the writes up to
--- forked_at_seq: the parent may add more before its next frame. replaced_models has the names that a fork gave others for.
+-- record of its family, and what it may repeat, as a JSON object. Of the frame of the fork it shares the writes up to
+-- forked_at_seq: the parent may add more before its next frame.
 CREATE TABLE executions (
   execution_id TEXT PRIMARY KEY,
   name TEXT NOT NULL,
@@ -36,8 +36,7 @@ CREATE TABLE executions (
   kind TEXT NOT NULL DEFAULT 'run',
   props JSON TEXT,
   reuse JSON TEXT,
-  forked_at_seq INTEGER,
-  replaced_models JSON TEXT
+  forked_at_seq INTEGER
 );
 
 -- COMMIT inserts a frame as 'open'; FLUSH makes it 'done'. One that stays open was abandoned.
@@ -188,6 +187,9 @@ CREATE TABLE tasks (
   output_tokens INTEGER,
   requests INTEGER,
   cost_usd REAL,
+  args_hash TEXT,
+  code_hash TEXT,
+  reused_from TEXT,
   PRIMARY KEY (execution_id, task_id)
 );
 

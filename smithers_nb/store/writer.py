@@ -121,15 +121,16 @@ def add_execution(db: sqlite3.Connection, row: NewExecution, lease: Lease) -> No
     """Add an execution without any state, owned by us."""
     at = now()
     db.execute(
-        "INSERT INTO executions (execution_id, name, kind, parent_id, forked_at_frame, status, reason, app, props,"
-        " reuse, code_hash, engine_version, seed, durability, owner, owned_since, lease_expires_at, created_at,"
-        " updated_at) VALUES (?, ?, ?, ?, ?, 'ready', '', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO executions (execution_id, name, kind, parent_id, forked_at_frame, forked_at_seq, status, reason,"
+        " app, props, reuse, code_hash, engine_version, seed, durability, owner, owned_since, lease_expires_at,"
+        " created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, 'ready', '', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             row.execution_id,
             row.name,
             row.kind,
             row.parent_id,
             row.forked_at_frame,
+            row.forked_at_seq,
             row.app,
             row.props,
             row.reuse,
