@@ -193,6 +193,13 @@ def choices(*options: str) -> Check:
     return check
 
 
+def texts(name: str, value: Any) -> tuple[str, ...]:
+    """Take a list of texts."""
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise wrong(name, value, "a list of texts; () for none")
+    return tuple(dict.fromkeys(full_text(name, one) for one in value))
+
+
 def path(name: str, value: Any) -> Any:
     """Take the path of a file."""
     if not isinstance(value, str | os.PathLike) or not isinstance(found := os.fspath(value), str):

@@ -101,6 +101,11 @@ class Inside:
 
     __hash__ = None  # type: ignore[assignment]  # it holds what can't be hashed
 
+    @property
+    def text(self) -> str:
+        """The content as text, the same in every process; an object that is not looked into counts by its type."""
+        return repr([_as_text(leaf) for leaf in self._leaves])
+
     def _look(self, value: object) -> None:
         kind = type(value)
         if kind in PLAIN:
@@ -122,6 +127,14 @@ class Inside:
         else:
             for part in parts:
                 self._look(part)
+
+
+def _as_text(leaf: object) -> str:
+    if type(leaf) in PLAIN:
+        return repr(leaf)
+    if isinstance(leaf, _Opaque):
+        leaf = type(leaf.value)
+    return getattr(leaf, "__qualname__", "")
 
 
 class _Opaque:

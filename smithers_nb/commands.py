@@ -10,15 +10,16 @@ import inspect
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from .arguments import choices
 from .engine.tasks.answers import NO_RESULT, given
 from .engine.tasks.entry import ENDED
 from .fork import first_state, forked
 from .history.matching import NAMES
-from .records import Breakpoint, BreakpointKind, Frame, RunResult
+from .records import REUSED, Breakpoint, BreakpointKind, Frame, Reusable, RunResult
 from .records.publication import Publication
 from .records.words import short
 from .run import Run
@@ -296,12 +297,26 @@ async def fork(
     state: Annotated[
         str | None, InWords(rest=True), Field(description="values that differ, by key, as a JSON object")
     ] = None,
+    # Behind the rest of the line, so that they are given by name: allow_repeat=pay,send_mail
+    reuse: Annotated[
+        str | None, Field(description="what is answered from the file: agents, tools, approvals, tasks; - for nothing")
+    ] = None,
+    allow_repeat: Annotated[
+        str | None, Field(description="the tasks and tools that may be repeated, separated by commas")
+    ] = None,
 ) -> Run:
     """Makes a branch that begins after a frame, by default the last flushed one."""
     edits = {} if state is None else _json(state)
     if not isinstance(edits, dict):
         raise ValueError(f"the state of a branch is a JSON object of values by key, not {state!r:.60}.")
-    return await forked(run, frame, first_state(edits), name=branch or None)
+    reused = REUSED if reuse is None else choices(*get_args(Reusable))("reuse", _listed(reuse))
+    return await forked(
+        run, frame, first_state(edits), name=branch or None, reuse=reused, allow_repeat=_listed(allow_repeat or "")
+    )
+
+
+def _listed(names: str) -> tuple[str, ...]:
+    return tuple(name for name in (one.strip() for one in names.split(",")) if name and name != "-")
 
 
 # ---- breakpoints -----------------------------------------------------------------------------------------------

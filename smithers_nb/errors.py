@@ -18,6 +18,7 @@ SmithersError
 │   ├── EffectError
 │   ├── EffectLoopError
 │   ├── StalledError
+│   ├── RepeatRefusedError
 │   └── UserCodeError
 ├── StoreError              the file, or a value that it should store
 │   ├── NotStorableError
@@ -73,6 +74,7 @@ __all__ = [
     "RenderMutationError",
     "RenderTaskError",
     "RenderWriteError",
+    "RepeatRefusedError",
     "ReplayMismatchError",
     "RunError",
     "SchemaVersionError",
@@ -242,6 +244,15 @@ class EffectLoopError(RunError):
 
 class StalledError(RunError):
     """The same plan over the same state came again, and nothing from outside can change it: nothing is lost."""
+
+
+class RepeatRefusedError(RunError):
+    """A branch or a replay was to make a call again that is not to be repeated. It was not made."""
+
+    def __init__(self, message: str, *, name: str, node_id: str | None = None, source: str | None = None) -> None:
+        super().__init__(message, node_id=node_id, source=source)
+        self.name = name
+        """The name for ``allow_repeat``: the id of the task's node, or the name of the tool."""
 
 
 class UserCodeError(RunError):

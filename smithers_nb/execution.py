@@ -6,6 +6,7 @@ import os
 import secrets
 import warnings
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from pydantic import TypeAdapter, ValidationError
@@ -85,6 +86,7 @@ _BRANCH: dict[str, check.Check] = {
     "name": optional(check.full_text),
     "limits": optional(check.mapping),
     "reuse": check.choices(*get_args(Reusable)),
+    "allow_repeat": check.texts,
 }
 """Checks of the arguments of a branch."""
 
@@ -540,6 +542,7 @@ class Execution(Recording):
         models: Mapping[str, Any] | None = None,
         name: str | None = None,
         reuse: Iterable[Reusable] = REUSED,
+        allow_repeat: Iterable[str] = (),
         limits: Mapping[str, float] | None = None,
     ) -> Execution:
         """Return a branch: a new execution of the same file that begins at the rest after the FLUSH of a frame.
@@ -563,17 +566,23 @@ class Execution(Recording):
             Models by the name that they replace, beside those of this execution.
         name : str, optional
             The name of the branch; ``NAME~2``, ``NAME~3`` … without it.
-        reuse : iterable of {"agents", "tools", "approvals"}, optional
-            The answers that are taken from the file, all three without it; ``()`` asks for everything again. A request
-            of an agent that is the same as a recorded one (model, messages, tools, output type, settings) gets its
-            answer; a tool that this answer calls, with the same arguments, gets its result; the same question to a
+        reuse : iterable of {"agents", "tools", "approvals", "tasks"}, optional
+            The answers that are taken from the file, the first three without it; ``()`` asks for everything again. A
+            request of an agent that is the same as a recorded one (model, messages, tools, output type, settings) gets
+            its answer; a tool that this answer calls, with the same arguments, gets its result; the same question to a
             person (node, prompt, options, payload) gets its answer. They come from this execution and its line, and
             from their branches and children, the nearest on the line first, each once along a line: the n-th asking
             gets the n-th answer. Requests that failed, and the last answer to an agent that failed, are not reused. A
             model that is a function, or ``scripted``, is the same under the same name, unless ``models`` replaces it
             here; one without a name, in the same node. What is reused costs nothing and counts against no limit.
             ``model_calls`` says ``recording`` in ``answered_by``, and has ``reused_id`` and ``saved_usd``;
-            ``tool_calls`` has ``reused_id``, and ``approvals`` ``reused_from``.
+            ``tool_calls`` has ``reused_id``, and ``approvals`` ``reused_from``. With ``"tasks"`` a Task of the same
+            node, with equal ``args`` and the same code (its function, and the functions and values that this sees),
+            gets the result of the one that succeeded, and repeats its writes to the state; what it read there is not
+            compared. Its row in ``tasks`` has ``reused_from``.
+        allow_repeat : iterable of str, optional
+            The ids of Task nodes and the names of tools, or patterns of them, that may be called again although their
+            ``repeat`` says otherwise: ``["pay", "send_*"]``.
         limits : dict, optional
             Limits of all agents of the branch together; those of this execution without it.
 
@@ -585,6 +594,8 @@ class Execution(Recording):
             If a value of ``state`` can't be stored.
         PropError
             If the app does not take these props.
+        ValueError
+            If no task and no tool has a name of ``allow_repeat``.
         """
         refuse_while_rendering("fork() was called")
         run = forked(
@@ -596,6 +607,7 @@ class Execution(Recording):
             models=models,
             name=name,
             reuse=reuse,
+            allow_repeat=allow_repeat,
             limits=None if limits is None else _limits(limits),
         )
         return execution_of(self._engine.call(run), self.store)
@@ -620,10 +632,7 @@ class Execution(Recording):
             app if app is not None else self._run.setup.app, props, reader.execution(self.execution_id).props
         )
 
-        def fork(frame: int | None, name: str | None) -> Execution:
-            return self.fork(frame, app=root, name=name)
-
-        return rerender(reader, self.execution_id, root, frames=frames, fork=fork)
+        return rerender(reader, self.execution_id, root, frames=frames, fork=partial(self.fork, app=root))
 
     @takes(frame=optional(check.integer))
     def ghosts(self, frame: int | None = None) -> Absent:
@@ -694,6 +703,7 @@ def fork_recorded(
     models: Mapping[str, Any] | None,
     name: str | None,
     reuse: Iterable[Reusable],
+    allow_repeat: Iterable[str],
     limits: Mapping[str, float] | None,
     max_frames: int,
 ) -> Execution:
@@ -705,7 +715,9 @@ def fork_recorded(
     setup = Setup(
         app=root,
         path=reader.path,
-        row=branch_row(reader, point, root, name=name, reuse=[*reuse], models=models or ()),
+        row=branch_row(
+            reader, point, root, name=name, reuse=[*reuse], models=models or (), allow_repeat=[*allow_repeat]
+        ),
         models=dict(models or {}),
         limits=_limits(limits),
         max_agents=MAX_AGENTS,

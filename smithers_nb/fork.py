@@ -6,20 +6,23 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from .engine.code import code_hash, name_of
 from .engine.state import check_key
-from .errors import NotStorableError, PropError, clean
+from .errors import NotStorableError, PropError, clean, did_you_mean
 from .nodes.element import Component, Element
 from .records import REUSED, NewExecution, Reuse
+from .records.words import dollars
 from .run import Run, root_with
-from .store.branches import aftermath
+from .store.branches import Taken, aftermath, taken
 from .store.fork import ForkPoint, fork_point
 from .store.reader import Reader
+from .store.reuse import repeatable_names
 from .values import Stored, Unstorable, encode, opened
 from .version import __version__
 
@@ -34,6 +37,7 @@ async def forked(
     models: Mapping[str, Any] | None = None,
     name: str | None = None,
     reuse: Iterable[str] = REUSED,
+    allow_repeat: Iterable[str] = (),
     limits: dict[str, float] | None = None,
 ) -> Run:
     """Return the run of a branch of a running execution, as ``Execution.fork`` describes it.
@@ -41,6 +45,7 @@ async def forked(
     Raises:
         StoreError: if the frame is not there, not flushed, or pruned.
         PropError: if the app does not take these props.
+        ValueError: for a name in ``allow_repeat`` that no task and no tool of the family has.
     """
     # The point first: a frame that can't be forked is told before the app is looked at.
     reader = Reader(run.setup.path)
@@ -49,7 +54,9 @@ async def forked(
     setup = replace(
         run.setup,
         app=root,
-        row=branch_row(reader, point, root, name=name, reuse=[*reuse], models=models or ()),
+        row=branch_row(
+            reader, point, root, name=name, reuse=[*reuse], models=models or (), allow_repeat=[*allow_repeat]
+        ),
         models={**run.setup.models, **(models or {})},
         limits=run.setup.limits if limits is None else limits,
     )
@@ -73,12 +80,23 @@ def first_state(state: Mapping[str, Any]) -> dict[str, Stored]:
 
 
 def branch_row(
-    reader: Reader, point: ForkPoint, app: object, *, name: str | None, reuse: Sequence[str], models: Iterable[str]
+    reader: Reader,
+    point: ForkPoint,
+    app: object,
+    *,
+    name: str | None,
+    reuse: Sequence[str],
+    models: Iterable[str],
+    allow_repeat: Sequence[str],
 ) -> NewExecution:
     """Return the facts about a branch of an execution; without a name it is called ``NAME~2``, ``NAME~3`` …
 
     ``models`` are the names of the models that the branch replaces.
+
+    Raises:
+        ValueError: for a name in ``allow_repeat`` that no task and no tool of the family has.
     """
+    _refuse_unknown(reader, point.execution_id, allow_repeat)
     parent = reader.execution(point.execution_id)
     id = secrets.token_hex(6)
     replaced = {**Reuse.of(parent.reuse).models, **dict.fromkeys(models, id)}
@@ -94,8 +112,22 @@ def branch_row(
         forked_at_frame=point.frame,
         durability=parent.durability,
         props=stored_props(app),
-        reuse=Reuse(tuple(reuse), replaced).as_json(),
+        reuse=Reuse(tuple(reuse), replaced, tuple(allow_repeat)).as_json(),
     )
+
+
+def _refuse_unknown(reader: Reader, execution_id: str, allow_repeat: Sequence[str]) -> None:
+    """Refuse a name that nothing has: what it was to allow would be refused in the middle of the run."""
+    if not allow_repeat:
+        return
+    known = repeatable_names(reader, execution_id)
+    for name in allow_repeat:
+        if not any(fnmatchcase(one, name) for one in known):
+            there = f" There are {', '.join(known)}." if known else " There are none."
+            raise ValueError(
+                f"allow_repeat names {name!r}, and no task of {reader.execution(execution_id).name} and no tool that "
+                f"it called has this name.{did_you_mean(name, known) or there}"
+            )
 
 
 def notes_of(reader: Reader, execution_id: str) -> tuple[str, ...]:
@@ -107,6 +139,13 @@ def notes_of(reader: Reader, execution_id: str) -> tuple[str, ...]:
         f"{after.parent} {did} after frame {after.frame}, and the branch may do so again: {names}."
         for did, names in after.repeatable
     ]
+    for repeat, treated in (("refuse", "fails there"), ("recorded", "takes the recorded result there")):
+        kept = [name for name in (*after.tasks, *(tool for tool, _ in after.tools)) if after.kept.get(name) == repeat]
+        notes += [
+            f"{after.parent} called {name} after frame {after.frame}: a call with the same arguments {treated}, "
+            f"because its repeat is {repeat!r}."
+            for name in kept
+        ]
     for file in after.earlier:
         now = _sha256(file.path)
         if now != file.sha256:
@@ -115,7 +154,22 @@ def notes_of(reader: Reader, execution_id: str) -> tuple[str, ...]:
     if after.shared:
         keys = ", ".join(after.shared)
         notes.append(f"the volatile values {keys} are shared with {after.parent}: the same objects, no copies.")
+    if parts := list(_taken(taken(reader, execution_id))):
+        notes.append(f"taken from the file and not asked or called again: {', '.join(parts)}.")
     return tuple(notes)
+
+
+def _taken(found: Taken) -> Iterator[str]:
+    """Yield in words what a branch took from the file."""
+    if found.answers:
+        saved = f", which saves {dollars(found.saved_usd)}" if found.saved_usd else ""
+        yield f"{found.answers} {'answer of a model' if found.answers == 1 else 'answers of models'}{saved}"
+    if found.tools:
+        yield f"{found.tools} {'result of a tool' if found.tools == 1 else 'results of tools'}"
+    if found.decisions:
+        yield f"{found.decisions} {'answer of a person' if found.decisions == 1 else 'answers of people'}"
+    if found.tasks:
+        yield f"the results of the tasks {', '.join(found.tasks)}"
 
 
 def _sha256(path: str) -> str | None:

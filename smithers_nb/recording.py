@@ -12,9 +12,9 @@ import tempfile
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from . import arguments
 from .arguments import optional, takes
@@ -352,7 +352,8 @@ class History(Recording):
         props=optional(arguments.named),
         models=optional(arguments.named),
         name=optional(arguments.full_text),
-        reuse=arguments.choices(*REUSED),
+        reuse=arguments.choices(*get_args(Reusable)),
+        allow_repeat=arguments.texts,
         limits=optional(arguments.mapping),
         max_frames=arguments.whole(1),
     )
@@ -366,6 +367,7 @@ class History(Recording):
         models: Mapping[str, Any] | None = None,
         name: str | None = None,
         reuse: Iterable[Reusable] = REUSED,
+        allow_repeat: Iterable[str] = (),
         limits: Mapping[str, float] | None = None,
         max_frames: int = 1000,
     ) -> Execution:
@@ -377,6 +379,7 @@ class History(Recording):
         Raises:
             StoreError: if the frame is not there, not flushed, or pruned.
             PropError: if the app does not take these props, or they were not recorded.
+            ValueError: if no task and no tool has a name of ``allow_repeat``.
         """
         from .execution import fork_recorded  # Only here: an execution hands out histories.
 
@@ -389,6 +392,7 @@ class History(Recording):
             models=models,
             name=name,
             reuse=reuse,
+            allow_repeat=allow_repeat,
             limits=limits,
             max_frames=max_frames,
         )
@@ -413,10 +417,8 @@ class History(Recording):
 
         from .rerender import rerender
 
-        def fork(frame: int | None, name: str | None) -> Execution:
-            return self.fork(app, frame=frame, props=props, name=name)
-
         root = root_of(app, props, self.reader.execution(self.execution_id).props)
+        fork = partial(self.fork, app, props=props)
         return rerender(self.reader, self.execution_id, root, frames=frames, fork=fork)
 
     @takes(frame=optional(arguments.integer))

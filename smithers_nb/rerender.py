@@ -19,7 +19,8 @@ from .nodes.diff import Changes, diff
 from .nodes.runnable import AGENT_TYPES
 from .nodes.schedule import RUNNABLE, schedule
 from .nodes.tree import Tree, TreeNode
-from .records import LoopKey, LoopState, Scope
+from .records import REUSED, LoopKey, LoopState, Reusable, Scope
+from .records.words import dollars
 from .store.frames import frame_from
 from .store.past import PastFrame, PastFrames, PastNode, PastTask, plan_of
 from .store.prune import refuse_missing
@@ -103,7 +104,8 @@ class Rerender(Generic[Branch]):
     unknown: tuple[str, ...]
     """The components whose values are not recorded, in words: they read ``ctx.vol``, files or the store."""
     _again: Callable[[int], Changes] = field(repr=False)
-    _fork: Callable[[int | None, str | None], Branch] = field(repr=False)
+    # ...: frame, name, reuse and allow_repeat, by name
+    _fork: Callable[..., Branch] = field(repr=False)
 
     @property
     def first(self) -> int | None:
@@ -159,7 +161,7 @@ class Rerender(Generic[Branch]):
             parts.append(f"needs {count['new']} new, of unknown cost")
         cost = self.cost_usd
         if cost:
-            parts.append(f"about ${cost:.2f}" if cost >= 0.01 else f"about ${cost:.2g}")
+            parts.append(f"about {dollars(cost)}")
         elif cost is None and count["asked again"]:
             parts.append("of unknown cost")
         return f"{', '.join(parts)}."
@@ -193,13 +195,15 @@ class Rerender(Generic[Branch]):
         """
         return self._again(frame)
 
-    def fork(self, name: str | None = None) -> Branch:
+    def fork(
+        self, name: str | None = None, *, reuse: Iterable[Reusable] = REUSED, allow_repeat: Iterable[str] = ()
+    ) -> Branch:
         """Return a branch with the edited code, from the frame before the first that differs.
 
-        If none differs, it begins at the last flushed frame.
+        If none differs, it begins at the last flushed frame. The arguments are those of ``Execution.fork``.
         """
         first = self.first
-        return self._fork(None if first is None else first - 1, name)
+        return self._fork(frame=None if first is None else first - 1, name=name, reuse=reuse, allow_repeat=allow_repeat)
 
     def __repr__(self) -> str:
         return f"<Rerender of {self.name!r} ({self.execution_id}): {self.text}>"
@@ -219,9 +223,9 @@ def rerender(
     root: object,
     *,
     frames: Iterable[int] | int | None,
-    fork: Callable[[int | None, str | None], Branch],
+    fork: Callable[..., Branch],  # ...: as in Rerender
 ) -> Rerender[Branch]:
-    """Return the recorded frames as an app renders them; ``fork`` makes a branch at a frame, with a name.
+    """Return the recorded frames as an app renders them; ``fork`` makes a branch at a frame.
 
     Raises:
         StoreError: if one of the frames is not recorded.

@@ -29,6 +29,7 @@ TREE = {
     "EffectError": "RunError",
     "EffectLoopError": "RunError",
     "StalledError": "RunError",
+    "RepeatRefusedError": "RunError",
     "UserCodeError": "RunError",
     "StoreError": "SmithersError",
     "NotStorableError": "StoreError",

@@ -256,7 +256,7 @@ class Audit(AbstractCapability[Any]):
             if isinstance(result, ToolFailed):
                 raise result
             return result
-        if reused := await conversation.reused_result(call.tool_call_id, call.tool_name, given):
+        if reused := await conversation.reused_result(call.tool_call_id, call.tool_name, given, tool_def.metadata):
             return _recalled(reused)
         row = await conversation.start_tool(call.tool_call_id, call.tool_name, given)
         if conversation.cassette is not None:

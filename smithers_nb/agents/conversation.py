@@ -8,11 +8,19 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from fnmatch import fnmatchcase
 from time import time
-from typing import Any
+from typing import Any, get_args
 
 from ..credentials import masked
-from ..errors import AgentError, BudgetExceededError, UserCodeError, said
-from ..records import AnsweredBy, CallStatus, Decision, ModelCall, ToolCall, ToolStatus
+from ..errors import (
+    AgentConfigError,
+    AgentError,
+    BudgetExceededError,
+    RepeatRefusedError,
+    UserCodeError,
+    did_you_mean,
+    said,
+)
+from ..records import AnsweredBy, CallStatus, Decision, ModelCall, Repeat, ToolCall, ToolStatus
 from ..user_code import guarded, raised_by
 from . import native_tools
 from .cassette import Cassette, Unanswered
@@ -580,13 +588,30 @@ class Conversation:
             return None
         return await self.ledger.reused_tool_call(reused_id, tool_call_id)
 
-    async def reused_result(self, tool_call_id: str, tool: str, given: str) -> ToolCall | None:
+    async def reused_result(
+        self,
+        tool_call_id: str,
+        tool: str,
+        given: str,
+        metadata: Mapping[str, Any] | None,  # Any: the user's
+    ) -> ToolCall | None:
         """Record a call of a tool that the branch does not make, because the file has its result; return the record.
 
-        None if it has to be made: the answer that asks for it is new, or it had no such arguments or no result.
+        None if it has to be made: the answer that asks for it is new, or it had no such arguments or no result, and
+        its ``repeat``, of the node or in the tool's metadata, lets it be made.
+
+        Raises:
+            RepeatRefusedError: if it was made already, and is not to be repeated.
+            AgentConfigError: for a ``repeat`` in the metadata that there is not.
         """
         past = await self._reused_call(tool_call_id, self.turn)
         if past is None or (past.tool, json.loads(past.input)) != (tool, json.loads(given)):
+            try:
+                past = await self.ledger.repeated_tool_call(tool, given, self._repeat(tool, metadata))
+            except RepeatRefusedError as error:
+                await self.never_called(tool_call_id, tool, given, status="denied", why=str(error))
+                raise
+        if past is None:
             return None
         known = self.known_call(tool_call_id)
         attempt = known.attempt if known else 1
@@ -594,6 +619,22 @@ class Conversation:
         made = replace(call, output=past.output, error=past.error, ms=0.0, reused_id=past.id)
         await self._tool(made)
         return made
+
+    def _repeat(self, tool: str, metadata: Mapping[str, Any] | None) -> Repeat:  # Any: the user's
+        """Return the treatment of a repeated call of a tool: by the node's ``repeat``, else by the tool's metadata."""
+        for pattern, repeat in self.task.repeat.items():
+            if fnmatchcase(tool, pattern):
+                return repeat
+        wanted = (metadata or {}).get("repeat", "run")
+        if wanted not in get_args(Repeat):
+            raise AgentConfigError(
+                f"tool {tool} of {self.task.node_id} has {wanted!r:.60} as 'repeat' in its metadata, which is none of "
+                f"{', '.join(get_args(Repeat))}.{did_you_mean(str(wanted), get_args(Repeat))}",
+                node_id=self.task.node_id,
+                source=self.task.source,
+            )
+        found: Repeat = wanted
+        return found
 
     def offers(self, functions: list[str], outputs: list[str], structured: bool) -> None:
         """The model is offered these tools, and these ways to give its output; ``structured``: as JSON in its text."""

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from ..errors import AgentConfigError
 from ..nodes.parts import Content
-from ..records import BlockReason, Decision, ModelCall, ReusedAnswer, ToolCall
+from ..records import BlockReason, Decision, ModelCall, Repeat, ReusedAnswer, ToolCall
 from ..values import Unstorable, encode
 
 
@@ -165,6 +165,8 @@ class AgentTask:
     deny: list[str]
     approve: list[str]
     """Names or patterns of the tools that a person is asked about."""
+    repeat: dict[str, Repeat]
+    """The treatment of repeated tool calls, by name or pattern."""
     limits: dict[str, float]
     """turns, tokens, tool_calls, cost_usd, seconds: those that are limited."""
     retries: int
@@ -309,6 +311,13 @@ class Ledger(Protocol):
 
     async def reused_tool_call(self, reused_id: int, tool_call_id: str) -> ToolCall | None:
         """Return the recorded call of a tool that a reused answer asked for; None if it has to be made."""
+
+    async def repeated_tool_call(self, tool: str, given: str, repeat: Repeat) -> ToolCall | None:
+        """Return the recorded call of a tool whose result the same call gets in a branch; None if it has to be made.
+
+        Raises:
+            RepeatRefusedError: if it was made already, and is not to be repeated.
+        """
 
     def piece(self, turn: int, attempt: int, kind: str, payload: str) -> None:
         """Record a streamed piece (token, thinking, tool_start, tool_end; ``payload`` is JSON) with the next batch."""

@@ -1,4 +1,4 @@
-"""The names of an agent's tools, and the names in ``allow``, ``deny`` and ``approve`` that no tool has.
+"""The names of an agent's tools, and those in ``allow``, ``deny``, ``approve`` and ``repeat`` that no tool has.
 
 pydantic-ai's toolsets are recognised by their attributes: the library must not be imported for this.
 """
@@ -84,8 +84,9 @@ def refuse_unknown(task: AgentTask, known: Iterable[str]) -> None:
         AgentConfigError: naming the first, and the nearest tool.
     """
     names = sorted(set(known))
-    for prop, policy in (("allow", task.allow or []), ("deny", task.deny), ("approve", task.approve)):
-        for name in policy:
+    policy = {"allow": task.allow or [], "deny": task.deny, "approve": task.approve, "repeat": task.repeat}
+    for prop, named in policy.items():
+        for name in named:
             # The tools by which a model gives its output are there only where it gives it so.
             if name in names or set(name) & set("*?[") or name.startswith("final_result"):
                 continue

@@ -1,16 +1,23 @@
-"""The name of an app's code, and a hash of it, by which a later process sees whether it has the same code."""
+"""The name of an app's code, and hashes by which another process, or a branch, sees that code or a call is the same."""
 
 from __future__ import annotations
 
 import hashlib
 import inspect
+import json
 from collections.abc import Iterator
+from functools import lru_cache, partial
+from types import CodeType, MethodType
 from typing import Any
 
-from ..captured import captured_by
+from ..captured import PLAIN, Inside, captured_by, read_by
+from ..errors import whose
 from ..nodes.base import NodeBase
 from ..nodes.element import Component, Element, Fragment
 from ..nodes.handlers import Handlers
+from ..nodes.runnable import Task
+from ..records import TaskCall
+from ..values import Unstorable, encode, shown
 
 
 def name_of(app: object) -> str:
@@ -68,3 +75,62 @@ def _source(function: Any) -> str:
         return inspect.getsource(function)
     except (OSError, TypeError):  # Made by hand, or in a place without a file.
         return str(getattr(function, "__qualname__", type(function).__qualname__))
+
+
+def call_of(task: Task) -> TaskCall:
+    """Return what the function of a task is called with, in short."""
+    function = _hash(*_of_function(task.run, set()))
+    try:
+        args = encode(task.args)
+    except Unstorable:
+        # Equal in what is shown of them need not be equal: the result of one call is not that of the other.
+        return TaskCall(_hash(json.dumps(shown(task.args))), None)
+    return TaskCall(_hash(args.text, args.type), function)
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def _of_function(value: Any, seen: set[int]) -> Iterator[str]:
+    """Yield what tells one function from another: its code, and the functions and values that it sees."""
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    if isinstance(value, MethodType):
+        yield from _of_function(value.__func__, seen)
+        yield Inside([value.__self__]).text
+        return
+    if isinstance(value, partial):
+        yield from _of_function(value.func, seen)
+        yield Inside([value.args, value.keywords]).text
+        return
+    plain = inspect.unwrap(value)
+    code = getattr(plain, "__code__", None)
+    if code is None or whose(code.co_filename) is not None:
+        # A library's, or an object that can be called.
+        yield f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', type(value).__qualname__)}"
+        return
+    yield _of_code(code)
+    yield Inside([plain.__defaults__, plain.__kwdefaults__]).text
+    read = read_by(plain)
+    for place, captured in enumerate(captured_by(plain)):
+        if inspect.isroutine(captured) or isinstance(captured, partial):
+            yield from _of_function(captured, seen)
+        elif type(captured) in PLAIN or place in read:
+            # What it only adds to, such as a log, differs after each call.
+            yield Inside([captured]).text
+
+
+@lru_cache(maxsize=4096)
+def _of_code(code: CodeType) -> str:
+    """Return what code does, without the lines that it stands in."""
+    parts = [code.co_code.hex(), *code.co_names, *code.co_varnames, *code.co_freevars]
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            parts.append(_of_code(constant))
+        elif isinstance(constant, frozenset):
+            parts.append(repr(sorted(map(repr, constant))))  # Its own order differs from process to process.
+        else:
+            parts.append(repr(constant))
+    return _hash(*parts)

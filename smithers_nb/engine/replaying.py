@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from functools import partial
 from math import inf
 from typing import Literal, Never, Protocol
 
@@ -21,10 +22,11 @@ from ..records import Answer, Phase, Question, Status, TaskRecord
 from ..store.recorded import OutsideWrite, Recorded
 from ..values import decode, opened, value_of
 from .draft import Draft
-from .state import Transaction
+from .state import write_again
 from .tasks.attempt import CANCELLED
 from .tasks.entry import ENDED, TaskEntry
 from .tasks.past import recorded_agent
+from .tasks.reusing import refused_task
 from .user_code.host import Host
 
 FAILED = ("failed", "abandoned")
@@ -186,18 +188,30 @@ class Replaying:
         self, entry: TaskEntry, record: TaskRecord | None, run: Callable[[TaskEntry], Awaitable[AgentReply]]
     ) -> AgentReply:
         node = entry.node
-        if isinstance(node.node, Task) and self.live_tasks:
+        task = node.node
+        if not isinstance(task, Task):
+            if record is None:
+                raise self._unknown(node)
+            return await run(entry)
+        if self.live_tasks and (task.repeat == "run" or not self._is_repeated(entry, record)):
             return await run(entry)
         if record is None:
             raise self._unknown(node)
-        if not isinstance(node.node, Task):
-            return await run(entry)
+        if self.live_tasks and task.repeat == "refuse":
+            made = f"task {record.task_id}, {record.status}"
+            raise refused_task(node, self.recorded.execution.name, made)
         before, now = self.recorded.props(record).get("args"), node.props.get("args")
         if before != now:
             raise self._other(node, "its function would be called otherwise", name="args", before=before, now=now)
         if record.result is None:
             raise Unanswered
         return AgentReply(opened(record.result, f"the recorded output of {node.id}", "record it again"))
+
+    def _is_repeated(self, entry: TaskEntry, record: TaskRecord | None) -> bool:
+        """Return whether the recorded task has called its function with the same arguments."""
+        if record is None or record.started_at is None:
+            return False
+        return bool(self.recorded.props(record).get("args") == entry.node.props.get("args"))
 
     def child(self, entry: TaskEntry, child_id: Callable[[str, str], str]) -> Replaying:
         """Return what the child execution of a task follows."""
@@ -323,7 +337,8 @@ class Replaying:
                 origin: Literal["operator", "task"] = "operator"
                 if write.origin != "operator":
                     origin = "task"
-                loop.live.outside(_written(write), origin, write.task_id, write.node_id)
+                again = partial(write_again, key=write.key, op=write.op, value=_value(write))
+                loop.live.outside(again, origin, write.task_id, write.node_id)
 
     async def _tried(self, work: Awaitable[None], what: str) -> None:
         try:
@@ -430,24 +445,6 @@ def _failure(record: TaskRecord) -> Exception:
     # users see: it leads through this file, and says nothing about the error.
     kind: type[Exception] = type(name, (AgentError,), {})
     return kind(words)
-
-
-def _written(write: OutsideWrite) -> Callable[[Transaction], object]:
-    """Return the function that queues a recorded write once more."""
-    value = _value(write)
-
-    def queue(transaction: Transaction) -> object:
-        match write.op:
-            case "delete":
-                return transaction.delete(write.key)
-            case "update":
-                # The function is not in the file; its outcome is.
-                return transaction.update(write.key, lambda _: value)
-            case "init":
-                return transaction.init(write.key, value)
-        return transaction.set(write.key, value)
-
-    return queue
 
 
 def _changed(loop: ReplayedLoop, write: OutsideWrite) -> Awaitable[None]:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from ..artifacts import Artifact
 from ..captured import captured_by
@@ -63,6 +63,36 @@ class Queued:
     """The new value of a set or an init."""
     function: Callable[[Any], Any] | None = None  # Any: old value to new value
     """The function of an update."""
+
+
+class Writes(Protocol):
+    """Takes writes: a transaction, ``ctx.state``."""
+
+    def set(self, key: str, value: object) -> object:
+        """Queue a new value."""
+
+    def init(self, key: str, value: object) -> object:
+        """Queue a first value."""
+
+    def update(self, key: str, function: Callable[[Any], Any]) -> object:
+        """Queue a function of the value so far."""
+
+    def delete(self, key: str) -> object:
+        """Queue the removal of a key."""
+
+
+def write_again(writes: Writes, key: str, op: str, value: object) -> None:
+    """Queue a recorded write once more."""
+    match op:
+        case "delete":
+            writes.delete(key)
+        case "update":
+            # The function is not in the file; its outcome is.
+            writes.update(key, lambda _: value)
+        case "init":
+            writes.init(key, value)
+        case _:
+            writes.set(key, value)
 
 
 @dataclass(slots=True)

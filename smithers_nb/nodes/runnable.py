@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_origin
 from pydantic import AfterValidator, Field
 
 from ..errors import clean, kind_of
+from ..records import Repeat
 from ..typed import Unstorable, check_declared, return_type
 from ..values import storable
 from .base import NodeBase
@@ -35,6 +36,9 @@ Limits = dict[
     Literal["turns", "tokens", "tool_calls", "cost_usd", "seconds"], Annotated[int | float, Field(gt=0), NoBool]
 ]
 ResumeMode = Literal["continue", "restart", "fail"]
+# The first that fits counts, as the dict has them: {"send_test": "run", "send_*": "refuse"}.
+Repeats = dict[str, Repeat]
+"""The treatment of repeated tool calls, by the name of a tool or a pattern."""
 Approve = Truth | Names | Callable[[str, dict[str, Any]], Any]
 """True for all tools, names or patterns, or a function of a tool's name and arguments that returns a bool."""
 
@@ -158,6 +162,12 @@ class Claude(NodeBase):
     timeout_s: Seconds | None = None
     """Seconds until it fails; None for as long as it takes. While it waits to try again, or for a person, they do not
     count."""
+    repeat: Repeats = Field(default={})
+    """The treatment of tool calls in a branch, by name or pattern, the first that fits: ``{"send_*": "refuse"}``. It
+    holds for a call that the run which the branch comes from has made already with equal arguments, and whose result
+    the branch does not reuse: the tool is called again (``run``), its ``recorded`` result is taken, or the agent fails
+    with ``RepeatRefusedError``, and the model hears nothing of it. ``fork(…, allow_repeat=["send_mail"])`` lets it be
+    called again. A tool can say so itself, by its metadata: ``{"repeat": "refuse"}``. A replay calls no tools."""
     resume_mode: ResumeMode = "continue"
     """The way an agent that a crash or a stop cut off is resumed: it continues after the recorded calls, starts over,
     or fails."""
@@ -189,6 +199,7 @@ class Agent(NodeBase):
     limits: Limits = Field(default={})
     retries: CountOrNone = 3
     timeout_s: Seconds | None = None
+    repeat: Repeats = Field(default={})
     resume_mode: ResumeMode = "continue"
     cache: Truth = False
 
@@ -221,6 +232,12 @@ class Task(NodeBase):
     """The number of retries after it raised."""
     timeout_s: Seconds | None = None
     """Seconds that one attempt may take; None for as long as it takes."""
+    repeat: Repeat = "run"
+    """The treatment of its call in a branch, or in a replay with ``tasks="run"``, where the run that it comes from has
+    made it already, in this node and with equal ``args``: it is called again, unless the branch reuses tasks; it takes
+    the ``recorded`` result of the call that succeeded; or it fails with ``RepeatRefusedError``, for a payment, an order
+    or a mail. ``fork(…, allow_repeat=["its id"])`` lets it be called again. What the function closes over is no
+    argument: give all that counts as ``args``."""
 
     runnable: ClassVar[bool] = True
     instead_of_children: ClassVar[str | None] = "Its code is a function: run={…}. Put nodes that follow it behind it."

@@ -205,7 +205,7 @@ class SmithersMagics(Magics):
         first = next((frame for frame in again.frames if frame.frame == again.first), None)
         if first is not None and first.error:
             again.changes(first.frame)  # It raises the error, with its traceback into the cell.
-        branch = again.fork(options.branch or None)
+        branch = again.fork(options.branch or None, allow_repeat=options.allow_repeat)
         # A variable can't have the ~ of report~2.
         name = options.branch or branch.name.replace("~", "_")
         self.shell.user_ns[name] = branch

@@ -41,6 +41,8 @@ class CellOptions:
     dry: bool
     branch: str | None
     """The name of the branch; "" for the next free one, None for no branch."""
+    allow_repeat: tuple[str, ...]
+    """The tasks and tools that the branch may repeat."""
     max_frames: int
     quiet: bool
 
@@ -81,6 +83,9 @@ def _parser() -> _Parser:
         metavar="BRANCH",
         help="fork before the first frame that differs, as BRANCH (default: NAME_2 …)",
     )
+    parser.add_argument(
+        "--allow-repeat", metavar="NAMES", help="tasks and tools that --branch may repeat, separated by commas"
+    )
     parser.add_argument("--max-frames", type=int, default=1000, help="how many frames one run renders at most")
     parser.add_argument("--quiet", action="store_true", help="show nothing")
     return parser
@@ -114,6 +119,7 @@ def cell_options(
         raise OptionError("--db takes the path of a file, and not an empty text")
     _refuse_senseless(found, public)
     found.step = found.step or 0
+    found.allow_repeat = tuple(filter(None, (found.allow_repeat or "").split(",")))
     return CellOptions(**vars(found))
 
 
@@ -122,6 +128,8 @@ def _refuse_senseless(found: argparse.Namespace, public: Collection[str]) -> Non
         raise OptionError(
             "--dry executes nothing, and shows what differs: it goes without --run, --step, --show, --quiet"
         )
+    if found.allow_repeat is not None and found.branch is None:
+        raise OptionError("--allow-repeat says what a branch may repeat: it goes with --branch")
     if found.branch:
         found.branch = unicodedata.normalize("NFKC", found.branch)
         if why := _no_name(found.branch, public):

@@ -63,8 +63,8 @@ from .ghost import (
     conditions,
 )
 from .question import Answer, Question, QuestionRecord
-from .reuse import REUSED, Reusable, Reuse, ReusedAnswer
-from .task import TaskEnd, TaskFrames, TaskRecord, TaskResult, TaskStart, TaskStatus
+from .reuse import REUSED, Repeat, Reusable, Reuse, ReusedAnswer, TaskMade, TaskWrite, ToolMade
+from .task import REPEAT_REFUSED, TaskCall, TaskEnd, TaskFrames, TaskRecord, TaskResult, TaskStart, TaskStatus
 from .write import (
     Author,
     Op,
@@ -83,6 +83,7 @@ __all__ = [
     "HIT",
     "MISSING",
     "PROBLEMS",
+    "REPEAT_REFUSED",
     "REUSED",
     "Answer",
     "AnsweredBy",
@@ -128,6 +129,7 @@ __all__ = [
     "QuestionRecord",
     "RateWindow",
     "ReaderRecord",
+    "Repeat",
     "ReplacedValue",
     "Reusable",
     "Reuse",
@@ -141,16 +143,20 @@ __all__ = [
     "StatePart",
     "Status",
     "Stretch",
+    "TaskCall",
     "TaskConversation",
     "TaskEnd",
     "TaskFrames",
+    "TaskMade",
     "TaskRecord",
     "TaskResult",
     "TaskStart",
     "TaskStatus",
+    "TaskWrite",
     "Test",
     "ToolCall",
     "ToolCallRecord",
+    "ToolMade",
     "ToolStatus",
     "Usage",
     "ValueRecord",

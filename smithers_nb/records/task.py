@@ -10,6 +10,8 @@ from ..values import Stored
 from .agent import ModelCall, ToolCall
 
 TaskStatus = Literal["pending", "running", "blocked", "succeeded", "failed", "cancelled", "abandoned"]
+REPEAT_REFUSED = "repeat: refuse"
+"""The reason of a task that failed because its call, or that of a tool, is not to be repeated."""
 _ENDED = frozenset({"succeeded", "failed", "cancelled", "abandoned"})
 
 
@@ -20,6 +22,21 @@ class TaskStart:
     task_id: str
     node_id: str
     max_attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCall:
+    """What the function of a task is called with, in short: by this a branch sees that it is to be called again."""
+
+    # Hashes, because arguments may be large, and only ever compared.
+    args_hash: str | None
+    """A hash of the arguments; None in files of releases that did not record it."""
+    code_hash: str | None
+    """A hash of the function, and of the functions and values that it sees; None where an argument can't be stored."""
+
+    def same_args(self, other: TaskCall) -> bool:
+        """Return whether two calls have the same arguments, as far as it is known."""
+        return self.args_hash == other.args_hash or None in (self.args_hash, other.args_hash)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +54,8 @@ class TaskEnd:
     # They are the proof of what was paid for: a file that is locked for a moment must not lose them.
     calls: tuple[ModelCall | ToolCall, ...] = ()
     """Requests and tool calls that could not be recorded when they were made, because the file was locked."""
+    reused_from: str | None = None
+    """The task whose recorded result it has, as ``EXECUTION_ID/TASK_ID``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,3 +44,12 @@ def last_line(error: str | None) -> str | None:
     if error is None:
         return None
     return short(error.strip().rpartition("\n")[2])
+
+
+def dollars(cost_usd: float) -> str:
+    """Return a cost in USD; of less than a cent, two digits.
+
+    >>> dollars(0.0423), dollars(0.00123)
+    ('$0.04', '$0.0012')
+    """
+    return f"${cost_usd:.2f}" if cost_usd >= 0.01 else f"${cost_usd:.2g}"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from ..records import Reuse
-from .line import of_line
+from .line import of_line, once
 from .reader import Reader
 
 COLUMNS = {
@@ -97,6 +98,8 @@ class Aftermath:
     """The nodes whose tasks ran, but for agents."""
     tools: list[tuple[str, int]]
     """The tools that agents called, with the number of calls."""
+    kept: dict[str, str]
+    """By the name of those tasks and tools that their nodes say not to repeat: ``recorded`` or ``refuse``."""
     handlers: list[str]
     """The handlers that were called, as ``on_finished of notes``."""
     effects: list[str]
@@ -111,9 +114,10 @@ class Aftermath:
     @property
     def repeatable(self) -> Iterator[tuple[str, str]]:
         """Yield what the parent did, in words, with the names of what the branch may do again."""
-        calls = [name if count == 1 else f"{name} ({count} times)" for name, count in self.tools]
+        tools = [(name, count) for name, count in self.tools if name not in self.kept]
+        calls = [name if count == 1 else f"{name} ({count} times)" for name, count in tools]
         for did, names in (
-            ("ran tasks", self.tasks),
+            ("ran tasks", [name for name in self.tasks if name not in self.kept]),
             ("called tools", calls),
             ("called handlers", self.handlers),
             ("ran effects", self.effects),
@@ -133,6 +137,8 @@ def aftermath(reader: Reader, execution_id: str) -> Aftermath | None:
 
     def names(sql: str) -> list[str]:
         return [name for (name,) in reader.query(sql, values).rows]
+
+    reuse = Reuse.of(found.reuse)
 
     line = reader.line(execution_id)[:-1]
     where, parameters = of_line(line, "events", until=frame)
@@ -164,6 +170,7 @@ def aftermath(reader: Reader, execution_id: str) -> Aftermath | None:
             "SELECT DISTINCT event || ' of ' || node_id FROM handlers WHERE execution_id = :id AND frame > :frame"
             " AND status != 'stale' ORDER BY node_id, event"
         ),
+        kept={name: repeat for name, repeat in _kept(reader, parent.execution_id) if not reuse.allows(name)},
         effects=names("SELECT DISTINCT node_id FROM effects WHERE execution_id = :id AND frame > :frame ORDER BY 1"),
         files=names(
             "SELECT DISTINCT payload ->> '$.path' FROM events WHERE execution_id = :id AND kind = 'file_written'"
@@ -171,6 +178,69 @@ def aftermath(reader: Reader, execution_id: str) -> Aftermath | None:
         ),
         earlier=[WrittenFile(path, at, sha256) for path, at, sha256, _ in written],
         shared=_shared(reader, execution_id),
+    )
+
+
+def _kept(reader: Reader, execution_id: str) -> Iterator[tuple[str, str]]:
+    """Yield the tasks and tools of an execution that are not to be repeated, as their nodes said last."""
+    rows = reader.query(
+        "SELECT node_id, type, props ->> '$.repeat', max(from_frame) FROM nodes WHERE execution_id = ?"
+        " AND type IN ('task', 'claude', 'agent') GROUP BY node_id",
+        (execution_id,),
+    ).rows
+    for node_id, kind, repeat, _ in rows:
+        if not repeat:
+            continue
+        if kind == "task":
+            yield node_id, repeat
+            continue
+        sql = "SELECT DISTINCT tool FROM tool_calls JOIN tasks USING (execution_id, task_id) WHERE execution_id = ?"
+        for (tool,) in reader.query(f"{sql} AND node_id = ?", (execution_id, node_id)).rows:
+            how = next((how for pattern, how in json.loads(repeat).items() if fnmatchcase(tool, pattern)), "run")
+            if how != "run":
+                yield tool, how
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a branch and its children took from the file."""
+
+    answers: int
+    """The answers of models."""
+    saved_usd: float | None
+    """Their cost when they were asked for; None where a price is not known."""
+    tools: int
+    decisions: int
+    """The answers of people."""
+    tasks: list[str]
+    """The nodes whose tasks took a recorded result."""
+
+
+def taken(reader: Reader, execution_id: str) -> Taken:
+    """Return what a branch took from the file so far."""
+    whose = (
+        "WITH RECURSIVE own (execution_id) AS (SELECT ? UNION ALL SELECT e.execution_id FROM own o JOIN executions e"
+        " ON e.parent_id = o.execution_id AND e.kind = 'child')"
+    )
+    own = "execution_id IN (SELECT execution_id FROM own)"
+    ((answers, unpriced, saved_usd, tools, decisions),) = reader.query(
+        f"{whose} SELECT count(*), count(*) - count(saved_usd), total(saved_usd),"
+        f" (SELECT count(*) FROM tool_calls WHERE {own} AND reused_id IS NOT NULL),"
+        f" (SELECT count(*) FROM approvals WHERE {own} AND reused_from IS NOT NULL AND {once('approvals')})"
+        f" FROM model_calls WHERE {own} AND reused_id IS NOT NULL",
+        (execution_id,),
+    ).rows
+    tasks = reader.query(
+        f"{whose} SELECT DISTINCT node_id FROM tasks WHERE {own} AND reused_from IS NOT NULL AND {once('tasks')}"
+        " ORDER BY 1",
+        (execution_id,),
+    ).rows
+    return Taken(
+        answers=answers,
+        saved_usd=None if unpriced else saved_usd,
+        tools=tools,
+        decisions=decisions,
+        tasks=[node_id for (node_id,) in tasks],
     )
 
 

@@ -103,7 +103,7 @@ class Recorded:
         rows = self._all(
             "SELECT key, new FROM transitions WHERE execution_id = ? AND frame = 0 AND origin = 'init' ORDER BY seq"
         )
-        return {key: self._stored(key, 0, new) for key, new in rows}
+        return {key: stored_as(self.reader, self.execution_id, key, frame=0, text=new) for key, new in rows}
 
     def props(self, task: TaskRecord) -> dict[str, Any]:  # Any: JSON
         """Return the props with which a task's node was mounted."""
@@ -147,7 +147,7 @@ class Recorded:
                 continue
             value = task_id = None
             if new is not None and op != "delete":
-                value = self._stored(key, frame, new)
+                value = stored_as(self.reader, self.execution_id, key, frame=frame, text=new)
             if origin == "task":
                 task_id = origin_id
             found.append(
@@ -168,14 +168,15 @@ class Recorded:
             )
         return found
 
-    def _stored(self, key: str, frame: int, text: str) -> Stored:
-        """Return a value that a frame wrote, with its type."""
-        # Transitions have no type. The state has it, unless a later write of the same frame replaced this one.
-        rows = self.reader.query(
-            "SELECT type FROM state WHERE execution_id = ? AND key = ? AND from_frame <= ? AND value = ?"
-            " ORDER BY from_frame DESC LIMIT 1",
-            (self.execution_id, key, frame + 1, text),
-        ).rows
-        if rows:
-            return Stored(text, rows[0][0])
-        return Stored(text, encode(json.loads(text)).type)
+
+def stored_as(reader: Reader, execution_id: str, key: str, *, frame: int, text: str) -> Stored:
+    """Return a value that a frame wrote, with its type."""
+    # Transitions have no type. The state has it, unless a later write of the same frame replaced this one.
+    rows = reader.query(
+        "SELECT type FROM state WHERE execution_id = ? AND key = ? AND from_frame <= ? AND value = ?"
+        " ORDER BY from_frame DESC LIMIT 1",
+        (execution_id, key, frame + 1, text),
+    ).rows
+    if rows:
+        return Stored(text, rows[0][0])
+    return Stored(text, encode(json.loads(text)).type)

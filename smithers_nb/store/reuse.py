@@ -1,14 +1,31 @@
-"""Recorded answers that a branch can use again: those of its line's family, each once along a line."""
+"""Recorded answers that a branch can use again, and calls that it is to repeat: those of its line's family, each once
+along a line.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from ..identity import child_id
-from ..records import Answer, Question, ReusedAnswer, ToolCall
+from ..records import (
+    REPEAT_REFUSED,
+    Answer,
+    Question,
+    ReusedAnswer,
+    TaskCall,
+    TaskMade,
+    TaskWrite,
+    ToolCall,
+    ToolMade,
+)
+from ..values import Stored
 from .line import once
 from .reader import Reader
+from .recorded import stored_as
+from .writer import HANDLED_AGAIN
 
 _REQUESTS = (
     "SELECT m.id, coalesce(m.reused_id, m.id), m.execution_id, m.task_id, t.node_id,"
@@ -23,6 +40,33 @@ _QUESTIONS = (
     " result, reused_from IS NOT NULL FROM approvals WHERE node_id = ? AND kind = ? AND prompt = ? AND payload = ?"
     f" AND options = ? AND status = 'answered' AND {once('approvals')} ORDER BY answered_at, rowid"
 )
+_FAMILY = (
+    "WITH RECURSIVE family (execution_id) AS (SELECT :root UNION ALL SELECT e.execution_id FROM family f"
+    " JOIN executions e ON e.parent_id = f.execution_id AND e.kind IN ('branch', 'child'))"
+)
+# A task's id begins with its node's: so the index of the primary key finds the few tasks of one node.
+_TASKS = (
+    f"{_FAMILY} SELECT execution_id, task_id, coalesce(reused_from, execution_id || '/' || task_id),"
+    " reused_from IS NOT NULL, status, reason, args_hash, code_hash, result, result_type FROM family CROSS JOIN tasks"
+    " USING (execution_id) WHERE task_id >= :node || '@' AND task_id < :node || 'A' AND node_id = :node"
+    f" AND started_at IS NOT NULL AND {once('tasks')} ORDER BY mounted_at_frame, tasks.rowid"
+)
+_NEVER_MADE = ("waiting", "denied", "invalid", "unknown", "skipped")
+_TOOLS = (
+    f"{_FAMILY} SELECT execution_id, task_id, coalesce(reused_id, id), reused_id IS NOT NULL, id, task_id, input"
+    " FROM family CROSS JOIN tool_calls USING (execution_id) WHERE tool = :tool"
+    f" AND status NOT IN {_NEVER_MADE} ORDER BY id"
+)
+_NAMES = (
+    f"{_FAMILY} SELECT node_id FROM family CROSS JOIN nodes USING (execution_id) WHERE type = 'task'"
+    " UNION SELECT tool FROM family CROSS JOIN tool_calls USING (execution_id) ORDER BY 1"
+)
+
+
+def repeatable_names(reader: Reader, execution_id: str) -> list[str]:
+    """Return the ids of the tasks' nodes of an execution's family, and the names of the tools that it called."""
+    root = reader.line(execution_id)[0].execution_id
+    return [name for (name,) in reader.query(_NAMES, {"root": root}).rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +143,63 @@ class Family:
                 found[original] = min(nearer, (self._nearness(place), answer), key=lambda one: one[0])
         ordered = sorted(found.values(), key=lambda one: one[0])
         return [answer for _, answer in ordered if answer.reused_from not in had]
+
+    def tasks(self, node_id: str, call: TaskCall) -> list[TaskMade]:
+        """Return the tasks of a node with the same arguments that are not of the line, the next one first."""
+        rows = self._reader.query(_TASKS, {"root": self._root, "node": node_id}).rows
+        found = []
+        for execution_id, original, (status, reason, args_hash, code_hash, *result) in self._off_line(rows):
+            made = TaskCall(args_hash, code_hash)
+            # One that was refused, or handled again, called nothing.
+            if reason == REPEAT_REFUSED or (reason or "").startswith(HANDLED_AGAIN) or not call.same_args(made):
+                continue
+            name = self._reader.execution(execution_id).name
+            stored = None if result[0] is None else Stored(*result)
+            found.append(TaskMade(original, name, status, call=made, result=stored))
+        return found
+
+    def tools(self, tool: str, given: str) -> list[ToolMade]:
+        """Return the calls of a tool with the same arguments that are not of the line, the next one first."""
+        rows = self._reader.query(_TOOLS, {"root": self._root, "tool": tool}).rows
+        args = json.loads(given)
+        found = []
+        for execution_id, _, (id, task_id, text) in self._off_line(rows):
+            if json.loads(text) == args:
+                call = next(one for one in self._reader.tool_calls(execution_id, task_id) if one.id == id)
+                node_id = call.task_id.rpartition("@")[0]
+                found.append(ToolMade(self._reader.execution(execution_id).name, node_id, call))
+        return found
+
+    def _off_line(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[str, Any, list[Any]]]:
+        """Yield the rows of calls that the line has not had, the nearest on the line first, each original once."""
+        had: set[Any] = set()
+        found: list[tuple[int, int, str, Any, list[Any]]] = []
+        for number, (execution_id, task_id, original, copied, *more) in enumerate(rows):
+            place = self._place(execution_id)
+            if place is None:
+                continue
+            if self._is_on_line(execution_id, task_id):
+                had.add(original)
+            elif not copied or place.owner in self._rank:
+                found.append((self._nearness(place), number, execution_id, original, more))
+        for _, _, execution_id, original, more in sorted(found, key=lambda one: one[:2]):
+            if original not in had:
+                had.add(original)
+                yield execution_id, original, more
+
+    def writes(self, task: TaskMade) -> list[TaskWrite]:
+        """Return the writes to the state that a task made by itself, in order."""
+        execution_id, _, task_id = task.id.partition("/")
+        rows = self._reader.query(
+            "SELECT key, op, new, frame FROM transitions WHERE execution_id = ? AND origin = 'task' AND origin_id = ?"
+            " AND scope = 'state' AND status IN ('applied', 'overridden', 'noop') ORDER BY frame, seq",
+            (execution_id, task_id),
+        ).rows
+        found = []
+        for key, op, new, frame in rows:
+            value = None if new is None else stored_as(self._reader, execution_id, key, frame=frame, text=new)
+            found.append(TaskWrite(key, op, value))
+        return found
 
     def _nearness(self, place: _Place) -> int:
         """Return 0 for the branch itself, 1 for its parent …; more than all of these for what is not on the line."""

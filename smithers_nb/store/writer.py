@@ -27,6 +27,7 @@ from ..records import (
     NewExecution,
     Phase,
     Question,
+    TaskCall,
     TaskEnd,
     TaskStart,
     ToolCall,
@@ -726,17 +727,17 @@ def answer(
     )
 
 
-def start_tasks(db: sqlite3.Connection, execution_id: str, task_ids: Iterable[str], lease: Lease) -> set[str]:
-    """Acquire tasks that are ready to be run; return the ids of those that are ours now."""
+def start_tasks(db: sqlite3.Connection, execution_id: str, tasks: Mapping[str, TaskCall], lease: Lease) -> set[str]:
+    """Acquire tasks that are ready to be run, by id, with what they call; return the ids of those that are ours now."""
     acquired = set()
-    for task_id in task_ids:
+    for task_id, call in tasks.items():
         # A task that continues after an answer is still at the attempt in which it asked. IS NOT, because the reason
         # may be NULL.
         cursor = db.execute(
             "UPDATE tasks SET status = 'running', attempt = attempt + (reason IS NOT ?1), reason = nullif(reason, ?1),"
-            " lease_owner = ?2, lease_expires_at = ?3, started_at = coalesce(started_at, ?4) WHERE execution_id = ?5"
-            " AND task_id = ?6 AND status = 'pending'",
-            (ANSWERED, lease.owner, expiry(), now(), execution_id, task_id),
+            " lease_owner = ?2, lease_expires_at = ?3, started_at = coalesce(started_at, ?4), args_hash = ?7,"
+            " code_hash = ?8 WHERE execution_id = ?5 AND task_id = ?6 AND status = 'pending'",
+            (ANSWERED, lease.owner, expiry(), now(), execution_id, task_id, call.args_hash, call.code_hash),
         )
         if cursor.rowcount:
             acquired.add(task_id)
@@ -800,7 +801,7 @@ def end_task(
     db.execute(
         "UPDATE tasks SET status = ?, reason = ?, attempt = ?, ended_at = ?, result = ?, result_type = ?, error = ?,"
         " input_tokens = ?, output_tokens = ?, requests = ?, cost_usd = ?, lease_owner = NULL, lease_expires_at = NULL,"
-        " next_retry_at = NULL WHERE execution_id = ? AND task_id = ?",
+        " next_retry_at = NULL, reused_from = ? WHERE execution_id = ? AND task_id = ?",
         (
             end.status,
             end.reason,
@@ -812,6 +813,7 @@ def end_task(
             end.usage.get("output_tokens"),
             end.usage.get("requests"),
             end.cost_usd,
+            end.reused_from,
             execution_id,
             end.task_id,
         ),

@@ -110,6 +110,9 @@ class Lines:
     async def reused_tool_call(self, reused_id: int, tool_call_id: str) -> None:
         return None
 
+    async def repeated_tool_call(self, tool: str, given: str, repeat: str) -> None:
+        return None
+
     async def answer_to(self, signature: str) -> str | None:
         return None
 

@@ -418,7 +418,9 @@ def test_a_killed_branch_pays_nothing_twice(reuse: str, tmp_path: Path) -> None:
 def test_wrong_words_in_reuse_are_told_with_the_nearest(run_of: Any) -> None:
     ex = run_of(Task(id="t", run=lambda: 1))
     ex.run_sync()
-    with pytest.raises(ValueError, match=r"'agent' is none of agents, tools, approvals. Did you mean 'agents'\?"):
+    with pytest.raises(
+        ValueError, match=r"'agent' is none of agents, tools, approvals, tasks. Did you mean 'agents'\?"
+    ):
         ex.fork(reuse=["agent"])
     with pytest.raises(TypeError, match=r"reuse"):
         ex.store.open(ex.execution_id).fork(Task(id="t", run=lambda: 1), reuse="agents")

@@ -22,13 +22,23 @@ FORKED = [
     ("print(other.state['n'], count.state['n'])", "10 5"),
     ("print(*count.store.branches('count').name)", "count count~2 other class count"),
     ("print(*get_ipython().complete(None, '%smithers fork count ', 21)[1])", "16 15 14"),
-    ("%smithers help", "fork [FRAME] [BRANCH] [STATE …]"),
+    ("%smithers help", "fork [FRAME] [BRANCH] [STATE …] [REUSE] [ALLOW_REPEAT]"),
+    ('%smithers fork count 2 again reuse=agents,tasks allow_repeat=* {{"n": 7}}', "again is the execution 'again'."),
+    (
+        "print(dict(again.state), *count.store.sql(\"SELECT reuse FROM executions WHERE name = 'again'\").reuse)",
+        "'n': 7",
+    ),
 ]
 WRONG = [
     ("%smithers fork count 99", "The nearest that can be forked is frame"),
     ("%smithers fork count -1", "'-1' is no number from 0"),
     ("%smithers fork count 1 x [1]", "the state of a branch is a JSON object of values by key, not '[1]'."),
     ("%smithers fork count 1 x {{n", "is no JSON"),
+    (
+        "%smithers fork count 1 reuse=agent",
+        "'agent' is none of agents, tools, approvals, tasks. Did you mean 'agents'?",
+    ),
+    ("%smithers fork count 1 allow_repeat=pay", "allow_repeat names 'pay', and no task of count"),
 ]
 
 

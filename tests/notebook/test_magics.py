@@ -163,6 +163,7 @@ def P(topic, n=0):
         ("%%smithers one --branch", "'one' is no execution of this notebook, and"),
         ("%%smithers one --branch 1x", "can't be the name of a variable"),
         ("%%smithers one --branch one", "takes another name"),
+        ("%%smithers one --allow-repeat pay", "it goes with --branch"),
         ("%%smithers one --fast", "unrecognized arguments: --fast"),
         ("%%smithers 1x", "can't be the name of a variable"),
         ("%%smithers one --root Nope", "no component"),
@@ -356,14 +357,16 @@ def test_a_cell_that_branches_leaves_the_execution_and_binds_the_branch(tmp_path
         "del story",
         story(" --branch late --quiet"),
         "print(late.name)",
+        story(" --branch later --quiet --allow-repeat drfat"),
     )
-    assert [cell for cell in range(13) if out.failed(cell)] == [8], [out.text(cell) for cell in range(13)]
+    assert [cell for cell in range(14) if out.failed(cell)] == [8, 13], [out.text(cell) for cell in range(14)]
     assert "story_2: a branch of story. Frame" in out.text(3) and "draft's prompt" in out.text(3)
     assert out.text(5).startswith("story~2 bold waiting True")
     assert out.text(6).strip() == "True waiting"
     assert out.text(7).strip() == "finished"
     assert "ZeroDivisionError" in out.text(8) and out.text(9).strip() == "3", "code that fails makes no branch"
     assert out.text(12).strip() == "late"
+    assert "allow_repeat names 'drfat', and no task of story" in out.text(13)
 
 
 def test_the_options_of_the_cell_magic_are_completed(tmp_path):

@@ -18,7 +18,7 @@ from ...errors import AgentError, StoreError
 from ...nodes.parts import Content, PromptPart
 from ...nodes.runnable import Agent, Claude
 from ...nodes.tree import TreeNode
-from ...records import ModelCall, ReusedAnswer, ToolCall
+from ...records import ModelCall, Repeat, ReusedAnswer, ToolCall
 from ...store import calls, writer
 from ...store.reader import Reader
 from ...store.requests import Base, base_of
@@ -65,6 +65,7 @@ def agent_task(services: Services, node: TreeNode, task_id: str, past: Past | No
         allow=agent.allow,
         deny=agent.deny,
         approve=_patterns(agent.approve),
+        repeat=dict(agent.repeat),
         limits=limits,
         retries=agent.retries,
         seed=services.seed,
@@ -197,7 +198,7 @@ async def past_of(services: Services, entry: TaskEntry) -> Past | None:
     return past
 
 
-RECORDED = ("system", "allow", "deny", "approve", "limits", "max_turns", "retries")
+RECORDED = ("system", "allow", "deny", "approve", "repeat", "limits", "max_turns", "retries")
 """The props that a file gives back as they were, where they are no functions."""
 
 
@@ -287,6 +288,17 @@ class TaskLedger:
         if reusing is None:
             return None
         return await reusing.tool_call(reused_id, tool_call_id)
+
+    async def repeated_tool_call(self, tool: str, given: str, repeat: Repeat) -> ToolCall | None:
+        """Return the recorded call of a tool whose result the same call gets in a branch; None if it has to be made.
+
+        Raises:
+            RepeatRefusedError: if it was made already, and is not to be repeated.
+        """
+        reusing = self._services.reusing
+        if reusing is None:
+            return None
+        return await reusing.repeated_tool(self._entry.node, tool, given, repeat=repeat)
 
     async def tool(self, call: ToolCall) -> None:
         """Record a tool call. A call whose beginning can't be recorded is not made."""

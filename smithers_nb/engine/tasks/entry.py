@@ -9,10 +9,11 @@ from ...agents.runner import Spent
 from ...errors import StoreError
 from ...nodes.runnable import AGENT_TYPES
 from ...nodes.tree import TreeNode
-from ...records import HandlerCall, ModelCall, Question, TaskEnd, TaskResult, TaskStatus, ToolCall
+from ...records import HandlerCall, ModelCall, Question, TaskCall, TaskEnd, TaskResult, TaskStatus, ToolCall
 from ...store.requests import Base
 from ..user_code.scope import TaskScope
 
+NO_CALL = TaskCall(None, None)
 ENDED = frozenset({"succeeded", "failed", "cancelled", "abandoned"})
 
 
@@ -27,6 +28,10 @@ class TaskEntry:
     """The node as the frame rendered it in which the task started: its props are those that it runs with, also when it
     continues after an answer, a wait or an interruption. None before, and in the process that resumes it."""
     status: TaskStatus = "pending"
+    call: TaskCall = NO_CALL
+    """The call of its function; of nothing for other nodes than a Task."""
+    reused_from: str | None = None
+    """The recorded task whose result it takes."""
     attempt: int = 0
     settled: bool = False
     result: TaskResult | None = None

@@ -13,11 +13,12 @@ from dataclasses import replace
 from itertools import count
 
 from ...errors import RunError
-from ...nodes.runnable import Approval
+from ...nodes.runnable import Approval, Task
 from ...nodes.tree import TreeNode
 from ...records import Answer, TaskResult, TaskStart
 from ...store import writer
 from ...store.connection import uncancelled
+from ..code import call_of
 from ..committed import Committed
 from ..inbox import Inbox
 from ..services import Services
@@ -101,11 +102,17 @@ class Tasks(TaskTable):
     async def _start(self, ready: dict[str, TaskEntry]) -> None:
         # The row decides, and not what this process remembers of it: when our lease ran out, another process may have
         # resumed the execution.
+        for entry in ready.values():
+            entry.node = self._present_node(entry)
+            if isinstance(task := entry.node.node, Task):
+                entry.call = call_of(task)
         ours = await self._services.database.transaction(
-            writer.start_tasks, self._services.execution_id, list(ready), self._services.lease
+            writer.start_tasks,
+            self._services.execution_id,
+            {id: entry.call for id, entry in ready.items()},
+            self._services.lease,
         )
         for task_id, entry in ready.items():
-            entry.node = self._present_node(entry)
             if task_id not in ours:
                 logger.warning("task %s is not ours to run: its row says who has it", task_id)
                 continue

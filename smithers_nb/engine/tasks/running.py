@@ -12,15 +12,24 @@ from typing import Any
 
 from ...agents.runner import AgentReply, ApprovalRequired, RetryLater
 from ...credentials import masked
-from ...errors import AgentError, BudgetExceededError, RunError, StoreError, said, traceback_of
+from ...errors import (
+    AgentError,
+    BudgetExceededError,
+    RepeatRefusedError,
+    RunError,
+    StoreError,
+    said,
+    traceback_of,
+)
 from ...nodes.runnable import Smithers, Task
-from ...records import TaskEnd, TaskResult, TaskStatus
+from ...records import REPEAT_REFUSED, TaskEnd, TaskResult, TaskStatus
 from ...store import calls, writer
 from ...threads import after_fork
 from ...user_code import awaited, guarded, raised_by
-from ...values import Stored
+from ...values import Stored, opened, value_of
 from ..inbox import Inbox
 from ..services import Services
+from ..state import write_again
 from ..user_code.output import Printed, heard
 from ..user_code.scope import entered
 from . import questions
@@ -112,7 +121,7 @@ class TaskRunner:
             if replay is not None:
                 reply = await replay.ran(entry, self._attempts)
             else:
-                reply = await self._through_waits(entry)
+                reply = await self._made_already(entry) or await self._through_waits(entry)
             if reply is None:
                 return None
             value = guarded(stored, entry, reply.output)
@@ -130,6 +139,27 @@ class TaskRunner:
             return _failed(cancelled)
         except Exception as error:  # noqa: BLE001  # it goes to on_error
             return _failed(error)
+
+    async def _made_already(self, entry: TaskEntry) -> AgentReply | None:
+        """Return the recorded result that a branch takes instead of calling a task's function, after the writes that
+        this made; None if it is called.
+
+        Raises:
+            RepeatRefusedError: if it is not to be called again.
+        """
+        reusing = self._services.reusing
+        if reusing is None:
+            return None
+        made = await reusing.task(entry.node, entry.call)
+        if made is None or made.result is None:
+            return None
+        output = opened(made.result, f"the recorded output of {entry.node.id}", "fork without it")
+        with entered(self._printed.ctx, entry.scope):
+            for write in await reusing.writes(made):
+                value = None if write.value is None else value_of(write.key, write.value)
+                write_again(self._printed.ctx.state, write.key, op=write.op, value=value)
+        entry.reused_from = made.id
+        return AgentReply(output)
 
     async def _end(self, entry: TaskEntry, outcome: Outcome, duration_s: float) -> None:
         entry.scope.closed = True
@@ -165,6 +195,7 @@ class TaskRunner:
             usage=usage,
             cost_usd=cost_usd,
             calls=tuple(entry.late),
+            reused_from=entry.reused_from,
         )
         # Its last writes go in with its end. Recorded apart, a crash in between would leave a task that counts as done
         # and whose writes are lost, or one that runs again on top of its own writes.
@@ -306,10 +337,12 @@ def _failed(raised: BaseException) -> Outcome:
     message = masked(said(error))
     trace = reason = None
     # An error in our own words says all; the way through the libraries does not help the reader.
-    if not isinstance(error, AgentError):
+    if not isinstance(error, AgentError | RepeatRefusedError):
         trace = masked(traceback_of(error))
     if isinstance(error, BudgetExceededError):
         reason = f"limit: {error.limit}"
+    elif isinstance(error, RepeatRefusedError):
+        reason = REPEAT_REFUSED
     return Outcome("failed", message, error=message, trace=trace, reason=reason)
 
 

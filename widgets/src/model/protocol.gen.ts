@@ -704,6 +704,14 @@ export interface Fork {
    * values that differ, by key, as a JSON object
    */
   readonly state?: string | null;
+  /**
+   * what is answered from the file: agents, tools, approvals, tasks; - for nothing
+   */
+  readonly reuse?: string | null;
+  /**
+   * the tasks and tools that may be repeated, separated by commas
+   */
+  readonly allow_repeat?: string | null;
 }
 export interface FoundRow {
   readonly kind: "node" | "key" | "handler" | "task" | "output";
