@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from .agents.pydantic_ai import PydanticAiRunner
 from .engine.code import code_hash, name_of
@@ -12,12 +12,14 @@ from .engine.loop import Loop
 from .engine.opening import Opening, create
 from .engine.replaying import Replaying
 from .errors import SmithersError
-from .history.compare import Difference, differences
 from .records import NewExecution
 from .store.connection import Database
 from .store.reader import Reader
 from .store.recorded import Recorded
 from .version import __version__
+
+if TYPE_CHECKING:
+    from .history.compare import Difference
 
 Tasks = Literal["recorded", "run"]
 
@@ -70,6 +72,8 @@ async def replay(
         forked_at_frame=0,
     )
     replaying = Replaying(recorded, tasks == "run")
+    from .history.compare import differences  # Only here: every program imports this module, and few replay.
+
     # A connection of its own: the recording may be of an execution that runs, or of another process.
     database = await Database.open(reader.path)
     try:

@@ -14,7 +14,7 @@ from ..errors import PropError, did_you_mean, kind_of
 from ..values import cleaned, shown
 from . import handlers as events
 from . import source as sources
-from .described import describe
+from .described import describe, sign
 
 MEMORY = re.compile(r" at 0x[0-9a-fA-F]+")
 Children = tuple[Any, ...]  # Any: nodes, elements, text, numbers, None, booleans and lists of these
@@ -26,7 +26,8 @@ class NodeBase(BaseModel):
     RENDER gives it a place in the tree (``nodes.tree.TreeNode``: path, id, rendered children).
     """
 
-    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+    # Its schema is built when the first node of a class is made: a program imports all classes, and uses few.
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, defer_build=True)
 
     type: str
     key: str | None = None
@@ -59,6 +60,10 @@ class NodeBase(BaseModel):
         fields, shared = cls.model_fields, NodeBase.model_fields
         cls.declared = tuple((name, field.default) for name, field in fields.items() if name not in shared)
         describe(cls)
+
+    @classmethod
+    def __pydantic_on_complete__(cls) -> None:
+        sign(cls)  # Completing it, pydantic gives it a signature of its own.
 
     def __init__(self, *unnamed: object, **props: Any) -> None:
         # Taken now: when RENDER finds something wrong, the user's frames are gone.

@@ -41,8 +41,13 @@ class Prop(NamedTuple):
 def describe(node: type[NodeBase]) -> None:
     """Give a node class a signature and a docstring that list its props."""
     text = node.__doc__ or ""
-    node.__signature__ = _WhenRead(_signature)  # type: ignore[assignment]  # a Signature when it is read
+    sign(node)
     node.__doc__ = _WhenRead(lambda node: _docstring(node, text))  # type: ignore[assignment]  # a text when it is read
+
+
+def sign(node: type[NodeBase]) -> None:
+    """Give a node class a signature that lists its props."""
+    node.__signature__ = _WhenRead(_signature)  # type: ignore[assignment]  # a Signature when it is read
 
 
 class _WhenRead:
