@@ -119,7 +119,11 @@ def _copy_state(
             " VALUES (?, ?, ?, ?, 'state', ?, 'set', ?, ?, 'applied', 'fork', 'operator')",
             (values["new"], f"{values['frame']}f{seq}", values["frame"], seq, key, before and before[0], value.text),
         )
-        db.execute("DELETE FROM state WHERE execution_id = ? AND key = ?", (values["new"], key))
+        # The value before belongs to the line up to this frame, unless the frame itself has written it.
+        db.execute(
+            "DELETE FROM state WHERE execution_id = ? AND key = ? AND from_frame = ?", (values["new"], key, following)
+        )
+        db.execute("UPDATE state SET to_frame = ? WHERE execution_id = ? AND key = ?", (following, values["new"], key))
         db.execute(
             "INSERT INTO state (execution_id, key, value, type, from_frame) VALUES (?, ?, ?, ?, ?)",
             (values["new"], key, value.text, value.type, following),

@@ -93,6 +93,33 @@ def test_edits_are_writes_of_an_operator_that_the_first_frame_reads(run_of: Made
     assert branch.df.why("n").what.iloc[0] == "write"
 
 
+def test_the_value_before_an_edit_stays_on_the_line(run_of: Made, branch_of: Any) -> None:
+    ex = run_of(Steps(), state={"kept": (1, 2), "n": 0})
+    ex.run_sync()
+
+    def versions(branch: Execution, key: str) -> list[Any]:
+        found = branch.df.state.query("key == @key")
+        return found.astype({"to_frame": object})[["value", "from_frame", "to_frame"]].values.tolist()
+
+    # Frame 2 writes n, read from 3 on; "kept" holds from the beginning.
+    branch = branch_of(ex, 2, state={"n": 7, "kept": "new", "added": 1})
+    assert versions(branch, "kept")[0] == [[1, 2], 1, 3] and versions(branch, "kept")[1][:2] == ["new", 3]
+    assert versions(branch, "n")[0] == [0, 1, 3] and versions(branch, "n")[1][:2] == [7, 3]
+    assert [row[:2] for row in versions(branch, "added")] == [[1, 3]]
+    later = branch_of(branch, 2, state={"kept": "newest"})
+    branch.run_sync()
+    assert [row[0] for row in versions(later, "kept")] == [[1, 2], "newest"]
+    for one in (branch, later):
+        assert all(one.at(frame).state["kept"] == (1, 2) for frame in (1, 2))
+    changed = branch.df.transitions.query("key == 'kept' and trigger == 'fork'").iloc[0]
+    assert (changed.old, changed.new, changed.execution_id) == ([1, 2], "new", branch.execution_id)
+    assert branch.df.why("kept").text.iloc[0] == 'an operator wrote kept = "new", which was [1,2]'
+    both = ex.store.df.state
+    assert not both.duplicated(["execution_id", "key", "from_frame"]).any()
+    assert len(both.query("key == 'kept'")) == 3, "each version once: the parent's, and one of each branch"
+    assert ex.store.check().ok, ex.store.check()
+
+
 def test_what_was_settled_does_not_run_again_and_what_was_not_starts(run_of: Made, branch_of: Any) -> None:
     ran: list[str] = []
 
