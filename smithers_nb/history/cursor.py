@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..nodes.diff import Changes
@@ -30,6 +31,8 @@ class Cursor:
     """The frame that it is compared with; 0 for none."""
     dry: bool = False
     """True if the plan was rendered without executing anything."""
+    stood: Mapping[str, str] | None = None
+    """The status of the nodes that it is compared with, by id, where they are not of this execution."""
 
     def reached(self, phase: Phase) -> bool:
         """Return whether a phase of this frame is done."""

@@ -64,6 +64,41 @@ def family(reader: Reader, execution_id: str) -> list[tuple[object, ...]]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class OtherExecution:
+    """An execution of a file beside another one, not run by a node."""
+
+    execution_id: str
+    name: str
+    status: str
+    kind: str
+    created_at: str
+    family: bool
+    """True if both come from the same execution."""
+
+
+def others(reader: Reader, execution_id: str) -> list[OtherExecution]:
+    """Return the other executions of the file, newest first, but for those that nodes ran."""
+    sql = (
+        "SELECT execution_id, name, status, kind, created_at, iif(kind = 'branch', parent_id, NULL) FROM executions"
+        " WHERE kind <> 'child' OR execution_id = ? ORDER BY created_at DESC, rowid DESC"
+    )
+    rows = reader.query(sql, (execution_id,)).rows
+    parents = {row[0]: row[5] for row in rows}
+
+    def root(id: str) -> str:
+        while parents.get(id) is not None:
+            id = parents[id]
+        return id
+
+    mine = root(execution_id)
+    return [
+        OtherExecution(id, name, status, kind, created_at=created_at, family=root(id) == mine)
+        for id, name, status, kind, created_at, _ in rows
+        if id != execution_id
+    ]
+
+
 def _edited(reader: Reader, execution_id: str) -> list[str]:
     """Return the keys of the state that a fork changed."""
     sql = "SELECT key FROM transitions WHERE execution_id = ? AND \"trigger\" = 'fork' ORDER BY seq"

@@ -58,14 +58,17 @@ def facts_by_frame(reader: Reader, execution_id: str) -> Facts:
     return found
 
 
-def facts_by_turn(reader: Reader, execution_id: str) -> Facts:
-    """Return the facts of an execution as the n-th of their node and loop iteration, whichever frames they were in."""
+def facts_by_turn(reader: Reader, execution_id: str, *, of_frames: bool = False) -> Facts:
+    """Return the facts of an execution as the n-th of their node and loop iteration, whichever frames they were in.
+
+    With ``of_frames`` only those that tell how far an execution was in a frame.
+    """
     record = _Record(reader, execution_id, _Iterations({}))
     versions = record.versions()
     record = record._replace(iterations=_Iterations.of(versions))
     found: Facts = {}
     counts: Counter[tuple[Any, ...]] = Counter()
-    tables = (table(record) for table in _BY_TURN)
+    tables = (table(record) for table in (_OF_FRAMES if of_frames else _BY_TURN))
     for fact in chain(_merged(versions), *tables):
         turn = (fact.what, fact.node_id, fact.key, fact.loop, *fact.name)
         counts[turn] += 1
@@ -74,8 +77,8 @@ def facts_by_turn(reader: Reader, execution_id: str) -> Facts:
 
 
 def children(reader: Reader, execution_id: str) -> dict[tuple[str, str, int], str]:
-    """Return the ids of the child executions along the line, by the node that ran them, its loop iteration and their
-    number among those that it ran there.
+    """Return the ids of the child executions along the line, by the node that ran them, its loop iteration and the
+    number of its task there.
     """
     below: set[str] = set()
     for part in reader.line(execution_id):
@@ -84,14 +87,11 @@ def children(reader: Reader, execution_id: str) -> dict[tuple[str, str, int], st
     if not below:
         return {}
     record = _Record(reader, execution_id, _Iterations({}))
-    iterations = _Iterations.of(record.versions())
-    count: Counter[tuple[str, str]] = Counter()
+    record = record._replace(iterations=_Iterations.of(record.versions()))
     found = {}
-    for (owner, task_id), (node_id, frame) in record.tasks().items():
+    for (owner, task_id), task in record.tasks().items():
         if (id := child_id(owner, task_id)) in below:
-            name = node_id, iterations.at(node_id, frame)
-            count[name] += 1
-            found[*name, count[name]] = id
+            found[task.node_id, task.loop, task.number] = id
     return found
 
 
@@ -125,6 +125,16 @@ class _Iterations:
 # ---- the tables --------------------------------------------------------------------------------------------------
 
 
+class _Task(NamedTuple):
+    """A task, as its calls are named by it."""
+
+    node_id: str
+    frame: int
+    loop: str
+    number: int
+    """The number among those of its node in its loop iteration."""
+
+
 class _Record(NamedTuple):
     """The rows of an execution, along its line."""
 
@@ -141,10 +151,16 @@ class _Record(NamedTuple):
         columns = "node_id, from_frame, to_frame, path, type, key, parent_id, position, props, text, events"
         return self.rows("nodes", columns, "node_id, from_frame")
 
-    def tasks(self) -> dict[tuple[str, str], tuple[str, int]]:
-        """Return node and first frame of each task, by execution and task id: task ids repeat along a line."""
+    def tasks(self) -> dict[tuple[str, str], _Task]:
+        """Return the tasks in their order, by execution and task id: task ids repeat along a line."""
         rows = self.rows("tasks", "execution_id, task_id, node_id, mounted_at_frame", "mounted_at_frame, rowid")
-        return {(owner, task_id): (node_id, frame) for owner, task_id, node_id, frame in rows}
+        count: Counter[tuple[str, str]] = Counter()
+        found = {}
+        for owner, task_id, node_id, frame in rows:
+            loop = self.iterations.at(node_id, frame)
+            count[node_id, loop] += 1
+            found[owner, task_id] = _Task(node_id, frame, loop, count[node_id, loop])
+        return found
 
 
 def _frames(record: _Record) -> Iterator[Fact]:
@@ -249,11 +265,11 @@ def _tools(record: _Record, by_frame: bool = True) -> Iterator[Fact]:
     rows = record.rows("tool_calls", columns, "id")
     tasks = record.tasks() if rows else {}
     for owner, task_id, turn, call_id, tool, given, status, output in rows:
-        node_id, frame = tasks[owner, task_id]
+        task = tasks[owner, task_id]
         # Providers make new ids for the calls of each answer; a replay has the recorded ones.
-        name = (turn, call_id) if by_frame else (turn,)
-        loop = record.iterations.at(node_id, frame)
-        yield Fact("tool call", frame, (given, status, output), node_id, key=tool, loop=loop, name=name)
+        name = (turn, call_id) if by_frame else (task.number, turn)
+        fields = (given, status, output)
+        yield Fact("tool call", task.frame, fields, task.node_id, key=tool, loop=task.loop, name=name)
 
 
 def _tools_by_turn(record: _Record) -> Iterator[Fact]:
@@ -269,7 +285,7 @@ def _requests(record: _Record) -> Iterator[Fact]:
     bases: dict[int, tuple[list[str], list[str]]] = {}
     for owner, task_id, turn, model, status, error, *stored in rows:
         id, base_id, *_, parameters, response = stored
-        node_id, frame = tasks[owner, task_id]
+        task = tasks[owner, task_id]
         # As stored, a request is a difference whose form depends on times: only whole messages can be compared.
         made = assembled.read(decoded(dict(zip(_STORED, stored, strict=True))))
         messages = texts.of(made.messages)
@@ -279,7 +295,7 @@ def _requests(record: _Record) -> Iterator[Fact]:
         bases[id] = ([*messages, answer or ""], [*history, answer or ""])
         told = None if made.history is None else _beyond(history, before)
         fields = (model, _beyond(messages, said), told, parameters, answer, status, error and message_of(error))
-        yield Fact("model call", frame, fields, node_id, loop=record.iterations.at(node_id, frame), name=(turn,))
+        yield Fact("model call", task.frame, fields, task.node_id, loop=task.loop, name=(task.number, turn))
 
 
 class _Contents:
@@ -349,4 +365,5 @@ def _end(record: _Record) -> Iterator[Fact]:
 
 _Table = Callable[[_Record], Iterator[Fact]]
 _BY_FRAME: tuple[_Table, ...] = (_frames, _nodes, _tools, _tasks, _handlers, _effects, _writes, _state, _end)
+_OF_FRAMES: tuple[_Table, ...] = (_tasks, _handlers, _effects, _writes)
 _BY_TURN: tuple[_Table, ...] = (_tasks, _requests, _tools_by_turn, _handlers, _effects, _writes, _state, _end)

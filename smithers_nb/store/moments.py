@@ -502,6 +502,16 @@ class Moments:
         )
         return [ReplacedValue(*row) for row in rows]
 
+    def labels(self, node_ids: Iterable[str]) -> dict[str, str]:
+        """Return the names of nodes by their ids: the id if the user gave it, or else type and key or name."""
+        rows = self._rows(
+            "SELECT node_id, type, coalesce(key, json_extract(props, '$.name'), node_id) FROM nodes"
+            f" WHERE {self._of('nodes')} AND NOT explicit_id"
+            " AND node_id IN (SELECT value FROM json_each(:ids)) GROUP BY node_id",
+            ids=json.dumps(sorted(set(node_ids))),
+        )
+        return {id: f"{kind} {name}" for id, kind, name in rows}
+
     # ---- searching ---------------------------------------------------------------------------------------------
 
     def search(self, text: str, most: int) -> list[SearchHit]:

@@ -95,6 +95,11 @@ def messages() -> dict[str, Any]:
                 asked(pane, at=2, phase="FLUSH")
             asked("plan", at=3, base=1)
             asked("xml", at=3)
+            with ex.fork(3, state={"notes": "2. <b>wind</b>"}, name="wind") as branch:
+                branch.run_sync()
+                asked("compare")
+                asked("compare", at=4, other="wind")
+                asked("plan", at=4, other="wind")
             replies = asked.replies
     replies.append(
         _reply("r0", m.incoming.validate_python({"type": "get", "id": "r0", "pane": "xml"}), None, "StoreError: gone")

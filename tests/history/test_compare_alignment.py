@@ -169,3 +169,16 @@ def test_a_task_that_was_retried_by_hand_is_its_second_run(run_of: Made) -> None
     assert told(made[0].compare(made[1]), "task") == [
         ("t", None, "succeeded, 1, int", "failed, ValueError: no luck"), ("t", None, None, "succeeded, 1, int"),
     ]  # fmt: skip
+
+
+def test_attempts_of_a_first_task_shift_none_of_the_second(run_of: Made) -> None:
+    made = []
+    for replies in (["said", CUT, "again"], [CUT, "said", "again"]):
+        made.append(ran(run_of, Claude(id="c", model=scripted(*replies), retries=2)["Say"]))
+        made[-1].retry("c")
+        made[-1].run_sync()
+    answers = [(row.one, row.other) for row in made[0].compare(made[1]).rows if row.what == "model call"]
+    # In each task one of the two has a failed attempt first: four rows, and no answer is beside the other task's.
+    assert len(answers) == 4, answers
+    for mine, its in answers:
+        assert not ("said" in str(mine) and "again" in str(its)), answers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,9 @@ from .programs import PROGRAMS
 ANSWERED_FROM = {"Waits": 3, "Unmounts": 100, "Ends": 100}
 """The frame from which on people answer, after its EXECUTE; 1 for the other programs."""
 PANES = ("frame", "plan", "xml", "pending", "handlers", "state", "tasks", "breakpoints", "output", "problems")
+BASED = ("plan", "xml", "compare")
+"""The panes that can show another execution beside this one."""
+OTHER = "other"
 BEFORE_COMMIT = ("SNAPSHOT", "RENDER", "RECONCILE")
 
 LIVE_ONLY = {
@@ -44,6 +47,9 @@ LIVE_ONLY = {
     ("tasks", "tasks", "*", "options"): "a recorded task takes no answers",
     ("tasks", "tasks", "*", "tail"): "what streams is shown live",
     ("tasks", "tasks", "*", "requests"): "the requests of a task are recorded with its end",
+    ("compare", "text"): "it is about all frames, also those after the cursor",
+    ("compare", "total"): "it counts the differences in all frames",
+    ("compare", "rows"): "it lists the differences in all frames",
     ("output", "entries", "*", "id"): "output is written to the file in batches",
     ("output", "entries", "*", "at"): "output is written to the file in batches",
 }
@@ -79,6 +85,7 @@ def look(view: View, cursor: tuple[int, str], like: Look | None = None) -> Look:
 def _look(view: View, cursor: tuple[int, str], like: Look | None) -> Look:
     at = {"at": cursor[0], "phase": cursor[1]} if like else {}
     shown = {pane: whole(view, ask(view, pane, **at)) for pane in PANES}
+    shown |= {f"{pane}@{OTHER}": whole(view, ask(view, pane, other=OTHER, **at)) for pane in BASED}
     if like:
         about = [name.split(" ", 1) for name in like.shown if " " in name]
     else:
@@ -99,6 +106,18 @@ def whole(view: View, shown: Any) -> Any:
     if shown.get("ref") and "chars" in shown:
         return {**shown, "text": ask(view, "value", of=shown["ref"])["text"], "ref": None}
     return {name: whole(view, one) for name, one in shown.items() if name != "ref"}
+
+
+@pytest.fixture
+def beside(run_of: Any) -> Callable[[str], None]:
+    """Run a program for two frames, as the other execution of the file."""
+
+    def run(name: str) -> None:
+        ex = run_of(PROGRAMS[name](), state={"old": [1], "k": "y"}, name=OTHER)
+        ex.run_sync(max_frames=2)
+        ex.close()
+
+    return run
 
 
 def stepped(name: str, ex: Execution, view: View) -> list[Look]:
@@ -137,7 +156,7 @@ def differences(one: Any, other: Any, path: tuple[str, ...] = ()) -> Iterator[tu
 
 def reason_of(name: str, path: tuple[str, ...]) -> str | None:
     """Return why two looks may differ in a place; None where they must not."""
-    place = (name.split(" ")[0], *path)
+    place = (name.split(" ")[0].split("@")[0], *path)
     if place[:2] == ("node", "task"):
         place = ("tasks", "tasks", "*", *place[2:])
     elif place[0] == "task":
@@ -154,10 +173,12 @@ def without(shown: dict[str, Any], late: set[str], phase: str) -> dict[str, Any]
     nodes = {task.rpartition("@")[0] for task in late}
     found = {name: pane for name, pane in shown.items() if name.split(" ", 1)[-1] not in late | nodes}
     found["tasks"] = {**shown["tasks"], "tasks": [row for row in shown["tasks"]["tasks"] if row["task_id"] not in late]}
-    plan = [
-        {**row, "status": None, "status_before": None} if row["id"] in nodes else row for row in shown["plan"]["nodes"]
-    ]
-    found["plan"] = {**shown["plan"], "nodes": plan}
+    for name in ("plan", f"plan@{OTHER}"):
+        plan = [
+            {**row, "status": None, "status_before": None} if row["id"] in nodes else row
+            for row in shown[name]["nodes"]
+        ]
+        found[name] = {**shown[name], "nodes": plan}
     never = [row for row in shown["handlers"]["never"] if row["node_id"] not in nodes]
     found["handlers"] = {**shown["handlers"], "never": never}
     problems = [row for row in shown["problems"]["problems"] if row["frame"]]
@@ -198,7 +219,8 @@ def compare(live: Look, other: Look, late: set[str]) -> list[tuple[Any, ...]]:
 
 @pytest.mark.logs_errors
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_what_is_shown_live_is_what_is_recorded(name: str, run_of: Any) -> None:
+def test_what_is_shown_live_is_what_is_recorded(name: str, run_of: Any, beside: Callable[[str], None]) -> None:
+    beside(name)
     ex = run_of(PROGRAMS[name](), state={"old": [1], "k": "x" * 3000})
     view = view_of(ex)
     looks = stepped(name, ex, view)
@@ -210,8 +232,9 @@ def test_what_is_shown_live_is_what_is_recorded(name: str, run_of: Any) -> None:
 
 @pytest.mark.logs_errors
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_what_the_file_shows_does_not_need_the_engine(name: str, run_of: Any) -> None:
+def test_what_the_file_shows_does_not_need_the_engine(name: str, run_of: Any, beside: Callable[[str], None]) -> None:
     """The same cursors, looked at backwards, when the execution is closed."""
+    beside(name)
     ex = run_of(PROGRAMS[name](), state={"old": [1]})
     view = view_of(ex)
     looks = stepped(name, ex, view)
@@ -228,6 +251,7 @@ def test_every_place_that_may_differ_is_one_that_panes_have() -> None:
     """A table that names what is not there would hide nothing, and mislead."""
     fields = {
         "frame": p.FramePane, "pending": p.PendingPane, "plan": p.PlanPane, "tasks": p.TasksPane, "output": p.OutputPane,
+        "compare": p.ComparePane,
     }  # fmt: skip
     assert all(place[1] in fields[place[0]].__annotations__ for place in LIVE_ONLY)
 

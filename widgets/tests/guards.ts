@@ -406,6 +406,7 @@ const paneGuards: { readonly [K in P.Pane]: Guard<P.PaneData[K]> } = {
     total: whole,
     version: whole,
     base: whole,
+    against: nullable(text),
     nodes: list(planRow),
   }),
   xml: object<P.XmlPane>({
@@ -414,6 +415,8 @@ const paneGuards: { readonly [K in P.Pane]: Guard<P.PaneData[K]> } = {
     text,
     chars: whole,
     cut: flag,
+    base: whole,
+    against: nullable(text),
     marks: list((row, path) =>
       Array.isArray(row) && row.length === 3
         ? [...whole(row[0], path), ...list(text)(row.slice(1), path)]
@@ -556,6 +559,40 @@ const paneGuards: { readonly [K in P.Pane]: Guard<P.PaneData[K]> } = {
     text,
   }),
   hit: object<P.HitPane>({ found: nullable(hit), before: nullable(span), text }),
+  compare: object<P.ComparePane>({
+    frame: whole,
+    execution_id: nullable(text),
+    name: text,
+    other_frame: whole,
+    text,
+    total: whole,
+    rows: list(
+      object<P.DifferenceRow>({
+        what: text,
+        node_id: nullable(text),
+        node: nullable(text),
+        key: nullable(text),
+        iteration: nullable(whole),
+        child: nullable(text),
+        here: nullable(text),
+        there: nullable(text),
+        frame: whole,
+        other_frame: whole,
+        frames: text,
+      }),
+    ),
+    choices: list(
+      object<P.ChoiceRow>({
+        execution_id: text,
+        name: text,
+        status: text,
+        kind: text,
+        family: flag,
+        created: nullable(number),
+      }),
+    ),
+    more: whole,
+  }),
 };
 
 const replyOf = <K extends P.Pane>(pane: K) =>
@@ -581,6 +618,7 @@ const getGuard = object<P.Get>({
   at: optional(nullable(whole)),
   phase: optional(nullable(text)),
   base: optional(nullable(whole)),
+  other: optional(nullable(text)),
   of: optional(nullable(text)),
   known: optional(nullable(whole)),
   seen: optional(nullable(whole)),

@@ -218,6 +218,7 @@ describe("breakpoints", () => {
     dry,
     total: nodes.length,
     version: 1,
+    against: null,
     base: 0,
     nodes,
   });

@@ -8,7 +8,7 @@ const DATA = panes();
 
 function at(version: number, change: Partial<Outlook> = {}): Outlook {
   const now: Summary = summary({ frame: 9, recorded: 9, versions: versions(version) });
-  return { cursor: LIVE, base: null, summary: now, connected: true, ...change };
+  return { cursor: LIVE, base: null, other: null, summary: now, connected: true, ...change };
 }
 
 const FRAME_3 = { cursor: { at: 3, phase: null } };
@@ -57,7 +57,9 @@ describe("a pane", () => {
     expect(cache.panes.state?.data).toBeNull();
     cache.take(replyTo(cache.due(at(1))[0]), at(1));
     expect(asked(cache.due(at(1, FRAME_3)))).toEqual(["timeline"]);
-    expect(cache.fits({ pane: "state", of: null }, { ...FRAME_3, base: null })).toBe(true);
+    expect(cache.fits({ pane: "state", of: null }, { ...FRAME_3, base: null, other: null })).toBe(
+      true,
+    );
   });
 
   it("of an earlier version is shown when there is no kernel", () => {

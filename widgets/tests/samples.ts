@@ -2,6 +2,8 @@ import { PHASES } from "../src/model/cursor";
 import {
   type BreakpointRow,
   type CallRow,
+  type ComparePane,
+  type DifferenceRow,
   type HitRow,
   type PaneData,
   type PlanRow,
@@ -271,13 +273,23 @@ export function panes(change: Partial<PaneData> = {}): PaneData {
       output: [],
       keys: [[2, ["notes"]]],
     },
-    plan: { frame: 4, dry: false, total: TREE.length, version: 1, base: 3, nodes: TREE },
+    plan: {
+      frame: 4,
+      dry: false,
+      total: TREE.length,
+      version: 1,
+      base: 3,
+      against: null,
+      nodes: TREE,
+    },
     xml: {
       frame: 4,
       dry: false,
       text: '<phase name="research"/>',
       chars: 24,
       cut: false,
+      base: 3,
+      against: null,
       marks: [],
     },
     pending: { frame: 4, writes: [write()], editable: true },
@@ -313,6 +325,7 @@ export function panes(change: Partial<PaneData> = {}): PaneData {
     search: { total: 0, found: [] },
     last_change: { found: null, before: null, text: "nothing before frame 1 wrote it" },
     hit: { found: null, before: null, text: "no breakpoint hit before" },
+    compare: comparison({ execution_id: null, name: "", text: "", total: 0, rows: [] }),
     ...change,
   };
 }
@@ -349,13 +362,16 @@ export function panesFullOf(text: string): PaneData {
     path: text,
   });
   return panes({
-    plan: { frame: 4, dry: false, total: 1, version: 1, base: 3, nodes: [shown] },
+    compare: comparison({ name: text, text, rows: [difference(text)] }),
+    plan: { frame: 4, dry: false, total: 1, version: 1, base: 3, against: null, nodes: [shown] },
     xml: {
       frame: 4,
       dry: false,
       text,
       chars: text.length,
       cut: false,
+      base: 3,
+      against: null,
       marks: [[0, "changed", text]],
     },
     pending: {
@@ -547,3 +563,61 @@ export const problem = (text: string): ProblemRow => ({
   advice: text,
   severity: "error",
 });
+
+export function difference(text: string, change: Partial<DifferenceRow> = {}): DifferenceRow {
+  return {
+    what: text,
+    node_id: text,
+    node: text,
+    key: text,
+    iteration: 2,
+    child: null,
+    here: text,
+    there: text,
+    frame: 3,
+    other_frame: 5,
+    frames: "f3 | f5",
+    ...change,
+  };
+}
+
+export function comparison(change: Partial<ComparePane> = {}): ComparePane {
+  return {
+    frame: 4,
+    execution_id: "b1",
+    name: "wind",
+    other_frame: 6,
+    text: "report and wind differ in 2 places, the first in frame 3.",
+    total: 2,
+    rows: [
+      difference("text", { node: "notes", node_id: "notes", key: null, iteration: null }),
+      difference("task", {
+        node: "inner",
+        node_id: "inner",
+        child: "below",
+        frame: 0,
+        other_frame: 0,
+      }),
+    ],
+    choices: [
+      {
+        execution_id: "b1",
+        name: "wind",
+        status: "finished",
+        kind: "branch",
+        family: true,
+        created: 0,
+      },
+      {
+        execution_id: "r2",
+        name: "old",
+        status: "failed",
+        kind: "run",
+        family: false,
+        created: null,
+      },
+    ],
+    more: 0,
+    ...change,
+  };
+}

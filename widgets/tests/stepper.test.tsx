@@ -259,7 +259,16 @@ describe("the plan", () => {
   it("is copied as the whole XML", async () => {
     const copied = vi.fn(async () => {});
     vi.stubGlobal("navigator", { clipboard: { writeText: copied } });
-    const xml = { frame: 4, dry: false, text: "<a", chars: 4, cut: true, marks: [] };
+    const xml = {
+      frame: 4,
+      dry: false,
+      text: "<a",
+      chars: 4,
+      cut: true,
+      base: 3,
+      against: null,
+      marks: [],
+    };
     const kernel = await shown(new FakeKernel(summary(), panes({ xml })));
     await open(kernel, "XML");
     kernel.data = panes({ xml: { ...xml, text: "<a/>", cut: false } });

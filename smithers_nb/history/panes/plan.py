@@ -37,8 +37,10 @@ class Plans:
         self._version = 0
         self._lock = threading.Lock()
 
-    def plan(self, source: Source, cursor: Cursor, limit: int, known: int | None) -> p.PlanPane:
-        """Return the first rows, those that the browser has as (start, count)."""
+    def plan(
+        self, source: Source, cursor: Cursor, limit: int, known: int | None, *, against: str | None = None
+    ) -> p.PlanPane:
+        """Return the first rows, those that the browser has as (start, count); ``against`` names the baseline."""
         marks = Marks(source, cursor, self._calm)
         rows = [marks.row(*place) for place in islice(marks.places(), limit)]
         self._calm = marks.calm
@@ -59,11 +61,12 @@ class Plans:
             "total": len(cursor.tree) + len(marks.removed - marks.added),
             "version": version,
             "base": cursor.base,
+            "against": against,
             "nodes": nodes,
         }
 
-    def xml(self, source: Source, cursor: Cursor, full: bool) -> p.XmlPane:
-        """Return the plan as XML, with the lines that are marked."""
+    def xml(self, source: Source, cursor: Cursor, full: bool, *, against: str | None = None) -> p.XmlPane:
+        """Return the plan as XML, with the lines that are marked; ``against`` names the baseline."""
         whole = cursor.tree.xml
         text = whole
         # The page makes an element of every line: more than this would freeze it. Copying asks for the full text.
@@ -77,6 +80,8 @@ class Plans:
             "text": text,
             "chars": len(whole),
             "cut": len(text) < len(whole),
+            "base": cursor.base,
+            "against": against,
             "marks": [(line, change, id) for line, change, id in lines if change],
         }
 
@@ -95,7 +100,7 @@ class Marks:
         self.updated = set(changes.updated)
         self.moved = set(changes.moved)
         self.status, self.tasks = source.standing(cursor)
-        self.stood = source.stood(cursor)
+        self.stood = cursor.stood if cursor.stood is not None else source.stood(cursor)
         self.points = _by_node(source.breakpoints())
         self.why = self._remounted()
         self.touched = self.added | self.removed | self.updated | self.moved | self.why.keys()

@@ -48,7 +48,7 @@ Change = Literal["", "added", "removed", "changed", "moved", "remounted"]
 
 PaneName = Literal[
     "frame", "timeline", "plan", "xml", "pending", "handlers", "state", "tasks", "task", "breakpoints", "output",
-    "problems", "node", "value", "search", "last_change", "hit",
+    "problems", "node", "value", "search", "last_change", "hit", "compare",
 ]  # fmt: skip
 
 
@@ -68,6 +68,8 @@ class Get(BaseModel):
     """The phase after which a recorded frame is shown; None is its rest."""
     base: int | None = None
     """The frame to compare with; None is the one before, 0 is none."""
+    other: str | None = Field(default=None, min_length=1, max_length=200)
+    """The id or name of another execution of the file, whose matching frame is compared with in place of ``base``."""
     of: str | None = None
     """The subject: a node, a task, a key, a value's ref, the text to search for."""
     # A step changes few rows of a plan of thousands: those that the page names are not sent again.
@@ -375,6 +377,8 @@ class PlanPane(TypedDict):
     """The name of this list of rows, for ``Get.known``."""
     base: int
     """The frame that the marks compare with; 0 for none."""
+    against: str | None
+    """The execution that the marks compare with, where it is not this one."""
     nodes: list[PlanRow | tuple[int, int]]
     """The first ``limit`` rows; removed ones stand where they were. (start, count) stands for rows of the list that the
     browser said it has."""
@@ -386,6 +390,9 @@ class XmlPane(TypedDict):
     text: str
     chars: int
     cut: bool
+    base: int
+    against: str | None
+    """As in the plan."""
     marks: list[tuple[int, str, str]]
     """(line from 0, change, node id)."""
 
@@ -775,6 +782,60 @@ class HitPane(TypedDict):
     text: str
 
 
+class ChoiceRow(TypedDict):
+    """An execution that can be compared with."""
+
+    execution_id: str
+    name: str
+    status: str
+    kind: str
+    """run, branch or replay."""
+    family: bool
+    """True for a branch, a parent or a sibling of this execution."""
+    created: float | None
+
+
+class DifferenceRow(TypedDict):
+    """Something that is not the same in both executions."""
+
+    what: str
+    """node, text, prop, task, model call, tool call, handler, effect, write, state or end."""
+    node_id: str | None
+    node: str | None
+    """The node in words."""
+    key: str | None
+    iteration: int | None
+    child: str | None
+    """The node whose child execution it is in."""
+    here: str | None
+    """The value in this execution, cut around the difference; None where it is not there."""
+    there: str | None
+    frame: int
+    """The frame to look at in this execution; 0 in a child, or where there is none."""
+    other_frame: int
+    frames: str
+    """The frames of both sides, in words."""
+
+
+class ComparePane(TypedDict):
+    """The differences of this execution and the other, of all recorded frames."""
+
+    frame: int
+    execution_id: str | None
+    """The other execution; None while none is chosen."""
+    name: str
+    other_frame: int
+    """Its frame that matches the cursor; 0 for none."""
+    text: str
+    total: int
+    rows: list[DifferenceRow]
+    """The earliest first; the first ``limit`` of them."""
+    choices: list[ChoiceRow]
+    """The newest executions of the file, those of the family first."""
+    more: int
+    """The number of executions that are not among the choices."""
+
+
 class Reply(TypedDict):
     type: Literal["reply"]
     id: str
@@ -811,6 +872,7 @@ PANES: dict[str, Any] = {  # Any: TypedDicts
     "search": SearchPane,
     "last_change": LastChangePane,
     "hit": HitPane,
+    "compare": ComparePane,
 }
 """The data of each pane's reply."""
 

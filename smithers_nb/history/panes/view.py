@@ -12,12 +12,26 @@ from ...errors import StoreError
 from ...nodes.tree import EMPTY, Tree
 from ...records import Phase, Problem
 from ...records.publication import Publication, TaskProgress
+from ..baselines import Baselines
 from ..cursor import Cursor
 from ..live import LiveSource
 from ..matching import nearest, place_of
 from ..recorded import RecordedSource
 from ..source import Source
-from . import breakpoints, handlers, last_change, node, output, pending, questions, search, state, tasks, timeline
+from . import (
+    breakpoints,
+    compare,
+    handlers,
+    last_change,
+    node,
+    output,
+    pending,
+    questions,
+    search,
+    state,
+    tasks,
+    timeline,
+)
 from . import protocol as p
 from .frame import chips, frame_head
 from .plan import Plans
@@ -69,6 +83,7 @@ class View:
         self._running = running
         self._dry = dry
         self._plans = Plans()
+        self._baselines = Baselines(recorded)
         self._versions = _Versions()
         # The findings are of a frame: lint runs once for each, and not with every summary.
         self._linted = 0
@@ -218,13 +233,18 @@ class View:
         """
         source = self.source()
         cursor = source.cursor(get.at, get.phase, get.base)
+        other = against = None
+        if get.other is not None:
+            other = self._baselines.source(get.other)
+            if get.pane != "compare":
+                cursor, against = self._baselines.laid_under(cursor, other), other.head.name
         of = get.of or ""
         # Functions, so that a request computes its own pane only.
         panes: dict[str, Callable[[], Any]] = {
             "frame": lambda: frame_head(source, cursor),
             "timeline": lambda: timeline.timeline(source, get.since),
-            "plan": lambda: self._plans.plan(source, cursor, get.limit, get.known),
-            "xml": lambda: self._plans.xml(source, cursor, get.full),
+            "plan": lambda: self._plans.plan(source, cursor, get.limit, get.known, against=against),
+            "xml": lambda: self._plans.xml(source, cursor, get.full, against=against),
             "pending": lambda: pending.pending(source, cursor),
             "handlers": lambda: handlers.handlers(source, cursor),
             "state": lambda: state.state(source, cursor, get.limit),
@@ -238,6 +258,7 @@ class View:
             "search": lambda: search.search(source, cursor, of),
             "last_change": lambda: last_change.last_change(source, cursor, of, get.before),
             "hit": lambda: _hit(source, get.before or place_of(cursor), get.direction == "forward"),
+            "compare": lambda: compare.compared(source, cursor, self._baselines, other=other, limit=get.limit),
         }
         return panes[get.pane]()
 

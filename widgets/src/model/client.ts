@@ -56,6 +56,8 @@ export interface ClientState {
   readonly left: number;
   /** The pinned frame that is compared with; null: the frame before. */
   readonly base: number | null;
+  /** The execution whose matching frame is compared with, in place of `base`; null: none. */
+  readonly other: string | null;
   /** What there is to say about the last motion. */
   readonly note: string | null;
   readonly track: Track;
@@ -74,6 +76,7 @@ export class Client implements Receiver {
     settled: LIVE,
     left: 0,
     base: null,
+    other: null,
     note: null,
     track: EMPTY_TRACK,
     bookmarks: [],
@@ -163,7 +166,13 @@ export class Client implements Receiver {
 
   /** Compares with this frame; null: with the one before. */
   pin(base: number | null): void {
-    this.update({ base });
+    this.update({ base, other: null });
+    this.refresh();
+  }
+
+  /** Compares with the matching frames of another execution; null: with the frame before. */
+  against(other: string | null): void {
+    this.update({ other, base: null });
     this.refresh();
   }
 
@@ -177,8 +186,8 @@ export class Client implements Receiver {
 
   /** Whether the pane shows what the cursor is on. */
   fits(watched: Watched): boolean {
-    const { settled, base } = this.state;
-    return this.cache.fits(watched, { cursor: settled, base });
+    const { settled, base, other } = this.state;
+    return this.cache.fits(watched, { cursor: settled, base, other });
   }
 
   /** Says which panes are looked at: only these are fetched, now and when something newer is known. */
@@ -344,9 +353,9 @@ export class Client implements Receiver {
 
   /** Where the panes are looked at; null while the kernel is not known to speak this protocol. */
   private get outlook(): Outlook | null {
-    const { summary, settled, base, connected } = this.state;
+    const { summary, settled, base, other, connected } = this.state;
     if (summary?.protocol !== PROTOCOL) return null;
-    return { cursor: settled, base, summary, connected };
+    return { cursor: settled, base, other, summary, connected };
   }
 
   private showUnderway(): void {

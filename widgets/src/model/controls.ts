@@ -23,6 +23,8 @@ export type Action =
   | "edit"
   | "search"
   | "go_to"
+  | "compare"
+  | "first_difference"
   | "help";
 
 export interface Control {
@@ -86,6 +88,14 @@ export const OTHERS: readonly Control[] = [
   control("edit", "Edit", "E", "E", "Edits the selected pending write."),
   control("search", "Search", "/", "/", "Nodes, keys, handlers, tasks, output."),
   control("go_to", "Go to frame", "G", "G", "Shows the frame of that number."),
+  control("compare", "Compare", "O", "O", "Compares with another execution, frame by frame."),
+  control(
+    "first_difference",
+    "First difference",
+    "⇧O",
+    "Shift+O",
+    "Where this execution and the one it is compared with differ first.",
+  ),
   control("help", "Help", "?", "?", "Shows the keys."),
 ];
 
@@ -231,6 +241,7 @@ const KEYS: Readonly<Record<string, Action>> = {
   e: "edit",
   "/": "search",
   g: "go_to",
+  o: "compare",
 };
 
 const SHIFTED: Readonly<Record<string, Action>> = {
@@ -238,6 +249,7 @@ const SHIFTED: Readonly<Record<string, Action>> = {
   n: "back_frame",
   c: "reverse_continue",
   x: "stop",
+  o: "first_difference",
   "?": "help",
   // Where the slash needs Shift.
   "/": "search",

@@ -11,6 +11,7 @@ export const DETAIL_TABS = [
   "Breakpoints",
   "Output",
   "Problems",
+  "Compare",
 ] as const;
 export const ALL_TABS = [...PLAN_TABS, ...INSPECTOR_TABS, ...DETAIL_TABS] as const;
 
@@ -99,6 +100,7 @@ const PANE_OF: Readonly<Record<Tab, Pane>> = {
   Breakpoints: "breakpoints",
   Output: "output",
   Problems: "problems",
+  Compare: "compare",
 };
 
 /** A pane that is looked at; `of` names the node or task. */

@@ -31,6 +31,8 @@ export interface Outlook {
   readonly cursor: Cursor;
   /** The frame that is compared with; null: the one before. */
   readonly base: number | null;
+  /** The execution that is compared with; null: none. */
+  readonly other: string | null;
   readonly summary: Summary;
   readonly connected: boolean;
 }
@@ -62,7 +64,7 @@ export class PaneCache {
   }
 
   /** Whether the pane shows what the cursor is on. */
-  fits(watched: Watched, where: Pick<Outlook, "cursor" | "base">): boolean {
+  fits(watched: Watched, where: Pick<Outlook, "cursor" | "base" | "other">): boolean {
     return this.panes[watched.pane]?.question === questionOf(this.wanted(watched, where));
   }
 
@@ -144,8 +146,8 @@ export class PaneCache {
     return { pane: "timeline", since: joinFrom(this.track) };
   }
 
-  private wanted(watched: Watched, { cursor, base }: Omit<View, "limit">): Want {
-    return wantOf(watched, { cursor, base, limit: this.limit });
+  private wanted(watched: Watched, { cursor, base, other }: Omit<View, "limit">): Want {
+    return wantOf(watched, { cursor, base, other, limit: this.limit });
   }
 
   private flown(want: Want, version: string): Get {

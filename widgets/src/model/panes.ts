@@ -32,18 +32,23 @@ export interface View {
   readonly cursor: Cursor;
   /** The frame that is compared with; null: the one before. */
   readonly base: number | null;
+  /** The execution that is compared with in place of a frame; null: none. */
+  readonly other: string | null;
   readonly limit: number;
 }
 
 const BASED: readonly Pane[] = ["plan", "xml", "node"];
+/** Those that compare with another execution. */
+const BESIDE: readonly Pane[] = [...BASED, "compare"];
 
 /** The request for a pane, but for what the kernel may leave out because it is held. */
-export function wantOf({ pane, of }: Watched, { cursor, base, limit }: View): Want {
+export function wantOf({ pane, of }: Watched, { cursor, base, other, limit }: View): Want {
   return {
     pane,
     at: cursor.at,
     phase: cursor.phase,
     ...(BASED.includes(pane) && { base }),
+    ...(BESIDE.includes(pane) && other !== null && { other }),
     ...(of !== null && { of }),
     ...(pane === "plan" && { limit }),
   };
@@ -52,7 +57,9 @@ export function wantOf({ pane, of }: Watched, { cursor, base, limit }: View): Wa
 export const questionOf = (want: Want): string => JSON.stringify(want);
 
 /** Panes of recorded frames that show something that may change later. */
-const MARKED: readonly Pane[] = ["plan", "node", "breakpoints", "frame"];
+const MARKED: readonly Pane[] = ["plan", "node", "breakpoints", "frame", "compare"];
+/** Of these not the breakpoints, but the frames: a comparison is of all of them. */
+const BY_FRAME: readonly Pane[] = ["frame", "compare"];
 
 /** A name for the state of things that a pane shows: asked again when it is another. */
 export function versionOf(want: Want, summary: Summary): string {
@@ -60,7 +67,7 @@ export function versionOf(want: Want, summary: Summary): string {
   const at = want.at ?? null;
   if (at === null || at >= summary.frame) return liveVersion(want.pane, versions);
   if (!MARKED.includes(want.pane)) return "recorded";
-  return `recorded ${want.pane === "frame" ? versions.frame : versions.breakpoints}`;
+  return `recorded ${BY_FRAME.includes(want.pane) ? versions.frame : versions.breakpoints}`;
 }
 
 function liveVersion(pane: Pane, versions: Versions): string {

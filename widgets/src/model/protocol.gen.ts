@@ -35,6 +35,7 @@ export const PANES = [
   "search",
   "last_change",
   "hit",
+  "compare",
 ] as const;
 export const BREAKPOINT_KINDS = ["node", "key", "handler", "phase", "error", "expression"] as const;
 export type Command =
@@ -317,6 +318,86 @@ export interface Cancel {
   readonly node: string;
 }
 /**
+ * An execution that can be compared with.
+ */
+export interface ChoiceRow {
+  readonly execution_id: string;
+  readonly name: string;
+  readonly status: string;
+  /**
+   * run, branch or replay.
+   */
+  readonly kind: string;
+  /**
+   * True for a branch, a parent or a sibling of this execution.
+   */
+  readonly family: boolean;
+  readonly created: number | null;
+}
+/**
+ * The differences of this execution and the other, of all recorded frames.
+ */
+export interface ComparePane {
+  readonly frame: number;
+  /**
+   * The other execution; None while none is chosen.
+   */
+  readonly execution_id: string | null;
+  readonly name: string;
+  /**
+   * Its frame that matches the cursor; 0 for none.
+   */
+  readonly other_frame: number;
+  readonly text: string;
+  readonly total: number;
+  /**
+   * The earliest first; the first `limit` of them.
+   */
+  readonly rows: ReadonlyArray<DifferenceRow>;
+  /**
+   * The newest executions of the file, those of the family first.
+   */
+  readonly choices: ReadonlyArray<ChoiceRow>;
+  /**
+   * The number of executions that are not among the choices.
+   */
+  readonly more: number;
+}
+/**
+ * Something that is not the same in both executions.
+ */
+export interface DifferenceRow {
+  /**
+   * node, text, prop, task, model call, tool call, handler, effect, write, state or end.
+   */
+  readonly what: string;
+  readonly node_id: string | null;
+  /**
+   * The node in words.
+   */
+  readonly node: string | null;
+  readonly key: string | null;
+  readonly iteration: number | null;
+  /**
+   * The node whose child execution it is in.
+   */
+  readonly child: string | null;
+  /**
+   * The value in this execution, cut around the difference; None where it is not there.
+   */
+  readonly here: string | null;
+  readonly there: string | null;
+  /**
+   * The frame to look at in this execution; 0 in a child, or where there is none.
+   */
+  readonly frame: number;
+  readonly other_frame: number;
+  /**
+   * The frames of both sides, in words.
+   */
+  readonly frames: string;
+}
+/**
  * Runs to the end, to a breakpoint, or for the given number of frames.
  */
 export interface Continue {
@@ -355,12 +436,14 @@ export interface Get {
     | "value"
     | "search"
     | "last_change"
-    | "hit";
+    | "hit"
+    | "compare";
   readonly at?: number | null;
   readonly phase?:
     | ("SNAPSHOT" | "RENDER" | "RECONCILE" | "COMMIT" | "EXECUTE" | "EFFECTS" | "FLUSH")
     | null;
   readonly base?: number | null;
+  readonly other?: string | null;
   readonly of?: string | null;
   readonly known?: number | null;
   readonly seen?: number | null;
@@ -1029,6 +1112,7 @@ export interface PaneData {
   readonly search: SearchPane;
   readonly last_change: LastChangePane;
   readonly hit: HitPane;
+  readonly compare: ComparePane;
 }
 /**
  * Frames `since` to `to`, column by column. Dense columns have an entry a frame, the others (frame, count).
@@ -1073,6 +1157,10 @@ export interface PlanPane {
    * The frame that the marks compare with; 0 for none.
    */
   readonly base: number;
+  /**
+   * The execution that the marks compare with, where it is not this one.
+   */
+  readonly against: string | null;
   /**
    * The first `limit` rows; removed ones stand where they were. (start, count) stands for rows of the list that the
    * browser said it has.
@@ -1153,6 +1241,11 @@ export interface XmlPane {
   readonly text: string;
   readonly chars: number;
   readonly cut: boolean;
+  readonly base: number;
+  /**
+   * As in the plan.
+   */
+  readonly against: string | null;
   /**
    * (line from 0, change, node id).
    */

@@ -1,8 +1,10 @@
 import { type Dispatch, type StateUpdater, useMemo, useRef } from "preact/hooks";
 import { breakpointOn, type Subject, sameAs } from "../model/breakpoints";
 import type { Client } from "../model/client";
+import { motionTo } from "../model/comparison";
 import { type Action, effectOf, whyOff } from "../model/controls";
 import { type Cursor, LIVE, placeOfHit } from "../model/cursor";
+import type { DifferenceRow } from "../model/protocol";
 import {
   callShown,
   keyShown,
@@ -66,7 +68,18 @@ function makeActions(
     },
     search: () => setUi((was) => ({ ...was, popup: "search" })),
     go_to: () => setUi((was) => ({ ...was, popup: "go_to" })),
+    compare: () => setUi((was) => opened(was, "Compare")),
+    first_difference: () => void showFirstDifference(client, show),
     help: () => setUi((was) => ({ ...was, popup: "help" })),
+  };
+
+  const show = (row: DifferenceRow, name: string) => {
+    const motion = motionTo(row, name, client.edge);
+    if (motion !== null) client.look(motion);
+    if (row.node_id !== null && row.child === null) {
+      const id = row.node_id;
+      setUi((was) => nodeSelected(was, id, id));
+    }
   };
 
   const act = (action: Action) => {
@@ -101,6 +114,7 @@ function makeActions(
     showTask: (task) => setUi((was) => taskShown(was, task)),
     showCall: (call) => setUi((was) => callShown(was, call)),
     showFrame: (frame) => client.goTo(frame),
+    showDifference: show,
     showSource: (source) => {
       if (!selectSource(root.current, source)) client.say(`This page has no cell for ${source}.`);
     },
@@ -127,6 +141,24 @@ async function seekHit(client: Client, direction: "back" | "forward"): Promise<v
       client.look({ cursor: placeOfHit(hit.found), note: hit.found.text });
     } else if (direction === "forward") client.walk("live");
     else client.say(hit.text);
+  } catch (error) {
+    client.say(told(error));
+  }
+}
+
+/** The first difference from the execution that is compared with: where none is chosen yet, it is said how to. */
+async function showFirstDifference(
+  client: Client,
+  show: (row: DifferenceRow, name: string) => void,
+): Promise<void> {
+  const { other } = client.state;
+  if (other === null) return client.say("Choose an execution to compare with first: press O.");
+  const { at, phase } = client.state.cursor;
+  try {
+    const { rows, name, text } = await client.ask({ pane: "compare", other, at, phase, limit: 1 });
+    const first = rows[0];
+    if (first === undefined) client.say(text);
+    else show(first, name);
   } catch (error) {
     client.say(told(error));
   }

@@ -3,6 +3,7 @@ import { isHint } from "../model/looks";
 import type { Summary } from "../model/protocol";
 import { selectedNode } from "../model/ui";
 import { BreakpointsView } from "./breakpoints";
+import { ComparisonView } from "./comparison";
 import { HandlersView } from "./handlers";
 import { NodeDetailView } from "./node_detail";
 import { OutputView } from "./output";
@@ -139,6 +140,12 @@ function PanelOf({ tab, summary, task }: PanelOfProps) {
       return (
         <FetchedPanel tab={tab} pane="problems">
           {(problems) => <ProblemsView problems={problems} />}
+        </FetchedPanel>
+      );
+    case "Compare":
+      return (
+        <FetchedPanel tab={tab} pane="compare">
+          {(compare) => <ComparisonView compare={compare} />}
         </FetchedPanel>
       );
   }

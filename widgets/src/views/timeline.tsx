@@ -114,6 +114,7 @@ const TOOLS = [
   { name: "bookmark", label: "Bookmark", title: "Bookmarks this frame on the timeline" },
   { name: "go_to", label: "Go to frame", title: "Go to frame (G)" },
   { name: "search", label: "Search", title: "Nodes, keys, handlers, tasks, output (/)" },
+  { name: "compare", label: "Compare", title: "Compare with another execution (O)" },
   { name: "help", label: "Help", title: "The keys (?)" },
 ] as const;
 

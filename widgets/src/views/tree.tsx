@@ -31,7 +31,7 @@ export function TreeView({ plan }: { readonly plan: WholePlan }) {
     nodes.every((node) => node.change === "" && node.status_before === null);
   return (
     <div class="ss-plan">
-      <Compare base={plan.base}>
+      <Compare base={plan.base} against={plan.against}>
         {!nothing && anyUnchanged(nodes) && (
           <label>
             <input
@@ -44,7 +44,13 @@ export function TreeView({ plan }: { readonly plan: WholePlan }) {
             fold unchanged
           </label>
         )}
-        {nothing && <span class="ss-dim">This frame changed nothing in the plan.</span>}
+        {nothing && (
+          <span class="ss-dim">
+            {plan.against === null
+              ? "This frame changed nothing in the plan."
+              : "Nothing in the plan differs here."}
+          </span>
+        )}
       </Compare>
       <DryNote dry={plan.dry} />
       <Tree rows={rows} />

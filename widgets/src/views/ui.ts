@@ -4,6 +4,7 @@ import type { Subject } from "../model/breakpoints";
 import type { Client, ClientState } from "../model/client";
 import type { Action } from "../model/controls";
 import type { Tab } from "../model/layout";
+import type { DifferenceRow } from "../model/protocol";
 import type { TreeChoice } from "../model/tree";
 import type { Popup, Selection, UiState } from "../model/ui";
 
@@ -21,6 +22,7 @@ export interface Actions {
   readonly showTask: (task: string) => void;
   readonly showCall: (call: string) => void;
   readonly showFrame: (frame: number) => void;
+  readonly showDifference: (row: DifferenceRow, name: string) => void;
   readonly showSource: (source: string) => void;
   readonly edit: (write: string | null) => void;
   readonly toggleBreakpoint: (subject: Subject) => void;

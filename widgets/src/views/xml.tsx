@@ -12,11 +12,10 @@ import { useUi } from "./ui";
 const HIGHLIGHTED_CHARS = 60_000;
 
 export function XmlView({ xml }: { readonly xml: XmlPane }) {
-  const { state } = useUi();
   const shown = useRef<HTMLPreElement>(null);
   return (
     <>
-      <Compare base={state.panes.plan?.data?.base ?? 0}>
+      <Compare base={xml.base} against={xml.against}>
         <CopyButton xml={xml} shown={shown} />
         {xml.cut && <span class="ss-dim">cut: Copy XML takes all {size(xml.chars)}</span>}
       </Compare>

@@ -1,0 +1,113 @@
+"""Baselines: the plans that a cursor's plan is compared with, where they are not of its own execution."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+from ..records import Phase
+from ..store.facts import Facts, facts_by_turn
+from .aligned import Aligned
+from .compare import Comparison, compare
+from .cursor import Cursor
+from .recorded import RecordedSource
+
+Found = TypeVar("Found")
+
+
+class Baselines:
+    """The other executions of a file, compared with one. Results are kept until either has a new frame.
+
+    Safe on any thread: two may read the same, and either result is right.
+    """
+
+    def __init__(self, recorded: RecordedSource) -> None:
+        self._recorded = recorded
+        self._lock = threading.Lock()
+        self._kept: dict[tuple[str, str], tuple[object, object]] = {}
+        self._others: dict[str, RecordedSource] = {}
+
+    def source(self, other: str) -> RecordedSource:
+        """Return the source of another execution, by its id or name.
+
+        Raises:
+            UnknownExecutionError: naming those that there are.
+        """
+        reader = self._recorded.reader
+        id = reader.execution_id(other)
+        with self._lock:
+            if id not in self._others:
+                # One baseline is looked at: those before it are of no use.
+                self._others = {id: RecordedSource(reader, id)}
+                self._kept = {key: kept for key, kept in self._kept.items() if key[1] in (id, "")}
+            return self._others[id]
+
+    def aligned(self, other: RecordedSource) -> Aligned:
+        """Return the frames of another execution by those of this one."""
+
+        def align() -> Aligned:
+            return Aligned(self._facts(self._recorded), self._facts(other), other.head.frame)
+
+        return self._while_same("aligned", other, align)
+
+    def reverse(self, other: RecordedSource) -> Aligned:
+        """Return the frames of this execution by those of the other."""
+
+        def align() -> Aligned:
+            return Aligned(self._facts(other), self._facts(self._recorded), self._recorded.head.frame)
+
+        return self._while_same("reverse", other, align)
+
+    def comparison(self, other: RecordedSource) -> Comparison:
+        """Return how this execution differs from the other."""
+        here, there = self._recorded, other
+        return self._while_same(
+            "comparison",
+            other,
+            lambda: compare((here.reader, here.execution_id), (there.reader, there.execution_id)),
+        )
+
+    def match(self, cursor: Cursor, other: RecordedSource) -> int:
+        """Return the frame of another execution that matches a cursor; 0 if there is none."""
+        if cursor.dry or cursor.frame < 1:
+            return 0
+        aligned = self.aligned(other)
+        if cursor.reached(Phase.COMMIT):
+            return aligned.match(cursor.frame)
+        before = aligned.match(cursor.frame - 1)
+        if cursor.phase is Phase.SNAPSHOT:
+            return before
+        # What this frame does is in no file yet: it goes one further with the other.
+        return min(before + 1, other.head.frame)
+
+    def laid_under(self, cursor: Cursor, other: RecordedSource) -> Cursor:
+        """Return a cursor whose plan is compared with the matching frame of another execution."""
+        if cursor.dry or cursor.phase is None:
+            return cursor
+        match = self.match(cursor, other)
+        tree = other.tree(match)
+        changes = self._recorded.cache.difference(tree, cursor.tree)
+        stood = other.standing_in(match, tree) if match else {}
+        return replace(cursor, before=tree, changes=changes, base=match, stood=stood)
+
+    def _facts(self, source: RecordedSource) -> Facts:
+        return facts_by_turn(source.reader, source.execution_id, of_frames=True)
+
+    def _while_same(self, what: str, other: RecordedSource, read: Callable[[], Found]) -> Found:
+        """Return a result that is kept, or a new one if either execution has moved since."""
+        stamp = (self._stamp(self._recorded), self._stamp(other))
+        with self._lock:
+            known, found = self._kept.get((what, other.execution_id), (None, None))
+        if known == stamp:
+            return found  # type: ignore[return-value]  # kept under the name of what it is
+        read_now = read()
+        with self._lock:
+            self._kept[what, other.execution_id] = (stamp, read_now)
+        return read_now
+
+    @staticmethod
+    def _stamp(source: RecordedSource) -> object:
+        reader, id = source.reader, source.execution_id
+        return reader.last_frame(id), reader.last_flushed(id), reader.execution(id).status
