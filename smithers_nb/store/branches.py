@@ -66,7 +66,7 @@ def family(reader: Reader, execution_id: str) -> list[tuple[object, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class OtherExecution:
-    """An execution of a file beside another one, not run by a node."""
+    """An execution of a file that can be compared with a given one."""
 
     execution_id: str
     name: str

@@ -56,7 +56,7 @@ def stored(call: ModelCall, base: Base | None) -> tuple[str, str | None, str | N
 
 
 def shortened(now: Sequence[str], base: Sequence[str]) -> str:
-    """Return a list of JSON texts as pieces of another one.
+    """Return a list of JSON texts as pieces of a second list.
 
     >>> shortened(['{"a":1}', '{"b":2}', '{"c":3}'], ['{"a":1}', '{"b":2}'])
     '[[0,2],{"c":3}]'
