@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from .arguments import choices
 from .engine.tasks.answers import NO_RESULT, given
 from .engine.tasks.entry import ENDED
-from .fork import first_state, forked
+from .fork import forked, recorded_state
 from .history.matching import NAMES
 from .records import REUSED, Breakpoint, BreakpointKind, Frame, Reusable, RunResult
 from .records.publication import Publication
@@ -310,9 +310,8 @@ async def fork(
     if not isinstance(edits, dict):
         raise ValueError(f"the state of a branch is a JSON object of values by key, not {state!r:.60}.")
     reused = REUSED if reuse is None else choices(*get_args(Reusable))("reuse", _listed(reuse))
-    return await forked(
-        run, frame, first_state(edits), name=branch or None, reuse=reused, allow_repeat=_listed(allow_repeat or "")
-    )
+    values = recorded_state(run.reader, run.execution_id, frame, edits)
+    return await forked(run, frame, values, name=branch or None, reuse=reused, allow_repeat=_listed(allow_repeat or ""))
 
 
 def _listed(names: str) -> tuple[str, ...]:

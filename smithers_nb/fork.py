@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Any
 
 from .engine.code import code_hash, name_of
@@ -17,13 +15,11 @@ from .engine.state import check_key
 from .errors import NotStorableError, PropError, clean, did_you_mean
 from .nodes.element import Component, Element
 from .records import REUSED, NewExecution, Reuse
-from .records.words import dollars
 from .run import Run, root_with
-from .store.branches import Taken, aftermath, taken
 from .store.fork import ForkPoint, fork_point
 from .store.reader import Reader
 from .store.reuse import repeatable_names
-from .values import Stored, Unstorable, encode, opened
+from .values import Stored, Unreadable, Unstorable, encode, like, opened
 from .version import __version__
 
 
@@ -60,7 +56,9 @@ async def forked(
         models={**run.setup.models, **(models or {})},
         limits=run.setup.limits if limits is None else limits,
     )
-    return await Run.fork(setup, point, edits, beside=run)
+    branch = await Run.fork(setup, point, edits, beside=run)
+    run.live.services.observers.notify()  # Its family has grown: a stepper shows where the branch leaves.
+    return branch
 
 
 def first_state(state: Mapping[str, Any]) -> dict[str, Stored]:
@@ -76,6 +74,33 @@ def first_state(state: Mapping[str, Any]) -> dict[str, Stored]:
             encoded[key] = encode(value, key)
         except Unstorable as why:
             raise NotStorableError(f"state key {key!r} can't hold this {type(value).__name__}: {why}.") from None
+    return encoded
+
+
+def recorded_state(
+    reader: Reader, execution_id: str, frame: int | None, values: Mapping[str, Any]
+) -> dict[str, Stored]:
+    """Return JSON values for keys of the state as a branch that begins after a frame keeps them.
+
+    A key that holds a value of a class there keeps the class.
+
+    Raises:
+        NotStorableError: naming the key of the first that can't be stored, or that its class does not accept.
+        StoreError: if the frame is not there, not flushed, or pruned.
+    """
+    if not values:
+        return {}
+    # JSON has no dates, sets or models: without the recorded type a handler that reads the key would find a text.
+    plain = first_state(values)
+    point = fork_point(reader, execution_id, frame)
+    held = reader.state(point.execution_id, point.frame + 1)
+    encoded = {}
+    for key, value in plain.items():
+        kind = held[key][0].type if key in held else value.type
+        try:
+            encoded[key] = like(value, kind)
+        except (Unreadable, Unstorable) as why:
+            raise NotStorableError(f"state key {key!r} holds a {kind}: {why}") from None
     return encoded
 
 
@@ -128,55 +153,6 @@ def _refuse_unknown(reader: Reader, execution_id: str, allow_repeat: Sequence[st
                 f"allow_repeat names {name!r}, and no task of {reader.execution(execution_id).name} and no tool that "
                 f"it called has this name.{did_you_mean(name, known) or there}"
             )
-
-
-def notes_of(reader: Reader, execution_id: str) -> tuple[str, ...]:
-    """Return in words what the parent of a branch did outside after the fork, and what the branch shares with it."""
-    after = aftermath(reader, execution_id)
-    if after is None:
-        return ()
-    notes = [
-        f"{after.parent} {did} after frame {after.frame}, and the branch may do so again: {names}."
-        for did, names in after.repeatable
-    ]
-    for repeat, treated in (("refuse", "fails there"), ("recorded", "takes the recorded result there")):
-        kept = [name for name in (*after.tasks, *(tool for tool, _ in after.tools)) if after.kept.get(name) == repeat]
-        notes += [
-            f"{after.parent} called {name} after frame {after.frame}: a call with the same arguments {treated}, "
-            f"because its repeat is {repeat!r}."
-            for name in kept
-        ]
-    for file in after.earlier:
-        now = _sha256(file.path)
-        if now != file.sha256:
-            outcome = "is gone" if now is None else "has changed"
-            notes.append(f"{file.path}, which frame {file.frame} wrote, {outcome} since: the branch finds it so.")
-    if after.shared:
-        keys = ", ".join(after.shared)
-        notes.append(f"the volatile values {keys} are shared with {after.parent}: the same objects, no copies.")
-    if parts := list(_taken(taken(reader, execution_id))):
-        notes.append(f"taken from the file and not asked or called again: {', '.join(parts)}.")
-    return tuple(notes)
-
-
-def _taken(found: Taken) -> Iterator[str]:
-    """Yield in words what a branch took from the file."""
-    if found.answers:
-        saved = f", which saves {dollars(found.saved_usd)}" if found.saved_usd else ""
-        yield f"{found.answers} {'answer of a model' if found.answers == 1 else 'answers of models'}{saved}"
-    if found.tools:
-        yield f"{found.tools} {'result of a tool' if found.tools == 1 else 'results of tools'}"
-    if found.decisions:
-        yield f"{found.decisions} {'answer of a person' if found.decisions == 1 else 'answers of people'}"
-    if found.tasks:
-        yield f"the results of the tasks {', '.join(found.tasks)}"
-
-
-def _sha256(path: str) -> str | None:
-    try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    except OSError:  # It is gone, or it is no file any more.
-        return None
 
 
 def free_name(reader: Reader, name: str) -> str:

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, get_args
 from . import arguments
 from .arguments import optional, takes
 from .artifacts import Artifact
-from .fork import notes_of, root_of
+from .fork import root_of
+from .history.notes import notes_of
 from .nodes.diff import Changes, diff
 from .nodes.tree import Tree
 from .records import REUSED, Reusable

@@ -31,6 +31,7 @@ __all__ = [
     "decode",
     "encode",
     "legible",
+    "like",
     "opened",
     "readable",
     "same",
@@ -155,6 +156,21 @@ def decode(stored: Stored) -> Any:  # Any: it is what the user stored
     if stored.type in _JSON:
         return json.loads(stored.text)
     return read(stored.text, stored.type)
+
+
+def like(plain: Stored, kind: str) -> Stored:
+    """Return plain JSON as a value of a type, as that type writes it; JSON itself, and null, stay as they are.
+
+    Raises:
+        Unreadable: if the class is not there, or does not accept the JSON.
+        Unstorable: if what it makes of it can't be stored.
+
+    >>> like(Stored('"2026-11-29"', "str"), "date")
+    Stored(text='"2026-11-29"', type='date')
+    """
+    if kind in _JSON or plain.type == "NoneType":
+        return plain
+    return encode(read(plain.text, kind))
 
 
 def opened(stored: Stored, what: str, instead: str) -> Any:  # Any: it is what the user stored
