@@ -10,6 +10,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
+from weakref import WeakValueDictionary
 
 from .agents.pydantic_ai import prepare
 from .agents.runner import Runner
@@ -101,6 +102,7 @@ class Run:
         # its lease while its tasks run, and they hold on to the loop.
         loop.leaves_when_forsaken()
         engine.at_exit(loop.leave)
+        _runs[setup.path, self.execution_id] = self
 
     @classmethod
     async def create(cls, setup: Setup, state: dict[str, Stored]) -> Self:
@@ -399,6 +401,10 @@ class Run:
         """Call ``observer()`` on the engine's thread after each phase and task; it must return at once."""
         self.live.services.observers.add(observer)
 
+    def unobserve(self, observer: Callable[[], None]) -> None:
+        """Stop calling ``observer()``."""
+        self.live.services.observers.remove(observer)
+
     def prepare(self, plan: Tree) -> None:
         """Begin to import what the agents of a plan need, in the background."""
         services = self.live.services
@@ -447,6 +453,19 @@ class Run:
     def __repr__(self) -> str:
         reason = f" ({self.reason})" if self.reason else ""
         return f"<Execution {self.name!r} {self.execution_id}: {self.status}{reason}, frame {self.recorded}>"
+
+
+# Weak: an execution that no variable names any longer gives its lease back, and is resumed by who wants it.
+_runs: WeakValueDictionary[tuple[str, str], Run] = WeakValueDictionary()
+"""The runs of this process by file and id, as long as someone holds them."""
+
+
+def run_of(path: str, execution_id: str) -> Run | None:
+    """Return the run of an execution of a file; None if this process does not run it, or has closed it."""
+    found = _runs.get((path, execution_id))
+    if found is None or found.closed or found.in_a_fork:
+        return None
+    return found
 
 
 def root_with(app: object, props: Mapping[str, Any] | None) -> object:

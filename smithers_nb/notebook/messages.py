@@ -37,12 +37,22 @@ class Ping(_Message):
     id: str
 
 
+class Show(_Message):
+    """Shows another execution of the family in this stepper: the running one, or its records where none runs here."""
+
+    type: Literal["show"]
+    execution_id: str
+
+
 class CommandMessage(_Message):
     """A command of the registry, with its arguments."""
 
     type: Literal["command"]
     id: str
     name: str
+    # It may have waited in a busy kernel while another view of this stepper chose a branch: it must not step that one.
+    execution_id: str | None = None
+    """The execution that the page shows; None for whichever is shown."""
 
     @property
     def command(self) -> commands.Command:
@@ -70,7 +80,7 @@ def _message(command: commands.Command) -> type[CommandMessage]:
 
 AnyCommand: Any = Annotated[reduce(or_, map(_message, commands.COMMANDS.values())), Field(discriminator="name")]
 
-_AnyMessage: Any = Annotated[Hello | Ping | AnyCommand | Get | LookMessage, Field(discriminator="type")]
+_AnyMessage: Any = Annotated[Hello | Ping | Show | AnyCommand | Get | LookMessage, Field(discriminator="type")]
 
-incoming: TypeAdapter[Hello | Ping | CommandMessage | Get | LookMessage] = TypeAdapter(_AnyMessage)
+incoming: TypeAdapter[Hello | Ping | Show | CommandMessage | Get | LookMessage] = TypeAdapter(_AnyMessage)
 """Checks a message of the browser's; raises ``pydantic.ValidationError``."""

@@ -18,16 +18,18 @@ from pydantic import ValidationError
 
 from ..bridge import engine
 from ..errors import SmithersError, StoreError, kind_of
-from ..execution import Execution, run_behind
+from ..execution import Execution, execution_of
 from ..history.panes import protocol as p
-from ..history.panes.view import RECORDED
+from ..history.panes.view import RECORDED, View
 from ..recording import History
 from ..records import Breakpoint
-from ..run import Run
+from ..run import Run, run_of
 from ..syntax.expression import ExpressionError
 from . import messages as m
+from .shown import Shown, shown_of
 from .static_view import as_html, as_page, as_text
-from .view_of import view_of
+from .variables import Variables
+from .view_of import notebook_names
 
 logger = logging.getLogger(__name__)
 
@@ -47,9 +49,6 @@ PAGE_S = 1.0
 
 REMEMBERED = 256
 """Commands whose id is remembered: one that comes twice is done once."""
-
-COMMANDS = {"step": "step_frame", "phase": "step_phase", "run": "run"}
-"""The page's names of a run's commands."""
 
 _static = files("smithers_nb.notebook") / "static"
 
@@ -78,14 +77,10 @@ class Stepper(anywidget.AnyWidget):
             raise TypeError(
                 f"Stepper() shows an Execution, or a recorded one from Store.open(id); this is {kind_of(execution)}."
             )
-        self._run: Run | None = None
-        """None for a recorded execution: nothing executes."""
-        if isinstance(execution, Execution):
-            self._run = run_behind(execution)
+        self._shown = Shown(execution)
+        # An error or a running move of an execution is there again when its branch was looked at meanwhile.
+        self._known = {execution.execution_id: self._shown}
         self._seq = 0
-        self._busy: str | None = None
-        self._error: str | None = None
-        self._error_at: object = None
         # With ipykernel 7 messages arrive on a subshell's thread, the first of them on the main one; pushes come from
         # the engine's. Setting the trait calls its observers under the lock, which may push in turn.
         self._lock = threading.RLock()
@@ -98,44 +93,30 @@ class Stepper(anywidget.AnyWidget):
         self._show_page: Callable[[str], None] | None = None
         self._page = ""
         self._page_due: TimerHandle | None = None
-        self._view = view_of(execution)
         super().__init__(summary=self._summary())
         self.on_msg(self._received)
-        if self._run is not None:
-            self._run.prepare(self._view.source().cursor().tree)
-            self._run.observe(self._changed)
+        self._follow(self._shown.run)
+
+    def _follow(self, run: Run | None) -> None:
+        """Hear of the changes of a run."""
+        if run is not None:
+            run.prepare(self._view.source().cursor().tree)
+            run.observe(self._changed)
+
+    @property
+    def _view(self) -> View:
+        return self._shown.view
 
     # ---- kernel to browser -------------------------------------------------------------------------------------
 
     def _summary(self) -> p.Summary:
         self._seq += 1
-        if self._error is not None and self._error_at != self._place:
-            self._error = None  # The execution has moved since.
-        error = self._error
-        if error is None and self._lost is not None:
-            error = _words(self._lost)
-        self._last = self._view.summary(self._seq, self._moves, error)
+        shown = self._shown
+        error = shown.error_now()
+        if error is None and shown.lost is not None:
+            error = _words(shown.lost)
+        self._last = shown.view.summary(self._seq, shown.moves, error)
         return self._last
-
-    @property
-    def _lost(self) -> StoreError | None:
-        """The error of a file that was removed, renamed or replaced while an execution has it open."""
-        if self._run is None:
-            return None
-        return self._run.lost
-
-    @property
-    def _moves(self) -> str | None:
-        """The running command, of this stepper, of others and of cells."""
-        if self._busy is not None or self._run is None:
-            return self._busy
-        return COMMANDS.get(self._run.command or "")
-
-    @property
-    def _place(self) -> object:
-        if self._run is None or (draft := self._run.draft) is None:
-            return None
-        return draft.number, draft.phase, self._run.recorded
 
     def _changed(self, wait: float = PUSH_S) -> None:
         """Push soon, but not more often than ``PUSH_S``; on the engine's thread, after each phase and task."""
@@ -178,8 +159,8 @@ class Stepper(anywidget.AnyWidget):
         try:
             return self._summary()
         except StoreError as error:  # The file is gone, or busy: the page keeps what it has, and is told.
-            words = _words(self._lost or error)
-            self._last = {**self._last, "seq": self._seq, "busy": self._moves, "error": words}
+            words = _words(self._shown.lost or error)
+            self._last = {**self._last, "seq": self._seq, "busy": self._shown.moves, "error": words}
             return self._last
         except Exception:
             logger.exception("the stepper of %s could not be updated", self._view.name)
@@ -201,16 +182,19 @@ class Stepper(anywidget.AnyWidget):
         except ValidationError as error:
             self._show(f"the browser sent a message that this kernel does not know: {error.errors()[0]['msg']}")
         except Exception as error:  # noqa: BLE001  # the widget is the only place where it can be seen
-            self._show("".join(traceback.format_exception(error)))
+            self._show(_words(error))
 
-    def _handle(self, message: m.Hello | m.Ping | m.CommandMessage | p.Get | m.LookMessage) -> None:
+    def _handle(self, message: m.Hello | m.Ping | m.Show | m.CommandMessage | p.Get | m.LookMessage) -> None:
         match message:
             case m.Hello():
                 self._push()
             case m.Ping():
                 self.send({"type": "pong", "id": message.id})
-                if self._lost is not None and self._last["error"] is None:
-                    self._push()  # At rest nothing else looks at the file.
+                # At rest nothing else looks at the file.
+                if self._last["error"] is None and (self._shown.lost is not None or self._view.has_grown()):
+                    self._push()
+            case m.Show():
+                self._turn_to(message.execution_id)
             case p.Get():
                 self.send(self._reply(message))
             case m.LookMessage():
@@ -219,10 +203,27 @@ class Stepper(anywidget.AnyWidget):
                 self.send({"type": "replies", "replies": replies})
             case _ if message.id in self._taken:
                 self._acknowledge(message, p.TAKEN)
-            case _ if self._run is None:
+            case _ if message.execution_id not in (None, self._shown.execution_id):
+                self._acknowledge(message, f"this stepper shows {self._view.name} by now")
+            case _ if self._shown.run is None:
                 self._acknowledge(message, RECORDED)
             case _:
-                self._command(self._run, message)
+                self._command(self._shown.run, message)
+
+    def _turn_to(self, execution_id: str) -> None:
+        """Show another execution of the file: on all pages of this stepper."""
+        run = run_of(self._shown.reader.path, execution_id)
+        shown = self._known.get(execution_id)
+        if shown is None or shown.run is not run:
+            shown = shown_of(self._shown.reader, execution_id)
+        with self._lock:
+            before = self._shown.run
+            self._shown = self._known[execution_id] = shown
+        if before is not None:
+            before.unobserve(self._changed)
+        self._follow(shown.run)
+        engine.do(self._page_soon)
+        self._push()
 
     def _command(self, run: Run, message: m.CommandMessage) -> None:
         if message.command.effect == "moves":
@@ -233,11 +234,11 @@ class Stepper(anywidget.AnyWidget):
 
     def _move(self, run: Run, message: m.CommandMessage) -> None:
         with self._lock:
-            if (busy := self._moves) is not None:
+            if (busy := self._shown.moves) is not None:
                 self._acknowledge(message, f"{busy.replace('_', ' ')} is still running")
                 return
-            self._busy = message.name
-            self._error = None
+            self._shown.busy = message.name
+            self._shown.error = None
         self._taken.append(message.id)
         engine.do(lambda: self._changed(MOVE_S))
         if not self._begin(message, message.command.run(run, message)).wait(MOVE_S):
@@ -246,13 +247,16 @@ class Stepper(anywidget.AnyWidget):
     def _begin(self, message: m.CommandMessage, work: Coroutine[Any, Any, object]) -> threading.Event:
         """Begin it on the engine's thread; the event that is returned is set once the page knows the end."""
         ended = threading.Event()
+        about = self._shown
 
         def done(result: object, error: BaseException | None) -> None:
             if message.command.effect == "moves":
-                self._busy = None
+                about.busy = None
             words = _words(error) if error is not None else None
             if words is None or isinstance(message, m.Move):
-                self._error, self._error_at = words, self._place
+                about.fail(words)
+            if words is not None and about is not self._shown:
+                words = f"{about.view.name}: {words}"
             self._done(message, words, _told(result))
             ended.set()
 
@@ -303,7 +307,7 @@ class Stepper(anywidget.AnyWidget):
         try:
             data = self._view.pane(get)
         except SmithersError as failure:
-            error = _words(self._lost or failure)  # What a reader says of another file is beside the point.
+            error = _words(self._shown.lost or failure)  # What a reader says of another file is beside the point.
         except Exception as failure:
             logger.exception("the %s pane of %s could not be read", get.pane, self._view.name)
             error = _words(failure)
@@ -318,7 +322,7 @@ class Stepper(anywidget.AnyWidget):
         }
 
     def _show(self, error: str) -> None:
-        self._error, self._error_at = error, self._place
+        self._shown.fail(error)
         self._push()
 
     # ---- without a browser -------------------------------------------------------------------------------------
@@ -353,9 +357,13 @@ class Stepper(anywidget.AnyWidget):
 
 
 def _told(result: object) -> str | None:
-    """Return the part of a command's result that the page gets: the id of a new breakpoint."""
+    """Return the part of a command's result that the page gets: the id of a new breakpoint, or of a branch."""
     if isinstance(result, Breakpoint):
         return result.id
+    if isinstance(result, Run):
+        # As by %smithers fork: a variable holds it, so that cells can use it, and it does not go away.
+        Variables(notebook_names()).bind(execution_of(result))
+        return result.execution_id
     return None  # A Frame or RunResult would be sent twice: the summary and the panes have what they say.
 
 

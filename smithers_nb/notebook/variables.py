@@ -13,6 +13,11 @@ from ..recording import Store
 from .options import FILE, OptionError
 
 
+def is_output(name: str) -> bool:
+    """Return whether IPython keeps an output under a name: ``_``, ``__``, ``_12``."""
+    return re.fullmatch(r"_+\d*", name) is not None
+
+
 @dataclass(slots=True)
 class Variables:
     """The variables of one notebook."""
@@ -42,7 +47,7 @@ class Variables:
 
     def executions(self) -> list[str]:
         """Return the variables that hold one, but for what IPython keeps of outputs."""
-        return [name for name, value in self.names.items() if isinstance(value, Execution) and name[:1] != "_"]
+        return [name for name, value in self.names.items() if isinstance(value, Execution) and not is_output(name)]
 
     def bind(self, ex: Execution) -> str:
         """Bind a new execution to a free variable of its name, and return that: ``report_2`` for ``report~2``.

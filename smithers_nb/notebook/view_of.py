@@ -3,30 +3,46 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from ..execution import Execution, run_behind
 from ..history.panes.view import View
 from ..history.recorded import RecordedSource
 from ..nodes.tree import EMPTY
 from ..recording import History
+from ..run import Run, run_of
+from .variables import is_output
 
 
 def view_of(execution: Execution | History) -> View:
     """Return the view of a recorded execution, or of a running one, whose plan is rendered dry before frame 1."""
+    reader = execution.reader if isinstance(execution, History) else execution.store.reader
+    recorded = RecordedSource(reader, execution.execution_id)
+
+    def holder(execution_id: str) -> str | None:
+        run = run_of(reader.path, execution_id)
+        return None if run is None else _variable(run)
+
     if isinstance(execution, History):
-        return View(RecordedSource(execution.reader, execution.execution_id))
-    dry = EMPTY
-    if execution.frame is None:
+        return View(recorded, holder=holder)
+    run, dry = run_behind(execution), EMPTY
+    if execution.frame is None and not execution.recorded:
         dry = execution.preview()
-    recorded = RecordedSource(execution.store.reader, execution.execution_id)
-    return View(recorded, run_behind(execution), dry, lambda: variable_of(execution))
+    return View(recorded, run, dry, caller=lambda: _variable(run), holder=holder)
 
 
-def variable_of(execution: Execution) -> str:
-    """Return the name of the user's variable that holds an execution, "" without one: it may differ from its own."""
-    names = vars(sys.modules["__main__"])
+def notebook_names() -> dict[str, Any]:  # Any: the user's own values
+    """Return the variables of the notebook."""
+    return vars(sys.modules["__main__"])
+
+
+def _variable(run: Run) -> str:
     # A copy of the items: a cell may bind names on the main thread while this is asked on the engine's.
-    held = [name for name, value in list(names.items()) if value is execution and name[:1] != "_"]
-    if execution.name in held:
-        return execution.name
+    held = [
+        name
+        for name, value in list(notebook_names().items())
+        if isinstance(value, Execution) and run_behind(value) is run and not is_output(name)
+    ]
+    if run.name in held:
+        return run.name
     return next(iter(held), "")

@@ -98,6 +98,11 @@ class Moments:
             self._past[part.execution_id] = past
         return past
 
+    def newest(self) -> int:
+        """Return a number that grows with each execution that is added to the file."""
+        rows = self._rows("SELECT max(rowid) FROM executions")
+        return int(rows[0][0])
+
     def _part(self, frame: int) -> Stretch:
         return next(part for part in self.line if frame <= part.last)
 

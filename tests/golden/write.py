@@ -91,6 +91,9 @@ def messages() -> dict[str, Any]:
             asked("search", of="notes")
             asked("last_change", of="notes")
             asked("hit")
+            ex.fork(2, name="other", state={"old": [2]}).close()
+            asked("branches")
+            asked("notes")
             for pane in ("frame", "plan", "pending", "handlers", "state"):
                 asked(pane, at=2, phase="FLUSH")
             asked("plan", at=3, base=1)
@@ -137,6 +140,7 @@ def messages() -> dict[str, Any]:
             "messages": [
                 {"type": "hello", "protocol": p.PROTOCOL},
                 {"type": "ping", "id": "p1"},
+                {"type": "show", "execution_id": "0123456789ab"},
                 {"type": "look", "gets": [{"type": "get", "id": "r0", "pane": "plan"}]},
                 *({"type": "command", "id": "c1", "name": name, **NEEDED.get(name, {})} for name in MOVES),
                 {
@@ -147,6 +151,16 @@ def messages() -> dict[str, Any]:
                 },
                 {"type": "command", "id": "c2", "name": "edit_pending", "write": "4w2", "value": '"other"'},
                 {"type": "command", "id": "c2", "name": "drop_pending", "write": "4w2"},
+                {
+                    "type": "command",
+                    "id": "c2",
+                    "name": "fork",
+                    "execution_id": "0123456789ab",
+                    "frame": 2,
+                    "branch": "other",
+                    "state": '{"old": [2]}',
+                    "reuse": "agents",
+                },
                 {"type": "command", "id": "c2", "name": "cancel", "node": "notes"},
                 {"type": "command", "id": "c2", "name": "retry", "node": "notes"},
                 {"type": "command", "id": "c2", "name": "handle_again", "node": "notes"},
@@ -252,8 +266,10 @@ def _fixed_field(key: str, value: Any) -> Any:
         return [1 for _ in value] if isinstance(value, list) else 0.5
     if key in ("at", "now", "started", "ended", "created", "retry_at") and isinstance(value, float):
         return 1700000000000.5
-    if key == "execution_id":
+    if key in ("execution_id", "parent_id") and value is not None:
         return "0123456789ab"
+    if key == "store":
+        return "Store('golden.db')"
     if key == "response" and value is not None:
         return {**value, "text": '{"parts": []}', "chars": 13}
     if key in ("error", "trace") and isinstance(value, str) and "Traceback" in value:

@@ -7,6 +7,7 @@ import "./styles/controls.css";
 import "./styles/plan.css";
 import "./styles/grids.css";
 import "./styles/details.css";
+import "./styles/branches.css";
 // Last: it overrides.
 import "./styles/widths.css";
 

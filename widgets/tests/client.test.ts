@@ -493,12 +493,9 @@ describe("what a step leads to", () => {
     ]);
     const before = kernel.sent.length;
     const [plan, , node, track] = ahead(kernel);
-    // Of the tasks there was nothing new.
-    kernel.end(kernel.commands[0], { frame: 5, versions: { ...versions(2), tasks: 1 } }, [
-      plan,
-      node,
-      track,
-    ]);
+    // Of the tasks and the family there was nothing new.
+    const now = { ...versions(2), tasks: 1, branches: 1 };
+    kernel.end(kernel.commands[0], { frame: 5, versions: now }, [plan, node, track]);
     kernel.repeat();
     expect(kernel.sent).toHaveLength(before);
     expect(client.state.panes.plan).toMatchObject({ version: "2", loading: false });

@@ -593,6 +593,34 @@ const paneGuards: { readonly [K in P.Pane]: Guard<P.PaneData[K]> } = {
     ),
     more: whole,
   }),
+  branches: object<P.BranchesPane>({
+    family: list(
+      object<P.BranchRow>({
+        execution_id: text,
+        name: text,
+        parent_id: nullable(text),
+        depth: whole,
+        at: nullable(whole),
+        status: text,
+        reason: text,
+        changed: list(text),
+        last: whole,
+        runs: flag,
+        variable: text,
+      }),
+    ),
+    line: list(
+      object<P.StretchRow>({
+        execution_id: text,
+        name: text,
+        first: whole,
+        last: nullable(whole),
+      }),
+    ),
+    store: text,
+    app: text,
+  }),
+  notes: object<P.NotesPane>({ notes: list(text) }),
 };
 
 const replyOf = <K extends P.Pane>(pane: K) =>
@@ -634,6 +662,7 @@ const order = (name: string, fields: Readonly<Record<string, Guard<unknown>>> = 
     type: oneOf("command"),
     id: text,
     name: oneOf(name),
+    execution_id: optional(text),
     ...fields,
   });
 
@@ -652,6 +681,13 @@ const commandGuard = by("name", {
   until: order("until", { condition: text, ask: optional(list(getGuard)) }),
   edit_pending: order("edit_pending", { write: text, value: text }),
   drop_pending: order("drop_pending", { write: text }),
+  fork: order("fork", {
+    frame: optional(nullable(whole)),
+    branch: optional(nullable(text)),
+    state: optional(nullable(text)),
+    reuse: optional(nullable(text)),
+    allow_repeat: optional(nullable(text)),
+  }),
   cancel: order("cancel", { node: text }),
   retry: order("retry", { node: text }),
   handle_again: order("handle_again", { node: text }),
@@ -686,6 +722,7 @@ const commandGuard = by("name", {
 export const outgoingGuard = by("type", {
   hello: object<P.Hello>({ type: oneOf("hello"), protocol: whole }),
   ping: object<P.Ping>({ type: oneOf("ping"), id: text }),
+  show: object<P.Show>({ type: oneOf("show"), execution_id: text }),
   command: commandGuard,
   get: getGuard,
   look: object<P.LookMessage>({ type: oneOf("look"), gets: list(getGuard) }),

@@ -55,9 +55,9 @@ export class FakeKernel implements Channel {
     return [...this.listeners.values()].reduce((count, { size }) => count + size, 0);
   }
 
-  /** What was asked, but for the timeline, which is asked for all the time. */
+  /** What was asked, but for the timeline and its marks, which are asked for all the time. */
   get gets(): Get[] {
-    return this.allGets.filter(({ pane }) => pane !== "timeline");
+    return this.allGets.filter(({ pane }) => pane !== "timeline" && pane !== "branches");
   }
 
   private get allGets(): Get[] {
@@ -126,11 +126,15 @@ export class FakeKernel implements Channel {
     return this.allGets.filter((get) => get.pane === pane);
   }
 
-  done(command: Command | undefined, error: string | null = null): void {
+  done(
+    command: Command | undefined,
+    error: string | null = null,
+    result: string | null = null,
+  ): void {
     if (command === undefined) throw new Error("no command was sent");
     const { id, name } = command;
     const ok = error === null;
-    this.say({ type: "done", id, name, ok, error, result: null, summary: null, replies: [] });
+    this.say({ type: "done", id, name, ok, error, result, summary: null, replies: [] });
   }
 
   /** Ends a command as the kernel does: with the summary, and answers to what was asked with it. */

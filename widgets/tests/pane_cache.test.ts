@@ -56,7 +56,7 @@ describe("a pane", () => {
     expect(cache.take(replyTo(get), at(1))).toBeNull();
     expect(cache.panes.state?.data).toBeNull();
     cache.take(replyTo(cache.due(at(1))[0]), at(1));
-    expect(asked(cache.due(at(1, FRAME_3)))).toEqual(["timeline"]);
+    expect(asked(cache.due(at(1, FRAME_3)))).toEqual(["timeline", "branches"]);
     expect(cache.fits({ pane: "state", of: null }, { ...FRAME_3, base: null, other: null })).toBe(
       true,
     );
@@ -74,7 +74,7 @@ describe("a pane", () => {
   });
 
   it("does not fetch the live frame, which the summary tells", () => {
-    expect(asked(opened("frame").due(at(1)))).toEqual(["timeline"]);
+    expect(asked(opened("frame").due(at(1)))).toEqual(["timeline", "branches"]);
   });
 
   it("asks for more rows of the plan", () => {

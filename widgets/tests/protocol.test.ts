@@ -20,7 +20,7 @@ describe("the golden file that the Python tests write", () => {
       new Set(["ack", "done", "replies", "pong"]),
     );
     const types = golden().messages.map(({ type }) => type);
-    expect(new Set(types)).toEqual(new Set(["hello", "ping", "command", "get", "look"]));
+    expect(new Set(types)).toEqual(new Set(["hello", "ping", "show", "command", "get", "look"]));
   });
 });
 

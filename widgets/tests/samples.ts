@@ -1,5 +1,6 @@
 import { PHASES } from "../src/model/cursor";
 import {
+  type BranchRow,
   type BreakpointRow,
   type CallRow,
   type ComparePane,
@@ -326,6 +327,13 @@ export function panes(change: Partial<PaneData> = {}): PaneData {
     last_change: { found: null, before: null, text: "nothing before frame 1 wrote it" },
     hit: { found: null, before: null, text: "no breakpoint hit before" },
     compare: comparison({ execution_id: null, name: "", text: "", total: 0, rows: [] }),
+    branches: {
+      family: [branch({})],
+      line: [{ execution_id: "e1", name: "report", first: 1, last: null }],
+      store: "Store('smithers.db')",
+      app: "Report",
+    },
+    notes: { notes: [] },
     ...change,
   };
 }
@@ -552,6 +560,22 @@ export function panesFullOf(text: string): PaneData {
     },
   });
 }
+
+/** An execution of a family. */
+export const branch = (change: Partial<BranchRow>): BranchRow => ({
+  execution_id: "e1",
+  name: "report",
+  parent_id: null,
+  depth: 0,
+  at: null,
+  status: "paused",
+  reason: "",
+  changed: [],
+  last: 4,
+  runs: true,
+  variable: "report",
+  ...change,
+});
 
 export const problem = (text: string): ProblemRow => ({
   kind: text,

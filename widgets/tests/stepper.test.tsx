@@ -118,6 +118,7 @@ describe("roles and names", () => {
       cursor: "live",
       room: "wide",
       connected: "true",
+      execution: "e1",
       seq: "1",
       frame: "4",
       phase: "EFFECTS",
@@ -138,6 +139,7 @@ describe("roles and names", () => {
       "Back",
       "Forward",
       "Live",
+      "Branch",
     ]);
     expect(named("status", "Stepper status").textContent).toBe(
       "Frame 4 is at rest: 1 write pending.",
@@ -362,9 +364,9 @@ describe("stepping", () => {
     await press(button("Step phase"), "ArrowRight");
     expect(document.activeElement).toBe(button("Step frame"));
     await press(button("Step frame"), "End");
-    expect(document.activeElement).toBe(button("Live"));
+    expect(document.activeElement).toBe(button("Branch"));
     expect(all("[role='toolbar'] button").map((one) => one.tabIndex)).toEqual([
-      ...Array(9).fill(-1),
+      ...Array(10).fill(-1),
       0,
     ]);
   });

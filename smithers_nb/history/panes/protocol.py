@@ -48,7 +48,7 @@ Change = Literal["", "added", "removed", "changed", "moved", "remounted"]
 
 PaneName = Literal[
     "frame", "timeline", "plan", "xml", "pending", "handlers", "state", "tasks", "task", "breakpoints", "output",
-    "problems", "node", "value", "search", "last_change", "hit", "compare",
+    "problems", "node", "value", "search", "last_change", "hit", "compare", "branches", "notes",
 ]  # fmt: skip
 
 
@@ -195,6 +195,7 @@ class Versions(TypedDict):
     breakpoints: int
     output: int
     problems: int
+    branches: int
 
 
 VERSIONED = tuple(Versions.__annotations__)
@@ -836,6 +837,55 @@ class ComparePane(TypedDict):
     """The number of executions that are not among the choices."""
 
 
+class BranchRow(TypedDict):
+    """An execution of the family."""
+
+    execution_id: str
+    name: str
+    parent_id: str | None
+    """The execution that it was forked from; None for the first of the family."""
+    depth: int
+    """The number of forks between it and the first of the family."""
+    at: int | None
+    """The last frame that it shares with its parent."""
+    status: str
+    reason: str
+    changed: list[str]
+    """What the fork changed, in words: ``state n``, ``code``, ``prop topic``, ``model sonnet``."""
+    last: int
+    """The number of its newest frame."""
+    runs: bool
+    """True if this kernel runs it: it can be stepped."""
+    variable: str
+    """The variable of the notebook that holds it; "" without one."""
+
+
+class StretchRow(TypedDict):
+    """Frames of the line that belong to one execution."""
+
+    execution_id: str
+    name: str
+    first: int
+    last: int | None
+    """None for the execution at the end of the line."""
+
+
+class BranchesPane(TypedDict):
+    family: list[BranchRow]
+    """Each parent before its branches, which are in the order of their forks."""
+    line: list[StretchRow]
+    """The executions that the frames belong to, oldest first: the last one is shown."""
+    store: str
+    """The expression that opens the file, in Python."""
+    app: str
+    """The name of the app."""
+
+
+class NotesPane(TypedDict):
+    notes: list[str]
+    """What a branch has to know of its parent, in words."""
+
+
 class Reply(TypedDict):
     type: Literal["reply"]
     id: str
@@ -873,6 +923,8 @@ PANES: dict[str, Any] = {  # Any: TypedDicts
     "last_change": LastChangePane,
     "hit": HitPane,
     "compare": ComparePane,
+    "branches": BranchesPane,
+    "notes": NotesPane,
 }
 """The data of each pane's reply."""
 
@@ -903,7 +955,7 @@ class Done(TypedDict):
     ok: bool
     error: str | None
     result: str | None
-    """The id of the new breakpoint, for ``break_add``."""
+    """The id of the new breakpoint, for ``break_add``, or of the branch, for ``fork``."""
     summary: Summary | None
     """The new value of the trait; None where there were too many: it follows."""
     # With the end of the move and not after it: else every step would take a second round trip through a busy kernel.

@@ -19,6 +19,7 @@ from ..matching import nearest, place_of
 from ..recorded import RecordedSource
 from ..source import Source
 from . import (
+    branches,
     breakpoints,
     compare,
     handlers,
@@ -69,6 +70,9 @@ class View:
         The plan as it was rendered before the first frame.
     caller : callable, optional
         Returns the expression by which the user's code calls the execution; "" where there is none.
+    holder : callable, optional
+        Returns the variable that holds a running execution of the file, by its id: "" where none does, None for one
+        that does not run in this process.
     """
 
     def __init__(
@@ -77,9 +81,12 @@ class View:
         running: Running | None = None,
         dry: Tree = EMPTY,
         caller: Callable[[], str] = str,
+        holder: Callable[[str], str | None] = lambda _id: None,
     ) -> None:
         self._recorded = recorded
         self._caller = caller
+        self._holder = holder
+        self._newest = 0
         self._running = running
         self._dry = dry
         self._plans = Plans()
@@ -93,6 +100,10 @@ class View:
     def name(self) -> str:
         """The name of the execution."""
         return self.source().head.name
+
+    def has_grown(self) -> bool:
+        """Return whether executions were added to the file since the last summary."""
+        return self._recorded.file.newest() != self._newest
 
     def source(self) -> Source:
         """Return the records as they are now."""
@@ -197,8 +208,11 @@ class View:
     def _signatures(self, source: Source, cursor: Cursor) -> dict[str, tuple[object, ...]]:
         """Return by pane what a live view of it depends on; objects stand for themselves."""
         now = source.publication
+        # Of the family only its growth: the page asks again when it is looked at.
+        self._newest = source.file.newest()
+        family = (self._newest,)
         if now is None:
-            return {}
+            return {"branches": family}
         frame, number = now.frame, cursor.frame
         standing = hash(tuple(now.standing.items()))
         # With FLUSH things move from the publication into the file, where they have other ids and places: a pane that
@@ -221,6 +235,7 @@ class View:
             "breakpoints": (now.breakpoints, now.hit),
             "output": (now.heard, flushed),
             "problems": (number, *errors),
+            "branches": family,
         }
 
     # ---- the panes ---------------------------------------------------------------------------------------------
@@ -259,6 +274,8 @@ class View:
             "last_change": lambda: last_change.last_change(source, cursor, of, get.before),
             "hit": lambda: _hit(source, get.before or place_of(cursor), get.direction == "forward"),
             "compare": lambda: compare.compared(source, cursor, self._baselines, other=other, limit=get.limit),
+            "branches": lambda: branches.branches(source, self._holder),
+            "notes": lambda: branches.notes(source),
         }
         return panes[get.pane]()
 

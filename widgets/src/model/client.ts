@@ -217,7 +217,8 @@ export class Client implements Receiver {
     if (underway[underwayKey(order)] !== undefined) return Promise.resolve(null);
     if (whyOff(order.name, summary, underway, connected) !== null) return Promise.resolve(null);
     const where = isMove(order.name) ? this.outlook : null;
-    const outcome = this.session.send(order, quiet, where === null ? [] : this.cache.ahead(where));
+    const ask = where === null ? [] : this.cache.ahead(where);
+    const outcome = this.session.send(order, quiet, ask, summary?.execution_id);
     this.state = {
       ...this.state,
       underway: this.session.underway,
@@ -227,6 +228,17 @@ export class Client implements Receiver {
     setTimeout(() => this.draw(), DRAW_MS);
     this.listen();
     return outcome;
+  }
+
+  /** Shows another execution of the family in this stepper; the summary that follows is its own. */
+  show(execution_id: string): void {
+    this.transport.post({ type: "show", execution_id });
+  }
+
+  /** Asks again for what may have changed without a word: a branch of another process runs on. */
+  renew(pane: Pane): void {
+    this.cache.renewed(pane);
+    this.refresh();
   }
 
   dismiss(alert: Alert): void {
@@ -247,14 +259,38 @@ export class Client implements Receiver {
 
   private adopt(next: Summary): void {
     const last = this.state.summary;
+    const turned = last !== null && last.execution_id !== next.execution_id;
+    if (turned) this.turn();
     this.update({
       summary: next,
       connected: true,
       alerts: alertsOf(this.state.alerts, last, next),
-      note: this.state.cursor.at === null && last?.frame !== next.frame ? null : this.state.note,
+      note:
+        turned || (this.state.cursor.at === null && last?.frame !== next.frame)
+          ? null
+          : this.state.note,
       bookmarks: bookmarksOf(next.execution_id) ?? this.state.bookmarks,
     });
     if (this.session.recovering) this.forget();
+  }
+
+  /** Another execution is shown: nothing of the last one is true of it. Its commands go on. */
+  private turn(): void {
+    clearTimeout(this.settling);
+    this.cache.clear();
+    this.session.abandon();
+    this.state = {
+      ...this.state,
+      cursor: LIVE,
+      settled: LIVE,
+      base: null,
+      other: null,
+      alerts: [],
+      bookmarks: [],
+      panes: this.cache.panes,
+      track: this.cache.track,
+      underway: this.session.underway,
+    };
   }
 
   /** Messages were lost, or the kernel was restarted: nothing that is owed can be counted on. */

@@ -25,7 +25,9 @@ export type Action =
   | "go_to"
   | "compare"
   | "first_difference"
-  | "help";
+  | "help"
+  | "fork"
+  | "branches";
 
 export interface Control {
   readonly name: Action;
@@ -63,6 +65,7 @@ export const CONTROLS: readonly Control[] = [
   control("back", "Back", "←", "ArrowLeft", "Shows the frame before; executes nothing."),
   control("forward", "Forward", "→", "ArrowRight", "Shows the frame after; executes nothing."),
   control("live", "Live", "End", "End", "Follows the execution."),
+  control("fork", "Branch", "F", "F", "Goes back to this frame, changes something, and goes on."),
 ];
 
 /** Those that have a key only, or a button elsewhere. */
@@ -242,6 +245,7 @@ const KEYS: Readonly<Record<string, Action>> = {
   "/": "search",
   g: "go_to",
   o: "compare",
+  f: "fork",
 };
 
 const SHIFTED: Readonly<Record<string, Action>> = {

@@ -43,6 +43,9 @@ export interface Taken {
   readonly error: string | null;
 }
 
+/** Always looked at: its branches are marks on the timeline. */
+const FAMILY: Watched = { pane: "branches", of: null };
+
 export class PaneCache {
   panes: Slots = {};
   track: Track = EMPTY_TRACK;
@@ -78,8 +81,8 @@ export class PaneCache {
   /** The requests for what is looked at and out of date: at most one in flight for a pane. */
   due(where: Outlook): readonly Get[] {
     const gets = this.watched.flatMap((watched) => this.renew(watched, where) ?? []);
-    // The timeline can wait: what one looks at comes first.
-    if (this.requests.none) gets.push(...this.renewTrack(where));
+    // The timeline and its marks can wait: what one looks at comes first.
+    if (this.requests.none) gets.push(...this.renewTrack(where), ...this.renewFamily(where));
     return gets;
   }
 
@@ -140,6 +143,11 @@ export class PaneCache {
     const want = this.trackWanted;
     const version = versionOf(want, summary);
     return String(this.trackVersion) === version ? [] : [this.flown(want, version)];
+  }
+
+  private renewFamily(where: Outlook): readonly Get[] {
+    const get = where.connected ? this.renew(FAMILY, where) : null;
+    return get === null ? [] : [get];
   }
 
   private get trackWanted(): Want {
@@ -212,7 +220,7 @@ export class PaneCache {
   }
 
   private questionNow(pane: Pane, where: Outlook | null): string | null {
-    const watched = this.watched.find((one) => one.pane === pane);
+    const watched = [...this.watched, FAMILY].find((one) => one.pane === pane);
     if (watched === undefined || where === null) return null;
     return questionOf(this.wanted(watched, where));
   }
@@ -240,6 +248,22 @@ export class PaneCache {
     if (!restarted) return;
     this.recorded.clear();
     this.track = EMPTY_TRACK;
+  }
+
+  /** Takes the pane that is held for old: it is asked again. */
+  renewed(pane: Pane): void {
+    const slot = this.panes[pane];
+    if (slot !== undefined) this.put(pane, { ...slot, version: "" });
+  }
+
+  /** Forgets all of an execution: the page shows another one. What single callers asked is still answered. */
+  clear(): void {
+    this.requests.clear();
+    this.distrust(true);
+    // The family stays the same: its button must not go away under the focus.
+    const { branches } = this.panes;
+    this.panes = branches === undefined ? {} : { branches };
+    this.limit = FIRST_NODES;
   }
 
   private put(pane: Pane, slot: Slot<unknown>): void {

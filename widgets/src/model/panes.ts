@@ -43,6 +43,8 @@ const BESIDE: readonly Pane[] = [...BASED, "compare"];
 
 /** The request for a pane, but for what the kernel may leave out because it is held. */
 export function wantOf({ pane, of }: Watched, { cursor, base, other, limit }: View): Want {
+  // The family is the same wherever one looks.
+  if (pane === "branches") return { pane, at: null };
   return {
     pane,
     at: cursor.at,

@@ -16,6 +16,7 @@ export const VERSIONED = [
   "breakpoints",
   "output",
   "problems",
+  "branches",
 ] as const;
 export const PANES = [
   "frame",
@@ -36,6 +37,8 @@ export const PANES = [
   "last_change",
   "hit",
   "compare",
+  "branches",
+  "notes",
 ] as const;
 export const BREAKPOINT_KINDS = ["node", "key", "handler", "phase", "error", "expression"] as const;
 export type Command =
@@ -60,6 +63,7 @@ export type Command =
 export type Outgoing =
   | Hello
   | Ping
+  | Show
   | (
       | StepPhase
       | StepFrame
@@ -100,6 +104,7 @@ export interface Answer {
   readonly type: "command";
   readonly id: string;
   readonly name: "answer";
+  readonly execution_id?: string | null;
   /**
    * the id of an approval, or of its node
    */
@@ -180,12 +185,80 @@ export interface Value {
   readonly ref: string | null;
 }
 /**
+ * An execution of the family.
+ */
+export interface BranchRow {
+  readonly execution_id: string;
+  readonly name: string;
+  /**
+   * The execution that it was forked from; None for the first of the family.
+   */
+  readonly parent_id: string | null;
+  /**
+   * The number of forks between it and the first of the family.
+   */
+  readonly depth: number;
+  /**
+   * The last frame that it shares with its parent.
+   */
+  readonly at: number | null;
+  readonly status: string;
+  readonly reason: string;
+  /**
+   * What the fork changed, in words: `state n`, `code`, `prop topic`, `model sonnet`.
+   */
+  readonly changed: ReadonlyArray<string>;
+  /**
+   * The number of its newest frame.
+   */
+  readonly last: number;
+  /**
+   * True if this kernel runs it: it can be stepped.
+   */
+  readonly runs: boolean;
+  /**
+   * The variable of the notebook that holds it; "" without one.
+   */
+  readonly variable: string;
+}
+export interface BranchesPane {
+  /**
+   * Each parent before its branches, which are in the order of their forks.
+   */
+  readonly family: ReadonlyArray<BranchRow>;
+  /**
+   * The executions that the frames belong to, oldest first: the last one is shown.
+   */
+  readonly line: ReadonlyArray<StretchRow>;
+  /**
+   * The expression that opens the file, in Python.
+   */
+  readonly store: string;
+  /**
+   * The name of the app.
+   */
+  readonly app: string;
+}
+/**
+ * Frames of the line that belong to one execution.
+ */
+export interface StretchRow {
+  readonly execution_id: string;
+  readonly name: string;
+  readonly first: number;
+  /**
+   * None for the execution at the end of the line.
+   */
+  readonly last: number | null;
+}
+/**
  * Sets a breakpoint; the result is its id.
  */
 export interface BreakAdd {
   readonly type: "command";
   readonly id: string;
   readonly name: "break_add";
+  readonly execution_id?: string | null;
   readonly kind: "node" | "key" | "handler" | "phase" | "error" | "expression";
   readonly target?: string | null;
   readonly event?: string | null;
@@ -202,6 +275,7 @@ export interface BreakChange {
   readonly type: "command";
   readonly id: string;
   readonly name: "break_change";
+  readonly execution_id?: string | null;
   /**
    * the id of a breakpoint
    */
@@ -221,6 +295,7 @@ export interface BreakCheck {
   readonly type: "command";
   readonly id: string;
   readonly name: "break_check";
+  readonly execution_id?: string | null;
   /**
    * an expression over state, prev, node, frame and writes
    */
@@ -233,6 +308,7 @@ export interface BreakRemove {
   readonly type: "command";
   readonly id: string;
   readonly name: "break_remove";
+  readonly execution_id?: string | null;
   /**
    * the id of a breakpoint
    */
@@ -312,6 +388,7 @@ export interface Cancel {
   readonly type: "command";
   readonly id: string;
   readonly name: "cancel";
+  readonly execution_id?: string | null;
   /**
    * the id of a node with a running task
    */
@@ -404,6 +481,7 @@ export interface Continue {
   readonly type: "command";
   readonly id: string;
   readonly name: "continue";
+  readonly execution_id?: string | null;
   /**
    * @maxItems 12
    */
@@ -437,7 +515,9 @@ export interface Get {
     | "search"
     | "last_change"
     | "hit"
-    | "compare";
+    | "compare"
+    | "branches"
+    | "notes";
   readonly at?: number | null;
   readonly phase?:
     | ("SNAPSHOT" | "RENDER" | "RECONCILE" | "COMMIT" | "EXECUTE" | "EFFECTS" | "FLUSH")
@@ -486,7 +566,7 @@ export interface Done {
   readonly ok: boolean;
   readonly error: string | null;
   /**
-   * The id of the new breakpoint, for `break_add`.
+   * The id of the new breakpoint, for `break_add`, or of the branch, for `fork`.
    */
   readonly result: string | null;
   /**
@@ -649,6 +729,7 @@ export interface Versions {
   readonly breakpoints: number;
   readonly output: number;
   readonly problems: number;
+  readonly branches: number;
 }
 /**
  * A running task, or one that waits for a person or its next attempt.
@@ -713,6 +794,7 @@ export interface DropPending {
   readonly type: "command";
   readonly id: string;
   readonly name: "drop_pending";
+  readonly execution_id?: string | null;
   /**
    * the id of a pending write
    */
@@ -725,6 +807,7 @@ export interface EditPending {
   readonly type: "command";
   readonly id: string;
   readonly name: "edit_pending";
+  readonly execution_id?: string | null;
   /**
    * the id of a pending write
    */
@@ -775,6 +858,7 @@ export interface Fork {
   readonly type: "command";
   readonly id: string;
   readonly name: "fork";
+  readonly execution_id?: string | null;
   /**
    * the frame after which the branch begins; 0 for the beginning
    */
@@ -848,6 +932,7 @@ export interface HandleAgain {
   readonly type: "command";
   readonly id: string;
   readonly name: "handle_again";
+  readonly execution_id?: string | null;
   /**
    * the id of a node whose task has ended
    */
@@ -1065,6 +1150,12 @@ export interface NodeRead {
   readonly writer: string | null;
   readonly writer_node: string | null;
 }
+export interface NotesPane {
+  /**
+   * What a branch has to know of its parent, in words.
+   */
+  readonly notes: ReadonlyArray<string>;
+}
 export interface OutputPane {
   readonly frame: number;
   readonly total: number;
@@ -1113,6 +1204,8 @@ export interface PaneData {
   readonly last_change: LastChangePane;
   readonly hit: HitPane;
   readonly compare: ComparePane;
+  readonly branches: BranchesPane;
+  readonly notes: NotesPane;
 }
 /**
  * Frames `since` to `to`, column by column. Dense columns have an entry a frame, the others (frame, count).
@@ -1410,6 +1503,7 @@ export interface Pause {
   readonly type: "command";
   readonly id: string;
   readonly name: "pause";
+  readonly execution_id?: string | null;
   /**
    * @maxItems 12
    */
@@ -1443,10 +1537,18 @@ export interface Retry {
   readonly type: "command";
   readonly id: string;
   readonly name: "retry";
+  readonly execution_id?: string | null;
   /**
    * the id of a node whose task has ended
    */
   readonly node: string;
+}
+/**
+ * Shows another execution of the family in this stepper: the running one, or its records where none runs here.
+ */
+export interface Show {
+  readonly type: "show";
+  readonly execution_id: string;
 }
 /**
  * Runs one frame, up to its rest; or several, up to a breakpoint.
@@ -1455,6 +1557,7 @@ export interface StepFrame {
   readonly type: "command";
   readonly id: string;
   readonly name: "step_frame";
+  readonly execution_id?: string | null;
   /**
    * @maxItems 12
    */
@@ -1471,6 +1574,7 @@ export interface StepPhase {
   readonly type: "command";
   readonly id: string;
   readonly name: "step_phase";
+  readonly execution_id?: string | null;
   /**
    * @maxItems 12
    */
@@ -1483,6 +1587,7 @@ export interface Stop {
   readonly type: "command";
   readonly id: string;
   readonly name: "stop";
+  readonly execution_id?: string | null;
   /**
    * @maxItems 12
    */
@@ -1495,6 +1600,7 @@ export interface Until {
   readonly type: "command";
   readonly id: string;
   readonly name: "until";
+  readonly execution_id?: string | null;
   /**
    * @maxItems 12
    */
@@ -1511,6 +1617,7 @@ export interface UntilIdle {
   readonly type: "command";
   readonly id: string;
   readonly name: "until_idle";
+  readonly execution_id?: string | null;
   /**
    * @maxItems 12
    */

@@ -46,6 +46,12 @@ export class Requests {
     this.inFlight.clear();
   }
 
+  /** Forgets what panes asked; single callers still get their answers. */
+  clear(): void {
+    this.giveUp();
+    for (const [id, { settle }] of this.open) if (settle === undefined) this.open.delete(id);
+  }
+
   flies(pane: Pane): boolean {
     return this.inFlight.has(pane);
   }

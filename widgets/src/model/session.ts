@@ -56,10 +56,11 @@ export class Session {
   }
 
   /** Sends a command with the requests for what it leads to; the promise says how it ended. */
-  send(order: Order, quiet: boolean, ask: readonly Get[]): Promise<Outcome> {
+  send(order: Order, quiet: boolean, ask: readonly Get[], execution_id?: string): Promise<Outcome> {
     const id = this.wire.nextId();
     const key = underwayKey(order);
-    const message = { type: "command", id, ...order, ...(ask.length > 0 && { ask }) } as Command;
+    const about = { ...order, execution_id };
+    const message = { type: "command", id, ...about, ...(ask.length > 0 && { ask }) } as Command;
     return new Promise((settle) => {
       this.orders.begin({ key, message, quiet, asked: ask.map((get) => get.id), settle });
       this.wire.post(message);

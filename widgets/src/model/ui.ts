@@ -5,7 +5,7 @@ import { type Choice, choose, FIRST_CHOICE, type Tab } from "./layout";
 import type { PlanRow } from "./protocol";
 import { FIRST_TREE, revealed, type TreeChoice } from "./tree";
 
-export type Popup = "stop" | "help" | "search" | "go_to";
+export type Popup = "stop" | "help" | "search" | "go_to" | "fork" | "branches";
 
 export type Selection =
   | Subject
@@ -42,6 +42,9 @@ export const opened = (ui: UiState, tab: Tab): UiState => ({
   ...ui,
   choice: choose(ui.choice, tab),
 });
+
+/** Another execution is shown: its nodes, tasks and writes are others. Tabs and the popup stay. */
+export const turned = ({ choice, popup }: UiState): UiState => ({ ...FIRST_UI, choice, popup });
 
 /** The node selected where it is; the row's key tells a removed node from a new one. */
 export const nodeSelected = (ui: UiState, id: string, rowKey: string): UiState => ({

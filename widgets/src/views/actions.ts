@@ -71,6 +71,11 @@ function makeActions(
     compare: () => setUi((was) => opened(was, "Compare")),
     first_difference: () => void showFirstDifference(client, show),
     help: () => setUi((was) => ({ ...was, popup: "help" })),
+    fork: () => setUi((was) => ({ ...was, popup: "fork" })),
+    branches: () => {
+      client.renew("branches");
+      setUi((was) => ({ ...was, popup: was.popup === "branches" ? null : "branches" }));
+    },
   };
 
   const show = (row: DifferenceRow, name: string) => {

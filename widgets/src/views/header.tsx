@@ -2,6 +2,7 @@ import { newFrames } from "../model/cursor";
 import { executionLook } from "../model/looks";
 import type { Summary } from "../model/protocol";
 import { dollars, grouped, plural } from "../model/text";
+import { BranchesButton } from "./branches";
 import { Mark, Text } from "./text";
 import { useUi } from "./ui";
 
@@ -14,6 +15,7 @@ export function Header({ summary }: { readonly summary: Summary }) {
       <strong class="ss-name">
         <Text of={summary.name} />
       </strong>
+      <BranchesButton />
       <span class="ss-status" title={reason || undefined}>
         <Mark look={executionLook(status)} />
         {reason !== "" && (

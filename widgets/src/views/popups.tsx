@@ -1,10 +1,12 @@
-import type { ComponentChildren } from "preact";
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { ALL_CONTROLS } from "../model/controls";
 import { frameNamed } from "../model/cursor";
 import type { FoundRow, SearchPane } from "../model/protocol";
 import { plural } from "../model/text";
+import { BranchMenu } from "./branches";
 import { ConfirmStop } from "./confirm";
+import { ForkDialog } from "./fork";
+import { type CloseProps, Popup, useFocus } from "./popup";
 import { Text } from "./text";
 import { useUi } from "./ui";
 
@@ -32,36 +34,12 @@ export function Popups() {
       return <GoTo close={close} />;
     case "search":
       return <SearchPopup close={close} />;
+    case "fork":
+      return <ForkDialog close={close} />;
+    case "branches":
+      return <BranchMenu close={close} />;
   }
 }
-
-interface PopupProps {
-  readonly name: string;
-  readonly close: () => void;
-  readonly children: ComponentChildren;
-}
-
-function Popup({ name, close, children }: PopupProps) {
-  return (
-    <div class="ss-popup" role="dialog" aria-label={name}>
-      <div class="ss-popup-head">
-        <h4>{name}</h4>
-        <button
-          type="button"
-          class="ss-button ss-icon-button"
-          aria-label="Close"
-          title="Close (Esc)"
-          onClick={close}
-        >
-          ✕
-        </button>
-      </div>
-      {children}
-    </div>
-  );
-}
-
-type CloseProps = Pick<PopupProps, "close">;
 
 function Help({ close }: CloseProps) {
   const list = useFocus<HTMLUListElement>();
@@ -83,13 +61,6 @@ function Help({ close }: CloseProps) {
       </p>
     </Popup>
   );
-}
-
-function useFocus<E extends HTMLElement>() {
-  const element = useRef<E>(null);
-  // Before the next key comes: it belongs in the field.
-  useLayoutEffect(() => element.current?.focus(), []);
-  return element;
 }
 
 function GoTo({ close }: CloseProps) {

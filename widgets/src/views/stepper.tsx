@@ -4,7 +4,7 @@ import { groupsOf, watchedIn } from "../model/layout";
 import { type PhaseChip, PROTOCOL, type Summary } from "../model/protocol";
 import { sentenceOf } from "../model/sentence";
 import { visible } from "../model/text";
-import { FIRST_UI, selectedNode, type UiState } from "../model/ui";
+import { FIRST_UI, selectedNode, turned, type UiState } from "../model/ui";
 import { useActions } from "./actions";
 import { Alerts } from "./alerts";
 import { AskedNow } from "./asked";
@@ -37,6 +37,8 @@ export function Stepper({ client }: { readonly client: Client }) {
   );
   useEffect(() => (root.current ? keepShortcutsAway(root.current) : undefined), []);
   useRestoredFocus(root, ui);
+  const shown = summary?.execution_id;
+  useEffect(() => setUi(turned), [shown]);
 
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === "Escape") {
@@ -67,6 +69,7 @@ export function Stepper({ client }: { readonly client: Client }) {
         data-cursor={cursor.at ?? "live"}
         data-room={room}
         data-seq={summary?.seq}
+        data-execution={summary?.execution_id}
         data-frame={summary?.frame}
         data-phase={summary?.phase ?? ""}
         data-status={summary?.status}

@@ -1,4 +1,5 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { branchWords, lineOf } from "../model/branches";
 import { seenFrame } from "../model/cursor";
 import {
   type Buckets,
@@ -9,7 +10,9 @@ import {
   LANES,
   type Lane,
   spanOf,
+  type Track,
 } from "../model/timeline";
+import { BranchMarks } from "./branch_marks";
 import { Icon } from "./icon";
 import { useUi } from "./ui";
 
@@ -46,7 +49,10 @@ export function TimelineView() {
       client.goTo(seen + (event.key === "PageUp" ? -by : by));
     }
   };
-  const words = frameWords(track, bookmarks, seen, frames);
+  const branches = lineOf(state.panes.branches?.data ?? null, state.summary?.execution_id);
+  const wordsOf = (frame: number) =>
+    [frameWords(track, bookmarks, frame, frames), ...branchWords(branches, frame)].join(", ");
+  const words = wordsOf(seen);
   return (
     <div class="ss-timeline">
       <div class="ss-lanes">
@@ -66,7 +72,7 @@ export function TimelineView() {
         aria-valuemax={frames}
         aria-valuenow={seen}
         aria-valuetext={cursor.at === null ? `live, ${words}` : words}
-        title={overWords(over, words, track, bookmarks, frames)}
+        title={over === null ? words : wordsOf(over) + keysWords(track, over)}
         onKeyDown={onKeyDown}
         onPointerDown={(event) => {
           if (event.button !== 0) return;
@@ -85,6 +91,7 @@ export function TimelineView() {
           frames={frames}
           live={cursor.at === null}
         />
+        <BranchMarks pane={branches} frames={frames} />
       </div>
       <div class="ss-timeline-tools" role="group" aria-label="Timeline tools">
         {TOOLS.map(({ name, label, title }) => (
@@ -118,17 +125,9 @@ const TOOLS = [
   { name: "help", label: "Help", title: "The keys (?)" },
 ] as const;
 
-function overWords(
-  over: number | null,
-  words: string,
-  track: Parameters<typeof frameWords>[0],
-  bookmarks: readonly number[],
-  frames: number,
-): string {
-  if (over === null) return words;
-  const keys = keysAt(track, over);
-  const written = keys.length > 0 ? `: ${keys.join(", ")}` : "";
-  return frameWords(track, bookmarks, over, frames) + written;
+function keysWords(track: Track, frame: number): string {
+  const keys = keysAt(track, frame);
+  return keys.length > 0 ? `: ${keys.join(", ")}` : "";
 }
 
 function useWidth(element: { readonly current: HTMLElement | null }): number {
