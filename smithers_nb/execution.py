@@ -234,7 +234,7 @@ class Execution(Recording):
 
         ``id`` or ``name`` selects the execution; by name it is the newest. Without either it is the newest of all.
 
-        ``durability`` defaults to the recorded one; another one holds from now on.
+        ``durability`` defaults to the recorded one; a different one holds from then on.
 
         Raises:
             UnknownExecutionError: if there is none.

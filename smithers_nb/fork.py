@@ -194,7 +194,7 @@ def loaded_props(text: str) -> dict[str, Any]:  # Any: they are the user's
     """Return props from what ``stored_props`` made of them.
 
     Raises:
-        StoreError: if the class of one does not accept what is stored.
+        StoreError: if the class of one does not accept the stored JSON.
     """
     return {
         name: opened(Stored(json.dumps(one["value"]), one["type"]), f"the prop {name!r}", f"props={{{name!r}: …}}")

@@ -163,7 +163,7 @@ def like(plain: Stored, kind: str) -> Stored:
 
     Raises:
         Unreadable: if the class is not there, or does not accept the JSON.
-        Unstorable: if what it makes of it can't be stored.
+        Unstorable: if the value that it makes can't be stored.
 
     >>> like(Stored('"2026-11-29"', "str"), "date")
     Stored(text='"2026-11-29"', type='date')
