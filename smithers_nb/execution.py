@@ -40,6 +40,7 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .history.ghosts import Absent
+    from .history.live import LiveSource
     from .rerender import Rerender
 
 # One for all executions of the process: they share its HTTP clients.
@@ -638,6 +639,13 @@ class Execution(Recording):
     def ghosts(self, frame: int | None = None) -> Absent:
         """Return the nodes that the code can return and that are not in the plan of a frame; see ``History.ghosts``."""
         return History(self.reader, self.execution_id).ghosts(self._run.setup.app, frame)
+
+    def _source(self) -> LiveSource:
+        """Return a source of its records: those of the file, and what the engine has not written yet."""
+        from .history.live import LiveSource
+
+        # One publication for the whole answer: two would mix two phases in one chain.
+        return LiveSource(super()._source(), self._run.publish(), self.name)
 
     def _compared(self, replayed: Replayed) -> Replay:
         history = History(self.reader, replayed.execution_id)

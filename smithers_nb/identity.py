@@ -107,6 +107,16 @@ def prefixes_of(path: str) -> list[str]:
     return [path[: cut.start()] for cut in reversed(list(re.finditer("/", plain))) if cut.start()]
 
 
+def component_of(path: str) -> str:
+    """Return the name in the last segment of a path; a slash in a quoted key separates nothing.
+
+    >>> component_of('/App[0]/Row["a/b"]')
+    'Row'
+    """
+    around = prefixes_of(path)
+    return path[len(around[0]) if around else 0 :].lstrip("/").partition("[")[0]
+
+
 def child_id(execution_id: str, task_id: str) -> str:
     """Return the id of the child execution that a task runs."""
     return sha256(f"{execution_id}/{task_id}".encode()).hexdigest()[:12]

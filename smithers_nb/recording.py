@@ -35,8 +35,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .execution import Execution
+    from .history.causes.why import Why
     from .history.compare import Comparison
     from .history.ghosts import Absent
+    from .history.recorded import RecordedSource
     from .history.transcript import Transcript
     from .rerender import Rerender
     from .store.check import Report
@@ -65,6 +67,14 @@ def _recording(name: str, value: Any) -> Any:
     if isinstance(value, str):
         return arguments.full_text(name, value)
     raise arguments.wrong(name, value, "an Execution, a History, or the id or name of one of this file")
+
+
+def _target(name: str, value: Any) -> Any:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    if isinstance(value, str) and value.strip():
+        return value.strip()
+    raise arguments.wrong(name, value, "a node id, 'node.prop', 'state:key', the number of a frame, an id, or None")
 
 
 def recorded_frames(name: str, value: Any) -> list[int]:
@@ -253,7 +263,7 @@ class Recording:
     @property
     def df(self) -> DataFrames:
         """DataFrames of this execution: ``df.frames``, ``.transitions``, ``.handlers``, ``.tasks``, ``.nodes`` …"""
-        return DataFrames(self.reader, self.execution_id)
+        return DataFrames(self.reader, self.execution_id, why=lambda key, frame: self.why(f"state:{key}", frame).df)
 
     @property
     def artifacts(self) -> list[Artifact]:
@@ -288,6 +298,32 @@ class Recording:
         from .store.conversations import conversations_of
 
         return Transcript(node_id, conversations_of(self.reader, self.execution_id, node_id, iteration))
+
+    @takes(target=_target, frame=optional(arguments.whole(1)))
+    def why(self, target: str | int | None = None, frame: int | None = None) -> Why:
+        """Return why something is as it is, as a chain of causes back to its roots; nothing runs.
+
+        ``target`` is a node id (``"draft"``), a prop or the text of a node (``"draft.prompt"``), a component, a state
+        key (``"state:notes"``, or the bare key where no node has this name), the number of a frame, the id of a task,
+        write, handler call or effect run, a handler (``"draft.on_finished"``), or, without it, the execution itself:
+        why it stands as it does. In a child execution: the id of the Smithers node, a slash, and the target there.
+        ``frame`` is the frame of which it is asked; a value is the one that this frame reads.
+
+        ``.text``, ``.df`` (a row per sentence) and ``.roots`` have the answer. Each sentence has its frame, its place
+        in the code, its row, and its evidence: ``recorded``, or ``inferred`` where a text contains a value.
+
+        Raises:
+            StoreError: if there is nothing of this name, naming the nearest, or no such frame.
+        """
+        from .history.causes.why import why
+
+        return why(self._source(), target, frame)
+
+    def _source(self) -> RecordedSource:
+        """Return a source of its records. A new one for each question, as it keeps the plans that it has read."""
+        from .history.recorded import RecordedSource
+
+        return RecordedSource(self.reader, self.execution_id)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -198,6 +198,7 @@ RIGHT: dict[str, dict[str, Any]] = {
     "History.rerender": {"app": Step()},
     "History.ghosts": {"app": Step()},
     "Recording.compare": {"other": "one"},
+    "Recording.why": {},
     "Recording.export": {"path": "x.ndjson"},
     "DataFrames.state_at": {"frame": 1},
     "DataFrames.tree_at": {"frame": 1},

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from ..errors import StoreError
-from ..identity import prefixes_of
+from ..identity import component_of, prefixes_of
 from ..nodes.diff import Changes
 from ..nodes.schedule import RUNNABLE, Schedule, schedule
 from ..nodes.tree import EMPTY, Tree
@@ -203,7 +203,7 @@ class RecordedSource:
     def component(self, cursor: Cursor, path: str) -> tuple[str | None, list[tuple[str, str]]]:
         """Return the name of the component that rendered the node at a path, and the (scope, key) that it reads."""
         for prefix in prefixes_of(path):
-            name = _component_name(prefix)
+            name = component_of(prefix)
             # Elements are written small: the nearest capital name is the component.
             if name[:1].isupper():
                 return name, [("state", key) for key in self.file.read_by(prefix, cursor.newest(Phase.RENDER))]
@@ -258,7 +258,7 @@ class RecordedSource:
         shown = {key: paths[:most] for key, paths in recorded.items()}
         first = _first_nodes(cursor.tree, {path for paths in shown.values() for path in paths})
         return {
-            ("state", key): [ReaderRecord(_component_name(path), path, first.get(path)) for path in paths]
+            ("state", key): [ReaderRecord(component_of(path), path, first.get(path)) for path in paths]
             for key, paths in shown.items()
         }
 
@@ -395,11 +395,6 @@ def _frames(last: int) -> str:
     if not last:
         return "none yet"
     return f"the frames 1 to {last}"
-
-
-def _component_name(path: str) -> str:
-    """Return the name in the last segment of a path: ``Report`` of ``/Report[0]``."""
-    return path.rpartition("/")[2].partition("[")[0]
 
 
 def _first_nodes(tree: Tree, components: set[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Tables as static HTML, without scripts: for results that a notebook keeps."""
+"""Tables and trees of sentences as static HTML, without scripts: for results that a notebook keeps."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ from html import escape
 
 from ..nodes.xml import visible
 
+# They would turn the direction of the text after them.
+_BIDI = {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F)}
 ROWS = 50
 """The most rows of a table: a saved notebook keeps them for ever."""
+LINES = 200
+"""The most sentences of an answer."""
 
 
 def table(head: str, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Return a sentence with a table below it. Nothing that a model or a user wrote is markup."""
-    parts = [f"<div><p>{_safe(head)}</p>"]
+    parts = [f"<div><p>{safe(head)}</p>"]
     if rows:
-        cells = "".join(f"<th>{_safe(name)}</th>" for name in heads)
+        cells = "".join(f"<th>{safe(name)}</th>" for name in heads)
         parts.append(f"<table><thead><tr>{cells}</tr></thead><tbody>")
         parts += [_row(row) for row in rows[:ROWS]]
         parts.append("</tbody></table>")
@@ -24,12 +28,33 @@ def table(head: str, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> 
     return "".join(parts) + "</div>"
 
 
+def tree(head: str, lines: Sequence[tuple[int, str, str]]) -> str:
+    """Return a question with sentences below it, indented: each is (depth, text, a small print beside it)."""
+    parts, depth = [f"<div><p><b>{safe(head)}</b></p>"], -1
+    for deep, text, beside in lines[:LINES]:
+        # A list belongs into an item of the list around it: one that goes deeper leaves its item open.
+        parts.append("</li></ul>" * max(0, depth - deep))
+        parts.append("<ul>" * (deep - depth) if deep > depth else "</li>")
+        parts.append(f"<li>{safe(text)} <small>{safe(beside)}</small>")
+        depth = deep
+    parts.append("</li></ul>" * (depth + 1))
+    if len(lines) > LINES:
+        parts.append(f"<p>… and {len(lines) - LINES:,} more: .df has all.</p>")
+    return "".join(parts) + "</div>"
+
+
 def _row(values: Sequence[object]) -> str:
-    return "<tr>" + "".join(f"<td>{_safe(value)}</td>" for value in values) + "</tr>"
+    return "<tr>" + "".join(f"<td>{safe(value)}</td>" for value in values) + "</tr>"
 
 
-def _safe(value: object) -> str:
+def safe(value: object) -> str:
+    """Return a value as HTML that shows its text, and does nothing else."""
     if value is None:
         return ""
-    # A lone surrogate, which JSON can bring, can't be encoded for the page.
-    return escape(visible(str(value)).encode("utf-8", "replace").decode(), quote=True)
+    # In a trusted notebook everything in an output runs, and Lab's policy does not forbid it.
+    return f"<bdi>{escape(inert(str(value)), quote=True)}</bdi>"
+
+
+def inert(text: str) -> str:
+    """Return a text whose control characters, marks of direction and lone surrogates do nothing, but are seen."""
+    return visible(text).translate(_BIDI).encode("utf-8", "replace").decode()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from html import escape
 
 from ..errors import message_of
-from ..nodes.xml import visible
 from ..records import Exchange, Part, TaskConversation
 from ..records.words import count
+from .static import inert, safe
 
 # A saved notebook keeps what is shown for ever: the whole text is in .text.
 SHOWN_CHARS = 4_000
@@ -18,9 +17,6 @@ SHOWN_EXCHANGES = 200
 """The newest requests of a run that the HTML has."""
 REPR_CHARS = 20_000
 """The most characters of a repr."""
-
-# They would turn the direction of the text after them.
-_BIDI = {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F)}
 
 
 @dataclass(frozen=True, repr=False)
@@ -126,11 +122,6 @@ def label(part: Part) -> str:
     return words
 
 
-def inert(text: str) -> str:
-    """Return a text whose control characters, marks of direction and lone surrogates do nothing, but are seen."""
-    return visible(text).translate(_BIDI).encode("utf-8", "replace").decode()
-
-
 def _lines(conversation: TaskConversation) -> Iterator[str]:
     yield inert(title(conversation))
     for exchange in conversation.exchanges:
@@ -174,21 +165,21 @@ _PRE = "white-space:pre-wrap;overflow-wrap:anywhere;margin:0"
 
 
 def _html(conversation: TaskConversation) -> str:
-    parts = [f"<summary><b>{_safe(title(conversation))}</b></summary>"]
+    parts = [f"<summary><b>{safe(title(conversation))}</b></summary>"]
     shown = conversation.exchanges[-SHOWN_EXCHANGES:]
     if len(shown) < len(conversation.exchanges):
         before = count(len(conversation.exchanges) - len(shown), "request")
         parts.append(f"<p><i>{before} before; .text has all</i></p>")
     parts += [_exchange_html(one) for one in shown]
     if conversation.task.status == "failed" and conversation.task.error:
-        parts.append(f"<p><b>failed: {_safe(message_of(conversation.task.error))}</b></p>")
+        parts.append(f"<p><b>failed: {safe(message_of(conversation.task.error))}</b></p>")
     return f"<details open>{''.join(parts)}</details>"
 
 
 def _exchange_html(exchange: Exchange) -> str:
-    summary = f"<summary>{_safe(heading(exchange))}</summary>"
+    summary = f"<summary>{safe(heading(exchange))}</summary>"
     body = "".join(_part_html(part) for part in exchange.given + exchange.answer)
-    end = f"<p><small>{_safe(ending(exchange) + _took(exchange.call.ms))}</small></p>"
+    end = f"<p><small>{safe(ending(exchange) + _took(exchange.call.ms))}</small></p>"
     results = "".join(_part_html(part) for part in exchange.results)
     return f"<details open>{summary}{body}{end}{results}</details>"
 
@@ -198,10 +189,5 @@ def _part_html(part: Part) -> str:
     if len(text) > SHOWN_CHARS:
         text = f"{text[:SHOWN_CHARS]}\n… ({len(part.text):,} characters; .text has all)"
     style = _BORDER.format(_COLORS[part.role])
-    name = _safe(label(part) + _took(part.ms))
-    return f'<div style="{style}"><small>{name}</small><pre style="{_PRE}">{_safe(text)}</pre></div>'
-
-
-def _safe(text: str) -> str:
-    # In a trusted notebook everything in an output runs, and Lab's policy does not forbid it.
-    return f"<bdi>{escape(inert(text), quote=True)}</bdi>"
+    name = safe(label(part) + _took(part.ms))
+    return f'<div style="{style}"><small>{name}</small><pre style="{_PRE}">{safe(text)}</pre></div>'

@@ -8,6 +8,7 @@
 ``conversation`` TaskConversation, Exchange and Part: what an agent and its models said
 ``question``    Question: a request to a person
 ``breakpoint``  Breakpoint and Hit
+``statement``   Statement: a sentence of an answer to "why"
 ``execution``   NewExecution, ExecutionRecord, and the iterations of loops
 ``ghost``       Ghost: a node that code can return, and the guards around it there
 ``excerpt``     Excerpt: a text of which only the beginning was read
@@ -64,6 +65,7 @@ from .ghost import (
 )
 from .question import Answer, Question, QuestionRecord
 from .reuse import REUSED, Repeat, Reusable, Reuse, ReusedAnswer, TaskMade, TaskWrite, ToolMade
+from .statement import Evidence, Statement
 from .task import REPEAT_REFUSED, TaskCall, TaskEnd, TaskFrames, TaskRecord, TaskResult, TaskStart, TaskStatus
 from .write import (
     Author,
@@ -99,6 +101,7 @@ __all__ = [
     "EffectRun",
     "Event",
     "EventRecord",
+    "Evidence",
     "Excerpt",
     "Exchange",
     "ExecutionKind",
@@ -141,6 +144,7 @@ __all__ = [
     "Several",
     "Severity",
     "StatePart",
+    "Statement",
     "Status",
     "Stretch",
     "TaskCall",

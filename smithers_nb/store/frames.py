@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..arguments import integer, optional, takes, text
@@ -94,9 +94,16 @@ class DataFrames:
     JSON columns are decoded; an empty table has the same columns and dtypes.
     """
 
-    def __init__(self, reader: Reader, execution_id: str | None = None) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        execution_id: str | None = None,
+        why: Callable[[str, int | None], pd.DataFrame] | None = None,
+    ) -> None:
         self._reader = reader
         self._execution_id = execution_id
+        # Given: the causes are told by the read model, which stands above the store.
+        self._why = why
 
     @property
     def executions(self) -> pd.DataFrame:
@@ -279,13 +286,14 @@ class DataFrames:
 
     @takes(key=text, frame=optional(integer))
     def why(self, key: str, frame: int | None = None) -> pd.DataFrame:
-        """Return how the value of a state key came to be: rows of ``timeline``, from the write back to its root.
+        """Return how the value of a state key came to be: the ``df`` of ``ex.why("state:KEY", frame)``, a row per
+        sentence: depth, text, frame, phase, node_id, source, table, row_id, execution_id, evidence.
 
-        ``frame`` is the frame that reads the value; without one it is the newest value. No rows: it was never
-        written, or that was pruned.
+        ``frame`` is the frame that reads the value; without one it is the newest value.
         """
-        rows = timeline.timeline(self._reader, self._one())
-        return frame_from(timeline.why(rows, key, frame), timeline.COLUMNS)
+        self._one()
+        assert self._why is not None  # for the type checker: who names an execution gives it
+        return self._why(key, frame)
 
     def plot_tasks(self, by: Literal["frame", "time"] = "frame", ax: Axes | None = None) -> Axes:
         """Draw the tasks as bars over the frames, or over the seconds since the first of them started; return the axes.

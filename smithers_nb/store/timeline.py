@@ -146,25 +146,6 @@ _OWN = ("execution", "write", "artifact", "event")
 """What a fork does not copy."""
 
 
-def why(rows: list[Row], key: str, frame: int | None) -> list[Row]:
-    """Return the causes of the value of a key that a frame reads (the newest without one), back to their root."""
-    place = len(rows)
-    chain: list[Row] = []
-    for place in range(len(rows) - 1, -1, -1):
-        row = rows[place]
-        made = row.what == "write" and row.key == key and row.status in ("applied", "edited")
-        if made and (frame is None or row.frame < frame):
-            chain.append(row)
-            break
-    # Only rows before the last one are looked at: ids recur (a task starts and ends), and so the chain can't be a ring.
-    while chain and (cause := chain[-1].cause_id) is not None:
-        place = next((before for before in range(place - 1, -1, -1) if rows[before].id == cause), -1)
-        if place < 0:
-            break
-        chain.append(rows[place])
-    return chain
-
-
 class _Story:
     """The rows of one execution."""
 

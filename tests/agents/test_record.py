@@ -491,17 +491,13 @@ def test_why_and_the_timeline_pass_through_tools_and_requests(provider: Any, run
     )
     ex = run_of(node["Go."])
     assert ex.run_sync().status == "finished", ex.df.tasks.error[0]
-    assert list(ex.df.why("said").what) == [
-        "write",
-        "handler",
-        "task ended",
-        "model call",
-        "tool call",
-        "model call",
-        "model call",
-        "task started",
-        "frame",
-        "execution",
+    assert list(ex.df.why("said").table) == [
+        "state",
+        "transitions",
+        "handlers",
+        "tasks",
+        "model_calls",
+        "tool_calls",
     ]
     story = ex.df.timeline()
     first, second, third = story.text[story.what == "model call"]

@@ -90,7 +90,7 @@ def test_edits_are_writes_of_an_operator_that_the_first_frame_reads(run_of: Made
         [2, "n", 1, 3, "operator", "applied"],
         [2, "new", None, {"a": [1]}, "operator", "applied"],
     ]
-    assert branch.df.why("n").what.iloc[0] == "write"
+    assert branch.df.why("n").text.tolist()[1] == "the fork set n to 3 after frame 2"
 
 
 def test_the_value_before_an_edit_stays_on_the_line(run_of: Made, branch_of: Any) -> None:

@@ -86,24 +86,16 @@ def test_a_value_is_followed_back_to_the_start(run_of: Any) -> None:
     ex = run_of(Report(), name="report", state={"topic": "tides"})
     ex.run_sync()
     assert ex.df.why("draft").text.tolist() == [
-        'on_finished of claude#draft wrote draft = "A draft."',
-        "on_finished of claude#draft was called",
-        "claude#draft succeeded (53 tokens, 0.0000 USD)",
-        "claude#draft asked scripted, turn 1: 50 tokens in, 3 out",
-        "claude#draft started",
-        "frame 3 began, because of: state notes, notes@1 settled",
-        'on_finished of claude#notes wrote notes = "1. tides"',
-        "on_finished of claude#notes was called",
-        "claude#notes succeeded (53 tokens, 0.0000 USD)",
-        "claude#notes asked scripted, turn 1: 50 tokens in, 3 out",
-        "claude#notes started",
-        "frame 1 began, because of: start",
-        "execution report of Report was made",
+        'draft is "A draft." since frame 5',
+        'on_finished of claude #draft wrote draft = "A draft."',
+        "on_finished of claude #draft was called in frame 4",
+        "claude #draft succeeded",
+        'scripted answered in turn 1: "A draft."',
     ]
-    assert ex.df.why("topic").what.tolist() == ["write", "execution"]
-    assert ex.df.why("draft", frame=4).empty, "frame 4 did not read it yet"
-    assert len(ex.df.why("draft", frame=5)) == 13
-    assert ex.df.why("nonsense").columns.tolist() == list(COLUMNS)
+    assert ex.df.why("topic").table.tolist() == ["state", "transitions"]
+    assert ex.df.why("draft", frame=4).text.tolist() == ["draft has no value in frame 4: nothing had written it"]
+    assert len(ex.df.why("draft", frame=5)) == 5
+    assert ex.df.why("draft").equals(ex.why("state:draft").df)
 
 
 @pytest.mark.parametrize("run", [True, False])
@@ -111,7 +103,7 @@ def test_it_has_its_columns_and_dtypes_also_when_it_is_empty(run: bool, run_of: 
     ex = run_of(Report())
     if run:
         ex.run_sync()
-    for frame in (ex.df.timeline(), ex.store.df.timeline(), ex.df.why("nonsense"), ex.df.why("draft")):
+    for frame in (ex.df.timeline(), ex.store.df.timeline()):
         assert list(frame.columns) == list(COLUMNS)
         for column in COLUMNS:
             expected = {"frame": "Int64", "at": "datetime64[ns, UTC]"}.get(column, "object")
@@ -209,7 +201,7 @@ def test_a_persons_answer_and_writes_are_told(run_of: Any) -> None:
         "an operator wrote x = 1",
         "execution execution finished: nothing is left to do",
     ]
-    assert ex.df.why("x").what.tolist() == ["write"]
+    assert ex.df.why("x").table.tolist() == ["state", "transitions"]
     assert "a person answered" in " ".join(ex.df.why("choice").text)
 
 
@@ -276,10 +268,11 @@ def test_what_came_into_the_plan_is_followed_to_what_changed_the_plan(run_of: An
     wait_until(lambda: ex.df.tasks.status[0] == "succeeded")
     ex.run_sync()
     assert ex.df.frames.reason[1] == ["t succeeded", "state go"]
-    assert ex.df.why("x").text.tolist()[3:6] == [
-        "task#late started",
-        "frame 2 began, because of: t succeeded, state go",
-        "run of effect#e wrote go = true",
+    assert ex.why("late@2").text.splitlines()[3:7] == [
+        "    task #late started in frame 2, in which it was mounted  [frame 2 · test_timeline.py:256:13 · recorded]",
+        "      task #late is in the plan since frame 2  [frame 2 · test_timeline.py:256:13 · recorded]",
+        "        Late was called in frame 2, because go had changed  [frame 2 · recorded]",
+        "          run of effect #e wrote go = true  [frame 1 · test_timeline.py:254:9 · recorded]",
     ]
 
 
@@ -317,7 +310,7 @@ def test_after_a_prune_the_story_begins_later(run_of: Any) -> None:
         text for frame, what, text in STORY if what == "frame" and frame >= 4
     ]
     assert "mounted" not in set(story.what)
-    assert ex.df.why("draft").text[0] == 'on_finished of claude#draft wrote draft = "A draft."'
+    assert ex.df.why("draft").text[1] == 'on_finished of claude #draft wrote draft = "A draft."'
 
 
 def test_it_needs_one_execution_to_say_why(run_of: Any) -> None:
@@ -335,4 +328,4 @@ def test_a_resumed_execution_goes_on_with_its_story(run_of: Any, resumed: Any) -
     again.run_sync()
     frames = told(again, "frame")
     assert any("resumed" in text for text in frames)
-    assert again.df.why("draft").what.tolist()[-1] == "execution"
+    assert again.df.why("draft").table.tolist()[-1] == "model_calls"

@@ -211,8 +211,8 @@ def test_a_kept_value_can_be_followed_back_although_it_was_made_before(run_of: A
     written(ex, 8)
     ex.store.prune(keep_frames=1)
     chain = ex.df.why("said")
-    assert chain.what.tolist() == ["write", "handler", "task ended", "task started"]
-    assert chain.text[0] == 'on_finished of claude#c wrote said = "x"'
+    assert chain.table.tolist() == ["state", "transitions", "handlers", "tasks", "tasks"]
+    assert chain.text[1] == 'on_finished of claude #c wrote said = "x"'
     assert "said" not in set(ex.df.transitions[ex.df.transitions.frame >= ex.recorded].key)
 
 

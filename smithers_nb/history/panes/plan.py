@@ -7,12 +7,12 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from itertools import islice
 
-from ...errors import an
 from ...nodes import xml
 from ...nodes.tree import Tree, TreeNode
 from ...records import Breakpoint
 from ...records.words import short
 from ..cursor import Cursor
+from ..remounts import remounted
 from ..source import Source
 from . import protocol as p
 from .values import text_or_none
@@ -102,7 +102,7 @@ class Marks:
         self.status, self.tasks = source.standing(cursor)
         self.stood = cursor.stood if cursor.stood is not None else source.stood(cursor)
         self.points = _by_node(source.breakpoints())
-        self.why = self._remounted()
+        self.why = remounted(cursor)
         self.touched = self.added | self.removed | self.updated | self.moved | self.why.keys()
 
     def places(self) -> Iterator[Place]:
@@ -195,55 +195,11 @@ class Marks:
             if old.get(name) != new.get(name)
         ]
 
-    def _remounted(self) -> dict[str, str]:
-        """Return by node id why it was mounted again, of both nodes where it got another id."""
-        index, why = self.cursor.tree.index, {}
-        gone: dict[tuple[str, str | None, int], TreeNode] = {}
-        for id in self.removed:
-            node = self.before[id]
-            if id in self.added:
-                why[id] = _anew(node, index[id])
-            else:
-                gone[node.type, node.parent_id, node.position] = node
-        for id in self.added - self.removed:
-            node = index[id]
-            was = gone.get((node.type, node.parent_id, node.position))
-            # The same type at the same place, from the same line of the user's code: the user sees one node whose key
-            # or id changed. Where the number of siblings differs, places mean nothing, and no pair is claimed.
-            if was is None or node.type == "text" or was.source != node.source:
-                continue
-            if self._siblings(node, self.cursor.tree) == self._siblings(was, self.cursor.before):
-                why[id] = why[was.id] = _another(was, node)
-        return why
-
-    @staticmethod
-    def _siblings(node: TreeNode, tree: Tree) -> int:
-        if node.parent_id is None:
-            return len(tree.roots)
-        return len(tree.index[node.parent_id].children)
-
 
 def _short(text: str | None) -> str | None:
     if text is None:
         return None
     return short(text)
-
-
-def _anew(was: TreeNode, node: TreeNode) -> str:
-    if was.type != node.type:
-        return f"{node.id} was {an(was.type)} and is {an(node.type)} now: another type is a new node, and starts again."
-    loops = " → ".join(one.loop or "outside of a loop" for one in (was, node))
-    return f"its loop went on ({loops}): each iteration mounts its content again."
-
-
-def _another(was: TreeNode, node: TreeNode) -> str:
-    if was.key != node.key:
-        what = f"its key was {was.key!r} and is {node.key!r}"
-    elif was.explicit_id or node.explicit_id:
-        what = f"its id was {was.id!r} and is {node.id!r}"
-    else:
-        what = f"its path was {was.path} and is {node.path}"
-    return f"{what}: that is another node. What still ran under the old one is cancelled, and a task starts again."
 
 
 def _by_node(points: tuple[Breakpoint, ...]) -> dict[str, list[str]]:

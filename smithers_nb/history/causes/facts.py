@@ -1,0 +1,152 @@
+"""The facts that a question can be about, and each in words: a statement, and the facts that caused it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...records import Statement
+from .book import Book
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """Something that happened, or that held, in an execution."""
+
+    # The book is a part of it: a node of the same id may stand in a child, too.
+    book: Book
+
+    @property
+    def subject(self) -> tuple[object, ...]:
+        """The same for facts that differ only in their frame: a chain that comes round to one is folded."""
+        return (type(self), self.book.execution_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A fact in words. Its causes are facts, or are in words already."""
+
+    statement: Statement
+    causes: tuple[Matter | Told, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ValueAt(Matter):
+    """A state key has a value in a frame."""
+
+    key: str
+    frame: int
+
+    @property
+    def subject(self) -> tuple[object, ...]:
+        """The key."""
+        return (ValueAt, self.book.execution_id, self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Written(Matter):
+    """A write was queued, and applied or not."""
+
+    id: str
+    # Beside the id, so that a chain of writes to one key is known as a round before they are read.
+    key: str = ""
+
+    @property
+    def subject(self) -> tuple[object, ...]:
+        """The key, as that of its value; a write that was asked for by its id has none."""
+        return (ValueAt, self.book.execution_id, self.key or self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Called(Matter):
+    """A handler was called, or would have been."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ran(Matter):
+    """An effect ran, or its cleanup."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeAt(Matter):
+    """A node stands in the plan of a frame."""
+
+    node_id: str
+    frame: int
+
+    @property
+    def subject(self) -> tuple[object, ...]:
+        """The node."""
+        return (NodeAt, self.book.execution_id, self.node_id)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeGone(Matter):
+    """A node left the plan: ``frame`` is the first one without it."""
+
+    node_id: str
+    frame: int
+
+
+@dataclass(frozen=True, slots=True)
+class PropAt(Matter):
+    """A prop, or the text, of a node in the plan of a frame."""
+
+    node_id: str
+    prop: str
+    frame: int
+
+    @property
+    def subject(self) -> tuple[object, ...]:
+        """The prop of the node."""
+        return (PropAt, self.book.execution_id, self.node_id, self.prop)
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentIn(Matter):
+    """A component was called in a frame, or was not."""
+
+    path: str
+    frame: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskBegan(Matter):
+    """A task started."""
+
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEnded(Matter):
+    """A task ended: with an answer, an error, or by hand."""
+
+    task_id: str
+
+
+# Three for a task: a chain that comes from its handler wants its end, one that comes from its node wants both.
+@dataclass(frozen=True, slots=True)
+class TaskStands(Matter):
+    """A task as it stands: it waits, runs or has ended."""
+
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class FrameMade(Matter):
+    """A frame was made."""
+
+    frame: int
+
+    @property
+    def subject(self) -> tuple[object, ...]:
+        """A frame, whichever."""
+        return (FrameMade, self.book.execution_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Stands(Matter):
+    """The execution stands as it does: it has ended, waits, or is at rest."""

@@ -1,0 +1,154 @@
+"""What a question is about: a word, a number or nothing becomes facts of an execution, or of a child of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ...errors import StoreError, did_you_mean
+from ...identity import component_of
+from ...nodes.schedule import RUNNABLE
+from ...store.prune import refuse_missing
+from .book import Book, component_paths
+from .facts import (
+    Called,
+    ComponentIn,
+    FrameMade,
+    Matter,
+    NodeAt,
+    PropAt,
+    Ran,
+    Stands,
+    TaskStands,
+    ValueAt,
+    Written,
+)
+
+EVENTS = ("on_finished", "on_error", "on_progress")
+Target = str | int | None
+_WRITE, _CALL, _EFFECT = re.compile(r"\d+[wofv]\d+"), re.compile(r"\d+h\d+"), re.compile(r"\d+e\d+")
+
+
+def facts_of(book: Book, asked: Target, frame: int | None) -> list[Matter]:
+    """Return the facts that a target stands for.
+
+    Raises:
+        StoreError: if there is none of this name, naming the nearest ones, or no such frame.
+    """
+    if frame is not None:
+        refuse_missing(book.reader, book.execution_id, frame)
+    if asked is None and frame is None:
+        return [Stands(book)]
+    if asked is None or isinstance(asked, int):
+        number = frame or 0
+        if isinstance(asked, int):
+            number = asked
+        refuse_missing(book.reader, book.execution_id, number)
+        return [FrameMade(book, number)]
+    found = _named(book, asked, frame) or _in_children(book, asked, frame)
+    if not found:
+        raise StoreError(f"execution {book.execution_id} has nothing of the name {asked!r}.{near(book, asked)}")
+    return found
+
+
+def near(book: Book, asked: str) -> str:
+    """Return the hint at the nearest names that there are; "" if none is near."""
+    known = [*book.rows.known_nodes(), *book.rows.known_keys()]
+    hint = did_you_mean(asked.rpartition(":")[2], known)
+    if hint or not known:
+        return hint
+    some = ", ".join(sorted(set(known))[:8])
+    return f" It has {some} …"
+
+
+def _named(book: Book, asked: str, frame: int | None) -> list[Matter]:
+    """Return the facts that a word means in one execution: a node first, then a component, a key, an id."""
+    if asked.startswith("state:"):
+        return [ValueAt(book, asked.removeprefix("state:"), frame or book.reads)]
+    # A node wins over a key of its name, as people name both after what they hold: "state:notes" means the key.
+    at = frame or max(book.last, 1)
+    if book.rows.last_node(asked, at) is not None:
+        return node_facts(book, asked, at)
+    # From the right: an id may have dots of its own.
+    id, dot, prop = asked.rpartition(".")
+    if dot and book.rows.last_node(id, at) is not None:
+        return _prop_facts(book, id, prop, at)
+    if (path := component_path(book, asked, at)) is not None:
+        return [ComponentIn(book, path, at)]
+    if book.rows.value(asked, frame or book.reads) is not None or asked in book.rows.known_keys():
+        return [ValueAt(book, asked, frame or book.reads)]
+    return _by_id(book, asked)
+
+
+def _by_id(book: Book, asked: str) -> list[Matter]:
+    # The engine's own ids come last: a user may have named a node or a key like one.
+    if _WRITE.fullmatch(asked) and (write := book.write(asked)) is not None:
+        return [Written(book, asked, write.key)]
+    if _CALL.fullmatch(asked) and book.call(asked) is not None:
+        return [Called(book, asked)]
+    if _EFFECT.fullmatch(asked) and book.effect(asked) is not None:
+        return [Ran(book, asked)]
+    if "@" in asked and book.task(asked) is not None:
+        return [TaskStands(book, asked)]
+    if any(one.key == asked for one in book.pending):
+        return [ValueAt(book, asked, book.reads)]
+    return []
+
+
+def node_facts(book: Book, id: str, frame: int) -> list[Matter]:
+    """Return the facts of a node: that it stands in the plan, and how its task stands."""
+    # Two answers side by side: why it is there, and why its task stands as it does.
+    found: list[Matter] = [NodeAt(book, id, frame)]
+    held = book.rows.last_node(id, frame)
+    if held is not None and held.node.type in RUNNABLE and (task := book.rows.newest_task(id, frame)) is not None:
+        found.append(TaskStands(book, task.task_id))
+    return found
+
+
+def _prop_facts(book: Book, id: str, prop: str, frame: int) -> list[Matter]:
+    # Events are no props: a handler is asked about for its call.
+    if prop not in EVENTS:
+        return [PropAt(book, id, prop, frame)]
+    task = book.rows.newest_task(id, frame)
+    if task is None or (call := book.call_of(task, prop)) is None:
+        raise StoreError(f"{prop} of {id} was not called up to frame {frame}: why_not({f'{id}.{prop}'!r}) tells why.")
+    return [Called(book, call.call.id)]
+
+
+def component_path(book: Book, name: str, frame: int) -> str | None:
+    """Return the path of the first component of a name in a frame's plan; None if it made nothing there."""
+    for node in book.tree(frame).walk():
+        for path in component_paths(node.path):
+            if component_of(path) == name:
+                return path
+    # One that returns nothing has no node, but it may read.
+    return next((path for path in book.rows.readers_in(frame) if component_of(path) == name), None)
+
+
+def _in_children(book: Book, asked: str, frame: int | None) -> list[Matter]:
+    """Return the facts of a child execution: its id or its node's, a slash and a target; or a name that only it has."""
+    # The same notation as in approvals: people copy these ids from one place to the other.
+    before, slash, rest = asked.partition("/")
+    if slash and rest:
+        if (child := _child_named(book, before)) is not None:
+            return facts_of(child, rest, None)
+        return []
+    for child in _children(book):
+        if child.execution_id == asked:
+            return [Stands(child)]
+        if found := _named(child, asked, None) or _in_children(child, asked, None):
+            return found
+    return []
+
+
+def _child_named(book: Book, name: str) -> Book | None:
+    # By the node first, as people know it; then by the id of the execution.
+    task = book.rows.newest_task(name, max(book.last, 1))
+    if task is not None and (child := book.child(task)) is not None:
+        return child
+    return next((one for one in _children(book) if one.execution_id == name), None)
+
+
+def _children(book: Book) -> Iterator[Book]:
+    for id in book.rows.children():
+        yield book.of(id)
