@@ -318,6 +318,20 @@ def _listed(names: str) -> tuple[str, ...]:
     return tuple(name for name in (one.strip() for one in names.split(",")) if name and name != "-")
 
 
+@_command("writes")
+async def branch_edited(
+    run: Run, branch: Annotated[str | None, Field(description="the name of the branch")] = None
+) -> Run:
+    """Makes a branch with the code of the last --dry, from the frame before the first that differs."""
+    edited = run.edited
+    if edited is None:
+        raise ValueError(
+            f"there is no edited code of {run.name}: %%smithers {run.name} --dry, above the edited cell, gives it."
+        )
+    first = edited.first
+    return await forked(run, None if first is None else first - 1, {}, app=edited.app, name=branch or None)
+
+
 # ---- breakpoints -----------------------------------------------------------------------------------------------
 
 

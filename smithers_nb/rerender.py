@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Generic, Literal, NoReturn, TypeVar
 
 from .engine.phases.render import render
@@ -33,6 +33,8 @@ Kind = Literal["added", "removed", "changed", "moved", "remounted"]
 KINDS: tuple[Kind, ...] = ("added", "removed", "changed", "moved", "remounted")
 ASKING = AGENT_TYPES | {"approval"}
 """Types of the nodes that are answered by a model or a person."""
+KEPT = 8
+"""The number of frames whose plans are kept."""
 NAMED = 3
 """The most differences that a sentence names."""
 
@@ -103,7 +105,10 @@ class Rerender(Generic[Branch]):
     answers: tuple[AnswerFate, ...]
     unknown: tuple[str, ...]
     """The components whose values are not recorded, in words: they read ``ctx.vol``, files or the store."""
-    _again: Callable[[int], Changes] = field(repr=False)
+    app: object = field(repr=False)
+    """The edited app."""
+    _plans: Callable[[int], tuple[Tree, Tree]] = field(repr=False)
+    """Returns the recorded plan of a frame, and the one that the edited code renders."""
     # ...: frame, name, reuse and allow_repeat, by name
     _fork: Callable[..., Branch] = field(repr=False)
 
@@ -193,7 +198,16 @@ class Rerender(Generic[Branch]):
             StoreError: if there is no such frame.
             ComponentError, PlanError, PurityError: if the code can't render it.
         """
-        return self._again(frame)
+        return diff(*self._plans(frame))
+
+    def tree(self, frame: int) -> Tree:
+        """Return the plan that the edited code renders of a recorded frame.
+
+        Raises:
+            StoreError: if there is no such frame.
+            ComponentError, PlanError, PurityError: if the code can't render it.
+        """
+        return self._plans(frame)[1]
 
     def fork(
         self, name: str | None = None, *, reuse: Iterable[Reusable] = REUSED, allow_repeat: Iterable[str] = ()
@@ -209,12 +223,31 @@ class Rerender(Generic[Branch]):
         return f"<Rerender of {self.name!r} ({self.execution_id}): {self.text}>"
 
     def _repr_html_(self) -> str:
-        rows = [
-            [one.frame, one.words or one.error, "not begun" if one.pending else ""]
-            for one in self.frames
-            if not one.same
+        differing = table(f"{self.name}: {self.text}", ["frames", "differs", "phase"], self._spans())
+        if not self.answers:
+            return differing
+        answers = [
+            [one.node_id, one.frame, one.fate, one.why, None if one.cost_usd is None else f"${one.cost_usd:.2g}"]
+            for one in self.answers
         ]
-        return table(f"{self.name}: {self.text}", ["frame", "differs", "phase"], rows)
+        return differing + table("Answers of models and people:", ["node", "frame", "fate", "why", "cost"], answers)
+
+    def _spans(self) -> list[list[object]]:
+        """Return a row for each run of frames that differ in the same way."""
+        found: list[list[object]] = []
+        last = None
+        for one in self.frames:
+            words = one.words or one.error
+            # An error names its frame.
+            said = ((words or "").replace(f"frame {one.frame},", ""), one.pending)
+            if one.same:
+                last = None
+            elif said == last:
+                found[-1][0] = f"{str(found[-1][0]).partition(' ')[0]} to {one.frame}"
+            else:
+                found.append([str(one.frame), words, "not begun" if one.pending else ""])
+                last = said
+        return found
 
 
 def rerender(
@@ -247,9 +280,11 @@ def rerender(
         if wanted is None or frame.number in wanted:
             found.append(judge.verdict(frame, *renderer.rendered(frame), loops=renderer.loops))
 
-    def again(number: int) -> Changes:
+    # The panes of a stepper ask several times for the plans of one frame.
+    @lru_cache(maxsize=KEPT)
+    def plans(number: int) -> tuple[Tree, Tree]:
         refuse_missing(reader, execution_id, number)
-        return _changes(reader, execution_id, root, number)
+        return _plans(past, _Renderer(reader, execution_id, root), number)
 
     return Rerender(
         name=reader.execution(execution_id).name,
@@ -259,23 +294,23 @@ def rerender(
         unknown=tuple(
             f"{component} reads {what}, which is not recorded" for component, what in sorted(renderer.unknown)
         ),
-        _again=again,
+        app=root,
+        _plans=plans,
         _fork=fork,
     )
 
 
-def _changes(reader: Reader, execution_id: str, root: object, number: int) -> Changes:
+def _plans(past: PastFrames, renderer: _Renderer, number: int) -> tuple[Tree, Tree]:
     versions: dict[str, PastNode] = {}
-    renderer = _Renderer(reader, execution_id, root)
-    for frame in PastFrames(reader, execution_id).frames.values():
+    for frame in past.frames.values():
         renderer.follow(frame)
         _follow(versions, frame)
         if frame.number == number:
             tree, error = renderer.rendered(frame)
             if error is not None:
                 raise error
-            return diff(plan_of(versions), tree)
-    raise StoreError(f"frame {number} of execution {execution_id} is not recorded.")
+            return plan_of(versions), tree
+    raise StoreError(f"frame {number} of execution {renderer.execution_id} is not recorded.")
 
 
 def _follow(versions: dict[str, PastNode], frame: PastFrame) -> None:

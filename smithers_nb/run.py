@@ -36,6 +36,7 @@ from .records import Answer, Frame, Hit, NewExecution, Problem, RunResult, Statu
 from .records.publication import Publication
 from .replay import Replayed, replay
 from .replay import Tasks as ReplayTasks
+from .rerender import Rerender
 from .store import writer
 from .store.branches import SHARED_VALUES
 from .store.connection import Database
@@ -94,6 +95,10 @@ class Run:
         """The file, to be read."""
         self.loop = loop
         """The engine's loop of frames."""
+        self.edited: Rerender[Any] | None = None
+        """The recorded frames as edited code renders them, where it was given."""
+        self.edits = 0
+        """The number of times that it was given."""
         self.closed = False
         """True once it was given back to the file here."""
         self._swapped: tuple[int, Draft | None, Tree] | None = None
@@ -144,6 +149,14 @@ class Run:
         except BaseException:  # A cancelled opening gives the file back, too: its lease would block the next one.
             await database.close()
             raise
+
+    # ---- edited code -------------------------------------------------------------------------------------------
+
+    def edit(self, edited: Rerender[Any]) -> None:
+        """Take recorded frames as edited code renders them: what looks at this run shows them from now on."""
+        self.edited = edited
+        self.edits += 1
+        engine.do(self.live.services.observers.notify)
 
     # ---- moving ------------------------------------------------------------------------------------------------
 

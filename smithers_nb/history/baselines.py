@@ -3,18 +3,67 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
+from ..errors import SmithersError
+from ..nodes.tree import EMPTY, Tree
 from ..records import Phase
 from ..store.facts import Facts, facts_by_turn
 from .aligned import Aligned
+from .cache import Cache
 from .compare import Comparison, compare
-from .cursor import Cursor
+from .cursor import NONE, Cursor
 from .recorded import RecordedSource
 
 Found = TypeVar("Found")
+
+
+class EditedFrame(Protocol):
+    """A recorded frame as edited code renders it."""
+
+    @property
+    def frame(self) -> int: ...
+    @property
+    def same(self) -> bool: ...
+    @property
+    def pending(self) -> bool: ...
+
+
+class Edited(Protocol):
+    """The recorded frames of an execution as edited code renders them: a ``Rerender``, whose floor is above."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def first(self) -> int | None: ...
+    @property
+    def frames(self) -> Sequence[EditedFrame]: ...
+
+    def tree(self, frame: int) -> Tree:
+        """Return the plan that the edited code renders of a recorded frame."""
+
+
+EDITED = "edited code"
+
+
+def laid_over(cursor: Cursor, edited: Edited | None, cache: Cache) -> tuple[Cursor, str]:
+    """Return a cursor whose plan is that of the edited code, compared with the recorded one; and its name in words."""
+    newest = edited.frames[-1].frame if edited is not None and edited.frames else 0
+    if cursor.dry or cursor.phase is None or edited is None:
+        return cursor, EDITED
+    frame = cursor.frame - 1 if cursor.phase is Phase.SNAPSHOT else cursor.frame
+    unmarked = replace(cursor, before=EMPTY, changes=NONE, base=0)
+    if not 1 <= frame <= newest:
+        return unmarked, f"{EDITED}, which was given frames 1 to {newest}"
+    try:
+        tree = edited.tree(frame)
+    except SmithersError as error:
+        why, _, _ = str(error).partition("\n")
+        return unmarked, f"{EDITED}, which can't render this frame: {why}"
+    changes = cache.difference(cursor.tree, tree)
+    return replace(cursor, tree=tree, before=cursor.tree, changes=changes, base=frame, edited=True), EDITED
 
 
 class Baselines:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..nodes.diff import Changes
 from ..nodes.tree import EMPTY, Tree
@@ -31,8 +31,17 @@ class Cursor:
     """The frame that it is compared with; 0 for none."""
     dry: bool = False
     """True if the plan was rendered without executing anything."""
+    edited: bool = False
+    """True if edited code makes this plan of the frame: it is in no file, and compared with the recorded one."""
     stood: Mapping[str, str] | None = None
     """The status of the nodes that it is compared with, by id, where they are not of this execution."""
+
+    @property
+    def recorded(self) -> Cursor:
+        """The same place with the plan that the execution had there."""
+        if not self.edited:
+            return self
+        return replace(self, tree=self.before, edited=False)
 
     def reached(self, phase: Phase) -> bool:
         """Return whether a phase of this frame is done."""

@@ -199,8 +199,11 @@ class SmithersMagics(Magics):
 
     def _edited(self, options: CellOptions, app: object) -> object:
         """Return how the recorded frames of the execution differ with this app, or show a branch with it."""
-        again = self._recorded_as(options).rerender(app, props=self._props(options))
+        execution = self._recorded_as(options)
+        again = execution.rerender(app, props=self._props(options))
         if options.dry:
+            if isinstance(execution, Execution):
+                run_behind(execution).edit(again)
             return again
         first = next((frame for frame in again.frames if frame.frame == again.first), None)
         if first is not None and first.error:

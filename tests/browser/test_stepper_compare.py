@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Locator, expect
 
@@ -30,6 +32,7 @@ def Report(ctx):
     )"""
 OTHER = DRAFT.replace("%%smithers report", "%%smithers other").replace("Two notes on tides.", "Sing of <b>wind</b>.").replace(
     '"1. tides 2. turbines"', repr(HOSTILE))  # fmt: skip
+EDITED = DRAFT.replace("%%smithers report", "%%smithers report --dry").replace("Write it up:", "{'Sing <b>of it</b>:'}")
 CELLS = ["%load_ext smithers_nb", OTHER, "other.run_sync(); None", DRAFT]
 
 
@@ -52,7 +55,7 @@ def choose(stepper: Stepper, name: str) -> Locator:
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
 def test_the_comparison_can_be_read_in_both_themes_and_a_narrow_column(theme):
     settings = {"@jupyterlab/apputils-extension:themes": {"theme": theme}}
-    with Lab(CELLS, settings=settings) as notebook:
+    with Lab([*CELLS, EDITED], settings=settings) as notebook:
         stepper = opened(notebook)
         for frame in (1, 2, 3):
             stepper.step(frame)
@@ -67,6 +70,21 @@ def test_the_comparison_can_be_read_in_both_themes_and_a_narrow_column(theme):
             assert stepper.region.evaluate(OVERFLOW) == [], width
             assert stepper.region.evaluate(CONTRAST) == [], width
             notebook.shot(f"compare-{theme.split()[-1].lower()}-{width}.png")
+        notebook.run_cell(len(CELLS))
+        result = notebook.cell(len(CELLS)).locator(".jp-OutputArea-output")
+        expect(result).to_contain_text("Answers of models and people")
+        result.scroll_into_view_if_needed()
+        notebook.shot(f"edited-dry-{theme.split()[-1].lower()}.png")
+        edited = stepper.region.get_by_role("region", name="Edited code")
+        edited.get_by_role("button", name="First frame that differs").click()
+        stepper.wait(cursor="live")  # It is the newest one.
+        for width in (1280, 500):
+            notebook.page.set_viewport_size({"width": width, "height": 900})
+            notebook.page.wait_for_timeout(300)
+            stepper.region.scroll_into_view_if_needed()
+            assert stepper.region.evaluate(OVERFLOW) == [], width
+            assert stepper.region.evaluate(CONTRAST) == [], width
+            notebook.shot(f"edited-{theme.split()[-1].lower()}-{width}.png")
         notebook.assert_quiet()
 
 
@@ -160,4 +178,53 @@ def test_a_recorded_execution_is_compared_with_a_branch_of_its_family(lab):
     expect(family).to_contain_text("branch · branch, finished")
     stepper.region.get_by_label("Other execution").select_option(family.get_attribute("value"))
     expect(stepper.region.locator(".ss-comparison-text")).to_contain_text("report and branch do not differ.")
+    notebook.assert_quiet()
+
+
+def test_an_edited_cell_marks_frames_is_a_baseline_and_branches(lab):
+    notebook = lab(["%load_ext smithers_nb", DRAFT, "report.run_sync(); before = report.df.nodes.to_csv()", EDITED])
+    for cell in range(4):
+        notebook.run_cell(cell)
+    # The result of --dry has a look of its own, and nothing in it is markup of the user's.
+    result = notebook.cell(3).locator(".jp-OutputArea-output")
+    expect(result).to_contain_text("is the first that differs: draft's prompt. A branch reuses 1 of 2 answers")
+    expect(result).to_contain_text("Answers of models and people")
+    assert result.locator("b").count() == 0
+
+    stepper = Stepper(notebook.page, "report")
+    stepper.region.scroll_into_view_if_needed()
+    marks = stepper.region.locator(".ss-edit-marks line")
+    expect(marks).to_have_count(1)
+    first = int(marks.get_attribute("data-first"))
+    assert first > 1
+    slider = stepper.region.get_by_role("slider", name="Timeline")
+    expect(slider).to_have_attribute("aria-valuetext", re.compile("the edited code differs here"))
+
+    stepper.press("o")
+    panel = stepper.region.get_by_role("region", name="Edited code")
+    expect(panel).to_contain_text(f"Frame {first} is the first that differs: draft's prompt.")
+    panel.get_by_role("button", name="First frame that differs").click()
+    stepper.wait(cursor=first)
+    changed = stepper.region.locator("[role=treeitem][data-change=changed]")
+    expect(changed).to_have_count(1)
+    expect(changed).to_contain_text("Sing <b>of it</b>:")
+    expect(stepper.region.get_by_label("Compare with")).to_have_value("other")
+    stepper.press("ArrowLeft")
+    expect(changed).to_have_count(0)
+    expect(slider).not_to_have_attribute("aria-valuetext", re.compile("differs here"))
+    stepper.press("Shift+O")
+    stepper.wait(cursor=first)
+    expect(stepper.status).to_contain_text("is the first that differs")
+
+    # By keyboard: the button branches, the parent stays as it is.
+    button = panel.get_by_role("button", name=f"Branch from frame {first - 1}", exact=True)
+    button.focus()
+    notebook.page.keyboard.press("Enter")
+    branch = Stepper(notebook.page, "report~2")
+    branch.wait(frame=first - 1)
+    expect(branch.region.locator(".ss-edit-marks line")).to_have_count(0)
+    assert notebook.evaluate("report_2.name, report.df.nodes.to_csv() == before") == "('report~2', True)"
+    assert notebook.evaluate("(report_2.run_sync().status, 'Sing' in report_2.at(report_2.recorded).xml)") == (
+        "('finished', True)"
+    )
     notebook.assert_quiet()

@@ -98,6 +98,7 @@ def messages() -> dict[str, Any]:
                 asked(pane, at=2, phase="FLUSH")
             asked("plan", at=3, base=1)
             asked("xml", at=3)
+            asked("edited")
             with ex.fork(3, state={"notes": "2. <b>wind</b>"}, name="wind") as branch:
                 branch.run_sync()
                 asked("compare")

@@ -28,8 +28,15 @@ FORKED = [
         "print(dict(again.state), *count.store.sql(\"SELECT reuse FROM executions WHERE name = 'again'\").reuse)",
         "'n': 7",
     ),
+    (COUNT.replace("--quiet", "--dry"), "None of the"),
+    ("%smithers branch_edited count dried", "dried is the execution 'dried'."),
+    ("print(dried.recorded == count.recorded)", "True"),
 ]
 WRONG = [
+    (
+        "%smithers branch_edited other",
+        "there is no edited code of other: %%smithers other --dry, above the edited cell",
+    ),
     ("%smithers fork count 99", "The nearest that can be forked is frame"),
     ("%smithers fork count -1", "'-1' is no number from 0"),
     ("%smithers fork count 1 x [1]", "the state of a branch is a JSON object of values by key, not '[1]'."),

@@ -215,7 +215,7 @@ def test_tab_offers_what_can_be_steered(steered, number, typed, words):
 
 def test_every_subcommand_is_typed_in_these_tests():
     typed = {cell.split()[1] for cell, _ in [*SESSION, *STEERED] if cell.startswith("%smithers ")}
-    typed |= {"step", "fork"}  # fork is typed in test_fork_line.py.
+    typed |= {"step", "fork", "branch_edited"}  # Branches are typed in test_fork_line.py.
     assert set(SUBCOMMANDS) == typed
 
 

@@ -2,8 +2,10 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import widget from "../src/index";
 import { differenceWords, motionTo } from "../src/model/comparison";
+import { editWords } from "../src/model/edited";
+import type { EditedPane } from "../src/model/protocol";
 import { FakeKernel } from "./kernel";
-import { comparison, difference, panes, summary } from "./samples";
+import { comparison, difference, edit, panes, summary } from "./samples";
 
 let el: HTMLElement;
 let cleanup: () => void;
@@ -19,9 +21,12 @@ afterEach(() => {
 
 const later = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** Until nothing was asked for a while: the page asks in effects, which a busy machine runs late. */
 async function answered(kernel: FakeKernel) {
-  await later(50);
-  while (kernel.replyToAll() > 0) await later(50);
+  for (let quiet = 0; quiet < 3; quiet += 1) {
+    await later(30);
+    if (kernel.replyToAll() > 0) quiet = 0;
+  }
 }
 
 async function shown(compare = comparison()) {
@@ -116,6 +121,78 @@ describe("another execution as a baseline", () => {
     const rows = [...el.querySelectorAll("[aria-label='Differences'] tbody")];
     expect(rows[1]?.textContent).toContain("in below");
     expect(rows[1]?.querySelector(".ss-link")).toBeNull();
+  });
+});
+
+describe("edited code", () => {
+  async function edited(change: Partial<EditedPane> = {}) {
+    const kernel = new FakeKernel(
+      summary({ frame: 9, recorded: 9, edited: 1 }),
+      panes({ edited: edit(change), compare: comparison({ execution_id: null, rows: [] }) }),
+    );
+    cleanup = widget.render({ model: kernel, el });
+    await answered(kernel);
+    return kernel;
+  }
+  const button = (words: string) => {
+    const found = [...el.querySelectorAll("button")].find((one) => one.textContent === words);
+    if (found === undefined) throw new Error(`there is no button ${words}`);
+    return found;
+  };
+
+  it("is asked for only where there is some, and marks its frames in words and on the timeline", async () => {
+    const kernel = await shown();
+    expect(askedFor(kernel, "edited")).toEqual([]);
+    cleanup();
+    await edited();
+    const marks = [...el.querySelectorAll<SVGLineElement>(".ss-edit-marks line")];
+    expect(marks.map((line) => [line.getAttribute("x1"), line.getAttribute("x2")])).toEqual([
+      ["3", "9"],
+    ]);
+    const slider = find("[role='slider']");
+    expect(slider.getAttribute("aria-valuetext")).toContain("the edited code differs here");
+    expect(find("[role='tab'][aria-label='Compare'] .ss-badge").dataset.count).toBe("6");
+  });
+
+  it("is a baseline of the plan, and its first difference is a key away", async () => {
+    const kernel = await edited();
+    await press(kernel, "o");
+    expect(find("section[aria-label='Edited code']").textContent).toContain("about $0.04");
+    button("Show in the plan").click();
+    await answered(kernel);
+    expect(askedFor(kernel, "plan").at(-1)).toMatchObject({ edited: true });
+    expect(askedFor(kernel, "compare").at(-1)).not.toHaveProperty("other");
+    await press(kernel, "o", true);
+    expect(find("section").dataset.cursor).toBe("4");
+    expect(find("[role='status']").textContent).toContain("Frame 4 is the first that differs");
+    button("Show in the plan").click();
+    await answered(kernel);
+    expect(askedFor(kernel, "plan").at(-1)).not.toHaveProperty("edited");
+  });
+
+  it("branches from the frame before the first that differs, once", async () => {
+    const kernel = await edited();
+    await press(kernel, "o");
+    button("Branch from frame 3").click();
+    button("Branch from frame 3").click();
+    const orders = kernel.sent.filter(({ type }) => type === "command");
+    expect(orders).toMatchObject([{ name: "branch_edited" }]);
+  });
+
+  it("that makes no difference can be branched with all the same", async () => {
+    const kernel = await edited({ first: null, total: 0, frames: [], pending: [] });
+    await press(kernel, "o");
+    expect(button("Branch with it").getAttribute("aria-disabled")).toBe("false");
+    expect(el.querySelectorAll(".ss-edit-marks line")).toHaveLength(0);
+  });
+
+  it.each([
+    [4, ["the edited code differs here"]],
+    [2, ["the edited code differs in what has not begun"]],
+    [12, []],
+  ])("says of frame %i %j", (frame, words) => {
+    expect(editWords(edit(), frame)).toEqual(words);
+    expect(editWords(null, frame)).toEqual([]);
   });
 });
 

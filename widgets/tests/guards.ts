@@ -194,6 +194,7 @@ export const summaryGuard = object<P.Summary>({
   hit: nullable(hit),
   breakpoints: whole,
   read_only: nullable(text),
+  edited: whole,
   limits: list(text),
   now: number,
 });
@@ -559,6 +560,14 @@ const paneGuards: { readonly [K in P.Pane]: Guard<P.PaneData[K]> } = {
     text,
   }),
   hit: object<P.HitPane>({ found: nullable(hit), before: nullable(span), text }),
+  edited: object<P.EditedPane>({
+    text,
+    first: nullable(whole),
+    last: whole,
+    total: whole,
+    frames: list(span),
+    pending: list(span),
+  }),
   compare: object<P.ComparePane>({
     frame: whole,
     execution_id: nullable(text),
@@ -647,6 +656,7 @@ const getGuard = object<P.Get>({
   phase: optional(nullable(text)),
   base: optional(nullable(whole)),
   other: optional(nullable(text)),
+  edited: optional(flag),
   of: optional(nullable(text)),
   known: optional(nullable(whole)),
   seen: optional(nullable(whole)),

@@ -164,17 +164,19 @@ describe("layout", () => {
     expect(roomOf(width)).toBe(room);
   });
 
-  const nothing = { node: null, task: null };
+  const nothing = { node: null, task: null, edited: false };
+  const node = { node: "n", task: null, edited: false };
   it.each([
     [FIRST_CHOICE, "wide", nothing, ["plan", "pending"]],
-    [FIRST_CHOICE, "wide", { node: "n", task: null }, ["plan", "node n", "pending"]],
-    [FIRST_CHOICE, "middle", { node: "n", task: null }, ["plan", "pending"]],
+    [FIRST_CHOICE, "wide", node, ["plan", "node n", "pending"]],
+    [FIRST_CHOICE, "middle", node, ["plan", "pending"]],
     [FIRST_CHOICE, "narrow", nothing, ["plan"]],
     [FIRST_CHOICE, "tiny", nothing, []],
     [choose(FIRST_CHOICE, "XML"), "middle", nothing, ["xml", "pending"]],
     [choose(FIRST_CHOICE, "State"), "middle", nothing, ["plan", "state"]],
     [choose(FIRST_CHOICE, "State"), "wide", nothing, ["plan", "state", "pending"]],
-    [choose(FIRST_CHOICE, "Task"), "narrow", { node: "n", task: "t" }, ["task t"]],
+    [FIRST_CHOICE, "narrow", { ...nothing, edited: true }, ["plan", "edited"]],
+    [choose(FIRST_CHOICE, "Task"), "narrow", { ...node, task: "t" }, ["task t"]],
   ] as const)("%j in a %s room with %j chosen shows %j", (choice, room, chosen, panes) => {
     const watched = watchedIn(groupsOf(choice, room), chosen);
     const words = watched.map(({ pane, of }) => (of === null ? pane : `${pane} ${of}`));

@@ -5,6 +5,7 @@ import {
   type CallRow,
   type ComparePane,
   type DifferenceRow,
+  type EditedPane,
   type HitRow,
   type PaneData,
   type PlanRow,
@@ -64,6 +65,7 @@ export function summary(change: Partial<Summary> = {}): Summary {
     hit: null,
     breakpoints: 0,
     read_only: null,
+    edited: 0,
     limits: [],
     now: Date.now(),
     ...change,
@@ -326,6 +328,7 @@ export function panes(change: Partial<PaneData> = {}): PaneData {
     search: { total: 0, found: [] },
     last_change: { found: null, before: null, text: "nothing before frame 1 wrote it" },
     hit: { found: null, before: null, text: "no breakpoint hit before" },
+    edited: { text: "", first: null, last: 0, total: 0, frames: [], pending: [] },
     compare: comparison({ execution_id: null, name: "", text: "", total: 0, rows: [] }),
     branches: {
       family: [branch({})],
@@ -370,6 +373,7 @@ export function panesFullOf(text: string): PaneData {
     path: text,
   });
   return panes({
+    edited: edit({ text }),
     compare: comparison({ name: text, text, rows: [difference(text)] }),
     plan: { frame: 4, dry: false, total: 1, version: 1, base: 3, against: null, nodes: [shown] },
     xml: {
@@ -645,3 +649,13 @@ export function comparison(change: Partial<ComparePane> = {}): ComparePane {
     ...change,
   };
 }
+
+export const edit = (change: Partial<EditedPane> = {}): EditedPane => ({
+  text: "Frame 4 is the first that differs: draft's prompt. A branch reuses 11 of 14 answers, asks 3 again, about $0.04.",
+  first: 4,
+  last: 9,
+  total: 6,
+  frames: [[4, 9]],
+  pending: [[1, 3]],
+  ...change,
+});

@@ -32,6 +32,16 @@ def node(source: Source, cursor: Cursor, id: str) -> p.NodePane | None:
     if found is None:
         return None
     ref = place_frame(cursor)
+    props: list[p.NodeProp] = [
+        {"name": name, "value": of_object(prop, ("prop", ref, id, name))} for name, prop in found.props.items()
+    ]
+    text = _text(found, ref)
+    if cursor.edited:
+        # What the edited code makes is in no file: by its place the recorded value would be loaded.
+        for prop in props:
+            prop["value"]["ref"] = None
+        if text is not None:
+            text["ref"] = None
     fired = source.fired(cursor)
     component, reads = source.component(cursor, found.path)
     return {
@@ -47,10 +57,8 @@ def node(source: Source, cursor: Cursor, id: str) -> p.NodePane | None:
         "changes": marks.changes(found, removed),
         "why": marks.why.get(id),
         "removed": removed,
-        "props": [
-            {"name": name, "value": of_object(prop, ("prop", ref, id, name))} for name, prop in found.props.items()
-        ],
-        "text": _text(found, ref),
+        "props": props,
+        "text": text,
         "events": [_event(event, *fired.get((id, event), (0, None))) for event in found.events],
         "task": _task(source, cursor, marks.tasks.get(id)),
         "component": component,

@@ -99,7 +99,8 @@ class Marks:
         self.removed = set(changes.unmounted)
         self.updated = set(changes.updated)
         self.moved = set(changes.moved)
-        self.status, self.tasks = source.standing(cursor)
+        # What the edited code adds has no standing: nothing of it has run.
+        self.status, self.tasks = source.standing(cursor.recorded)
         self.stood = cursor.stood if cursor.stood is not None else source.stood(cursor)
         self.points = _by_node(source.breakpoints())
         self.why = remounted(cursor)

@@ -48,7 +48,7 @@ Change = Literal["", "added", "removed", "changed", "moved", "remounted"]
 
 PaneName = Literal[
     "frame", "timeline", "plan", "xml", "pending", "handlers", "state", "tasks", "task", "breakpoints", "output",
-    "problems", "node", "value", "search", "last_change", "hit", "compare", "branches", "notes",
+    "problems", "node", "value", "search", "last_change", "hit", "compare", "edited", "branches", "notes",
 ]  # fmt: skip
 
 
@@ -70,6 +70,8 @@ class Get(BaseModel):
     """The frame to compare with; None is the one before, 0 is none."""
     other: str | None = Field(default=None, min_length=1, max_length=200)
     """The id or name of another execution of the file, whose matching frame is compared with in place of ``base``."""
+    edited: bool = False
+    """Compares the plan that the edited code makes of the frame with the recorded one."""
     of: str | None = None
     """The subject: a node, a task, a key, a value's ref, the text to search for."""
     # A step changes few rows of a plan of thousands: those that the page names are not sent again.
@@ -246,6 +248,8 @@ class Summary(TypedDict):
     """The number of enabled breakpoints."""
     read_only: str | None
     """The reason why nothing can be executed here, in words; None where an engine runs the execution."""
+    edited: int
+    """The number of times that edited code was given for the recorded frames; 0 where there is none."""
     limits: list[str]
     """The limits of this kernel, in words."""
     # The clocks of the page and the kernel may differ: durations are counted from this.
@@ -886,6 +890,23 @@ class NotesPane(TypedDict):
     """What a branch has to know of its parent, in words."""
 
 
+class EditedPane(TypedDict):
+    """The recorded frames as edited code renders them, after ``%%smithers NAME --dry``."""
+
+    text: str
+    """The first frame that differs, the answers that a branch reuses and asks again, and their cost."""
+    first: int | None
+    """The first frame that differs; a branch begins before it."""
+    last: int
+    """The newest frame that was rendered; 0 for none."""
+    total: int
+    """The number of frames that differ."""
+    frames: list[tuple[int, int]]
+    """The frames that differ, as (first, last)."""
+    pending: list[tuple[int, int]]
+    """The frames that differ only in phases that have not begun."""
+
+
 class Reply(TypedDict):
     type: Literal["reply"]
     id: str
@@ -925,6 +946,7 @@ PANES: dict[str, Any] = {  # Any: TypedDicts
     "compare": ComparePane,
     "branches": BranchesPane,
     "notes": NotesPane,
+    "edited": EditedPane,
 }
 """The data of each pane's reply."""
 
@@ -955,7 +977,7 @@ class Done(TypedDict):
     ok: bool
     error: str | None
     result: str | None
-    """The id of the new breakpoint, for ``break_add``, or of the branch, for ``fork``."""
+    """The id of the new breakpoint, for ``break_add``, or of the branch, for ``fork`` and ``branch_edited``."""
     summary: Summary | None
     """The new value of the trait; None where there were too many: it follows."""
     # With the end of the move and not after it: else every step would take a second round trip through a busy kernel.

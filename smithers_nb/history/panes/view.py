@@ -12,7 +12,7 @@ from ...errors import StoreError
 from ...nodes.tree import EMPTY, Tree
 from ...records import Phase, Problem
 from ...records.publication import Publication, TaskProgress
-from ..baselines import Baselines
+from ..baselines import Baselines, Edited, laid_over
 from ..cursor import Cursor
 from ..live import LiveSource
 from ..matching import nearest, place_of
@@ -22,6 +22,7 @@ from . import (
     branches,
     breakpoints,
     compare,
+    edited,
     handlers,
     last_change,
     node,
@@ -49,6 +50,11 @@ class Running(Protocol):
     """An execution that this process runs, as far as a view needs it."""
 
     name: str
+    edits: int
+
+    @property
+    def edited(self) -> Edited | None:
+        """The recorded frames as edited code renders them, where it was given."""
 
     def publish(self) -> Publication:
         """Return its publication."""
@@ -158,6 +164,7 @@ class View:
             "hit": _hit_row(now),
             "breakpoints": sum(1 for point in source.breakpoints() if point.enabled),
             "read_only": _read_only(now),
+            "edited": 0 if self._running is None else self._running.edits,
             "limits": limits(),
             "now": time() * 1000,
         }
@@ -253,6 +260,9 @@ class View:
             other = self._baselines.source(get.other)
             if get.pane != "compare":
                 cursor, against = self._baselines.laid_under(cursor, other), other.head.name
+        edit = None if self._running is None else self._running.edited
+        if get.edited:
+            cursor, against = laid_over(cursor, edit, self._recorded.cache)
         of = get.of or ""
         # Functions, so that a request computes its own pane only.
         panes: dict[str, Callable[[], Any]] = {
@@ -273,6 +283,7 @@ class View:
             "search": lambda: search.search(source, cursor, of),
             "last_change": lambda: last_change.last_change(source, cursor, of, get.before),
             "hit": lambda: _hit(source, get.before or place_of(cursor), get.direction == "forward"),
+            "edited": lambda: edited.edited(edit),
             "compare": lambda: compare.compared(source, cursor, self._baselines, other=other, limit=get.limit),
             "branches": lambda: branches.branches(source, self._holder),
             "notes": lambda: branches.notes(source),

@@ -111,6 +111,7 @@ const COMMAND_LABELS = new Map<string, string>([
   ["run", "A run"],
   ["edit_pending", "Edit"],
   ["drop_pending", "Drop"],
+  ["branch_edited", "Branch"],
   ["break_add", "Breakpoint"],
   ["break_check", "Breakpoint"],
   ["break_remove", "Remove breakpoint"],

@@ -110,9 +110,13 @@ export interface Watched {
 }
 
 export interface Chosen {
+  /** Whether there is edited code, whose frames are marked on the timeline. */
+  readonly edited: boolean;
   readonly node: string | null;
   readonly task: string | null;
 }
+
+const EDITED_PANES: readonly Pane[] = ["edited"];
 
 /**
  * What has to be fetched, in the order in which it is asked for: what one looks at first. The breakpoints
@@ -120,7 +124,9 @@ export interface Chosen {
  */
 export function watchedIn(groups: readonly Group[], chosen: Chosen): Watched[] {
   const seen = groups.map(({ chosen: tab }) => PANE_OF[tab]);
-  const panes: Pane[] = [...new Set<Pane>([...seen, "frame", "breakpoints"])];
+  const panes: Pane[] = [
+    ...new Set<Pane>([...seen, "frame", "breakpoints", ...(chosen.edited ? EDITED_PANES : [])]),
+  ];
   return panes.flatMap((pane) => {
     const of = pane === "node" ? chosen.node : pane === "task" ? chosen.task : null;
     const needs = pane === "node" || pane === "task";

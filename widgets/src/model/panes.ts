@@ -38,19 +38,23 @@ export interface View {
 }
 
 const BASED: readonly Pane[] = ["plan", "xml", "node"];
-/** Those that compare with another execution. */
-const BESIDE: readonly Pane[] = [...BASED, "compare"];
+
+/** In the place of another execution: the edited code. No name begins with a blank. */
+export const EDITED = " edited";
+
+const beside = (other: string) => (other === EDITED ? { edited: true } : { other });
 
 /** The request for a pane, but for what the kernel may leave out because it is held. */
 export function wantOf({ pane, of }: Watched, { cursor, base, other, limit }: View): Want {
-  // The family is the same wherever one looks.
-  if (pane === "branches") return { pane, at: null };
+  // These are the same wherever one looks.
+  if (pane === "branches" || pane === "edited") return { pane, at: null };
   return {
     pane,
     at: cursor.at,
     phase: cursor.phase,
     ...(BASED.includes(pane) && { base }),
-    ...(BESIDE.includes(pane) && other !== null && { other }),
+    ...(BASED.includes(pane) && other !== null && beside(other)),
+    ...(pane === "compare" && other !== null && other !== EDITED && { other }),
     ...(of !== null && { of }),
     ...(pane === "plan" && { limit }),
   };
@@ -66,7 +70,9 @@ const BY_FRAME: readonly Pane[] = ["frame", "compare"];
 /** A name for the state of things that a pane shows: asked again when it is another. */
 export function versionOf(want: Want, summary: Summary): string {
   const { versions } = summary;
+  if (want.pane === "edited") return `edited ${summary.edited}`;
   const at = want.at ?? null;
+  if (want.edited === true) return `edited ${summary.edited} ${liveVersion(want.pane, versions)}`;
   if (at === null || at >= summary.frame) return liveVersion(want.pane, versions);
   if (!MARKED.includes(want.pane)) return "recorded";
   return `recorded ${BY_FRAME.includes(want.pane) ? versions.frame : versions.breakpoints}`;

@@ -37,6 +37,7 @@ export const PANES = [
   "last_change",
   "hit",
   "compare",
+  "edited",
   "branches",
   "notes",
 ] as const;
@@ -56,6 +57,7 @@ export type Command =
   | HandleAgain
   | Answer
   | Fork
+  | BranchEdited
   | BreakAdd
   | BreakCheck
   | BreakRemove
@@ -79,6 +81,7 @@ export type Outgoing =
       | HandleAgain
       | Answer
       | Fork
+      | BranchEdited
       | BreakAdd
       | BreakCheck
       | BreakRemove
@@ -183,6 +186,19 @@ export interface Value {
    * The subject to ask the pane `value` for, where this is cut.
    */
   readonly ref: string | null;
+}
+/**
+ * Makes a branch with the code of the last --dry, from the frame before the first that differs.
+ */
+export interface BranchEdited {
+  readonly type: "command";
+  readonly id: string;
+  readonly name: "branch_edited";
+  readonly execution_id?: string | null;
+  /**
+   * the name of the branch
+   */
+  readonly branch?: string | null;
 }
 /**
  * An execution of the family.
@@ -516,6 +532,7 @@ export interface Get {
     | "last_change"
     | "hit"
     | "compare"
+    | "edited"
     | "branches"
     | "notes";
   readonly at?: number | null;
@@ -524,6 +541,7 @@ export interface Get {
     | null;
   readonly base?: number | null;
   readonly other?: string | null;
+  readonly edited?: boolean;
   readonly of?: string | null;
   readonly known?: number | null;
   readonly seen?: number | null;
@@ -566,7 +584,7 @@ export interface Done {
   readonly ok: boolean;
   readonly error: string | null;
   /**
-   * The id of the new breakpoint, for `break_add`, or of the branch, for `fork`.
+   * The id of the new breakpoint, for `break_add`, or of the branch, for `fork` and `branch_edited`.
    */
   readonly result: string | null;
   /**
@@ -663,6 +681,10 @@ export interface Summary {
    * The reason why nothing can be executed here, in words; None where an engine runs the execution.
    */
   readonly read_only: string | null;
+  /**
+   * The number of times that edited code was given for the recorded frames; 0 where there is none.
+   */
+  readonly edited: number;
   /**
    * The limits of this kernel, in words.
    */
@@ -816,6 +838,35 @@ export interface EditPending {
    * the new value as JSON
    */
   readonly value: string;
+}
+/**
+ * The recorded frames as edited code renders them, after `%%smithers NAME --dry`.
+ */
+export interface EditedPane {
+  /**
+   * The first frame that differs, the answers that a branch reuses and asks again, and their cost.
+   */
+  readonly text: string;
+  /**
+   * The first frame that differs; a branch begins before it.
+   */
+  readonly first: number | null;
+  /**
+   * The newest frame that was rendered; 0 for none.
+   */
+  readonly last: number;
+  /**
+   * The number of frames that differ.
+   */
+  readonly total: number;
+  /**
+   * The frames that differ, as (first, last).
+   */
+  readonly frames: ReadonlyArray<readonly [number, number]>;
+  /**
+   * The frames that differ only in phases that have not begun.
+   */
+  readonly pending: ReadonlyArray<readonly [number, number]>;
 }
 /**
  * A request to a model in one attempt, with the parts that are new in it and those of its answer.
@@ -1206,6 +1257,7 @@ export interface PaneData {
   readonly compare: ComparePane;
   readonly branches: BranchesPane;
   readonly notes: NotesPane;
+  readonly edited: EditedPane;
 }
 /**
  * Frames `since` to `to`, column by column. Dense columns have an entry a frame, the others (frame, count).

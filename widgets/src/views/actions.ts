@@ -3,7 +3,8 @@ import { breakpointOn, type Subject, sameAs } from "../model/breakpoints";
 import type { Client } from "../model/client";
 import { motionTo } from "../model/comparison";
 import { type Action, effectOf, whyOff } from "../model/controls";
-import { type Cursor, LIVE, placeOfHit } from "../model/cursor";
+import { type Cursor, goTo, LIVE, placeOfHit } from "../model/cursor";
+import { EDITED } from "../model/panes";
 import type { DifferenceRow } from "../model/protocol";
 import {
   callShown,
@@ -157,6 +158,11 @@ async function showFirstDifference(
   show: (row: DifferenceRow, name: string) => void,
 ): Promise<void> {
   const { other } = client.state;
+  const edited = client.state.panes.edited?.data ?? null;
+  if (other === EDITED && edited !== null) {
+    if (edited.first === null) return client.say(edited.text);
+    return client.look({ ...goTo(edited.first, client.edge), note: edited.text });
+  }
   if (other === null) return client.say("Choose an execution to compare with first: press O.");
   const { at, phase } = client.state.cursor;
   try {

@@ -1,5 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { seenFrame } from "../model/cursor";
+import { EDITED } from "../model/panes";
 import { visible } from "../model/text";
 import { useUi } from "./ui";
 
@@ -47,7 +48,7 @@ export function Compare({ base, against, children }: CompareProps) {
           {pinned !== null && pinned > 0 && <option value={pinned}>frame {pinned} (pinned)</option>}
           {other !== null && (
             <option value={OTHER}>
-              {visible(against ?? other)}
+              {visible(against ?? (other === EDITED ? "edited code" : other))}
               {against !== null && base > 0 ? ` (f${base})` : ""}
             </option>
           )}

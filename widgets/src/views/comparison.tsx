@@ -1,7 +1,9 @@
 import { useState } from "preact/hooks";
 import { differenceWords } from "../model/comparison";
+import { EDITED } from "../model/panes";
 import type { ChoiceRow, ComparePane, DifferenceRow } from "../model/protocol";
 import { grouped, visible } from "../model/text";
+import { EditedView } from "./edited";
 import { type Column, Grid } from "./grid";
 import { Link } from "./links";
 import { Text } from "./text";
@@ -12,9 +14,11 @@ export function ComparisonView({ compare }: { readonly compare: ComparePane }) {
   const { state, actions } = useUi();
   const { execution_id, name, other_frame, text, total, rows } = compare;
   const [selected, setSelected] = useState<number | null>(null);
+  const edited = state.panes.edited?.data ?? null;
   const none = compare.choices.length === 0 && execution_id === null;
   return (
     <div class="ss-comparison">
+      {edited !== null && edited.last > 0 && <EditedView pane={edited} />}
       <Chooser compare={compare} />
       {none && (
         <p class="ss-empty">
@@ -79,6 +83,8 @@ function Chooser({ compare }: { readonly compare: ComparePane }) {
   const { choices, more, execution_id, name } = compare;
   const family = choices.filter((one) => one.family);
   const others = choices.filter((one) => !one.family);
+  const other = state.other === EDITED ? null : state.other;
+  const chosen = other === null ? NONE : (execution_id ?? other);
   const listed = choices.some((one) => one.execution_id === execution_id);
   return (
     <div class="ss-filter">
@@ -86,7 +92,7 @@ function Chooser({ compare }: { readonly compare: ComparePane }) {
         <span class="ss-dim">other execution</span>
         <select
           aria-label="Other execution"
-          value={state.other === null ? NONE : (execution_id ?? state.other)}
+          value={chosen}
           onChange={({ currentTarget: { value } }) => client.against(value === NONE ? null : value)}
         >
           <option value={NONE}>none</option>

@@ -26,7 +26,8 @@ interface PanesProps {
 }
 
 export function Panes({ groups, summary, task }: PanesProps) {
-  const { actions, ids } = useUi();
+  const { actions, ids, state } = useUi();
+  const { panes } = state;
   const { counts } = summary;
   const badges: Partial<Record<Tab, number>> = {
     "Pending writes": counts.pending,
@@ -35,6 +36,7 @@ export function Panes({ groups, summary, task }: PanesProps) {
     Breakpoints: counts.breakpoints,
     Output: counts.output,
     Problems: counts.problems,
+    Compare: panes.edited?.data?.total ?? 0,
   };
   return (
     <div class="ss-panes" data-groups={groups.length}>

@@ -29,11 +29,12 @@ export function Stepper({ client }: { readonly client: Client }) {
   const [ui, setUi] = useState(FIRST_UI);
   const actions = useActions(client, ui, setUi, root);
   const groups = useMemo(() => groupsOf(ui.choice, room), [ui.choice, room]);
-  const chosen = { node: selectedNode(ui), task: taskOf(ui, state) };
+  const edited = (summary?.edited ?? 0) > 0;
+  const chosen = { node: selectedNode(ui), task: taskOf(ui, state), edited };
 
   useEffect(
     () => client.watch(watchedIn(groups, chosen)),
-    [client, groups, chosen.node, chosen.task],
+    [client, groups, chosen.node, chosen.task, edited],
   );
   useEffect(() => (root.current ? keepShortcutsAway(root.current) : undefined), []);
   useRestoredFocus(root, ui);

@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { branchWords, lineOf } from "../model/branches";
 import { seenFrame } from "../model/cursor";
+import { editWords } from "../model/edited";
 import {
   type Buckets,
   bucketed,
@@ -13,6 +14,7 @@ import {
   type Track,
 } from "../model/timeline";
 import { BranchMarks } from "./branch_marks";
+import { EditMarks } from "./edited";
 import { Icon } from "./icon";
 import { useUi } from "./ui";
 
@@ -50,8 +52,13 @@ export function TimelineView() {
     }
   };
   const branches = lineOf(state.panes.branches?.data ?? null, state.summary?.execution_id);
+  const edited = state.panes.edited?.data ?? null;
   const wordsOf = (frame: number) =>
-    [frameWords(track, bookmarks, frame, frames), ...branchWords(branches, frame)].join(", ");
+    [
+      frameWords(track, bookmarks, frame, frames),
+      ...branchWords(branches, frame),
+      ...editWords(edited, frame),
+    ].join(", ");
   const words = wordsOf(seen);
   return (
     <div class="ss-timeline">
@@ -92,6 +99,7 @@ export function TimelineView() {
           live={cursor.at === null}
         />
         <BranchMarks pane={branches} frames={frames} />
+        <EditMarks pane={edited} frames={frames} />
       </div>
       <div class="ss-timeline-tools" role="group" aria-label="Timeline tools">
         {TOOLS.map(({ name, label, title }) => (
