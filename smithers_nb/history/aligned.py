@@ -18,6 +18,7 @@ class Aligned:
         self._here: list[int] = []
         self._there: list[int] = []
         furthest = 0
+        # Of parallel events that ended in another order there, the last one decides: until then not all have happened.
         for here, there in shared:
             furthest = max(furthest, there)
             if self._here and self._here[-1] == here:

@@ -57,6 +57,7 @@ def laid_over(cursor: Cursor, edited: Edited | None, cache: Cache) -> tuple[Curs
     unmarked = replace(cursor, before=EMPTY, changes=NONE, base=0)
     if not 1 <= frame <= newest:
         return unmarked, f"{EDITED}, which was given frames 1 to {newest}"
+    # One goes along the frames with this: code that raises in some of them must not stand in the way.
     try:
         tree = edited.tree(frame)
     except SmithersError as error:
@@ -158,5 +159,6 @@ class Baselines:
 
     @staticmethod
     def _stamp(source: RecordedSource) -> object:
+        # What changes within a frame is seen with the next one: to look into every table would cost what this saves.
         reader, id = source.reader, source.execution_id
         return reader.last_frame(id), reader.last_flushed(id), reader.execution(id).status

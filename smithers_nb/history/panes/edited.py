@@ -12,6 +12,7 @@ def edited(found: Edited | None) -> p.EditedPane:
     """Return the frames that edited code renders differently."""
     if found is None:
         return {"text": "", "first": None, "last": 0, "total": 0, "frames": [], "pending": []}
+    # Thousands of frames may differ, and most of them stand side by side: the page gets where they begin and end.
     begun = [one.frame for one in found.frames if not one.same and not one.pending]
     return {
         "text": found.text,
