@@ -52,12 +52,12 @@ class Launchers:
         for process in processes:
             self._free.put(process)
 
-    def run(self, folder: Path, kill: Kill | None) -> dict[str, Any]:
-        """Run a process of the workflow to its end, whatever that is."""
+    def run(self, folder: Path, kill: Kill | None, program: str = "workflow") -> dict[str, Any]:
+        """Run a process to its end, whatever that is."""
         launcher = self._free.get()
         try:
             assert launcher.stdin is not None and launcher.stdout is not None
-            launcher.stdin.write(json.dumps({"folder": str(folder), "kill": kill}) + "\n")
+            launcher.stdin.write(json.dumps({"folder": str(folder), "kill": kill, "program": program}) + "\n")
             launcher.stdin.flush()
             outcome: dict[str, Any] = json.loads(launcher.stdout.readline())
             return outcome

@@ -1,7 +1,7 @@
 """Runs the campaign's processes: ``python -m tests.crash.launcher`` has everything imported, and forks one for each
 order that it is given, so that a process costs what it does and not what it imports.
 
-An order is a line of JSON, ``{"folder": …, "kill": …}``; the answer is one too, ``{"code": …, "seconds": …}`` with
+An order is a line of JSON, ``{"folder": …, "kill": …, "program": …}``, the program one of ``PROGRAMS``; the answer is one too, ``{"code": …, "seconds": …}`` with
 the exit code as ``subprocess`` has it: -9 for one that was killed. A kill is None, ``{"after_s": 0.1}``, or
 ``{"point": "after RENDER", "count": 3}``: the third time that the process gets there.
 """
@@ -28,8 +28,14 @@ from pydantic_ai.models.function import FunctionModel
 
 from smithers_nb.engine import loop
 from smithers_nb.store.connection import Database
-from tests.crash import workflow
+from tests.crash import branching, workflow
 
+PROGRAMS: dict[str, Callable[[], None]] = {
+    "workflow": workflow.go,
+    "record": branching.record,
+    "only_fork": branching.only_fork,
+    "fork_and_run": branching.fork_and_run,
+}
 HUNG_S = 30.0
 STATEMENT = "at a statement"
 POINTS = "points.json"
@@ -81,7 +87,7 @@ def _transactions(at: Callable[[str], None]) -> None:
     Database.transaction = transaction  # type: ignore[method-assign]
 
 
-def child(folder: str, kill: dict[str, Any] | None) -> None:
+def child(folder: str, kill: dict[str, Any] | None, program: str) -> None:
     """Be the process; never returns."""
     os.chdir(folder)
     output = os.open("output.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -90,7 +96,7 @@ def child(folder: str, kill: dict[str, Any] | None) -> None:
     faulthandler.dump_traceback_later(HUNG_S, exit=True)
     try:
         seen = arm(kill)
-        workflow.go()
+        PROGRAMS[program]()
         Path(POINTS).write_text(json.dumps(seen))
     except Exception:  # noqa: BLE001  # whoever gave the order reads it
         traceback.print_exc()
@@ -98,12 +104,12 @@ def child(folder: str, kill: dict[str, Any] | None) -> None:
     os._exit(0)
 
 
-def order(folder: str, kill: dict[str, Any] | None) -> dict[str, Any]:
+def order(folder: str, kill: dict[str, Any] | None, program: str) -> dict[str, Any]:
     """Fork a process, and wait for its end."""
     started = time.monotonic()
     pid = os.fork()
     if pid == 0:
-        child(folder, kill)
+        child(folder, kill, program)
     if kill is not None and "after_s" in kill:
         time.sleep(kill["after_s"])
         os.kill(pid, signal.SIGKILL)
