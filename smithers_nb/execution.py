@@ -716,7 +716,7 @@ def fork_recorded(
     max_frames: int,
 ) -> Execution:
     """Return a branch of a recorded execution; see ``History.fork``."""
-    reader = history.reader
+    reader = Reader(history.reader.path)
     engine.call(bring_up(reader.path))
     point = fork_point(reader, history.execution_id, frame)
     root = root_of(app, props, reader.execution(history.execution_id).props)
@@ -733,7 +733,9 @@ def fork_recorded(
         max_frames=max_frames,
     )
     refuse_while_rendering("fork() was called")
-    return execution_of(engine.call(Run.fork(setup, point, first_state(state or {}))), Store(reader.path))
+    return execution_of(
+        engine.call(Run.fork(setup, point, first_state(state or {}), reader=reader)), Store(reader.path)
+    )
 
 
 def execution_of(run: Run, file: Store | None = None) -> Execution:

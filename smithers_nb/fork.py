@@ -45,18 +45,21 @@ async def forked(
     """
     # The point first: a frame that can't be forked is told before the app is looked at.
     reader = Reader(run.setup.path)
-    point = fork_point(reader, run.execution_id, frame)
-    root = root_of(app if app is not None else run.setup.app, props, reader.execution(run.execution_id).props)
-    setup = replace(
-        run.setup,
-        app=root,
-        row=branch_row(
+    # One connection for all of it: on each new one SQLite reads the schema first.
+    with reader.together():
+        point = fork_point(reader, run.execution_id, frame)
+        root = root_of(app if app is not None else run.setup.app, props, reader.execution(run.execution_id).props)
+        row = branch_row(
             reader, point, root, name=name, reuse=[*reuse], models=models or (), allow_repeat=[*allow_repeat]
-        ),
-        models={**run.setup.models, **(models or {})},
-        limits=run.setup.limits if limits is None else limits,
-    )
-    branch = await Run.fork(setup, point, edits, beside=run)
+        )
+        setup = replace(
+            run.setup,
+            app=root,
+            row=row,
+            models={**run.setup.models, **(models or {})},
+            limits=run.setup.limits if limits is None else limits,
+        )
+        branch = await Run.fork(setup, point, edits, reader=reader, beside=run)
     run.live.services.observers.notify()  # Its family has grown: a stepper shows where the branch leaves.
     return branch
 

@@ -122,13 +122,15 @@ class Run:
         return await cls._opened(setup, database, reopen(setup.row, setup.opening(database)))
 
     @classmethod
-    async def fork(cls, setup: Setup, point: ForkPoint, edits: dict[str, Stored], beside: Run | None = None) -> Self:
-        """Add a branch to the file and return its run.
+    async def fork(
+        cls, setup: Setup, point: ForkPoint, edits: dict[str, Stored], *, reader: Reader, beside: Run | None = None
+    ) -> Self:
+        """Add a branch to the file and return its run. ``reader`` is one that no one else uses meanwhile.
 
         If ``beside`` is a run of the parent that is at that frame, the branch begins with its volatile values.
         """
         database = await Database.open(setup.path, setup.row.durability)
-        run = await cls._opened(setup, database, fork(setup.row, setup.opening(database), point, edits))
+        run = await cls._opened(setup, database, fork(setup.row, setup.opening(database), point, edits, reader=reader))
         if beside is not None and (beside.execution_id, beside.recorded) == (point.execution_id, point.frame):
             run.live.committed.vol.update(beside.live.committed.vol)
             if shared := sorted(beside.live.committed.vol):

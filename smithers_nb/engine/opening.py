@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from ..agents.runner import Runner
 from ..errors import EngineVersionError, StoreError, message_of
-from ..nodes.tree import Tree
 from ..records import NewExecution, Reuse, TaskEnd, TaskRecord, TaskResult
 from ..store import calls, writer
 from ..store.breakpoints import load as load_breakpoints
@@ -67,7 +66,8 @@ async def create(row: NewExecution, opening: Opening, state: dict[str, Stored]) 
     """Add an execution to the file and return its loop: nothing is rendered yet."""
     lease = Lease()
     await opening.database.transaction(writer.create_execution, row, lease, state)
-    live = _live(row, opening, lease, Committed({key: Cell(value, 1) for key, value in state.items()}))
+    committed = Committed({key: Cell(value, 1) for key, value in state.items()})
+    live = _live(row, opening, Reader(opening.database.path), lease=lease, committed=committed)
     live.inbox.cause("start")
     return Loop(live)
 
@@ -87,7 +87,7 @@ async def reopen(row: NewExecution, opening: Opening) -> Loop:
     await opening.database.transaction(writer.claim_execution, id, lease)
     if row.durability != before.durability:
         await opening.database.transaction(writer.set_durability, id, row.durability)
-    live = await _as_recorded(row, opening, lease)
+    live = await _as_recorded(row, opening, lease, Reader(opening.database.path), cut_off=True)
     if (row.code_hash, row.engine_version) != (before.code_hash, before.engine_version):
         code = row.app, row.code_hash, row.engine_version
         await live.services.database.transaction(writer.swap_app, id, live.committed.frame, *code)
@@ -97,22 +97,28 @@ async def reopen(row: NewExecution, opening: Opening) -> Loop:
     return Loop(live)
 
 
-async def fork(row: NewExecution, opening: Opening, point: ForkPoint, edits: dict[str, Stored]) -> Loop:
-    """Add a branch to the file and return its loop, at the rest of the frame at which it was forked."""
+async def fork(
+    row: NewExecution, opening: Opening, point: ForkPoint, edits: dict[str, Stored], *, reader: Reader
+) -> Loop:
+    """Add a branch to the file and return its loop, at the rest of the frame at which it was forked.
+
+    ``reader`` is one that no one else uses meanwhile.
+    """
     lease = Lease()
     await opening.database.transaction(write_fork, row=row, lease=lease, point=point, edits=edits)
-    live = await _as_recorded(row, opening, lease)
+    live = await _as_recorded(row, opening, lease, reader, cut_off=False)
     live.inbox.cause(f"forked after frame {point.frame}")
     return Loop(live)
 
 
-async def _as_recorded(row: NewExecution, opening: Opening, lease: Lease) -> Live:
-    """Return an execution of ours as the file says that it was."""
+async def _as_recorded(row: NewExecution, opening: Opening, lease: Lease, reader: Reader, *, cut_off: bool) -> Live:
+    """Return an execution of ours as the file says that it was; ``cut_off`` if another process may have run it."""
     id = row.execution_id
-    reader = Reader(opening.database.path)
-    live = _live(row, opening, lease, _committed(reader, id))
-    live.breakpoints = Breakpoints(live, load_breakpoints(reader, id))
-    await _load_tasks(live, reader, live.committed.tree, opening.orphans)
+    # No one else has this reader: what runs meanwhile has connections of its own.
+    with reader.together():
+        live = _live(row, opening, reader, lease=lease, committed=_committed(reader, id))
+        live.breakpoints = Breakpoints(live, load_breakpoints(reader, id))
+        await _load_tasks(live, reader, opening.orphans, cut_off=cut_off)
     return live
 
 
@@ -155,7 +161,7 @@ def _check_version(row: NewExecution, before: str) -> None:
         )
 
 
-def _live(row: NewExecution, opening: Opening, lease: Lease, committed: Committed) -> Live:
+def _live(row: NewExecution, opening: Opening, reader: Reader, *, lease: Lease, committed: Committed) -> Live:
     from .tasks.children import run_child  # Only here: a child is opened as its parent was.
 
     services = Services(
@@ -164,7 +170,7 @@ def _live(row: NewExecution, opening: Opening, lease: Lease, committed: Committe
         database=OwnedDatabase(opening.database, row.execution_id, lease),
         runner=opening.runner,
         models=opening.models,
-        budget=opening.budget or Budget.of(opening.limits, opening.database, row.execution_id),
+        budget=opening.budget or Budget.of(opening.limits, reader, row.execution_id),
         seed=row.seed,
         lease=lease,
         strict_effects=opening.strict_effects,
@@ -181,9 +187,9 @@ def _reusing(row: NewExecution, path: str) -> Reusing | None:
     return Reusing(path, row.execution_id, Reuse.of(row.reuse))
 
 
-async def _load_tasks(live: Live, reader: Reader, tree: Tree, orphans: Orphans) -> None:
+async def _load_tasks(live: Live, reader: Reader, orphans: Orphans, *, cut_off: bool) -> None:
     """Load the newest task of each mounted node. A task without a node is given up; one that ran is an orphan."""
-    execution_id, frame = live.services.execution_id, live.committed.frame
+    execution_id, frame, tree = live.services.execution_id, live.committed.frame, live.committed.tree
     newest: dict[str, TaskRecord] = {}
     tasks = reader.tasks(execution_id)
     for task in tasks:
@@ -194,7 +200,10 @@ async def _load_tasks(live: Live, reader: Reader, tree: Tree, orphans: Orphans) 
     kept = {task.task_id for task in newest.values()}
     lost = [task.task_id for task in tasks if task.task_id not in kept and task.settled_at_frame is None]
     ran = [task for task in newest.values() if task.status == "running"]
-    await live.services.database.transaction(_sorted_out, execution_id, ran, lost=lost, frame=frame, orphans=orphans)
+    if cut_off:
+        await live.services.database.transaction(
+            _sorted_out, execution_id, ran, lost=lost, frame=frame, orphans=orphans
+        )
     # Their rows were just changed, by the rule for orphans.
     now: dict[str, TaskRecord] = {}
     if ran:

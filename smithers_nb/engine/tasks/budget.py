@@ -5,7 +5,6 @@ from __future__ import annotations
 from time import time
 
 from ...agents.runner import Spent
-from ...store.connection import Database
 from ...store.reader import Reader
 
 
@@ -18,9 +17,8 @@ class Budget:
         self._began: float | None = None
 
     @classmethod
-    def of(cls, limits: dict[str, float], database: Database, execution_id: str) -> Budget:
+    def of(cls, limits: dict[str, float], reader: Reader, execution_id: str) -> Budget:
         """Return the budget of an execution. Its usage until now is read from the file."""
-        reader = Reader(database.path)
         used = reader.usage(execution_id)
         # Adding up the time reads every call of the execution: not without need.
         seconds = 0.0
