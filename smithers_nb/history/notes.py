@@ -32,6 +32,11 @@ def notes_of(reader: Reader, execution_id: str) -> tuple[str, ...]:
         if now != file.sha256:
             outcome = "is gone" if now is None else "has changed"
             notes.append(f"{file.path}, which frame {file.frame} wrote, {outcome} since: the branch finds it so.")
+    if after.replaced:
+        notes.append(
+            f"the app of the branch has none of the nodes that {after.parent} had in frame {after.frame}, so nothing "
+            f"but the state was carried over: {', '.join(after.replaced)}."
+        )
     if after.shared:
         keys = ", ".join(after.shared)
         notes.append(f"the volatile values {keys} are shared with {after.parent}: the same objects, no copies.")

@@ -145,6 +145,8 @@ class Aftermath:
     """The files that the line wrote up to the fork: they may be other ones now."""
     shared: list[str]
     """The volatile keys whose values are the parent's own objects."""
+    replaced: list[str]
+    """The nodes that the branch began with, if its first frame has none of them."""
 
     @property
     def repeatable(self) -> Iterator[tuple[str, str]]:
@@ -213,6 +215,7 @@ def aftermath(reader: Reader, execution_id: str) -> Aftermath | None:
         ),
         earlier=[WrittenFile(path, at, sha256) for path, at, sha256, _ in written],
         shared=_shared(reader, execution_id),
+        replaced=_replaced(reader, execution_id, frame),
     )
 
 
@@ -277,6 +280,21 @@ def taken(reader: Reader, execution_id: str) -> Taken:
         decisions=decisions,
         tasks=[node_id for (node_id,) in tasks],
     )
+
+
+def _replaced(reader: Reader, execution_id: str, frame: int) -> list[str]:
+    """Return the nodes of the frame of a fork, by path; none if the first frame of the branch has one of them."""
+    if reader.last_frame(execution_id) <= frame:
+        return []
+    rows = reader.query(
+        "SELECT node_id, EXISTS (SELECT 1 FROM nodes now WHERE now.execution_id = :id AND now.node_id = nodes.node_id"
+        " AND now.from_frame <= :first AND (now.to_frame IS NULL OR now.to_frame > :first)) FROM nodes"
+        " WHERE execution_id = :id AND from_frame < :first AND type != 'text' ORDER BY path",
+        {"id": execution_id, "first": frame + 1},
+    ).rows
+    if any(stays for _, stays in rows):
+        return []
+    return [node_id for node_id, _ in rows]
 
 
 def _shared(reader: Reader, execution_id: str) -> list[str]:

@@ -231,6 +231,27 @@ def test_an_answer_of_a_person_is_carried_over(run_of: Made, branch_of: Any) -> 
     assert branch.df.approvals.status.tolist() == ["answered"]
 
 
+def test_an_app_that_has_none_of_the_carried_nodes_is_told_with_their_names(run_of: Made, branch_of: Any) -> None:
+    ex = run_of(Steps())
+    ex.run_sync()
+
+    def told(branch: Execution) -> list[str]:
+        return [note for note in branch.notes if "none of the nodes" in note]
+
+    other = branch_of(ex, 4, app=Task(id="other", run=lambda: 1))
+    assert told(other) == [], "its plan is not known before its first frame"
+    assert other.run_sync().status == "finished"
+    assert told(other)[0].startswith("the app of the branch has none of the nodes that ")
+    assert told(other)[0].endswith("nothing but the state was carried over: t0, t1.")
+    for branch in (
+        branch_of(ex, 4),
+        branch_of(ex, 4, app=[Task(id="t1", run=lambda: 1), Task(id="other", run=lambda: 1)]),
+        branch_of(ex, 0, app=Task(id="other", run=lambda: 1)),
+    ):
+        branch.run_sync()
+        assert told(branch) == []
+
+
 def test_props_are_recorded_and_taken_over(run_of: Made, branch_of: Any) -> None:
     ex = run_of(Steps, props={"by": 1})
     ex.run_sync()
