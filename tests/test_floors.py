@@ -57,7 +57,7 @@ KEPT_APART = [
 DOORS = [
     (["pandas"], "store.frames", 1),
     (["matplotlib"], "store.plots", 1),
-    (["pydantic_ai", "opentelemetry"], "agents.*", 6),
+    (["pydantic_ai", "opentelemetry"], "agents.*", 8),
     (["IPython"], "notebook.*", 1),
     (["ipywidgets", "anywidget"], "notebook.*", 1),
     (["sqlite3", "aiosqlite"], "store*", 99),

@@ -175,9 +175,9 @@ _SAID_ELSEWHERE = {
 """The fields whose content is in the messages, or is made of other fields."""
 _NOT_FOR_MODELS = {
     "metadata", "timeout", "toolset_id", "capability_id", "function_signature", "sequential",
-    "return_schema", "include_return_schema",
+    "include_return_schema",
 }  # fmt: skip
-"""The fields of a tool's definition that no model sees."""
+"""The fields of a tool's definition that no model sees. Of the schema of what it returns, this one decides."""
 
 
 def _differing(value: Any) -> Any:
@@ -190,6 +190,8 @@ def _differing(value: Any) -> Any:
     found = {}
     for name, default in _defaults(kind).items():
         one = getattr(value, name)
+        if name == "return_schema" and not getattr(value, "include_return_schema", None):
+            continue
         if name not in _NOT_FOR_MODELS and (name in ("kind", "name") or one != default):
             found[name] = one
     return found
@@ -288,9 +290,19 @@ def _price(response: ModelResponse) -> tuple[float | None, str | None]:
 
 def clean_response(response: ModelResponse) -> ModelResponse:
     """Return an answer that can be written down: escaped JSON may hold invalid text."""
-    return replace(response, parts=[replace(part, **cleaned_fields(part)) for part in response.parts])
+    changed = [cleaned_fields(part) for part in response.parts]
+    if not any(changed):
+        return response
+    return replace(
+        response, parts=[replace(part, **texts) for part, texts in zip(response.parts, changed, strict=True)]
+    )
 
 
 def cleaned_fields(part: Any) -> dict[str, Any]:
-    """Return the texts of a part as they can be written down."""
-    return {name: cleaned(value) for name in ("content", "args") if (value := getattr(part, name, None)) is not None}
+    """Return those texts of a part that can't be written down as they are, as they can."""
+    found = {}
+    for name in ("content", "args"):
+        value = getattr(part, name, None)
+        if value is not None and (clean := cleaned(value)) != value:
+            found[name] = clean
+    return found

@@ -188,12 +188,12 @@ def _named(parameters: dict[str, Any]) -> dict[str, str]:  # Any: JSON
         for tool in tools:
             name = f"{kind} {tool.get('name') or tool.get('kind')}"
             found[f"the description of {name}"] = str(tool.get("description") or "")
-            found[f"the arguments of {name}"] = _lines(tool.get("parameters_json_schema", {}))
+            found[f"the arguments of {name}"] = _lines(tool.get("parameters_json_schema", {}), sorted=False)
             rest = {key: value for key, value in tool.items() if key not in _OF_TOOL}
             found[f"the definition of {name}"] = _lines(rest)
     for field, value in parameters.items():
         if field not in _OF_PARAMETERS:
-            found[f"the {field.replace('_', ' ')}"] = _lines(value)
+            found[f"the {field.replace('_', ' ')}"] = _lines(value, sorted=False)
     return found
 
 
@@ -205,10 +205,11 @@ _OF_PARAMETERS = {
 """The fields that are compared one by one, and those that follow from the model, for which a replay has a stand-in."""
 
 
-def _lines(value: Any) -> str:  # Any: JSON
+def _lines(value: Any, *, sorted: bool = True) -> str:  # Any: JSON
+    """Return a value as lines of text. A model reads a schema in its order."""
     if isinstance(value, str):
         return value
-    return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True)
+    return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=sorted)
 
 
 _NAMES = {

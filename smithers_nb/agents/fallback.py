@@ -18,7 +18,8 @@ from pydantic_ai.models.fallback import FallbackModel
 from pydantic_ai.models.wrapper import WrapperModel
 
 from .clients import keep_apart
-from .conversation import Conversation, window
+from .conversation import Conversation
+from .failures import window
 from .runner import RetryLater
 
 
@@ -30,7 +31,7 @@ def with_windows(model: Model, conversation: Conversation) -> Model:
     if isinstance(model, FallbackModel):
         # Not made again from its parts: its ``fallback_on`` is nowhere to be read.
         own = copy(model)
-        own.models = [windowed(inner, conversation, has_turn=False) for inner in model.models]
+        own.models = [windowed(inner, conversation) for inner in model.models]
         # A copy is opened and closed by itself, so it must not share the lock and the count of its original.
         own._entered_count = 0
         vars(own).pop("_enter_lock", None)
@@ -48,13 +49,11 @@ def _falls_back(model: Model) -> bool:
     return isinstance(model, FallbackModel)
 
 
-def windowed(model: Model, conversation: Conversation, *, has_turn: bool) -> Model:
-    """Return a model that keeps to its rate window. One that has its turn at it already only closes it."""
-    if not _falls_back(model):
-        return _Windowed(model, conversation, has_turn)
-    if has_turn:
-        return model
-    return with_windows(model, conversation)
+def windowed(model: Model, conversation: Conversation) -> Model:
+    """Return a model that keeps to its rate window; of one that falls back, each of the models that it tries does."""
+    if _falls_back(model):
+        return with_windows(model, conversation)
+    return _Windowed(model, conversation)
 
 
 class _Windowed(WrapperModel):
@@ -63,10 +62,9 @@ class _Windowed(WrapperModel):
     A closed window is a rate limit to the fallback, which then tries its next model instead of waiting.
     """
 
-    def __init__(self, wrapped: Model, conversation: Conversation, has_turn: bool) -> None:
+    def __init__(self, wrapped: Model, conversation: Conversation) -> None:
         super().__init__(wrapped)
         self._conversation = conversation
-        self._has_turn = has_turn
 
     async def request(self, *args: Any) -> ModelResponse:
         async with self._turn():
@@ -84,17 +82,15 @@ class _Windowed(WrapperModel):
         Raises:
             ModelRateLimitError: if its window is closed for longer than is worth waiting.
         """
-        name = None
-        if not self._has_turn:
-            name = window(self.system, self.model_name)
+        name = window(self.system, self.model_name)
         try:
             async with self._conversation.ledger.turn(name):
                 keep_apart(self.wrapped)
                 yield
         except RetryLater as later:
             closed = ModelRateLimitError(self.model_name, str(later), retry_after=max(0.0, later.at - time()))
-            self._conversation.refusal = closed
+            self._conversation.failures.refusal = closed
             raise closed from None
         except Exception as error:
-            await self._conversation.limited(self.system, self.model_name, error)
+            await self._conversation.failures.limited(self.system, self.model_name, error)
             raise

@@ -76,7 +76,7 @@ class Inner(AbstractCapability[Any]):
         sends = model
         # A rate window belongs to the engine's loop.
         if self._caller.is_here and self._caller.conversation.cassette is None:
-            sends = windowed(model, self._caller.conversation, has_turn=False)
+            sends = windowed(model, self._caller.conversation)
         return RecordedModel(sends, model, self._opened)
 
     @asynccontextmanager
@@ -85,7 +85,8 @@ class Inner(AbstractCapability[Any]):
         provider, model = given.model.system, given.model.model_name
         request = Request(provider, model, texts_of(given.messages), parameters_of(given))
         request = replace(request, same=same_of(given, request, conversation.task))
-        asked = await there(lambda: conversation.ask_inner(request, self._name, self._caller.tool_call_id))
+        cassette, caller = conversation.cassette, self._caller.tool_call_id
+        asked = await there(lambda: conversation.inner.send(request, self._name, caller, cassette))
         if asked.response is not None:
             (known,) = ModelMessagesTypeAdapter.validate_json(f"[{asked.response}]")
             assert isinstance(known, ModelResponse)  # for the type checker: it is the record of an answer
@@ -93,7 +94,7 @@ class Inner(AbstractCapability[Any]):
             return
 
         async def answered(response: ModelResponse) -> None:
-            await there(lambda: conversation.end_inner(asked, answer_of(clean_response(response)), None))
+            await there(lambda: conversation.inner.end(asked, answer_of(clean_response(response)), None))
 
         opened = Opened(answered)
         try:
@@ -102,7 +103,7 @@ class Inner(AbstractCapability[Any]):
             why = said(error)
             if isinstance(error, asyncio.CancelledError):
                 why = "it was cancelled"
-            await there(lambda: conversation.end_inner(asked, opened.so_far(), why))
+            await there(lambda: conversation.inner.end(asked, opened.so_far(), why))
             raise
 
 

@@ -15,11 +15,12 @@ from weakref import WeakValueDictionary
 from ..errors import AgentConfigError, AgentError, kind_of
 from ..nodes.parts import Content
 from ..threads import CALLS, called, unlimited_anyio
-from ..user_code import awaited, guarded
+from ..user_code import awaited
 from . import native_tools
 from .conversation import Conversation
 from .history import last_exchanges
 from .imports import imports
+from .making import Agents
 from .runner import AgentReply, AgentTask, ApprovalRequired, Ledger
 from .scripted import Plain, Scripted
 from .settings import inner_models, wrong_setting
@@ -54,6 +55,7 @@ class PydanticAiRunner:
         """Forget all clients and agents, as in the child of a fork: they are its parent's."""
         self._models: dict[tuple[str, int], Model] = {}
         """Models made of an id, and of the keys and addresses in the environment: one HTTP client each."""
+        self._agents = Agents()
         self._under_way: dict[tuple[str, str], asyncio.Task[AgentReply]] = {}
         """The agents that run, by execution and task."""
         self._beginning = asyncio.Lock()
@@ -84,9 +86,10 @@ class PydanticAiRunner:
 
         if why := wrong_setting(task.settings, model, ModelSettings) or native_tools.unusable(task, model):
             raise AgentConfigError(f"{why} (node {task.node_id}).", node_id=task.node_id, source=task.source)
-        names = names_of(agent, task)
-        if names.complete and task.recorded is None:
-            refuse_unknown(task, names.known)
+        if task.names_tools and task.recorded is None:
+            names = names_of(agent, task)
+            if names.complete:
+                refuse_unknown(task, names.known)
         return agent, model
 
     async def submit(self, task: AgentTask, ledger: Ledger) -> AgentReply:
@@ -115,7 +118,7 @@ class PydanticAiRunner:
             agent, model = await self._checked_agent(task)
             await asyncio.sleep(0)
         while True:
-            limit = asyncio.timeout(conversation.remaining_s())
+            limit = asyncio.timeout(conversation.limits.remaining_s())
             try:
                 async with limit:
                     return await awaited(_runs(agent, model, conversation, self._alone))
@@ -127,8 +130,8 @@ class PydanticAiRunner:
             except Exception as error:
                 if limit.expired():
                     await conversation.broke_off("limit: seconds")
-                    raise conversation.over("seconds", "its time is up") from error
-                await conversation.reconcile({})
+                    raise conversation.limits.over("seconds", "its time is up") from error
+                await conversation.tools.reconcile({})
                 await asyncio.sleep(await conversation.failed(error))
 
     def _alone(self, signature: str | None) -> AbstractAsyncContextManager[object]:
@@ -139,44 +142,11 @@ class PydanticAiRunner:
 
     async def _agent(self, task: AgentTask) -> tuple[Agent[Any, Any], Model]:
         """Return the agent of a task, and its model."""
-        local = task.local
-        agent = local.agent
-        wanted = local.model
+        wanted = task.local.model
         if wanted is None:
-            wanted = getattr(agent, "model", None)
+            wanted = getattr(task.local.agent, "model", None)
         model = await self._model(wanted, task)
-        from pydantic_ai import Agent
-
-        if agent is not None:
-            if not isinstance(agent, Agent):
-                raise AgentConfigError(
-                    f"agent of {task.node_id} is {kind_of(agent)}; it takes a pydantic_ai.Agent.",
-                    node_id=task.node_id,
-                    source=task.source,
-                )
-            return agent, model
-        tools = _tools_by_kind(local.tools)
-        settings: Any = dict(task.settings)  # Any: a ModelSettings, whose names ``check`` looks at
-        try:
-            made: Agent[Any, Any] = guarded(
-                Agent,
-                model,
-                output_type=local.output_type or str,
-                instructions=local.system or task.system,
-                model_settings=settings,
-                tools=tools["tools"],
-                toolsets=tools["toolsets"],
-                capabilities=tools["capabilities"],
-                name=task.node_id,
-            )
-        except Exception as error:
-            # A tool or an output type that no schema can be made of: the library has many errors for it.
-            raise AgentConfigError(
-                f"the tools or output_type of {task.node_id} can't be used: {error}",
-                node_id=task.node_id,
-                source=task.source,
-            ) from error
-        return made, model
+        return self._agents.agent(task, model), model
 
     async def _model(self, wanted: object, task: AgentTask) -> Model:
         if isinstance(wanted, str) and task.recorded is not None:
@@ -212,9 +182,8 @@ async def _runs(agent: Agent[Any, Any], model: Model, conversation: Conversation
 
     past = conversation.begin()
     task = conversation.task
-    names = names_of(agent, task)
-    if not names.complete and names.settled and task.recorded is None:
-        conversation.unchecked = names.known
+    if task.names_tools:
+        conversation.policy.check_with_first_request(names_of(agent, task))
     audit = Audit
     if _streams(model):
         audit = Streaming
@@ -240,7 +209,7 @@ async def _runs(agent: Agent[Any, Any], model: Model, conversation: Conversation
             usage_limits=UsageLimits(request_limit=None),
             capabilities=capabilities,
         )
-    await conversation.reconcile(told_of_tools(result.all_messages()[-1:]))
+    await conversation.tools.reconcile(told_of_tools(result.all_messages()[-1:]))
     return AgentReply(result.output)
 
 
@@ -426,23 +395,6 @@ def _streams(model: Model) -> bool:
     from pydantic_ai.models.function import FunctionModel
 
     return not any(isinstance(one, FunctionModel) and one.stream_function is None for one in inner_models(model))
-
-
-def _tools_by_kind(tools: Iterable[Any]) -> dict[str, list[Any]]:  # Any: functions, and pydantic-ai's objects
-    """Return tools as the arguments of pydantic-ai's ``Agent`` that take them."""
-    from pydantic_ai.capabilities import NativeTool
-
-    found: dict[str, list[Any]] = {"tools": [], "toolsets": [], "capabilities": []}
-    for tool in tools:
-        if native_tools.is_native(tool):
-            found["capabilities"].append(NativeTool(tool))
-        elif hasattr(tool, "get_native_tools"):
-            found["capabilities"].append(tool)
-        elif hasattr(tool, "get_tools"):
-            found["toolsets"].append(tool)
-        else:
-            found["tools"].append(tool)
-    return found
 
 
 # ---- scripted models -------------------------------------------------------------------------------------------

@@ -190,6 +190,17 @@ class AgentTask:
     """The recording that a replay answers from: then nothing is sent, and no tool is called."""
     local: Local = field(default_factory=Local)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether no code of the user's sees the output: it is text, of an agent that has no tools or capabilities."""
+        local = self.local
+        return local.agent is None and not local.tools and local.output_type in (None, str)
+
+    @property
+    def names_tools(self) -> bool:
+        """Whether the node names tools in its policy: they are compared with those that the agent has."""
+        return bool(self.allow or self.deny or self.approve or self.repeat)
+
     def as_json(self) -> str:
         """Return the task for a runner in another process.
 
@@ -319,8 +330,8 @@ class Ledger(Protocol):
             RepeatRefusedError: if it was made already, and is not to be repeated.
         """
 
-    def piece(self, turn: int, attempt: int, kind: str, payload: str) -> None:
-        """Record a streamed piece (token, thinking, tool_start, tool_end; ``payload`` is JSON) with the next batch."""
+    def piece(self, turn: int, attempt: int, kind: str, payload: object) -> None:
+        """Record a streamed piece with the next batch: text (token, thinking), or an object (tool_start, tool_end)."""
 
     def progress(self, report: Callable[[], object]) -> None:
         """Tell the node of output that streams: ``report`` returns it as far as it has come, and is called when a

@@ -1,4 +1,4 @@
-"""MCP servers: one that has died is started again for the next call of a tool of its own.
+"""MCP servers: one that has died is started again for the next call of a tool of its own, and a replay starts none.
 
 Imported, and pydantic-ai with it, only when the first agent begins.
 """
@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakValueDictionary
 
-from pydantic_ai import WrapperToolset
+from pydantic_ai import FunctionToolset, Tool, WrapperToolset
 
 from ..errors import AgentError
+from .cassette import Cassette
 from .runner import AgentTask
 
 _restarts: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
@@ -118,3 +119,33 @@ def _has_died(server: Any) -> bool:
     state = getattr(server.client, "_session_state", None)
     dispatcher = getattr(getattr(state, "session", None), "_dispatcher", None)
     return bool(getattr(dispatcher, "_closed", False))
+
+
+def replayed(toolset: Any, cassette: Cassette) -> Any:  # Any: pydantic-ai's toolsets
+    """Return what a replay offers for a toolset: tools of the recorded names for MCP servers, none of which is started
+    or called.
+    """
+    found: list[Any] = []
+
+    def leave_out(leaf: Any) -> Any:
+        if not is_server(leaf):
+            return leaf
+        found.append(leaf)
+        return FunctionToolset()
+
+    class WithRecorded(WrapperToolset[Any]):
+        async def get_tools(self, ctx: Any) -> dict[str, Any]:
+            here = await super().get_tools(ctx)
+            theirs = [
+                Tool.from_schema(
+                    dict, name, tool.get("description"), tool.get("parameters_json_schema") or {"type": "object"}
+                )
+                for name, tool in cassette.tools.items()
+                if name not in here
+            ]
+            return here | await FunctionToolset(theirs).get_tools(ctx)
+
+    rest = toolset.visit_and_replace(leave_out)
+    if not found:
+        return toolset
+    return WithRecorded(rest)

@@ -134,7 +134,7 @@ def add_pieces(db: sqlite3.Connection, execution_id: str, pieces: Iterable[Piece
     db.executemany(
         "INSERT INTO stream_events (execution_id, task_id, turn, attempt, kind, payload, created_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [(execution_id, one.task_id, one.turn, one.attempt, one.kind, one.payload, at_time(one.at)) for one in pieces],
+        ((execution_id, *piece[:-1], at_time(piece[-1])) for piece in pieces),
     )
 
 

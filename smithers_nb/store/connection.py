@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import closing
 from ctypes import py_object, pythonapi
 from datetime import UTC, datetime
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from time import monotonic, sleep, time
@@ -434,6 +435,7 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
         sleep(0.01)
 
 
+@cache
 def migrations() -> list[tuple[int, str, str]]:
     """Return (version, name, SQL) of every migration, in order."""
     folder = files("smithers_nb.store") / "migrations"
@@ -444,6 +446,7 @@ def migrations() -> list[tuple[int, str, str]]:
     ]
 
 
+@cache
 def schema() -> str:
     """Return ``schema.sql``."""
     return (files("smithers_nb.store") / "schema.sql").read_text(encoding="utf-8")
@@ -511,6 +514,7 @@ def _version_inside(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT max(version) FROM schema_migrations").fetchone()[0] or 0)
 
 
+@cache
 def statements(sql: str) -> list[str]:
     """Split a script: ``executescript`` would commit the transaction that it should run in."""
     found, part = [], ""

@@ -30,13 +30,11 @@ class Base:
     """A JSON object."""
 
 
-def base_of(call: ModelCall) -> Base | None:
-    """Return a request with its end as the base of later ones; None if it has no row."""
-    if call.id is None:
-        return None
+def base_of(call: ModelCall, id: int) -> Base:
+    """Return a request with its end, in the row of that id, as the base of later ones."""
     answer = () if call.response is None else (call.response,)
     before = call.messages if call.history is None else call.history
-    return Base(call.id, (*call.messages, *answer), (*before, *answer), call.parameters)
+    return Base(id, (*call.messages, *answer), (*before, *answer), call.parameters)
 
 
 def stored(call: ModelCall, base: Base | None) -> tuple[str, str | None, str | None]:

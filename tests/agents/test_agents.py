@@ -480,7 +480,7 @@ def test_a_long_wait_blocks_the_task_and_says_so(run_of: Any, resumed: Any, wait
 
 
 def test_a_wait_that_is_over_goes_on_by_itself(run_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("smithers_nb.agents.conversation.IN_PLACE_S", 0.0)
+    monkeypatch.setattr("smithers_nb.agents.failures.IN_PLACE_S", 0.0)
     ex, result = asked(run_of, failing(http(503, retry_after="0.2")))
     assert (result.status, result.attempts) == ("succeeded", 2)
     assert ex.df.tasks.next_retry_at.isna().all()

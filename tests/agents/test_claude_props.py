@@ -4,6 +4,7 @@ that the provider calls itself.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -13,7 +14,10 @@ from pydantic_ai.models.fallback import FallbackModel
 from pydantic_ai.models.function import FunctionModel
 from pydantic_ai.native_tools import CodeExecutionTool, WebSearchTool
 
-from smithers_nb import Claude, call_tool, scripted
+from smithers_nb import Claude, Parallel, call_tool, scripted
+from smithers_nb.agents import making
+from smithers_nb.engine.tasks.agents import agent_task
+from smithers_nb.execution import run_behind
 from tests.agents.conftest import APIS, model_at
 from tests.agents.fake_replies import Reply, by_turn, call, say
 
@@ -229,3 +233,38 @@ def test_a_script_takes_the_place_of_a_model_with_native_tools(run_of: Any) -> N
     ex = run_of(node["hi"], models={"sonnet": scripted(call_tool("depth"), "three")})
     assert ex.run_sync().status == "finished"
     assert list(ex.df.tool_calls.output) == [3]
+
+
+def test_nodes_that_are_made_alike_are_each_asked_with_their_own_props(
+    provider: Any, run_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, made = provider(say("hello")), []
+    make = making._made
+
+    def counted(task: Any, model: Any) -> Any:
+        made.append(task.node_id)
+        return make(task, model)
+
+    monkeypatch.setattr(making, "_made", counted)
+    alike: dict[str, Any] = {"model": model_at(server), "system": "Be short."}
+    ex = run_of(
+        Parallel()[
+            Claude(id="a", **alike, settings={"max_tokens": 10})["first"],
+            Claude(id="b", **alike, settings={"max_tokens": 10})["second"],
+            Claude(id="c", **alike, settings={"max_tokens": 20})["third"],
+            Claude(id="d", **(alike | {"system": "Be loud."}), settings={"max_tokens": 10})["fourth"],
+        ]
+    )
+    assert ex.run_sync().status == "finished"
+    sent = {}
+    for request in server.requests:
+        body = request.asked.body
+        sent[request.asked.prompt] = body["max_tokens"], json.dumps(body["system"])
+    for prompt, most, system in (("first", 10, "short"), ("second", 10, "short"), ("third", 20, "short")):
+        assert sent[prompt][0] == most and system in sent[prompt][1]
+    assert sent["fourth"][0] == 10 and "loud" in sent["fourth"][1]
+    assert len(made) == 3, "one for those that are alike"
+    live = run_behind(ex).live
+    tasks = [agent_task(live.services, live.committed.tree.index[id], "") for id in ("a", "b")]
+    first, second = [making.Agents().agent(task, model_at(server)) for task in tasks]
+    assert (first.name, second.name) == ("a", "b")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from time import time
 from typing import Any
@@ -253,8 +253,8 @@ class TaskLedger:
         if id is None and ended:
             # It may have been paid for, so a locked file must not lose it: it is then recorded with the task's end.
             entry.late.append(request)
-        elif id is not None and ended and (made := base_of(replace(request, id=id))):
-            self._bases[who] = made
+        elif id is not None and ended:
+            self._bases[who] = base_of(request, id)
         self._services.observers.notify()
         return id
 
@@ -317,7 +317,7 @@ class TaskLedger:
             self._entry.spent.tool_calls -= 1
             self._services.budget.spent.tool_calls -= 1
 
-    def piece(self, turn: int, attempt: int, kind: str, payload: str) -> None:
+    def piece(self, turn: int, attempt: int, kind: str, payload: object) -> None:
         """Record a streamed piece."""
         self._services.stream.add(self._entry.task_id, turn=turn, attempt=attempt, kind=kind, payload=payload)
 
@@ -339,7 +339,7 @@ class TaskLedger:
     def turn(self, window: str | None) -> AbstractAsyncContextManager[None]:
         """Wait until the provider may be asked."""
         if window is None:
-            return _at_once()
+            return nullcontext()
         return windows.turn(self._services.database, window)
 
     async def refused(self, window: str, wait_s: float) -> None:
@@ -367,8 +367,3 @@ class TaskLedger:
                 raise
             logger.warning("a call of %s could not be recorded yet: %s", call.task_id, error)
             self._entry.late.append(call)
-
-
-@asynccontextmanager
-async def _at_once() -> AsyncIterator[None]:
-    yield

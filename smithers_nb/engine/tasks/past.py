@@ -52,5 +52,5 @@ def recorded_past(reader: Reader, execution_id: str, task_id: str) -> tuple[Past
     spent.tool_calls = sum(1 for call in tools.values() if call.status in CALLED and call.reused_id is None)
     spent.seconds = reader.busy_s(execution_id, task_id)
     decisions = reader.decisions(execution_id, task_id)
-    base = None if last is None else base_of(last)
+    base = None if last is None or last.id is None else base_of(last, last.id)
     return replace(past, decisions=decisions, tools=tools, spent=spent), base

@@ -24,6 +24,9 @@ BATCH = 256
 TAIL = 2048
 """Length of an agent's newest text that is kept in memory, in characters."""
 
+# Made once: ``json.dumps`` makes an encoder for each piece, which takes longer than the piece.
+_encoded = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
 
 class Stream:
     """The pieces of all agents of an execution."""
@@ -38,11 +41,11 @@ class Stream:
         self.tails: dict[str, str] = {}
         """The newest text of each agent, by task id, until its task is dealt with."""
 
-    def add(self, task_id: str, turn: int, attempt: int, kind: str, payload: str) -> None:
-        """Keep a piece; on the engine's loop."""
-        self._waiting.append(Piece(task_id, turn, attempt, kind=kind, payload=payload, at=time()))
-        if kind in ("token", "thinking"):
-            self.tails[task_id] = (self.tails.get(task_id, "") + json.loads(payload))[-TAIL:]
+    def add(self, task_id: str, turn: int, attempt: int, *, kind: str, payload: object) -> None:
+        """Keep a piece, a text or an object; on the engine's loop."""
+        self._waiting.append((task_id, turn, attempt, kind, _encoded(payload), time()))
+        if isinstance(payload, str):
+            self.tails[task_id] = (self.tails.get(task_id, "") + payload)[-TAIL:]
         if len(self._waiting) >= BATCH:
             self._write()
         elif self._timer is None:
