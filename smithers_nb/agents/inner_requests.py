@@ -11,7 +11,7 @@ from ..records import CallStatus, ModelCall
 from .cassette import Cassette
 from .limits import Limits
 from .request_log import RequestLog, told
-from .runner import AgentTask, Ledger, ModelAnswer, Request
+from .runner import AgentTask, Ledger, ModelAnswer, Past, Request
 from .turns import Turns
 
 
@@ -26,6 +26,9 @@ class InnerRequests:
         self._log = log
         self._counts: Counter[tuple[str, str | None]] = Counter()
         """The number of requests so far, by agent and tool call."""
+        self._answered = list((task.past or Past()).inner)
+        """The answered requests from before an interruption that are not used again yet: a tool that was cut off is
+        called again, and what its agents were told is paid for already."""
 
     async def send(self, request: Request, agent: str, caller: str | None, cassette: Cassette | None) -> ModelCall:
         """Record a request that an inner agent makes; return it, with its answer where that is known: in a replay or
@@ -55,8 +58,19 @@ class InnerRequests:
         if self._ledger.reuses and request.same and (found := await self._ledger.reused_answer(request.same)):
             answer = ModelAnswer(found.response, reused_id=found.id, saved_usd=found.cost_usd)
             return await self._ended(replace(asked, **told(answer), status="ok", answered_by="recording"))
+        if past := self._answer_before(asked):
+            answer = ModelAnswer(past.response or "", reused_id=past.id, saved_usd=past.cost_usd)
+            return await self._ended(replace(asked, **told(answer), status="ok", answered_by="recording"))
         self._limits.check_request()
         return replace(asked, id=await self._ledger.asked(asked))
+
+    def _answer_before(self, asked: ModelCall) -> ModelCall | None:
+        """Take the first answer to the same request of the same tool call from before an interruption."""
+        for past in self._answered:
+            if past.same and (past.same, past.agent, past.caller) == (asked.same, asked.agent, asked.caller):
+                self._answered.remove(past)
+                return past
+        return None
 
     async def end(self, asked: ModelCall, came: ModelAnswer | None, error: str | None) -> None:
         """Record the answer to such a request, or the part of it that came before an error."""

@@ -111,6 +111,8 @@ class Past:
     """The decisions of people about tool calls, oldest first."""
     tools: dict[str, ToolCall] = field(default_factory=dict)
     """The newest record of every tool call, by its id."""
+    inner: list[ModelCall] = field(default_factory=list)
+    """The answered requests of agents that the tools of the last turn ran, oldest first."""
     spent: Spent = field(default_factory=Spent)
 
 

@@ -10,7 +10,7 @@ from .excerpt import Excerpt
 BlockReason = Literal["retry", "rate_limit"]
 AnsweredBy = Literal["model", "cache", "replay", "recording"]
 """cache: the same request had been answered before. replay: the answer is the recorded one. recording: a branch took
-the answer from the record of its family.
+the answer from the record of its family, or an agent in a tool that is called again after an interruption from its own.
 """
 CallStatus = Literal["running", "ok", "failed", "cancelled", "interrupted"]
 """ok: it was answered. cancelled: it was ended by hand, or by a limit of time. interrupted: its process ended

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import sqlite3
+import threading
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from smithers_nb import Agent, Claude, Phase, scripted
 from smithers_nb.agents import pydantic_ai as runner
 from smithers_nb.errors import BudgetExceededError
 from smithers_nb.store.requests import patch, patched, shortened, whole
-from tests.agents.conftest import APIS, model_at
+from tests.agents.conftest import APIS, Background, model_at
 from tests.agents.fake_replies import Status, by_turn, call, output, say
 
 # ---- what the server saw, and what the record says ---------------------------------------------------------------
@@ -434,6 +435,39 @@ def test_an_agent_of_a_history_processor_is_recorded_and_replayed(provider: Any,
     assert replay.same, replay
     assert (len(inner.requests), len(server.requests)) == (2, 2)
     assert list(replay.history.df.model_calls.answered_by) == ["replay"] * 4
+
+
+def test_what_an_agent_in_a_tool_was_told_before_an_interruption_is_not_asked_again(
+    provider: Any, run_of: Any, resumed: Any
+) -> None:
+    inner = provider(by_turn(call("inner_tool", word="red"), say("a colour")))
+    server = provider(by_turn(call("research", word="red"), say("done")))
+    other = OwnAgent(model_at(inner), name="researcher", tools=[inner_tool])
+    ask, reached, runs = asks_another(other, "run"), threading.Event(), []
+
+    async def research(word: str) -> str:
+        """Research a word."""
+        runs.append(word)
+        found = str(await ask(word))
+        if len(runs) == 1:
+            reached.set()
+            await asyncio.sleep(60)
+        return found
+
+    def app() -> Any:
+        return Claude(id="c", model=model_at(server), tools=[research])["Go."]
+
+    ex = run_of(app())
+    Background(ex)
+    assert reached.wait(30)
+    ex.close()
+    again = resumed(app())
+    assert again.run_sync().status == "finished", again.df.tasks.error[0]
+    assert len(runs) == 2 and len(inner.requests) == 2 and len(server.requests) == 2
+    rows = again.df.model_calls
+    assert list(rows.answered_by[rows.agent.notna()]) == ["model", "model", "recording", "recording"]
+    assert again.df.tasks.input_tokens[0] == 40, "each of the four answers is paid once"
+    assert again.replay().same
 
 
 # ---- what it cost, and the story ---------------------------------------------------------------------------------

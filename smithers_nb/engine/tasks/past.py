@@ -33,11 +33,14 @@ def recorded_past(reader: Reader, execution_id: str, task_id: str) -> tuple[Past
     """Return the progress of a task's agent, and its last request, which the next one is stored against."""
     spent = Spent()
     past = Past()
+    inner: list[ModelCall] = []
     last: ModelCall | None = None
     for call in reader.model_calls(execution_id, task_id):
         if call.status != "running":
             spent.add(call)
         if call.agent is not None:
+            if call.response is not None:
+                inner.append(call)
             continue
         last = call
         if call.response is not None:
@@ -53,4 +56,6 @@ def recorded_past(reader: Reader, execution_id: str, task_id: str) -> tuple[Past
     spent.seconds = reader.busy_s(execution_id, task_id)
     decisions = reader.decisions(execution_id, task_id)
     base = None if last is None or last.id is None else base_of(last, last.id)
-    return replace(past, decisions=decisions, tools=tools, spent=spent), base
+    # Only those of the last turn: the tools of earlier ones are not called again.
+    inner = [call for call in inner if call.turn == past.turn]
+    return replace(past, decisions=decisions, tools=tools, inner=inner, spent=spent), base
