@@ -41,7 +41,9 @@ from .version import __version__
 if TYPE_CHECKING:
     from .history.ghosts import Absent
     from .history.live import LiveSource
+    from .needs import Needs
     from .rerender import Rerender
+    from .what_if import WhatIf
 
 # One for all executions of the process: they share its HTTP clients.
 _runner = PydanticAiRunner()
@@ -634,6 +636,32 @@ class Execution(Recording):
         )
 
         return rerender(reader, self.execution_id, root, frames=frames, fork=partial(self.fork, app=root))
+
+    @takes(state=optional(check.mapping), frame=optional(check.integer))
+    def what_if(self, state: Mapping[str, Any] | None = None, app: object = None, frame: int | None = None) -> WhatIf:
+        """Return the plan of a frame as it would be with other values of the state, or by other code.
+
+        ``.gained``, ``.lost`` and ``.changed`` are ids of nodes, ``.starts`` those whose tasks would start. Nothing
+        runs, and nothing is written: see ``History.what_if``.
+        """
+        from .what_if import what_if
+
+        if app is not None:
+            return History(self.reader, self.execution_id).what_if(state, app, frame)
+        number = self.frame_or_last(frame)
+        values = first_state(state or {})
+        return what_if(self.reader, self.execution_id, self._run.setup.app, frame=number, state=values, edited=False)
+
+    @takes(target=check.full_text, frame=optional(check.integer))
+    def needs(self, target: str, frame: int | None = None) -> Needs[Execution]:
+        """Return the smallest edit of the state after which a node or a component is in the plan of a frame.
+
+        See ``History.needs``. ``.state`` is the edit, ``.fork()`` branches with it from the frame before.
+        """
+        from .needs import needs
+
+        number = self.frame_or_last(frame)
+        return needs(self.reader, self.execution_id, self._run.setup.app, target, frame=number, fork=self.fork)
 
     @takes(frame=optional(check.integer))
     def ghosts(self, frame: int | None = None) -> Absent:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from . import arguments
 from .arguments import optional, takes
 from .artifacts import Artifact
-from .fork import root_of
+from .fork import first_state, root_of
 from .history.notes import notes_of
 from .nodes.diff import Changes, diff
 from .nodes.tree import Tree
@@ -40,9 +40,11 @@ if TYPE_CHECKING:
     from .history.ghosts import Absent
     from .history.recorded import RecordedSource
     from .history.transcript import Transcript
+    from .needs import Needs
     from .rerender import Rerender
     from .store.check import Report
     from .store.upkeep import Vacuumed
+    from .what_if import WhatIf
 
 SHOWN = 5
 """The most differences that are shown."""
@@ -366,6 +368,16 @@ class Recording:
             other = History(self.reader, self.reader.execution_id(other))
         return compare((self.reader, self.execution_id), (other.reader, other.execution_id))
 
+    def frame_or_last(self, frame: int | None) -> int:
+        """Return the number of a frame, that of the newest one for None.
+
+        Raises:
+            StoreError: if there is no such frame.
+        """
+        number = self.reader.last_frame(self.execution_id) if frame is None else frame
+        refuse_missing(self.reader, self.execution_id, number)
+        return number
+
     def diff(self, one: int, other: int) -> Changes:
         """Return which nodes were mounted, unmounted, updated and moved from one frame to another."""
         return diff(self.at(one).tree, self.at(other).tree)
@@ -458,6 +470,46 @@ class History(Recording):
         fork = partial(self.fork, app, props=props)
         return rerender(self.reader, self.execution_id, root, frames=frames, fork=fork)
 
+    @takes(state=optional(arguments.mapping), frame=optional(arguments.integer))
+    def what_if(self, state: Mapping[str, Any] | None = None, app: object = None, frame: int | None = None) -> WhatIf:
+        """Return the plan of a frame, the newest one without ``frame``, as ``app`` renders it with these values of the
+        state: ``.gained``, ``.lost``, ``.changed``, ``.starts``. Nothing runs, and nothing is written.
+
+        Without ``app`` there is no code: the answer says so.
+
+        Raises:
+            StoreError: if there is no such frame, or a key is not in the state and no component reads it.
+            ComponentError, PlanError, PurityError: if the code can't render it.
+        """
+        from .what_if import what_if
+
+        number = self.frame_or_last(frame)
+        values = first_state(state or {})
+        return what_if(self.reader, self.execution_id, self._root(app), frame=number, state=values, edited=True)
+
+    @takes(target=arguments.full_text, frame=optional(arguments.integer))
+    def needs(self, target: str, frame: int | None = None, app: object = None) -> Needs[Execution]:
+        """Return the smallest edit of the state after which ``target``, the id of a node or the name of a component, is
+        in the plan of a frame, the newest one without ``frame``, as ``app`` renders it: ``.state``, ``.fork()``.
+
+        Edits are found from the conditions in the code, one key first, then two; what is told was confirmed by
+        rendering. At most 500 copies of the frame are rendered, and for no longer than a second. Without ``app`` there
+        is no code: the answer says so.
+
+        Raises:
+            StoreError: if there is no such frame.
+        """
+        from .needs import needs
+
+        number = self.frame_or_last(frame)
+        fork = partial(self.fork, app)
+        return needs(self.reader, self.execution_id, self._root(app), target, frame=number, fork=fork)
+
+    def _root(self, app: object) -> object:
+        if app is None:
+            return None
+        return root_of(app, None, self.reader.execution(self.execution_id).props)
+
     @takes(frame=optional(arguments.integer))
     def ghosts(self, app: object, frame: int | None = None) -> Absent:
         """Return the nodes that the code of ``app`` can return and that are not in the plan of a frame, the newest one
@@ -470,9 +522,8 @@ class History(Recording):
         from .history.ghosts import absent
         from .syntax.ghosts import ghosts_of
 
-        view = self.at(self.frames if frame is None else frame)
-        root = root_of(app, None, self.reader.execution(self.execution_id).props)
-        return absent(ghosts_of(root), view.tree, view.number)
+        view = self.at(self.frame_or_last(frame))
+        return absent(ghosts_of(self._root(app)), view.tree, view.number)
 
     def __repr__(self) -> str:
         found = self.reader.execution(self.execution_id)

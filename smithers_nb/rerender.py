@@ -5,24 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Generic, Literal, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
-from .engine.phases.render import render
-from .engine.rendered import Rendered
-from .engine.state import Cell, key_of
-from .engine.user_code.context import Context
-from .engine.user_code.purity import KEYS, Look, Snapshot, loop_read
-from .engine.user_code.scope import refuse_while_rendering, rendering
-from .errors import RunError, SmithersError, StoreError
+from .engine.user_code.scope import refuse_while_rendering
+from .errors import SmithersError, StoreError
 from .history.static import table
 from .nodes.diff import Changes, diff
 from .nodes.runnable import AGENT_TYPES
 from .nodes.schedule import RUNNABLE, schedule
 from .nodes.tree import Tree, TreeNode
-from .records import REUSED, LoopKey, LoopState, Reusable, Scope
+from .records import REUSED, LoopKey, LoopState, Reusable
 from .records.words import dollars
+from .rendering import Renderer
 from .store.frames import frame_from
-from .store.past import PastFrame, PastFrames, PastNode, PastTask, plan_of
+from .store.past import PastFrame, PastFrames, PastNode, PastTask, Standing, plan_of
 from .store.prune import refuse_missing
 from .store.reader import Reader
 
@@ -272,7 +268,7 @@ def rerender(
             refuse_missing(reader, execution_id, number)
             raise StoreError(f"frame {number} of execution {execution_id} is not recorded.")
     judge = _Judge()
-    renderer = _Renderer(reader, execution_id, root)
+    renderer = Renderer(reader, execution_id, root)
     found: list[RerenderedFrame] = []
     for frame in past.frames.values():
         judge.follow(frame)
@@ -284,7 +280,7 @@ def rerender(
     @lru_cache(maxsize=KEPT)
     def plans(number: int) -> tuple[Tree, Tree]:
         refuse_missing(reader, execution_id, number)
-        return _plans(past, _Renderer(reader, execution_id, root), number)
+        return _plans(past, Renderer(reader, execution_id, root), number)
 
     return Rerender(
         name=reader.execution(execution_id).name,
@@ -300,7 +296,7 @@ def rerender(
     )
 
 
-def _plans(past: PastFrames, renderer: _Renderer, number: int) -> tuple[Tree, Tree]:
+def _plans(past: PastFrames, renderer: Renderer, number: int) -> tuple[Tree, Tree]:
     versions: dict[str, PastNode] = {}
     for frame in past.frames.values():
         renderer.follow(frame)
@@ -321,134 +317,7 @@ def _follow(versions: dict[str, PastNode], frame: PastFrame) -> None:
             versions[id] = version
 
 
-# ---- rendering ---------------------------------------------------------------------------------------------------
-
-
-class _Renderer:
-    """The edited code over the recorded values."""
-
-    def __init__(self, reader: Reader, execution_id: str, root: object) -> None:
-        found = reader.execution(execution_id)
-        self.execution_id = execution_id
-        self.name = found.name
-        self.seed = found.seed
-        self.frame = 0
-        self.snapshot_time = 0.0
-        self.loops: dict[LoopKey, LoopState] = {}
-        self.unknown: set[tuple[str, str]] = set()
-        """Components, and what they read that is not recorded."""
-        self._path = reader.path
-        self._root = root
-        self._cells: dict[str, Cell] = {}
-        self._changed: set[str] = set()
-        """The names of the reads that have changed since the last rendering."""
-        self._keys: dict[str, LoopKey] = {}
-        self._before: Rendered | None = None
-        self._context = Context(self)
-
-    def follow(self, frame: PastFrame) -> None:
-        """Take up what a frame has changed."""
-        self.frame, self.snapshot_time = frame.number, frame.began_at
-        for key, held in frame.state.items():
-            if (key in self._cells) != (held is not None):
-                self._changed.add(KEYS)
-            self._changed.add(key)
-            if held is None:
-                self._cells.pop(key, None)
-            else:
-                self._cells[key] = Cell(*held)
-        for id, progress in frame.loops.items():
-            self._changed.add(loop_read(id))
-            self.loops.pop(self._keys.get(id, ("", id)), None)
-            if progress is not None:
-                self._keys[id] = progress[0], id
-                self.loops[self._keys[id]] = progress[1]
-
-    def rendered(self, frame: PastFrame) -> tuple[Tree, SmithersError | None]:
-        """Return the plan, or the error of the code."""
-        before = self._before
-        snapshot = Snapshot(
-            frame=frame.number,
-            cells=self._cells,
-            now=frame.began_at,
-            seed=self.seed,
-            loops=self.loops,
-            changed=None if before is None else frozenset(self._changed),
-            looks=_Looks(self.unknown),
-        )
-        self._changed.clear()
-        try:
-            self._before = render(self._root, snapshot, self._context, before)
-        except SmithersError as error:
-            # RENDER takes an interrupt for an error of the component; here it is the person who waits.
-            if isinstance(error.__cause__, KeyboardInterrupt):
-                raise error.__cause__ from None
-            self._before = None
-            return Tree(), error
-        self._note_volatile(self._before)
-        return self._before.tree, None
-
-    def _note_volatile(self, rendered: Rendered) -> None:
-        touched = rendered.instances.keys() if rendered.touched is None else rendered.touched
-        for path in touched:
-            if (instance := rendered.instances.get(path)) is None:
-                continue
-            for name in instance.reads:
-                if (key := key_of(name)) is not None and key[0] == "vol":
-                    self.unknown.add((instance.element.component.name, f"ctx.vol {key[1]!r}"))
-
-    # ---- the host of the context: everything but reading is refused ------------------------------------------------
-
-    @property
-    def path(self) -> str:
-        """The path of the file. Only a query asks for it, which sees the file as it is now."""
-        if (scope := rendering()) is not None:
-            self.unknown.add((scope.name, "ctx.db, as it was then"))
-        return self._path
-
-    def values(self, scope: Scope) -> Mapping[str, Cell]:
-        """Return the recorded values of a scope."""
-        return self._cells if scope == "state" else {}
-
-    def outside(self, *_: object, **__: object) -> NoReturn:
-        """Refuse a write."""
-        raise RunError("nothing is written while recorded frames are rendered again.")
-
-    reported = record = outside
-
-    def look_at_files(self) -> None:
-        """Watch no files."""
-
-    def notify_soon(self) -> None:
-        """Notify no one."""
-
-    def refuse_when_closed(self) -> None:
-        """Raise for a write, which can't be made here."""
-        self.outside()
-
-
-class _Looks(dict[Look, str | None]):
-    """The looks at files, with the components that look: they see the files of now."""
-
-    def __init__(self, unknown: set[tuple[str, str]]) -> None:
-        super().__init__()
-        self._unknown = unknown
-
-    def __setitem__(self, look: Look, seen: str | None) -> None:
-        if (scope := rendering()) is not None:
-            self._unknown.add((scope.name, f"the file {look.path}, as it was then"))
-        super().__setitem__(look, seen)
-
-
 # ---- comparing ---------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Standing:
-    """A recorded task, as the schedule needs it."""
-
-    status: str
-    settled: bool
 
 
 class _Judge:
@@ -459,7 +328,7 @@ class _Judge:
         self._versions: dict[str, PastNode] = {}
         self._stale: set[str] = set()
         """Ids of recorded nodes that changed since the last verdict."""
-        self._tasks: dict[str, _Standing] = {}
+        self._tasks: dict[str, Standing] = {}
         self._asked: set[str] = set()
         """Nodes with a recorded answer."""
         self._new: set[tuple[str, str]] = set()
@@ -481,10 +350,10 @@ class _Judge:
         self._stale |= frame.nodes.keys()
         for task in frame.mounted:
             if task.node_id in self._versions:
-                self._tasks[task.node_id] = _Standing("running", settled=False)
+                self._tasks[task.node_id] = Standing("running", settled=False)
         for task in frame.settled:
             if task.node_id in self._tasks:
-                self._tasks[task.node_id] = _Standing(task.status, settled=True)
+                self._tasks[task.node_id] = Standing(task.status, settled=True)
         if frame.mounted or frame.settled or frame.loops:
             self._due = True
         self._to_tell = frame.started
@@ -676,7 +545,7 @@ def _kind(version: PastNode | None, node: TreeNode | None) -> str | None:
     return "position" if version.position != node.position else None
 
 
-def _pending(tree: Tree, tasks: Mapping[str, _Standing], loops: Mapping[LoopKey, LoopState]) -> set[str]:
+def _pending(tree: Tree, tasks: Mapping[str, Standing], loops: Mapping[LoopKey, LoopState]) -> set[str]:
     """Return the nodes that stand in a phase, step, sequence or loop that has not begun."""
     status = schedule(tree, tasks, loops).status
     found: set[str] = set()

@@ -33,7 +33,11 @@ FLOORS = {
     **dict.fromkeys(["store", "agents"], 2),
     **dict.fromkeys(["engine", "history"], 3),
     **dict.fromkeys(
-        ["execution", "run", "commands", "fork", "recording", "replay", "rerender", "breakpoints", "bridge"], 4
+        [
+            *("execution", "run", "commands", "fork", "recording", "replay", "breakpoints", "bridge"),
+            *("rerender", "rendering", "what_if", "needs", "edits"),
+        ],
+        4,
     ),
     **dict.fromkeys(["notebook"], 5),
     **dict.fromkeys([""], 6),  # smithers_nb/__init__.py

@@ -37,6 +37,7 @@ from ..records import (
 )
 from ..records.conversation import exchanges_of
 from ..records.excerpt import VALUE_CHARS, of_json
+from ..values import Stored
 from .line import of_line
 from .reader import TASK_COLUMNS, Reader
 
@@ -463,6 +464,16 @@ class Moments:
     def written(self, key: str) -> list[WriteRecord]:
         """Return every write of a key, in order."""
         return self._writes("key = :key ORDER BY frame, seq", key=key)
+
+    def values_of(self, key: str, most: int) -> list[Stored]:
+        """Return the values that a key had, the newest first, each once."""
+        rows = self._rows(
+            f"SELECT value, type, max(from_frame) FROM state WHERE {self._of('state')} AND key = :key"
+            " GROUP BY value, type ORDER BY max(from_frame) DESC LIMIT :most",
+            key=key,
+            most=most,
+        )
+        return [Stored(value, kind) for value, kind, _ in rows]
 
     def node_versions(self, node_id: str) -> list[NodeVersion]:
         """Return the versions of a node, oldest first."""

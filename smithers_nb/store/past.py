@@ -15,10 +15,19 @@ from ..nodes.tree import Tree, TreeNode
 from ..records import LoopState
 from ..values import Stored
 from .line import of_line
+from .moments import Moments
+from .prune import refuse_missing
 from .reader import Reader
 from .writer import as_json
 
 V = TypeVar("V")
+
+
+class Standing(NamedTuple):
+    """A recorded task, as the schedule needs it."""
+
+    status: str
+    settled: bool
 
 
 class PastNode(NamedTuple):
@@ -187,6 +196,41 @@ class PastFrames:
         if place == len(self._numbers):
             return None
         return self.frames[self._numbers[place]]
+
+
+def past_frame(reader: Reader, execution_id: str, number: int, tree: Tree) -> tuple[PastFrame, dict[str, Standing]]:
+    """Return one recorded frame with all that it read, and by node id the tasks of its plan, as they stood in it.
+
+    It costs the size of the state and of the plan, never that of the history.
+
+    Raises:
+        StoreError: if there is no such frame.
+    """
+    refuse_missing(reader, execution_id, number)
+    owner = reader.owner(execution_id, number)
+    with reader.together():
+        file = Moments(reader, execution_id).up_to(number)
+        [(created_at,)] = reader.query(
+            "SELECT created_at FROM frames WHERE execution_id = ? AND frame = ?", (owner, number)
+        ).rows
+        frame = PastFrame(number, datetime.fromisoformat(created_at).timestamp())
+        frame.state.update(reader.state(owner, number))
+        # Kept at COMMIT: the frame itself saw what the one before had left.
+        loops = reader.query(
+            "SELECT node_id, iteration, status FROM loops WHERE execution_id = ? AND from_frame < ?2"
+            " AND (to_frame IS NULL OR to_frame >= ?2) AND status != 'unmounted'",
+            (owner, number),
+        ).rows
+        for id, iteration, status in loops:
+            if id in tree.index:
+                frame.loops[id] = tree.index[id].loop, LoopState(iteration, status)
+        until = file.ended(number)
+        asking = file.asking(until) if until is not None else ()
+        tasks = {}
+        for task in file.newest_tasks(number):
+            settled = task.settled_at_frame is not None and task.settled_at_frame < number
+            tasks[task.node_id] = Standing(task.status_at(until, asking), settled)
+    return frame, tasks
 
 
 def plan_of(versions: dict[str, PastNode]) -> Tree:

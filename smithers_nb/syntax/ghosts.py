@@ -39,7 +39,11 @@ CONDITIONAL = {
 def ghosts_of(app: object) -> Ghosts:
     """Return all nodes that the code of an app can return; nothing is called."""
     walker = _Walker()
-    walker.value(app, ())
+    try:
+        walker.value(app, ())
+    except RecursionError:
+        # Names that stand for themselves, x = x, or code as deep as Python allows.
+        walker.unknown[MOST] = "the code is nested too deeply to be followed to its end"
     names = {one.id for one in walker.found if one.id} | {one.name for one in walker.found if one.type == "component"}
     return Ghosts(
         tuple(dict.fromkeys(walker.found)), tuple(walker.unknown.values()), frozenset(name for name in names if name)
@@ -422,6 +426,11 @@ def id_of(expr: ast.expr, scope: Scope) -> tuple[str | None, str | None]:
     """Return an id, or the pattern of ids that an f-string makes; neither where the code tells nothing."""
     if isinstance(given := constant(meaning(expr, scope)), str):
         return given, None
+    if isinstance(expr, ast.Name):
+        found = scope.find(expr.id)
+        # The argument of a helper: leaf(f"item-{item}").
+        if isinstance(found, list) and len(found) == 1 and not found[0].item:
+            return id_of(found[0].expr, found[0].scope)
     if not isinstance(expr, ast.JoinedStr):
         return None, None
     text, known = "", True

@@ -223,6 +223,8 @@ def _called(call: ast.Call, scope: Scope, inner: Callable[[ast.expr], Meaning | 
             return None
         case ast.Call(func=ast.Name(id=name), args=[value]) if name in SAME:
             return inner(value)
+        case ast.Call(func=ast.Name(id=name)) if (method := _method(name, scope)) is not None:
+            return inner(ast.Call(method, call.args, call.keywords))
         case ast.Call(func=ast.Attribute(value=base, attr="get"), args=[key, *rest]):
             area = area_of(base, scope)
             if not area:
@@ -236,6 +238,14 @@ def _called(call: ast.Call, scope: Scope, inner: Callable[[ast.expr], Meaning | 
                 return meaning(made[0].args[0].body, made[1])
         case ast.Call(func=ast.Attribute(value=base, attr=name)) if name in OF_TEXT:
             return inner(base)
+    return None
+
+
+def _method(name: str, scope: Scope) -> ast.Attribute | None:
+    """Return the method that a name stands for: ``get = ctx.state.get``."""
+    found = scope.find(name)
+    if isinstance(found, list) and len(found) == 1 and isinstance(found[0].expr, ast.Attribute):
+        return found[0].expr
     return None
 
 

@@ -98,6 +98,7 @@ def Everything(ctx: Any) -> Any:
             continue
         extra += [Task(id=f"note-{note['id']}", run=work)]
     mood = ctx.signal("mood", "fair")
+    get = ctx.state.get
     match mood.get():
         case "good" | "fine":
             extra.append(Task(id="matched", run=work))
@@ -133,6 +134,7 @@ def Everything(ctx: Any) -> Any:
         chosen[ctx.state.get("which")],
         [*map(row, ctx.state.get("mapped", []))],
         nested(),
+        get("short") and Task(id="short", run=work),
         extra,
     ]
 
@@ -156,6 +158,7 @@ FOUND = {
     "option-a": (['ctx.state.get("which") == "a" is true'], ["which"]),
     "option-b": (['ctx.state.get("which") == "b" is true'], ["which"]),
     "nested": (['ctx.state.get("deep") is true'], ["deep"]),
+    "short": (['get("short") is true'], ["short"]),
     "extra": (['len(notes) >= 3 and not ctx.state.get("off") is true'], ["notes", "off"]),
     "note-*": (["notes has items", 'note["late"] is false'], ["notes"]),
     "matched": (['match mood.get(): case "good" | "fine" is true'], ["mood"]),
@@ -376,6 +379,30 @@ def test_no_user_code_is_called() -> None:
 
     ghosts = found_by(App())
     assert [guard.words for guard in ghosts["t"].guards][-1].endswith("is false")
+
+
+def test_names_that_stand_for_themselves_end_the_search() -> None:
+    @component
+    def Endless(ctx: Any) -> Any:
+        name = ctx.state.get("k")
+        name = name
+        other = work
+        while True:
+            other = other
+            return [Task(id=name, run=work), other()]
+
+    assert "task at" in next(iter(found_by(Endless())))
+    lines = [
+        "from smithers_nb import *",
+        "@component",
+        "def App(ctx):",
+        "    x = x",
+        "    return Task(id=x, run=x.y())",
+    ]
+    remember("<smithers:self:00000000>", "\n".join(lines))
+    names: dict[str, Any] = {}
+    exec(compile("\n".join(lines), "<smithers:self:00000000>", "exec"), names)
+    assert ghosts_of(names["App"]()).unknown == ("the code is nested too deeply to be followed to its end",)
 
 
 def test_a_helper_that_is_called_often_does_not_run_away() -> None:
