@@ -145,6 +145,7 @@ def _of_length(now: Any, length: int) -> Iterator[Any]:
 
 def _put(whole: Any, path: tuple[str | int, ...], value: Any) -> Any:
     """Return a value with a part replaced; ``MISSING`` where it has no such part and can't get one."""
+    # From the outside in, and back: each container around the part is replaced by a copy.
     if not path:
         return value
     step, rest = path[0], path[1:]

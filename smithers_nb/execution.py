@@ -648,7 +648,7 @@ class Execution(Recording):
 
         if app is not None:
             return History(self.reader, self.execution_id).what_if(state, app, frame)
-        number = self.frame_or_last(frame)
+        number = self._frame_of(frame)
         values = first_state(state or {})
         return what_if(self.reader, self.execution_id, self._run.setup.app, frame=number, state=values, edited=False)
 
@@ -660,7 +660,7 @@ class Execution(Recording):
         """
         from .needs import needs
 
-        number = self.frame_or_last(frame)
+        number = self._frame_of(frame)
         return needs(self.reader, self.execution_id, self._run.setup.app, target, frame=number, fork=self.fork)
 
     @takes(frame=optional(check.integer))

@@ -76,7 +76,8 @@ class _Search:
 
     @property
     def over(self) -> bool:
-        """True if no more renderings are to be made."""
+        """True if the renderings or the time are used up."""
+        # The time too: of a large plan, one rendering may take long.
         return self.renders >= RENDERS or time.perf_counter() > self.until
 
     def first(self, edits: Iterable[Edit]) -> Edit | None:
@@ -279,7 +280,7 @@ class _Sentences:
             yield replace(self.derived(f"{self.target} would not start in this frame: it would be pending"), depth=1)
 
     def not_found(self, ghosts: Ghosts) -> Iterator[Statement]:
-        """Yield what was tried."""
+        """Yield the attempts, and the guards that stay closed."""
         if not self.wanted:
             yield replace(
                 self.derived(f"no component can return {self.target}.{did_you_mean(self.target, ghosts.names)}"),
@@ -315,6 +316,7 @@ class _Sentences:
         if row is None:
             return None
         writes = Moments(self.trial.reader, self.trial.execution_id).writes(row[1] - 1)
+        # The last one of the frame: the others were overridden by it.
         return next((one for one in reversed(writes) if one.key == key and one.status in ("applied", "edited")), None)
 
     def _is(self, key: str, write: WriteRecord | None) -> str:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .execution import Execution
     from .history.causes.why import Why
     from .history.compare import Comparison
+    from .history.follow import Follow
     from .history.ghosts import Absent
     from .history.recorded import RecordedSource
     from .history.transcript import Transcript
@@ -368,7 +369,25 @@ class Recording:
             other = History(self.reader, self.reader.execution_id(other))
         return compare((self.reader, self.execution_id), (other.reader, other.execution_id))
 
-    def frame_or_last(self, frame: int | None) -> int:
+    @takes(target=arguments.full_text, frame=optional(arguments.integer))
+    def follow(self, target: str, frame: int | None = None) -> Follow:
+        """Return where a value or a text came from, and where it went: ``.text``, ``.df``.
+
+        ``target`` is the id of a node, whose result is meant, ``"draft.prompt"``, ``"draft.PROP"``, ``"state:KEY"``, a
+        bare key, or else the text itself. ``frame`` is the frame of which the value is meant.
+
+        ``df`` has ``direction`` (back, forward), ``where`` and ``key`` besides the columns of ``why``. The evidence is
+        ``recorded`` where the text is the whole value, and ``inferred`` where a longer one contains it, which is looked
+        for from 8 characters on; where only its beginning is there, the sentence says where it is cut.
+
+        Raises:
+            StoreError: if there is no such frame, key or prop, or nothing holds the text.
+        """
+        from .history.follow import follow
+
+        return follow(self.reader, self.execution_id, target, frame)
+
+    def _frame_of(self, frame: int | None) -> int:
         """Return the number of a frame, that of the newest one for None.
 
         Raises:
@@ -483,7 +502,7 @@ class History(Recording):
         """
         from .what_if import what_if
 
-        number = self.frame_or_last(frame)
+        number = self._frame_of(frame)
         values = first_state(state or {})
         return what_if(self.reader, self.execution_id, self._root(app), frame=number, state=values, edited=True)
 
@@ -492,7 +511,7 @@ class History(Recording):
         """Return the smallest edit of the state after which ``target``, the id of a node or the name of a component, is
         in the plan of a frame, the newest one without ``frame``, as ``app`` renders it: ``.state``, ``.fork()``.
 
-        Edits are found from the conditions in the code, one key first, then two; what is told was confirmed by
+        Edits are found from the conditions in the code, one key first, then two; each answer was confirmed by
         rendering. At most 500 copies of the frame are rendered, and for no longer than a second. Without ``app`` there
         is no code: the answer says so.
 
@@ -501,7 +520,7 @@ class History(Recording):
         """
         from .needs import needs
 
-        number = self.frame_or_last(frame)
+        number = self._frame_of(frame)
         fork = partial(self.fork, app)
         return needs(self.reader, self.execution_id, self._root(app), target, frame=number, fork=fork)
 
@@ -522,7 +541,7 @@ class History(Recording):
         from .history.ghosts import absent
         from .syntax.ghosts import ghosts_of
 
-        view = self.at(self.frame_or_last(frame))
+        view = self.at(self._frame_of(frame))
         return absent(ghosts_of(self._root(app)), view.tree, view.number)
 
     def __repr__(self) -> str:

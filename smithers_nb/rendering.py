@@ -31,7 +31,7 @@ class Renderer:
         self.snapshot_time = 0.0
         self.loops: dict[LoopKey, LoopState] = {}
         self.unknown: set[tuple[str, str]] = set()
-        """Components, and what they read that is not recorded."""
+        """Components, with the reads of theirs that are not recorded."""
         self._path = reader.path
         self._root = root
         self._cells: dict[str, Cell] = {}

@@ -201,6 +201,7 @@ RIGHT: dict[str, dict[str, Any]] = {
     "History.ghosts": {"app": Step()},
     "History.what_if": {"app": Step()},
     "History.needs": {"target": "a", "app": Step()},
+    "Recording.follow": {"target": "n"},
     "Recording.compare": {"other": "one"},
     "Recording.why": {},
     "Recording.export": {"path": "x.ndjson"},

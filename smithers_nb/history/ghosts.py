@@ -73,6 +73,7 @@ class Absent:
 
 def absent(ghosts: Ghosts, tree: Tree, frame: int) -> Absent:
     """Return the nodes that are not in a plan."""
+    # Calls of components are left out: what is absent is told by its nodes.
     there = {(node.type, node.source) for node in tree.walk()}
     ids = {str(node.id) for node in tree.walk()}
     return Absent(

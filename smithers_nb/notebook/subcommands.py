@@ -173,6 +173,34 @@ def xml(ex: Execution, frame: Annotated[int | None, _FRAME] = None) -> object:
     return Lines(visible(now.xml))
 
 
+def _absent(ex: Execution, before: Sequence[str]) -> Iterable[str]:
+    """Return the ids of the nodes that the code can return and that are not in the plan."""
+    if before or not ex.recorded:
+        return ()
+    return (one.id for one in ex.ghosts().nodes if one.id is not None)
+
+
+@_own(completes=_absent)
+def needs(
+    ex: Execution, target: Annotated[str, _TEXT, Field(description="the id of a node, or the name of a component")]
+) -> object:
+    """Tells the smallest edit of the state after which a node or component is in the plan."""
+    return ex.needs(target)
+
+
+@_own()
+def follow(
+    ex: Execution,
+    text: Annotated[
+        str,
+        InWords(lambda now: dict.fromkeys([*(task.node_id for task in now.tasks), *now.state]), rest=True),
+        Field(description="a text, the id of a node, or a key of the state"),
+    ],
+) -> object:
+    """Tells where a text or value came from, and all that holds it."""
+    return ex.follow(text)
+
+
 @_own(takes="[PATH]")
 def export(ex: Execution, path: Annotated[str, _TEXT] = "") -> object:
     """Writes all that is recorded to a file, by default NAME.ndjson."""

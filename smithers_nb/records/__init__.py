@@ -6,6 +6,7 @@
 ``task``        TaskStart, TaskEnd, TaskResult and TaskRecord
 ``agent``       ModelCall, ToolCall, Decision and Piece: the audit of an agent
 ``conversation`` TaskConversation, Exchange and Part: what an agent and its models said
+``occurrence``  Occurrence: a place in the record that holds a text
 ``question``    Question: a request to a person
 ``breakpoint``  Breakpoint and Hit
 ``statement``   Statement: a sentence of an answer to "why"
@@ -63,6 +64,7 @@ from .ghost import (
     Test,
     conditions,
 )
+from .occurrence import Holding, Occurrence
 from .question import Answer, Question, QuestionRecord
 from .reuse import REUSED, Repeat, Reusable, Reuse, ReusedAnswer, TaskMade, TaskWrite, ToolMade
 from .statement import Evidence, Statement
@@ -116,12 +118,14 @@ __all__ = [
     "HandlerCall",
     "HandlerOutcome",
     "Hit",
+    "Holding",
     "LoopKey",
     "LoopState",
     "ModelCall",
     "ModelCallRecord",
     "NewExecution",
     "NodeVersion",
+    "Occurrence",
     "Op",
     "Origin",
     "Part",

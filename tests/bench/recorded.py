@@ -1,13 +1,17 @@
-"""Two recorded executions of 10,000 frames compared, beside reading both, and one rendered again, beside its RENDERs."""
+"""Two recorded executions of 10,000 frames compared, beside reading both, and one rendered again, beside its RENDERs;
+what a node of it would take, and where a value went, beside a second.
+"""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
-from smithers_nb import Execution, Store
+from smithers_nb import Execution, If, Store, Task, component
 from smithers_nb.bridge import engine
 from smithers_nb.recording import History
 from tests.bench.readback import FRAMES, Board, _frames, _in_turn
@@ -37,6 +41,27 @@ def recorded() -> Iterator[Row]:
         renders = float(one.df.frames.render_ms.sum())
         times = [_timed(lambda: one.rerender(Board)) for _ in range(ROUNDS)]
         yield Row("rerender of 10,000 frames, 3 nodes", times, "their RENDER phases", [renders] * ROUNDS, 3)
+        # The second search finds nothing: it makes all the renderings that it may.
+        for target in ("two", "never"):
+            assert one.needs(target, app=Guarded()).found is (target == "two")
+            times = [_timed(partial(one.needs, target, app=Guarded())) for _ in range(ROUNDS)]
+            yield Row(f"needs after 10,000 frames: {target}", times, "a second", [1000.0] * ROUNDS, 1.1)
+        times = [_timed(lambda: one.follow("state:key 3")) for _ in range(ROUNDS)]
+        yield Row("follow of a value in 10,000 frames", times, "a second", [1000.0] * ROUNDS, 0.5)
+
+
+@component
+def Guarded(ctx: Any) -> Any:
+    values = [ctx.state.get(f"key {n}", 0) for n in range(10)]
+    a, b, c = ctx.state.get("key 0"), ctx.state.get("key 1"), ctx.state.get("key 2")
+    return [
+        If(condition=a == -1 and b == -2)[Task(id="two", run=print)],
+        a in range(9)
+        and b in range(-40, 0)
+        and c in range(-40, 0)
+        and sum(values) < -999
+        and Task(id="never", run=print),
+    ]
 
 
 def _make(path: Path, name: str, by: int) -> None:

@@ -72,6 +72,13 @@ def quiet(function: Any) -> Any:
     return inner
 
 
+def forwarding(function: Any) -> Any:
+    def inner(**props: Any) -> Any:
+        return function(**props)
+
+    return inner
+
+
 @component
 def Score(ctx: Any, score: Any) -> Any:
     if score is None:
@@ -134,6 +141,8 @@ def Everything(ctx: Any) -> Any:
         chosen[ctx.state.get("which")],
         [*map(row, ctx.state.get("mapped", []))],
         nested(),
+        {"c": Task(id="option-c", run=work)}[ctx.state.get("third")],
+        {"d": Task(id="option-d", run=work)}.get(ctx.state.get("third")),
         get("short") and Task(id="short", run=work),
         extra,
     ]
@@ -157,6 +166,8 @@ FOUND = {
     "else": (['ctx.state.get("yes") is false'], ["yes"]),
     "option-a": (['ctx.state.get("which") == "a" is true'], ["which"]),
     "option-b": (['ctx.state.get("which") == "b" is true'], ["which"]),
+    "option-c": (['ctx.state.get("third") == "c" is true'], ["third"]),
+    "option-d": (['ctx.state.get("third") == "d" is true'], ["third"]),
     "nested": (['ctx.state.get("deep") is true'], ["deep"]),
     "short": (['get("short") is true'], ["short"]),
     "extra": (['len(notes) >= 3 and not ctx.state.get("off") is true'], ["notes", "off"]),
@@ -229,7 +240,38 @@ def test_decorated_components_are_looked_into() -> None:
     def Hidden(ctx: Any) -> Any:
         return ctx.state.get("k") and Task(id="hidden", run=work)
 
-    assert [ghost.id for ghost in ghosts_of([Wrapped(), Hidden()]).all if ghost.id] == ["wrapped", "hidden"]
+    @component
+    @forwarding
+    def Forwarded(ctx: Any, on: Any) -> Any:
+        return on and Task(id="forwarded", run=work)
+
+    @component
+    def App(ctx: Any) -> Any:
+        return [Wrapped(), Hidden(), Forwarded(on=ctx.state.get("switch"))]
+
+    found = found_by(App())
+    assert [label for label in found if not label.startswith("component")] == ["wrapped", "hidden", "forwarded"]
+    assert found["forwarded"].guards[0].keys == ("switch",), "the wrapper hands its props on"
+
+
+def test_two_lambdas_on_one_line_are_told_apart() -> None:
+    one, other = component(lambda: Task(id="one", run=work)), component(lambda: Task(id="other", run=work))
+    assert (list(found_by(one())), list(found_by(other()))) == (["one"], ["other"])
+
+
+def test_the_else_of_an_and_and_of_an_or_are_judged() -> None:
+    @component
+    def App(ctx: Any) -> Any:
+        get = ctx.state.get
+        if get("p") and get("q"):
+            return None
+        if get("r") or get("s"):
+            return None
+        return Task(id="rest", run=work)
+
+    both, either = found_by(App())["rest"].guards
+    assert [both.holds({"p": 1}), both.holds({"p": 1, "q": 1})] == [True, False]
+    assert [either.holds({}), either.holds({"s": 1})] == [True, False]
 
 
 def test_a_component_that_contains_itself_ends_the_search() -> None:

@@ -10,6 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from smithers_nb import Case, Claude, Default, Each, End, Execution, If, Phase, Store, Switch, Task, component, errors
+from smithers_nb.notebook.subcommands import SUBCOMMANDS
 from smithers_nb.store.moments import Moments
 from tests.engine.test_branches import rows
 
@@ -133,6 +134,8 @@ def test_the_sentence_tells_what_is_there_and_who_wrote_it(ex: Execution) -> Non
 def test_a_branch_with_the_edit_has_it_in_its_plan(ex: Execution) -> None:
     branch = ex.needs("end").fork()
     try:
+        family = ex.store.branches(ex.execution_id).set_index("execution_id")
+        assert family.loc[branch.execution_id].forked_at_frame == ex.recorded - 1
         assert branch.run_sync().status == "finished"
         assert "end" in branch.at(branch.recorded).tree.index and branch.state["score"] == 7
         again = branch.needs("end", frame=ex.recorded - 1)
@@ -241,6 +244,12 @@ def test_it_would_be_pending_is_told(run_of: Made) -> None:
     ex = run_of(Late)
     ex.step_sync()
     assert "late would not start in this frame: it would be pending" in ex.needs("late").text
+
+
+def test_tab_offers_the_nodes_that_are_absent(ex: Execution) -> None:
+    offered = set(SUBCOMMANDS["needs"].offered(ex, []))
+    assert {"end", "dict", "two"} <= offered and "judge" not in offered
+    assert not [*SUBCOMMANDS["needs"].offered(ex, ["end"])]
 
 
 def test_hostile_values_are_inert(run_of: Made) -> None:

@@ -123,6 +123,8 @@ def test_a_loop_stands_in_the_iteration_of_its_frame(run_of: Made) -> None:
     found = ex.what_if({"more": True}, frame=frame)
     assert found.gained == ("more",) and found.tree.index["loop"].props["iteration"] == 2
     assert found.lost == () and found.starts == ("more",)
+    for number in ex.df.frames.frame:
+        assert ex.what_if(frame=int(number)).tree.xml == ex.at(int(number)).xml
 
 
 def test_volatile_values_are_told_as_not_known(run_of: Made) -> None:
@@ -131,7 +133,9 @@ def test_volatile_values_are_told_as_not_known(run_of: Made) -> None:
         return Task(id="a", run=work) if ctx.vol.get("v") or ctx.state.get("k") else None
 
     ex = run_of(Reads)
+    ex.ctx.vol.set("v", 1)
     ex.step_sync()
+    assert "a" in ex.at(1).tree.index and ex.what_if().lost == (), "not recorded: no change, and told"
     assert "not known: Reads reads ctx.vol 'v', which is not recorded" in ex.what_if({"k": 1}).text
 
 

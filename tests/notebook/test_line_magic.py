@@ -57,6 +57,10 @@ SESSION = [
     ("%smithers at 1", "<FrameView 1:"),
     ("%smithers sql select count(*) as frames from frames where frame = 1", "frames\n0       2"),
     ("%smithers list", "count"),
+    ("%smithers needs loop", "loop is in the plan of frame"),
+    ("%smithers needs nothing", "no component can return nothing"),
+    ("%smithers follow state:n", "the value that was written to n is it"),
+    ("%smithers follow add", "the result of add is it"),
     ("%smithers export", "count.ndjson"),
     ("%smithers pause", ""),
     ("%smithers stop", "<Execution 'count'"),
@@ -88,6 +92,8 @@ WRONG = [
     ("%smithers break_check n >", "is no Python expression"),
     ("%smithers break_add sometimes", "'sometimes' is none of node, key, handler, phase, error, expression"),
     ("%smithers break_change b8 enabled=maybe", "'maybe' is neither true nor false"),
+    ("%smithers needs", "needs needs the id of a node, or the name of a component: needs TARGET …"),
+    ("%smithers follow never written anywhere", "nothing that is recorded of execution"),
     ("%smithers edit", "edit needs the id of a pending write: edit WRITE VALUE …"),
     ("%smithers edit 9o9 1", "no write '9o9' is pending"),
     ("%smithers edit 9o9 {{", "'{' is no JSON"),
@@ -106,6 +112,7 @@ WRONG = [
 ]
 
 COMPLETED = [
+    ("%smithers follow count ", ["n", "add"]),
     ("%smithers s", ["status", "step", "stop", "sql"]),
     ("%smithers step ", ["count", "one"]),
     ("%smithers break one ", ["t", "RENDER", "on_error", "if", "remove"]),
