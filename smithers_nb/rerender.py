@@ -125,6 +125,11 @@ class Rerender(Generic[Branch]):
     @property
     def text(self) -> str:
         """The outcome in words."""
+        return " ".join(self.sentences)
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The sentences of ``text``."""
         sentences = [self._first_words()]
         later = [one for one in self.frames if one.pending]
         if later and (self.first is None or later[0].frame < self.first):
@@ -136,7 +141,7 @@ class Rerender(Generic[Branch]):
                 "Later frames are rendered over the recorded state: other answers may change them further."
             )
         sentences += [f"Not known: {one}." for one in self.unknown]
-        return " ".join(sentences)
+        return tuple(sentences)
 
     def _first_words(self) -> str:
         if not self.frames:
@@ -457,7 +462,7 @@ class _Judge:
         found = node or before
         assert found is not None
         if found.type == "text" and (around := self._around(id)) is not None:
-            return f"{_label(around)}'s {'prompt' if around.type in AGENT_TYPES else 'text'}"
+            return f"{_whose(around)} {'prompt' if around.type in AGENT_TYPES else 'text'}"
         name = _label(found)
         if node is None or before is None:
             return f"{name} is {'gone' if node is None else 'new'}"
@@ -467,10 +472,10 @@ class _Judge:
             return f"{name} has moved"
         props = [prop for prop in {**before.props, **node.props} if before.props.get(prop) != node.props.get(prop)]
         if props:
-            return ", ".join(f"{name}'s {prop}" for prop in props)
+            return ", ".join(f"{_whose(found)} {prop}" for prop in props)
         if before.events != node.events:
-            return f"{name}'s handlers"
-        return f"{name}'s key"
+            return f"{_whose(found)} handlers"
+        return f"{_whose(found)} key"
 
     def _around(self, id: str) -> TreeNode | None:
         """Return the node around one, as it is now or was recorded."""
@@ -528,6 +533,14 @@ def _label(node: TreeNode) -> str:
     if node.explicit_id:
         return node.id
     return f"{node.type} {node.key or node.props.get('name') or node.id}"
+
+
+def _whose(node: TreeNode) -> str:
+    """Return the label of a node as a possessive: ``draft's``, ``notes'``."""
+    label = _label(node)
+    if label.endswith("s"):
+        return f"{label}'"
+    return f"{label}'s"
 
 
 def _kind(version: PastNode | None, node: TreeNode | None) -> str | None:

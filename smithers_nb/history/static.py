@@ -15,11 +15,15 @@ LINES = 200
 """The most sentences of an answer."""
 
 
+# On each cell: JupyterLab's own rule for cells sets words to the right, away from what they are about.
+LEFT = 'style="text-align:left"'
+
+
 def table(head: str, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Return a sentence with a table below it. Nothing that a model or a user wrote is markup."""
     parts = [f"<div><p>{safe(head)}</p>"]
     if rows:
-        cells = "".join(f"<th>{safe(name)}</th>" for name in heads)
+        cells = "".join(f"<th {LEFT}>{safe(name)}</th>" for name in heads)
         parts.append(f"<table><thead><tr>{cells}</tr></thead><tbody>")
         parts += [_row(row) for row in rows[:ROWS]]
         parts.append("</tbody></table>")
@@ -44,7 +48,7 @@ def tree(head: str, lines: Sequence[tuple[int, str, str]]) -> str:
 
 
 def _row(values: Sequence[object]) -> str:
-    return "<tr>" + "".join(f"<td>{safe(value)}</td>" for value in values) + "</tr>"
+    return "<tr>" + "".join(f"<td {LEFT}>{safe(value)}</td>" for value in values) + "</tr>"
 
 
 def safe(value: object) -> str:

@@ -209,13 +209,17 @@ class SmithersMagics(Magics):
         if first is not None and first.error:
             again.changes(first.frame)  # It raises the error, with its traceback into the cell.
         branch = again.fork(options.branch or None, allow_repeat=options.allow_repeat)
-        # A variable can't have the ~ of report~2.
-        name = options.branch or branch.name.replace("~", "_")
-        self.shell.user_ns[name] = branch
-        self._line.variables.last = name
+        name = options.branch
+        if name:
+            self.shell.user_ns[name] = branch
+            self._line.variables.last = name
+        else:
+            name = self._line.variables.bind(branch)
         _move(branch, options)
         if not options.quiet:
-            _show_text(f"{name}: a branch of {options.name}. {again.text}")
+            # A line a sentence: Lab breaks long lines of plain text within words.
+            lines = [f"{name} is the execution {branch.name!r}, a branch of {options.name}."]
+            _show_text("\n".join([*lines, *again.sentences, *branch.notes]))
             _show_as(branch, options)
         return None
 

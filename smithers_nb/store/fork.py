@@ -61,7 +61,7 @@ def fork_point(reader: Reader, execution_id: str, frame: int | None) -> ForkPoin
         open_frame = reader.last_frame(execution_id)
         why = "is not flushed yet: its writes are pending" if frame == open_frame else "is not there"
         raise StoreError(
-            f"frame {frame} of execution {execution_id} {why}. The nearest that can be forked is frame "
+            f"frame {frame} of {found.name!r} {why}. The nearest that can be forked is frame "
             f"{min(max(frame, 0), flushed)}; 0 is the beginning."
         )
     refuse_pruned(reader, execution_id, max(frame, first, 1))

@@ -280,7 +280,7 @@ def test_props_that_were_not_recorded_are_asked_for(run_of: Made, branch_of: Any
 def test_a_frame_that_is_not_there_is_told_with_the_nearest(frame: int, run_of: Made) -> None:
     ex = run_of(Task(id="t", run=lambda: 1))
     ex.run_sync()
-    with pytest.raises(errors.StoreError, match=rf"frame {frame} of execution \w+ is not there. The nearest .* is fra"):
+    with pytest.raises(errors.StoreError, match=rf"frame {frame} of '\w+' is not there. The nearest .* is fra"):
         ex.fork(frame)
 
 

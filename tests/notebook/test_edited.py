@@ -174,6 +174,6 @@ def test_the_dry_result_has_a_look_of_its_own_without_markup_of_others(ran: Exec
     assert "<script" not in html and html.count("<table>") == 2
     assert "Answers of models and people:" in html and "asked again" in html and "reused" in html
     first = ran.rerender(app(prompt="Sing: "))
-    assert f"<td>{first.first} to {ran.recorded}</td>" in first._repr_html_()
+    assert f">{first.first} to {ran.recorded}<" in first._repr_html_()
     broken = ran.rerender(app(fails=True))
-    assert f"<td>{broken.first} to {ran.recorded}</td>" in broken._repr_html_()
+    assert f">{broken.first} to {ran.recorded}<" in broken._repr_html_()

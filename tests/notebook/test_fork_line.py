@@ -7,6 +7,9 @@ import pytest
 from tests.notebook.kernel import run_cells
 from tests.notebook.test_line_magic import COUNT
 
+# count_3 is a variable of another execution by now.
+COUNT_BRANCHED = """count_3_2 is the execution 'count~3', a branch of count.
+Frame 12 is the first that differs: loop's until."""
 FORKED = [
     (COUNT, ""),
     ("%smithers run", "<RunResult finished"),
@@ -22,6 +25,7 @@ FORKED = [
     ("print(other.state['n'], count.state['n'])", "10 5"),
     ("print(*count.store.branches('count').name)", "count count~2 other class count"),
     ("print(*get_ipython().complete(None, '%smithers fork count ', 21)[1])", "16 15 14"),
+    (COUNT.replace("count --quiet", "count --branch").replace("5", "4"), COUNT_BRANCHED),
     ("%smithers help", "fork [FRAME] [BRANCH] [STATE …] [REUSE] [ALLOW_REPEAT]"),
     ('%smithers fork count 2 again reuse=agents,tasks allow_repeat=* {{"n": 7}}', "again is the execution 'again'."),
     (
@@ -64,3 +68,8 @@ def test_a_fork_that_is_not_possible_fails_its_cell_in_one_line(session, number,
     text = session.text(number)
     assert session.failed(number) and message in text, typed
     assert "Traceback" not in text and len(text.strip().splitlines()) == 1
+
+
+def test_a_cell_that_branches_says_what_may_be_done_again(session):
+    (number,) = [number for number, (_, shown) in enumerate(FORKED) if shown == COUNT_BRANCHED]
+    assert "count ran tasks after frame 11, and the branch may do so again: add." in session.text(number)

@@ -360,7 +360,8 @@ def test_a_cell_that_branches_leaves_the_execution_and_binds_the_branch(tmp_path
         story(" --branch later --quiet --allow-repeat drfat"),
     )
     assert [cell for cell in range(14) if out.failed(cell)] == [8, 13], [out.text(cell) for cell in range(14)]
-    assert "story_2: a branch of story. Frame" in out.text(3) and "draft's prompt" in out.text(3)
+    assert "story_2 is the execution 'story~2', a branch of story.\nFrame" in out.text(3)
+    assert "draft's prompt" in out.text(3)
     assert out.text(5).startswith("story~2 bold waiting True")
     assert out.text(6).strip() == "True waiting"
     assert out.text(7).strip() == "finished"
