@@ -13,7 +13,7 @@ class Aligned:
     A frame's match depends on nothing that comes after it, so that a running execution and its records have the same.
     """
 
-    def __init__(self, one: Facts, other: Facts, last: int) -> None:
+    def __init__(self, one: Facts, other: Facts, *, oldest: int, last: int) -> None:
         shared = sorted((_since(fact), _since(other[turn])) for turn, fact in one.items() if turn in other)
         self._here: list[int] = []
         self._there: list[int] = []
@@ -26,7 +26,8 @@ class Aligned:
             else:
                 self._here.append(here)
                 self._there.append(furthest)
-        self._events = sorted({_since(fact) for fact in other.values()})
+        # What happened before the oldest frame that is left was pruned: no match is walked past it.
+        self._events = sorted({oldest, *(_since(fact) for fact in other.values())})
         self._last = last
 
     def match(self, frame: int) -> int:

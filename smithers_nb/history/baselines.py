@@ -10,7 +10,8 @@ from typing import Protocol, TypeVar
 from ..errors import SmithersError
 from ..nodes.tree import EMPTY, Tree
 from ..records import Phase
-from ..store.facts import Facts, facts_by_turn
+from ..store.facts import facts_by_turn
+from ..store.prune import oldest_frame, refuse_pruned
 from .aligned import Aligned
 from .cache import Cache
 from .compare import Comparison, compare
@@ -98,7 +99,7 @@ class Baselines:
         """Return the frames of another execution by those of this one."""
 
         def align() -> Aligned:
-            return Aligned(self._facts(self._recorded), self._facts(other), other.head.frame)
+            return self._aligned(self._recorded, other)
 
         return self._while_same("aligned", other, align)
 
@@ -106,7 +107,7 @@ class Baselines:
         """Return the frames of this execution by those of the other."""
 
         def align() -> Aligned:
-            return Aligned(self._facts(other), self._facts(self._recorded), self._recorded.head.frame)
+            return self._aligned(other, self._recorded)
 
         return self._while_same("reverse", other, align)
 
@@ -133,17 +134,27 @@ class Baselines:
         return min(before + 1, other.head.frame)
 
     def laid_under(self, cursor: Cursor, other: RecordedSource) -> Cursor:
-        """Return a cursor whose plan is compared with the matching frame of another execution."""
+        """Return a cursor whose plan is compared with the matching frame of another execution.
+
+        Raises:
+            StoreError: if that frame was pruned.
+        """
         if cursor.dry or cursor.phase is None:
             return cursor
         match = self.match(cursor, other)
+        if match:
+            # Parts of its plan may be left in the file: as a whole plan they would lie.
+            refuse_pruned(other.reader, other.file.owner(match), match)
         tree = other.tree(match)
         changes = self._recorded.cache.difference(tree, cursor.tree)
         stood = other.standing_in(match, tree) if match else {}
         return replace(cursor, before=tree, changes=changes, base=match, stood=stood)
 
-    def _facts(self, source: RecordedSource) -> Facts:
-        return facts_by_turn(source.reader, source.execution_id, of_frames=True)
+    @staticmethod
+    def _aligned(one: RecordedSource, other: RecordedSource) -> Aligned:
+        mine, its = (facts_by_turn(source.reader, source.execution_id, of_frames=True) for source in (one, other))
+        oldest = oldest_frame(other.reader, other.execution_id)
+        return Aligned(mine, its, oldest=oldest, last=other.head.frame)
 
     def _while_same(self, what: str, other: RecordedSource, read: Callable[[], Found]) -> Found:
         """Return a result that is kept, or a new one if either execution has moved since."""

@@ -22,6 +22,7 @@ TABS = (
     "Breakpoints",
     "Output",
     "Problems",
+    "Compare",
 )
 
 # Every text on the page against what is behind it, as WCAG computes it; returns what is below 4.5.

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from smithers_nb import Execution, Phase, Store, Task, component
-from smithers_nb.errors import UnknownExecutionError
+from smithers_nb.errors import StoreError, UnknownExecutionError
 from smithers_nb.history.aligned import Aligned
 from smithers_nb.history.panes.view import View
 from smithers_nb.history.recorded import RecordedSource
@@ -55,6 +55,10 @@ def matches(one: Execution, other: Execution) -> list[int]:
     ]  # fmt: skip
 
 
+def aligned(one: facts.Facts, other: facts.Facts, last: int) -> Aligned:
+    return Aligned(one, other, oldest=1, last=last)
+
+
 def test_each_frame_matches_itself_in_a_run_that_is_the_same(run_of: Made) -> None:
     one = ran(run_of, "a", "b", "c")
     assert matches(one, ran(run_of, "a", "b", "c")) == list(range(1, one.recorded + 1))
@@ -82,17 +86,17 @@ def test_a_match_depends_on_nothing_that_comes_later(run_of: Made) -> None:
     mine, its = (facts.facts_by_turn(ex.store.reader, ex.execution_id, of_frames=True) for ex in (one, other))
     for frame in range(1, one.recorded + 1):
         until = {turn: fact for turn, fact in mine.items() if fact.frame <= frame}
-        assert Aligned(until, its, other.recorded).match(frame) == Aligned(mine, its, other.recorded).match(frame)
+        assert aligned(until, its, other.recorded).match(frame) == aligned(mine, its, other.recorded).match(frame)
 
 
 def test_parallel_events_in_another_order_lead_to_the_frame_that_has_all_of_them() -> None:
     def at(**frames: int) -> dict[tuple[Any, ...], Fact]:
         return {("node", name): Fact("node", frame, (), name) for name, frame in frames.items()}
 
-    aligned = Aligned(at(a=1, b=2, c=3), at(a=1, c=2, b=3, d=6), 9)
-    assert [aligned.match(frame) for frame in (0, 1, 2, 3, 4, 5, 6, 20)] == [0, 1, 3, 3, 4, 5, 5, 5]
-    assert Aligned({}, at(a=4), 5).match(9) == 1
-    assert Aligned({}, {}, 0).match(3) == 0
+    found = aligned(at(a=1, b=2, c=3), at(a=1, c=2, b=3, d=6), 9)
+    assert [found.match(frame) for frame in (0, 1, 2, 3, 4, 5, 6, 20)] == [0, 1, 3, 3, 4, 5, 5, 5]
+    assert aligned({}, at(a=4), 5).match(9) == 1
+    assert aligned({}, {}, 0).match(3) == 0
 
 
 def test_the_plan_is_marked_against_the_matching_frame(run_of: Made) -> None:
@@ -109,6 +113,15 @@ def test_the_plan_is_marked_against_the_matching_frame(run_of: Made) -> None:
     node = ask(view, "node", other="second", of="p")
     assert node["change"] == "changed" and node["changes"] == [change]
     assert {row["change"] for row in ask(view, "plan", other=one.execution_id)["nodes"]} == {""}
+
+
+def test_a_status_stands_beside_that_of_the_matching_frame(run_of: Made) -> None:
+    for name, run in (("bad", len), ("good", str)):
+        run_of(Task(id="t", run=run, args=[1], on_error=print, on_finished=print), name=name).run_sync()
+    store = Store(run_of(Task(id="u", run=int)).store.path)
+    view = View(RecordedSource(store.reader, store.open("good").execution_id))
+    [row] = ask(view, "plan", other="bad")["nodes"]
+    assert (row["status"], row["status_before"]) == ("succeeded", "failed")
 
 
 def test_the_differences_lead_to_frames_on_both_sides(run_of: Made) -> None:
@@ -156,6 +169,18 @@ def test_an_execution_that_is_not_there_is_an_error_that_names_the_others(run_of
     view = view_of(ran(run_of, "a"))
     with pytest.raises(UnknownExecutionError, match=r"no execution 'nothing'\. It has execution"):
         ask(view, "plan", other="nothing")
+
+
+def test_a_matching_frame_that_was_pruned_is_an_error_and_no_half_plan(run_of: Made) -> None:
+    one, other = ran(run_of, "a"), ran(run_of, *"abcdefgh", name="long")
+    path = one.store.path
+    one.close()
+    other.close()
+    Store(path).prune(keep_frames=4)
+    view = View(RecordedSource(Store(path).reader, one.execution_id))
+    with pytest.raises(StoreError, match=r"pruned"):
+        ask(view, "plan", at=2, other="long")
+    assert ask(view, "compare", other="long")["total"] > 0
 
 
 def test_before_the_first_frame_there_is_no_match(run_of: Made) -> None:
