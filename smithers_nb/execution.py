@@ -27,7 +27,7 @@ from .errors import AppChangedWarning, PropError, UnknownExecutionError, clean, 
 from .fork import branch_row, first_state, forked, root_of, stored_props
 from .nodes.runnable import Limits
 from .nodes.tree import Tree
-from .recording import History, Recording, Replay, Store, recorded_frames
+from .recording import History, Recording, Replay, Store, named_target, recorded_frames
 from .records import REUSED, Durability, Frame, NewExecution, Problem, Reusable, RunResult, Status, Write
 from .replay import Replayed
 from .replay import Tasks as ReplayTasks
@@ -39,6 +39,7 @@ from .values import opened
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .history.causes.why_not import WhyNot
     from .history.ghosts import Absent
     from .history.live import LiveSource
     from .needs import Needs
@@ -667,6 +668,16 @@ class Execution(Recording):
     def ghosts(self, frame: int | None = None) -> Absent:
         """Return the nodes that the code can return and that are not in the plan of a frame; see ``History.ghosts``."""
         return History(self.reader, self.execution_id).ghosts(self._run.setup.app, frame)
+
+    @takes(target=named_target, frame=optional(_FRAMES))
+    def why_not(self, target: str | int | None = None, frame: int | None = None) -> WhyNot:
+        """Return what keeps a node, task, handler, write or frame from being there; see ``History.why_not``.
+
+        The code is that of now, and handlers that name a key are looked for in the plan.
+        """
+        from .syntax.ghosts import ghosts_of
+
+        return self._not_there(target, frame, ghosts_of(self._run.setup.app))
 
     def _source(self) -> LiveSource:
         """Return a source of its records: those of the file, and what the engine has not written yet."""

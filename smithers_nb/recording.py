@@ -23,7 +23,7 @@ from .fork import first_state, root_of
 from .history.notes import notes_of
 from .nodes.diff import Changes, diff
 from .nodes.tree import Tree
-from .records import REUSED, Reusable
+from .records import REUSED, Ghosts, Reusable
 from .replay import Replayed
 from .store.branches import COLUMNS, family
 from .store.frames import DataFrames, frame_from, frame_of
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from .execution import Execution
     from .history.causes.why import Why
+    from .history.causes.why_not import WhyNot
     from .history.compare import Comparison
     from .history.follow import Follow
     from .history.ghosts import Absent
@@ -72,7 +73,8 @@ def _recording(name: str, value: Any) -> Any:
     raise arguments.wrong(name, value, "an Execution, a History, or the id or name of one of this file")
 
 
-def _target(name: str, value: Any) -> Any:
+def named_target(name: str, value: Any) -> Any:
+    """Take the target of a question: a text, the number of a frame, or None."""
     if value is None or (isinstance(value, int) and not isinstance(value, bool)):
         return value
     if isinstance(value, str) and value.strip():
@@ -302,7 +304,7 @@ class Recording:
 
         return Transcript(node_id, conversations_of(self.reader, self.execution_id, node_id, iteration))
 
-    @takes(target=_target, frame=optional(arguments.whole(1)))
+    @takes(target=named_target, frame=optional(arguments.whole(1)))
     def why(self, target: str | int | None = None, frame: int | None = None) -> Why:
         """Return why something is as it is, as a chain of causes back to its roots; nothing runs.
 
@@ -321,6 +323,14 @@ class Recording:
         from .history.causes.why import why
 
         return why(self._source(), target, frame)
+
+    def _not_there(self, target: str | int | None, frame: int | None, ghosts: Ghosts | None) -> WhyNot:
+        """Return why something is not there; ``ghosts`` are what the code can return, where it is known."""
+        from .history.causes.why_not import why_not
+
+        if frame is not None:
+            refuse_missing(self.reader, self.execution_id, frame)
+        return why_not(self._source(), target, frame, ghosts)
 
     def _source(self) -> RecordedSource:
         """Return a source of its records. A new one for each question, as it keeps the plans that it has read."""
@@ -528,6 +538,26 @@ class History(Recording):
         if app is None:
             return None
         return root_of(app, None, self.reader.execution(self.execution_id).props)
+
+    @takes(target=named_target, frame=optional(arguments.whole(1)))
+    def why_not(self, target: str | int | None = None, frame: int | None = None, *, app: object = None) -> WhyNot:
+        """Return what keeps something from being there, outermost first; nothing runs.
+
+        ``target`` is a node or component that is not in the plan, a node whose task has not started, a handler that has
+        not fired (``"draft.on_error"``), a state key (``"state:notes"``) or a write that is not in the state, or the
+        number of a frame that was not made; without it, the next frame. ``frame`` is the frame of which it is asked.
+
+        ``app`` is the code: without it, the answer says of what only code can tell that it is not known.
+
+        Raises:
+            StoreError: if there is no such frame.
+            PropError: if the app does not take the recorded props, or they were not recorded.
+        """
+        if app is None:
+            return self._not_there(target, frame, None)
+        from .syntax.ghosts import ghosts_of
+
+        return self._not_there(target, frame, ghosts_of(self._root(app)))
 
     @takes(frame=optional(arguments.integer))
     def ghosts(self, app: object, frame: int | None = None) -> Absent:

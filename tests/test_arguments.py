@@ -204,6 +204,8 @@ RIGHT: dict[str, dict[str, Any]] = {
     "Recording.follow": {"target": "n"},
     "Recording.compare": {"other": "one"},
     "Recording.why": {},
+    "Execution.why_not": {},
+    "History.why_not": {},
     "Recording.export": {"path": "x.ndjson"},
     "DataFrames.state_at": {"frame": 1},
     "DataFrames.tree_at": {"frame": 1},

@@ -14,9 +14,11 @@ from ..commands import COMMANDS, Command, InWords, arguments_of
 from ..errors import SmithersError, StoreError
 from ..execution import Execution, run_behind
 from ..nodes.element import Component
+from ..nodes.tree import EMPTY
 from ..nodes.xml import visible
 from ..recording import Store
 from ..records import ExecutionRecord
+from ..records.publication import Publication
 from . import breakpoint_words, grammar
 from .options import OptionError, words
 from .static_view import write_line
@@ -105,10 +107,12 @@ Handler = Callable[..., object]  # ...: an Execution or the Variables, then the 
 def _own(
     of_one: bool = True, takes: str | None = None, completes: Completes | None = None
 ) -> Callable[[Handler], Handler]:
-    """Register a word of the notebook's own: the handler's name, which ends in "_" where it is a word of Python's."""
+    """Register a word of the notebook's own: the handler's name with dashes, which ends in "_" where it is a word of
+    Python's.
+    """
 
     def register(handler: Handler) -> Handler:
-        word = handler.__name__.rstrip("_")
+        word = handler.__name__.rstrip("_").replace("_", "-")
         arguments = arguments_of(handler)
         SUBCOMMANDS[word] = Subcommand(
             word=word,
@@ -199,6 +203,35 @@ def follow(
 ) -> object:
     """Tells where a text or value came from, and all that holds it."""
     return ex.follow(text)
+
+
+def _asked(now: Publication) -> Iterable[str]:
+    """Return what a question may be about: the nodes with an id of their own, and the keys of the state."""
+    nodes = (now.frame.tree if now.frame is not None else EMPTY).walk()
+    return dict.fromkeys([*(node.id for node in nodes if node.explicit_id), *now.state])
+
+
+_TARGET = Field(description="a node, node.prop, node.on_finished, state:KEY, component, frame or id")
+
+
+@_own(takes="[TARGET]")
+def why(ex: Execution, target: Annotated[str, InWords(_asked, rest=True), _TARGET] = "") -> object:
+    """Tells why a node, value, handler call, frame or the execution is as it is: its causes, down to the roots."""
+    return ex.why(_target(target))
+
+
+@_own(takes="[TARGET]")
+def why_not(ex: Execution, target: Annotated[str, InWords(_asked, rest=True), _TARGET] = "") -> object:
+    """Tells what keeps a node, task, handler, write or frame from being there, outermost first."""
+    return ex.why_not(_target(target))
+
+
+def _target(text: str) -> str | int | None:
+    """Return a target as it is typed: a number is that of a frame."""
+    text = text.strip()
+    if text.isdigit():
+        return int(text)
+    return text or None
 
 
 @_own(takes="[PATH]")

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from ..identity import loop_of
 from ..records import CallRecord, EffectRun, Excerpt, HandlerCall, TaskRecord, ValueVersion, WriteRecord
 from ..records.excerpt import VALUE_CHARS
 from .moments import Moments
@@ -120,6 +121,27 @@ class Origins(Moments):
                 return NodeSpan(PastNode._make(node), since, until)
         return None
 
+    def mounted_at(self, node_id: str, frame: int, since: int = 0) -> int:
+        """Return the frame in which a node of a frame was mounted, or ``since`` if that was before."""
+        if len(self.line) > 1:
+            return max(self.reader.mounted_at(self.execution_id, node_id, frame), since)
+        # SQLite looks for the breaks: a node may have a version for each frame, and few of them are breaks.
+        rows = self._rows(
+            "SELECT from_frame, ended IS NOT from_frame OR was IS NOT type, path, place FROM (SELECT from_frame, type,"
+            " path, lag(to_frame) OVER w AS ended, lag(type) OVER w AS was, lag(path) OVER w AS place FROM nodes"
+            " WHERE execution_id = :id AND node_id = :node AND from_frame BETWEEN :since AND :frame"
+            " WINDOW w AS (ORDER BY from_frame)) WHERE ended IS NOT from_frame OR was IS NOT type OR place IS NOT path"
+            " ORDER BY from_frame DESC",
+            node=node_id,
+            frame=frame,
+            since=since,
+        )
+        for from_frame, broken, path, place in rows:
+            # A node may move without being mounted again, but not into another iteration.
+            if broken or loop_of(path) != loop_of(place):
+                return int(from_frame)
+        return since
+
     def other_prop(self, node_id: str, prop: str, now: str | None, frame: int) -> NodeSpan | None:
         """Return the newest version of a node up to a frame in which a prop is not ``now``, as JSON."""
         for part in reversed(self.line):
@@ -217,10 +239,10 @@ class Origins(Moments):
         return self._call("task_id = :task AND (:event IS NULL OR event = :event)", frame, task=task_id, event=event)
 
     def _call(self, where: str, frame: int, **given: object) -> CallRecord | None:
-        # Ids begin with the frame: a range of them is a range of the primary key.
+        # Ids begin with the frame: a range of them is a range of the primary key. Of a stale call it is ``3snotes@1``.
         rows = self._rows(
             f"SELECT {_CALL} FROM handlers WHERE {self._of('handlers', frame, frame)} AND id >= :frame || 'h'"
-            f" AND id < :frame || 'i' AND {where} ORDER BY rowid DESC LIMIT 1",
+            f" AND id < :frame || 't' AND {where} ORDER BY rowid DESC LIMIT 1",
             frame=frame,
             **given,
         )

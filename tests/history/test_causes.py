@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+import time
+from collections.abc import Callable
+from threading import Event
+from typing import Any, NamedTuple
 
 import pytest
 
-from smithers_nb import Claude, Phase, Store, Task, component, scripted
+from smithers_nb import (
+    Approval,
+    Claude,
+    Effect,
+    End,
+    Execution,
+    Phase,
+    Smithers,
+    Step,
+    Store,
+    Task,
+    component,
+    scripted,
+)
 from smithers_nb.errors import StoreError
+from smithers_nb.identity import Path, generated_id
 
-from .programs import HOSTILE
+from .programs import HOSTILE, Effects, Handlers, Loops, Retries, Stops, Unmounts, fails, save
+
+KEYED_B = generated_id(Path('/Keyed[0]/task["b"]'))
 
 
 @component
@@ -34,11 +54,11 @@ def test_a_value_goes_back_to_the_answer_that_it_came_from(run_of: Any) -> None:
     why = ex.why("state:draft")
     assert why.text.splitlines()[1:] == [
         '  draft is "A draft." since frame 5  [frame 5 · recorded]',
-        '    on_finished of claude #draft wrote draft = "A draft."  [frame 4 · test_causes.py:24 · recorded]',
-        "      on_finished of claude #draft was called in frame 4  [frame 4 · test_causes.py:24 · recorded]",
-        "        claude #draft succeeded  [frame 3 · test_causes.py:24:13 · recorded]",
+        '    on_finished of claude #draft wrote draft = "A draft."  [frame 4 · test_causes.py:44 · recorded]',
+        "      on_finished of claude #draft was called in frame 4  [frame 4 · test_causes.py:44 · recorded]",
+        "        claude #draft succeeded  [frame 3 · test_causes.py:44:13 · recorded]",
         '          scripted answered in turn 1: "A draft."'
-        "  [frame 3 · test_causes.py:24:13 · recorded · ask why of draft.prompt]",
+        "  [frame 3 · test_causes.py:44:13 · recorded · ask why of draft.prompt]",
     ]
     assert list(why.df.columns) == [
         "depth",
@@ -80,3 +100,244 @@ def test_what_is_not_there_is_refused_with_the_nearest_names(run_of: Any) -> Non
         ex.why(99)
     with pytest.raises(TypeError, match="a node id"):
         ex.why(1.5)
+
+
+class Planted(NamedTuple):
+    """A planted cause."""
+
+    app: Any
+    asked: str | int | None
+    first: str
+    """A part of the first sentence."""
+    root: tuple[str, str]
+    """The table of a root's row, and a part of its sentence."""
+    act: Callable[[Execution], object] = Execution.run_sync
+
+
+@component
+def Fed(ctx: Any) -> Any:
+    return [Inner(name=ctx.state.get("topic")), Task(id="t", run=lambda: "sea level", on_finished=save("topic"))]
+
+
+@component
+def Inner(ctx: Any, name: Any = None) -> Any:
+    return Phase(name=str(name), id="p")[str(name)]
+
+
+@component
+def Reads(ctx: Any) -> Any:
+    return [Reader(), Task(id="t", run=lambda: 1, on_finished=save("other"))]
+
+
+@component
+def Reader(ctx: Any) -> Any:
+    ctx.state.init("first", [1])
+    return Phase(name="p")[str(ctx.state.get("first"))]
+
+
+@component
+def Writer(ctx: Any) -> Any:
+    def run(ctx: Any) -> int:
+        ctx.state.set("half", 1)
+        return 2
+
+    return Task(id="t", run=run)
+
+
+@component
+def Keyed(ctx: Any) -> Any:
+    key = "a" if ctx.state.get("n") is None else "b"
+    return [Task(key=key, run=int), Task(id="t", run=lambda: 1, on_finished=save("n")), _typed(ctx)]
+
+
+def _typed(ctx: Any) -> Any:
+    if ctx.state.get("n") is None:
+        return Phase(name="d", id="d")
+    return Step(name="d", id="d")
+
+
+@component
+def Stale(ctx: Any, left: Any) -> Any:
+    """A task that ends after its node has left: a thread can't be cancelled."""
+    gone = ctx.state.get("go") is not None
+    return [
+        Task(id="go", run=lambda: 1, on_finished=save("go")),
+        None if gone else Task(id="slow", run=lambda: left.wait(60), on_finished=save("x")),
+        None if gone else Effect(id="e", deps=[], run=print, cleanup=left.set),
+        Task(id="other", run=lambda: time.sleep(0.5)) if gone else None,
+    ]
+
+
+@component
+def Failing(ctx: Any) -> Any:
+    return Task(id="bad", run=fails)
+
+
+@component
+def Waits(ctx: Any) -> Any:
+    return Approval(id="ask", prompt="Fine?", on_finished=save("ok"))
+
+
+@component
+def Outer(ctx: Any) -> Any:
+    return Smithers(id="child", component=Below, on_finished=save("child"))
+
+
+@component
+def Below(ctx: Any) -> Any:
+    return [
+        Task(id="inner", run=lambda: "deep", on_finished=save("inner")),
+        ctx.state.get("inner") and End(message="done", value=5),
+    ]
+
+
+@component
+def Answers(ctx: Any) -> Any:
+    def look_up(word: str) -> str:
+        """Look a word up."""
+        return word * 2
+
+    return Claude(id="c", model=scripted("said"), tools=[look_up], on_finished=save("c"))["Go."]
+
+
+def steps(number: int) -> Callable[[Execution], None]:
+    def act(ex: Execution) -> None:
+        for _ in range(number):
+            ex.step_sync()
+
+    return act
+
+
+def answered(ex: Execution) -> None:
+    ex.run_sync()
+    ex.answer("ask", "approve", "looks right")
+    ex.run_sync()
+
+
+def by_hand(ex: Execution) -> None:
+    ex.run_sync()
+    ex.state.set("topic", "by a person")
+    ex.run_sync()
+
+
+def edited(ex: Execution) -> None:
+    steps(2)(ex)
+    ex.edit_pending(ex.pending[0].id, "edited")
+    ex.run_sync()
+
+
+def stopped(ex: Execution) -> None:
+    steps(1)(ex)
+    ex.stop()
+
+
+def retried(ex: Execution) -> None:
+    ex.run_sync()
+    ex.retry("bad")
+    ex.run_sync()
+
+
+def swapped(ex: Execution) -> None:
+    ex.run_sync()
+    ex.swap(Phase(name="new", id="new"))
+    ex.run_sync()
+
+
+def broken(ex: Execution) -> None:
+    ex.breakpoints.add(node="t", event="finished")
+    ex.run_sync()
+
+
+PLANTED: dict[str, Planted] = {
+    "a value of a handler": Planted(Report, "state:notes", 'notes is "1. tides" since frame 3', ("model_calls", "1. tides")),
+    "a value of the first state": Planted(Report, "topic", 'topic is "x" since frame 1', ("transitions", "given with the first state")),
+    "a first value of a component": Planted(Reads, "first", "first is [1] since frame 2", ("frames", "component Reader was rendered in frame 1")),
+    "a value that a person wrote": Planted(Fed, "topic", 'topic is "by a person"', ("transitions", "a person wrote topic")  , by_hand),
+    "a value that a person edited": Planted(Fed, "topic", 'topic is "edited"', ("transitions", "a person edited a pending write of task #t"), edited),
+    "a value of an effect": Planted(Effects, "n", "n is 3 since frame 4", ("frames", "first frame")),
+    "a value of a running task": Planted(Writer, "half", "half is 1 since frame", ("frames", "first frame")),
+    "a value of a person's answer": Planted(Waits, "ok", 'ok is "approve"', ("approvals", "a person answered approval #ask with approve, saying: looks right"), answered),
+    "a value of a child": Planted(Outer, "state:child", "child is 5", ("tasks", 'its function returned "deep"')),
+    "a prompt with a value in it": Planted(Report, "draft.prompt", "the prompt of claude #draft is Write it up: 1. tides", ("model_calls", "1. tides")),
+    "a prop that is a value": Planted(Fed, "p.name", 'the name of phase #p is "sea level"', ("tasks", 'its function returned "sea level"')),
+    "a prop of the code": Planted(Report, "draft.model", 'the model of claude #draft is "Scripted(…)"', ("frames", "the code of Report put it into the first frame")),
+    "a node of the first frame": Planted(Report, "notes", "claude #notes is in the plan since frame 1", ("frames", "the code of Report")),
+    "a node that a value brought": Planted(Unmounts, "c", "task #c is in the plan since frame", ("tasks", "its function returned 1")),
+    "a node of another key": Planted(Keyed, KEYED_B, 'task "b" is in the plan since frame', ("tasks", "its function returned 1")),
+    "a node of another type": Planted(Keyed, "d", "step #d is in the plan since frame", ("tasks", "its function returned 1")),
+    "a node of a later iteration": Planted(Loops, "w", "task #w (2nd) is in the plan since frame 4", ("tasks", "its function returned 1")),
+    "a node that left": Planted(Unmounts, "a", "task #a was in the plan from frame 1 to", ("tasks", "its function returned 1")),
+    "a node of other code": Planted(Fed, "new", "phase #new is in the plan since frame", ("frames", "other code was swapped in"), swapped),
+    "a task that a phase let start": Planted(Report, "draft@3", "claude #draft succeeded", ("model_calls", "1. tides")),
+    "a task that failed": Planted(Handlers, "e", "task #e is in the plan", ("tasks", "its function raised ValueError: no luck")),
+    "a task that was tried again": Planted(Retries, "a", "task #a is in the plan", ("tasks", "its function returned 1")),
+    "a task that a person ran again": Planted(Failing, "bad", "task #bad is in the plan", ("tasks", "task #bad was run again by a person"), retried),
+    "a handler call": Planted(Report, "draft.on_finished", "on_finished of claude #draft was called in frame 4", ("model_calls", "A draft.")),
+    "a handler call that is stale": Planted(lambda: Stale(left=Event()), "slow.on_finished", "its node had left the plan", ("tasks", "its function returned true")),
+    "a handler that raised": Planted(Handlers, "a.on_finished", "and raised RuntimeError: in a handler", ("tasks", "its function returned 1")),
+    "a write that was overridden": Planted(Handlers, "state:n", "n is 3", ("tasks", "its function")),
+    "an effect run": Planted(Effects, "2e2", "effect #count ran in frame 2, because its deps changed", ("frames", "first frame")),
+    "a frame of a write": Planted(Report, 3, "frame 3 was made, because of: state notes, notes@1 settled", ("model_calls", "1. tides")),
+    "the first frame": Planted(Report, 1, "frame 1 was made, because of: start", ("executions", "was made by a person")),
+    "a component that was not called": Planted(Reads, "Reader", ": first, the only key that it reads, had not changed", ("reads", "not called")),
+    "a component that was called": Planted(Report, "Report", "Report was called in frame 3, because notes had changed", ("model_calls", "1. tides"), steps(3)),
+    "an end without anything left": Planted(Report, None, 'is finished: nothing is left to do', ("model_calls", "A draft.")),
+    "an End in the plan": Planted(Below, None, "is finished: done", ("tasks", 'its function returned "deep"')),
+    "a Stop in the plan": Planted(Stops, None, "is stopped: enough", ("tasks", "its function returned 1")),
+    "a failure": Planted(Failing, None, "is failed: bad failed and has no on_error", ("tasks", "no luck")),
+    "a wait for a person": Planted(Waits, None, "is waiting: approval ask waits", ("frames", "first frame")),
+    "a stop by hand": Planted(Waits, None, "is stopped: stopped by hand", ("executions", "a person did it"), stopped),
+    "a breakpoint": Planted(Fed, None, "is paused: stopped", ("events", "a breakpoint was hit"), broken),
+    "a tool of an agent": Planted(Answers, "state:c", 'c is "said"', ("model_calls", "said")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_cause_is_the_root(name: str, run_of: Any) -> None:
+    planted = PLANTED[name]
+    ex = run_of(planted.app(), name="one", state={"topic": "x"} if planted.app is Report else None)
+    planted.act(ex)
+    found = ex.why(planted.asked)
+    table, words = planted.root
+    assert planted.first in found.statements[0].text, found.text
+    assert any(one.table == table and words in one.text for one in found.roots), found.text
+    assert all(one.evidence is not None for one in found.statements), found.text
+    assert not any(re.search(r"\b[0-9a-f]{12}\b", one.text) for one in found.statements), "names, not hashes"
+    ex.close()
+    if ex.over:
+        assert Store(ex.store.path).open("one").why(planted.asked) == found
+
+
+def test_a_branch_is_followed_along_its_line_to_the_edit_of_the_fork(run_of: Any) -> None:
+    ex = run_of(Report(), name="report", state={"topic": "x"})
+    ex.run_sync()
+    with ex.fork(2, state={"notes": "other notes"}) as branch:
+        branch.run_sync()
+        why = branch.why("draft.prompt")
+        assert [one.text for one in why.roots] == ['the fork set notes to "other notes" after frame 2']
+        assert why.roots[0].execution_id == branch.execution_id
+        assert "the recorded answer" not in why.text
+        assert branch.why("state:topic").roots[0].execution_id == ex.execution_id
+    with ex.fork(0) as again:
+        again.run_sync()
+        assert "the recorded answer of its family was used" in again.why("state:notes").text
+
+
+def test_a_task_in_a_child_execution_leads_out_to_its_parent(run_of: Any) -> None:
+    ex = run_of(Outer(), name="one")
+    ex.run_sync()
+    why = ex.why("child/inner@1")
+    assert "smithers #child started in frame 1" in why.text and len(set(why.df.execution_id)) == 2
+    assert ex.why("inner").statements == ex.why("child/inner").statements
+
+
+def test_a_chain_that_comes_round_is_folded(run_of: Any) -> None:
+    @component
+    def Counts(ctx: Any) -> Any:
+        n = ctx.state.get("n", 0)
+        return Effect(id="count", deps=[n], run=lambda: ctx.state.set("n", min(n + 1, 60)))
+
+    ex = run_of(Counts())
+    ex.run_sync()
+    why = ex.why("n")
+    assert "and so on, the same way each time before" in why.text and len(why.statements) < 30

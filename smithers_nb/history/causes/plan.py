@@ -65,7 +65,7 @@ def _not_there(fact: NodeAt) -> Told:
 
 def mounted(book: Book, node_id: str, frame: int) -> int:
     """Return the frame in which a node of a frame was mounted."""
-    return book.reader.mounted_at(book.execution_id, node_id, frame)
+    return book.rows.mounted_at(node_id, frame)
 
 
 def _mount_causes(book: Book, held: NodeSpan, since: int) -> list[Matter | Told]:
@@ -199,7 +199,7 @@ def _from_the_code(book: Book, path: str, around: list[str], frame: int) -> Told
 
 
 def _made(book: Book, outer: Book, task_id: str) -> Told:
-    text = f"execution {book.execution_id} is a child, which a task of {outer.execution.name} made"
+    text = f"{book.execution.name} is a child, which a task of {outer.execution.name} made"
     return Told(book.say(text, table="executions", row_id=book.execution_id), (TaskBegan(outer, task_id),))
 
 
@@ -250,8 +250,7 @@ def prop_at(fact: PropAt) -> Told:
     held = book.node(id, fact.frame)
     if held is None:
         return _not_there(NodeAt(book, id, fact.frame))
-    since = mounted(book, id, fact.frame)
-    content = _content(book, fact, held, since)
+    content = _content(book, fact, held)
     shown = short(" ".join(content.text.split()), 80)
     statement = book.say(
         f"the {fact.prop} of {book.name(id, fact.frame)} is {shown or 'empty'} since frame {content.since}",
@@ -265,9 +264,10 @@ def prop_at(fact: PropAt) -> Told:
     return Told(statement, tuple(_made_of(book, held.node.path, content)))
 
 
-def _content(book: Book, fact: PropAt, held: NodeSpan, since: int) -> _Content:
+def _content(book: Book, fact: PropAt, held: NodeSpan) -> _Content:
     if fact.prop not in TEXT:
-        return _prop(book, fact, held, since)
+        return _prop(book, fact, held)
+    since = mounted(book, fact.node_id, fact.frame)
     node = book.tree(fact.frame).index[fact.node_id]
     pieces = [one for one in node.walk() if one.text is not None]
     # A text is a node of its own, with versions: the newest of them is the last change of the whole.
@@ -276,16 +276,19 @@ def _content(book: Book, fact: PropAt, held: NodeSpan, since: int) -> _Content:
     return _Content(node.content, newest, tuple(one.text or "" for one in pieces))
 
 
-def _prop(book: Book, fact: PropAt, held: NodeSpan, since: int) -> _Content:
+def _prop(book: Book, fact: PropAt, held: NodeSpan) -> _Content:
     # Only props that differ from their default are in a plan.
     props = props_of(held.node)
     if fact.prop not in props:
-        return _Content("at its default", since, ())
+        return _Content("at its default", mounted(book, fact.node_id, fact.frame), ())
     now = json.dumps(props[fact.prop], ensure_ascii=False)
     # From the newest version backwards to the first that differs: nothing else is decoded.
     other = book.rows.other_prop(fact.node_id, fact.prop, now, fact.frame)
-    if other is not None and other.until is not None:
-        since = max(since, other.until)
+    if other is None or other.until is None:
+        since = mounted(book, fact.node_id, fact.frame)
+    else:
+        # Since the version that differs, or since a mount after it.
+        since = max(other.until, book.rows.mounted_at(fact.node_id, fact.frame, other.since))
     value = props[fact.prop]
     pieces = [_plain(value)]
     if isinstance(value, list):

@@ -26,7 +26,7 @@ from .facts import (
 
 EVENTS = ("on_finished", "on_error", "on_progress")
 Target = str | int | None
-_WRITE, _CALL, _EFFECT = re.compile(r"\d+[wofv]\d+"), re.compile(r"\d+h\d+"), re.compile(r"\d+e\d+")
+_WRITE, _CALL, _EFFECT = re.compile(r"\d+[wofv]\d+"), re.compile(r"\d+(h\d+|s.+)"), re.compile(r"\d+e\d+")
 
 
 def facts_of(book: Book, asked: Target, frame: int | None) -> list[Matter]:

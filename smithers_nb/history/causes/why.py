@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -34,7 +34,7 @@ from .targets import Target, facts_of
 from .tasks import task_began, task_ended, task_stands
 from .values import called, ran, value_at, written
 
-ROUNDS = 3
+ROUNDS = 5
 """The number of times that a chain may come to the same subject: an effect that counts has a cause for each number."""
 MOST = 200
 """The most sentences of an answer."""
@@ -71,7 +71,12 @@ def why(source: RecordedSource, asked: Target = None, frame: int | None = None) 
     # One connection for all queries: an answer takes dozens, and SQLite reads the schema with each new one.
     with source.together():
         facts = facts_of(Book(source), asked, frame)
-        return Why(question_of("why", asked, frame), tuple(_Chain().told(facts)))
+        return Why(question_of("why", asked, frame), chain_of(facts))
+
+
+def chain_of(facts: Sequence[Matter | Told]) -> tuple[Statement, ...]:
+    """Return facts in words, each followed by its causes, one deeper."""
+    return tuple(_Chain().told(facts))
 
 
 def question_of(word: str, asked: Target, frame: int | None) -> str:
@@ -97,7 +102,7 @@ class _Chain:
     known: set[Statement] = field(default_factory=set)
     count: int = 0
 
-    def told(self, causes: list[Matter] | tuple[Matter | Told, ...]) -> Iterator[Statement]:
+    def told(self, causes: Sequence[Matter | Told]) -> Iterator[Statement]:
         """Yield the statements of facts, each followed by those of its causes, one deeper."""
         for cause in causes:
             yield from self._tell(cause, 0, ())
