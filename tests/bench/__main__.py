@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Iterable
 from time import perf_counter
 
-from tests.bench import agents, branches, dataframes, frames, growth, imports, peers, plans, readback, recorded
+from tests.bench import agents, branches, causes, dataframes, frames, growth, imports, peers, plans, readback, recorded
 from tests.bench.table import Missing, Row, Table
 
 MEASURES: dict[str, Callable[[], Iterable[Row | Missing]]] = {
@@ -26,6 +26,7 @@ MEASURES: dict[str, Callable[[], Iterable[Row | Missing]]] = {
     "readback": readback.readback,
     "recorded": recorded.recorded,
     "branches": branches.branches,
+    "causes": causes.causes,
     "agent": agents.one_turn,
     "tokens": agents.gaps,
     "transitions": dataframes.transitions,
