@@ -113,7 +113,7 @@ def test_the_value_before_an_edit_stays_on_the_line(run_of: Made, branch_of: Any
         assert all(one.at(frame).state["kept"] == (1, 2) for frame in (1, 2))
     changed = branch.df.transitions.query("key == 'kept' and trigger == 'fork'").iloc[0]
     assert (changed.old, changed.new, changed.execution_id) == ([1, 2], "new", branch.execution_id)
-    assert branch.df.why("kept").text.iloc[0] == 'an operator wrote kept = "new", which was [1,2]'
+    assert branch.df.why("kept").text.iloc[1] == 'the fork set kept to "new" after frame 2'
     both = ex.store.df.state
     assert not both.duplicated(["execution_id", "key", "from_frame"]).any()
     assert len(both.query("key == 'kept'")) == 3, "each version once: the parent's, and one of each branch"
