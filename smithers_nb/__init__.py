@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .notebook.stepper import Stepper
     from .recording import Store
     from .records import Frame, RunResult
+    from .sweeps.fresh import sweep
     from .syntax.create import jsx
 
 __all__ = [
@@ -65,11 +66,13 @@ __all__ = [
     "errors",
     "jsx",
     "scripted",
+    "sweep",
 ]
 
 _HOMES = {
     "smithers_nb.agents.scripted": ("call_tool", "scripted"),
     "smithers_nb.execution": ("Execution",),
+    "smithers_nb.sweeps.fresh": ("sweep",),
     "smithers_nb.syntax.create": ("jsx",),
     "smithers_nb.nodes.control": ("Case", "Default", "Each", "End", "If", "Ralph", "Stop", "Switch", "While"),
     "smithers_nb.nodes.effect": ("Effect",),

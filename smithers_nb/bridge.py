@@ -88,8 +88,10 @@ class Engine:
         """The calls that other threads wait for."""
         after_fork(self._begin_again)
 
-    def call(self, work: Coroutine[Any, Any, T]) -> T:
+    def call(self, work: Coroutine[Any, Any, T], meanwhile: Callable[[], object] | None = None) -> T:
         """Run ``work`` on the engine's loop and wait for it. The Stop button ends it and raises here.
+
+        ``meanwhile()`` is called on this thread, ten times a second; an error of it ends the work, too.
 
         Raises:
             RuntimeError: if it is called on the engine's own thread, which would wait for itself for ever.
@@ -98,11 +100,15 @@ class Engine:
         self._refuse_own_thread(work)
         future = self._begin(work)
         try:
+            while meanwhile is not None and not concurrent.futures.wait({future}, timeout=TICK_S).done:
+                meanwhile()
             return future.result()
-        except KeyboardInterrupt:
-            future.cancel()
-            with contextlib.suppress(concurrent.futures.CancelledError, concurrent.futures.TimeoutError):
-                self.call_ended(future)
+        except BaseException as error:
+            # An error of the work itself has ended it.
+            if isinstance(error, KeyboardInterrupt) or not future.done():
+                future.cancel()
+                with contextlib.suppress(concurrent.futures.CancelledError, concurrent.futures.TimeoutError):
+                    self.call_ended(future)
             raise
 
     async def wait(self, work: Coroutine[Any, Any, T]) -> T:

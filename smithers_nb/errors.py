@@ -28,6 +28,7 @@ SmithersError
 │   ├── EngineVersionError
 │   ├── StoreBusyError
 │   └── StoreDamagedError
+├── SweepError              a sweep was asked for that can't be run
 └── AgentError
     ├── AgentConfigError
     ├── BudgetExceededError
@@ -83,6 +84,7 @@ __all__ = [
     "StoreBusyError",
     "StoreDamagedError",
     "StoreError",
+    "SweepError",
     "UnknownExecutionError",
     "UnknownTagError",
     "UserCodeError",
@@ -309,6 +311,10 @@ class StoreBusyError(StoreError):
 
 class StoreDamagedError(StoreError):
     """The file is not a database, or a damaged one."""
+
+
+class SweepError(SmithersError, ValueError):
+    """A sweep was asked for that can't be run: nothing has begun. The message names everything that is wrong."""
 
 
 class AgentError(SmithersError):

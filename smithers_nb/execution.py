@@ -9,10 +9,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
-from pydantic import TypeAdapter, ValidationError
-
 from . import arguments as check
-from .agents.pydantic_ai import PydanticAiRunner
 from .agents.runner import Runner
 from .arguments import optional, takes
 from .breakpoints import BreakpointsApi
@@ -23,18 +20,16 @@ from .engine.services import MAX_AGENTS
 from .engine.tasks.answers import NO_RESULT, given
 from .engine.user_code.context import Context, StateApi
 from .engine.user_code.scope import refuse_while_rendering
-from .errors import AppChangedWarning, PropError, UnknownExecutionError, clean, did_you_mean
+from .errors import AppChangedWarning, UnknownExecutionError, clean
 from .fork import branch_row, first_state, forked, root_of, stored_props
-from .nodes.runnable import Limits
 from .nodes.tree import Tree
 from .recording import History, Recording, Replay, Store, named_target, recorded_frames
 from .records import REUSED, Durability, Frame, NewExecution, Problem, Reusable, RunResult, Status, Write
 from .replay import Replayed
 from .replay import Tasks as ReplayTasks
-from .run import Run, Setup, Until, bring_up, root_with
+from .run import RUNNER, Run, Setup, Until, bring_up, checked_limits, root_with
 from .store.fork import fork_point
 from .store.reader import Reader
-from .threads import after_fork
 from .values import opened
 from .version import __version__
 
@@ -44,17 +39,14 @@ if TYPE_CHECKING:
     from .history.live import LiveSource
     from .needs import Needs
     from .rerender import Rerender
+    from .sweeps.sweep import Sweep
     from .what_if import WhatIf
 
-# One for all executions of the process: they share its HTTP clients.
-_runner = PydanticAiRunner()
-after_fork(_runner.begin_again)
-_LIMITS = TypeAdapter[Any](Limits)
 _FRAMES = check.whole(1)
 _TASKS = check.choice(*get_args(ReplayTasks))
 
 
-def _until(name: str, value: Any) -> Any:
+def until_check(name: str, value: Any) -> Any:
     if not callable(value) and not isinstance(value, str):
         raise check.wrong(name, value, "a function of the frame, a state key, or an expression as a text")
     return value
@@ -72,7 +64,7 @@ def _store(name: str, value: Any) -> Any:
     return check.path(name, value)
 
 
-_OPTIONS: dict[str, check.Check] = {
+OPTIONS: dict[str, check.Check] = {
     "store": _store,
     "props": optional(check.named),
     "models": optional(check.named),
@@ -152,7 +144,7 @@ class Execution(Recording):
     """
 
     @takes(
-        **_OPTIONS,
+        **OPTIONS,
         name=check.full_text,
         state=optional(check.mapping),
         seed=check.whole(),
@@ -196,9 +188,9 @@ class Execution(Recording):
             path=file.path,
             row=row,
             models=dict(models or {}),
-            limits=_limits(limits),
+            limits=checked_limits(limits),
             max_agents=max_agents,
-            runner=runner or _runner,
+            runner=runner or RUNNER,
             max_frames=max_frames,
             strict_effects=strict_effects,
         )
@@ -206,7 +198,7 @@ class Execution(Recording):
 
     @classmethod
     @takes(
-        **_OPTIONS,
+        **OPTIONS,
         id=optional(check.full_text),
         name=optional(check.full_text),
         orphans=check.choice(*get_args(Orphans)),
@@ -266,9 +258,9 @@ class Execution(Recording):
             path=file.path,
             row=row,
             models=dict(models or {}),
-            limits=_limits(limits),
+            limits=checked_limits(limits),
             max_agents=max_agents,
-            runner=runner or _runner,
+            runner=runner or RUNNER,
             max_frames=max_frames,
             orphans=orphans,
         )
@@ -297,7 +289,7 @@ class Execution(Recording):
         """Do one phase and return the frame so far."""
         return await self._engine.wait(self._run.step_phase())
 
-    @takes(until=optional(_until), max_frames=optional(_FRAMES))
+    @takes(until=optional(until_check), max_frames=optional(_FRAMES))
     async def run(self, until: Until | None = None, max_frames: int | None = None) -> RunResult:
         """Run until it is over, is paused, waits only for people, or ``max_frames`` were rendered.
 
@@ -319,7 +311,7 @@ class Execution(Recording):
         """Do what ``step_phase`` does, and block until it is done."""
         return self._engine.call(self._run.step_phase())
 
-    @takes(until=optional(_until), max_frames=optional(_FRAMES))
+    @takes(until=optional(until_check), max_frames=optional(_FRAMES))
     def run_sync(self, until: Until | None = None, max_frames: int | None = None) -> RunResult:
         """Do what ``run`` does, and block until it is done; safe in a notebook cell, and Stop interrupts it."""
         return self._engine.call(self._run.run(until, max_frames))
@@ -612,9 +604,93 @@ class Execution(Recording):
             name=name,
             reuse=reuse,
             allow_repeat=allow_repeat,
-            limits=None if limits is None else _limits(limits),
+            limits=None if limits is None else checked_limits(limits),
         )
         return execution_of(self._engine.call(run), self.store)
+
+    @takes(
+        frame=optional(check.whole(0)),
+        until=optional(until_check),
+        limits=optional(check.mapping),
+        max_parallel=check.whole(1),
+        reuse=optional(check.choices(*get_args(Reusable))),
+        name=optional(check.full_text),
+        progress=check.flag,
+    )
+    def sweep(
+        self,
+        vary: Mapping[str, Any] | Iterable[Mapping[str, Any]],
+        *,
+        frame: int | None = None,
+        repeat: int = 1,
+        score: Any = None,  # Any: a function or an evaluator
+        until: Until | None = None,
+        limits: Mapping[str, float] | None = None,
+        max_parallel: int = 8,
+        reuse: Iterable[Reusable] | None = None,
+        name: str | None = None,
+        progress: bool = True,
+    ) -> Sweep[History]:
+        """Run many branches of this execution that differ in chosen values, and return them: a ``Sweep``.
+
+        All begin at the rest after the FLUSH of a frame, as ``fork`` describes it, and run side by side in this
+        process, each to its end. What lies before is shared and free. Safe in a notebook cell; Stop and ``stop`` end it
+        and keep the finished branches. The same call again takes the sweep up: only missing branches run, and the tasks
+        of branches that failed run again. ``store.sweep(NAME, app=…).resume()`` does so in another process.
+
+        Parameters
+        ----------
+        vary : dict or list of dict
+            ``{"state.topic": ["bees", "ants"], "models.sonnet": ["haiku", "openai:gpt-5"], "props.n": [1, 2],
+            "app": {"short": Short, "long": Long}}`` makes the product of these; a dict of values gives each a name,
+            which apps and model objects need. A list of dicts makes just those cases. ``{}`` varies nothing, for
+            repeats of one.
+        frame : int, optional
+            The last flushed frame without it.
+        repeat : int
+            How often each case is run. With more than one, agents are asked again: repeats are fresh samples.
+        score : function or evaluator, optional
+            Called with the History of each branch that has ended, in this thread: returns a number, True, False, None
+            or a dict of these; or an evaluator of pydantic-evals, whose ``output`` is the value of the End, else the
+            last state. If it raises, the branch's row says so.
+        until : function or str, optional
+            Ends each branch at a rest, as in ``run``.
+        limits : dict, optional
+            Limits of all agents of all branches together. A branch that they starve is ``failed``, with the limit as
+            its reason. Each branch has those of this execution without it.
+        max_parallel : int
+            The most branches that run at a time.
+        reuse : iterable of {"agents", "tools", "approvals"}, optional
+            As in ``fork``; nothing is reused where ``repeat`` is over 1, unless it says so.
+        name : str, optional
+            The name of the sweep. A different one makes a second sweep of the same call.
+        progress : bool
+            Draw a bar with the finished branches, the failed ones and the cost.
+
+        Raises
+        ------
+        SweepError
+            Naming everything that is wrong, before anything runs: keys, models and props that nothing knows, empty
+            lists, values that can't be stored …
+        StoreError
+            If the frame can't be forked.
+        """
+        from .sweeps.opening import Asked, over_run  # Only here: most executions are not swept over.
+
+        refuse_while_rendering("sweep() was called")
+        asked = Asked(
+            vary=vary,
+            repeat=repeat,
+            score=score,
+            until=until,
+            limits=None if limits is None else checked_limits(limits),
+            max_parallel=max_parallel,
+            reuse=None if reuse is None else tuple(reuse),
+            name=name,
+            progress=progress,
+        )
+        self._run.refuse_in_a_fork()
+        return over_run(self._run, asked, frame, lambda id: History(self.store.reader, id)).resume()
 
     @takes(props=optional(check.named), frames=optional(recorded_frames))
     def rerender(
@@ -766,9 +842,9 @@ def fork_recorded(
             reader, point, root, name=name, reuse=[*reuse], models=models or (), allow_repeat=[*allow_repeat]
         ),
         models=dict(models or {}),
-        limits=_limits(limits),
+        limits=checked_limits(limits),
         max_agents=MAX_AGENTS,
-        runner=_runner,
+        runner=RUNNER,
         max_frames=max_frames,
     )
     refuse_while_rendering("fork() was called")
@@ -801,19 +877,6 @@ def _only_recorded(models: str) -> None:
             f"models={models!r}: a replay takes its answers from the recording, models='recorded'. To ask models, "
             "make a new Execution(app, models=…)."
         )
-
-
-def _limits(limits: Mapping[str, float] | None) -> dict[str, float]:
-    try:
-        checked: dict[str, float] = _LIMITS.validate_python(dict(limits or {}))
-    except ValidationError:
-        known = get_args(get_args(Limits)[0])
-        near = next((did_you_mean(str(name), known) for name in limits or {} if name not in known), "")
-        raise PropError(
-            f"limits={limits!r:.120} can't be used.{near} It is a dict of turns, tokens, tool_calls, cost_usd and "
-            "seconds, each more than 0."
-        ) from None
-    return checked
 
 
 def _newest(reader: Reader) -> str:

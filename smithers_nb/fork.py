@@ -116,6 +116,7 @@ def branch_row(
     reuse: Sequence[str],
     models: Iterable[str],
     allow_repeat: Sequence[str],
+    id: str | None = None,
 ) -> NewExecution:
     """Return the facts about a branch of an execution; without a name it is called ``NAME~2``, ``NAME~3`` …
 
@@ -126,7 +127,7 @@ def branch_row(
     """
     _refuse_unknown(reader, point.execution_id, allow_repeat)
     parent = reader.execution(point.execution_id)
-    id = secrets.token_hex(6)
+    id = id or secrets.token_hex(6)
     replaced = {**Reuse.of(parent.reuse).models, **dict.fromkeys(models, id)}
     return NewExecution(
         execution_id=id,

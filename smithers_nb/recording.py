@@ -23,13 +23,14 @@ from .fork import first_state, root_of
 from .history.notes import notes_of
 from .nodes.diff import Changes, diff
 from .nodes.tree import Tree
-from .records import REUSED, Ghosts, Reusable
+from .records import REUSED, Ghosts, Reusable, Status
 from .replay import Replayed
+from .run import Until, checked_limits
 from .store.branches import COLUMNS, family
 from .store.frames import DataFrames, frame_from, frame_of
 from .store.prune import Pruned, prune, refuse_missing
 from .store.reader import Parameters, Reader
-from .values import Stored, legible, value_of
+from .values import Stored, legible, opened, value_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from .rerender import Rerender
     from .store.check import Report
     from .store.upkeep import Vacuumed
+    from .sweeps.sweep import Sweep
     from .what_if import WhatIf
 
 SHOWN = 5
@@ -145,6 +147,59 @@ class Store:
             UnknownExecutionError: naming those that there are.
         """
         return frame_from(family(self.reader, self.reader.execution_id(id_or_name)), COLUMNS)
+
+    @takes(
+        name=arguments.full_text,
+        props=optional(arguments.named),
+        models=optional(arguments.named),
+        limits=optional(arguments.mapping),
+        max_parallel=arguments.whole(1),
+        progress=arguments.flag,
+    )
+    def sweep(
+        self,
+        name: str,
+        app: object = None,
+        *,
+        props: Mapping[str, Any] | None = None,
+        models: Mapping[str, Any] | None = None,
+        score: Any = None,  # Any: a function or an evaluator
+        until: Until | None = None,
+        limits: Mapping[str, float] | None = None,
+        max_parallel: int = 8,
+        progress: bool = True,
+    ) -> Sweep[History]:
+        """Return a recorded sweep by its name: to be read, and with its app to be taken up, ``.resume()``.
+
+        The varied values, the state, repeat, limits and a text in ``until=`` are in the file. ``app``, and ``models``
+        that are objects, are given again; where they were varied, as a dict by their names: ``app={"short": Short}``,
+        ``models={"sonnet": {"fast": model, …}}``. A branch whose execution another process has is left to it.
+
+        Raises:
+            UnknownExecutionError: if there is no sweep of this name, naming those that there are.
+            SweepError: naming the missing parts, if it is to be taken up.
+        """
+        from .sweeps.opening import Asked, recorded  # Only here: most that open a file run nothing.
+
+        asked = Asked(
+            vary=None,
+            repeat=None,
+            score=score,
+            until=until,
+            limits=None if limits is None else checked_limits(limits),
+            max_parallel=max_parallel,
+            name=name,
+            progress=progress,
+        )
+        return recorded(
+            self.reader,
+            name,
+            lambda id: History(self.reader, id),
+            app=app,
+            props=props,
+            models=models or {},
+            asked=asked,
+        )
 
     @takes(query=arguments.full_text, parameters=arguments.parameters)
     def sql(self, query: str, parameters: Parameters = ()) -> pd.DataFrame:
@@ -418,6 +473,35 @@ class History(Recording):
     def __init__(self, reader: Reader, execution_id: str) -> None:
         self.reader = reader
         self.execution_id = execution_id
+
+    @property
+    def status(self) -> Status:
+        """The status of the execution, as the file has it: ready, running, paused, waiting, finished, failed …"""
+        return self.reader.execution(self.execution_id).status
+
+    @property
+    def reason(self) -> str:
+        """The reason for the status, in words."""
+        return self.reader.execution(self.execution_id).reason
+
+    @property
+    def result(self) -> Any:  # Any: it is what the user stored
+        """The value of the ``End`` that was reached; None without one.
+
+        Raises:
+            StoreError: if its class does not accept the stored value.
+        """
+        found = self.reader.execution(self.execution_id).result
+        if found is None:
+            return None
+        return opened(found, "the value of the End", "read it in .df.executions")
+
+    @property
+    def state(self) -> RecordedState:
+        """The values after the newest frame, with its own writes if they were applied."""
+        after = self.reader.last_flushed(self.execution_id) + 1
+        found = self.reader.state(self.execution_id, after)
+        return RecordedState({key: row[0] for key, row in found.items()})
 
     @property
     def frames(self) -> int:

@@ -6,30 +6,35 @@ its docstring says otherwise: it reads values that the engine replaces whole, an
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from types import CodeType
+from typing import Any, Self, get_args
 from weakref import WeakValueDictionary
 
-from .agents.pydantic_ai import prepare
+from pydantic import TypeAdapter, ValidationError
+
+from .agents.pydantic_ai import PydanticAiRunner, prepare
 from .agents.runner import Runner
 from .bridge import engine
 from .engine.code import code_hash, name_of
 from .engine.draft import Draft
 from .engine.lint import lint
 from .engine.live import Live
-from .engine.loop import Loop
+from .engine.loop import Loop, RunOutcome
 from .engine.opening import Opening, Orphans, create, fork, reopen
 from .engine.phases.render import render
 from .engine.publish import publication
+from .engine.tasks.budget import Budget
 from .engine.user_code.purity import Snapshot
 from .engine.user_code.scope import refuse_while_rendering
-from .errors import PropError, RunError, SmithersError, StoreError, UserCodeError, kind_of, said
+from .errors import PropError, RunError, SmithersError, StoreError, UserCodeError, did_you_mean, kind_of, said
 from .nodes import source as sources
 from .nodes.diff import diff
 from .nodes.element import Component
-from .nodes.runnable import AGENT_TYPES
+from .nodes.runnable import AGENT_TYPES, Limits
 from .nodes.schedule import foresee_end
 from .nodes.tree import Tree
 from .records import Answer, Frame, Hit, NewExecution, Problem, RunResult, Status
@@ -42,9 +47,16 @@ from .store.branches import SHARED_VALUES
 from .store.connection import Database
 from .store.fork import ForkPoint
 from .store.reader import Reader
+from .threads import after_fork
 from .user_code import guarded
 from .values import Stored
 from .version import __version__
+
+# One for all executions of the process: they share its HTTP clients.
+RUNNER = PydanticAiRunner()
+"""The runner for agents in this process."""
+after_fork(RUNNER.begin_again)
+_LIMITS = TypeAdapter[Any](Limits)
 
 Until = Callable[[Frame], object] | str
 """The condition that ends a run: a function of the frame, a state key, or an expression."""
@@ -66,6 +78,8 @@ class Setup:
     max_frames: int
     strict_effects: bool = False
     orphans: Orphans = "retry"
+    budget: Budget | None = None
+    """The limits of all branches of a sweep together, for one of them; instead of ``limits``."""
 
     def opening(self, database: Database) -> Opening:
         """Return the engine's part of it."""
@@ -78,6 +92,7 @@ class Setup:
             limits=self.limits,
             max_agents=self.max_agents,
             orphans=self.orphans,
+            budget=self.budget,
         )
 
 
@@ -101,6 +116,8 @@ class Run:
         """The number of times that it was given."""
         self.closed = False
         """True once it was given back to the file here."""
+        self.sweeps: set[asyncio.Task[None]] = set()
+        """The sweeps over its branches that are running."""
         self._swapped: tuple[int, Draft | None, Tree] | None = None
         """Number of the frame, the draft, and the plan of a new app."""
         # The finalizer belongs to the loop, not to this object: an execution that no variable names any longer keeps
@@ -180,12 +197,7 @@ class Run:
     async def run(self, until: Until | None = None, max_frames: int | None = None) -> RunResult:
         """Advance until the end, a pause, a breakpoint, a person's turn, ``until``, or ``max_frames`` frames."""
         refuse_while_rendering("run() was called")
-        condition = None
-        if until is not None:
-            condition = self._condition(until)
-        if max_frames is None:
-            max_frames = self.setup.max_frames
-        outcome = await self.loop.run(max_frames, condition)
+        outcome = await self.advance(until, max_frames)
         # A file that is copied without its log must have the run.
         await self.live.services.database.shared.fold()
         return RunResult(
@@ -196,12 +208,26 @@ class Run:
             problems=outcome.problems,
         )
 
+    async def advance(self, until: Until | None, max_frames: int | None) -> RunOutcome:
+        """Do what ``run`` does, without folding the log into the file: a sweep does so once."""
+        condition = None
+        if until is not None:
+            condition = self._condition(until)
+        if max_frames is None:
+            max_frames = self.setup.max_frames
+        return await self.loop.run(max_frames, condition)
+
     def pause(self) -> None:
         """End the running command after its current phase; on the engine's loop."""
         self.loop.pause()
 
     async def stop(self) -> None:
-        """End the running command and interrupt the running tasks."""
+        """End the running command and interrupt the running tasks; end the sweeps over its branches, too."""
+        # They first: a branch that begins meanwhile would be left running.
+        if sweeps := set(self.sweeps):
+            for sweep in sweeps:
+                sweep.cancel()
+            await asyncio.wait(sweeps)
         await self.loop.stop()
 
     async def close(self) -> None:
@@ -267,12 +293,7 @@ class Run:
             return until, "the condition of until="
         if until.isidentifier():
             return (lambda _frame: bool(state.get(until))), f"state key {until!r}"
-        try:
-            code = compile(until, "<until>", "eval")
-        except SyntaxError as error:
-            raise _no_expression(until, error.msg) from None
-        except ValueError as error:  # A null byte or a lone surrogate.
-            raise _no_expression(until, str(error)) from None
+        code = compiled(until)
         return (lambda frame: bool(eval(code, {"state": state, "frame": frame}))), until
 
     # ---- steering ----------------------------------------------------------------------------------------------
@@ -496,9 +517,41 @@ def root_with(app: object, props: Mapping[str, Any] | None) -> object:
     return app
 
 
+def checked_limits(limits: Mapping[str, float] | None) -> dict[str, float]:
+    """Return limits as they are kept.
+
+    Raises:
+        PropError: if there is none of such a name, or one is no number above 0.
+    """
+    try:
+        checked: dict[str, float] = _LIMITS.validate_python(dict(limits or {}))
+    except ValidationError:
+        known = get_args(get_args(Limits)[0])
+        near = next((did_you_mean(str(name), known) for name in limits or {} if name not in known), "")
+        raise PropError(
+            f"limits={limits!r:.120} can't be used.{near} It is a dict of turns, tokens, tool_calls, cost_usd and "
+            "seconds, each more than 0."
+        ) from None
+    return checked
+
+
 async def bring_up(path: str) -> None:
     """Let SQLite repair what a killed process left, and bring an older release's file up to this one's schema."""
     await (await Database.open(path)).close()
+
+
+def compiled(until: str) -> CodeType:
+    """Return the code of a condition.
+
+    Raises:
+        ValueError: if the text is no expression.
+    """
+    try:
+        return compile(until, "<until>", "eval")
+    except SyntaxError as error:
+        raise _no_expression(until, error.msg) from None
+    except ValueError as error:  # A null byte or a lone surrogate.
+        raise _no_expression(until, str(error)) from None
 
 
 def _no_expression(until: str, why: str) -> ValueError:

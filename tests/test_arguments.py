@@ -189,6 +189,8 @@ RIGHT: dict[str, dict[str, Any]] = {
     "Execution.ghosts": {},
     "Execution.what_if": {},
     "Execution.needs": {"target": "a"},
+    "Execution.sweep": {"vary": {"state.n": [1]}, "progress": False},
+    "Store.sweep": {"name": "s"},
     "Store.__init__": {"path": "t.db"},
     "Store.open": {"id_or_name": "one"},
     "Store.sql": {"query": "select 1"},

@@ -39,6 +39,7 @@ TREE = {
     "EngineVersionError": "StoreError",
     "StoreBusyError": "StoreError",
     "StoreDamagedError": "StoreError",
+    "SweepError": "SmithersError",
     "AgentError": "SmithersError",
     "AgentConfigError": "AgentError",
     "ApprovalError": "AgentError",

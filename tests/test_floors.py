@@ -35,7 +35,7 @@ FLOORS = {
     **dict.fromkeys(
         [
             *("execution", "run", "commands", "fork", "recording", "replay", "breakpoints", "bridge"),
-            *("rerender", "rendering", "what_if", "needs", "edits"),
+            *("rerender", "rendering", "what_if", "needs", "edits", "sweeps"),
         ],
         4,
     ),
@@ -61,6 +61,8 @@ KEPT_APART = [
 DOORS = [
     (["pandas"], "store.frames", 1),
     (["matplotlib"], "store.plots", 1),
+    (["tqdm"], "sweeps.progress", 1),
+    (["pydantic_evals"], "sweeps.scores", 1),
     (["pydantic_ai", "opentelemetry"], "agents.*", 8),
     (["IPython"], "notebook.*", 1),
     (["ipywidgets", "anywidget"], "notebook.*", 1),
@@ -186,7 +188,7 @@ FACES = {
         "Context",
         "StateApi",
     ),
-    *("QueryApi", "FileApi", "ArtifactApi", "Signal", "Computed", "Scripted", "Artifact"),
+    *("Sweep", "QueryApi", "FileApi", "ArtifactApi", "Signal", "Computed", "Scripted", "Artifact"),
 }
 """Classes whose methods users call."""
 CALLED_FROM_OUTSIDE = {"load_ipython_extension", "on_event", "writelines"}

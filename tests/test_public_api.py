@@ -51,6 +51,7 @@ PUBLIC = [
     "errors",
     "jsx",
     "scripted",
+    "sweep",
 ]
 
 MODULES = sorted(found.name for found in pkgutil.walk_packages(smithers_nb.__path__, "smithers_nb."))

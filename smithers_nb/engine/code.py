@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache, partial
-from types import CodeType, MethodType
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 from ..captured import PLAIN, Inside, captured_by, read_by
@@ -68,6 +68,43 @@ def _parts(value: Any, seen: set[int]) -> Iterator[str]:
         yield _source(value)
     else:
         yield type(value).__qualname__
+
+
+def texts_of(app: object) -> set[str]:
+    """Return the texts and names that stand in the code of an app, its components and the functions that it names, and
+    those in its nodes and props: every key and model that is named there, and more.
+    """
+    found: set[str] = set()
+    waiting, seen = [app], set[int]()
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            found.add(value)
+        elif id(value) not in seen:
+            seen.add(id(value))
+            waiting.extend(_inside(value))
+    return found
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, Component):
+        return [value.function]
+    if isinstance(value, Element):
+        return [value.component, *value.children, *value.props.values()]
+    if isinstance(value, Fragment):
+        return value.children
+    if isinstance(value, NodeBase | Handlers):
+        return value.__dict__.values()
+    if isinstance(value, dict):
+        return [*value, *value.values()]
+    if isinstance(value, list | tuple | set | frozenset):
+        return value
+    if isinstance(value, CodeType):
+        return [*value.co_consts, *value.co_names]
+    if isinstance(value := inspect.unwrap(value) if callable(value) else value, FunctionType):
+        captured = (one for one in captured_by(value) if isinstance(one, Component | NodeBase | FunctionType | str))
+        return [value.__code__, *(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values(), *captured]
+    return ()
 
 
 def _source(function: Any) -> str:

@@ -55,7 +55,7 @@ class Opening:
     """The limits of all agents together."""
     max_agents: int = MAX_AGENTS
     budget: Budget | None = None
-    """The parent's, for a child."""
+    """The parent's, for a child; that of all branches together, for a branch of a sweep."""
     replay: Replaying | None = None
     reusing: Reusing | None = None
     """The parent's, for a child of a branch."""

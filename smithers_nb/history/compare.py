@@ -195,6 +195,19 @@ def compare(one: tuple[Reader, str], other: tuple[Reader, str]) -> Comparison:
     return Comparison(one=names[0], one_id=one[1], other=names[1], other_id=other[1], _unequal=unequal)
 
 
+def diverged_at(reader: Reader, parent_id: str, branch_id: str, frame: int) -> int | None:
+    """Return the first frame after ``frame`` in which a branch differs from what it was forked from; None if it has
+    done the same until now. What the fork itself changed is no difference, but all that it leads to is.
+    """
+    mine, its = (facts_by_turn(reader, id, since=frame + 1) for id in (parent_id, branch_id))
+    frames = [
+        (theirs or ours).frame  # type: ignore[union-attr]  # one of both is there
+        for ours, theirs in _unequal(mine, its)
+        if (ours or theirs).what not in ("state", "end")  # type: ignore[union-attr]  # as above
+    ]
+    return min(frames, default=None)
+
+
 def _parts(
     one: tuple[Reader, str], other: tuple[Reader, str], child: str | None
 ) -> Iterator[tuple[str | None, tuple[Pair, ...]]]:

@@ -100,7 +100,7 @@ class Component:
         if unnamed:
             raise PropError(unnamed_prop(self.name, unnamed[0]), source=source)
         for name in props:
-            if name not in self._known and not self.takes_any:
+            if not self.takes(name):
                 takes = f" It takes: {', '.join(self._known)}."
                 if not self._known:
                     takes = " It takes none."
@@ -114,6 +114,15 @@ class Component:
         if key is not None:
             key = str(key)
         return Element(component=self, props=props, key=key, children=self.accepted(children, source), source=source)
+
+    @property
+    def props(self) -> list[str]:
+        """The names of the props that the function takes."""
+        return self._known
+
+    def takes(self, prop: str) -> bool:
+        """Return whether the function takes a prop of this name."""
+        return self.takes_any or prop in self._known
 
     def accepted(self, children: object, source: str | None) -> Children:
         """Return children as they are kept.

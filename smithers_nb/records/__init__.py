@@ -12,6 +12,7 @@
 ``statement``   Statement: a sentence of an answer to "why"
 ``execution``   NewExecution, ExecutionRecord, and the iterations of loops
 ``ghost``       Ghost: a node that code can return, and the guards around it there
+``sweep``       SweepRecord, SweepBranch and BranchOutcome: many executions that differ in chosen values
 ``excerpt``     Excerpt: a text of which only the beginning was read
 ``words``       the author of a write, and shortened texts, in words
 
@@ -68,6 +69,7 @@ from .occurrence import Holding, Occurrence
 from .question import Answer, Question, QuestionRecord
 from .reuse import REUSED, Repeat, Reusable, Reuse, ReusedAnswer, TaskMade, TaskWrite, ToolMade
 from .statement import Evidence, Statement
+from .sweep import BranchOutcome, Rate, SweepBranch, SweepOptions, SweepRecord, Varied
 from .task import REPEAT_REFUSED, TaskCall, TaskEnd, TaskFrames, TaskRecord, TaskResult, TaskStart, TaskStatus
 from .write import (
     Author,
@@ -93,6 +95,7 @@ __all__ = [
     "AnsweredBy",
     "Author",
     "BlockReason",
+    "BranchOutcome",
     "Breakpoint",
     "BreakpointKind",
     "CallRecord",
@@ -134,6 +137,7 @@ __all__ = [
     "Problem",
     "Question",
     "QuestionRecord",
+    "Rate",
     "RateWindow",
     "ReaderRecord",
     "Repeat",
@@ -151,6 +155,9 @@ __all__ = [
     "Statement",
     "Status",
     "Stretch",
+    "SweepBranch",
+    "SweepOptions",
+    "SweepRecord",
     "TaskCall",
     "TaskConversation",
     "TaskEnd",
@@ -169,6 +176,7 @@ __all__ = [
     "Usage",
     "ValueRecord",
     "ValueVersion",
+    "Varied",
     "Write",
     "WriteRecord",
     "WriteStatus",

@@ -58,18 +58,21 @@ def facts_by_frame(reader: Reader, execution_id: str) -> Facts:
     return found
 
 
-def facts_by_turn(reader: Reader, execution_id: str, *, of_frames: bool = False) -> Facts:
+def facts_by_turn(reader: Reader, execution_id: str, *, of_frames: bool = False, since: int = 0) -> Facts:
     """Return the facts of an execution as the n-th of their node and loop iteration, whichever frames they were in.
 
-    With ``of_frames`` only those that tell how far an execution was in a frame.
+    With ``of_frames`` only those that tell how far an execution was in a frame; with ``since`` only those of the frames
+    from there on: what a branch and its parent have done since the fork.
     """
-    record = _Record(reader, execution_id, _Iterations({}))
+    record = _Record(reader, execution_id, _Iterations({}), since)
     versions = record.versions()
     record = record._replace(iterations=_Iterations.of(versions))
     found: Facts = {}
     counts: Counter[tuple[Any, ...]] = Counter()
     tables = (table(record) for table in (_OF_FRAMES if of_frames else _BY_TURN))
     for fact in chain(_merged(versions), *tables):
+        if fact.frame < since:
+            continue
         turn = (fact.what, fact.node_id, fact.key, fact.loop, *fact.name)
         counts[turn] += 1
         found[(*turn, counts[turn])] = fact
@@ -141,9 +144,11 @@ class _Record(NamedTuple):
     reader: Reader
     execution_id: str
     iterations: _Iterations
+    since: int = 0
+    """Frames before this one don't count: their rows may be left out."""
 
     def rows(self, table: str, columns: str, order: str) -> list[tuple[Any, ...]]:  # Any: SQLite's values
-        where, given = of_line(self.reader.line(self.execution_id), table)
+        where, given = of_line(self.reader.line(self.execution_id), table, since=self.since)
         return self.reader.query(f"SELECT {columns} FROM {table} WHERE {where} ORDER BY {order}", given).rows
 
     def versions(self) -> list[tuple[Any, ...]]:  # Any: SQLite's values

@@ -392,7 +392,9 @@ def frame_of(reader: Reader, sql: str, parameters: Parameters, kinds: dict[str, 
 
 
 def frame_from(rows: Sequence[tuple[object, ...]], kinds: dict[str, str]) -> pd.DataFrame:
-    """Return rows as a DataFrame with the columns and dtypes of ``kinds``, as in ``schema.sql``."""
+    """Return rows as a DataFrame with the columns and dtypes of ``kinds``, as in ``schema.sql``; besides, ``BOOLEAN``
+    is True, False or missing, and ``OBJECT`` any value.
+    """
     import pandas as pd
 
     return _typed(pd.DataFrame(rows, columns=list(kinds), dtype="object"), kinds)
@@ -407,6 +409,8 @@ def _typed(frame: pd.DataFrame, kinds: dict[str, str]) -> pd.DataFrame:
             frame[column] = values.astype("Int64")
         elif kind == "REAL":
             frame[column] = values.astype("float64")
+        elif kind == "BOOLEAN":
+            frame[column] = values.astype("boolean")
         elif kind == "TIME TEXT":
             frame[column] = pd.to_datetime(values, utc=True, format="ISO8601").astype("datetime64[ns, UTC]")
         elif kind == "JSON TEXT":

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import did_you_mean
+from ..records import Rate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -219,3 +221,98 @@ def _bands(ax: Axes, spans: Sequence[Span]) -> None:
     ax.set_ylim(0, 1)
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
+
+
+# ---- sweeps ----------------------------------------------------------------------------------------------------
+
+
+def rates(groups: Mapping[str, Rate], what: str, ax: Axes | None) -> Axes:
+    """Draw means as points with their intervals as lines, a row per group."""
+    _pyplot()
+    ax = _axes(ax, max(len(groups), 1) + 1)
+    for place, one in enumerate(groups.values()):
+        if one.low is not None and one.high is not None:
+            ax.hlines(place, one.low, one.high, color=BLUE, linewidth=2)
+        ax.plot([one.mean], [place], "o", color=BLUE)
+        ax.annotate(f"n = {one.n}", (one.mean, place), (0, 6), textcoords="offset points", ha="center", fontsize=8)
+    # Names that users wrote: a dollar sign would begin a formula.
+    ax.set_yticks(range(len(groups)), [_cut(name) for name in groups], parse_math=False)
+    ax.set_ylim(max(len(groups), 1) - 0.5, -0.5)
+    ax.set_xlabel(f"{what}: mean and 95 % interval", parse_math=False)
+    if not groups:
+        ax.text(0.5, 0.5, "no branch has it", transform=ax.transAxes, ha="center", va="center")
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def _cut(name: str) -> str:
+    if len(name) <= LETTERS // 2:
+        return name
+    return f"{name[: LETTERS // 2]}…"
+
+
+Place = tuple[int, str]
+"""The place of a node in a path, from 0, and its id."""
+
+
+def paths(paths: Mapping[tuple[str, ...], int], ax: Axes | None) -> Axes:
+    """Draw the nodes of paths from left to right, as high as the number of branches that ran them there."""
+    _pyplot()
+    longest = max((len(path) for path in paths), default=0)
+    heights: dict[Place, int] = {}
+    flows: dict[tuple[Place, Place], int] = {}
+    # Sorted by their nodes, paths that begin alike are neighbours, and their flows cross less.
+    for path, count in sorted(paths.items()):
+        places = list(enumerate(path))
+        for place in places:
+            heights[place] = heights.get(place, 0) + count
+        for pair in pairwise(places):
+            flows[pair] = flows.get(pair, 0) + count
+    bottoms = _stacked(heights)
+    tallest = max((bottoms[place] + height for place, height in heights.items()), default=1.0)
+    ax = _axes(ax, max(6.0, 2 * max(Counter(step for step, _ in heights).values(), default=1)))
+    _flows(ax, flows, bottoms)
+    for (step, node), height in heights.items():
+        bottom = bottoms[step, node]
+        ax.bar([step], [height], bottom=[bottom], width=2 * HALF, color=BLUE)
+        # Outside of its bar where there is no room inside.
+        name = f"{_cut(node)} ({height})"
+        ax.text(step, bottom + height + tallest / 100, name, ha="center", va="bottom", fontsize=8, parse_math=False)
+    if not heights:
+        ax.text(0.5, 0.5, "no task has begun", transform=ax.transAxes, ha="center", va="center")
+    ax.set_xlim(-0.5, max(longest, 1) - 0.5)
+    ax.set_ylim(0, tallest * 1.08)
+    ax.set_xticks(range(longest), [str(step + 1) for step in range(longest)])
+    ax.set_xlabel("task, in the order of their starts")
+    ax.set_ylabel("branches")
+    ax.yaxis.set_major_locator(_whole_numbers())
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+HALF = 0.08
+"""Half of the width of a node, where the steps are 1 apart."""
+
+
+def _stacked(heights: Mapping[Place, int]) -> dict[Place, float]:
+    """Return the bottom of each node: those of a step stand on each other, with room for their names."""
+    most: Counter[int] = Counter()
+    for (step, _), height in heights.items():
+        most[step] += height
+    gap = max(most.values(), default=1) / 10
+    tops: dict[int, float] = {}
+    found = {}
+    for (step, node), height in heights.items():
+        found[step, node] = tops.get(step, 0.0)
+        tops[step] = found[step, node] + height + gap
+    return found
+
+
+def _flows(ax: Axes, flows: Mapping[tuple[Place, Place], int], bottoms: Mapping[Place, float]) -> None:
+    """Draw a band from each node to the next, as high as the number of branches that went there."""
+    left, right = dict(bottoms), dict(bottoms)
+    for (one, other), count in flows.items():
+        start, end = left[one], right[other]
+        xs = [one[0] + HALF, other[0] - HALF]
+        ax.fill_between(xs, [start, end], [start + count, end + count], color=PALE_BLUE, linewidth=0)
+        left[one], right[other] = start + count, end + count

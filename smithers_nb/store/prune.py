@@ -16,6 +16,7 @@ from ..identity import loop_of
 from .connection import now
 from .lease import is_dead
 from .reader import Reader
+from .sweeps import forget_removed
 from .upkeep import writing
 from .writer import add_event
 
@@ -118,6 +119,7 @@ def _prune(
         for id in removed:
             for table in _CHILDREN_FIRST:
                 rows[table] += db.execute(f"DELETE FROM {table} WHERE execution_id = ?", (id,)).rowcount
+        forget_removed(db, removed)
         if removed:
             rows["blobs"] += db.execute("DELETE FROM blobs WHERE hash NOT IN (SELECT hash FROM blob_uses)").rowcount
     for id, row in executions.items():

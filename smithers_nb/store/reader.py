@@ -69,6 +69,8 @@ BELOW = (
     " UNION SELECT execution_id FROM executions JOIN below ON parent_id = id AND kind = 'child')"
 )
 """An execution and its children, without branches and replays."""
+_BELOW_ALL = BELOW.replace("SELECT :id", "SELECT value FROM json_each(:ids)")
+"""Several executions and their children."""
 
 
 _LINE = (
@@ -378,34 +380,35 @@ class Reader:
         [(response, cost_usd)] = self.query("SELECT response, cost_usd FROM model_calls WHERE id = ?", (id,)).rows
         return ReusedAnswer(id, put_back(response, self._blob), cost_usd)
 
-    def usage(self, execution_id: str) -> Usage:
-        """Return the totals of all agents of an execution and of its children."""
+    def usage(self, *execution_ids: str) -> Usage:
+        """Return the totals of all agents of executions and of their children."""
+        ids = json.dumps(execution_ids)
         calls = self.query(
-            f"{BELOW} SELECT count(response) FILTER (WHERE reused_id IS NULL), coalesce(sum(input_tokens), 0),"
+            f"{_BELOW_ALL} SELECT count(response) FILTER (WHERE reused_id IS NULL), coalesce(sum(input_tokens), 0),"
             " coalesce(sum(output_tokens), 0),"
             " coalesce(sum(cost_usd), 0), count(*) FILTER (WHERE response IS NOT NULL AND cost_usd IS NULL)"
             " FROM model_calls WHERE execution_id IN (SELECT id FROM below)",
-            {"id": execution_id},
+            {"ids": ids},
         ).rows[0]
         tools = self.query(
-            f"{BELOW} SELECT count(*) FROM tool_calls WHERE execution_id IN (SELECT id FROM below)"
+            f"{_BELOW_ALL} SELECT count(*) FROM tool_calls WHERE execution_id IN (SELECT id FROM below)"
             " AND status NOT IN ('waiting', 'denied', 'invalid', 'unknown', 'skipped') AND reused_id IS NULL",
-            {"id": execution_id},
+            {"ids": ids},
         ).rows[0]
         return Usage(*calls, *tools)
 
-    def busy_s(self, execution_id: str, task_id: str | None = None) -> float:
+    def busy_s(self, *execution_ids: str, task_id: str | None = None) -> float:
         """Return the seconds during which a request or a tool call of a task was running; without a task, one of any
-        agent of an execution and its children. Time that they share is counted once.
+        agent of the executions and their children. Time that they share is counted once.
         """
         # 2440587.5 is the Julian day of the Unix epoch; unixepoch(…, 'subsec') came with SQLite 3.42.
-        whose = "execution_id = :id AND task_id = :task"
+        whose = "execution_id IN (SELECT value FROM json_each(:ids)) AND task_id = :task"
         if task_id is None:
             whose = "execution_id IN (SELECT id FROM below)"
         times = f"SELECT (julianday(started_at) - 2440587.5) * 86400, ms FROM {{}} WHERE {whose} AND ms > 0"
         spans = self.query(
-            f"{BELOW} {times.format('model_calls')} UNION ALL {times.format('tool_calls')} ORDER BY 1",
-            {"id": execution_id, "task": task_id},
+            f"{_BELOW_ALL} {times.format('model_calls')} UNION ALL {times.format('tool_calls')} ORDER BY 1",
+            {"ids": json.dumps(execution_ids), "task": task_id},
         ).rows
         busy = until = 0.0
         for start, ms in spans:

@@ -378,3 +378,37 @@ CREATE TABLE blob_uses (
   hash TEXT NOT NULL REFERENCES blobs,
   PRIMARY KEY (execution_id, hash)
 ) WITHOUT ROWID;
+
+-- A sweep: executions that differ in what is varied. parent_id and frame are what its branches were forked from; NULL
+-- where they are executions of their own. definition is a hash of the call: the same call takes the sweep up again.
+CREATE TABLE sweeps (
+  name TEXT PRIMARY KEY,
+  parent_id TEXT,
+  frame INTEGER,
+  app TEXT NOT NULL,
+  code_hash TEXT NOT NULL,
+  definition TEXT NOT NULL,
+  reuse JSON TEXT NOT NULL,
+  options JSON TEXT NOT NULL,
+  created_at TIME TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- The row is there before its execution begins. ended_at is set once the sweep is done with it; then status and reason
+-- are its end. varied has each value with its type, or the name of one. scorer is a hash of what made the scores.
+CREATE TABLE sweep_branches (
+  sweep TEXT NOT NULL REFERENCES sweeps ON DELETE CASCADE,
+  branch INTEGER NOT NULL,
+  execution_id TEXT NOT NULL,
+  varied JSON TEXT NOT NULL,
+  repeat INTEGER NOT NULL,
+  status TEXT,
+  reason TEXT,
+  seconds REAL NOT NULL DEFAULT 0,
+  scores JSON TEXT,
+  score_error TEXT,
+  scorer TEXT,
+  ended_at TIME TEXT,
+  PRIMARY KEY (sweep, branch)
+) WITHOUT ROWID;
+
+CREATE INDEX sweep_branches_of_execution ON sweep_branches (execution_id);

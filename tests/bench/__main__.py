@@ -12,7 +12,20 @@ import logging
 from collections.abc import Callable, Iterable
 from time import perf_counter
 
-from tests.bench import agents, branches, causes, dataframes, frames, growth, imports, peers, plans, readback, recorded
+from tests.bench import (
+    agents,
+    branches,
+    causes,
+    dataframes,
+    frames,
+    growth,
+    imports,
+    peers,
+    plans,
+    readback,
+    recorded,
+    sweeps,
+)
 from tests.bench.table import Missing, Row, Table
 
 MEASURES: dict[str, Callable[[], Iterable[Row | Missing]]] = {
@@ -29,6 +42,7 @@ MEASURES: dict[str, Callable[[], Iterable[Row | Missing]]] = {
     "causes": causes.causes,
     "agent": agents.one_turn,
     "tokens": agents.gaps,
+    "sweep": sweeps.futures,
     "transitions": dataframes.transitions,
     "peers": peers.peers,
 }

@@ -1,4 +1,4 @@
-"""The limits of all agents of an execution together."""
+"""The limits of all agents of an execution together, or of all executions of a sweep."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from ...store.reader import Reader
 class Budget:
     """The limits of all agents of an execution together, those of its children too, and their usage until now."""
 
-    def __init__(self, limits: dict[str, float], spent: Spent) -> None:
+    def __init__(self, limits: dict[str, float], spent: Spent, whose: str = "the execution") -> None:
         self.limits = limits
+        self.whose = whose
+        """The owner of the limits, in words: the reason for an agent's end names it."""
         self.spent = spent
         self._began: float | None = None
 
     @classmethod
-    def of(cls, limits: dict[str, float], reader: Reader, execution_id: str) -> Budget:
-        """Return the budget of an execution. Its usage until now is read from the file."""
-        used = reader.usage(execution_id)
+    def of(cls, limits: dict[str, float], reader: Reader, *execution_ids: str, whose: str = "the execution") -> Budget:
+        """Return the budget of an execution, or of several together. Their usage until now is read from the file."""
+        used = reader.usage(*execution_ids)
         # Adding up the time reads every call of the execution: not without need.
         seconds = 0.0
         if "seconds" in limits:
-            seconds = reader.busy_s(execution_id)
+            seconds = reader.busy_s(*execution_ids)
         spent = Spent(
             turns=used.turns,
             input_tokens=used.input_tokens,
@@ -33,7 +35,7 @@ class Budget:
             unpriced=used.unpriced,
             seconds=seconds,
         )
-        return cls(limits, spent)
+        return cls(limits, spent, whose)
 
     def begin(self) -> None:
         """Let the time count, from the first agent that starts."""
@@ -57,7 +59,7 @@ class Budget:
         over = [name for name, value in used.items() if name in limits and value >= limits[name]]
         if self.remaining_s() == 0.0:
             over.append("seconds")
-        return f"{over[0]} of the execution" if over else None
+        return f"{over[0]} of {self.whose}" if over else None
 
     def remaining_s(self) -> float | None:
         """Return the seconds for which the agents may still run; None without a limit.

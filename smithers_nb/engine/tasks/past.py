@@ -53,7 +53,7 @@ def recorded_past(reader: Reader, execution_id: str, task_id: str) -> tuple[Past
     # A call that was made again in a later attempt has a row for each; the last one holds.
     tools = {call.tool_call_id: call for call in reader.tool_calls(execution_id, task_id)}
     spent.tool_calls = sum(1 for call in tools.values() if call.status in CALLED and call.reused_id is None)
-    spent.seconds = reader.busy_s(execution_id, task_id)
+    spent.seconds = reader.busy_s(execution_id, task_id=task_id)
     decisions = reader.decisions(execution_id, task_id)
     base = None if last is None or last.id is None else base_of(last, last.id)
     # Only those of the last turn: the tools of earlier ones are not called again.
