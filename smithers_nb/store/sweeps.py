@@ -57,6 +57,7 @@ def end_branch(db: sqlite3.Connection, sweep: str, number: int, *, end: tuple[st
     """Add the time for which a branch was run, and its end, status and reason, which has no scores yet; None if it was
     interrupted: one that had failed is still failed then.
     """
+    # Added, not set: later processes continue a branch that was interrupted.
     where = "WHERE sweep = ? AND branch = ?"
     db.execute(f"UPDATE sweep_branches SET seconds = seconds + ? {where}", (seconds, sweep, number))
     if end is not None:
@@ -94,6 +95,7 @@ def set_limits(db: sqlite3.Connection, sweep: str, limits: Mapping[str, float]) 
 
 def forget_removed(db: sqlite3.Connection, execution_ids: Iterable[str]) -> None:
     """Remove the sweeps that executions were removed from and that have none left."""
+    # One whose branches are still in the file keeps its ends and scores of the others.
     for id in execution_ids:
         db.execute(
             "DELETE FROM sweeps WHERE name IN (SELECT sweep FROM sweep_branches WHERE execution_id = ?) AND NOT EXISTS"
@@ -150,6 +152,7 @@ def _options(found: dict[str, Any]) -> SweepOptions:  # Any: JSON
 def outcomes(reader: Reader, sweep: str, numbers: Iterable[int] | None = None) -> list[BranchOutcome]:
     """Return the branches of a sweep, all or those of some numbers, in order, with what has become of each."""
     found = []
+    # While a sweep runs, only the branches that have just ended are looked at.
     given = {"sweep": sweep, "numbers": None if numbers is None else json.dumps([*numbers])}
     for number, id, varied, repeat, *row in reader.query(_OUTCOMES, given).rows:
         begun, ended, status, reason, frames, tokens, cost, seconds, result, kind, scores, error, scorer = row
@@ -192,12 +195,14 @@ def starved_nodes(reader: Reader, execution_id: str) -> dict[str, str]:
 
 def paths_of(reader: Reader, sweep: str) -> dict[int, tuple[str, ...]]:
     """Return the nodes whose tasks ran in each branch after its fork, in the order in which they started."""
+    # A fork copies the tasks that were settled by then: they ran in the parent.
     rows = reader.query(
         "SELECT b.branch, t.node_id FROM sweep_branches b JOIN executions e USING (execution_id)"
         " JOIN tasks t USING (execution_id) WHERE b.sweep = ? AND t.started_at IS NOT NULL AND (e.kind != 'branch'"
         " OR t.settled_at_frame IS NULL OR t.settled_at_frame > e.forked_at_frame) ORDER BY 1, t.started_at, t.rowid",
         (sweep,),
     ).rows
+    # A branch without tasks has a path, too: the empty one.
     found: dict[int, list[str]] = {one: [] for (one,) in _begun(reader, sweep)}
     for number, node_id in rows:
         found[number].append(node_id)
@@ -211,6 +216,7 @@ def _begun(reader: Reader, sweep: str) -> list[tuple[int]]:
 
 def known_names(reader: Reader, execution_id: str) -> tuple[set[str], set[str]]:
     """Return the state keys that the line of an execution has held, read or written, and the models that it named."""
+    # Also keys that are gone by now: code that reads them is there.
     keys: set[str] = set()
     models: set[str] = set()
     for part in reader.line(execution_id):
