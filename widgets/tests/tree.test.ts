@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { completed } from "../src/model/plan";
 import {
   FIRST_TREE,
+  followed,
   keepingEqual,
   moveOf,
   nameOf,
@@ -210,4 +211,30 @@ it.each([
 ] as const)("rows %j of the plan that is held are put in", (rows, ids) => {
   const plan = completed({ ...panes().plan, nodes: rows as never }, TREE);
   expect(plan?.nodes.map(({ id }) => id) ?? null).toEqual(ids);
+});
+
+describe("while nothing is selected", () => {
+  const quiet = { change: "", status_before: null, status: null, task_id: null } as const;
+
+  it("the first node that the frame changed is shown", () => {
+    const nodes = [
+      node("a", quiet),
+      node("gone", { ...quiet, change: "removed" }),
+      node("b", { ...quiet, change: "changed" }),
+      node("c", { ...quiet, change: "added" }),
+    ];
+    expect(followed(nodes)).toBe("b");
+  });
+
+  it("a status that has changed is a change", () => {
+    expect(followed([node("a", quiet), node("b", { ...quiet, status_before: "pending" })])).toBe(
+      "b",
+    );
+  });
+
+  it("else the first that runs", () => {
+    const running = { ...quiet, status: "running", task_id: "b@1" } as const;
+    expect(followed([node("a", quiet), node("b", running)])).toBe("b");
+    expect(followed([node("a", quiet)])).toBeNull();
+  });
 });

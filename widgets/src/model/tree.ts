@@ -46,6 +46,15 @@ export const FIRST_TREE: TreeChoice = {
   foldUnchanged: true,
 };
 
+/** The node that is shown while none is selected: the first that the frame changed, else the first that runs. */
+export function followed(nodes: readonly PlanRow[]): string | null {
+  const there = nodes.filter(({ change }) => change !== "removed");
+  const found =
+    there.find((node) => node.change !== "" || node.status_before !== null) ??
+    there.find((node) => node.status === "running" && node.task_id !== null);
+  return found?.id ?? null;
+}
+
 /** The rows to show, in document order; what is below a folded node is left out. */
 export function visibleRows(nodes: readonly PlanRow[], choice: TreeChoice): Row[] {
   const siblings = new Map<string | null, number>();

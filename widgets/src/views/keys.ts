@@ -4,7 +4,7 @@ const TYPED_IN = "input:not([type='checkbox']), textarea, select";
 /** What Space presses by itself. */
 const PRESSABLE = "button, input, summary";
 /** What the arrow keys move in by themselves. */
-const WALKED = "[role='tree'], [role='grid'], [role='tablist'], [role='toolbar'], pre, code";
+const WALKED = "[role='tree'], [role='grid'], [role='tablist'], [role='toolbar'], pre, code, hr";
 const ARROWS: readonly Action[] = ["back", "forward", "first", "live"];
 
 /**

@@ -1,7 +1,9 @@
+import { Fragment } from "preact";
+import { useState } from "preact/hooks";
 import type { Group, Tab } from "../model/layout";
 import { isHint } from "../model/looks";
 import type { Summary } from "../model/protocol";
-import { selectedNode } from "../model/ui";
+import { remember, remembered, type Split, withShare } from "../model/splits";
 import { BreakpointsView } from "./breakpoints";
 import { ComparisonView } from "./comparison";
 import { HandlersView } from "./handlers";
@@ -10,6 +12,7 @@ import { OutputView } from "./output";
 import { FetchedPanel } from "./panel";
 import { PendingView } from "./pending";
 import { ProblemsView } from "./problems";
+import { Splitter } from "./splitter";
 import { StateView } from "./state";
 import { Tabs } from "./tabs";
 import { TaskDetail } from "./task_detail";
@@ -21,14 +24,22 @@ import { XmlView } from "./xml";
 interface PanesProps {
   readonly groups: readonly Group[];
   readonly summary: Summary;
+  /** The node of the Node tab. */
+  readonly node: string | null;
   /** The task of the Task tab. */
   readonly task: string | null;
 }
 
-export function Panes({ groups, summary, task }: PanesProps) {
+export function Panes({ groups, summary, node, task }: PanesProps) {
   const { actions, ids, state } = useUi();
   const { panes } = state;
   const { counts } = summary;
+  const [shares, setShares] = useState(remembered);
+  const set = (split: Split, share: number | null) => {
+    const next = withShare(shares, split, share);
+    setShares(next);
+    remember(next);
+  };
   const badges: Partial<Record<Tab, number>> = {
     "Pending writes": counts.pending,
     Handlers: counts.handlers,
@@ -39,34 +50,58 @@ export function Panes({ groups, summary, task }: PanesProps) {
     Compare: panes.edited?.data?.total ?? 0,
   };
   return (
-    <div class="ss-panes" data-groups={groups.length}>
-      {groups.map((group) => (
-        <div key={group.name} class="ss-group" data-group={group.name}>
-          <Tabs
-            name={group.name}
-            tabs={group.tabs}
-            chosen={group.chosen}
-            choose={actions.open}
-            counts={badges}
-            bad={summary.problems.every(isHint) ? null : "Problems"}
-            ids={ids}
-          />
-          <PanelOf tab={group.chosen} summary={summary} task={task} />
-        </div>
-      ))}
+    <div
+      class="ss-panes"
+      data-groups={groups.length}
+      style={{
+        "--ss-inspector": percent(shares.inspector),
+        "--ss-details": percent(shares.details),
+      }}
+    >
+      {groups.map((group) => {
+        const split = SPLIT_BEFORE[group.name];
+        return (
+          <Fragment key={group.name}>
+            {split && (
+              <Splitter split={split} share={shares[split]} set={(share) => set(split, share)} />
+            )}
+            <div class="ss-group" data-group={group.name}>
+              <Tabs
+                name={group.name}
+                tabs={group.tabs}
+                chosen={group.chosen}
+                choose={actions.open}
+                counts={badges}
+                bad={summary.problems.every(isHint) ? null : "Problems"}
+                ids={ids}
+              />
+              <PanelOf tab={group.chosen} summary={summary} node={node} task={task} />
+            </div>
+          </Fragment>
+        );
+      })}
     </div>
   );
 }
 
+/** The bar that stands before a group. */
+const SPLIT_BEFORE: Partial<Readonly<Record<Group["name"], Split>>> = {
+  Inspector: "inspector",
+  Details: "details",
+};
+
+const percent = (share: number | undefined): string | undefined =>
+  share === undefined ? undefined : `${share}%`;
+
 interface PanelOfProps {
   readonly tab: Tab;
   readonly summary: Summary;
+  readonly node: string | null;
   readonly task: string | null;
 }
 
 /** The panel of a tab. */
-function PanelOf({ tab, summary, task }: PanelOfProps) {
-  const node = selectedNode(useUi().ui);
+function PanelOf({ tab, summary, node, task }: PanelOfProps) {
   switch (tab) {
     case "Tree":
       return (
@@ -86,7 +121,9 @@ function PanelOf({ tab, summary, task }: PanelOfProps) {
           tab={tab}
           pane="node"
           of={node}
-          {...(node === null && { none: "Select a node in the plan." })}
+          {...(node === null && {
+            none: "This frame changed nothing in the plan. Select a node to look at it.",
+          })}
         >
           {(node) => <NodeDetailView node={node} />}
         </FetchedPanel>

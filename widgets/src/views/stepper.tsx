@@ -1,9 +1,10 @@
 import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Client, ClientState } from "../model/client";
 import { groupsOf, watchedIn } from "../model/layout";
-import { type PhaseChip, PROTOCOL, type Summary } from "../model/protocol";
+import { type PhaseChip, type PlanRow, PROTOCOL, type Summary } from "../model/protocol";
 import { sentenceOf } from "../model/sentence";
 import { visible } from "../model/text";
+import { followed } from "../model/tree";
 import { FIRST_UI, selectedNode, turned, type UiState } from "../model/ui";
 import { useActions } from "./actions";
 import { Alerts } from "./alerts";
@@ -19,6 +20,8 @@ import { TimelineView } from "./timeline";
 import { Toolbar } from "./toolbar";
 import { UiContext } from "./ui";
 
+const NO_NODES: readonly PlanRow[] = [];
+
 export function Stepper({ client }: { readonly client: Client }) {
   const state = useClient(client);
   const { summary, cursor } = state;
@@ -30,11 +33,13 @@ export function Stepper({ client }: { readonly client: Client }) {
   const actions = useActions(client, ui, setUi, root);
   const groups = useMemo(() => groupsOf(ui.choice, room), [ui.choice, room]);
   const edited = (summary?.edited ?? 0) > 0;
-  const chosen = { node: selectedNode(ui), task: taskOf(ui, state), edited };
+  const nodes = state.panes.plan?.data?.nodes ?? NO_NODES;
+  const node = selectedNode(ui) ?? followed(nodes);
+  const task = ui.task ?? nodes.find(({ id }) => id === node)?.task_id ?? null;
 
   useEffect(
-    () => client.watch(watchedIn(groups, chosen)),
-    [client, groups, chosen.node, chosen.task, edited],
+    () => client.watch(watchedIn(groups, { node, task, edited })),
+    [client, groups, node, task, edited],
   );
   useEffect(() => (root.current ? keepShortcutsAway(root.current) : undefined), []);
   useRestoredFocus(root, ui);
@@ -90,18 +95,11 @@ export function Stepper({ client }: { readonly client: Client }) {
         {summary?.protocol === PROTOCOL && <AskedNow />}
         <Alerts alerts={state.alerts} dismiss={(alert) => client.dismiss(alert)} />
         {summary?.protocol === PROTOCOL && groups.length > 0 && (
-          <Panes groups={groups} summary={summary} task={chosen.task} />
+          <Panes groups={groups} summary={summary} node={node} task={task} />
         )}
       </section>
     </UiContext.Provider>
   );
-}
-
-/** The task of the Task tab: the one that was chosen, else that of the selected node. */
-function taskOf(ui: UiState, { panes }: ClientState): string | null {
-  if (ui.task !== null) return ui.task;
-  const id = selectedNode(ui);
-  return panes.plan?.data?.nodes.find((node) => node.id === id)?.task_id ?? null;
 }
 
 /** The phases of the frame that is seen; until they have come those of the live one without their times. */

@@ -4,6 +4,7 @@ import type { PlanRow, RunningRow } from "../model/protocol";
 import { grouped } from "../model/text";
 import {
   anyUnchanged,
+  followed,
   keepingEqual,
   type Move,
   moveOf,
@@ -53,7 +54,7 @@ export function TreeView({ plan }: { readonly plan: WholePlan }) {
         )}
       </Compare>
       <DryNote dry={plan.dry} />
-      <Tree rows={rows} />
+      <Tree nodes={nodes} rows={rows} />
       {rows.length === 0 && <p class="ss-empty">The plan is empty.</p>}
       {more > 0 && (
         <button type="button" class="ss-link ss-more" onClick={() => client.moreNodes()}>
@@ -72,7 +73,12 @@ function useKept(nodes: readonly PlanRow[]): readonly PlanRow[] {
   }, [nodes]);
 }
 
-function Tree({ rows }: { readonly rows: readonly Row[] }) {
+interface TreeProps {
+  readonly nodes: readonly PlanRow[];
+  readonly rows: readonly Row[];
+}
+
+function Tree({ nodes, rows }: TreeProps) {
   const { state, ui, actions } = useUi();
   const scroll = useRef<HTMLDivElement>(null);
   const [moved, setMoved] = useState(0);
@@ -83,7 +89,12 @@ function Tree({ rows }: { readonly rows: readonly Row[] }) {
   const running = useRunning(state.settled.at === null ? (state.summary?.running ?? []) : []);
   const now = useNowOf(running.size > 0);
 
-  // After a key or a link the selection is brought into sight; after a step nothing moves.
+  const change = selected === null ? followed(nodes) : null;
+  useLayoutEffect(() => {
+    const row = rows.findIndex(({ key }) => key === change);
+    if (row >= 0) intoSight(scroll.current, row * ROW_PX);
+  }, [change]);
+  // After a key or a link the selection is brought into sight; after a step it stays where it is.
   useLayoutEffect(() => {
     if (moved + ui.reveal > 0 && at >= 0) intoSight(scroll.current, at * ROW_PX);
   }, [moved, ui.reveal]);
