@@ -365,7 +365,7 @@ def _end(record: _Record) -> Iterator[Fact]:
     status = "not over"
     if found.status in ("finished", "failed", "stalled"):
         status = found.status
-    yield Fact("end", last, (status, found.result))
+    yield Fact("end", last, (status, *(found.result or (None, None))))
 
 
 _Table = Callable[[_Record], Iterator[Fact]]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from smithers_nb import Claude, Execution, Phase, Ralph, Smithers, Store, Task, component, scripted
+from smithers_nb import Claude, End, Execution, Phase, Ralph, Smithers, Store, Task, component, scripted
 from smithers_nb.errors import UnknownExecutionError
 from tests.history import programs
 
@@ -156,3 +156,15 @@ def test_nothing_of_a_model_is_markup(run_of: Made) -> None:
     compared = ran(run_of, props={"prompt": "<script>alert(1)</script>"}).compare(ran(run_of))
     html = compared._repr_html_()
     assert "<script" not in html and "&lt;script&gt;" in html
+
+
+def test_ends_with_other_values_are_told_as_values(run_of: Made) -> None:
+    one, other = run_of(End(value="ok"), name="one"), run_of(End(value="late"), name="other")
+    for ex in (one, other):
+        ex.run_sync()
+    [end] = [row for row in one.compare(other).rows if row.what == "end"]
+    assert (end.one, end.other) == ('"ok"', '"late"')
+    [end] = [
+        row for row in one.compare(run_of(Task(id="t", run=len, args=["x"]), name="none")).rows if row.what == "end"
+    ]
+    assert (end.one, end.other) == ('finished, "ok", str', "not over")
