@@ -134,9 +134,11 @@ def _left_out(found: list[tuple[Occurrence, Sought]]) -> Iterator[Statement]:
 
 
 def _step(one: Occurrence, sought: Sought, direction: Direction, *, own: bool) -> FollowStep:
-    words = {"equal": "is it", "contains": "holds it", "cut": "holds the first {} of its {}: it is cut there"}[
-        one.holding
-    ].format(f"{one.characters:,}", count(len(sought.text), "character"))
+    words = {
+        "equal": "is exactly this",
+        "contains": "contains it",
+        "cut": "contains the first {} of its {}: it is cut there",
+    }[one.holding].format(f"{one.characters:,}", count(len(sought.text), "character"))
     if one.origin is not None:
         words += f", by {author(one.origin, one.origin, one.node)}"
     # Equal texts are one value; a short one, or one inside of another text, may be there by chance.

@@ -109,11 +109,13 @@ def test_a_text_goes_back_to_the_tool_that_returned_it(ex: Execution) -> None:
 def test_a_cut_is_shown_as_one(ex: Execution) -> None:
     found = ex.follow("notes")
     cuts = {one.node_id: one.text for one in found.statements if "cut" in one.text and one.where == "prompt"}
-    assert cuts == {"short": f"the prompt of short holds the first 30 of its {len(NOTES)} characters: it is cut there"}
+    assert cuts == {
+        "short": f"the prompt of short contains the first 30 of its {len(NOTES)} characters: it is cut there"
+    }
     assert "shorter" not in {one.node_id for one in found.statements}, "12 characters without a sign are chance"
     requests = [one.text for one in found.statements if one.where == "request" and one.node_id == "short"]
     assert requests == [
-        f"a request of short to scripted holds the first 30 of its {len(NOTES)} characters: it is cut there"
+        f"a request of short to scripted contains the first 30 of its {len(NOTES)} characters: it is cut there"
     ]
 
 
