@@ -675,10 +675,10 @@ class Execution(Recording):
         StoreError
             If the frame can't be forked.
         """
-        from .sweeps.opening import Asked, over_run  # Only here: most executions are not swept over.
+        from .sweeps.opening import SweepCall, over_run  # Only here: most executions are not swept over.
 
         refuse_while_rendering("sweep() was called")
-        asked = Asked(
+        asked = SweepCall(
             vary=vary,
             repeat=repeat,
             score=score,

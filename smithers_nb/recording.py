@@ -179,9 +179,9 @@ class Store:
             UnknownExecutionError: if there is no sweep of this name, naming those that there are.
             SweepError: naming the missing parts, if it is to be taken up.
         """
-        from .sweeps.opening import Asked, recorded  # Only here: most that open a file run nothing.
+        from .sweeps.opening import SweepCall, recorded  # Only here: most that open a file run nothing.
 
-        asked = Asked(
+        asked = SweepCall(
             vary=None,
             repeat=None,
             score=score,

@@ -243,7 +243,7 @@ def shown_value(recorded: Mapping[str, Any]) -> Any:  # Any: JSON
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownNames:
     """The names that the branches know."""
 
     keys: frozenset[str]
@@ -254,7 +254,7 @@ class Known:
     """All texts in the code: a key or a model that is named there is known, too."""
 
 
-def unknown(factors: Iterable[str], known: Known, apps: Iterable[object]) -> Iterator[str]:
+def unknown(factors: Iterable[str], known: KnownNames, apps: Iterable[object]) -> Iterator[str]:
     """Yield the factors that nothing knows, in words."""
     # Texts in the code stand for all keys and models that it may name: a plan that is rendered later is not known yet.
     components = [app.component if isinstance(app, Element) else app for app in apps]

@@ -18,7 +18,7 @@ from ..recording import History, Store
 from ..records import Durability, NewExecution
 from ..run import RUNNER, Setup, Until, checked_limits
 from ..version import __version__
-from .opening import Asked, Ground, begin, known_of
+from .opening import Ground, SweepCall, begin, known_of
 from .sweep import Sweep
 
 
@@ -100,7 +100,7 @@ def sweep(
         max_frames=max_frames,
         strict_effects=strict_effects,
     )
-    asked = Asked(
+    asked = SweepCall(
         vary=vary,
         repeat=repeat,
         score=score,

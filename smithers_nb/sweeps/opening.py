@@ -23,7 +23,7 @@ from ..store.fork import ForkPoint, fork_point
 from ..store.reader import Reader
 from ..values import Stored, opened
 from ..version import __version__
-from .cases import MOST, Choice, Known, SweepCase, cases_of, unknown
+from .cases import MOST, Choice, KnownNames, SweepCase, cases_of, unknown
 from .running import Work
 from .scores import Scorable, scorer_of, wrong_score
 from .sweep import Means, Sweep
@@ -33,7 +33,7 @@ Histories = Callable[[str], H]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class SweepCall:
     """The arguments of a call of ``sweep`` that the one on executions of their own and the one on branches share."""
 
     vary: object
@@ -87,7 +87,7 @@ class Ground:
         return root_with(app, varied)
 
 
-def begin(asked: Asked, ground: Ground, known: Known, history: Histories[H]) -> Sweep[H]:
+def begin(asked: SweepCall, ground: Ground, known: KnownNames, history: Histories[H]) -> Sweep[H]:
     """Return a sweep that is in the file: a new one, or the one that the same call has made before.
 
     Raises:
@@ -111,7 +111,7 @@ def begin(asked: Asked, ground: Ground, known: Known, history: Histories[H]) -> 
     return Sweep(reader, sweep.name, Means(work=work, score=asked.score, progress=asked.progress), history)
 
 
-def over_run(run: Run, asked: Asked, frame: int | None, history: Histories[H]) -> Sweep[H]:
+def over_run(run: Run, asked: SweepCall, frame: int | None, history: Histories[H]) -> Sweep[H]:
     """Return a sweep over branches of a run; see ``Execution.sweep``."""
     reader = Reader(run.setup.path)
     point = fork_point(reader, run.execution_id, frame)
@@ -144,7 +144,7 @@ def recorded(
     app: object,
     props: Mapping[str, Any] | None,
     models: Mapping[str, Any],
-    asked: Asked,
+    asked: SweepCall,
 ) -> Sweep[H]:
     """Return a sweep of a file, which can be run further where its app is given; see ``Store.sweep``."""
     if (wrong := wrong_score(asked.score)) is not None:
@@ -159,7 +159,7 @@ def recorded(
 # ---- checks ------------------------------------------------------------------------------------------------------
 
 
-def _checked(asked: Asked, ground: Ground, known: Known) -> list[SweepCase]:
+def _checked(asked: SweepCall, ground: Ground, known: KnownNames) -> list[SweepCase]:
     """Return the cases.
 
     Raises:
@@ -225,7 +225,7 @@ def _reused(reuse: tuple[str, ...] | None, repeat: int) -> tuple[str, ...]:
     return reuse
 
 
-def known_of(vary: object, app: object, *, keys: Iterable[str], models: Iterable[str]) -> Known:
+def known_of(vary: object, app: object, *, keys: Iterable[str], models: Iterable[str]) -> KnownNames:
     """Return the names that an app knows, with those in the code of the apps that ``vary`` has."""
     texts = texts_of(app)
     if isinstance(vary, Mapping) and isinstance(vary.get("app"), Mapping | list | tuple):
@@ -235,14 +235,14 @@ def known_of(vary: object, app: object, *, keys: Iterable[str], models: Iterable
     named = {str(name) for name in models}
     if Claude.__name__ in texts or isinstance(app, Claude):
         named.add(str(Claude.model_fields["model"].default))
-    return Known(keys=frozenset(keys), models=frozenset(named), texts=frozenset(texts))
+    return KnownNames(keys=frozenset(keys), models=frozenset(named), texts=frozenset(texts))
 
 
 # ---- the record --------------------------------------------------------------------------------------------------
 
 
 def _record(
-    asked: Asked, ground: Ground, cases: Sequence[SweepCase], *, repeat: int, reuse: tuple[str, ...]
+    asked: SweepCall, ground: Ground, cases: Sequence[SweepCase], *, repeat: int, reuse: tuple[str, ...]
 ) -> SweepRecord:
     setup, until = ground.setup, asked.until
     point: tuple[str | None, int | None] = None, None
@@ -385,7 +385,7 @@ def _work_again(
     app: object,
     props: Mapping[str, Any] | None,
     models: Mapping[str, Any],
-    asked: Asked,
+    asked: SweepCall,
 ) -> Work:
     """Return the work of a recorded sweep, whose named values are given again under their names.
 
@@ -411,45 +411,53 @@ def _work_again(
     base = app
     if "app" in factors:
         base = next(case.app.value for case in cases if case.app is not None)
-    # Each branch gets a row of its own; of this one it takes seed and durability.
-    row = NewExecution(
-        execution_id="",
-        name=sweep.name,
-        app=name_of(base),
-        code_hash=code_hash(base),
-        engine_version=__version__,
-        seed=options.seed,
-        durability=options.durability,
-        props=options.props,
-    )
     own = {name: value for name, value in (props or {}).items() if f"props.{name}" not in factors}
-    if options.props is not None:
-        own = {**loaded_props(options.props), **own}
-    ground = Ground(
-        setup=Setup(
-            app=base,
-            path=reader.path,
-            row=row,
-            models=plain,
-            limits=dict(options.branch_limits),
-            max_agents=options.max_agents,
-            runner=RUNNER,
-            max_frames=options.max_frames,
-            strict_effects=options.strict_effects,
-        ),
-        app=base,
-        props=own,
-        state={key: Stored(*value) for key, value in options.state.items()},
-        title=sweep.name,
-        point=ForkPoint(sweep.parent_id, sweep.frame or 0) if sweep.parent_id is not None else None,
-        replaced=tuple(plain),
-    )
+    ground = _ground_again(reader, sweep, app=base, props=own, models=plain)
     if wrong := list(dict.fromkeys(_refused(cases, ground))):
         raise SweepError(f"sweep {sweep.name!r} can't be taken up: " + "; ".join(wrong) + ".")
     _tell_changes(sweep, _code_of(base, cases))
     engine.call(bring_up(reader.path))
     sweep = replace(sweep, options=replace(options, limits=limits))
     return _work(sweep, ground, cases, until=until, max_parallel=asked.max_parallel)
+
+
+def _ground_again(
+    reader: Reader, sweep: SweepRecord, *, app: object, props: Mapping[str, Any], models: Mapping[str, Any]
+) -> Ground:
+    """Return what the branches of a recorded sweep have in common: as it is recorded, with what was given again."""
+    options = sweep.options
+    # Each branch gets a row of its own; of this one it takes seed and durability.
+    row = NewExecution(
+        execution_id="",
+        name=sweep.name,
+        app=name_of(app),
+        code_hash=code_hash(app),
+        engine_version=__version__,
+        seed=options.seed,
+        durability=options.durability,
+        props=options.props,
+    )
+    if options.props is not None:
+        props = {**loaded_props(options.props), **props}
+    return Ground(
+        setup=Setup(
+            app=app,
+            path=reader.path,
+            row=row,
+            models=dict(models),
+            limits=dict(options.branch_limits),
+            max_agents=options.max_agents,
+            runner=RUNNER,
+            max_frames=options.max_frames,
+            strict_effects=options.strict_effects,
+        ),
+        app=app,
+        props=props,
+        state={key: Stored(*value) for key, value in options.state.items()},
+        title=sweep.name,
+        point=ForkPoint(sweep.parent_id, sweep.frame or 0) if sweep.parent_id is not None else None,
+        replaced=tuple(models),
+    )
 
 
 def _cases_again(varied: Iterable[Varied], given: Mapping[str, Any]) -> tuple[list[SweepCase], list[str]]:
