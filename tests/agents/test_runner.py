@@ -10,7 +10,8 @@ import pytest
 from smithers_nb import Claude
 from smithers_nb.bridge import engine
 from smithers_nb.engine.tasks.agents import TaskLedger, agent_task
-from smithers_nb.execution import _runner, run_behind
+from smithers_nb.execution import run_behind
+from smithers_nb.run import RUNNER
 from tests.agents.conftest import Background, model_at
 from tests.agents.elsewhere import Elsewhere, double
 from tests.agents.fake_replies import Asked, Hang, by_turn, call, say
@@ -24,7 +25,7 @@ def test_a_task_that_is_submitted_twice_is_asked_once(provider: Any, run_of: Any
     entry = run_behind(ex).live.tasks["c"]
 
     async def again() -> Any:
-        return await _runner.submit(
+        return await RUNNER.submit(
             agent_task(run_behind(ex).live.services, entry.node, entry.task_id),
             TaskLedger(run_behind(ex).live.services, entry, lambda output: None),
         )

@@ -128,6 +128,7 @@ def Hostile(ctx):
         ]
     ]
 
+Execution(Step(), name="other " + bad).close()  # For the choice in Compare.
 hostile = Execution(Hostile, name=bad, state={{bad: bad[:28]}})
 hostile.breakpoints.add(key=bad)
 hostile.breakpoints.add(when=f"state.x == {{bad!r}}", log=True)

@@ -15,12 +15,17 @@ from smithers_nb.notebook.view_of import view_of
 from smithers_nb.store.moments import Moments
 
 from .programs import PROGRAMS
-from .test_live_and_recorded import Look, ask, compare, differences, late_at, look, stepped, whole
+from .test_live_and_recorded import OTHER, Look, ask, compare, differences, late_at, look, stepped, whole
 
 OF_THE_WHOLE = {
     ("frame", "sentence"): "it tells how the execution stands now",
     ("plan", "version"): "it counts the answers",
+    ("plan@other", "version"): "it counts the answers",
     ("tasks", "now"): "it is the time of the answer",
+    ("compare@other", "text"): "it compares all frames of two executions",
+    ("compare@other", "total"): "it counts the differences of all frames",
+    ("compare@other", "choices"): "an execution is no choice beside itself",
+    ("compare@other", "rows"): "they are the differences of all frames",
 }
 """What is not of a frame, with the reason."""
 
@@ -62,6 +67,9 @@ def at(view: View, cursor: tuple[int, str]) -> Look:
 def test_a_branch_shows_what_its_ancestor_shows_and_then_live_is_recorded(
     name: str, run_of: Any, branch_of: Any
 ) -> None:
+    other = run_of(PROGRAMS[name](), state={"old": [1], "k": "y"}, name=OTHER)
+    other.run_sync(max_frames=2)
+    other.close()
     ex = run_of(PROGRAMS[name](), state={"old": [1], "k": "x" * 3000})
     stepped(name, ex, view_of(ex))
     parent = recorded(ex)

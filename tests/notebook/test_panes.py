@@ -394,7 +394,8 @@ def test_a_conflict_shows_the_loser_and_a_noop_is_foreseen(view):
     shown = view(Story)
     shown.ex.run_sync(until="n")
     shown.ex.step_sync()
-    while not shown.ex.pending:
+    # The handler that raises may be called a frame earlier or later: its writes don't count.
+    while all(write.node_id == "bad" for write in shown.ex.pending):
         shown.ex.step_sync()
     writes = ask(shown, "pending")["writes"]
     lost, won, same = [w for w in writes if w["node_id"] != "bad"]
