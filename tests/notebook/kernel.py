@@ -18,10 +18,13 @@ class Outputs:
 
     def text(self, index: int) -> str:
         """Streams, plain text and tracebacks of a cell, without colours."""
-        parts = []
+        parts: list[str] = []
+        stream = None
         for output in self._cells[index].outputs:
+            before, stream = stream, output.get("name")
             if output.output_type == "stream":
-                parts.append(output.text)
+                # A kernel may send a stream in several pieces, cut anywhere.
+                parts.append((parts.pop() if parts and stream == before else "") + output.text)
             elif output.output_type == "error":
                 parts.append("\n".join(output.traceback))
             else:
