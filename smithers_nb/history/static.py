@@ -9,10 +9,30 @@ from ..nodes.xml import visible
 
 # They would turn the direction of the text after them.
 _BIDI = {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F)}
+REPR_CHARS = 20_000
+"""The most characters of a repr: a saved notebook keeps it for ever."""
 ROWS = 50
 """The most rows of a table: a saved notebook keeps them for ever."""
 LINES = 200
 """The most sentences of an answer."""
+
+
+class Readable:
+    """A result that is read as text: all of it as ``.text`` and ``str``, its beginning as the repr."""
+
+    @property
+    def text(self) -> str:
+        """All of it as plain text."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        text = self.text
+        if len(text) <= REPR_CHARS:
+            return text
+        return f"{text[:REPR_CHARS]}\n… ({len(text):,} characters; .text has all)"
 
 
 # On each cell: JupyterLab's own rule for cells sets words to the right, away from what they are about.

@@ -8,19 +8,17 @@ from dataclasses import dataclass
 from ..errors import message_of
 from ..records import Exchange, Part, TaskConversation
 from ..records.words import count
-from .static import inert, safe
+from .static import Readable, inert, safe
 
 # A saved notebook keeps what is shown for ever: the whole text is in .text.
 SHOWN_CHARS = 4_000
 """The most characters of a part that the HTML has."""
 SHOWN_EXCHANGES = 200
 """The newest requests of a run that the HTML has."""
-REPR_CHARS = 20_000
-"""The most characters of a repr."""
 
 
 @dataclass(frozen=True, repr=False)
-class Transcript:
+class Transcript(Readable):
     """The conversations of an agent node, one a task, in words."""
 
     node_id: str
@@ -31,15 +29,6 @@ class Transcript:
     def text(self) -> str:
         """All of it as plain text."""
         return "\n\n".join("\n".join(_lines(one)) for one in self.conversations)
-
-    def __str__(self) -> str:
-        return self.text
-
-    def __repr__(self) -> str:
-        text = self.text
-        if len(text) <= REPR_CHARS:
-            return text
-        return f"{text[:REPR_CHARS]}\n… ({len(text):,} characters; .text has all)"
 
     def _repr_html_(self) -> str:
         # Jupyter looks for this name.

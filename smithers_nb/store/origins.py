@@ -75,6 +75,41 @@ class Origins(Moments):
         )
         return found[0] if found else None
 
+    def last_written(self, key: str, until: int) -> list[WriteRecord]:
+        """Return the writes of a key in the newest frame, up to one, that has any."""
+        rows = self._rows(
+            f"SELECT max(frame) FROM transitions WHERE {self._of('transitions', until=until)} AND frame <= :until"
+            " AND scope = 'state' AND key = :key",
+            until=until,
+            key=key,
+        )
+        frame = rows[0][0]
+        if frame is None:
+            return []
+        where = "frame = :frame AND scope = 'state' AND key = :key ORDER BY seq"
+        return self._writes(where, since=frame, until=frame, frame=frame, key=key)
+
+    def next_maker(self, key: str, frame: int) -> WriteRecord | None:
+        """Return the first write that changed a key of the state after a frame; None if there is none."""
+        where = f"frame > :frame AND {_WROTE} ORDER BY frame, seq LIMIT 1"
+        found = self._writes(where, since=frame + 1, frame=frame, key=key, scope="state")
+        return found[0] if found else None
+
+    def stale_calls(self, most: int) -> list[str]:
+        """Return the ids of the handler calls that were not made, as their node had left, newest first."""
+        rows = self._rows(
+            f"SELECT id FROM handlers WHERE {self._of('handlers')} AND status = 'stale'"
+            " ORDER BY rowid DESC LIMIT :most",
+            most=most,
+        )
+        return [id for (id,) in rows]
+
+    def ids_in(self, table: str, frame: int) -> list[str]:
+        """Return the ids of the writes, handler calls or effect runs of a frame: of one of these tables."""
+        of = self._of(table, frame, frame)
+        rows = self._rows(f"SELECT id FROM {table} WHERE {of} AND frame = :frame", frame=frame)
+        return [id for (id,) in rows]
+
     def write(self, id: str) -> WriteRecord | None:
         """Return a write by its id, which begins with the number of its frame; None if there is none."""
         # One that was queued between two frames is flushed with those of the frame that its id names, or a later one.
@@ -160,6 +195,17 @@ class Origins(Moments):
                 return NodeSpan(PastNode._make(node), since, until)
         return None
 
+    def iterations(self, loop_id: str, frame: int) -> int:
+        """Return the number of iterations of a loop that had begun in a frame."""
+        rows = self._rows(
+            "SELECT iteration FROM loops WHERE execution_id = :owner AND node_id = :loop AND from_frame <= :frame"
+            " ORDER BY from_frame DESC LIMIT 1",
+            owner=self.owner(frame),
+            loop=loop_id,
+            frame=frame,
+        )
+        return int(rows[0][0]) if rows else 1
+
     def known_nodes(self) -> list[str]:
         """Return the ids that were given to nodes, in any frame."""
         rows = self._rows(f"SELECT DISTINCT node_id FROM nodes WHERE {self._of('nodes')} AND explicit_id = 1")
@@ -202,6 +248,14 @@ class Origins(Moments):
         )
         return TaskRecord(*rows[0]) if rows else None
 
+    def tasks_of_node(self, node_id: str) -> list[str]:
+        """Return the ids of the tasks of a node, oldest first."""
+        rows = self._rows(
+            f"SELECT task_id FROM tasks WHERE {self._of('tasks')} AND node_id = :node ORDER BY mounted_at_frame, rowid",
+            node=node_id,
+        )
+        return [id for (id,) in rows]
+
     def settled_in(self, frame: int) -> list[TaskRecord]:
         """Return the tasks whose end a frame dealt with."""
         rows = self._rows(
@@ -210,6 +264,15 @@ class Origins(Moments):
             frame=frame,
         )
         return [TaskRecord(*row) for row in rows]
+
+    def spent(self, most: int) -> list[tuple[str, int, int, float | None]]:
+        """Return (task id, requests, tokens, cost in USD) of the agents that used most, those that used most first."""
+        return self._rows(
+            "SELECT task_id, count(*), sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)), sum(cost_usd)"
+            f" FROM model_calls WHERE {self._of('model_calls')} AND answered_by = 'model'"
+            " GROUP BY task_id ORDER BY 4 DESC, 3 DESC, min(id) LIMIT :most",
+            most=most,
+        )
 
     def frame_at(self, time: str, until: int) -> int:
         """Return the last frame up to one that had begun at a time, in ISO 8601; 0 if there is none."""

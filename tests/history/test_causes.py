@@ -9,6 +9,7 @@ from threading import Event
 from typing import Any, NamedTuple
 
 import pytest
+from pydantic_ai.exceptions import ModelHTTPError
 
 from smithers_nb import (
     Approval,
@@ -24,7 +25,7 @@ from smithers_nb import (
     component,
     scripted,
 )
-from smithers_nb.errors import StoreError
+from smithers_nb.errors import AppChangedWarning, SmithersError, StoreError
 from smithers_nb.identity import Path, generated_id
 
 from .programs import HOSTILE, Effects, Handlers, Loops, Retries, Stops, Unmounts, fails, save
@@ -54,11 +55,11 @@ def test_a_value_goes_back_to_the_answer_that_it_came_from(run_of: Any) -> None:
     why = ex.why("state:draft")
     assert why.text.splitlines()[1:] == [
         '  draft is "A draft." since frame 5  [frame 5 · recorded]',
-        '    on_finished of claude #draft wrote draft = "A draft."  [frame 4 · test_causes.py:44 · recorded]',
-        "      on_finished of claude #draft was called in frame 4  [frame 4 · test_causes.py:44 · recorded]",
-        "        claude #draft succeeded  [frame 3 · test_causes.py:44:13 · recorded]",
+        '    on_finished of claude #draft wrote draft = "A draft."  [frame 4 · test_causes.py:45 · recorded]',
+        "      on_finished of claude #draft was called in frame 4  [frame 4 · test_causes.py:45 · recorded]",
+        "        claude #draft succeeded  [frame 3 · test_causes.py:45:13 · recorded]",
         '          scripted answered in turn 1: "A draft."'
-        "  [frame 3 · test_causes.py:44:13 · recorded · ask why of draft.prompt]",
+        "  [frame 3 · test_causes.py:45:13 · recorded · ask why of draft.prompt]",
     ]
     assert list(why.df.columns) == [
         "depth",
@@ -200,6 +201,48 @@ def Answers(ctx: Any) -> Any:
     return Claude(id="c", model=scripted("said"), tools=[look_up], on_finished=save("c"))["Go."]
 
 
+@component
+def Wrapped(ctx: Any) -> Any:
+    n = ctx.state.get("n")
+    task = Task(run=str)
+    return [Task(id="go", run=lambda: 1, on_finished=save("n")), Phase(name="wrap")[task] if n else task]
+
+
+@component
+def Placed(ctx: Any) -> Any:
+    n = ctx.state.get("n")
+    task = Task(run=str)
+    return [Task(id="go", run=lambda: 1, on_finished=save("n")), [Phase(name="new"), task] if n else task]
+
+
+WRAPPED = generated_id(Path("/Wrapped[0]/phase[0.1]/task[0]"))
+PLACED = generated_id(Path("/Placed[0]/task[0.1.1]"))
+
+
+@component
+def Refused(ctx: Any) -> Any:
+    refusal = ModelHTTPError(503, "m", "come back later", headers={"retry-after": "3600"})
+    return Claude(id="c", model=scripted(refusal, "x"))["Go."]
+
+
+@component
+def Repeats(ctx: Any) -> Any:
+    n = ctx.state.get("n", 0)
+    return Effect(id="e", deps=[n], run=lambda: ctx.state.set("n", 1 - n))
+
+
+@component
+def Raises(ctx: Any) -> Any:
+    if ctx.state.get("t") == 0:
+        raise KeyError("oops")
+    return Task(id="t", run=int, on_finished=save("t"))
+
+
+@component
+def Asking(ctx: Any) -> Any:
+    return Smithers(id="child", component=Waits)
+
+
 def steps(number: int) -> Callable[[Execution], None]:
     def act(ex: Execution) -> None:
         for _ in range(number):
@@ -241,6 +284,27 @@ def swapped(ex: Execution) -> None:
     ex.run_sync()
     ex.swap(Phase(name="new", id="new"))
     ex.run_sync()
+
+
+def handled(ex: Execution) -> None:
+    ex.run_sync()
+    ex.handle_again("t")
+    ex.run_sync()
+
+
+def phases(ex: Execution) -> None:
+    while ex.frame is None or ex.frame.phase != "COMMIT":
+        ex.step_phase_sync()
+
+
+def terminated(ex: Execution) -> None:
+    ex.step_sync()
+    ex.terminate()
+
+
+def raising(ex: Execution) -> None:
+    with pytest.raises(SmithersError):
+        ex.run_sync()
 
 
 def broken(ex: Execution) -> None:
@@ -288,6 +352,18 @@ PLANTED: dict[str, Planted] = {
     "a wait for a person": Planted(Waits, None, "is waiting: approval ask waits", ("frames", "first frame")),
     "a stop by hand": Planted(Waits, None, "is stopped: stopped by hand", ("executions", "a person did it"), stopped),
     "a breakpoint": Planted(Fed, None, "is paused: stopped", ("events", "a breakpoint was hit"), broken),
+    "a node of another parent": Planted(Wrapped, WRAPPED, "task is in the plan since frame", ("tasks", "its function returned 1")),
+    "a node of another place": Planted(Placed, PLACED, "task is in the plan since frame", ("tasks", "its function returned 1")),
+    "a handler that a person had called again": Planted(Keyed, "t.on_finished", "on_finished of task #t was called in frame", ("tasks", "task #t was handled again by a person"), handled),
+    "a frame that a person made due": Planted(Failing, 4, "frame 4 was made, because of: bad is run again by hand", ("frames", "a person asked for it"), retried),
+    "a wait for a time": Planted(Refused, None, "is waiting: c waits until", ("frames", "first frame"), steps(2)),
+    "a task that waits for a time": Planted(Refused, "c@1", "claude #c is blocked until", ("frames", "first frame"), steps(2)),
+    "a wait inside of a child": Planted(Asking, None, "is waiting: approval ask waits", ("frames", "the code of Asking")),
+    "a stall": Planted(Repeats, None, "is stalled: effect e keeps causing itself", ("events", "it keeps causing itself. It was not run")),
+    "an end for good": Planted(Waits, None, "is terminated: terminated by hand", ("executions", "a person did it"), terminated),
+    "a pause": Planted(Fed, None, 'execution "one" is paused', ("frames", "frame 1 is open: its last phase was COMMIT"), phases),
+    "before the first frame": Planted(Fed, None, 'execution "one" is ready', ("executions", "no frame has been made yet"), steps(0)),
+    "a frame that could not be made": Planted(Raises, None, "is paused: frame 3 could not be rendered", ("tasks", "its function returned 0"), raising),
     "a tool of an agent": Planted(Answers, "state:c", 'c is "said"', ("model_calls", "said")),
 }  # fmt: skip
 
@@ -341,3 +417,132 @@ def test_a_chain_that_comes_round_is_folded(run_of: Any) -> None:
     ex.run_sync()
     why = ex.why("n")
     assert "and so on, the same way each time before" in why.text and len(why.statements) < 30
+
+
+WHAT_CHANGED = {
+    KEYED_B: (Keyed, "its key was 'a' and is 'b'"),
+    WRAPPED: (Wrapped, "its parent was /Wrapped[0] and is /Wrapped[0]/phase[0.1]"),
+    PLACED: (Placed, "its place was task[0.1] and is task[0.1.1]"),
+    "d": (Keyed, "d was a phase and is a step now"),
+    "w": (Loops, "its loop continued"),
+}
+
+
+@pytest.mark.parametrize("id", WHAT_CHANGED)
+def test_a_remount_says_what_made_it_another_node(id: str, run_of: Any) -> None:
+    app, words = WHAT_CHANGED[id]
+    ex = run_of(app())
+    ex.run_sync()
+    assert f"was mounted again in frame {ex.why(id).statements[0].frame}: {words}" in ex.why(id).text
+
+
+def test_an_item_that_left_its_list_is_not_the_one_that_came(run_of: Any) -> None:
+    @component
+    def Items(ctx: Any) -> Any:
+        keys = "ab" if ctx.state.get("n") is None else "bc"
+        return [[Task(key=key, run=str) for key in keys], Task(id="t", run=int, on_finished=save("n"))]
+
+    ex = run_of(Items())
+    ex.run_sync()
+    assert "mounted again" not in ex.why(generated_id(Path('/Items[0]/task["c"]'))).text
+
+
+def test_an_answer_from_the_cache_says_so(run_of: Any) -> None:
+    app = Claude(id="c", model=scripted("said"), cache=True, on_finished=save("c"))["Go."]
+    for _ in range(2):
+        ex = run_of(app)
+        ex.run_sync()
+    assert "the answer came from the cache" in ex.why("state:c").roots[0].text
+
+
+def test_a_replayed_answer_says_so(run_of: Any) -> None:
+    ex = run_of(Claude(id="c", model=scripted("said"), on_finished=save("c"))["Go."])
+    ex.run_sync()
+    again = ex.store.open(ex.replay().execution_id)
+    assert "the recorded answer was replayed" in again.why("state:c").roots[0].text
+    assert again.why(1).roots[0].text.endswith("was made, as a replay, by a person")
+
+
+def test_a_resume_with_other_code_is_the_root_of_what_it_brought(run_of: Any, resumed: Any) -> None:
+    @component
+    def App(ctx: Any) -> Any:
+        return Approval(id="ask", prompt="?")
+
+    first = run_of(App)
+    first.run_sync()
+    first.close()
+
+    @component  # type: ignore[no-redef]
+    def App(ctx: Any) -> Any:
+        return [Phase(id="new", name="new"), Approval(id="ask", prompt="?")]
+
+    with pytest.warns(AppChangedWarning):
+        ex = resumed(App)
+    ex.run_sync()
+    assert [one.text for one in ex.why("new").roots] == ["the execution was resumed with other code before frame 2"]
+
+
+def test_a_changed_file_is_the_root_of_what_it_brought(run_of: Any, tmp_path: Any) -> None:
+    file = tmp_path / "notes.txt"
+
+    @component
+    def Reads(ctx: Any) -> Any:
+        text = ctx.fs.read(file)
+        return ["long" in text and Phase(name="new", id="new")[text], Approval(id="ask", prompt="?")]
+
+    file.write_text("short")
+    ex = run_of(Reads)
+    ex.run_sync()
+    file.write_text("a long one")
+    ex.run_sync()
+    for asked in ("new", "new.text", 2):
+        assert [one.text for one in ex.why(asked).roots] == [f"file {file} changed before frame 2"]
+
+
+WRONG = {
+    "draft.promt": "draft is a claude, which has no prop 'promt'. Did you mean 'prompt'?",
+    "draft.on_finish": "which has no prop 'on_finish'. Did you mean 'on_finished'?",
+    "draft.on_error": "on_error of draft was not called up to frame 5: why_not('draft.on_error') tells why.",
+    "state:draf": "draf has no value in frame 6: nothing had written it. Did you mean 'draft'?",
+    "Repor": "nothing of the name 'Repor'. It has draft, notes, topic",
+    "2w9": "Frame 2 has the writes 2w2.",
+    "9h1": "nothing of the name '9h1'. It has",
+    "draft@9": "The tasks of draft are draft@3.",
+    "child/x": "nothing of the name 'child/x'",
+}
+
+
+@pytest.mark.parametrize("asked", WRONG)
+def test_a_wrong_target_names_the_nearest(asked: str, run_of: Any) -> None:
+    ex = run_of(Report(), state={"topic": "x"})
+    ex.run_sync()
+    try:
+        told = ex.why(asked).text
+    except StoreError as error:
+        told = str(error)
+    assert WRONG[asked] in told, told
+
+
+TARGETS = {
+    "draft": "claude #draft is in the plan",
+    "draft.model": "the model of claude #draft",
+    "draft.prompt": "the prompt of claude #draft",
+    "draft.text": "the text of claude #draft",
+    "draft.retries": "the retries of claude #draft is at its default",
+    "state:draft": 'draft is "A draft."',
+    "topic": 'topic is "x"',
+    "Report": "Report was",
+    3: "frame 3 was made",
+    "draft@3": "claude #draft succeeded",
+    "2w2": "on_finished of claude #notes wrote notes",
+    "2h1": "on_finished of claude #notes was called",
+    "notes.on_finished": "on_finished of claude #notes was called",
+    None: 'execution "one" is finished',
+}
+
+
+def test_every_form_of_a_target_is_understood(run_of: Any) -> None:
+    ex = run_of(Report(), name="one", state={"topic": "x"})
+    ex.run_sync()
+    for asked, words in TARGETS.items():
+        assert words in ex.why(asked).statements[0].text, asked

@@ -9,7 +9,7 @@ from ...records import Ghost, Ghosts, Guard
 from ...records.words import short
 from ...values import legible
 from .book import About, Book
-from .facts import Matter, NodeAt, Told, ValueAt
+from .facts import Matter, NodeAt, Stands, Told
 from .values import maker_of
 
 MOST_GHOSTS = 3
@@ -18,11 +18,20 @@ MOST_GHOSTS = 3
 
 def not_in_plan(book: Book, asked: str, frame: int, ghosts: Ghosts | None) -> Iterator[Matter | Told]:
     """Yield why a node, or a component, is not in the plan of a frame, outermost first."""
+    # What is asked about may stand in the frame that is being made.
+    now = book.unflushed
+    if now is not None and now.number > book.last:
+        text = f"frame {now.number} is open after its {now.phase}: its plan is not committed yet"
+        yield Told(book.say(text, frame=now.number))
+    elif not book.last:
+        yield Stands(book)
     was = book.rows.last_node(asked, frame)
     if was is not None:
         yield NodeAt(book, asked, frame)
     if ghosts is None:
         text = f"what the code could return is not known without it: give it as why_not({asked!r}, app=…)"
+        if book.around is not None:
+            text = f"what the code of the child {short(book.execution.name)} could return is not known"
         yield Told(book.say(text, frame=frame, evidence=None))
         return
     found = ghosts.named(asked)
@@ -71,5 +80,4 @@ def _values(book: Book, guard: Guard, frame: int) -> Iterator[Matter]:
     """Yield the values that a condition reads: who wrote each, or that nothing has."""
     for key in guard.keys[:4]:
         if not key.startswith("vol:"):
-            known = book.rows.value(key, frame)
-            yield ValueAt(book, key, frame) if known is None else maker_of(book, key, frame)
+            yield maker_of(book, key, frame)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from ...records import Phase
-from ...records.words import short
+from ...records import Frame, Phase, Problem
+from ...records.words import count, short
 from .book import About, Book
-from .facts import Matter, NodeAt, Stands, TaskBegan, TaskEnded, Told, Written
+from .facts import Matter, NodeAt, Stands, TaskBegan, TaskEnded, TaskStands, Told, Written
+from .frames import due
+from .tasks import waits
 
 FAILED = ("failed", "cancelled", "abandoned")
+APPLIED = ("applied", "edited")
 BY_HAND = "by hand"
+_FAILED_FRAME = re.compile(r"frame (\d+) could not be ")
 
 
 def stands(fact: Stands) -> Told:
@@ -75,65 +80,83 @@ def _round(book: Book) -> Iterator[Matter | Told]:
     """Yield what comes round: the problem, and the writes of the last frame."""
     for event in book.rows.events("problem", book.last, 1):
         about: About = {"table": "events", "row_id": str(event.id), "frame": event.frame, "node_id": event.node_id}
-        yield Told(book.say(short(event.payload, 300), **about))
-    for write in book.rows.writes(book.last):
-        if write.status in ("applied", "edited"):
-            yield Written(book, write.id, write.key)
+        problem = Problem.of_event(event.kind, event.node_id, event.payload)
+        about |= {"source": problem.source, "phase": problem.phase}
+        yield Told(book.say(short(" ".join(problem.message.split()), 300), **about))
+    # The frame that found it may have written nothing: then what led there are the writes of the one before.
+    for number in (book.last, book.last - 1):
+        made = [one for one in book.rows.writes(number) if one.status in APPLIED]
+        if made:
+            yield from (Written(book, one.id, one.key) for one in made)
+            return
 
 
 def _waited_for(book: Book) -> Iterator[Matter | Told]:
     for task in book.rows.newest_tasks(book.last):
-        if task.status != "blocked":
-            continue
-        about: About = {
-            "table": "tasks",
-            "row_id": task.task_id,
-            "frame": task.mounted_at_frame,
-            "node_id": task.node_id,
-        }
-        name = book.name(task.node_id, book.last)
-        open_ones = [one for one in book.rows.asked(task.task_id) if one.answered_at is None]
-        for one in open_ones:
-            text = f"{name} waits for a person: {short(one.prompt, 100)} (approval {one.approval_id})"
-            row: About = about | {"table": "approvals", "row_id": one.approval_id}
-            yield Told(book.say(text, **row), (TaskBegan(book, task.task_id),))
-        # Blocked without a question is a wait for a time: a rate limit, or a retry.
-        if not open_ones:
-            text = f"{name} is blocked"
-            if task.next_retry_at:
-                text += f" until {task.next_retry_at}"
-            yield Told(book.say(f"{text}: {task.error or task.reason or 'it tries again'}", **about))
+        if task.status == "blocked":
+            yield from (Told(one, (TaskBegan(book, task.task_id),)) for one in waits(book, task))
     yield from _waiting_children(book)
 
 
-def _waiting_children(book: Book) -> Iterator[Matter]:
+def _waiting_children(book: Book) -> Iterator[Matter | Told]:
     for task in book.rows.newest_tasks(book.last):
         node = book.tree(book.last).index.get(task.node_id)
         if node is None or node.type != "smithers" or task.status not in ("running", "pending"):
             continue
-        child = book.child(task)
-        if child is not None and child.source.head.status == "waiting":
-            yield Stands(child)
+        # Its questions, and not its status: that it waits is recorded later than what it asks.
+        if (child := book.child(task)) is not None:
+            yield from _waited_for(child)
 
 
 def _rest(book: Book, reason: str) -> Iterator[Matter | Told]:
-    if not book.last:
-        yield Told(book.say("no frame has been made yet: a step makes the first one", evidence="recorded"))
+    """Yield what an execution that is neither over nor waits is at rest for."""
+    if (match := _FAILED_FRAME.match(reason)) is not None:
+        yield from _not_made(book, int(match[1]))
         return
-    about: About = {"table": "frames", "row_id": str(book.last), "frame": book.last}
     for event in book.rows.events("breakpoint", book.last + 1, 1):
         if reason.startswith("stopped"):
             row: About = {"table": "events", "row_id": str(event.id), "frame": event.frame, "node_id": event.node_id}
             yield Told(book.say(f"a breakpoint was hit: {reason.removeprefix('stopped: ')}", **row))
             return
-    if book.unflushed is not None:
-        waiting = [one for one in book.pending if one.status in ("queued", "edited")]
-        text = f"frame {book.last} is at rest before its FLUSH, {len(waiting)} of its writes pending; a step goes on"
-        yield Told(book.say(text, **about), tuple(Written(book, one.id, one.key) for one in waiting[:3]))
+    if not book.last:
+        row = {"table": "executions", "row_id": book.execution_id}
+        yield Told(book.say("no frame has been made yet: a step makes the first one", **row))
         return
+    if book.unflushed is not None:
+        yield _open_frame(book, book.unflushed)
+    yield from due(book)
     running = [
-        TaskBegan(book, one.task_id)
+        TaskStands(book, one.task_id)
         for one in book.rows.newest_tasks(book.last)
         if one.status in ("running", "pending") and one.node_id in book.tree(book.last).index
     ]
-    yield Told(book.say("a step goes on from here", **about), tuple(running[:3]))
+    yield from running[:3]
+    if book.unflushed is None and not running:
+        about: About = {"table": "frames", "row_id": str(book.last), "frame": book.last}
+        yield Told(book.say(f"frame {book.last} is flushed; a step makes the next one", **about))
+
+
+def _open_frame(book: Book, frame: Frame) -> Told:
+    about: About = {"table": "frames", "row_id": str(frame.number), "frame": frame.number, "phase": frame.phase}
+    if frame.phase is not Phase.EFFECTS:
+        return Told(book.say(f"frame {frame.number} is open: its last phase was {frame.phase}", **about))
+    waiting = [one for one in book.pending if one.status in ("queued", "edited")]
+    text = f"frame {frame.number} is at rest before its FLUSH, which applies {count(len(waiting), 'write')}"
+    return Told(book.say(text, **about), tuple(Written(book, one.id, one.key) for one in waiting[:3]))
+
+
+def _not_made(book: Book, number: int) -> Iterator[Matter | Told]:
+    """Yield why a frame could not be made: the error, and what had changed before it."""
+    events = book.rows.events("problem", number, 1, number)
+    about: About = {"table": "frames", "row_id": str(number), "frame": number}
+    now = book.source.publication
+    problems = [] if now is None else [Problem.of_event(one.kind, one.node_id, one.payload) for one in now.failed]
+    for event in events:
+        about |= {"table": "events", "row_id": str(event.id)}
+        problems.append(Problem.of_event(event.kind, event.node_id, event.payload))
+    made = tuple(Written(book, one.id, one.key) for one in book.rows.writes(number - 1) if one.status in APPLIED)
+    for problem in problems[-1:]:
+        about |= {"source": problem.source, "phase": problem.phase, "node_id": problem.node_id}
+        yield Told(book.say(f"the code raised: {short(' '.join(problem.message.split()), 300)}", **about), made)
+    if not problems:
+        yield from made

@@ -9,17 +9,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ...records import Statement
 from ...store.frames import frame_from
-from ..static import inert, tree
+from ..static import Readable, inert, tree
 
 if TYPE_CHECKING:
     import pandas as pd
 
-REPR_CHARS = 20_000
-"""The most characters of a repr: a saved notebook keeps it for ever."""
-
 
 @dataclass(frozen=True, repr=False)
-class Explanation:
+class Explanation(Readable):
     """The answer to a question, in sentences: each with its frame, its row, and the evidence for it.
 
     A sentence that is one deeper than the one before it is a cause of that one; several of the same depth came
@@ -58,15 +55,6 @@ class Explanation:
     def roots(self) -> tuple[Statement, ...]:
         """The sentences that have no cause below them: where the chains end."""
         return tuple(_roots(self.statements))
-
-    def __str__(self) -> str:
-        return self.text
-
-    def __repr__(self) -> str:
-        text = self.text
-        if len(text) <= REPR_CHARS:
-            return text
-        return f"{text[:REPR_CHARS]}\n… ({len(text):,} characters; .text has all)"
 
     def _repr_html_(self) -> str:
         # Jupyter looks for this name.

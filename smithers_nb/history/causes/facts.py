@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ...records import Statement
 from .book import Book
@@ -15,10 +16,13 @@ class Matter:
     # The book is a part of it: a node of the same id may stand in a child, too.
     book: Book
 
+    ABOUT: ClassVar[tuple[str, ...]] = ()
+    """The fields that tell facts of a class apart, whatever their frame."""
+
     @property
     def subject(self) -> tuple[object, ...]:
         """The same for facts that differ only in their frame: a chain that comes round to one is folded."""
-        return (type(self), self.book.execution_id)
+        return (type(self), self.book.execution_id, *(getattr(self, name) for name in self.ABOUT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +37,10 @@ class Told:
 class ValueAt(Matter):
     """A state key has a value in a frame."""
 
+    ABOUT = ("key",)
+
     key: str
     frame: int
-
-    @property
-    def subject(self) -> tuple[object, ...]:
-        """The key."""
-        return (ValueAt, self.book.execution_id, self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,17 @@ class Called(Matter):
 
 
 @dataclass(frozen=True, slots=True)
+class NotFired(Matter):
+    """A handler of a node in the plan has not been called, so far."""
+
+    ABOUT = ("node_id", "event")
+
+    node_id: str
+    event: str
+    frame: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ran(Matter):
     """An effect ran, or its cleanup."""
 
@@ -74,13 +86,10 @@ class Ran(Matter):
 class NodeAt(Matter):
     """A node stands in the plan of a frame."""
 
+    ABOUT = ("node_id",)
+
     node_id: str
     frame: int
-
-    @property
-    def subject(self) -> tuple[object, ...]:
-        """The node."""
-        return (NodeAt, self.book.execution_id, self.node_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +104,11 @@ class NodeGone(Matter):
 class PropAt(Matter):
     """A prop, or the text, of a node in the plan of a frame."""
 
+    ABOUT = ("node_id", "prop")
+
     node_id: str
     prop: str
     frame: int
-
-    @property
-    def subject(self) -> tuple[object, ...]:
-        """The prop of the node."""
-        return (PropAt, self.book.execution_id, self.node_id, self.prop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +146,6 @@ class FrameMade(Matter):
     """A frame was made."""
 
     frame: int
-
-    @property
-    def subject(self) -> tuple[object, ...]:
-        """A frame, whichever."""
-        return (FrameMade, self.book.execution_id)
 
 
 @dataclass(frozen=True, slots=True)

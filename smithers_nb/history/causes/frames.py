@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from ...records import Phase, TaskRecord
+from ...records.words import short
 from .book import About, Book
 from .facts import Called, FrameMade, Matter, TaskBegan, TaskEnded, Told, Written
 
@@ -26,6 +27,17 @@ def frame_made(fact: FrameMade) -> Told:
     about: About = {"table": "frames", "row_id": str(number), "frame": number, "phase": Phase.SNAPSHOT}
     causes = [one for reason in found.reason for one in _reason(book, reason, number)]
     return Told(book.say(text, **about), tuple(causes))
+
+
+def due(book: Book) -> list[Told]:
+    """Return the next frame, and what makes it due; empty where nothing does, or no process has the execution."""
+    now = book.source.publication
+    if now is None or not now.causes:
+        return []
+    number = book.last + 1
+    text = f"frame {number} is due, because of: {', '.join(now.causes)}"
+    about: About = {"table": "frames", "row_id": str(number), "frame": number, "phase": Phase.SNAPSHOT}
+    return [Told(book.say(text, **about), tuple(one for why in now.causes for one in _reason(book, why, number)))]
 
 
 def outside(book: Book, frame: int) -> Iterator[Told]:
@@ -126,12 +138,12 @@ def _progress(book: Book, frame: int) -> Iterator[Matter]:
 
 def _start(book: Book) -> Told:
     found = book.execution
-    text = f"execution {found.name} of {found.app} was made"
+    text = f'execution "{short(found.name)}" of {short(found.app)} was made'
     about: About = {"table": "executions", "row_id": book.execution_id}
     if book.around is not None:
         outer, task = book.around
         text = f"{text}, a child of {outer.name(task.node_id, outer.last)}"
         return Told(book.say(text, **about), (TaskBegan(outer, task.task_id),))
     if found.kind == "replay":
-        text += f", a replay of {found.parent_id}"
+        text += ", as a replay,"
     return Told(book.say(f"{text} by a person", **about))

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from ...nodes.schedule import ORDERED, RUNNABLE
 from ...nodes.tree import Tree, TreeNode
 from ...records import TaskRecord
-from ...records.words import short
 from .book import About, Book
 from .facts import Matter, NodeAt, TaskStands, Told
+from .tasks import AGENTS, waits
 
-AGENTS = ("claude", "agent")
 MOST = 3
 """The most tasks that are named as those that a phase waits for."""
 
@@ -114,16 +113,8 @@ def _own(plan: _Plan, id: str, frame: int) -> Iterator[Matter | Told]:
         return
     task = book.task(found.task_id) or found
     about: About = {"table": "tasks", "row_id": task.task_id, "frame": task.mounted_at_frame, "node_id": id}
-    name = book.name(id, frame)
     if task.status == "blocked":
-        asked = [one for one in book.rows.asked(task.task_id) if one.answered_at is None]
-        for one in asked:
-            text = f"{name} waits for approval {one.approval_id}: {short(one.prompt, 100)}"
-            row = about | {"table": "approvals", "row_id": one.approval_id}
-            yield Told(book.say(text, **row))
-        if not asked:
-            why = task.error or task.reason or "it tries again"
-            yield Told(book.say(f"{name} is blocked until {task.next_retry_at}: {short(why, 200)}", **about))
+        yield from (Told(one) for one in waits(book, task))
     elif task.status == "pending":
         yield from _agents(plan, task, about)
 

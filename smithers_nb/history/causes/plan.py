@@ -16,10 +16,9 @@ from ..remounts import remounted
 from .book import About, Book, component_paths, props_of
 from .facts import ComponentIn, Matter, NodeAt, NodeGone, PropAt, TaskBegan, TaskEnded, Told
 from .frames import outside
+from .targets import TEXT
 from .values import maker_of
 
-TEXT = ("prompt", "text")
-"""The names under which the text below a node is asked for."""
 CONTAINED = 8
 """The least characters of a value that tell where it came from: shorter ones stand in many texts by chance."""
 
@@ -94,7 +93,7 @@ def _turn(book: Book, held: NodeSpan, since: int) -> list[Matter | Told]:
     number = iteration_of(loop)
     if around is None or number is None:
         return []
-    text = f"{book.name(around.id, since)} went on to its {ordinal(number)} iteration"
+    text = f"{book.name(around.id, since)} continued with its {ordinal(number)} iteration"
     ended = [TaskEnded(book, one.task_id) for one in book.rows.settled_in(since - 2)]
     statement = book.say(text, table="loops", row_id=around.id, frame=since - 1, phase=Phase.COMMIT, node_id=around.id)
     return [Told(statement, (*ended, *_condition(book, around, since - 1)))]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ...errors import StoreError, did_you_mean
+from ...errors import StoreError, an, did_you_mean
 from ...identity import component_of
 from ...nodes.schedule import RUNNABLE
+from ...nodes.union import TAGS
 from ...store.prune import refuse_missing
-from .book import Book, component_paths
+from .book import Book, component_paths, props_of
 from .facts import (
     Called,
     ComponentIn,
@@ -24,9 +25,13 @@ from .facts import (
     Written,
 )
 
+TEXT = ("prompt", "text")
+"""The names under which the text below a node is asked for."""
+_NO_PROPS = ("type", "id", "key", "children", "handlers")
 EVENTS = ("on_finished", "on_error", "on_progress")
 Target = str | int | None
 _WRITE, _CALL, _EFFECT = re.compile(r"\d+[wofv]\d+"), re.compile(r"\d+(h\d+|s.+)"), re.compile(r"\d+e\d+")
+_TABLES = ((_WRITE, "transitions", "writes"), (_CALL, "handlers", "handler calls"), (_EFFECT, "effects", "effect runs"))
 
 
 def facts_of(book: Book, asked: Target, frame: int | None) -> list[Matter]:
@@ -54,11 +59,34 @@ def facts_of(book: Book, asked: Target, frame: int | None) -> list[Matter]:
 def near(book: Book, asked: str) -> str:
     """Return the hint at the nearest names that there are; "" if none is near."""
     known = [*book.rows.known_nodes(), *book.rows.known_keys()]
-    hint = did_you_mean(asked.rpartition(":")[2], known)
-    if hint or not known:
+    hint = near_ids(book, asked) or did_you_mean(asked.rpartition(":")[2], known)
+    if hint:
         return hint
+    if not book.last:
+        return " No frame has been made yet: a step makes the first one."
+    if not known:
+        return ""
     some = ", ".join(sorted(set(known))[:8])
     return f" It has {some} …"
+
+
+def is_id(asked: str) -> bool:
+    """Return whether a word may be an id that the engine gave: of a write, a call, an effect run or a task."""
+    return "@" in asked or any(one.fullmatch(asked) for one in (_WRITE, _CALL, _EFFECT))
+
+
+def near_ids(book: Book, asked: str) -> str:
+    """Return the hint at the ids that are near to one that nothing has; "" if none is."""
+    node, at, _ = asked.rpartition("@")
+    if at and node:
+        known = book.rows.tasks_of_node(node)
+        return f" The tasks of {node} are {', '.join(known[-8:])}." if known else ""
+    for pattern, table, what in _TABLES:
+        if (match := pattern.fullmatch(asked)) is not None:
+            frame = int(re.match(r"\d+", match[0])[0])  # type: ignore[index]  # each pattern begins with digits
+            known = book.rows.ids_in(table, frame)
+            return f" Frame {frame} has the {what} {', '.join(known[:8])}." if known else ""
+    return ""
 
 
 def _named(book: Book, asked: str, frame: int | None) -> list[Matter]:
@@ -108,11 +136,24 @@ def node_facts(book: Book, id: str, frame: int) -> list[Matter]:
 def _prop_facts(book: Book, id: str, prop: str, frame: int) -> list[Matter]:
     # Events are no props: a handler is asked about for its call.
     if prop not in EVENTS:
+        _refuse_unknown(book, id, prop, frame)
         return [PropAt(book, id, prop, frame)]
     task = book.rows.newest_task(id, frame)
     if task is None or (call := book.call_of(task, prop)) is None:
         raise StoreError(f"{prop} of {id} was not called up to frame {frame}: why_not({f'{id}.{prop}'!r}) tells why.")
     return [Called(book, call.call.id)]
+
+
+def _refuse_unknown(book: Book, id: str, prop: str, frame: int) -> None:
+    held = book.rows.last_node(id, frame)
+    if held is None:
+        return
+    known = {*TEXT, *props_of(held.node)}
+    if (node := TAGS.get(held.node.type)) is not None:
+        # Those at their default are not in the plan.
+        known |= {name for name in node.model_fields if name not in _NO_PROPS} | {*EVENTS}
+    if prop not in known:
+        raise StoreError(f"{id} is {an(held.node.type)}, which has no prop {prop!r}.{did_you_mean(prop, known)}")
 
 
 def component_path(book: Book, name: str, frame: int) -> str | None:
@@ -128,10 +169,9 @@ def component_path(book: Book, name: str, frame: int) -> str | None:
 def _in_children(book: Book, asked: str, frame: int | None) -> list[Matter]:
     """Return the facts of a child execution: its id or its node's, a slash and a target; or a name that only it has."""
     # The same notation as in approvals: people copy these ids from one place to the other.
-    before, slash, rest = asked.partition("/")
-    if slash and rest:
-        if (child := _child_named(book, before)) is not None:
-            return facts_of(child, rest, None)
+    if "/" in asked:
+        if (inner := child_named(book, asked)) is not None:
+            return facts_of(*inner, None)
         return []
     for child in _children(book):
         if child.execution_id == asked:
@@ -141,12 +181,16 @@ def _in_children(book: Book, asked: str, frame: int | None) -> list[Matter]:
     return []
 
 
-def _child_named(book: Book, name: str) -> Book | None:
+def child_named(book: Book, asked: str) -> tuple[Book, str] | None:
+    """Return the child execution that a target names before its slash, and the target there; None without one."""
+    name, _, rest = asked.partition("/")
+    if not rest:
+        return None
     # By the node first, as people know it; then by the id of the execution.
     task = book.rows.newest_task(name, max(book.last, 1))
     if task is not None and (child := book.child(task)) is not None:
-        return child
-    return next((one for one in _children(book) if one.execution_id == name), None)
+        return child, rest
+    return next(((one, rest) for one in _children(book) if one.execution_id == name), None)
 
 
 def _children(book: Book) -> Iterator[Book]:

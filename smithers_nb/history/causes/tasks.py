@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 from ...errors import message_of
 from ...nodes.schedule import ORDERED, RUNNABLE
 from ...nodes.tree import Tree, TreeNode
-from ...records import ModelCallRecord, Phase, QuestionRecord, TaskRecord, ToolCallRecord
+from ...records import ModelCallRecord, Phase, QuestionRecord, Statement, TaskRecord, ToolCallRecord
 from ...records.words import count, short
 from .book import About, Book
 from .facts import Matter, NodeAt, NodeGone, Stands, TaskBegan, TaskEnded, TaskStands, Told
@@ -16,6 +17,10 @@ from .values import value_words
 AGENTS = ("claude", "agent")
 AGAIN = re.compile(r"@\d+([rh])\d+$")
 """The end of the id of a task that a person had run, or handled, again."""
+LIMIT = "limit: "
+"""The beginning of the reason of a task that a limit ended."""
+MOST_SPENT = 3
+"""The most agents that are named as those that used up a limit."""
 MOST_TOOLS = 5
 """The most tool calls that an answer names."""
 _ANSWERED = {
@@ -34,6 +39,9 @@ def task_stands(fact: TaskStands) -> Told:
     if task.ended:
         told = task_ended(TaskEnded(book, task.task_id))
         return Told(told.statement, (*told.causes, TaskBegan(book, task.task_id)))
+    if task.status == "blocked":
+        first, *others = waits(book, task)
+        return Told(first, (*(Told(one) for one in others), TaskBegan(book, task.task_id)))
     text = f"the task of {book.name(task.node_id, book.last)} is {task.status}"
     if task.reason:
         text += f": {task.reason}"
@@ -43,6 +51,28 @@ def task_stands(fact: TaskStands) -> Told:
 
 def _unknown(book: Book, task_id: str) -> Told:
     return Told(book.say(f"task {task_id} is not recorded any more", evidence=None))
+
+
+def waits(book: Book, task: TaskRecord) -> list[Statement]:
+    """Return what a blocked task waits for: the answers of people, or a time."""
+    about: About = _about(book, task, task.mounted_at_frame)
+    name = book.name(task.node_id, book.last)
+    found = []
+    for one in book.rows.asked(task.task_id):
+        if one.answered_at is None:
+            text = f"{name} waits for a person: {short(one.prompt, 100)} (approval {one.approval_id})"
+            row: About = about | {"table": "approvals", "row_id": one.approval_id}
+            found.append(book.say(text, **row))
+    if found:
+        return found
+    # Blocked without a question is a wait for a time: a rate limit, or a retry.
+    text = f"{name} is blocked"
+    if task.next_retry_at is not None:
+        text += f" until {datetime.fromisoformat(task.next_retry_at):%H:%M:%S} UTC"
+    # From the row: as it stood at a cursor, a task that has not ended has no error yet.
+    stored = book.rows.task(task.task_id) or task
+    why = message_of(stored.error or "") or stored.reason or "it tries again"
+    return [book.say(f"{text}: {short(' '.join(why.split()), 200)}", **about)]
 
 
 def _about(book: Book, task: TaskRecord, frame: int) -> About:
@@ -175,6 +205,8 @@ def _end_causes(book: Book, task: TaskRecord, frame: int) -> list[Matter | Told]
     if kind in AGENTS:
         calls = book.rows.model_calls(task.task_id)
         found += [_model_call(book, task, one, frame) for one in _telling(calls)]
+        if (limit := (task.reason or "").removeprefix(LIMIT)) != (task.reason or ""):
+            return [*found, _limit(book, task, limit, frame)]
         if calls:
             return found
     about: About = _about(book, task, frame)
@@ -187,6 +219,21 @@ def _end_causes(book: Book, task: TaskRecord, frame: int) -> list[Matter | Told]
         text = f"its process had ended, and it was given up: {task.reason or 'no attempt was left'}"
         return [*found, Told(book.say(text, **about))]
     return [*found, Told(book.say(f"its function raised {_error(task) or 'an error'}", **about))]
+
+
+def _limit(book: Book, task: TaskRecord, limit: str, frame: int) -> Told:
+    """Tell the limit that ended an agent, and the agents that used it up."""
+    spent = []
+    for id, requests, tokens, cost in book.rows.spent(MOST_SPENT):
+        used = f"{count(requests, 'request')} and {count(tokens, 'token')}"
+        if cost:
+            used += f", ${cost:.4f}"
+        user = book.task(id)
+        if user is not None:
+            about: About = _about(book, user, user.mounted_at_frame)
+            spent.append(Told(book.say(f"{book.name(user.node_id, frame)} used {used}", **about)))
+    text = f"the limit was reached: {limit}"
+    return Told(book.say(text, **_about(book, task, frame)), tuple(spent))
 
 
 def _cancelled(book: Book, task: TaskRecord, frame: int) -> list[Matter | Told]:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from ...errors import message_of
+from ...errors import did_you_mean, message_of
 from ...records import CallRecord, EffectRun, Phase, Statement, WriteRecord
 from ...records.excerpt import Excerpt
 from ...records.words import count, short
 from .book import Book
 from .facts import Called, Matter, NodeAt, NodeGone, PropAt, Ran, TaskBegan, TaskEnded, Told, ValueAt, Written
+from .writers import would_write
 
+REPLACED = ("edited", "dropped")
+"""The states of a write that a person changed before FLUSH."""
 _OUTCOMES = {
     "queued": "; it waits for FLUSH",
     "noop": ", which it was already",
     "overridden": "; a later write of the same frame replaced it",
     "rolled_back": "; it was rolled back, because its author raised",
-    "dropped": "; a person dropped it",
 }
 FORK = "fork"
 """The trigger of a write that a fork made."""
@@ -69,7 +71,12 @@ def _missing(fact: ValueAt) -> Told:
         text = f"{key} has no value since frame {ended}"
         return Told(book.say(text, table="state", row_id=key, frame=ended), (Written(book, write.id, key),))
     text = f"{key} has no value in frame {fact.frame}: nothing had written it"
-    return Told(book.say(text, frame=fact.frame, link=None))
+    # A key that was written later has its authors in the record: these here are for one that never was.
+    causes: list[Told] = []
+    if not book.rows.last_written(key, book.last):
+        text += did_you_mean(key, book.rows.known_keys()).replace(" Did", ". Did", 1)
+        causes = list(would_write(book, key, fact.frame))
+    return Told(book.say(text, frame=fact.frame, link=None), tuple(causes))
 
 
 def written(fact: Written) -> Told:
@@ -96,8 +103,8 @@ def written(fact: Written) -> Told:
 
 def _before(write: WriteRecord) -> str | None:
     """Return the further question of a write that built on the value before."""
-    # A person's edit is the root. What the handler had wanted to write is a further question.
-    if write.status == "edited" and write.origin_id is not None:
+    # A person is the root. The call that had wanted to write is a further question.
+    if write.status in REPLACED and write.origin_id is not None:
         return write.origin_id
     # The value before is not followed: a counter would have a chain as long as its history.
     if write.op == "update" and write.old is not None and write.scope == "state":
@@ -112,6 +119,8 @@ def _did(book: Book, write: WriteRecord) -> str:
     new = value_words(write.new)
     if write.trigger == FORK:
         return f"the fork set {key} to {new} after frame {write.frame}"
+    if write.status == "dropped":
+        return f"a person dropped a pending write of {book.name(write.node_id, write.frame)}: {key} = {new}"
     if write.status == "edited":
         return f"a person edited a pending write of {book.name(write.node_id, write.frame)}: {key} = {new}"
     if write.origin == "init" and write.frame == 0:
@@ -240,7 +249,8 @@ def call_words(book: Book, found: CallRecord) -> str:
     if call.status == "raised":
         text += f", and raised {_message(call.error)}"
         if call.writes:
-            text += f"; its {count(call.writes, 'write')} were rolled back"
+            were = "was" if call.writes == 1 else "were"
+            text += f"; its {count(call.writes, 'write')} {were} rolled back"
     return text
 
 

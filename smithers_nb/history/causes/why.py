@@ -18,6 +18,7 @@ from .facts import (
     Matter,
     NodeAt,
     NodeGone,
+    NotFired,
     PropAt,
     Ran,
     Stands,
@@ -29,6 +30,7 @@ from .facts import (
     Written,
 )
 from .frames import frame_made
+from .idle import handler_idle
 from .plan import component_in, node_at, node_gone, prop_at
 from .targets import Target, facts_of
 from .tasks import task_began, task_ended, task_stands
@@ -43,6 +45,7 @@ EXPLAINED: dict[type[Matter], Callable[[Any], Told]] = {  # Any: the fact of its
     ValueAt: value_at,
     Written: written,
     Called: called,
+    NotFired: handler_idle,
     Ran: ran,
     NodeAt: node_at,
     NodeGone: node_gone,
