@@ -7,6 +7,46 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser.lab import Lab
 from tests.browser.stepping import REPORT, Stepper
+from tests.browser.test_stepper_access import TABS
+
+# Counts what is written into the page's storage.
+COUNT_KEPT = """() => { window.kept = 0; const put = Storage.prototype.setItem;
+  Storage.prototype.setItem = function (...of) { if (of[0].startsWith('smithers_nb')) window.kept += 1; put.apply(this, of); }; }"""
+
+# At each width of the stepper: what runs past its edge, and how many rows the toolbar has.
+WIDTHS = """async root => {
+  const faults = [], next = () => new Promise(done => requestAnimationFrame(() => setTimeout(done, 0)));
+  for (let width = 320; width <= 1600; width += 16) {
+    root.style.width = `${width}px`;
+    await next(); await next();
+    const { right } = root.getBoundingClientRect(), seen = e => e.getBoundingClientRect().width > 0;
+    const parts = '.ss-toolbar > *, .ss-header > *, .ss-facts > *, .ss-phases > *, .ss-phase > *, .ss-timeline > *, .ss-timeline-tools > *';
+    for (const part of [...root.querySelectorAll(parts)].filter(seen))
+      if (part.getBoundingClientRect().right > right) faults.push(`${width}: ${part.className} ${part.textContent} runs past the edge`);
+    const names = [...root.querySelectorAll('.ss-toolbar .ss-label, .ss-phase-name')].filter(seen);
+    for (const name of names) if (name.scrollWidth > name.clientWidth + 1 && getComputedStyle(name).display !== 'inline')
+      faults.push(`${width}: ${name.textContent} is cut`);
+    const tops = [...root.querySelectorAll('.ss-toolbar > *')].filter(seen).map(e => e.getBoundingClientRect().top);
+    if (new Set(tops).size !== 1) faults.push(`${width}: the toolbar has ${new Set(tops).size} rows`);
+  }
+  root.style.width = '';
+  return faults;
+}"""
+
+SIZES = """root => {
+  const sizes = new Set(), walk = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  for (let text = walk.nextNode(); text; text = walk.nextNode())
+    if (text.textContent.trim()) sizes.add(getComputedStyle(text.parentElement).fontSize);
+  return [...sizes];
+}"""
+
+# What scrolls in something that scrolls. A text field may.
+NESTED = """root => {
+  const scrolls = e => ['auto', 'scroll'].includes(getComputedStyle(e).overflowY) && e.scrollHeight > e.clientHeight + 1;
+  return [...root.querySelectorAll(':not(textarea)')].filter(scrolls)
+    .filter(e => { for (let up = e.parentElement; up && root.contains(up); up = up.parentElement) if (scrolls(up)) return true; })
+    .map(e => e.className || e.parentElement.className);
+}"""
 
 
 def opened(notebook: Lab) -> Stepper:
@@ -60,10 +100,12 @@ def test_a_bar_is_dragged_moved_by_keys_remembered_and_given_back() -> None:
         at = box(inspector)
         x, y = at["x"] + at["width"] / 2, at["y"] + 60
         mouse = notebook.page.mouse
+        notebook.page.evaluate(COUNT_KEPT)
         mouse.move(x, y)
         mouse.down()
         mouse.move(x - 100, y, steps=4)
         mouse.up()
+        assert notebook.page.evaluate("window.kept") == 1, "a drag is remembered once, at its end"
         assert box(group(stepper, "Inspector"))["width"] == pytest.approx(wide["width"] + 100, abs=4)
 
         height.focus()
@@ -80,7 +122,10 @@ def test_a_bar_is_dragged_moved_by_keys_remembered_and_given_back() -> None:
         again.region = again.region.last
         assert box(group(again, "Details"))["height"] == pytest.approx(higher, abs=2)
 
+        # The layout decides again, and the bar tells the share that the pane has then.
         inspector.dblclick()
+        shares = box(group(stepper, "Inspector"))["width"] / box(stepper.region.locator(".ss-panes"))["width"]
+        expect(inspector).to_have_attribute("aria-valuenow", f"{100 * shares:.0f}")
         assert box(group(stepper, "Inspector"))["width"] == pytest.approx(wide["width"], abs=2)
         height.focus()
         notebook.page.keyboard.press("Enter")
@@ -108,4 +153,59 @@ def test_while_nothing_is_selected_the_inspector_shows_what_changed() -> None:
         stepper.step(3)
         expect(inspector).to_contain_text("draft")  # A selection stays.
         notebook.shot("followed.png")
+        notebook.assert_quiet()
+
+
+LONG = """long = "a long line of text " * 200 + "\\n" * 9 + "x" * 3000
+
+def broken(result, ctx):
+    raise ValueError(long)
+
+@component
+def Long(ctx):
+    return Fragment()[
+        Claude(id="say", model=scripted(long), on_finished=lambda r: ctx.state.set("said", r.output))["Say it: ", long],
+        Task(id="fail", run=lambda: [long], on_finished=broken),
+    ]
+
+shown = Execution(Long, name="report", state={"long": long})
+# Two lines more,
+shown  # and the stepper."""
+
+
+def test_it_fits_a_laptop_beside_its_cell_and_no_width_has_anything_run_past_its_edge() -> None:
+    with Lab(["%load_ext smithers_nb", LONG, "# One\n# two\nshown"], viewport=(1280, 720)) as notebook:
+        notebook.run_all()
+        stepper = Stepper(notebook.page, "report")
+        stepper.region = stepper.region.last
+        stepper.wait(room="middle")
+        notebook.command("application:toggle-left-area")
+        stepper.wait(room="wide")
+        notebook.cell(2).locator(".jp-Cell-inputWrapper").evaluate("e => e.scrollIntoView({block: 'start'})")
+        page = box(notebook.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-WindowedPanel-outer"))
+        end = box(stepper.region)
+        assert end["y"] + end["height"] <= page["y"] + page["height"]
+        notebook.shot("laptop.png")
+
+        stepper.step(1)
+        stepper.button("Step frame").click()
+        stepper.wait(frame=2, phase="EFFECTS")
+        assert stepper.region.evaluate(WIDTHS) == []
+        stepper.wait(room="wide")
+        sizes: set[str] = set()
+        stepper.node("say").click()
+        for tab in TABS:
+            stepper.tab(tab)
+            expect(stepper.region.get_by_role("tabpanel", name=tab, exact=True)).to_have_attribute("aria-busy", "false")
+            for details in stepper.region.locator("details:not([open]) > summary").all():
+                details.click()
+            assert stepper.region.evaluate(NESTED) == [], tab
+            sizes |= set(stepper.region.evaluate(SIZES))
+        assert len(sizes) <= 4 and min(float(size.removesuffix("px")) for size in sizes) >= 11, sizes
+        # A long value is folded, not scrolled.
+        state = stepper.grid("State")
+        folded = box(state)["height"]
+        state.get_by_role("button", name="load all").first.click()
+        state.get_by_role("button", name="show less").click()
+        assert box(state)["height"] == pytest.approx(folded, abs=2)
         notebook.assert_quiet()

@@ -4,7 +4,16 @@ import { type Action, actionOf, effectOf, whyControlOff, whyOff } from "../src/m
 import { LIVE } from "../src/model/cursor";
 import { choose, FIRST_CHOICE, groupsOf, roomOf, watchedIn } from "../src/model/layout";
 import { executionLook, nodeLook, phaseLook } from "../src/model/looks";
-import { dollars, grouped, milliseconds, plural, preview, size, visible } from "../src/model/text";
+import {
+  dollars,
+  folded,
+  grouped,
+  milliseconds,
+  plural,
+  preview,
+  size,
+  visible,
+} from "../src/model/text";
 import { summary } from "./samples";
 
 describe("text", () => {
@@ -36,6 +45,15 @@ describe("text", () => {
   ])("reads %j", (found, expected) => {
     expect(found).toBe(expected);
   });
+});
+
+it.each([
+  ["short", "short"],
+  ["a\nb\nc\nd", "a\nb\nc\nd"],
+  ["a\nb\nc\n\nd\ne", "a\nb\nc"],
+  ["x".repeat(1000), "x".repeat(320)],
+])("the text %j is folded to its first lines", (text, first) => {
+  expect(folded(text)).toBe(first);
 });
 
 describe("looks", () => {

@@ -129,8 +129,8 @@ describe("roles and names", () => {
         b.getAttribute("aria-label"),
       ),
     ).toEqual([
-      "Step phase",
       "Step frame",
+      "Step phase",
       "Continue",
       "Until idle",
       "Pause",
@@ -360,10 +360,10 @@ describe("stepping", () => {
 
   it("moves along the toolbar with the arrow keys", async () => {
     await shown();
-    button("Step phase").focus();
-    await press(button("Step phase"), "ArrowRight");
-    expect(document.activeElement).toBe(button("Step frame"));
-    await press(button("Step frame"), "End");
+    button("Step frame").focus();
+    await press(button("Step frame"), "ArrowRight");
+    expect(document.activeElement).toBe(button("Step phase"));
+    await press(button("Step phase"), "End");
     expect(document.activeElement).toBe(button("Branch"));
     expect(all("[role='toolbar'] button").map((one) => one.tabIndex)).toEqual([
       ...Array(10).fill(-1),

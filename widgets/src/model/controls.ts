@@ -49,8 +49,8 @@ const control = (
 
 /** Those of the toolbar. */
 export const CONTROLS: readonly Control[] = [
-  control("step_phase", "Step phase", "S", "S", "Runs the next of the seven phases."),
   control("step_frame", "Step frame", "N", "N", "Runs to the next rest, the writes still pending."),
+  control("step_phase", "Step phase", "S", "S", "Runs the next of the seven phases."),
   control("continue", "Continue", "C", "C", "Runs to the next breakpoint."),
   control("until_idle", "Until idle", "U", "U", "Runs until nothing is left to do; says why."),
   control("pause", "Pause", "Space", "Space", "Stops after the current phase."),

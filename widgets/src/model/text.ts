@@ -23,6 +23,15 @@ export function preview(text: string, limit = 80): string {
   return line.length > limit || text.length > limit * 4 ? `${line.slice(0, limit)}…` : line;
 }
 
+const FOLDED_CHARS = 320;
+const FOLDED_LINES = 4;
+
+/** The first lines of a text, where it is longer than a cell of a grid should be. */
+export function folded(text: string): string {
+  const lines = text.slice(0, FOLDED_CHARS).split("\n").slice(0, FOLDED_LINES).join("\n");
+  return lines.length < text.length ? lines.trimEnd() : text;
+}
+
 /** Digits in groups of three, whatever the browser's locale. */
 export function grouped(count: number): string {
   return String(Math.round(count)).replace(/\B(?=(\d{3})+$)/g, ",");

@@ -68,7 +68,7 @@ function PartView({ part }: { readonly part: PartRow }) {
           <Text of={preview(text.text)} />
         </span>
       </summary>
-      <ValueView value={text} />
+      <ValueView value={text} whole />
     </details>
   );
 }

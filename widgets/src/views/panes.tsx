@@ -1,5 +1,5 @@
 import { Fragment } from "preact";
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import type { Group, Tab } from "../model/layout";
 import { isHint } from "../model/looks";
 import type { Summary } from "../model/protocol";
@@ -35,10 +35,11 @@ export function Panes({ groups, summary, node, task }: PanesProps) {
   const { panes } = state;
   const { counts } = summary;
   const [shares, setShares] = useState(remembered);
+  // A drag sets it many times before it is rendered once, and is remembered at its end.
+  const newest = useRef(shares);
   const set = (split: Split, share: number | null) => {
-    const next = withShare(shares, split, share);
-    setShares(next);
-    remember(next);
+    newest.current = withShare(newest.current, split, share);
+    setShares(newest.current);
   };
   const badges: Partial<Record<Tab, number>> = {
     "Pending writes": counts.pending,
@@ -63,7 +64,12 @@ export function Panes({ groups, summary, node, task }: PanesProps) {
         return (
           <Fragment key={group.name}>
             {split && (
-              <Splitter split={split} share={shares[split]} set={(share) => set(split, share)} />
+              <Splitter
+                split={split}
+                share={shares[split]}
+                set={(share) => set(split, share)}
+                done={() => remember(newest.current)}
+              />
             )}
             <div class="ss-group" data-group={group.name}>
               <Tabs

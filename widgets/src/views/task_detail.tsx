@@ -48,8 +48,8 @@ export function TaskDetail({
           ["tokens", task.tokens === null ? null : grouped(task.tokens)],
           ["cost", task.cost_usd === null ? null : dollars(task.cost_usd)],
           ["source", task.source && <SourceLink key="so" source={task.source} />],
-          ["prompt", task.prompt && <ValueView key="p" value={task.prompt} />],
-          ["result", task.result && <ValueView key="r" value={task.result} />],
+          ["prompt", task.prompt && <ValueView key="p" value={task.prompt} whole />],
+          ["result", task.result && <ValueView key="r" value={task.result} whole />],
         ]}
       />
       <div class="ss-answer">

@@ -46,6 +46,9 @@ interface ControlButtonProps {
   readonly press: () => void;
 }
 
+/** What one presses most. */
+const PRIMARY = "step_frame";
+
 const STEPS = new Set(["step_phase", "step_frame", "continue", "until_idle"]);
 
 function ControlButton({ control, off, walks, inTabOrder, press }: ControlButtonProps) {
@@ -57,6 +60,7 @@ function ControlButton({ control, off, walks, inTabOrder, press }: ControlButton
       type="button"
       class="ss-button"
       data-control={control.name}
+      data-primary={control.name === PRIMARY || undefined}
       data-walks={recorded || undefined}
       aria-label={control.label}
       aria-keyshortcuts={control.shortcut}

@@ -1,11 +1,9 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Value } from "../model/protocol";
-import { grouped, size } from "../model/text";
+import { folded, grouped, size } from "../model/text";
 import { Text } from "./text";
 import { useUi } from "./ui";
 
-/** About where a value begins to scroll in its cell: the keyboard must reach it then. */
-const SCROLLED_CHARS = 160;
 /** As much as is laid out at once: more would freeze the page. */
 export const PAGE_CHARS = 65_536;
 
@@ -15,10 +13,17 @@ interface Page {
   readonly text: string;
 }
 
-/** A value's JSON, with what is missing of it on offer, a page at a time. */
-export function ValueView({ value }: { readonly value: Value }) {
+interface ValueProps {
+  readonly value: Value;
+  /** Not folded to its first lines: it is what one has opened. */
+  readonly whole?: boolean;
+}
+
+/** A value's JSON, long ones folded; what is missing of it is on offer, a page at a time. */
+export function ValueView({ value, whole: unfolded = false }: ValueProps) {
   const { client } = useUi();
   const [page, setPage] = useState<Page | null>(null);
+  const [open, setOpen] = useState(false);
   const { ref } = value;
   useEffect(() => setPage(null), [ref]);
 
@@ -35,19 +40,33 @@ export function ValueView({ value }: { readonly value: Value }) {
   };
 
   const shown = page?.ref === ref ? page : null;
-  const text = shown?.text ?? value.text;
+  const whole = shown?.text ?? value.text;
+  const first = unfolded ? whole : folded(whole);
+  const folds = first !== whole;
+  // What was asked for is shown whole; the pane scrolls, not the value in it.
+  const text = shown === null && !open ? first : whole;
+  const fold = (open: boolean) => {
+    setOpen(open);
+    if (!open) setPage(null);
+  };
   return (
     <span class="ss-value">
-      <code tabIndex={text.length > SCROLLED_CHARS ? 0 : undefined}>
+      <code>
         <Text of={text} />
       </code>
-      {shown === null
-        ? value.cut && (
-            <button type="button" class="ss-link" onClick={() => load(0)}>
-              … load all ({size(value.chars)})
-            </button>
-          )
-        : value.chars > PAGE_CHARS && <Pager page={shown} chars={value.chars} load={load} />}
+      {shown !== null && value.chars > PAGE_CHARS && (
+        <Pager page={shown} chars={value.chars} load={load} />
+      )}
+      {shown === null && value.cut && (
+        <button type="button" class="ss-link" onClick={() => load(0)}>
+          … load all ({size(value.chars)})
+        </button>
+      )}
+      {folds && (shown !== null || !value.cut) && (
+        <button type="button" class="ss-link" onClick={() => fold(text !== whole)}>
+          {text === whole ? "show less" : `… show all (${size(whole.length)})`}
+        </button>
+      )}
     </span>
   );
 }
