@@ -239,6 +239,14 @@ def Raises(ctx: Any) -> Any:
 
 
 @component
+def Misspelt(ctx: Any) -> Any:
+    return [
+        Task(id="t", run=lambda: 1, on_finished=save("notes")),
+        Claude(id="c", model=scripted("said"))["On ", str(ctx.state.get("note"))],
+    ]
+
+
+@component
 def Asking(ctx: Any) -> Any:
     return Smithers(id="child", component=Waits)
 
@@ -323,6 +331,7 @@ PLANTED: dict[str, Planted] = {
     "a value of a person's answer": Planted(Waits, "ok", 'ok is "approve"', ("approvals", "a person answered approval #ask with approve, saying: looks right"), answered),
     "a value of a child": Planted(Outer, "state:child", "child is 5", ("tasks", 'its function returned "deep"')),
     "a prompt with a value in it": Planted(Report, "draft.prompt", "the prompt of claude #draft is Write it up: 1. tides", ("model_calls", "1. tides")),
+    "a prompt of a key that nothing wrote": Planted(Misspelt, "c.prompt", "the prompt of claude #c is On None", ("state", "nothing had written it. Did you mean 'notes'?")),
     "a prop that is a value": Planted(Fed, "p.name", 'the name of phase #p is "sea level"', ("tasks", 'its function returned "sea level"')),
     "a prop of the code": Planted(Report, "draft.model", 'the model of claude #draft is "Scripted(…)"', ("frames", "the code of Report put it into the first frame")),
     "a node of the first frame": Planted(Report, "notes", "claude #notes is in the plan since frame 1", ("frames", "the code of Report")),

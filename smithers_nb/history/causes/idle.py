@@ -148,7 +148,7 @@ def not_fired(fact: NotFired, ghosts: Ghosts | None) -> Told:
         reasons = [TaskStands(book, task.task_id)]
     else:
         reasons = list(not_started(book, id, last.node.type, frame))
-    return Told(book.say(f"its task has not ended: {event} is called when it has", **about), tuple(reasons))
+    return Told(book.say(f"{event} of {name} was not called yet: its task has not ended", **about), tuple(reasons))
 
 
 def _never_registered(fact: NotFired, events: list[str], task: TaskRecord | None) -> Told:

@@ -14,11 +14,13 @@ from ...store.origins import NodeSpan
 from ..names import ordinal
 from ..remounts import remounted
 from .book import About, Book, component_paths, props_of
-from .facts import ComponentIn, Matter, NodeAt, NodeGone, PropAt, TaskBegan, TaskEnded, Told
+from .facts import ComponentIn, Matter, NodeAt, NodeGone, PropAt, TaskBegan, TaskEnded, Told, ValueAt
 from .frames import outside
 from .targets import TEXT
 from .values import maker_of
 
+MOST_MISSING = 3
+"""The most keys without a value that are named as those that a text was made of."""
 CONTAINED = 8
 """The least characters of a value that tell where it came from: shorter ones stand in many texts by chance."""
 
@@ -320,11 +322,21 @@ def _made_of(book: Book, path: str, content: _Content) -> list[Matter | Told]:
         text = f"{component_of(component)} read {key} in frame {frame}: {what}"
         about: About = {"table": "reads", "row_id": component, "frame": frame, "evidence": evidence}
         found.append(Told(book.say(text, **about), (maker_of(book, key, frame),)))
+    missing = [_read_nothing(book, key, keys[key], frame) for key in keys if book.rows.value(key, frame) is None]
     if found:
-        return list(found)
+        # What an f-string makes of a value that is not there.
+        return [*found, *(missing[:MOST_MISSING] if "None" in content.text else ())]
+    code: list[Matter | Told] = [_from_the_code(book, path, component_paths(path), frame)]
     if frame > 1 or not keys:
-        return called_because(book, path, frame)
-    return [_from_the_code(book, path, component_paths(path), frame)]
+        code = called_because(book, path, frame)
+    return [*code, *missing[:MOST_MISSING]]
+
+
+def _read_nothing(book: Book, key: str, component: str, frame: int) -> Told:
+    """Tell that a component read a key that had no value: a misspelt one, or one that was to be written before."""
+    text = f"{component_of(component)} read {key} in frame {frame}, which had no value"
+    about: About = {"table": "reads", "row_id": component, "frame": frame, "phase": Phase.RENDER}
+    return Told(book.say(text, **about), (ValueAt(book, key, frame),))
 
 
 def _contains(book: Book, key: str, content: _Content) -> Evidence | None:

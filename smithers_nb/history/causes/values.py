@@ -76,7 +76,7 @@ def _missing(fact: ValueAt) -> Told:
     if not book.rows.last_written(key, book.last):
         text += did_you_mean(key, book.rows.known_keys()).replace(" Did", ". Did", 1)
         causes = list(would_write(book, key, fact.frame))
-    return Told(book.say(text, frame=fact.frame, link=None), tuple(causes))
+    return Told(book.say(text, table="state", row_id=key, frame=fact.frame), tuple(causes))
 
 
 def written(fact: Written) -> Told:
