@@ -169,6 +169,11 @@ class Run:
             await database.close()
             raise
 
+    @property
+    def code(self) -> object:
+        """The app of now."""
+        return self.setup.app
+
     # ---- edited code -------------------------------------------------------------------------------------------
 
     def edit(self, edited: Rerender[Any]) -> None:

@@ -7,7 +7,8 @@ import threading
 import traceback
 from asyncio import TimerHandle
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
 from importlib.resources import files
 from time import monotonic
 from typing import Any
@@ -25,6 +26,7 @@ from ..recording import History
 from ..records import Breakpoint
 from ..run import Run, run_of
 from ..syntax.expression import ExpressionError
+from ..threads import Threads
 from . import messages as m
 from .shown import Shown, shown_of
 from .static_view import as_html, as_page, as_text
@@ -49,6 +51,9 @@ PAGE_S = 1.0
 
 REMEMBERED = 256
 """Commands whose id is remembered: one that comes twice is done once."""
+
+_answers = Threads("smithers answers", most=2)
+"""The threads for requests that may take long."""
 
 _static = files("smithers_nb.notebook") / "static"
 
@@ -195,12 +200,12 @@ class Stepper(anywidget.AnyWidget):
                     self._push()
             case m.Show():
                 self._turn_to(message.execution_id)
+            case p.Get() if message.pane in p.APART:
+                self._answer_apart(message)
             case p.Get():
                 self.send(self._reply(message))
             case m.LookMessage():
-                with self._view.together():
-                    replies = [self._reply(get) for get in message.gets]
-                self.send({"type": "replies", "replies": replies})
+                self._look(message.gets)
             case _ if message.id in self._taken:
                 self._acknowledge(message, p.TAKEN)
             case _ if message.execution_id not in (None, self._shown.execution_id):
@@ -209,6 +214,22 @@ class Stepper(anywidget.AnyWidget):
                 self._acknowledge(message, RECORDED)
             case _:
                 self._command(self._shown.run, message)
+
+    def _look(self, gets: Sequence[p.Get]) -> None:
+        """Answer requests together, but for those that may take long."""
+        at_once = [get for get in gets if get.pane not in p.APART]
+        for get in gets:
+            if get.pane in p.APART:
+                self._answer_apart(get)
+        if at_once:
+            with self._view.together():
+                replies = [self._reply(get) for get in at_once]
+            self.send({"type": "replies", "replies": replies})
+
+    def _answer_apart(self, get: p.Get) -> None:
+        """Answer a request on a thread of its own: commands come in on this one, and a Pause must not wait."""
+        shown = self._shown
+        _answers.submit(lambda: self.send(self._reply(get, shown))).add_done_callback(_log_failure)
 
     def _turn_to(self, execution_id: str) -> None:
         """Show another execution of the file: on all pages of this stepper."""
@@ -300,16 +321,18 @@ class Stepper(anywidget.AnyWidget):
         if summary is None or not isinstance(message, m.Move):
             return []
         versions = summary["versions"]
-        return [self._reply(get) for get in message.ask if get.seen is None or get.seen != versions.get(get.pane)]
+        asked = [get for get in message.ask if get.pane not in p.APART]
+        return [self._reply(get) for get in asked if get.seen is None or get.seen != versions.get(get.pane)]
 
-    def _reply(self, get: p.Get) -> p.Reply:
+    def _reply(self, get: p.Get, shown: Shown | None = None) -> p.Reply:
         data, error = None, None
+        shown = shown or self._shown
         try:
-            data = self._view.pane(get)
+            data = shown.view.pane(get)
         except SmithersError as failure:
-            error = _words(self._shown.lost or failure)  # What a reader says of another file is beside the point.
+            error = _words(shown.lost or failure)  # What a reader says of another file is beside the point.
         except Exception as failure:
-            logger.exception("the %s pane of %s could not be read", get.pane, self._view.name)
+            logger.exception("the %s pane of %s could not be read", get.pane, shown.view.name)
             error = _words(failure)
         return {
             "type": "reply",
@@ -354,6 +377,12 @@ class Stepper(anywidget.AnyWidget):
         # None for a widget without a view, says anywidget's type; page and text don't need one.
         data, metadata = super()._repr_mimebundle_(**options) or ({}, {})
         return {**data, "text/plain": as_text(self._view), "text/html": as_html(self._view)}, metadata
+
+
+def _log_failure(answer: Future[None]) -> None:
+    # A page that has gone takes no answers; anything else would be seen nowhere.
+    if not answer.cancelled() and (error := answer.exception()) is not None:
+        logger.error("an answer could not be sent", exc_info=error)
 
 
 def _told(result: object) -> str | None:

@@ -24,11 +24,11 @@ def view_of(execution: Execution | History) -> View:
         return None if run is None else _variable(run)
 
     if isinstance(execution, History):
-        return View(recorded, holder=holder)
+        return View(recorded, holder=holder, search=execution.needs)
     run, dry = run_behind(execution), EMPTY
     if execution.frame is None and not execution.recorded:
         dry = execution.preview()
-    return View(recorded, run, dry, caller=lambda: _variable(run), holder=holder)
+    return View(recorded, run, dry, caller=lambda: _variable(run), holder=holder, search=execution.needs)
 
 
 def notebook_names() -> dict[str, Any]:  # Any: the user's own values

@@ -182,6 +182,8 @@ class Ghost:
     """The name or key of a node, or the component that is called, where the code tells it."""
     guards: tuple[Guard, ...] = ()
     """The conditions around it, outermost first, those of the components around it, too."""
+    around: str | None = field(default=None, compare=False)
+    """The source of the node around it; None where it would stand at the top of the plan."""
 
     @property
     def label(self) -> str:
@@ -189,14 +191,15 @@ class Ghost:
         return self.id or self.pattern or f"{self.type} {self.name or f'at {self.source}'}"
 
     def named(self, target: str) -> bool:
-        """Return whether a target names it: its id, or the component that it calls."""
+        """Return whether a target names it: its id, the component that it calls, or its label."""
         if self.id is not None:
             return self.id == target
         # The constant parts must fit exactly: an id may hold any sign of a pattern.
         if self.pattern is not None:
             pieces = map(re.escape, self.pattern.split("*"))
             return re.fullmatch(".*".join(pieces), target, re.DOTALL) is not None
-        return self.type == "component" and self.name == target
+        # Without an id, the label is the only name that there is.
+        return target == self.label or (self.type == "component" and self.name == target)
 
 
 @dataclass(frozen=True, slots=True)

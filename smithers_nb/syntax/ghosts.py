@@ -67,6 +67,8 @@ class _Walker:
     inside: list[object] = field(default_factory=list)
     """The code that is being looked at: a component that contains itself would be followed for ever."""
     places: dict[FunctionType, Located | str] = field(default_factory=dict)
+    nodes: list[str] = field(default_factory=list)
+    """The sources of the nodes around what is looked at, outermost first."""
     visited: set[ast.Call] = field(default_factory=set)
     """The calls that make nodes and were reached."""
 
@@ -86,14 +88,21 @@ class _Walker:
             self.component(value.component, props | {"children": Known(value.children)}, guards)
         elif isinstance(value, NodeBase):
             source = value.source or "?"
-            self.found.append(Ghost(value.type, "", source, value.id, name=value.key, guards=guards))
+            self.add(value.type, "", source, value.id, name=value.key, guards=guards)
             prop, wanted = CONDITIONAL.get(value.type, ("", True))
             if prop and getattr(value, prop) is not wanted:
                 guards = (*guards, Guard(prop, wanted, "if", component="", source=source))
+            self.nodes.append(source)
             self.value(value.children, guards)
             if value.type == "each" and isinstance(render := getattr(value, "render", None), FunctionType):
                 items = Guard("items", True, "items", component="", source=source)
                 self.function(render, {}, (*guards, items), name="<each>")
+            self.nodes.pop()
+
+    def add(self, type: str, component: str, source: str, id: str | None, **known: Any) -> None:
+        """Note a node, with the node that is around it."""
+        around = self.nodes[-1] if self.nodes else None
+        self.found.append(Ghost(type, component, source, id, around=around, **known))
 
     def component(self, called: Component, bound: dict[str, Seen | Known], guards: Guards) -> bool:
         """Look at a component's code; return False if it can't be read."""
@@ -212,9 +221,7 @@ class _Walker:
                 self.visit(value, scope, guards)
             case ast.Call(func=ast.Attribute(attr="use_effect"), args=[name, *_]):
                 id, pattern = id_of(name, scope)
-                self.found.append(
-                    Ghost("effect", scope.component, scope.code.position(expr), id, pattern=pattern, guards=guards)
-                )
+                self.add("effect", scope.component, scope.code.position(expr), id, pattern=pattern, guards=guards)
             case ast.Call(func=ast.Name(id="map"), args=[function, items, *_]):
                 item = Seen(items, scope, item=True)
                 self.follow(Seen(function, scope), [item], {}, (*guards, over(items, scope)))
@@ -336,7 +343,7 @@ class _Walker:
             return
         position = scope.code.position(made.call)
         if isinstance(made.tag, Component | _Inner):
-            self.found.append(Ghost("component", scope.component, position, name=made.tag.name, guards=guards))
+            self.add("component", scope.component, position, None, name=made.tag.name, guards=guards)
             self.into(made, scope, guards)
             return
         kind = made.tag.model_fields["type"].default
@@ -344,7 +351,13 @@ class _Walker:
         if "id" in made.props:
             given, pattern = id_of(made.props["id"], scope)
         name = self.text(made, scope, "name") or self.text(made, scope, "key")
-        self.found.append(Ghost(kind, scope.component, position, given, pattern=pattern, name=name, guards=guards))
+        self.add(kind, scope.component, position, given, pattern=pattern, name=name, guards=guards)
+        self.nodes.append(position)
+        self.below(kind, made, scope, guards)
+        self.nodes.pop()
+
+    def below(self, kind: str, made: _Made, scope: Scope, guards: Guards) -> None:
+        """Look at what stands in a node."""
         if kind == "switch":
             self.switch(made, scope, guards)
         elif kind == "each":

@@ -24,6 +24,7 @@ CONSTANTS = {
     "FIRST_NODES": p.FIRST_NODES,
     "TAKEN": p.TAKEN,
     "VERSIONED": p.VERSIONED,
+    "APART": p.APART,
     "PANES": get_args(p.PaneName),
     "BREAKPOINT_KINDS": get_args(BreakpointKind),
 }

@@ -229,7 +229,14 @@ def contents(ex: Execution) -> dict[str, Any]:
     return {name: getattr(ex.df, name).to_csv() for name in names}
 
 
-OF = {"task": "bad@1", "node": "bad", "value": '["cell","state","n"]', "search": "a", "last_change": "n"}
+OF = {
+    "task": "bad@1",
+    "node": "bad",
+    "value": '["cell","state","n"]',
+    "search": "a",
+    "last_change": "n",
+    "needs": "bad",
+}
 
 
 def test_looking_at_every_pane_at_every_phase_of_every_frame_executes_and_changes_nothing(view):

@@ -19,8 +19,12 @@ from smithers_nb.notebook.static_view import as_html, as_text
 from smithers_nb.notebook.view_of import view_of
 from tests.notebook.test_stepper_commands import Browser
 
-ABOUT = {"task": "notes@1", "node": "notes", "search": "notes", "last_change": "notes"}
+ABOUT = {"task": "notes@1", "node": "notes", "search": "notes", "last_change": "notes", "needs": "notes"}
 """What the panes that need a name are asked for."""
+
+
+CODE = ("needs", "ghosts", "why_not")
+"""The panes that tell more where there is code, or an engine."""
 
 
 @component
@@ -70,7 +74,7 @@ def test_every_pane_of_every_frame_is_shown_from_the_file_alone(made):
 
 def test_a_recorded_execution_looks_at_every_cursor_as_it_does_beside_its_engine(made):
     alone = view_of(Store(made).open("report"))
-    panes = [pane for pane in get_args(p.PaneName) if pane not in ("value", "tasks", "frame", "breakpoints")]
+    panes = [pane for pane in get_args(p.PaneName) if pane not in ("value", "tasks", "frame", "breakpoints", *CODE)]
     with Execution.resume(Report, store=made) as ex:
         beside = view_of(ex)
         for at in range(1, ex.recorded):

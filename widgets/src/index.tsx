@@ -8,6 +8,7 @@ import "./styles/plan.css";
 import "./styles/grids.css";
 import "./styles/details.css";
 import "./styles/branches.css";
+import "./styles/why.css";
 // Last: it overrides.
 import "./styles/widths.css";
 

@@ -361,6 +361,29 @@ const breakpoint = object<P.BreakpointRow>({
   error: nullable(text),
 });
 
+const answer = object<P.AnswerRow>({
+  question: text,
+  negative: flag,
+  statements: list(
+    object<P.StatementRow>({
+      text,
+      depth: whole,
+      frame: nullable(whole),
+      phase: nullable(text),
+      node_id: nullable(text),
+      source: nullable(text),
+      table: nullable(text),
+      row_id: nullable(text),
+      execution: nullable(text),
+      evidence: nullable(oneOf("recorded", "derived", "inferred")),
+      link: nullable(text),
+    }),
+  ),
+  more: whole,
+});
+
+const why = object<P.WhyPane>({ of: nullable(text), answers: list(answer), takes: nullable(text) });
+
 const paneGuards: { readonly [K in P.Pane]: Guard<P.PaneData[K]> } = {
   frame: object<P.FramePane>({
     frame: whole,
@@ -630,6 +653,35 @@ const paneGuards: { readonly [K in P.Pane]: Guard<P.PaneData[K]> } = {
     app: text,
   }),
   notes: object<P.NotesPane>({ notes: list(text) }),
+  why,
+  why_not: why,
+  needs: object<P.NeedsPane>({
+    of: text,
+    frame: whole,
+    answer,
+    found: flag,
+    after: whole,
+    state: nullable(text),
+    code: text,
+  }),
+  ghosts: object<P.GhostsPane>({
+    frame: whole,
+    total: whole,
+    nodes: list(
+      object<P.GhostRow>({
+        of: text,
+        type: text,
+        name: text,
+        component: text,
+        source: text,
+        guards: list(text),
+        depth: whole,
+        parent: nullable(text),
+        after: nullable(text),
+      }),
+    ),
+    unknown: list(text),
+  }),
 };
 
 const replyOf = <K extends P.Pane>(pane: K) =>

@@ -182,8 +182,9 @@ describe("layout", () => {
     expect(roomOf(width)).toBe(room);
   });
 
-  const nothing = { node: null, task: null, edited: false };
-  const node = { node: "n", task: null, edited: false };
+  const question = { pane: "why_not", of: "end", at: 3, phase: null } as const;
+  const nothing = { node: null, task: null, edited: false, question };
+  const node = { node: "n", task: null, edited: false, question };
   it.each([
     [FIRST_CHOICE, "wide", nothing, ["plan", "pending"]],
     [FIRST_CHOICE, "wide", node, ["plan", "node n", "pending"]],
@@ -194,6 +195,7 @@ describe("layout", () => {
     [choose(FIRST_CHOICE, "State"), "middle", nothing, ["plan", "state"]],
     [choose(FIRST_CHOICE, "State"), "wide", nothing, ["plan", "state", "pending"]],
     [FIRST_CHOICE, "narrow", { ...nothing, edited: true }, ["plan", "edited"]],
+    [choose(FIRST_CHOICE, "Why"), "wide", nothing, ["plan", "why_not end", "pending"]],
     [choose(FIRST_CHOICE, "Task"), "narrow", { ...node, task: "t" }, ["task t"]],
   ] as const)("%j in a %s room with %j chosen shows %j", (choice, room, chosen, panes) => {
     const watched = watchedIn(groupsOf(choice, room), chosen);

@@ -60,7 +60,7 @@ describe("the guards", () => {
       replyGuard({ ...reply, pane: "xml" }, "r").slice(0, 2),
       ["r.data.total: unknown field", "r.data.version: unknown field"],
     ],
-    ["an unknown pane", replyGuard({ ...reply, pane: "why" }, "r"), ["r.pane: unknown why"]],
+    ["an unknown pane", replyGuard({ ...reply, pane: "how" }, "r"), ["r.pane: unknown how"]],
     [
       "an unknown command",
       outgoingGuard({ type: "command", id: "1", name: "fly" }, "m"),

@@ -1,5 +1,6 @@
 import { PHASES } from "../src/model/cursor";
 import {
+  type AnswerRow,
   type BranchRow,
   type BreakpointRow,
   type CallRow,
@@ -7,11 +8,13 @@ import {
   type DifferenceRow,
   type EditedPane,
   type HitRow,
+  type NeedsPane,
   type PaneData,
   type PlanRow,
   PROTOCOL,
   type ProblemRow,
   type RunningRow,
+  type StatementRow,
   type Summary,
   type TaskPane,
   type TaskRow,
@@ -337,14 +340,53 @@ export function panes(change: Partial<PaneData> = {}): PaneData {
       app: "Report",
     },
     notes: { notes: [] },
+    why: { of: null, answers: [], takes: null },
+    why_not: { of: null, answers: [], takes: null },
+    needs: needs({}),
+    ghosts: { frame: 1, total: 0, nodes: [], unknown: [] },
     ...change,
   };
 }
+
+export const statement = (change: Partial<StatementRow>): StatementRow => ({
+  text: "notes was written",
+  depth: 0,
+  frame: 2,
+  phase: "FLUSH",
+  node_id: "notes",
+  source: "report:14:9",
+  table: "transitions",
+  row_id: "2w1",
+  execution: null,
+  evidence: "recorded",
+  link: null,
+  ...change,
+});
+
+export const answer = (statements: readonly StatementRow[], question = "why?"): AnswerRow => ({
+  question,
+  negative: false,
+  statements: [...statements],
+  more: 0,
+});
+
+export const needs = (change: Partial<NeedsPane>): NeedsPane => ({
+  of: "end",
+  frame: 2,
+  answer: answer([statement({ text: "end would be in the plan if score were 7" })]),
+  found: true,
+  after: 1,
+  state: '{"score": 7}',
+  code: "ex.needs('end', frame=2).fork()",
+  ...change,
+});
 
 /** Every pane with the text in every field that is the user's or a model's. */
 export function panesFullOf(text: string): PaneData {
   const attrs: PlanRow["attrs"] = [[text, text]];
   const changes = [{ prop: text, old: text, new: text }];
+  const full = { text, node_id: text, source: text, table: text, row_id: text, link: text };
+  const told = [statement(full), statement({ ...full, depth: 1, execution: text })];
   const readers = [{ component: text, path: text, node_id: text }];
   const all = value(text, { type: text });
   const row = taskRow({
@@ -375,6 +417,27 @@ export function panesFullOf(text: string): PaneData {
   return panes({
     edited: edit({ text }),
     compare: comparison({ name: text, text, rows: [difference(text)] }),
+    why: { of: text, answers: [answer(told, text)], takes: text },
+    why_not: { of: text, answers: [answer(told, text)], takes: text },
+    needs: needs({ of: text, answer: answer(told, text), state: text, code: text }),
+    ghosts: {
+      frame: 4,
+      total: 1,
+      nodes: [
+        {
+          of: text,
+          type: text,
+          name: text,
+          component: text,
+          source: text,
+          guards: [text],
+          depth: 0,
+          parent: null,
+          after: null,
+        },
+      ],
+      unknown: [text],
+    },
     plan: { frame: 4, dry: false, total: 1, version: 1, base: 3, against: null, nodes: [shown] },
     xml: {
       frame: 4,

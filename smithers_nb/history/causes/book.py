@@ -9,7 +9,7 @@ from typing import Any, TypedDict, Unpack
 
 from ...errors import UnknownExecutionError
 from ...identity import child_id, component_of, prefixes_of
-from ...nodes.tree import Tree
+from ...nodes.tree import EMPTY, Tree
 from ...records import (
     CallRecord,
     EffectRun,
@@ -167,8 +167,9 @@ class Book:
         return self.rows.node(node_id, frame)
 
     def tree(self, frame: int) -> Tree:
-        """Return the plan of a frame."""
-        return self.source.tree(frame)
+        """Return the plan of a frame; an empty one of a frame that is not in the file."""
+        # The source keeps what it has read: a frame that is made later would stay empty there.
+        return self.source.tree(frame) if frame <= self.last else EMPTY
 
     # ---- words -------------------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
-from ...records import BreakpointKind
+from ...records import BreakpointKind, Evidence
 from ...records.excerpt import VALUE_CHARS as VALUE_CHARS
 
 PROTOCOL = 4
@@ -40,6 +40,10 @@ TAILS_CHARS = 8192
 TAKEN = "it was taken already"
 """The reason in the acknowledgement of a command that came twice."""
 
+# A search for an edit may take a second: a Pause behind it would come too late.
+APART = ("why", "why_not", "needs", "ghosts")
+"""Panes that are answered on a thread of their own, after the looks and commands that came behind them."""
+
 TaskCommand = Literal["cancel", "retry", "handle_again", "answer"]
 Change = Literal["", "added", "removed", "changed", "moved", "remounted"]
 
@@ -49,6 +53,7 @@ Change = Literal["", "added", "removed", "changed", "moved", "remounted"]
 PaneName = Literal[
     "frame", "timeline", "plan", "xml", "pending", "handlers", "state", "tasks", "task", "breakpoints", "output",
     "problems", "node", "value", "search", "last_change", "hit", "compare", "edited", "branches", "notes",
+    "why", "why_not", "needs", "ghosts",
 ]  # fmt: skip
 
 
@@ -907,6 +912,89 @@ class EditedPane(TypedDict):
     """The frames that differ only in phases that have not begun."""
 
 
+class StatementRow(TypedDict):
+    """A sentence of an answer. One that is one deeper than the sentence before it is a cause of that one."""
+
+    text: str
+    depth: int
+    frame: int | None
+    phase: str | None
+    node_id: str | None
+    source: str | None
+    table: str | None
+    """The table of the row that says it; None where no row does."""
+    row_id: str | None
+    execution: str | None
+    """The name of the execution whose row it is, where the cursor can't go to its frame: of a child, say."""
+    evidence: Evidence | None
+    """recorded, derived or inferred; None for a sentence that names a gap in the records."""
+    link: str | None
+    """The target of a further question, in the same frame: the prompt of an answer."""
+
+
+class AnswerRow(TypedDict):
+    """A question and the sentences of its answer."""
+
+    question: str
+    negative: bool
+    """True for a "why not"."""
+    statements: list[StatementRow]
+    more: int
+    """The number of sentences that are not sent."""
+
+
+class WhyPane(TypedDict):
+    """The answers to a question about a target: the first one is the one that it asks for."""
+
+    of: str | None
+    answers: list[AnswerRow]
+    takes: str | None
+    """The target of ``needs``, where something is absent that an edit of the state may bring."""
+
+
+class NeedsPane(TypedDict):
+    """The smallest edit of the state after which something is in the plan of a frame."""
+
+    of: str
+    frame: int
+    answer: AnswerRow
+    found: bool
+    after: int
+    """The frame after which a branch with the edit begins."""
+    state: str | None
+    """The edit as the text of a JSON object, as the command ``fork`` takes it; None where there is nothing to edit, or
+    JSON can't say it."""
+    code: str
+    """The expression that branches with it, in Python."""
+
+
+class GhostRow(TypedDict):
+    """A node that the code can return, and that is not in the plan."""
+
+    of: str
+    """The target of ``why_not``."""
+    type: str
+    name: str
+    component: str
+    source: str
+    guards: list[str]
+    """The conditions around it in the code, in words, outermost first."""
+    depth: int
+    parent: str | None
+    """The node of the plan that it would stand in; None for the top of the plan."""
+    after: str | None
+    """The node of the plan behind which it would stand; None where it would be the first in its parent."""
+
+
+class GhostsPane(TypedDict):
+    frame: int
+    total: int
+    nodes: list[GhostRow]
+    """In the order of the code; those below a ghost follow it, one deeper."""
+    unknown: list[str]
+    """The components whose code can't be read, and why."""
+
+
 class Reply(TypedDict):
     type: Literal["reply"]
     id: str
@@ -947,6 +1035,10 @@ PANES: dict[str, Any] = {  # Any: TypedDicts
     "branches": BranchesPane,
     "notes": NotesPane,
     "edited": EditedPane,
+    "why": WhyPane,
+    "why_not": WhyPane,
+    "needs": NeedsPane,
+    "ghosts": GhostsPane,
 }
 """The data of each pane's reply."""
 

@@ -10,8 +10,9 @@ from typing import Any, Protocol, cast
 
 from ...errors import StoreError
 from ...nodes.tree import EMPTY, Tree
-from ...records import Phase, Problem
+from ...records import Ghosts, Phase, Problem
 from ...records.publication import Publication, TaskProgress
+from ...syntax.ghosts import ghosts_of
 from ..baselines import Baselines, Edited, laid_over
 from ..cursor import Cursor
 from ..live import LiveSource
@@ -23,6 +24,7 @@ from . import (
     breakpoints,
     compare,
     edited,
+    ghosts,
     handlers,
     last_change,
     node,
@@ -40,6 +42,7 @@ from .plan import Plans
 from .problems import errors_of, problem_row, problems_pane
 from .sentence import sentence
 from .values import epoch_ms, phase_name
+from .why import Search, needs_pane, why_not_pane, why_pane
 
 PROBLEMS = 20
 RECORDED = "This execution is recorded: nothing runs here. Execution.resume(app, store=…, id=…) continues it."
@@ -51,6 +54,10 @@ class Running(Protocol):
 
     name: str
     edits: int
+
+    @property
+    def code(self) -> object:
+        """The app of now: a component, an element or a node."""
 
     @property
     def edited(self) -> Edited | None:
@@ -88,7 +95,9 @@ class View:
         dry: Tree = EMPTY,
         caller: Callable[[], str] = str,
         holder: Callable[[str], str | None] = lambda _id: None,
+        search: Search | None = None,
     ) -> None:
+        self._search = search
         self._recorded = recorded
         self._caller = caller
         self._holder = holder
@@ -111,7 +120,7 @@ class View:
         """Return whether executions were added to the file since the last summary."""
         return self._recorded.file.newest() != self._newest
 
-    def source(self) -> Source:
+    def source(self) -> RecordedSource:
         """Return the records as they are now."""
         if self._running is None:
             return self._recorded
@@ -287,8 +296,19 @@ class View:
             "compare": lambda: compare.compared(source, cursor, self._baselines, other=other, limit=get.limit),
             "branches": lambda: branches.branches(source, self._holder),
             "notes": lambda: branches.notes(source),
+            "why": lambda: why_pane(source, cursor, get.of, self._ghosts),
+            "why_not": lambda: why_not_pane(source, cursor, get.of, self._ghosts),
+            "needs": lambda: self._needs(source, cursor, _there(get.of, "target without a name")),
+            "ghosts": lambda: ghosts.ghosts(cursor, self._ghosts()),
         }
         return panes[get.pane]()
+
+    def _needs(self, source: RecordedSource, cursor: Cursor, of: str) -> p.NeedsPane:
+        return needs_pane(source, cursor, of, _there(self._search, "search for an edit in this view"))
+
+    def _ghosts(self) -> Ghosts | None:
+        """Return the nodes that the code of now can return; None where there is no code."""
+        return None if self._running is None else ghosts_of(self._running.code)
 
     def _findings_at(self, source: Source) -> list[Problem]:
         if source.publication is None or not source.publication.over:

@@ -19,6 +19,7 @@ export type Action =
   | "reverse_continue"
   | "breakpoint"
   | "watch"
+  | "why"
   | "last_change"
   | "edit"
   | "search"
@@ -81,6 +82,7 @@ export const OTHERS: readonly Control[] = [
   ),
   control("breakpoint", "Breakpoint", "B", "B", "Sets or removes one on what is selected."),
   control("watch", "Watch", "W", "W", "Stops when the selected key changes."),
+  control("why", "Why", "Q", "Q", "Why this is as it is, or why it is not: of what has the focus."),
   control(
     "last_change",
     "Last change",
@@ -241,6 +243,7 @@ const KEYS: Readonly<Record<string, Action>> = {
   end: "live",
   b: "breakpoint",
   w: "watch",
+  q: "why",
   l: "last_change",
   e: "edit",
   "/": "search",

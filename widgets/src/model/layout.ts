@@ -1,9 +1,10 @@
 /** Which tabs there are, which of them are seen, and which panes have to be fetched for that. */
 
-import type { Pane } from "./protocol";
+import type { Pane, PhaseName } from "./protocol";
+import type { Question } from "./why";
 
 export const PLAN_TABS = ["Tree", "XML"] as const;
-export const INSPECTOR_TABS = ["Node", "State", "Task"] as const;
+export const INSPECTOR_TABS = ["Node", "State", "Task", "Why"] as const;
 export const DETAIL_TABS = [
   "Pending writes",
   "Handlers",
@@ -94,6 +95,7 @@ const PANE_OF: Readonly<Record<Tab, Pane>> = {
   Node: "node",
   State: "state",
   Task: "task",
+  Why: "why",
   "Pending writes": "pending",
   Handlers: "handlers",
   Tasks: "tasks",
@@ -107,13 +109,23 @@ const PANE_OF: Readonly<Record<Tab, Pane>> = {
 export interface Watched {
   readonly pane: Pane;
   readonly of: string | null;
+  /** Where it is looked at, if not at the cursor: a question stays with its frame. */
+  readonly place?: { readonly at: number | null; readonly phase: PhaseName | null };
 }
+
+export const watchedQuestion = ({ pane, of, at, phase }: Question): Watched => ({
+  pane,
+  of,
+  place: { at, phase },
+});
 
 export interface Chosen {
   /** Whether there is edited code, whose frames are marked on the timeline. */
   readonly edited: boolean;
   readonly node: string | null;
   readonly task: string | null;
+  /** The question of the Why tab. */
+  readonly question: Question;
 }
 
 const EDITED_PANES: readonly Pane[] = ["edited"];
@@ -128,6 +140,7 @@ export function watchedIn(groups: readonly Group[], chosen: Chosen): Watched[] {
     ...new Set<Pane>([...seen, "frame", "breakpoints", ...(chosen.edited ? EDITED_PANES : [])]),
   ];
   return panes.flatMap((pane) => {
+    if (pane === "why") return [watchedQuestion(chosen.question)];
     const of = pane === "node" ? chosen.node : pane === "task" ? chosen.task : null;
     const needs = pane === "node" || pane === "task";
     return needs && of === null ? [] : [{ pane, of }];

@@ -14,6 +14,7 @@ import {
   wantOf,
 } from "./panes";
 import {
+  APART,
   FIRST_NODES,
   type Get,
   type Pane,
@@ -89,7 +90,8 @@ export class PaneCache {
   /** The requests for all that is looked at live, to be sent with a move and answered with its end. */
   ahead(where: Outlook): readonly Get[] {
     if (where.cursor.at !== null) return [];
-    const live = this.watched.filter(({ pane }) => pane !== "frame");
+    // What takes long by itself is asked after the move, and does not hold up its end.
+    const live = this.watched.filter(({ pane }) => pane !== "frame" && !isApart(pane));
     const wants = [...live.map((one) => this.wanted(one, where)), this.trackWanted];
     return wants.map((want) => {
       const { request, get } = this.prepared(want, versionOf(want, where.summary));
@@ -270,6 +272,8 @@ export class PaneCache {
     this.panes = { ...this.panes, [pane]: slot } as Slots;
   }
 }
+
+const isApart = (pane: Pane): boolean => (APART as readonly Pane[]).includes(pane);
 
 /** Versions of one question are numbers that grow, but for those of recorded frames. */
 function fresher(version: string, last: string): boolean {

@@ -45,7 +45,9 @@ export const EDITED = " edited";
 const beside = (other: string) => (other === EDITED ? { edited: true } : { other });
 
 /** The request for a pane, but for what the kernel may leave out because it is held. */
-export function wantOf({ pane, of }: Watched, { cursor, base, other, limit }: View): Want {
+export function wantOf({ pane, of, place }: Watched, view: View): Want {
+  const { base, other, limit } = view;
+  const cursor = place ?? view.cursor;
   // These are the same wherever one looks.
   if (pane === "branches" || pane === "edited") return { pane, at: null };
   return {

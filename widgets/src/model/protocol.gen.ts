@@ -18,6 +18,7 @@ export const VERSIONED = [
   "problems",
   "branches",
 ] as const;
+export const APART = ["why", "why_not", "needs", "ghosts"] as const;
 export const PANES = [
   "frame",
   "timeline",
@@ -40,6 +41,10 @@ export const PANES = [
   "edited",
   "branches",
   "notes",
+  "why",
+  "why_not",
+  "needs",
+  "ghosts",
 ] as const;
 export const BREAKPOINT_KINDS = ["node", "key", "handler", "phase", "error", "expression"] as const;
 export type Command =
@@ -128,6 +133,49 @@ export interface Answer {
    * the result of a call that is made elsewhere, as JSON
    */
   readonly result?: string | null;
+}
+/**
+ * A question and the sentences of its answer.
+ */
+export interface AnswerRow {
+  readonly question: string;
+  /**
+   * True for a "why not".
+   */
+  readonly negative: boolean;
+  readonly statements: ReadonlyArray<StatementRow>;
+  /**
+   * The number of sentences that are not sent.
+   */
+  readonly more: number;
+}
+/**
+ * A sentence of an answer. One that is one deeper than the sentence before it is a cause of that one.
+ */
+export interface StatementRow {
+  readonly text: string;
+  readonly depth: number;
+  readonly frame: number | null;
+  readonly phase: string | null;
+  readonly node_id: string | null;
+  readonly source: string | null;
+  /**
+   * The table of the row that says it; None where no row does.
+   */
+  readonly table: string | null;
+  readonly row_id: string | null;
+  /**
+   * The name of the execution whose row it is, where the cursor can't go to its frame: of a child, say.
+   */
+  readonly execution: string | null;
+  /**
+   * recorded, derived or inferred; None for a sentence that names a gap in the records.
+   */
+  readonly evidence: ("recorded" | "derived" | "inferred") | null;
+  /**
+   * The target of a further question, in the same frame: the prompt of an answer.
+   */
+  readonly link: string | null;
 }
 /**
  * A question of a task to a person.
@@ -534,7 +582,11 @@ export interface Get {
     | "compare"
     | "edited"
     | "branches"
-    | "notes";
+    | "notes"
+    | "why"
+    | "why_not"
+    | "needs"
+    | "ghosts";
   readonly at?: number | null;
   readonly phase?:
     | ("SNAPSHOT" | "RENDER" | "RECONCILE" | "COMMIT" | "EXECUTE" | "EFFECTS" | "FLUSH")
@@ -977,6 +1029,44 @@ export interface FramePane {
   readonly hits: ReadonlyArray<HitRow>;
 }
 /**
+ * A node that the code can return, and that is not in the plan.
+ */
+export interface GhostRow {
+  /**
+   * The target of `why_not`.
+   */
+  readonly of: string;
+  readonly type: string;
+  readonly name: string;
+  readonly component: string;
+  readonly source: string;
+  /**
+   * The conditions around it in the code, in words, outermost first.
+   */
+  readonly guards: ReadonlyArray<string>;
+  readonly depth: number;
+  /**
+   * The node of the plan that it would stand in; None for the top of the plan.
+   */
+  readonly parent: string | null;
+  /**
+   * The node of the plan behind which it would stand; None where it would be the first in its parent.
+   */
+  readonly after: string | null;
+}
+export interface GhostsPane {
+  readonly frame: number;
+  readonly total: number;
+  /**
+   * In the order of the code; those below a ghost follow it, one deeper.
+   */
+  readonly nodes: ReadonlyArray<GhostRow>;
+  /**
+   * The components whose code can't be read, and why.
+   */
+  readonly unknown: ReadonlyArray<string>;
+}
+/**
  * Calls the handler of a node again, on its recorded result.
  */
 export interface HandleAgain {
@@ -1104,6 +1194,28 @@ export interface ModelCallRow {
   readonly ms: number;
   readonly error: string | null;
   readonly response: Value | null;
+}
+/**
+ * The smallest edit of the state after which something is in the plan of a frame.
+ */
+export interface NeedsPane {
+  readonly of: string;
+  readonly frame: number;
+  readonly answer: AnswerRow;
+  readonly found: boolean;
+  /**
+   * The frame after which a branch with the edit begins.
+   */
+  readonly after: number;
+  /**
+   * The edit as the text of a JSON object, as the command `fork` takes it; None where there is nothing to edit, or
+   * JSON can't say it.
+   */
+  readonly state: string | null;
+  /**
+   * The expression that branches with it, in Python.
+   */
+  readonly code: string;
 }
 export interface NodeEvent {
   readonly event: string;
@@ -1258,6 +1370,10 @@ export interface PaneData {
   readonly branches: BranchesPane;
   readonly notes: NotesPane;
   readonly edited: EditedPane;
+  readonly why: WhyPane;
+  readonly why_not: WhyPane;
+  readonly needs: NeedsPane;
+  readonly ghosts: GhostsPane;
 }
 /**
  * Frames `since` to `to`, column by column. Dense columns have an entry a frame, the others (frame, count).
@@ -1547,6 +1663,17 @@ export interface ProblemsPane {
 export interface SearchPane {
   readonly total: number;
   readonly found: ReadonlyArray<FoundRow>;
+}
+/**
+ * The answers to a question about a target: the first one is the one that it asks for.
+ */
+export interface WhyPane {
+  readonly of: string | null;
+  readonly answers: ReadonlyArray<AnswerRow>;
+  /**
+   * The target of `needs`, where something is absent that an edit of the state may bring.
+   */
+  readonly takes: string | null;
 }
 /**
  * Ends the running move after its phase; tasks continue.

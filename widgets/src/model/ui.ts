@@ -4,6 +4,7 @@ import type { Subject } from "./breakpoints";
 import { type Choice, choose, FIRST_CHOICE, type Tab } from "./layout";
 import type { PlanRow } from "./protocol";
 import { FIRST_TREE, revealed, type TreeChoice } from "./tree";
+import { asking, type Question, type Trail } from "./why";
 
 export type Popup = "stop" | "help" | "search" | "go_to" | "fork" | "branches";
 
@@ -25,6 +26,10 @@ export interface UiState {
   readonly popup: Popup | null;
   /** Grows when something selected is to be scrolled into sight. */
   readonly reveal: number;
+  /** The questions that were asked: the last one is shown in Why. */
+  readonly asked: Trail;
+  /** Grows when the answer is to have the focus. */
+  readonly answer: number;
 }
 
 export const FIRST_UI: UiState = {
@@ -36,6 +41,8 @@ export const FIRST_UI: UiState = {
   editing: null,
   popup: null,
   reveal: 0,
+  asked: [],
+  answer: 0,
 };
 
 export const opened = (ui: UiState, tab: Tab): UiState => ({
@@ -75,6 +82,13 @@ export const callShown = (ui: UiState, call: string): UiState => ({
   ...opened(ui, "Handlers"),
   call,
   reveal: ui.reveal + 1,
+});
+
+/** Asks a question, and shows its answer. */
+export const questionAsked = (ui: UiState, question: Question): UiState => ({
+  ...opened(ui, "Why"),
+  asked: asking(ui.asked, question),
+  answer: ui.answer + 1,
 });
 
 /** The node that is selected, whatever way. */

@@ -3,7 +3,7 @@ import { breakpointOn, type Subject, sameAs } from "../model/breakpoints";
 import type { Client } from "../model/client";
 import { motionTo } from "../model/comparison";
 import { type Action, effectOf, whyOff } from "../model/controls";
-import { type Cursor, goTo, LIVE, placeOfHit } from "../model/cursor";
+import { type Cursor, goTo, LIVE, placeOfHit, seenFrame } from "../model/cursor";
 import { EDITED } from "../model/panes";
 import type { DifferenceRow } from "../model/protocol";
 import {
@@ -12,11 +12,14 @@ import {
   nodeSelected,
   nodeShown,
   opened,
+  questionAsked,
   selectedKey,
   subjectOf,
   taskShown,
   type UiState,
 } from "../model/ui";
+import { type Asked, askedOf, cursorOf, ledTo, questionAt } from "../model/why";
+import { askedAt } from "./ask";
 import { selectSource } from "./source";
 import type { Actions } from "./ui";
 
@@ -57,6 +60,7 @@ function makeActions(
       if (key) toggleBreakpoint({ kind: "key", ...key });
       else client.say("Select a key in State or Pending writes first, then press W.");
     },
+    why: () => ask(askedAt(root.current) ?? askedOf(ui.current.selection, recordedFrame(client))),
     last_change: () => {
       const key = selectedKey(ui.current);
       if (key) repeats.seek(key.scope === "vol" ? `vol ${key.key}` : key.key);
@@ -77,6 +81,11 @@ function makeActions(
       client.renew("branches");
       setUi((was) => ({ ...was, popup: was.popup === "branches" ? null : "branches" }));
     },
+  };
+
+  const ask = (asked: Asked) => {
+    const question = questionAt(asked, client.state.cursor);
+    setUi((was) => questionAsked(was, question));
   };
 
   const show = (row: DifferenceRow, name: string) => {
@@ -125,8 +134,19 @@ function makeActions(
       if (!selectSource(root.current, source)) client.say(`This page has no cell for ${source}.`);
     },
     edit: (editing) => setUi((was) => ({ ...was, editing })),
+    ask,
+    setAsked: (change) => setUi((was) => ({ ...was, asked: change(was.asked) })),
+    follow: (statement) => {
+      const cursor = cursorOf(statement, client.edge);
+      if (cursor !== null) client.look({ cursor, note: null });
+      setUi((was) => ledTo(was, statement));
+    },
   };
 }
+
+/** The newest recorded frame that one may mean: the one in progress has no causes in the file yet. */
+const recordedFrame = ({ state, edge }: Client): number =>
+  Math.min(seenFrame(state.cursor, edge), edge.recorded);
 
 /** Whether tasks are running that Stop would end. */
 function asksToStop(client: Client): boolean {

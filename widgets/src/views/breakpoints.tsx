@@ -1,6 +1,7 @@
 import { LIVE, placeOfHit } from "../model/cursor";
 import type { BreakpointRow, BreakpointsPane, HitRow } from "../model/protocol";
 import { grouped } from "../model/text";
+import { ofFrame } from "../model/why";
 import { BreakpointForm } from "./breakpoint_form";
 import { type Column, Grid } from "./grid";
 import { Link } from "./links";
@@ -30,6 +31,7 @@ export function BreakpointsView({ breakpoints }: { readonly breakpoints: Breakpo
             columns={HITS}
             rows={breakpoints.hits.map((hit, order) => ({ ...hit, order }))}
             keyOf={({ order }) => order}
+            why={({ frame }) => ({ ...ofFrame(frame), name: `frame ${frame}` })}
             empty=""
           />
         </section>

@@ -1,5 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import type { Asked } from "../model/why";
+import { Ask, about } from "./ask";
 
 export interface Column<Row> {
   readonly name: string;
@@ -21,6 +23,8 @@ interface GridProps<Row> {
   /** Clicking a row, or walking into it, selects it. */
   readonly select?: (row: Row) => void;
   readonly isSelected?: (row: Row) => boolean;
+  /** What may be asked about a row, and its name in words. */
+  readonly why?: (row: Row) => (Asked & { readonly name: string }) | null;
   /** Scrolls the selected row into sight when it grows. */
   readonly reveal?: number;
 }
@@ -52,7 +56,8 @@ function cellAt(table: HTMLTableElement, from: HTMLTableCellElement, by: Place) 
 
 /** A table that the arrow keys walk; one cell is in the tab order at a time. */
 export function Grid<Row>(props: GridProps<Row>) {
-  const { name, columns, rows, keyOf, empty, toneOf, below, select, isSelected, reveal } = props;
+  const { name, columns, rows, keyOf, empty, toneOf, below, select, isSelected, why, reveal } =
+    props;
   const table = useRef<HTMLTableElement>(null);
   const [home, setHome] = useState<Place>({ row: 0, cell: 0 });
   const tabIndex = (row: number, cell: number) =>
@@ -92,7 +97,11 @@ export function Grid<Row>(props: GridProps<Row>) {
         </thead>
         {rows.map((row, index) => (
           <tbody key={keyOf(row)} data-tone={toneOf?.(row)}>
-            <tr aria-selected={isSelected?.(row)} onClick={() => select?.(row)}>
+            <tr
+              aria-selected={isSelected?.(row)}
+              {...about(why?.(row) ?? null)}
+              onClick={() => select?.(row)}
+            >
               {columns.map((column, cell) => (
                 <td
                   key={column.name}
@@ -105,6 +114,7 @@ export function Grid<Row>(props: GridProps<Row>) {
                   }}
                 >
                   {column.cell(row)}
+                  {cell === 0 && <AskRow asked={why?.(row) ?? null} />}
                 </td>
               ))}
             </tr>
@@ -121,4 +131,8 @@ export function Grid<Row>(props: GridProps<Row>) {
       {rows.length === 0 && <p class="ss-empty">{empty}</p>}
     </>
   );
+}
+
+function AskRow({ asked }: { readonly asked: (Asked & { readonly name: string }) | null }) {
+  return asked === null ? null : <Ask asked={asked} name={asked.name} />;
 }

@@ -18,6 +18,7 @@ export function HandlersView({ handlers }: { readonly handlers: HandlersPane }) 
         columns={COLUMNS}
         rows={handlers.calls}
         keyOf={({ id }) => id}
+        why={({ id, event, node_id }) => ({ of: id, name: `${event} of ${node_id}` })}
         empty="No handler has fired yet."
         below={traceback}
         select={({ node_id: node, event }) => actions.select({ kind: "handler", node, event })}
@@ -38,6 +39,10 @@ export function HandlersView({ handlers }: { readonly handlers: HandlersPane }) 
             columns={NEVER}
             rows={handlers.never}
             keyOf={({ node_id, event }) => `${node_id} ${event}`}
+            why={({ node_id, event }) => ({
+              of: `${node_id}.${event}`,
+              name: `${event} of ${node_id} has not fired`,
+            })}
             empty=""
             select={({ node_id: node, event }) => actions.select({ kind: "handler", node, event })}
           />

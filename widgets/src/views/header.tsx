@@ -2,9 +2,13 @@ import { newFrames } from "../model/cursor";
 import { executionLook } from "../model/looks";
 import type { Summary } from "../model/protocol";
 import { dollars, grouped, plural } from "../model/text";
+import { Ask, about } from "./ask";
 import { BranchesButton } from "./branches";
 import { Mark, Text } from "./text";
 import { useUi } from "./ui";
+
+/** Why the execution stands as it does. */
+const EXECUTION = { of: null, at: null } as const;
 
 export function Header({ summary }: { readonly summary: Summary }) {
   const { state } = useUi();
@@ -16,13 +20,14 @@ export function Header({ summary }: { readonly summary: Summary }) {
         <Text of={summary.name} />
       </strong>
       <BranchesButton />
-      <span class="ss-status" title={reason || undefined}>
+      <span class="ss-status" title={reason || undefined} {...about(EXECUTION)}>
         <Mark look={executionLook(status)} />
         {reason !== "" && (
           <span class="ss-reason">
             <Text of={reason} />
           </span>
         )}
+        <Ask asked={EXECUTION} name={`it is ${status}`} inTabOrder />
       </span>
       <span class="ss-facts">
         <Place />

@@ -1,6 +1,7 @@
 import { CHANGE_MARKS, nodeLook } from "../model/looks";
-import type { NodePane } from "../model/protocol";
+import type { NodePane, Value } from "../model/protocol";
 import { nameOf } from "../model/tree";
+import { Ask, about } from "./ask";
 import { Dot } from "./dot";
 import { Facts } from "./facts";
 import { type Column, Grid } from "./grid";
@@ -21,6 +22,7 @@ export function NodeDetailView({ node }: { readonly node: NodePane }) {
         </code>
         {node.status !== null && <Mark look={nodeLook(node.status)} />}
         {node.removed && <span class="ss-dim">removed</span>}
+        <Ask asked={{ of: node.id }} name={node.id} inTabOrder />
       </p>
       <Facts
         name="Selected node"
@@ -33,9 +35,10 @@ export function NodeDetailView({ node }: { readonly node: NodePane }) {
           ["component", node.component && <Text key="co" of={node.component} />],
           ["task", node.task && <TaskWords key="t" node={node} />],
           ...node.props.map(
-            ({ name, value }) => [name, <ValueView key={name} value={value} />] as const,
+            ({ name, value }) =>
+              [name, <Prop key={name} node={node.id} name={name} value={value} />] as const,
           ),
-          ["text", node.text && <ValueView key="te" value={node.text} />],
+          ["text", node.text && <Prop key="te" node={node.id} name="prompt" value={node.text} />],
         ]}
       />
       {node.events.length > 0 && (
@@ -44,6 +47,7 @@ export function NodeDetailView({ node }: { readonly node: NodePane }) {
           columns={EVENTS}
           rows={node.events.map((event) => ({ ...event, node: node.id }))}
           keyOf={({ event }) => event}
+          why={({ event }) => ({ of: `${node.id}.${event}`, name: `${event} of ${node.id}` })}
           empty=""
         />
       )}
@@ -55,11 +59,29 @@ export function NodeDetailView({ node }: { readonly node: NodePane }) {
             columns={READS}
             rows={node.reads}
             keyOf={({ scope, key }) => `${scope} ${key}`}
+            why={({ scope, key }) => (scope === "state" ? { of: `state:${key}`, name: key } : null)}
             empty=""
           />
         </section>
       )}
     </div>
+  );
+}
+
+interface PropProps {
+  readonly node: string;
+  readonly name: string;
+  readonly value: Value;
+}
+
+/** The value of a prop, or the prompt. */
+function Prop({ node, name, value }: PropProps) {
+  const asked = { of: `${node}.${name}` };
+  return (
+    <span class="ss-asked" {...about(asked)}>
+      <ValueView value={value} />
+      <Ask asked={asked} name={`${name} of ${node}`} inTabOrder />
+    </span>
   );
 }
 

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import type { Tab } from "../model/layout";
+import type { Tab, Watched } from "../model/layout";
 import type { Held } from "../model/panes";
 import type { Pane } from "../model/protocol";
 import { panelId, tabId } from "./tabs";
@@ -33,6 +33,8 @@ interface FetchedProps<P extends Pane> {
   readonly pane: P;
   /** The node or task that it is about. */
   readonly of?: string | null;
+  /** Where it is looked at, if not at the cursor. */
+  readonly place?: Watched["place"];
   /** Shown where there is nothing to fetch. */
   readonly none?: string;
   readonly children: (data: Held[P]) => ComponentChildren;
@@ -40,10 +42,10 @@ interface FetchedProps<P extends Pane> {
 
 /** A panel whose data is fetched: what was there stays, dimmed, until the new has come. */
 export function FetchedPanel<P extends Pane>(props: FetchedProps<P>) {
-  const { tab, pane, of = null, none, children } = props;
+  const { tab, pane, of = null, place, none, children } = props;
   const { client, state } = useUi();
   const slot = state.panes[pane];
-  const fits = client.fits({ pane, of });
+  const fits = client.fits({ pane, of, ...(place && { place }) });
   if (none !== undefined) {
     return (
       <Panel tab={tab}>
@@ -63,7 +65,7 @@ export function FetchedPanel<P extends Pane>(props: FetchedProps<P>) {
     <Panel
       tab={tab}
       busy={(slot?.loading ?? true) && !fits}
-      at={fits ? state.settled.at : undefined}
+      at={fits ? (place ?? state.settled).at : undefined}
     >
       {data === null ? <p class="ss-empty ss-waiting">Loading…</p> : children(data as Held[P])}
     </Panel>

@@ -19,6 +19,7 @@ import { TaskDetail } from "./task_detail";
 import { TasksView } from "./tasks";
 import { TreeView } from "./tree";
 import { useUi } from "./ui";
+import { WhyPanel } from "./why";
 import { XmlView } from "./xml";
 
 interface PanesProps {
@@ -151,6 +152,8 @@ function PanelOf({ tab, summary, node, task }: PanelOfProps) {
           {(detail) => <TaskDetail task={detail} summary={summary} />}
         </FetchedPanel>
       );
+    case "Why":
+      return <WhyPanel />;
     case "Pending writes":
       return (
         <FetchedPanel tab={tab} pane="pending">

@@ -17,6 +17,7 @@ export function PendingView({ pending }: { readonly pending: PendingPane }) {
       columns={pending.editable ? [...COLUMNS, CHANGE] : COLUMNS}
       rows={pending.writes}
       keyOf={({ id }) => id}
+      why={({ id, key }) => ({ of: id, name: `the write of ${key}` })}
       empty="Nothing is pending."
       toneOf={({ conflict, status }) =>
         status === "overridden" || conflict?.startsWith("overridden") ? "lost" : undefined

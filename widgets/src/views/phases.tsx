@@ -1,13 +1,16 @@
 import { phaseLook } from "../model/looks";
 import type { PhaseChip } from "../model/protocol";
+import { ofFrame } from "../model/why";
+import { about } from "./ask";
 import { Dot } from "./dot";
 import { useUi } from "./ui";
 
 export function Phases({ phases }: { readonly phases: readonly PhaseChip[] }) {
-  const { ui, actions } = useUi();
+  const { client, ui, actions } = useUi();
+  const frame = Math.min(client.state.cursor.at ?? client.edge.frame, client.edge.recorded);
   const { selection } = ui;
   return (
-    <ol class="ss-phases" aria-label="Phases">
+    <ol class="ss-phases" aria-label="Phases" {...about(ofFrame(frame))}>
       {phases.map((chip) => (
         <Chip
           key={chip.name}

@@ -18,18 +18,32 @@ export function ProblemsView({ problems }: { readonly problems: ProblemsPane }) 
         columns={COLUMNS}
         rows={rows.filter((row) => !isHint(row))}
         keyOf={({ order }) => order}
+        why={askedOf}
         empty="No problems."
       />
       {hints.length > 0 && (
         <details class="ss-hints">
           <summary>{plural(hints.length, "hint")}</summary>
-          <Grid name="Hints" columns={COLUMNS} rows={hints} keyOf={({ order }) => order} empty="" />
+          <Grid
+            name="Hints"
+            columns={COLUMNS}
+            rows={hints}
+            keyOf={({ order }) => order}
+            why={askedOf}
+            empty=""
+          />
         </details>
       )}
       {more > 0 && <p class="ss-empty">… {grouped(more)} more problems.</p>}
     </>
   );
 }
+
+/** A problem is asked about by its node: its task, or its place in the plan. */
+const askedOf = ({ node_id, frame, kind }: ProblemRow) =>
+  node_id === null && frame < 1
+    ? null
+    : { of: node_id, ...(frame > 0 && { at: frame }), name: kind };
 
 const COLUMNS: readonly Column<ProblemRow>[] = [
   {

@@ -28,6 +28,13 @@ export function StateView({ state }: { readonly state: StatePane }) {
       keyOf={({ key }) => key}
       empty={empty}
       below={past}
+      why={({ key, writer_id }) =>
+        scope === "state"
+          ? { of: `state:${key}`, name: key }
+          : writer_id === null
+            ? null
+            : { of: writer_id, name: `vol.${key}` }
+      }
       select={({ key }) => actions.select({ kind: "key", key, scope })}
       isSelected={({ key }) =>
         selection?.kind === "key" && selection.key === key && selection.scope === scope

@@ -6,6 +6,7 @@ import { sentenceOf } from "../model/sentence";
 import { visible } from "../model/text";
 import { followed } from "../model/tree";
 import { FIRST_UI, selectedNode, turned, type UiState } from "../model/ui";
+import { shownQuestion } from "../model/why";
 import { useActions } from "./actions";
 import { Alerts } from "./alerts";
 import { AskedNow } from "./asked";
@@ -35,11 +36,12 @@ export function Stepper({ client }: { readonly client: Client }) {
   const edited = (summary?.edited ?? 0) > 0;
   const nodes = state.panes.plan?.data?.nodes ?? NO_NODES;
   const node = selectedNode(ui) ?? followed(nodes);
+  const question = shownQuestion(ui.asked);
   const task = ui.task ?? nodes.find(({ id }) => id === node)?.task_id ?? null;
 
   useEffect(
-    () => client.watch(watchedIn(groups, { node, task, edited })),
-    [client, groups, node, task, edited],
+    () => client.watch(watchedIn(groups, { node, task, edited, question })),
+    [client, groups, node, task, edited, question],
   );
   useEffect(() => (root.current ? keepShortcutsAway(root.current) : undefined), []);
   useRestoredFocus(root, ui);

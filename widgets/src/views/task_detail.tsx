@@ -3,6 +3,7 @@ import { attemptWords, elapsed } from "../model/clock";
 import { nodeLook } from "../model/looks";
 import type { ModelCallRow, Summary, TaskPane, ToolCallRow } from "../model/protocol";
 import { dollars, grouped, milliseconds, visible } from "../model/text";
+import { Ask, about } from "./ask";
 import { AskedView } from "./asked";
 import { Conversation } from "./conversation";
 import { Facts } from "./facts";
@@ -41,7 +42,7 @@ export function TaskDetail({
         name="Selected task"
         facts={[
           ["node", <NodeLink key="n" id={task.node_id} />],
-          ["status", <Mark key="s" look={nodeLook(latest.status)} />],
+          ["status", <Status key="s" task={task} status={latest.status} />],
           ["time", elapsed({ ...latest, ended: task.ended }, now)],
           ["attempt", attempt || `${latest.attempt}/${task.max_attempts}`],
           ["frames", <Frames key="f" task={task} />],
@@ -86,6 +87,16 @@ export function TaskDetail({
         />
       </Part>
     </div>
+  );
+}
+
+function Status({ task, status }: { readonly task: TaskPane; readonly status: string }) {
+  const asked = { of: task.task_id };
+  return (
+    <span class="ss-asked" {...about(asked)}>
+      <Mark look={nodeLook(status)} />
+      <Ask asked={asked} name={`the task of ${task.node_id} is ${status}`} inTabOrder />
+    </span>
   );
 }
 

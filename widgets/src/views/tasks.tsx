@@ -32,6 +32,7 @@ export function TasksView({ tasks, summary }: TasksProps) {
         columns={columns(live ? now : tasks.now)}
         rows={rows}
         keyOf={({ task_id }) => task_id}
+        why={({ task_id, node_id }) => ({ of: task_id, name: `the task of ${node_id}` })}
         empty="No task has been started yet."
         below={(task) => below(task, live ? summary.questions : [], now)}
         select={({ task_id }) => actions.selectTask(task_id)}

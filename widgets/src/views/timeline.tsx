@@ -13,6 +13,8 @@ import {
   spanOf,
   type Track,
 } from "../model/timeline";
+import { ofFrame } from "../model/why";
+import { about } from "./ask";
 import { BranchMarks } from "./branch_marks";
 import { EditMarks } from "./edited";
 import { Icon } from "./icon";
@@ -73,6 +75,7 @@ export function TimelineView() {
         class="ss-slider"
         ref={slider}
         role="slider"
+        {...about(ofFrame(Math.min(seen, client.edge.recorded)))}
         tabIndex={0}
         aria-label="Timeline"
         aria-valuemin={Math.min(1, frames)}

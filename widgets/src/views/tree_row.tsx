@@ -4,6 +4,7 @@ import { CHANGE_MARKS, nodeLook, STATUS_MARK, typeGlyph } from "../model/looks";
 import type { PlanRow, PropChange, RunningRow } from "../model/protocol";
 import { preview } from "../model/text";
 import { type FoldRow, type NodeRow, nameOf, rowAttrs } from "../model/tree";
+import { AskButton, about } from "./ask";
 import { DotButton } from "./dot";
 import { Mark, Said, Text } from "./text";
 import type { Actions } from "./ui";
@@ -57,6 +58,7 @@ function drawn({ row, task, now, selected, inTabOrder, actions, toggle }: TreeRo
       aria-expanded={row.expandable ? row.expanded : undefined}
       aria-selected={selected}
       tabIndex={inTabOrder ? 0 : -1}
+      {...about({ of: node.id })}
       onClick={() => actions.selectNode(node.id, row.key)}
     >
       <DotButton
@@ -78,8 +80,9 @@ function drawn({ row, task, now, selected, inTabOrder, actions, toggle }: TreeRo
         {row.expandable ? (row.expanded ? "▾" : "▸") : ""}
       </span>
       <NodeLabel node={node} />
+      <AskButton ask={() => actions.ask({ of: node.id })} name={node.id} />
       <span class="ss-rest">
-        <NodeRest node={node} task={task} now={now} />
+        <NodeRest node={node} task={task} now={now} ask={actions.ask} />
       </span>
       <NodeStatus node={node} task={task} now={now} />
     </div>
@@ -173,7 +176,7 @@ interface RestProps {
 }
 
 /** What a row shows as far as there is room: the inspector has all of it. */
-function NodeRest({ node, task, now }: RestProps) {
+function NodeRest({ node, task, now, ask }: RestProps & Pick<Actions, "ask">) {
   const attempt = task ? attemptWords(task, now) : "";
   const changed = new Set(node.changes.map(({ prop }) => prop));
   return (
@@ -197,9 +200,7 @@ function NodeRest({ node, task, now }: RestProps) {
         <PropDiff key={change.prop} change={change} />
       ))}
       {node.events.map((event) => (
-        <span key={event} class="ss-event">
-          <Text of={event} />
-        </span>
+        <Badge key={event} event={event} node={node.id} ask={ask} />
       ))}
       {node.text !== null && !changed.has("text") && (
         <span class="ss-text">
@@ -214,6 +215,31 @@ function NodeRest({ node, task, now }: RestProps) {
           </span>
         ))}
     </>
+  );
+}
+
+interface BadgeProps extends Pick<Actions, "ask"> {
+  readonly event: string;
+  readonly node: string;
+}
+
+/** A handler of a row: a click asks why it fired, or why not. */
+function Badge({ event, node, ask }: BadgeProps) {
+  return (
+    <button
+      type="button"
+      class="ss-event"
+      aria-label={`Why ${event} of ${node}`}
+      title={`Why ${event} was called, or why not (Q)`}
+      tabIndex={-1}
+      {...about({ of: `${node}.${event}` })}
+      onClick={(click) => {
+        click.stopPropagation();
+        ask({ of: `${node}.${event}` });
+      }}
+    >
+      <Text of={event} />
+    </button>
   );
 }
 

@@ -4,9 +4,10 @@ import type { Subject } from "../model/breakpoints";
 import type { Client, ClientState } from "../model/client";
 import type { Action } from "../model/controls";
 import type { Tab } from "../model/layout";
-import type { DifferenceRow } from "../model/protocol";
+import type { DifferenceRow, StatementRow } from "../model/protocol";
 import type { TreeChoice } from "../model/tree";
 import type { Popup, Selection, UiState } from "../model/ui";
+import type { Asked, Trail } from "../model/why";
 
 /** What can be done from anywhere in the widget; the same functions all the time. */
 export interface Actions {
@@ -26,6 +27,10 @@ export interface Actions {
   readonly showSource: (source: string) => void;
   readonly edit: (write: string | null) => void;
   readonly toggleBreakpoint: (subject: Subject) => void;
+  readonly ask: (asked: Asked) => void;
+  readonly setAsked: (change: (trail: Trail) => Trail) => void;
+  /** To the frame, the node and the row of a sentence. */
+  readonly follow: (statement: StatementRow) => void;
 }
 
 export interface Ui {

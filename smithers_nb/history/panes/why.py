@@ -1,0 +1,259 @@
+"""Why something is as it is, why it is not there, and the edit of the state that would bring it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+from ...errors import StoreError
+from ...nodes.schedule import RUNNABLE
+from ...nodes.tree import TreeNode
+from ...records import Ghosts, Statement
+from ...store.origins import Origins
+from ...store.prune import refuse_missing
+from ..causes.explanation import Explanation
+from ..causes.targets import EVENTS
+from ..causes.why import question_of, why
+from ..causes.why_not import why_not
+from ..cursor import Cursor
+from ..names import name_of
+from ..recorded import RecordedSource
+from . import protocol as p
+
+STATEMENTS = 200
+"""The most sentences of an answer in one message."""
+TEXT = 2000
+"""The most characters of a sentence."""
+
+
+class Found(Protocol):
+    """The result of a search for an edit: a ``Needs``, whose floor is above."""
+
+    @property
+    def question(self) -> str: ...
+    @property
+    def statements(self) -> tuple[Statement, ...]: ...
+    @property
+    def frame(self) -> int: ...
+    @property
+    def state(self) -> dict[str, Any]: ...  # Any: values of the user's
+    @property
+    def found(self) -> bool: ...
+
+
+Search = Callable[[str, int | None], Found]
+"""``Execution.needs``, or ``History.needs``."""
+
+
+Code = Callable[[], Ghosts | None]
+"""Returns the nodes that the code can return; None where there is no code."""
+
+
+def why_pane(source: RecordedSource, cursor: Cursor, of: str | None, code: Code) -> p.WhyPane:
+    """Return why something is as it is; of a thing that is absent or has not begun, what stands in its way.
+
+    Raises:
+        StoreError: if there is no such frame.
+    """
+    with source.together():
+        asked = _Asked(source, cursor, of, code)
+        return {"of": of, "answers": [_answer(source, one) for one in asked.answers()], "takes": asked.takes}
+
+
+def why_not_pane(source: RecordedSource, cursor: Cursor, of: str | None, code: Code) -> p.WhyPane:
+    """Return what stands in the way of something.
+
+    Raises:
+        StoreError: if there is no such frame.
+    """
+    with source.together():
+        asked = _Asked(source, cursor, of, code)
+        return {"of": of, "answers": [_answer(source, asked.why_not())], "takes": asked.takes}
+
+
+def needs_pane(source: RecordedSource, cursor: Cursor, of: str, search: Search) -> p.NeedsPane:
+    """Return the smallest edit of the state after which something is in the plan of a frame.
+
+    Raises:
+        StoreError: if there is no such frame.
+    """
+    frame = None if cursor.live else cursor.frame
+    found = search(of, frame)
+    return {
+        "of": of,
+        "frame": found.frame,
+        "answer": _answer(source, found),
+        "found": found.found,
+        "after": max(0, found.frame - 1),
+        "state": _as_json(found.state),
+        "code": f"{source.head.name}.needs({of!r}, frame={found.frame}).fork()",
+    }
+
+
+# ---- the question ------------------------------------------------------------------------------------------------
+
+_ID = re.compile(r"\d+[wofvhe].+|.+@\d+")
+"""The ids of writes, calls, effect runs and tasks: they have happened, whatever the state would be."""
+
+
+@dataclass
+class _Asked:
+    """A question at a cursor."""
+
+    source: RecordedSource
+    cursor: Cursor
+    of: str | None
+    code: Code
+
+    @cached_property
+    def rows(self) -> Origins:
+        """The rows of the execution that tell what it has had."""
+        return Origins(self.source.reader, self.source.execution_id)
+
+    @cached_property
+    def ghosts(self) -> Ghosts | None:
+        """The nodes that the code can return."""
+        return self.code()
+
+    @cached_property
+    def frame(self) -> int | None:
+        """The frame of which is asked; None for the newest."""
+        if self.cursor.live:
+            return None
+        frame = self.cursor.frame
+        # A value is that of the frame that reads it, which may not have been rendered yet.
+        if self.of is not None and self.of.startswith("state:"):
+            frame = self.cursor.values_frame
+            if frame > self.source.head.recorded:
+                return None
+        refuse_missing(self.source.reader, self.source.execution_id, frame)
+        return frame
+
+    def why(self) -> Explanation:
+        return why(self.source, self.of, self.frame)
+
+    def why_not(self) -> Explanation:
+        return why_not(self.source, self.of, self.frame, self.ghosts)
+
+    def answers(self) -> Iterator[Explanation]:
+        """Yield the answer to what is asked for first; then the one that belongs to it."""
+        node = self.cursor.tree.index.get(self.of or "")
+        if node is not None and self.rows.last_node(node.id, max(self.cursor.frame, 1)) is None:
+            yield self._uncommitted(node)
+        elif self._waits():
+            yield self.why_not()
+            yield self.why()
+        elif self._is_absent():
+            yield self.why_not()
+        else:
+            try:
+                yield self.why()
+            except StoreError:
+                # There is nothing of this name to explain; that is what is to be explained.
+                if self.of is None:
+                    raise
+                yield self.why_not()
+
+    def _uncommitted(self, node: TreeNode) -> Explanation:
+        """Return the answer about a node that no frame has committed."""
+        name = name_of(node, node.props, self.cursor.tree)
+        text = f"frame {self.cursor.frame} has rendered {name}; the causes are recorded when it commits"
+        if self.cursor.dry:
+            text = f"this is a dry rendering of {name}: no frame has been made yet, and nothing is recorded"
+        about = Statement(
+            text=text,
+            frame=self.cursor.frame or None,
+            node_id=node.id,
+            source=node.source,
+            evidence="derived",
+        )
+        return Explanation(question_of("why", node.id, None), (about,))
+
+    def _waits(self) -> bool:
+        """Return whether it is a node of the plan that has not begun."""
+        node = self.cursor.tree.index.get(self.of or "")
+        if node is None or node.type not in (*RUNNABLE, "phase", "step"):
+            return False
+        status, _ = self.source.standing(self.cursor)
+        return status.get(node.id) in (None, "pending", "blocked")
+
+    def _is_absent(self) -> bool:
+        """Return whether it is a node that was in the plan or could be, and is not."""
+        of = self.of
+        if of is None or of in self.cursor.tree.index or of.startswith("state:"):
+            return False
+        # Before a key of the same name is thought of: people name both after what they hold.
+        if self.rows.last_node(of, max(self.cursor.frame, 1)) is not None:
+            return True
+        return self.ghosts is not None and any(one.type != "component" for one in self.ghosts.named(of))
+
+    @property
+    def takes(self) -> str | None:
+        """The target of the search for an edit: a node or a component that is not in the plan."""
+        if self.of is None or self.of.startswith("state:") or _ID.fullmatch(self.of):
+            return None
+        of, dot, event = self.of.rpartition(".")
+        if not dot or event not in EVENTS:
+            of = self.of
+        known = of in self.cursor.tree.index or (not self._is_absent() and of in self.rows.known_keys())
+        return None if known else of
+
+
+# ---- the answer --------------------------------------------------------------------------------------------------
+
+
+def _answer(source: RecordedSource, found: Explanation | Found) -> p.AnswerRow:
+    rows = _rows(source, found.statements[:STATEMENTS])
+    return {
+        "question": found.question,
+        "negative": found.question.startswith("why not"),
+        "statements": rows,
+        "more": max(0, len(found.statements) - STATEMENTS),
+    }
+
+
+def _rows(source: RecordedSource, statements: Sequence[Statement]) -> list[p.StatementRow]:
+    line = {part.execution_id for part in source.file.line}
+    names: dict[str, str] = {}
+    return [_row(one, _elsewhere(source, one.execution_id, line, names)) for one in statements]
+
+
+def _elsewhere(source: RecordedSource, id: str | None, line: set[str], names: dict[str, str]) -> str | None:
+    """Return the name of an execution whose frames the cursor can't show."""
+    if id is None or id in line:
+        return None
+    if id not in names:
+        names[id] = source.reader.execution(id).name
+    return names[id]
+
+
+def _row(one: Statement, execution: str | None) -> p.StatementRow:
+    return {
+        "text": one.text[:TEXT],
+        "depth": one.depth,
+        "frame": one.frame,
+        "phase": None if one.phase is None else str(one.phase),
+        "node_id": one.node_id,
+        "source": one.source,
+        "table": one.table,
+        "row_id": one.row_id,
+        "execution": execution,
+        "evidence": one.evidence,
+        "link": one.link,
+    }
+
+
+def _as_json(state: Mapping[str, Any]) -> str | None:
+    """Return an edit as the text of a JSON object; None where JSON would make another value of it."""
+    if not state:
+        return None
+    try:
+        text = json.dumps(state, allow_nan=False)
+    except (TypeError, ValueError):
+        return None
+    # 1, 1.0 and True are equal, and not the same; keys that are no texts become some.
+    return text if repr(json.loads(text)) == repr(dict(state)) else None
