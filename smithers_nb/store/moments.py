@@ -142,10 +142,10 @@ class Moments:
         )
 
     def keys_by_frame(self, since: int, most: int) -> list[tuple[int, list[str]]]:
-        """Return (frame, the first keys that it wrote) from a frame on."""
+        """Return (frame, the first keys that it changed) from a frame on."""
         rows = self._rows(
             f"SELECT frame, key FROM transitions WHERE {self._of('transitions', since)} AND frame >= :since"
-            " AND frame > 0 ORDER BY frame, seq",
+            " AND frame > 0 AND status IN ('applied', 'edited') ORDER BY frame, seq",
             since=since,
         )
         found: dict[int, list[str]] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -280,7 +281,12 @@ def test_the_timeline_marks_where_branches_leave_and_whose_the_frames_are(lab):
     box = mark.bounding_box()
     assert box is not None
     notebook.page.mouse.move(box["x"], box["y"] + 2)
-    expect(parent.region.get_by_role("slider")).to_have_attribute("title", "frame 3 of 4, 0 writes, branch report~2 leaves here")  # fmt: skip
+    tip = parent.region.get_by_role("tooltip")
+    expect(tip).to_have_text(re.compile(r"^frame 3: .*branch report~2 leaves here$"))
+    # The branch has a lane of its own, whose name leads to it.
+    expect(parent.region.locator("[data-branch='report~2']")).to_have_count(1)
+    parent.region.locator(".ss-lanes").get_by_text("report~2").click()
+    branch.wait(frame=4)
 
 
 def test_reverse_continue_of_a_branch_finds_the_hits_of_its_line(lab):

@@ -19,6 +19,8 @@ WIDTHS = """async root => {
   for (let width = 320; width <= 1600; width += 16) {
     root.style.width = `${width}px`;
     await next(); await next();
+    const head = [...root.querySelectorAll('.ss-header, .ss-controls, .ss-timeline')].reduce((sum, e) => sum + e.offsetHeight, 0);
+    if (head > 120) faults.push(`${width}: header, toolbar, strip and timeline are ${head} px high`);
     const { right } = root.getBoundingClientRect(), seen = e => e.getBoundingClientRect().width > 0;
     const parts = '.ss-toolbar > *, .ss-header > *, .ss-facts > *, .ss-phases > *, .ss-phase > *, .ss-timeline > *, .ss-timeline-tools > *';
     for (const part of [...root.querySelectorAll(parts)].filter(seen))
@@ -190,6 +192,7 @@ def test_it_fits_a_laptop_beside_its_cell_and_no_width_has_anything_run_past_its
         stepper.step(1)
         stepper.button("Step frame").click()
         stepper.wait(frame=2, phase="EFFECTS")
+        stepper.button("Bookmark").click()  # Another row of the timeline.
         assert stepper.region.evaluate(WIDTHS) == []
         stepper.wait(room="wide")
         sizes: set[str] = set()

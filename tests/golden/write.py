@@ -76,6 +76,7 @@ def messages() -> dict[str, Any]:
             for pane in (
                 "frame",
                 "timeline",
+                "gantt",
                 "pending",
                 "state",
                 "handlers",

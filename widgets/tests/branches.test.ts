@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { branchWords, leaves } from "../src/model/branches";
+import { branchWords, inRows, laneOfEach, leaves } from "../src/model/branches";
 import { Client } from "../src/model/client";
 import { changedState, forkCode, forkFrame, textsOf } from "../src/model/fork";
 import type { BranchesPane, StatePane } from "../src/model/protocol";
@@ -49,6 +49,22 @@ describe("branches along a line", () => {
     [null, 3, []],
   ])("are told of a frame in words", (pane, frame, words) => {
     expect(branchWords(pane, frame)).toEqual(words);
+  });
+
+  it("have a lane each from where they leave, and ancestors from where they were left", () => {
+    const at = { ...root, last: 9 };
+    const lanes = laneOfEach({ ...OF_SECOND, family: [at, { ...third, last: 3 }, second, below] });
+    expect(lanes).toMatchObject([
+      { execution_id: "a", name: "report", first: 4, last: 9 },
+      { execution_id: "c", first: 4, last: 3 }, // It has no frame of its own yet.
+      { execution_id: "e", first: 6 },
+    ]);
+    expect(inRows(lanes, 3).map(({ label }) => label)).toEqual(["report", "report~3", "below"]);
+    expect(inRows(lanes, 2)).toMatchObject([
+      { label: "report", parts: [{}] },
+      { label: "2 branches", parts: [{}, {}] },
+    ]);
+    expect(inRows([], 2)).toEqual([]);
   });
 
   it("name no more than three", () => {

@@ -407,6 +407,17 @@ const paneGuards: { readonly [K in P.Pane]: Guard<P.PaneData[K]> } = {
     }),
     hits: list(hit),
   }),
+  gantt: object<P.GanttPane>({
+    nodes: list(text),
+    tasks: list((row, path) =>
+      Array.isArray(row) && row.length === 5
+        ? [text, whole, text, whole, nullable(whole)].flatMap((guard, at) =>
+            (guard as Guard<unknown>)(row[at], `${path}[${at}]`),
+          )
+        : [`${path}: expected a task`],
+    ),
+    more: flag,
+  }),
   timeline: object<P.TimelinePane>({
     since: whole,
     to: whole,

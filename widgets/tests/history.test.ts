@@ -20,7 +20,19 @@ import {
   walked,
 } from "../src/model/cursor";
 import type { PhaseName, PlanPane, PlanRow, TimelinePane } from "../src/model/protocol";
-import { bucketed, EMPTY_TRACK, frameAt, frameWords, joined, spanOf } from "../src/model/timeline";
+import {
+  bucketed,
+  EMPTY_TRACK,
+  frameAt,
+  frameWords,
+  joined,
+  middles,
+  rowsOf,
+  spanOf,
+  ticks,
+  tipWords,
+  usedOf,
+} from "../src/model/timeline";
 import { breakpoint, node as planNode, running } from "./samples";
 
 const EDGE: Edge = { frame: 4, phase: "EFFECTS", recorded: 4 };
@@ -122,17 +134,50 @@ describe("the timeline", () => {
 
   it("has one bucket a pixel, however many frames there are", () => {
     const writes = Array.from({ length: 10_000 }, (_, at) => (at === 7777 ? 5 : 0));
-    const track = joined(EMPTY_TRACK, piece(1, writes, { errors: [[1234, 1]] }));
-    const buckets = bucketed(track, [10_000], 10_000, 500);
+    const buckets = bucketed(joined(EMPTY_TRACK, piece(1, writes)), 10_000, 500);
     expect(buckets.writes).toHaveLength(500);
     expect([...buckets.writes.keys()].filter((x) => buckets.writes[x])).toEqual([388]);
-    expect([...buckets.errors.keys()].filter((x) => buckets.errors[x])).toEqual([61]);
-    expect([...buckets.bookmarks.keys()].filter((x) => buckets.bookmarks[x])).toEqual([499]);
+  });
+
+  it("has few marks, however many frames are marked", () => {
+    const all = Array.from({ length: 10_000 }, (_, at) => at + 1);
+    expect(middles(all, 10_000, 500).length).toBeLessThanOrEqual(167);
+    expect(middles([3, 1, 99], 4, 112)).toEqual([14, 70]); // Frame 99 is not there.
+  });
+
+  it.each([
+    [3, 1000, 84], // A short run is not drawn as a long one.
+    [35, 1000, 980],
+    [36, 1000, 1000],
+    [10_000, 1000, 1000],
+    [0, 1000, 0],
+  ])("gives %i frames of %i pixels %i", (frames, room, used) => {
+    expect(usedOf(frames, room)).toBe(used);
+  });
+
+  it.each([
+    [0, 0, []],
+    [3, 84, [1, 2, 3]],
+    [40, 1000, Array.from({ length: 40 }, (_, at) => at + 1)],
+    [100, 1000, [5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 75, 80, 85, 90, 95, 100]],
+    [10_000, 200, [5000, 10_000]],
+  ])("prints of %i frames in %i pixels the numbers %j", (frames, used, numbers) => {
+    expect(ticks(frames, used)).toEqual(numbers);
+  });
+
+  it("hides what is empty, and the marks share a row", () => {
+    const rows = (track: Partial<TimelinePane>, bookmarks: number[] = []) =>
+      rowsOf(joined(EMPTY_TRACK, piece(1, [0, 1], track)), bookmarks).map(({ label }) => label);
+    expect(rowsOf(EMPTY_TRACK, [])).toEqual([]);
+    expect(rows({})).toEqual(["writes"]);
+    expect(rows({ handlers: [0, 2] })).toEqual(["writes", "handlers"]);
+    expect(rows({ writes: [0, 0], errors: [[2, 1]] })).toEqual(["errors"]);
+    expect(rows({ hits: [[1, 1]], errors: [[2, 1]] }, [2])).toEqual(["writes", "marks"]);
   });
 
   it("gives each of few frames its share of the pixels", () => {
     const track = joined(EMPTY_TRACK, piece(1, [0, 1]));
-    expect([...bucketed(track, [], 2, 4).writes].map(Boolean)).toEqual([false, false, true, true]);
+    expect([...bucketed(track, 2, 4).writes].map(Boolean)).toEqual([false, false, true, true]);
   });
 
   it.each([1, 2, 3, 7, 310, 999, 10_000])("leads from each of %i frames back to it", (frames) => {
@@ -152,6 +197,23 @@ describe("the timeline", () => {
       "frame 3 of 3, 1 write, 1 error, 2 breakpoint hits, bookmarked",
     );
     expect(frameWords(EMPTY_TRACK, [], 0, 0)).toBe("no frames yet");
+  });
+
+  it("says in a tooltip what a frame did, and nothing of what it did not", () => {
+    const track = joined(
+      EMPTY_TRACK,
+      piece(1, [0, 2, 1], {
+        changes: [0, 0, 3],
+        handlers: [0, 1, 0],
+        hits: [[3, 2]],
+        keys: [[2, ["verdict"]]],
+      }),
+    );
+    expect(tipWords(track, [], 1)).toBe("frame 1: changed nothing");
+    expect(tipWords(track, [], 2)).toBe("frame 2: 2 writes, verdict changed, 1 handler");
+    expect(tipWords(track, [3], 3)).toBe(
+      "frame 3: 1 write, 2 breakpoint hits, 3 nodes changed, bookmarked",
+    );
   });
 });
 

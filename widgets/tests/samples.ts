@@ -266,6 +266,14 @@ export function panes(change: Partial<PaneData> = {}): PaneData {
       },
       hits: [],
     },
+    gantt: {
+      nodes: ["claude #notes", "claude #draft"],
+      tasks: [
+        ["notes@1", 0, "succeeded", 1, 2],
+        ["draft@3", 1, "running", 3, null],
+      ],
+      more: false,
+    },
     timeline: {
       since: 1,
       to: 4,

@@ -53,7 +53,7 @@ Change = Literal["", "added", "removed", "changed", "moved", "remounted"]
 PaneName = Literal[
     "frame", "timeline", "plan", "xml", "pending", "handlers", "state", "tasks", "task", "breakpoints", "output",
     "problems", "node", "value", "search", "last_change", "hit", "compare", "edited", "branches", "notes",
-    "why", "why_not", "needs", "ghosts",
+    "why", "why_not", "needs", "ghosts", "gantt",
 ]  # fmt: skip
 
 
@@ -326,7 +326,18 @@ class TimelinePane(TypedDict):
     """Tasks that began."""
     output: list[tuple[int, int]]
     keys: list[tuple[int, list[str]]]
-    """Up to 3 keys that were written, of the newest 200 frames."""
+    """Up to 3 keys that were changed, of the newest 200 frames."""
+
+
+class GanttPane(TypedDict):
+    """The tasks by the frames of the timeline, oldest first."""
+
+    nodes: list[str]
+    """The names of their nodes, each once."""
+    tasks: list[tuple[str, int, str, int, int | None]]
+    """Task id, place in ``nodes``, status, first frame, and the frame that dealt with its end: None until then."""
+    more: bool
+    """True if there are older tasks than these."""
 
 
 class PropChange(TypedDict):
@@ -1016,6 +1027,7 @@ class Replies(TypedDict):
 PANES: dict[str, Any] = {  # Any: TypedDicts
     "frame": FramePane,
     "timeline": TimelinePane,
+    "gantt": GanttPane,
     "plan": PlanPane,
     "xml": XmlPane,
     "pending": PendingPane,

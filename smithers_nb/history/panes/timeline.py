@@ -1,13 +1,16 @@
-"""The timeline: all frames, column by column."""
+"""The timeline: all frames, column by column, and the tasks along it."""
 
 from __future__ import annotations
 
+from ..cursor import Cursor
+from ..names import name_of
 from ..source import Source
 from . import protocol as p
 
 KEYS = 3
 # They are tooltips of the frames that one points at: the newest.
 KEYS_FRAMES = 200
+TASKS = 2000
 
 
 def timeline(source: Source, since: int) -> p.TimelinePane:
@@ -29,3 +32,25 @@ def timeline(source: Source, since: int) -> p.TimelinePane:
         "output": events.get("output", []),
         "keys": source.file.keys_by_frame(max(since, to - KEYS_FRAMES + 1), KEYS),
     }
+
+
+def gantt(source: Source, cursor: Cursor) -> p.GanttPane:
+    """Return the newest tasks up to the cursor with the frames in which they began and ended."""
+    found = source.tasks(cursor, TASKS + 1)
+    tasks = found[TASKS - 1 :: -1]
+    places = {node: place for place, node in enumerate(dict.fromkeys(task.node_id for task in tasks))}
+    return {
+        "nodes": [_name(cursor, node_id) for node_id in places],
+        "tasks": [
+            (task.task_id, places[task.node_id], task.status, task.mounted_at_frame, task.settled_at_frame)
+            for task in tasks
+        ],
+        "more": len(found) > TASKS,
+    }
+
+
+def _name(cursor: Cursor, node_id: str) -> str:
+    node = cursor.tree.index.get(node_id)
+    if node is None:  # It is not in the plan any more.
+        return node_id
+    return name_of(node, node.props, cursor.tree)

@@ -277,6 +277,7 @@ class View:
         panes: dict[str, Callable[[], Any]] = {
             "frame": lambda: frame_head(source, cursor),
             "timeline": lambda: timeline.timeline(source, get.since),
+            "gantt": lambda: timeline.gantt(source, cursor),
             "plan": lambda: self._plans.plan(source, cursor, get.limit, get.known, against=against),
             "xml": lambda: self._plans.xml(source, cursor, get.full, against=against),
             "pending": lambda: pending.pending(source, cursor),

@@ -18,18 +18,67 @@ export const parentName = (pane: BranchesPane, { parent_id }: BranchRow): string
 /** The parts of the line that belong to ancestors. */
 export const ancestors = ({ line }: BranchesPane): readonly StretchRow[] => line.slice(0, -1);
 
-/** The names of the branches that leave the line, by the last frame that they share with it. */
-export function leaves({ family, line }: BranchesPane): ReadonlyMap<number, readonly string[]> {
+interface Leaving {
+  readonly row: BranchRow;
+  /** The last frame that it shares with the line. */
+  readonly at: number;
+}
+
+/** The branches that leave the line. */
+function leaving({ family, line }: BranchesPane): readonly Leaving[] {
   const on = new Map(line.map((part) => [part.execution_id, part]));
-  const found = new Map<number, string[]>();
-  for (const { execution_id, parent_id, at, name } of family) {
+  return family.flatMap((row) => {
+    const { execution_id, parent_id, at } = row;
     const part = parent_id === null ? undefined : on.get(parent_id);
-    if (part === undefined || at === null || on.has(execution_id)) continue;
+    if (part === undefined || at === null || on.has(execution_id)) return [];
     // Where an ancestor was left before, it is not on this line any more.
-    if (at > (part.last ?? at)) continue;
-    found.set(at, [...(found.get(at) ?? []), name]);
-  }
+    return at > (part.last ?? at) ? [] : [{ row, at }];
+  });
+}
+
+/** The names of the branches that leave the line, by the last frame that they share with it. */
+export function leaves(pane: BranchesPane): ReadonlyMap<number, readonly string[]> {
+  const found = new Map<number, string[]>();
+  for (const { row, at } of leaving(pane)) found.set(at, [...(found.get(at) ?? []), row.name]);
   return found;
+}
+
+/** The frames of another execution of the family, after those that it shares with the line. */
+export interface BranchLane {
+  readonly execution_id: string;
+  readonly name: string;
+  /** The first and the last frame of its own; `last` is smaller where it has none. */
+  readonly first: number;
+  readonly last: number;
+}
+
+/** A lane for each execution that leaves the line, and for each ancestor that went on after it was left. */
+export function laneOfEach(pane: BranchesPane): readonly BranchLane[] {
+  const parents = ancestors(pane).flatMap(({ execution_id, last }) => {
+    const row = rowOf(pane, execution_id);
+    return row === undefined || last === null ? [] : [{ row, at: last }];
+  });
+  return [...parents, ...leaving(pane)].map(({ row: { execution_id, name, last }, at }) => ({
+    execution_id,
+    name,
+    first: at + 1,
+    last,
+  }));
+}
+
+/** A row of the timeline: a branch, or all those that have no row of their own. */
+export interface BranchRows {
+  readonly label: string;
+  readonly parts: readonly BranchLane[];
+}
+
+/** The branches in so many rows: where they are more, the last row has the rest. */
+export function inRows(lanes: readonly BranchLane[], most: number): readonly BranchRows[] {
+  const own = lanes.length > most ? lanes.slice(0, most - 1) : lanes;
+  const rest = lanes.slice(own.length);
+  const rows = own.map((lane): BranchRows => ({ label: lane.name, parts: [lane] }));
+  if (rest.length === 0) return rows;
+  return [...rows, { label: `${rest.length} branches`, parts: rest }];
 }
 
 /** As many names as a tooltip has room for. */

@@ -27,6 +27,7 @@ export type Action =
   | "compare"
   | "first_difference"
   | "help"
+  | "gantt"
   | "fork"
   | "branches";
 
@@ -100,6 +101,13 @@ export const OTHERS: readonly Control[] = [
     "⇧O",
     "Shift+O",
     "Where this execution and the one it is compared with differ first.",
+  ),
+  control(
+    "gantt",
+    "Tasks along the timeline",
+    "T",
+    "T",
+    "Shows the tasks by frame, or hides them.",
   ),
   control("help", "Help", "?", "?", "Shows the keys."),
 ];
@@ -250,6 +258,7 @@ const KEYS: Readonly<Record<string, Action>> = {
   g: "go_to",
   o: "compare",
   f: "fork",
+  t: "gantt",
 };
 
 const SHIFTED: Readonly<Record<string, Action>> = {

@@ -122,6 +122,8 @@ export const watchedQuestion = ({ pane, of, at, phase }: Question): Watched => (
 export interface Chosen {
   /** Whether there is edited code, whose frames are marked on the timeline. */
   readonly edited: boolean;
+  /** Whether the tasks are shown along the timeline. */
+  readonly gantt?: boolean;
   readonly node: string | null;
   readonly task: string | null;
   /** The question of the Why tab. */
@@ -129,6 +131,7 @@ export interface Chosen {
 }
 
 const EDITED_PANES: readonly Pane[] = ["edited"];
+const GANTT_PANES: readonly Pane[] = ["gantt"];
 
 /**
  * What has to be fetched, in the order in which it is asked for: what one looks at first. The breakpoints
@@ -137,7 +140,13 @@ const EDITED_PANES: readonly Pane[] = ["edited"];
 export function watchedIn(groups: readonly Group[], chosen: Chosen): Watched[] {
   const seen = groups.map(({ chosen: tab }) => PANE_OF[tab]);
   const panes: Pane[] = [
-    ...new Set<Pane>([...seen, "frame", "breakpoints", ...(chosen.edited ? EDITED_PANES : [])]),
+    ...new Set<Pane>([
+      ...seen,
+      "frame",
+      "breakpoints",
+      ...(chosen.edited ? EDITED_PANES : []),
+      ...(chosen.gantt === true ? GANTT_PANES : []),
+    ]),
   ];
   return panes.flatMap((pane) => {
     if (pane === "why") return [watchedQuestion(chosen.question)];

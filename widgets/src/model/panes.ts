@@ -49,7 +49,7 @@ export function wantOf({ pane, of, place }: Watched, view: View): Want {
   const { base, other, limit } = view;
   const cursor = place ?? view.cursor;
   // These are the same wherever one looks.
-  if (pane === "branches" || pane === "edited") return { pane, at: null };
+  if (pane === "branches" || pane === "edited" || pane === "gantt") return { pane, at: null };
   return {
     pane,
     at: cursor.at,
@@ -83,7 +83,8 @@ export function versionOf(want: Want, summary: Summary): string {
 function liveVersion(pane: Pane, versions: Versions): string {
   const own = (VERSIONED as readonly Pane[]).includes(pane);
   if (own) return String(versions[pane as keyof Versions]);
-  const { plan, state, tasks, breakpoints, handlers } = versions;
+  const { plan, state, tasks, breakpoints, handlers, timeline } = versions;
+  if (pane === "gantt") return `${tasks}.${timeline}`;
   return [plan, state, tasks, breakpoints, handlers].join(".");
 }
 

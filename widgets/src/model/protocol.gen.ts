@@ -45,6 +45,7 @@ export const PANES = [
   "why_not",
   "needs",
   "ghosts",
+  "gantt",
 ] as const;
 export const BREAKPOINT_KINDS = ["node", "key", "handler", "phase", "error", "expression"] as const;
 export type Command =
@@ -586,7 +587,8 @@ export interface Get {
     | "why"
     | "why_not"
     | "needs"
-    | "ghosts";
+    | "ghosts"
+    | "gantt";
   readonly at?: number | null;
   readonly phase?:
     | ("SNAPSHOT" | "RENDER" | "RECONCILE" | "COMMIT" | "EXECUTE" | "EFFECTS" | "FLUSH")
@@ -1029,6 +1031,23 @@ export interface FramePane {
   readonly hits: ReadonlyArray<HitRow>;
 }
 /**
+ * The tasks by the frames of the timeline, oldest first.
+ */
+export interface GanttPane {
+  /**
+   * The names of their nodes, each once.
+   */
+  readonly nodes: ReadonlyArray<string>;
+  /**
+   * Task id, place in `nodes`, status, first frame, and the frame that dealt with its end: None until then.
+   */
+  readonly tasks: ReadonlyArray<readonly [string, number, string, number, number | null]>;
+  /**
+   * True if there are older tasks than these.
+   */
+  readonly more: boolean;
+}
+/**
  * A node that the code can return, and that is not in the plan.
  */
 export interface GhostRow {
@@ -1351,6 +1370,7 @@ export interface PrintedRow {
 export interface PaneData {
   readonly frame: FramePane;
   readonly timeline: TimelinePane;
+  readonly gantt: GanttPane;
   readonly plan: PlanPane;
   readonly xml: XmlPane;
   readonly pending: PendingPane;
@@ -1396,7 +1416,7 @@ export interface TimelinePane {
   readonly tasks: ReadonlyArray<readonly [number, number]>;
   readonly output: ReadonlyArray<readonly [number, number]>;
   /**
-   * Up to 3 keys that were written, of the newest 200 frames.
+   * Up to 3 keys that were changed, of the newest 200 frames.
    */
   readonly keys: ReadonlyArray<readonly [number, ReadonlyArray<string>]>;
 }

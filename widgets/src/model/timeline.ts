@@ -42,43 +42,92 @@ export function joined(track: Track, piece: TimelinePane): Track {
 /** The first frame that may have changed since: the last that is known. */
 export const joinFrom = (track: Track): number => Math.max(1, track.to);
 
-export const LANES = ["frames", "writes", "handlers", "errors", "hits", "bookmarks"] as const;
-export type Lane = (typeof LANES)[number];
+const BARS = ["frames", "writes", "handlers"] as const;
+const MARKS = ["errors", "hits", "bookmarks"] as const;
+/** Drawn as a bar a frame, or as a mark. */
+export type Bar = (typeof BARS)[number];
+export type Mark = (typeof MARKS)[number];
+export type Lane = Bar | Mark;
 
-export type Buckets = Readonly<Record<Lane, Float32Array>>;
+export type Buckets = Readonly<Record<Bar, Float32Array>>;
+
+/** A frame is at most this wide: a short run must not look like a long one. */
+const BAR_PX = 28;
+
+/** The pixels that the frames take of the room. */
+export const usedOf = (frames: number, room: number): number => Math.min(room, frames * BAR_PX);
+
+const SPACE_PX = 8;
+const DIGIT_PX = 7;
+
+/** The frames whose numbers are printed: all, or every 2nd, 5th, 10th … of them, whatever there is room for. */
+export function ticks(frames: number, used: number): number[] {
+  if (frames === 0 || used === 0) return [];
+  const apart = SPACE_PX + DIGIT_PX * String(frames).length;
+  let step = 1;
+  for (let at = 0; (step * used) / frames < apart; at += 1) step *= at % 3 === 1 ? 2.5 : 2;
+  return Array.from({ length: Math.floor(frames / step) }, (_, at) => (at + 1) * step);
+}
+
+/** The frames with each kind of mark. */
+export const marksOf = (
+  { errors, hits }: Track,
+  bookmarks: readonly number[],
+): Readonly<Record<Mark, readonly number[]>> => ({
+  errors: errors.map(([frame]) => frame),
+  hits: hits.map(([frame]) => frame),
+  bookmarks,
+});
+
+/** A row of the timeline below the numbers: the bars of one lane, or the marks, which share a row. */
+export interface Row {
+  readonly label: string;
+  readonly lanes: readonly Lane[];
+}
+
+const isAny = (column: readonly number[]): boolean => column.some((count) => count > 0);
+
+/** The rows that hold something. */
+export function rowsOf(track: Track, bookmarks: readonly number[]): readonly Row[] {
+  const bars = (["writes", "handlers"] as const).filter((lane) => isAny(track[lane]));
+  const marked = marksOf(track, bookmarks);
+  const marks = MARKS.filter((mark) => marked[mark].length > 0);
+  const rows = bars.map((lane): Row => ({ label: lane, lanes: [lane] }));
+  const [mark] = marks;
+  if (mark === undefined) return rows;
+  return [...rows, { label: marks.length === 1 ? mark : "marks", lanes: marks }];
+}
+
+/** Marks nearer to each other than this are drawn as one. */
+const APART_PX = 3;
+
+/** The middles of the frames in pixels, each at its distance from the one before. */
+export function middles(marked: readonly number[], frames: number, used: number): number[] {
+  const found: number[] = [];
+  for (const frame of [...marked].sort((one, other) => one - other)) {
+    if (frame < 1 || frame > frames) continue;
+    const middle = ((frame - 0.5) * used) / frames;
+    if (middle - (found.at(-1) ?? Number.NEGATIVE_INFINITY) >= APART_PX) found.push(middle);
+  }
+  return found;
+}
 
 /** One value a pixel and lane, 0 to 1. Of several frames in one pixel the greatest counts. */
-export function bucketed(
-  track: Track,
-  bookmarks: readonly number[],
-  frames: number,
-  width: number,
-): Buckets {
-  const lane = () => new Float32Array(width);
+export function bucketed(track: Track, frames: number, width: number): Buckets {
   const buckets = {
-    frames: lane(),
-    writes: lane(),
-    handlers: lane(),
-    errors: lane(),
-    hits: lane(),
-    bookmarks: lane(),
+    frames: new Float32Array(width),
+    writes: new Float32Array(width),
+    handlers: new Float32Array(width),
   };
   fill(buckets.frames, track.changes, frames, 0.25);
   fill(buckets.writes, track.writes, frames, 0);
   fill(buckets.handlers, track.handlers, frames, 0);
-  mark(buckets.errors, track.errors, frames);
-  mark(buckets.hits, track.hits, frames);
-  mark(
-    buckets.bookmarks,
-    bookmarks.map((frame) => [frame, 1] as const),
-    frames,
-  );
   return buckets;
 }
 
 /** Logarithmic, so that one write can be seen beside a thousand. */
 const height = (count: number): number =>
-  count <= 0 ? 0 : Math.min(1, 0.4 + Math.log10(count) / 4);
+  count <= 0 ? 0 : Math.min(1, 0.55 + Math.log10(count) / 6);
 
 function fill(lane: Float32Array, column: readonly number[], frames: number, least: number): void {
   const width = lane.length;
@@ -90,14 +139,6 @@ function fill(lane: Float32Array, column: readonly number[], frames: number, lea
       most = Math.max(most, column[at] ?? 0);
     }
     lane[x] = most < 0 ? 0 : Math.max(least, height(most));
-  }
-}
-
-function mark(lane: Float32Array, found: Sparse, frames: number): void {
-  for (const [frame, count] of found) {
-    if (count <= 0 || frame < 1 || frame > frames) continue;
-    const { from, to } = spanOf(frame, frames, lane.length);
-    lane.fill(1, from, Math.max(from + 1, to));
   }
 }
 
@@ -139,6 +180,29 @@ export function frameWords(
   return words.filter(Boolean).join(", ");
 }
 
-/** The keys that were written in a frame, where they are known. */
-export const keysAt = (track: Track, frame: number): readonly string[] =>
+const keysAt = (track: Track, frame: number): readonly string[] =>
   track.keys.find(([at]) => at === frame)?.[1] ?? [];
+
+/** "frame 12: 2 writes, verdict changed": what a frame did, for a tooltip; what it did not do is left out. */
+export function tipWords(track: Track, bookmarks: readonly number[], frame: number): string {
+  if (track.to === 0) return "no frames yet";
+  const at = frame - 1;
+  const [writes, handlers, changes] = [track.writes, track.handlers, track.changes].map(
+    (column) => column[at] ?? 0,
+  ) as [number, number, number];
+  const tasks = countAt(track.tasks, frame);
+  const errors = countAt(track.errors, frame);
+  const hits = countAt(track.hits, frame);
+  const keys = keysAt(track, frame);
+  const words = [
+    writes > 0 && plural(writes, "write"),
+    keys.length > 0 && `${keys.join(", ")} changed`,
+    handlers > 0 && plural(handlers, "handler"),
+    errors > 0 && plural(errors, "error"),
+    hits > 0 && plural(hits, "breakpoint hit"),
+    tasks > 0 && `${plural(tasks, "task")} began`,
+    changes > 0 && `${plural(changes, "node")} changed`,
+    bookmarks.includes(frame) && "bookmarked",
+  ].filter(Boolean);
+  return `frame ${frame}: ${words.length > 0 ? words.join(", ") : "changed nothing"}`;
+}

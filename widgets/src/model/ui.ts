@@ -24,6 +24,8 @@ export interface UiState {
   /** The pending write that is edited. */
   readonly editing: string | null;
   readonly popup: Popup | null;
+  /** Whether the tasks are shown along the timeline. */
+  readonly gantt: boolean;
   /** Grows when something selected is to be scrolled into sight. */
   readonly reveal: number;
   /** The questions that were asked: the last one is shown in Why. */
@@ -40,6 +42,7 @@ export const FIRST_UI: UiState = {
   call: null,
   editing: null,
   popup: null,
+  gantt: false,
   reveal: 0,
   asked: [],
   answer: 0,
@@ -51,7 +54,12 @@ export const opened = (ui: UiState, tab: Tab): UiState => ({
 });
 
 /** Another execution is shown: its nodes, tasks and writes are others. Tabs and the popup stay. */
-export const turned = ({ choice, popup }: UiState): UiState => ({ ...FIRST_UI, choice, popup });
+export const turned = ({ choice, popup, gantt }: UiState): UiState => ({
+  ...FIRST_UI,
+  choice,
+  popup,
+  gantt,
+});
 
 /** The node selected where it is; the row's key tells a removed node from a new one. */
 export const nodeSelected = (ui: UiState, id: string, rowKey: string): UiState => ({

@@ -75,6 +75,7 @@ function makeActions(
     go_to: () => setUi((was) => ({ ...was, popup: "go_to" })),
     compare: () => setUi((was) => opened(was, "Compare")),
     first_difference: () => void showFirstDifference(client, show),
+    gantt: () => setUi((was) => ({ ...was, gantt: !was.gantt })),
     help: () => setUi((was) => ({ ...was, popup: "help" })),
     fork: () => setUi((was) => ({ ...was, popup: "fork" })),
     branches: () => {

@@ -34,14 +34,15 @@ export function Stepper({ client }: { readonly client: Client }) {
   const actions = useActions(client, ui, setUi, root);
   const groups = useMemo(() => groupsOf(ui.choice, room), [ui.choice, room]);
   const edited = (summary?.edited ?? 0) > 0;
+  const { gantt } = ui;
   const nodes = state.panes.plan?.data?.nodes ?? NO_NODES;
   const node = selectedNode(ui) ?? followed(nodes);
   const question = shownQuestion(ui.asked);
   const task = ui.task ?? nodes.find(({ id }) => id === node)?.task_id ?? null;
 
   useEffect(
-    () => client.watch(watchedIn(groups, { node, task, edited, question })),
-    [client, groups, node, task, edited, question],
+    () => client.watch(watchedIn(groups, { node, task, edited, gantt, question })),
+    [client, groups, node, task, edited, gantt, question],
   );
   useEffect(() => (root.current ? keepShortcutsAway(root.current) : undefined), []);
   useRestoredFocus(root, ui);

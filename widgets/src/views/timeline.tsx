@@ -1,42 +1,38 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { branchWords, lineOf } from "../model/branches";
+import { type BranchRows, branchWords, inRows, laneOfEach, lineOf } from "../model/branches";
 import { seenFrame } from "../model/cursor";
 import { editWords } from "../model/edited";
-import {
-  type Buckets,
-  bucketed,
-  frameAt,
-  frameWords,
-  keysAt,
-  LANES,
-  type Lane,
-  spanOf,
-  type Track,
-} from "../model/timeline";
+import { visible } from "../model/text";
+import { frameAt, frameWords, rowsOf, spanOf, ticks, tipWords, usedOf } from "../model/timeline";
 import { ofFrame } from "../model/why";
 import { about } from "./ask";
+import { BranchLanes } from "./branch_lanes";
 import { BranchMarks } from "./branch_marks";
 import { EditMarks } from "./edited";
+import { Gantt } from "./gantt";
 import { Icon } from "./icon";
+import { HEAD_PX, heightOf, Lanes, rowHeight } from "./lanes";
+import { Text } from "./text";
+import { Tip } from "./tip";
 import { useUi } from "./ui";
 
-const LANE_PX = 7;
-const GAP_PX = 2;
-const HEIGHT = LANES.length * (LANE_PX + GAP_PX);
+/** As many rows as there is room for; the marks share one. */
+const ROWS = 4;
 
 /** The whole history, a bucket a pixel. Moving along it asks nobody; the details follow. */
 export function TimelineView() {
-  const { client, state, actions } = useUi();
+  const { client, state, ui } = useUi();
   const { track, bookmarks, cursor } = state;
   const frames = client.edge.frame;
   const seen = seenFrame(cursor, client.edge);
   const slider = useRef<HTMLDivElement>(null);
-  const width = useWidth(slider);
+  const room = useWidth(slider);
+  const used = usedOf(frames, room);
   const [over, setOver] = useState<number | null>(null);
 
   const frameOf = (event: PointerEvent) => {
     const box = slider.current?.getBoundingClientRect();
-    return frameAt(event.clientX - (box?.left ?? 0), frames, box?.width ?? 1);
+    return frameAt(event.clientX - (box?.left ?? 0), frames, usedOf(frames, box?.width ?? 1));
   };
   const drag = (event: PointerEvent) => {
     if (frames === 0) return;
@@ -55,20 +51,33 @@ export function TimelineView() {
   };
   const branches = lineOf(state.panes.branches?.data ?? null, state.summary?.execution_id);
   const edited = state.panes.edited?.data ?? null;
-  const wordsOf = (frame: number) =>
-    [
-      frameWords(track, bookmarks, frame, frames),
-      ...branchWords(branches, frame),
-      ...editWords(edited, frame),
-    ].join(", ");
-  const words = wordsOf(seen);
+  const moreWords = (frame: number) => [
+    ...branchWords(branches, frame),
+    ...editWords(edited, frame),
+  ];
+  const words = [frameWords(track, bookmarks, seen, frames), ...moreWords(seen)].join(", ");
+  const rows = useMemo(() => rowsOf(track, bookmarks), [track, bookmarks]);
+  const lanes = useMemo(
+    () => (branches === null ? [] : inRows(laneOfEach(branches), ROWS - rows.length)),
+    [branches, rows],
+  );
+  const total = rows.length + lanes.length;
+  const sizes = {
+    "--ss-timeline": `${heightOf(total)}px`,
+    "--ss-head": `${HEAD_PX}px`,
+    "--ss-lane": `${rowHeight(total)}px`,
+  };
   return (
-    <div class="ss-timeline">
-      <div class="ss-lanes">
-        {LANES.map((lane) => (
-          <span key={lane} data-lane={lane}>
-            {lane}
+    <div class="ss-timeline" style={sizes}>
+      <div class="ss-lanes" aria-hidden="true">
+        <span>frames</span>
+        {rows.map(({ label }) => (
+          <span key={label} data-lane={label}>
+            {label}
           </span>
+        ))}
+        {lanes.map((lane) => (
+          <BranchLabel key={lane.label} lane={lane} />
         ))}
       </div>
       <div
@@ -82,7 +91,6 @@ export function TimelineView() {
         aria-valuemax={frames}
         aria-valuenow={seen}
         aria-valuetext={cursor.at === null ? `live, ${words}` : words}
-        title={over === null ? words : wordsOf(over) + keysWords(track, over)}
         onKeyDown={onKeyDown}
         onPointerDown={(event) => {
           if (event.button !== 0) return;
@@ -92,33 +100,121 @@ export function TimelineView() {
         onPointerMove={drag}
         onPointerLeave={() => setOver(null)}
       >
-        <Drawing
-          buckets={useMemo(
-            () => bucketed(track, bookmarks, frames, width),
-            [track, bookmarks, frames, width],
-          )}
-          seen={seen}
-          frames={frames}
-          live={cursor.at === null}
-        />
-        <BranchMarks pane={branches} frames={frames} />
-        <EditMarks pane={edited} frames={frames} />
+        <div class="ss-used" style={{ width: `${used}px` }}>
+          <Numbers frames={frames} used={used} seen={seen} live={cursor.at === null} />
+          <Lanes
+            track={track}
+            bookmarks={bookmarks}
+            rows={rows}
+            total={total}
+            frames={frames}
+            width={used}
+          />
+          <BranchMarks pane={branches} frames={frames} />
+          <EditMarks pane={edited} frames={frames} />
+          <Hand seen={seen} frames={frames} used={used} live={cursor.at === null} />
+        </div>
+        <BranchLanes lanes={lanes} above={rows.length} slot={frames > 0 ? used / frames : 0} />
+        {over !== null && (
+          <Tip at={((Math.min(over, frames) - 0.5) * used) / frames} room={room}>
+            {[tipWords(track, bookmarks, over), ...moreWords(over)].join(", ")}
+          </Tip>
+        )}
       </div>
-      <div class="ss-timeline-tools" role="group" aria-label="Timeline tools">
-        {TOOLS.map(({ name, label, title }) => (
-          <button
-            key={name}
-            type="button"
-            class="ss-button ss-small ss-tool"
-            aria-label={label}
-            aria-pressed={name === "bookmark" ? bookmarks.includes(seen) : undefined}
-            title={title}
-            onClick={() => (name === "bookmark" ? client.bookmark(seen) : actions.act(name))}
-          >
-            <Icon name={name} />
-          </button>
-        ))}
-      </div>
+      <Tools seen={seen} />
+      {ui.gantt && <Gantt frames={frames} used={used} room={room} />}
+    </div>
+  );
+}
+
+/** The name of a branch: with the mouse it leads there, with the keyboard the menu in the header does. */
+function BranchLabel({ lane: { label, parts } }: { readonly lane: BranchRows }) {
+  const { client, actions } = useUi();
+  const [first] = parts;
+  const go = () => {
+    if (parts.length === 1 && first !== undefined) client.show(first.execution_id);
+    else actions.act("branches");
+  };
+  const words = parts.map(({ name, first, last }) => branchSpan(name, first, last)).join("\n");
+  return (
+    <button type="button" class="ss-link" tabIndex={-1} title={visible(words)} onClick={go}>
+      <Text of={label} />
+    </button>
+  );
+}
+
+const branchSpan = (name: string, first: number, last: number): string =>
+  last < first ? `${name}: no frame of its own yet` : `${name}: frames ${first} to ${last}`;
+
+interface SeenProps {
+  readonly frames: number;
+  readonly used: number;
+  readonly seen: number;
+  readonly live: boolean;
+}
+
+/** The numbers of the frames, as many as there is room for; that of the frame that is seen always. */
+function Numbers({ frames, used, seen, live }: SeenProps) {
+  const printed = useMemo(() => ticks(frames, used), [frames, used]);
+  const place = (frame: number) => ((frame - 0.5) * used) / frames;
+  const apart = 6 + 7 * String(frames).length;
+  const clear = printed.filter((frame) => Math.abs(place(frame) - place(seen)) >= apart);
+  return (
+    <div class="ss-numbers" aria-hidden="true">
+      {clear.map((frame) => (
+        <span key={frame} style={{ left: `${place(frame)}px` }}>
+          {frame}
+        </span>
+      ))}
+      {seen > 0 && (
+        <span
+          class="ss-number-seen"
+          data-live={live || undefined}
+          style={{ left: `${place(seen)}px` }}
+        >
+          {seen}
+        </span>
+      )}
+    </div>
+  );
+}
+
+/** The frame that is seen: dashed in the records. */
+function Hand({ seen, frames, used, live }: SeenProps) {
+  if (seen < 1) return null;
+  const { from, to } = spanOf(seen, frames, used);
+  const wide = Math.max(3, to - from);
+  const left = Math.max(0, Math.min(from, used - wide));
+  return (
+    <span
+      class="ss-hand"
+      data-live={live || undefined}
+      style={{ left: `${left}px`, width: `${wide}px` }}
+    />
+  );
+}
+
+function Tools({ seen }: { readonly seen: number }) {
+  const { client, state, ui, actions } = useUi();
+  const pressed: Partial<Record<string, boolean>> = {
+    bookmark: state.bookmarks.includes(seen),
+    gantt: ui.gantt,
+  };
+  return (
+    <div class="ss-timeline-tools" role="group" aria-label="Timeline tools">
+      {TOOLS.map(({ name, label, title }) => (
+        <button
+          key={name}
+          type="button"
+          class="ss-button ss-small ss-tool"
+          aria-label={label}
+          aria-pressed={pressed[name]}
+          title={title}
+          onClick={() => (name === "bookmark" ? client.bookmark(seen) : actions.act(name))}
+        >
+          <Icon name={name} />
+        </button>
+      ))}
     </div>
   );
 }
@@ -130,16 +226,12 @@ const TOOLS = [
     title: "Back to the last breakpoint hit, in the records (⇧C)",
   },
   { name: "bookmark", label: "Bookmark", title: "Bookmarks this frame on the timeline" },
+  { name: "gantt", label: "Tasks along the timeline", title: "The tasks by frame (T)" },
   { name: "go_to", label: "Go to frame", title: "Go to frame (G)" },
   { name: "search", label: "Search", title: "Nodes, keys, handlers, tasks, output (/)" },
   { name: "compare", label: "Compare", title: "Compare with another execution (O)" },
   { name: "help", label: "Help", title: "The keys (?)" },
 ] as const;
-
-function keysWords(track: Track, frame: number): string {
-  const keys = keysAt(track, frame);
-  return keys.length > 0 ? `: ${keys.join(", ")}` : "";
-}
 
 function useWidth(element: { readonly current: HTMLElement | null }): number {
   const [width, setWidth] = useState(0);
@@ -151,98 +243,4 @@ function useWidth(element: { readonly current: HTMLElement | null }): number {
     return () => observer.disconnect();
   }, [element]);
   return width;
-}
-
-interface DrawingProps {
-  readonly buckets: Buckets;
-  readonly seen: number;
-  readonly frames: number;
-  readonly live: boolean;
-}
-
-function Drawing({ buckets, seen, frames, live }: DrawingProps) {
-  const canvas = useRef<HTMLCanvasElement>(null);
-  const hand = useRef<HTMLCanvasElement>(null);
-  const width = buckets.frames.length;
-  const theme = useTheme();
-  useEffect(() => {
-    if (canvas.current) drawLanes(canvas.current, buckets);
-  }, [buckets, theme]);
-  useEffect(() => {
-    if (hand.current) drawHand(hand.current, width, frames, seen, live);
-  }, [width, frames, seen, live, theme]);
-  return (
-    <>
-      <canvas ref={canvas} />
-      <canvas ref={hand} class="ss-hand" data-live={live || undefined} />
-    </>
-  );
-}
-
-/** Changes when the page's theme does: a canvas has to be told. */
-function useTheme(): string {
-  const read = () => document.body.dataset.jpThemeName ?? "";
-  const [theme, setTheme] = useState(read);
-  useEffect(() => {
-    const observer = new MutationObserver(() => setTheme(read()));
-    observer.observe(document.body, { attributes: true });
-    return () => observer.disconnect();
-  }, []);
-  return theme;
-}
-
-/** A canvas of that size in CSS pixels, empty; null where there is no canvas. */
-function fresh(canvas: HTMLCanvasElement, width: number): CanvasRenderingContext2D | null {
-  const scale = window.devicePixelRatio || 1;
-  if (canvas.width !== Math.round(width * scale)) canvas.width = Math.round(width * scale);
-  if (canvas.height !== Math.round(HEIGHT * scale)) canvas.height = Math.round(HEIGHT * scale);
-  const drawing = canvas.getContext?.("2d") ?? null;
-  drawing?.setTransform(scale, 0, 0, scale, 0, 0);
-  drawing?.clearRect(0, 0, width, HEIGHT);
-  return drawing;
-}
-
-function drawLanes(canvas: HTMLCanvasElement, buckets: Buckets): void {
-  const drawing = fresh(canvas, buckets.frames.length);
-  if (drawing === null) return;
-  const labels = canvas.closest(".ss-timeline");
-  LANES.forEach((lane, index) => {
-    const label = labels?.querySelector(`[data-lane=${lane}]`);
-    drawing.fillStyle = label ? getComputedStyle(label).color : "gray";
-    drawLane(drawing, buckets[lane], index * (LANE_PX + GAP_PX));
-  });
-}
-
-/** Pixels of one height in a row are one rectangle. */
-function drawLane(drawing: CanvasRenderingContext2D, lane: Buckets[Lane], top: number): void {
-  for (let from = 0; from < lane.length; ) {
-    const value = lane[from] ?? 0;
-    let to = from + 1;
-    while (to < lane.length && lane[to] === value) to += 1;
-    const height = Math.round(value * LANE_PX);
-    if (height > 0) drawing.fillRect(from, top + LANE_PX - height, to - from, height);
-    from = to;
-  }
-}
-
-function drawHand(
-  canvas: HTMLCanvasElement,
-  width: number,
-  frames: number,
-  seen: number,
-  live: boolean,
-): void {
-  const drawing = fresh(canvas, width);
-  if (drawing === null || frames === 0) return;
-  const { from, to } = spanOf(seen, frames, width);
-  const wide = Math.max(2, to - from);
-  const left = Math.min(from, width - wide);
-  drawing.strokeStyle = drawing.fillStyle = getComputedStyle(canvas).color;
-  drawing.globalAlpha = 0.18;
-  drawing.fillRect(left, 0, wide, HEIGHT);
-  drawing.globalAlpha = 1;
-  drawing.lineWidth = 2;
-  if (!live) drawing.setLineDash([4, 2]);
-  drawing.strokeRect(left + 1, 1, Math.max(0, wide - 2), HEIGHT - 2);
-  drawing.setLineDash([]);
 }
