@@ -98,9 +98,23 @@ def masked_value(value: Any) -> Any:  # Any: JSON
 
 
 def _behind(name: str, value: Any) -> Any:  # Any: JSON
-    if isinstance(value, str) and value and _NAME.fullmatch(name.replace("-", "_")):
+    if isinstance(value, str) and value and is_name(name):
         return MASK
     return masked_value(value)
+
+
+def may_hold(text: str) -> bool:
+    """Return False if a text surely holds no credential: a quick look, before it is taken apart."""
+    return _HINT.search(text) is not None
+
+
+def is_name(name: str) -> bool:
+    """Return True for the name of a header, setting, argument or key whose value is a credential.
+
+    >>> is_name("X-Api-Key"), is_name("keyboard")
+    (True, False)
+    """
+    return _NAME.fullmatch(name.replace("-", "_")) is not None
 
 
 def masked_json(text: str) -> str:

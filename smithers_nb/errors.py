@@ -36,7 +36,8 @@ SmithersError
     └── ApprovalError
 
 UserWarning
-└── AppChangedWarning       an execution continues with other code
+├── AppChangedWarning       an execution continues with other code
+└── NewerExportWarning      a newer release has exported a run, and not all of it can be shown
 
 Errors in the JSX of a cell are Python's own ``SyntaxError``, at the line and column of the cell.
 
@@ -68,6 +69,7 @@ __all__ = [
     "ExecutionOwnedError",
     "HandlerError",
     "MissingKeyError",
+    "NewerExportWarning",
     "NotStorableError",
     "PlanError",
     "PropError",
@@ -303,6 +305,10 @@ class EngineVersionError(StoreError):
 
 class AppChangedWarning(UserWarning):
     """An execution continues with other code than it ran with."""
+
+
+class NewerExportWarning(UserWarning):
+    """A newer release has exported a run, and this one can't show all of it."""
 
 
 class StoreBusyError(StoreError):

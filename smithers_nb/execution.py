@@ -829,11 +829,16 @@ def fork_recorded(
     allow_repeat: Iterable[str],
     limits: Mapping[str, float] | None,
     max_frames: int,
+    store: str | os.PathLike[str] | Store | None = None,
 ) -> Execution:
     """Return a branch of a recorded execution; see ``History.fork``."""
     reader = Reader(history.reader.path)
-    engine.call(bring_up(reader.path))
     point = fork_point(reader, history.execution_id, frame)
+    # Raises before a file is made.
+    root_of(app, props, reader.execution(history.execution_id).props)
+    if store is not None or reader.name != reader.path:
+        reader = _own_database(reader, history.execution_id, store)
+    engine.call(bring_up(reader.path))
     root = root_of(app, props, reader.execution(history.execution_id).props)
     setup = Setup(
         app=root,
@@ -851,6 +856,19 @@ def fork_recorded(
     return execution_of(
         engine.call(Run.fork(setup, point, first_state(state or {}), reader=reader)), Store(reader.path)
     )
+
+
+def _own_database(reader: Reader, execution_id: str, store: str | os.PathLike[str] | Store | None) -> Reader:
+    """Return a database that has an execution with its line: ``store``, or ``run.db`` beside ``run.html``."""
+    from .store.exported import add  # Only here: nearly all forks are in the file of their parent.
+
+    path = _file(store if store is not None else f"{os.path.splitext(reader.name)[0]}.db").path
+    if path != reader.path:
+        if reader.name == reader.path:
+            engine.call(bring_up(reader.path))
+        engine.call(bring_up(path))
+        add(reader, execution_id, path)
+    return Reader(path)
 
 
 def execution_of(run: Run, file: Store | None = None) -> Execution:
@@ -882,5 +900,5 @@ def _only_recorded(models: str) -> None:
 def _newest(reader: Reader) -> str:
     newest = reader.newest()
     if newest is None:
-        raise UnknownExecutionError(f"{reader.path} has no execution yet.")
+        raise UnknownExecutionError(f"{reader.name} has no execution yet.")
     return newest

@@ -7,6 +7,7 @@ program that makes an Execution imports this module.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 import weakref
@@ -27,6 +28,7 @@ from .records import REUSED, Ghosts, Reusable, Status
 from .replay import Replayed
 from .run import Until, checked_limits
 from .store.branches import COLUMNS, family
+from .store.connection import is_page
 from .store.frames import DataFrames, frame_from, frame_of
 from .store.prune import Pruned, prune, refuse_missing
 from .store.reader import Parameters, Reader
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
     from .history.recorded import RecordedSource
     from .history.transcript import Transcript
     from .needs import Needs
+    from .player.container import Header
+    from .player.export import Export, Redact
     from .rerender import Rerender
     from .store.check import Report
     from .store.upkeep import Vacuumed
@@ -96,6 +100,22 @@ def recorded_frames(name: str, value: Any) -> list[int]:
     return [arguments.whole(1)(name, arguments.integer(name, one, what)) for one in found]
 
 
+def _numbers(frames: Iterable[int] | int) -> Iterable[int]:
+    return [frames] if isinstance(frames, int) else frames
+
+
+def _redact(name: str, value: Any) -> Any:
+    """Take keys, columns and patterns."""
+    found = [value] if isinstance(value, str | re.Pattern) else value
+    if not isinstance(found, Iterable) or isinstance(found, bytes):
+        raise arguments.wrong(name, value, "keys of the state, columns, or patterns of re.compile(…)")
+    wanted = list(found)
+    for one in wanted:
+        if not isinstance(one, str | re.Pattern) or (isinstance(one, re.Pattern) and isinstance(one.pattern, bytes)):
+            raise arguments.wrong(name, one, "keys of the state, columns, or patterns of re.compile(…) for texts")
+    return wanted
+
+
 class Store:
     """A SQLite file with its executions. Readers and the writer never wait for each other.
 
@@ -103,7 +123,15 @@ class Store:
     ----------
     path : str or os.PathLike
         The file; it need not exist before an Execution is made in it. ``":memory:"`` is a file in the system's
-        temporary folder, removed with this object.
+        temporary folder, removed with this object. An exported run, ``run.html``, is a store to be read: all that
+        reads works, ``fork`` and ``save`` write to a database of its own, and the rest that writes is refused.
+
+    Raises
+    ------
+    StoreError
+        If an exported run is no longer whole, or no run at all.
+    SchemaVersionError
+        If a newer release has exported it, in a way that this one can't read.
     """
 
     @takes(path=arguments.path)
@@ -114,7 +142,14 @@ class Store:
             name = os.path.join(_temporary(self), "memory.db")
         self.path: str = os.path.abspath(os.path.expanduser(name))
         """The file, as an absolute path."""
-        self.reader = Reader(self.path)
+        self.exported: Header | None = None
+        """The header of an exported run: releases, time, frames, masks; None for a database."""
+        if is_page(self.path):
+            from .player.opened import open_page  # Only here: most stores are databases.
+
+            self.exported, self.reader = open_page(self.path)
+        else:
+            self.reader = Reader(self.path)
 
     @property
     def df(self) -> DataFrames:
@@ -247,6 +282,19 @@ class Store:
         """
         return prune(self.path, keep_frames, keep_executions, unfinished)
 
+    @takes(path=arguments.path)
+    def save(self, path: str | os.PathLike[str]) -> Store:
+        """Write all of it to a new database, ``run.db``, and return that; of an exported run, one that takes writes.
+
+        Raises:
+            StoreError: if there is a file of this name, or it can't be written.
+        """
+        from .store.exported import save
+
+        copy = Store(path)
+        save(self.reader, copy.path)
+        return copy
+
     def vacuum(self) -> Vacuumed:
         """Rewrite the file without the space of removed rows; return its bytes before and after.
 
@@ -269,6 +317,10 @@ class Store:
 
     def __repr__(self) -> str:
         return f"<Store {self.path}>"
+
+
+def _database(name: str, value: Any) -> Any:
+    return value if isinstance(value, Store) else arguments.path(name, value)
 
 
 class RecordedState(Mapping[str, Any]):
@@ -402,19 +454,54 @@ class Recording:
         """
         return notes_of(self.reader, self.execution_id)
 
-    @takes(path=arguments.path)
-    def export(self, path: str | os.PathLike[str]) -> Path:
-        """Write everything that is recorded of it to a file, ``run.ndjson``: one JSON object a line, frame by frame.
+    @takes(path=arguments.path, frames=optional(recorded_frames), redact=_redact, show=arguments.flag)
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        frames: Iterable[int] | int | None = None,
+        redact: Redact = (),
+        show: bool = True,
+    ) -> Export | Path:
+        """Write its record to a file: ``run.html``, a page that is a store, or ``run.ndjson``, lines.
 
-        The first line tells the format and the execution; each other one has the name of its ``table``.
+        ``run.html`` opens with a double click, offline, and ``Store("run.html")`` reads, replays and forks it. In it
+        are the execution, its line and its children, and nothing else of this file. It says what goes out before it
+        writes, and returns it as an ``Export``: frames, calls, keys, names of files, sizes. What looks like a
+        credential is masked, and counted; look through a file before you send it all the same.
 
-        Raises:
-            ValueError: if the file's name does not end in ``.ndjson``.
-            StoreError: if it can't be written.
+        ``run.ndjson`` has one JSON object a line, frame by frame, for other programs: the first line tells the format
+        and the execution; each other one has the name of its ``table``. Nothing is masked in it.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            The file; it is replaced if it is there.
+        frames : iterable of int, optional
+            An unbroken row of frames, ``range(3, 9)``; all without it. In ``run.html`` only.
+        redact : str, re.Pattern, or iterable of these
+            What is removed: a key of the state with its values, and their texts of 8 characters and more wherever they
+            stand; a column, ``"model_calls.request"``; what a pattern matches in any text. In ``run.html`` only.
+        show : bool
+            Print what goes out.
+
+        Raises
+        ------
+        ValueError
+            If the file's name ends in neither, or ``redact`` names what is not there. Nothing is written then.
+        StoreError
+            If a frame is not there, or the file can't be written.
         """
-        from .store.export import export
+        if not os.fspath(path).lower().endswith((".html", ".htm")):
+            if frames is not None or redact:
+                raise ValueError("frames= and redact= belong to run.html: lines of JSON are written whole.")
+            from .store.export import export
 
-        return export(self.reader, self.execution_id, path)
+            return export(self.reader, self.execution_id, path)
+        from .player.export import export as export_page
+
+        numbers = None if frames is None else [*_numbers(frames)]
+        return export_page(self.reader, self.execution_id, path, frames=numbers, redact=redact, show=show)
 
     @takes(other=_recording)
     def compare(self, other: Recording | str) -> Comparison:
@@ -518,6 +605,7 @@ class History(Recording):
         allow_repeat=arguments.texts,
         limits=optional(arguments.mapping),
         max_frames=arguments.whole(1),
+        store=optional(_database),
     )
     def fork(
         self,
@@ -532,11 +620,15 @@ class History(Recording):
         allow_repeat: Iterable[str] = (),
         limits: Mapping[str, float] | None = None,
         max_frames: int = 1000,
+        store: str | os.PathLike[str] | Store | None = None,
     ) -> Execution:
         """Return a branch of it that runs ``app``, as ``Execution.fork`` does; no lease on this one is needed.
 
         Without ``props`` a component gets the recorded ones. A model of ``models`` that is a function, or ``scripted``,
         is asked: nothing tells that it is the recorded one.
+
+        The branch is in the same file, or in the database ``store``, to which this execution and its line are added
+        unless it has them. A fork of an exported run, ``run.html``, is in ``run.db`` beside it without ``store``.
 
         Raises:
             StoreError: if the frame is not there, not flushed, or pruned.
@@ -557,6 +649,7 @@ class History(Recording):
             allow_repeat=allow_repeat,
             limits=limits,
             max_frames=max_frames,
+            store=store,
         )
 
     @takes(props=optional(arguments.named), frames=optional(recorded_frames))

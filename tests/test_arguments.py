@@ -195,6 +195,7 @@ RIGHT: dict[str, dict[str, Any]] = {
     "Store.open": {"id_or_name": "one"},
     "Store.sql": {"query": "select 1"},
     "Store.prune": {"keep_frames": 9},
+    "Store.save": {"path": "copy.db"},
     "Store.branches": {"id_or_name": "one"},
     "Recording.at": {"frame": 1},
     "Recording.diff": {"one": 1, "other": 1},

@@ -44,6 +44,7 @@ TREE = {
     "AgentConfigError": "AgentError",
     "ApprovalError": "AgentError",
     "AppChangedWarning": "UserWarning",
+    "NewerExportWarning": "UserWarning",
     "BudgetExceededError": "AgentError",
     "ReplayMismatchError": "AgentError",
 }

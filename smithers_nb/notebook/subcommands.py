@@ -236,7 +236,7 @@ def _target(text: str) -> str | int | None:
 
 @_own(takes="[PATH]")
 def export(ex: Execution, path: Annotated[str, _TEXT] = "") -> object:
-    """Writes all that is recorded to a file, by default NAME.ndjson."""
+    """Writes what is recorded to a file: run.html, a page that is a store, or lines, by default NAME.ndjson."""
     return Lines(ex.export(_path(path) or f"{ex.name}.ndjson"))
 
 

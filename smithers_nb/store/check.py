@@ -63,14 +63,14 @@ def check(reader: Reader) -> Report:
     damaged = list(_damaged(reader))
     if damaged:
         # Answers of a damaged file would only mislead.
-        return Report(reader.path, 0, 0, tuple(damaged))
+        return Report(reader.name, 0, 0, tuple(damaged))
     ids = [id for (id,) in reader.query("SELECT execution_id FROM executions ORDER BY created_at, rowid").rows]
     frames = reader.query("SELECT count(*) FROM frames").rows[0][0]
     found = list(_foreign_keys(reader))
     for id in ids:
         for look in _LOOKS:
             found += _shortened(list(look(reader, id)))
-    return Report(reader.path, len(ids), frames, tuple(found))
+    return Report(reader.name, len(ids), frames, tuple(found))
 
 
 def _shortened(found: list[Finding]) -> list[Finding]:
@@ -84,7 +84,7 @@ def _shortened(found: list[Finding]) -> list[Finding]:
 def _damaged(reader: Reader) -> Iterator[Finding]:
     recover = (
         "Restore a copy, or save what can be read with the sqlite3 shell: "
-        f"sqlite3 {reader.path} .recover | sqlite3 recovered.db"
+        f"sqlite3 {reader.name} .recover | sqlite3 recovered.db"
     )
     try:
         for (line,) in reader.query("PRAGMA integrity_check").rows[:MOST]:

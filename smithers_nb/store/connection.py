@@ -42,6 +42,32 @@ SQLite's own figures give.
 """
 
 
+PAGE = (".html", ".htm")
+"""The ends of the names of exported runs."""
+PAGES: dict[str, str] = {}
+"""The files that hold the databases of exported runs, and the names of these, ``run.html``."""
+
+
+def is_page(path: str) -> bool:
+    """Return True for an exported run that is there, by its name."""
+    return path.lower().endswith(PAGE) and os.path.exists(path)
+
+
+def refuse_page(path: str) -> None:
+    """Refuse to write into an exported run.
+
+    Raises:
+        StoreError: if the file is one, or has the name of one.
+    """
+    page = PAGES.get(path, path)
+    if page.lower().endswith(PAGE):
+        raise StoreError(
+            f"{page} is an exported run, or has the name of one: it is read, and never written. "
+            f"Store({os.path.basename(page)!r}).save('run.db') makes a database of it, which takes writes, and "
+            "fork(app) of an execution in it does so by itself."
+        )
+
+
 def closed(path: str) -> StoreError:
     """Return the error for a transaction after the execution was closed."""
     return StoreError(f"{path} was closed here. Execution.resume(…) continues its execution.")
@@ -392,6 +418,7 @@ async def _connect(path: str, durability: Durability) -> aiosqlite.Connection:
 
 def _prepared(path: str, durability: Durability) -> sqlite3.Connection:
     """Open, check and migrate; on the connection's thread."""
+    refuse_page(path)
     if Path(path).is_dir():
         raise StoreError(f"{path} is a folder. Name a file in it, such as {path}/smithers.db.")
     if Path(path).exists() and not os.access(path, os.W_OK):
@@ -460,13 +487,7 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
         StoreError: if it holds other tables than ours.
     """
     known = migrations()
-    latest = known[-1][0]
-    current = _version(connection, path)
-    if current > latest:
-        raise SchemaVersionError(
-            f"{path} has schema version {current}, this release of smithers_nb knows up to {latest}. "
-            "Nothing was changed. Upgrade: pip install -U smithers_nb."
-        )
+    current = refuse_newer(connection, path)
     if current == 0:
         # Not the chain of migrations: a new file is made in one step, and schema.sql can be read as the whole truth.
         _apply(connection, schema(), known)
@@ -474,6 +495,23 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
     for version, name, sql in known[current:]:
         logger.info("migrating %s to schema version %d (%s)", path, version, name)
         _apply(connection, sql, [(version, name, sql)])
+
+
+def refuse_newer(connection: sqlite3.Connection, path: str) -> int:
+    """Return the version of a file's schema; 0 for an empty file.
+
+    Raises:
+        SchemaVersionError: if a newer release wrote the file.
+        StoreError: if it holds other tables than ours.
+    """
+    latest = migrations()[-1][0]
+    current = _version(connection, path)
+    if current > latest:
+        raise SchemaVersionError(
+            f"{path} has schema version {current}, this release of smithers_nb knows up to {latest}. "
+            "Nothing was changed. Upgrade: pip install -U smithers_nb."
+        )
+    return current
 
 
 def _version(connection: sqlite3.Connection, path: str) -> int:

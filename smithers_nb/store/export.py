@@ -53,7 +53,10 @@ def export(reader: Reader, execution_id: str, path: str | os.PathLike[str]) -> P
     """
     target = Path(path)
     if target.suffix != ".ndjson":
-        raise ValueError(f"export writes lines of JSON: name a file that ends in .ndjson, not {target.name!r}.")
+        raise ValueError(
+            "export writes run.html, a page that is a store, or run.ndjson, lines of JSON: name a file that ends so, "
+            f"not {target.name!r}."
+        )
     head = {"format": "smithers_nb", "version": FORMAT, "execution": _execution(reader, execution_id)}
     line = reader.line(execution_id)
     if len(line) > 1:
@@ -91,7 +94,7 @@ def _execution(reader: Reader, execution_id: str) -> dict[str, Any]:  # Any: SQL
     """Return the row of an execution, with the names of its columns."""
     found = reader.query("SELECT * FROM executions WHERE execution_id = ?", (execution_id,))
     if not found.rows:
-        raise UnknownExecutionError(f"{reader.path} has no execution {execution_id!r}.")
+        raise UnknownExecutionError(f"{reader.name} has no execution {execution_id!r}.")
     return dict(zip(found.columns, found.rows[0], strict=True))
 
 

@@ -321,7 +321,7 @@ class DataFrames:
         return [*TABLES, "messages", *methods]
 
     def __repr__(self) -> str:
-        return f"<DataFrames of {self._reader.path}: {', '.join(TABLES)}>"
+        return f"<DataFrames of {self._reader.name}: {', '.join(TABLES)}>"
 
     def _one(self) -> str:
         if self._execution_id is None:

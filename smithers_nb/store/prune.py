@@ -82,8 +82,8 @@ def refuse_pruned(reader: Reader, execution_id: str, frame: int) -> None:
     """
     if frame < (oldest := oldest_frame(reader, execution_id)):
         raise StoreError(
-            f"frame {frame} of execution {execution_id} was pruned: prune(keep_frames=…) has removed the history "
-            f"before frame {oldest} for good. Ask for frame {oldest} or a later one."
+            f"frame {frame} of execution {execution_id} was pruned: prune(keep_frames=…), or frames= of an export, "
+            f"has removed the history before frame {oldest} for good. Ask for frame {oldest} or a later one."
         )
 
 
@@ -134,7 +134,7 @@ def _prune(
         if oldest > 1 and branches:
             skipped[id] = f"{', '.join(branches)} was forked from it, and stands on its frames"
         elif oldest > 1:
-            rows += _forget(db, id, oldest)
+            rows += forget(db, id, oldest)
     return Pruned(path, dict(+rows), tuple(removed), skipped)
 
 
@@ -241,7 +241,7 @@ _NODE = (
 )
 
 
-def _forget(db: sqlite3.Connection, execution_id: str, oldest: int) -> Counter[str]:
+def forget(db: sqlite3.Connection, execution_id: str, oldest: int) -> Counter[str]:
     """Remove the history before a frame; return the removed rows by table."""
     values = {"id": execution_id, "oldest": oldest}
     rows: Counter[str] = Counter()

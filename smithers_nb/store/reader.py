@@ -36,7 +36,7 @@ from ..records import (
 from ..records.question import APPROVE, EXTERNAL, RESULT
 from ..values import Stored
 from .blobs import put_back
-from .connection import BUSY_TIMEOUT_S, mapped
+from .connection import BUSY_TIMEOUT_S, PAGES, mapped
 from .line import of_line
 from .recordable import recordable
 from .requests import Assembled, Texts, compact, decoded
@@ -138,6 +138,8 @@ class Reader:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self.name = PAGES.get(path, path)
+        """The file as a person knows it: that of an exported run is the page, not its database."""
         self._kept = _Kept()
 
     def query(self, sql: str, parameters: Parameters = ()) -> Rows:
@@ -147,7 +149,7 @@ class Reader:
             StoreError: if the SQL is wrong, or writes.
         """
         guard = _Guard()
-        with mapped(self.path), self._connection() as connection:
+        with mapped(self.name), self._connection() as connection:
             connection.set_authorizer(guard)
             try:
                 cursor = _executed(connection, sql, parameters)
@@ -155,7 +157,7 @@ class Reader:
             except sqlite3.Error as error:
                 if guard.denied or getattr(error, "sqlite_errorname", "") == "SQLITE_READONLY":
                     raise ReadOnlyError(
-                        f"a query writes ({sql.strip():.60}), and {self.path} is open for reading only. Nothing was "
+                        f"a query writes ({sql.strip():.60}), and {self.name} is open for reading only. Nothing was "
                         "changed. State is written with ctx.state.set, or ex.state.set in the notebook."
                     ) from error
                 raise
@@ -188,7 +190,7 @@ class Reader:
     @contextmanager
     def moment(self) -> Iterator[sqlite3.Connection]:
         """Read the file as it is at one moment, with as many queries as it takes."""
-        with mapped(self.path), closing(self._connect()) as connection:
+        with mapped(self.name), closing(self._connect()) as connection:
             connection.execute("BEGIN")
             yield connection
 
@@ -196,7 +198,7 @@ class Reader:
         """Return the declared type of each column, in order: ``{"frame": "INTEGER", …}``."""
         found = {row[1]: row[2] for row in self.query(f"PRAGMA table_info({table})").rows}
         if not found:
-            raise StoreError(f"{self.path} has no table {table}: no Execution has been made in it yet.")
+            raise StoreError(f"{self.name} has no table {table}: no Execution has been made in it yet.")
         return found
 
     def execution_id(self, id_or_name: str) -> str:
@@ -215,7 +217,7 @@ class Reader:
             there = "It has none."
             if names:
                 there = f"It has {', '.join(names[-5:])}."
-            raise UnknownExecutionError(f"{self.path} has no execution {id_or_name!r}. {there}")
+            raise UnknownExecutionError(f"{self.name} has no execution {id_or_name!r}. {there}")
         return str(found[0][0])
 
     def newest(self) -> str | None:
@@ -237,7 +239,7 @@ class Reader:
         """
         found = self._executions("execution_id = ?", execution_id)
         if not found:
-            raise UnknownExecutionError(f"{self.path} has no execution {execution_id!r}.")
+            raise UnknownExecutionError(f"{self.name} has no execution {execution_id!r}.")
         return found[0]
 
     def _executions(self, where: str, value: str) -> list[ExecutionRecord]:
@@ -561,7 +563,7 @@ class Reader:
 
     def _connect(self) -> sqlite3.Connection:
         if not Path(self.path).exists():
-            raise StoreError(f"there is no file {self.path}. An Execution makes it; check the name and the folder.")
+            raise StoreError(f"there is no file {self.name}. An Execution makes it; check the name and the folder.")
         # Quoted, because "?", "#" and "%" in a file's name would be read as parts of the URI.
         uri = f"file:{quote(self.path)}?mode=ro"
         writable = os.access(self.path, os.W_OK) and os.access(Path(self.path).parent, os.W_OK)

@@ -118,7 +118,7 @@ def sweep_of(reader: Reader, name: str) -> SweepRecord:
         return found[0]
     names = sweep_names(reader)
     there = f"It has {', '.join(map(repr, names[-5:]))}." if names else "It has none."
-    raise UnknownExecutionError(f"{reader.path} has no sweep {name!r}.{did_you_mean(name, names)} {there}")
+    raise UnknownExecutionError(f"{reader.name} has no sweep {name!r}.{did_you_mean(name, names)} {there}")
 
 
 def sweep_names(reader: Reader) -> list[str]:

@@ -112,6 +112,7 @@ def _bytes(path: str) -> int:
 @contextmanager
 def writing(path: str) -> Iterator[sqlite3.Connection]:
     """Open a connection for upkeep, which is called without an engine, too."""
+    connection.refuse_page(path)
     if not Path(path).exists():
         raise StoreError(f"there is no file {path}. An Execution makes it; check the name and the folder.")
     with (

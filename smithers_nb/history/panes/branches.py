@@ -29,7 +29,7 @@ def branches(source: Source, holder: Callable[[str], str | None]) -> p.BranchesP
             }
             for part in file.line
         ],
-        "store": f"Store({reader.path!r})",
+        "store": f"Store({reader.name!r})",
         "app": reader.execution(file.execution_id).app,
     }
 

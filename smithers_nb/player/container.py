@@ -1,0 +1,245 @@
+"""The file ``run.html``: a page, and in it a header, a database and panes as blocks of JSON.
+
+``<`` is written as ``\\u003c`` in each block: whatever a model wrote, no block ends before its end.
+"""
+
+from __future__ import annotations
+
+import binascii
+import gzip
+import html
+import json
+import os
+import re
+import tempfile
+import zlib
+from base64 import b64decode, b64encode
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from ..errors import SchemaVersionError, StoreDamagedError, StoreError
+
+FORMAT = 1
+"""The version of the container."""
+LEVEL = 9
+"""The level of compression: a file is written once, and sent often."""
+STATIC = Path(__file__).parent / "static"
+"""The folder of the page's built script and style."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """The facts about an exported run."""
+
+    format: int
+    package: str
+    """The release of smithers_nb that wrote the file."""
+    engine: str
+    """The release that ran the execution last."""
+    schema: int
+    """The version of the database's schema."""
+    code_hash: str
+    exported_at: str
+    """The time in UTC as ISO 8601."""
+    execution_id: str
+    name: str
+    status: str
+    frames: tuple[int, int]
+    """The first and the last frame."""
+    masked: int
+    """The number of credentials that were masked."""
+    redacted: tuple[str, ...]
+    """The keys, columns and patterns that were removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The parts of a file, decompressed."""
+
+    header: Header
+    database: bytes
+    panes: bytes
+
+
+def page(contents: Contents) -> bytes:
+    """Return the file."""
+    script, style = _built("player.js"), _built("player.css")
+    header = contents.header
+    title = html.escape(f"{header.name}: frames {header.frames[0]} to {header.frames[1]}")
+    # The blocks stand before the script, which reads them as soon as it is parsed.
+    body = [
+        "<!doctype html>",
+        '<html lang="en"><head><meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{_policy(script)}">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{title}</title>",
+        f"<style>{style}</style>",
+        _block("header", asdict(header)),
+        _block("store", _compressed(contents.database)),
+        _block("panes", _compressed(contents.panes)),
+        f'</head><body><div id="smithers-player">{_summary(header)}</div>',
+        f"<script>{script}</script>" if script else "",
+        "</body></html>",
+    ]
+    return "\n".join(body).encode()
+
+
+def _policy(script: str) -> str:
+    """Return the policy of the page: nothing is requested from anywhere, and only its own script runs."""
+    allowed = "'none'"
+    if script:
+        allowed = f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'"
+    # By the hash of the script, not "unsafe-inline": a text that came to stand in the page as a script would not run.
+    # Styles need "unsafe-inline", because the front end sets positions and sizes on its elements.
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; font-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _built(name: str) -> str:
+    """Return a built file of the page as it can stand between its tags; "" where the page is not built."""
+    path = STATIC / name
+    if not path.exists():
+        return ""
+    text = path.read_text(encoding="utf-8")
+    # In a string or a pattern of the script the backslash changes nothing; elsewhere these can't stand.
+    return re.sub(r"<(/(?:script|style)|!--)", r"<\\\1", text, flags=re.IGNORECASE)
+
+
+def _summary(header: Header) -> str:
+    """Return what a reader sees where the script does not run."""
+    lines = [
+        f"<h1>{html.escape(header.name)}</h1>",
+        f"<p>A recorded run of smithers_nb: {html.escape(header.status)}, frames {header.frames[0]} to "
+        f"{header.frames[1]}, exported {html.escape(header.exported_at)}.</p>",
+        "<p>In Python: <code>from smithers_nb import Store; Store(&quot;run.html&quot;).open("
+        f"&quot;{html.escape(header.execution_id)}&quot;)</code></p>",
+    ]
+    return "".join(lines)
+
+
+def _block(name: str, value: object) -> str:
+    text = json.dumps(value).replace("<", "\\u003c")
+    return f'<script type="application/json" id="smithers-{name}">{text}</script>'
+
+
+def _compressed(data: bytes) -> dict[str, object]:
+    packed = gzip.compress(data, LEVEL, mtime=0)  # Without a time in it: the same run gives the same file.
+    return {"encoding": "gzip+base64", "bytes": len(data), "data": b64encode(packed).decode()}
+
+
+def write(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write a file whole, or not at all.
+
+    Raises:
+        StoreError: if it can't be written.
+    """
+    target = Path(path)
+    try:
+        # Written beside the target, and moved to its place when it is whole: no reader ever sees half of one.
+        with tempfile.NamedTemporaryFile("wb", dir=target.parent, suffix=".part", delete=False) as file:
+            try:
+                file.write(data)
+                file.close()
+                # A temporary file can be read by its owner only; this one is to be passed on.
+                os.chmod(file.name, 0o666 & ~_umask())
+                os.replace(file.name, target)
+            except BaseException:
+                with suppress(FileNotFoundError):
+                    os.unlink(file.name)
+                raise
+    except OSError as error:
+        raise StoreError(
+            f"{target} can't be written: {error.strerror}. Check the folder and its permissions."
+        ) from error
+
+
+def _umask() -> int:
+    # It can't be asked without being set.
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+# ---- reading ---------------------------------------------------------------------------------------------------
+
+
+def read(path: str) -> Contents:
+    """Return what a file holds.
+
+    Raises:
+        StoreError: if it can't be read, or is a page without a run.
+        SchemaVersionError: if a newer release has written a container that this one does not know.
+        StoreDamagedError: if a part of it is missing or damaged.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"{path} can't be read: {error.strerror}. Check the file and its permissions.") from error
+    except UnicodeDecodeError:
+        raise _no_run(path) from None
+    header = _header(path, text)
+    return Contents(header, _unpacked(path, text, "store"), _unpacked(path, text, "panes"))
+
+
+def _no_run(path: str) -> StoreError:
+    return StoreError(
+        f"{path} is no exported run: it has no block smithers-header. It was not changed. ex.export('run.html') writes "
+        "one; a database has another name, run.db."
+    )
+
+
+def _header(path: str, text: str) -> Header:
+    found = _found(path, text, "header")
+    if found is None:
+        raise _no_run(path)
+    if not isinstance(version := found.get("format"), int) or version > FORMAT:
+        raise SchemaVersionError(
+            f"{path} was written by smithers_nb {found.get('package')} as container {version}, and this release knows "
+            f"up to {FORMAT}: nothing of it can be shown. Upgrade: pip install -U smithers_nb."
+        )
+    # Fields that a later release adds are left aside; those that this one reads must be there.
+    known = [field.name for field in fields(Header)]
+    missing = [name for name in known if name not in found]
+    if missing:
+        raise _damaged(path, f"its header lacks {', '.join(missing)}")
+    values = {name: found[name] for name in known}
+    return Header(**values | {"frames": tuple(values["frames"]), "redacted": tuple(values["redacted"])})
+
+
+def _found(path: str, text: str, name: str) -> dict[str, Any] | None:  # Any: JSON
+    # Wherever its attributes stand: a browser that saves the page writes them in an order of its own.
+    block = re.search(rf'<script\b[^>]*\bid="smithers-{name}"[^>]*>([^<]*)</script>', text)
+    if block is None:
+        return None
+    try:
+        found = json.loads(block[1])
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise _damaged(path, f"its block smithers-{name} is no JSON")
+    return found
+
+
+def _unpacked(path: str, text: str, name: str) -> bytes:
+    found = _found(path, text, name)
+    if found is None:
+        raise _damaged(path, f"its block smithers-{name} is missing")
+    if found.get("encoding") != "gzip+base64":
+        raise _damaged(path, f"its block smithers-{name} is written as {found.get('encoding')!r}")
+    try:
+        data = gzip.decompress(b64decode(found["data"], validate=True))
+    except (KeyError, TypeError, binascii.Error, OSError, EOFError, zlib.error):
+        data = None
+    # The length, too: a file that was cut off and closed again by an editor may still decompress.
+    if data is None or len(data) != found.get("bytes"):
+        raise _damaged(path, f"its block smithers-{name} is not whole")
+    return data
+
+
+def _damaged(path: str, why: str) -> StoreDamagedError:
+    return StoreDamagedError(f"{path} is a damaged export: {why}. It was not changed; copy or export it again.")
