@@ -462,6 +462,12 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
         sleep(0.01)
 
 
+def bare(path: str) -> sqlite3.Connection:
+    """Open a file of this process's own, such as a cut or a copy, without a log, a lease or a migration."""
+    # isolation_level=None: see _prepared.
+    return sqlite3.connect(path, isolation_level=None)
+
+
 @cache
 def migrations() -> list[tuple[int, str, str]]:
     """Return (version, name, SQL) of every migration, in order."""

@@ -108,7 +108,7 @@ COLUMNS = frozenset({*_REMOVED, *_EMPTIED, *_VALUES, "model_calls.request", "mod
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class CutPart:
     """An execution that is cut out, whole or up to a frame."""
 
     execution_id: str
@@ -201,7 +201,7 @@ def cut(reader: Reader, execution_id: str, target: str, *, frames: tuple[int, in
     masks = Masks(redaction)
     with (
         reader.moment() as source,
-        closing(sqlite3.connect(target, isolation_level=None)) as db,
+        closing(connection.bare(target)) as db,
     ):
         db.execute(f"PRAGMA page_size = {connection.PAGE_BYTES}")
         connection.migrate(db, target)
@@ -232,30 +232,30 @@ def _refuse_frames(reader: Reader, execution_id: str, frames: tuple[int, int]) -
         )
 
 
-def _line(db: sqlite3.Connection, reader: Reader, execution_id: str, until: int | None) -> list[Part]:
+def _line(db: sqlite3.Connection, reader: Reader, execution_id: str, until: int | None) -> list[CutPart]:
     """Return the parts of a line, oldest first."""
     last = db.execute("SELECT max(frame) FROM frames WHERE execution_id = ?", (execution_id,)).fetchone()[0] or 0
     if until is not None and until >= last:
         until = None
     return [
         *(
-            Part(one.execution_id, one.last, one.last_write, one.left_at or "9")
+            CutPart(one.execution_id, one.last, one.last_write, one.left_at or "9")
             for one in reader.line(execution_id)[:-1]
         ),
-        Part(execution_id, until),
+        CutPart(execution_id, until),
     ]
 
 
-def _with_children(db: sqlite3.Connection, line: Sequence[Part], first: int) -> list[Part]:
+def _with_children(db: sqlite3.Connection, line: Sequence[CutPart], first: int) -> list[CutPart]:
     """Return parts with their children, those of tasks that were settled from a frame on, parents before them."""
     found = list(line)
     for part in found:  # Grows meanwhile: children have children.
         since = first if part in line else 0
-        found += [Part(id) for id in _children(db, part, since)]
+        found += [CutPart(id) for id in _children(db, part, since)]
     return found
 
 
-def _children(db: sqlite3.Connection, part: Part, since: int) -> list[str]:
+def _children(db: sqlite3.Connection, part: CutPart, since: int) -> list[str]:
     children = db.execute(
         "SELECT execution_id FROM executions WHERE parent_id = ? AND kind = 'child' ORDER BY created_at, rowid",
         (part.execution_id,),
@@ -275,7 +275,7 @@ def _children(db: sqlite3.Connection, part: Part, since: int) -> list[str]:
     return [id for (id,) in children if is_there(id)]
 
 
-def _settled(db: sqlite3.Connection, part: Part) -> list[str]:
+def _settled(db: sqlite3.Connection, part: CutPart) -> list[str]:
     """Return the tasks that were settled where a part ends."""
     sql = "SELECT task_id FROM tasks WHERE execution_id = ? AND settled_at_frame <= ? ORDER BY rowid"
     return [task for (task,) in db.execute(sql, (part.execution_id, part.until))]
@@ -293,7 +293,7 @@ class _Cutting:
         self._tip = ""
         """The execution at the end of the line, whose tasks may be unsettled."""
 
-    def copied(self, line: Sequence[Part], parts: Sequence[Part]) -> Cut:
+    def copied(self, line: Sequence[CutPart], parts: Sequence[CutPart]) -> Cut:
         """Copy the rows of parts, those of a line among them; return their number."""
         found = Cut()
         self._tip = line[-1].execution_id
@@ -319,7 +319,7 @@ class _Cutting:
             if table == "executions":
                 found.executions.append(row["name"])
 
-    def _rows(self, table: str, part: Part, kinds: dict[str, str]) -> Iterator[Row]:
+    def _rows(self, table: str, part: CutPart, kinds: dict[str, str]) -> Iterator[Row]:
         """Yield the rows of a part in one table, in the order in which they were written."""
         names = ", ".join(f'"{name}"' for name in kinds)
         where, given = "execution_id = :id", self._given(part)
@@ -333,7 +333,7 @@ class _Cutting:
             elif (ended := self._as_of(table, row, part.until)) is not None:
                 yield ended
 
-    def _given(self, part: Part) -> dict[str, object]:
+    def _given(self, part: CutPart) -> dict[str, object]:
         given: dict[str, object] = {"id": part.execution_id}
         if part.until is not None:
             given |= {"frame": part.until, "last_write": part.last_write, "left_at": part.left_at}
@@ -351,7 +351,7 @@ class _Cutting:
         again = dict.fromkeys(_OF_RUN) | {"status": "pending", "attempt": 0}
         return row | again
 
-    def _execution(self, row: Row, part: Part, ids: Sequence[str]) -> Row:
+    def _execution(self, row: Row, part: CutPart, ids: Sequence[str]) -> Row:
         row = row | dict.fromkeys(_PRIVATE[:3])
         if row["parent_id"] not in ids:
             row["parent_id"] = None
@@ -445,7 +445,7 @@ class _Cutting:
                     row["payload"] = compact(text)
         yield from found
 
-    def _copy_blobs(self, parts: Sequence[Part], found: Cut) -> None:
+    def _copy_blobs(self, parts: Sequence[CutPart], found: Cut) -> None:
         """Copy the bytes that the messages of parts name: first, because a masked one has a different hash."""
         for part in parts:
             for hash in dict.fromkeys(self._blobs_of(part)):
@@ -461,7 +461,7 @@ class _Cutting:
                 use = (self._masks.name(part.execution_id), new)
                 self._target.execute("INSERT OR IGNORE INTO blob_uses VALUES (?, ?)", use)
 
-    def _blobs_of(self, part: Part) -> Iterator[str]:
+    def _blobs_of(self, part: CutPart) -> Iterator[str]:
         if part.until is None:
             sql = "SELECT hash FROM blob_uses WHERE execution_id = ? ORDER BY hash"
             yield from (hash for (hash,) in self._source.execute(sql, (part.execution_id,)))
@@ -488,7 +488,7 @@ def _unanswered(message: Any) -> Any:  # Any: JSON
 # ---- after the copy --------------------------------------------------------------------------------------------
 
 
-def _begin_at(db: sqlite3.Connection, line: Sequence[Part], first: int) -> None:
+def _begin_at(db: sqlite3.Connection, line: Sequence[CutPart], first: int) -> None:
     """Remove the history before a frame, as ``prune`` does, and the bytes that only its messages named."""
     for part in line:
         last = db.execute("SELECT max(frame) FROM frames WHERE execution_id = ?", (part.execution_id,)).fetchone()[0]

@@ -43,7 +43,7 @@ def save(reader: Reader, path: str) -> None:
         raise StoreError(f"{path} can't be written: there is no folder {target.parent}. Make it, or name another.")
     part = f"{path}.{os.getpid()}.part"
     try:
-        with connection.mapped(path), reader.moment() as source, closing(sqlite3.connect(part)) as db:
+        with connection.mapped(path), reader.moment() as source, closing(connection.bare(part)) as db:
             source.backup(db)
         os.link(part, path)  # Unlike a renaming, it fails if another process has made the file meanwhile.
     except FileExistsError:
@@ -63,7 +63,7 @@ def add(reader: Reader, execution_id: str, path: str) -> None:
     line = json.dumps([part.execution_id for part in reader.line(execution_id)])
     with writing(path) as db:
         db.execute("ATTACH ? AS source", (reader.path,))
-        with closing(sqlite3.connect(reader.path, isolation_level=None)) as source:
+        with closing(connection.bare(reader.path)) as source:
             connection.refuse_newer(source, reader.name)
         db.execute("BEGIN IMMEDIATE")
         try:
@@ -120,7 +120,7 @@ def take_out(data: bytes, database: str, page: str) -> Newer | None:
     """
     Path(database).write_bytes(data)
     newer = None
-    with connection.mapped(page), closing(sqlite3.connect(database, isolation_level=None)) as db:
+    with connection.mapped(page), closing(connection.bare(database)) as db:
         try:
             connection.migrate(db, page)
         except SchemaVersionError:
@@ -130,7 +130,7 @@ def take_out(data: bytes, database: str, page: str) -> Newer | None:
 
 
 def _newer(db: sqlite3.Connection) -> Newer:
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as own:
+    with closing(connection.bare(":memory:")) as own:
         connection.migrate(own, ":memory:")
         known = _columns(own)
     found = _columns(db)
