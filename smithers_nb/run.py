@@ -206,8 +206,8 @@ class Run:
         # A file that is copied without its log must have the run.
         await self.live.services.database.shared.fold()
         return RunResult(
-            status=self.status,
-            reason=outcome.reason or self.reason,
+            status=outcome.status,
+            reason=outcome.reason,
             frames=outcome.frames,
             frame=self.frame,
             problems=outcome.problems,

@@ -25,7 +25,7 @@ from smithers_nb.nodes.tree import Tree
 from smithers_nb.values import encode
 
 ROOT = Path(__file__).parents[1]
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 """A test that waits longer than this for an event has failed."""
 
 

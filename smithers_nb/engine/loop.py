@@ -41,8 +41,9 @@ LONG_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """The end of a ``run``: why, after how many frames, and with which problems."""
+    """The end of a ``run``: how and why, after how many frames, and with which problems."""
 
+    status: Status
     reason: str
     frames: int
     problems: tuple[Problem, ...]
@@ -59,6 +60,8 @@ class Loop:
         """The value of the End that was reached."""
         self.patient = False
         """Let ``run`` wait for people's answers, too, as a child does."""
+        self._rested: tuple[Status, str] = ("ready", "")
+        """Status and reason as the last command left them."""
         self._sleeps = False
         """Let the command wait for tasks that wait to try again."""
         self.draft: Draft | None = None
@@ -114,7 +117,7 @@ class Loop:
                 if frames >= max_frames:
                     self.reason = f"max_frames={max_frames} were rendered"
                     break
-        return RunOutcome(self.standing[1], frames, tuple(self.problems))
+        return RunOutcome(*self._rested, frames, tuple(self.problems))
 
     @property
     def command(self) -> str | None:
@@ -289,6 +292,8 @@ class Loop:
                     self.live.watch.stop()
                 if self.status in ("running", "waiting"):
                     self._come_to_rest(paused)
+                # Kept together: while the file is written, a person may answer, and a task may end.
+                self._rested = self.standing
                 await self._record()
                 self.live.services.observers.notify()
 

@@ -170,7 +170,7 @@ class SweepRun:
         try:
             if again:
                 await self._retry(run, branch)
-            await run.advance(self.work.until, None)
+            outcome = await run.advance(self.work.until, None)
         except ExecutionOwnedError:
             return None
         except StoreError:
@@ -180,10 +180,9 @@ class SweepRun:
             return "failed", said(error)
         if starved := self._starved(branch):
             return starved
-        status = run.status
         # One that rests without a breakpoint was ended by until= or max_frames.
-        if run.over or (status == "paused" and run.hit is None):
-            return status, run.reason
+        if run.over or (outcome.status == "paused" and run.hit is None):
+            return outcome.status, outcome.reason
         return None
 
     async def _retry(self, run: Run, branch: SweepBranch) -> None:

@@ -82,7 +82,7 @@ def provider_elsewhere(tmp_path: Path) -> Iterator[Callable[..., Elsewhere]]:
 
     yield start
     for process in started:
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
 
 
 @pytest.fixture

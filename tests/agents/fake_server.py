@@ -116,12 +116,12 @@ class FakeServer:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._port = self._ready.result(10)
+        self._port = self._ready.result(60)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
+        self._thread.join(60)
         assert not self._thread.is_alive(), "the fake provider did not end"
         assert not self.mistakes, f"the fake provider itself failed: {self.mistakes}"
 

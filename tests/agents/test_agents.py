@@ -500,7 +500,7 @@ def test_a_task_that_waits_can_be_ended(end: Any, task: str, status: str, run_of
     run.start()
     wait_until(lambda: ex.status == "waiting" and "waits until" in ex.reason)
     end(ex)
-    run.join(10)
+    run.join(60)
     assert not run.is_alive()
     assert (ex.df.tasks.status[0], ex.status) == (task, status)
 
@@ -606,7 +606,7 @@ def test_the_tail_of_an_agent_can_be_seen_while_it_speaks(run_of: Any, wait_unti
     wait_until(lambda: tail(ex).endswith("000000399 "))
     assert len(tail(ex)) == 2048
     stop.open()
-    run.join(10)
+    run.join(60)
     assert tail(ex) == ""
 
 
@@ -635,7 +635,7 @@ def test_an_agent_that_was_stopped_goes_on_as_resume_mode_says(mode: Any, run_of
     run.start()
     stop.reached()
     ex.stop()
-    run.join(10)
+    run.join(60)
     stop.open()
     outcome = ex.run_sync()
     if mode == "fail":

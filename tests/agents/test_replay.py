@@ -262,7 +262,7 @@ def answer_children(ex: Any) -> None:
         while not (open := run_behind(ex).publish().names):
             time.sleep(0.01)
         ex.answer(open[0], "approve")
-    run.join(20)
+    run.join(60)
     ex.run_sync()
 
 
@@ -382,7 +382,7 @@ def stop_and_go(ex: Any) -> None:
             break
         time.sleep(0.01)
     ex.stop()
-    run.join(20)
+    run.join(60)
     ex.run_sync()
 
 
@@ -863,7 +863,7 @@ def test_a_task_that_ends_frames_after_its_node_is_gone_ends_in_the_same_frame(r
     def third() -> None:
         """Let the late task end, and no other frame begin before it has."""
         gone.set()
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while not ex.store.sql("SELECT 1 FROM tasks WHERE node_id = 'late' AND ended_at IS NOT NULL").size:
             assert time.monotonic() < until
             time.sleep(0.01)
@@ -873,7 +873,7 @@ def test_a_task_that_ends_frames_after_its_node_is_gone_ends_in_the_same_frame(r
         n = ctx.state.get("n", 0)
         return [
             Task(id="first", run=lambda: 1, on_finished=lambda r: ctx.state.set("n", 1)),
-            None if n else Task(id="late", run=lambda: gone.wait(10), on_finished=lambda r: ctx.state.set("late", 1)),
+            None if n else Task(id="late", run=lambda: gone.wait(60), on_finished=lambda r: ctx.state.set("late", 1)),
             Task(id="second", run=lambda: 1, on_finished=lambda r: ctx.state.set("n", 2)) if n else None,
             Task(id="third", run=third) if n > 1 else None,
         ]

@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import psutil
-from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, Request, expect, sync_playwright
 
 Notebook = Mapping[str, Any] | Sequence[str] | Path
 """An nbformat dict, a list of cell sources (see `make_notebook`), or a notebook file to copy."""
@@ -225,7 +225,7 @@ class Server:
         request = urllib.request.Request(
             f"{self.url}/{path}", method=method, headers={"Authorization": f"token {self.token}"}
         )
-        with urllib.request.urlopen(request, timeout=15) as response:
+        with urllib.request.urlopen(request, timeout=60) as response:
             body = response.read()
         return json.loads(body) if body else None
 
@@ -432,6 +432,7 @@ class Lab:
     def open(self, timeout_s: float = 90) -> Page:
         """Opens the notebook, in a JupyterLab that the page shows already or else in a new one; the kernel is ready."""
         self.page.set_default_timeout(timeout_s * 1000)
+        expect.set_options(timeout=30_000)  # Its own 5 s are too short for a busy machine.
         if self.page.url.startswith(self.server.url):
             self.page.evaluate(OPEN_TAB, f"{self._name}/nb.ipynb")
             return self._opened(timeout_s)
@@ -633,7 +634,7 @@ def _end_tree(process: subprocess.Popen[bytes]) -> None:
         children = []
     process.send_signal(signal.SIGTERM)
     try:
-        process.wait(15)
+        process.wait(60)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -64,7 +64,7 @@ class Stepper:
     def wait(self, **data: object) -> None:
         """Wait until the region's data attributes have these values."""
         for name, value in data.items():
-            expect(self.region).to_have_attribute(f"data-{name}", str(value), timeout=20_000)
+            expect(self.region).to_have_attribute(f"data-{name}", str(value), timeout=60_000)
 
     @property
     def status(self) -> Locator:

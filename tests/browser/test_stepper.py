@@ -102,10 +102,10 @@ def test_python_and_the_widget_move_the_same_execution(lab):
     both = notebook.page.get_by_role("region", name="Stepper report")
     expect(both).to_have_count(2)
     for index in range(2):
-        expect(both.nth(index)).to_have_attribute("data-frame", "2", timeout=10_000)
+        expect(both.nth(index)).to_have_attribute("data-frame", "2", timeout=60_000)
     first.get_by_role("button", name="Until idle").click()
     for index in range(2):
-        expect(both.nth(index)).to_have_attribute("data-status", "finished", timeout=10_000)
+        expect(both.nth(index)).to_have_attribute("data-status", "finished", timeout=60_000)
 
 
 def test_hostile_text_is_inert_and_literal(lab):

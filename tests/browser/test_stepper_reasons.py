@@ -50,7 +50,7 @@ def test_until_idle_says_why_it_stopped(lab):
         stepper = Stepper(notebook.page, name)
         stepper.button("Until idle").click()
         stepper.wait(status=status)
-        expect(stepper.status).to_contain_text(words, timeout=20_000)
+        expect(stepper.status).to_contain_text(words, timeout=60_000)
         if status == "paused":
             expect(stepper.button("Until idle")).not_to_have_attribute("aria-disabled", "true")
 
@@ -72,7 +72,7 @@ def test_stop_works_under_a_flood_of_frames_writes_prints_and_tasks(lab, call):
     stepper = Stepper(notebook.page, "flood")
     notebook.start_cell(2)
     stepper.wait(status="running")
-    expect(stepper.region).to_have_attribute("data-frame", re.compile(r"\d\d"), timeout=20_000)
+    expect(stepper.region).to_have_attribute("data-frame", re.compile(r"\d\d"), timeout=60_000)
     stepper.button("Stop").click()
     sure = stepper.region.get_by_role("button", name="Stop now")
     if sure.count():
@@ -108,7 +108,7 @@ def test_a_result_that_comes_too_late_is_told_as_stale_and_changes_nothing(lab):
     notebook.run_cell(3)
     handlers = stepper.grid("Handlers")
     row = handlers.get_by_role("row").filter(has_text="slow")
-    expect(row).to_contain_text("stale: suppressed", timeout=20_000)
+    expect(row).to_contain_text("stale: suppressed", timeout=60_000)
     expect(row).to_contain_text("on_finished")
     tasks = stepper.grid("Tasks")
     expect(tasks).to_contain_text("succeeded")

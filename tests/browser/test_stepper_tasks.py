@@ -55,7 +55,7 @@ def test_running_tasks_are_seen_and_a_person_can_act_on_them(lab):
     approval = tasks.locator("tbody").filter(has_text="approval ok")
     approval.get_by_role("button", name="approve").click()
     row.get_by_role("button", name="Cancel long").click()
-    expect(row).to_contain_text("cancelled", timeout=10_000)
+    expect(row).to_contain_text("cancelled", timeout=60_000)
     stepper.button("Until idle").click()
     stepper.wait(status="finished")
     expect(stepper.status).to_contain_text("finished")
@@ -181,7 +181,7 @@ def test_views_of_one_execution_agree_also_in_a_side_tab(lab):
     expect(views).to_have_count(3)
     views.last.get_by_role("button", name="Step frame").click()
     for index in range(3):
-        expect(views.nth(index)).to_have_attribute("data-frame", "1", timeout=10_000)
+        expect(views.nth(index)).to_have_attribute("data-frame", "1", timeout=60_000)
         expect(views.nth(index).get_by_role("tree", name="Plan")).to_contain_text('name="0"')
     notebook.page.evaluate(
         "() => { for (const one of [...window.jupyterapp.shell.widgets('main')]) if (!one.context) one.dispose(); }"

@@ -8,6 +8,8 @@ import pytest
 
 from smithers_nb import Approval, If, Parallel, Phase, Task, component
 from smithers_nb.errors import ApprovalError, PropError
+from smithers_nb.records import Answer
+from smithers_nb.store import writer
 
 
 @component
@@ -195,3 +197,35 @@ def test_an_approval_can_be_asked_again(run_of: Any) -> None:
     ex.run_sync()
     assert ex.state["said"][0] == "approve"
     assert [row[6:8] for row in approvals(ex)] == [("answered", "deny"), ("answered", "approve")]
+
+
+def test_an_answer_while_a_run_returns_does_not_change_how_it_ended(run_of: Any, monkeypatch: Any) -> None:
+    ex = run_of(Asks())
+    loop = ex._run.loop
+    recorded = loop._record
+
+    async def answered_meanwhile() -> None:
+        if loop.live.tasks.asking:
+            await loop.live.tasks.answer("ok", Answer("approve"))
+        await recorded()
+
+    monkeypatch.setattr(loop, "_record", answered_meanwhile)
+    result = ex.run_sync()
+    assert (result.status, result.reason) == ("waiting", "approval ok waits for an answer")
+    assert ex.status == "paused"
+    assert ex.run_sync().status == "finished"
+
+
+def test_nothing_waits_for_an_answer_that_is_being_recorded(run_of: Any, monkeypatch: Any) -> None:
+    ex = run_of(Asks())
+    ex.run_sync()
+    seen: list[Any] = []
+    record = writer.answer
+
+    def watched(*args: Any, **named: Any) -> None:
+        seen.append((ex.status, ex.reason))
+        record(*args, **named)
+
+    monkeypatch.setattr(writer, "answer", watched)
+    ex.answer("ok", "approve")
+    assert seen == [("paused", "")]

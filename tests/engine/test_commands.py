@@ -13,7 +13,7 @@ import pytest
 from smithers_nb import Effect, Smithers, Task, component
 from smithers_nb.execution import run_behind
 
-PATIENCE_S = 4.0
+PATIENCE_S = 60.0
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_pause_ends_a_run_and_a_step_goes_on(run_of: Any, aside: Any) -> None:
     ex = run_of(Endless(), max_frames=100_000)
     moving = observed(ex, lambda: ex.recorded > 5)
     run = aside(ex.run_sync)
-    assert moving.wait(10)
+    assert moving.wait(60)
     ex.pause()
     result = run.result(PATIENCE_S)
     assert (result.status, result.reason) == ("paused", "paused by hand")
@@ -72,7 +72,7 @@ def test_pause_ends_a_run_that_waits_and_the_task_goes_on(run_of: Any, aside: An
     ex = run_of(Waits(run=one.passed))
     waiting = observed(ex, lambda: ex.status == "waiting")
     run = aside(ex.run_sync)
-    assert waiting.wait(10)
+    assert waiting.wait(60)
     ex.pause()
     assert run.result(PATIENCE_S).status == "paused"
     assert ex.tasks["t"] == "running"
@@ -268,7 +268,7 @@ def test_a_sync_task_that_was_stopped_may_not_write_any_more(run_of: Any, gate: 
     one.reached()
     ex.stop()
     one.open()
-    assert ended.wait(10)
+    assert ended.wait(60)
     assert ex.pending == ()
 
 

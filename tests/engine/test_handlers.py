@@ -289,7 +289,7 @@ def test_a_result_that_comes_in_the_frame_of_its_unmounting_is_stale(run_of: Any
     ended = threading.Event()
     run_behind(ex).observe(lambda: ended.set() if ex.df.tasks.status[0] == "succeeded" else None)
     one.open()
-    assert ended.wait(10)
+    assert ended.wait(60)
     ex.run_sync()
     assert calls == []
     assert list(ex.df.handlers.status) == ["stale"]

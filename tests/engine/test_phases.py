@@ -76,7 +76,7 @@ def test_a_run_that_waits_does_not_look_again_and_again(
     threading.Event().wait(0.3)  # What polls shows itself in this time.
     assert len(slept) == 1
     stand.open()
-    runs.join(10)
+    runs.join(60)
     assert ex.status == "finished"
 
 
@@ -157,7 +157,7 @@ def ends_together(ex: Any, gates: list[Any]) -> int:
     run_behind(ex).observe(lambda: done.set() if ex.running == 0 else None)
     for one in gates:
         one.open()
-    assert done.wait(10)
+    assert done.wait(60)
     return len(ex.step_sync().handlers)
 
 

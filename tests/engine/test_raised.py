@@ -30,7 +30,7 @@ from smithers_nb import (
 from smithers_nb.errors import ComponentError, RunError, UserCodeError, said
 from smithers_nb.execution import run_behind
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 class Panic(BaseException):
@@ -544,8 +544,8 @@ DIES = """
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object({what}))
     engine.do(lambda: None)
     {lives}
-    thread.join(20)
-    waiting.join(20)
+    thread.join(60)
+    waiting.join(60)
     print(len(errors), thread.is_alive(), waiting.is_alive())
     def told(work):
         try:

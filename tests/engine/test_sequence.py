@@ -210,8 +210,8 @@ def test_the_status_tells_where_an_execution_is(run_of: Any, gate: Any) -> None:
     run_behind(ex).observe(lambda: waiting.set() if ex.status == "waiting" else None)
     runner = threading.Thread(target=ex.run_sync)
     runner.start()
-    assert waiting.wait(10)
+    assert waiting.wait(60)
     one.open()
-    runner.join(10)
+    runner.join(60)
     assert (ex.status, ex.reason) == ("finished", "nothing is left to do")
     assert list(ex.df.executions.status) == ["finished"]

@@ -150,7 +150,7 @@ def test_a_long_wait_is_in_the_file_and_the_next_frame_says_running(
             wait_until(lambda: held(ex) == ("waiting", ""))
             one.open()
     finally:
-        running.join(10)
+        running.join(60)
     assert held(ex) == ("finished", "nothing is left to do")
 
 

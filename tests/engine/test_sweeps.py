@@ -463,7 +463,7 @@ def test_stop_of_the_parent_ends_it_and_keeps_what_is_done(run_of: Made, gate: A
     thread.start()
     wait_until(lambda: {2, 3} <= {*calls})
     ex.stop()
-    thread.join(10)
+    thread.join(60)
     [found] = results
     assert [*found.df.status[:2]] == ["finished"] * 2 and [*found.df.status[4:]] == ["pending"] * 2
     assert "4 to run: .resume()" in repr(found)

@@ -42,7 +42,7 @@ def one_frame(ex: Any) -> Any:
     idle = threading.Event()
     ex.step_sync()
     run_behind(ex).observe(lambda: idle.set() if ex.running == 0 else None)
-    assert ex.running == 0 or idle.wait(10)
+    assert ex.running == 0 or idle.wait(60)
     return ex.step_sync()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -465,11 +466,11 @@ def test_an_error_goes_away_once_the_execution_goes_on_by_other_means(browse):
 
 def test_ten_summaries_a_second_at_most_whatever_happens_and_the_last_one_is_true(browse, wait_until):
     ex, page = browse(Phase(name="x"))
-    before = len(page.summaries)
+    before, began = len(page.summaries), time.monotonic()
     for _ in range(200):
         page.stepper._push()
         engine.do(run_behind(ex).live.services.observers.notify)
-    assert len(page.summaries) - before <= 10
+    assert len(page.summaries) - before <= 10 * (1 + time.monotonic() - began) < 200
     page.do("step_frame")
     wait_until(lambda: page.stepper.summary["frame"] == 1 and page.stepper.summary["busy"] is None)
     numbers = [summary["seq"] for summary in page.summaries]

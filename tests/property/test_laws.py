@@ -236,7 +236,7 @@ def test_a_run_ends_in_the_models_state_whatever_ends_first(tmp_path_factory: An
     fired: list[int] = []
 
     def task(n: int) -> int:
-        assert gates[n].wait(10)
+        assert gates[n].wait(60)
         place = order.index(n)
         if place + 1 < len(order):
             gates[order[place + 1]].set()
@@ -259,7 +259,7 @@ def test_a_run_ends_in_the_models_state_whatever_ends_first(tmp_path_factory: An
         run_behind(ex).observe(lambda: ended.set() if ex.running == 0 else None)
         if order:
             gates[order[0]].set()
-            assert ended.wait(10)
+            assert ended.wait(60)
         assert ex.run_sync().status == "finished"
         assert fired == sorted(fired) and len(fired) == len(program)
         assert dict(ex.state) == model({}, program)
@@ -288,7 +288,7 @@ import threading
 ended = threading.Event()
 ex.step_sync()
 run_behind(ex).observe(lambda: ended.set() if ex.running == 0 else None)
-assert ex.running == 0 or ended.wait(10)
+assert ex.running == 0 or ended.wait(60)
 assert ex.run_sync().status == "finished"
 db = ex.store.reader
 print(json.dumps([

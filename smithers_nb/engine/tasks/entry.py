@@ -74,6 +74,11 @@ class TaskEntry:
     def __post_init__(self) -> None:
         self.scope = TaskScope(self.node.id, self.task_id)
 
+    @property
+    def waits(self) -> bool:
+        """True if it waits for a person, or for a time to try again; not while an answer is being recorded."""
+        return self.status == "blocked" and bool(self.questions or self.retry_at is not None)
+
     def used(self) -> tuple[dict[str, int], float | None]:
         """Return usage and cost in USD; nothing for a plain task."""
         spent = self.spent

@@ -167,6 +167,7 @@ class Tasks(TaskTable):
             )
         except BaseException:
             entry.questions[question.approval_id] = question
+            self._inbox.wake()  # A run that waits for the answer to be recorded is to wait for people again.
             raise
         if end is not None:
             self.ended(end)

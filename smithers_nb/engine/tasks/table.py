@@ -172,7 +172,7 @@ class TaskTable(Mapping[str, TaskEntry]):
         """True if nothing runs: all that is left waits for people, or for a time to try again."""
         left = self._left
         return bool(left) and all(
-            entry.status == "blocked" or ((child := self._waiting_child(entry)) and child.waits) for entry in left
+            entry.waits or ((child := self._waiting_child(entry)) and child.waits) for entry in left
         )
 
     @property
