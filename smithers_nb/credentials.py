@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 MASK = "•••"
@@ -42,7 +42,14 @@ _SHAPES = (
     rf"(?i:(\b[\w-]*{_STRONG}:\s?))(?=[A-Za-z0-9_~+/=-]*\d)[A-Za-z0-9_~+/=-]{{8,}}",
     r"(?i:(\b(?:\w+_)?(?:token|secret|pwd)=))(?=[A-Za-z0-9_-]*\d)[A-Za-z0-9_~+/=-]{12,}",
 )
-_ANY = re.compile("|".join(f"(?:{shape})" for shape in _SHAPES), re.DOTALL)
+
+
+@cache
+def _any_shape() -> re.Pattern[str]:
+    # Compiled with the first text that has a hint: it takes some milliseconds of the start of every program.
+    return re.compile("|".join(f"(?:{shape})" for shape in _SHAPES), re.DOTALL)
+
+
 # Nearly all texts have none of these, and each prop of each node is looked at in each frame.
 _HINT = re.compile(
     r"sk[-_]|[pr]k_|whsec_|gh[pousr]_|hub_pat|glpat|hf_|npm_|gsk_|r8_|pplx-|xai-|_pat_|xox|AKIA|ASIA|AROA|AIDA|AIza|eyJ"
@@ -76,7 +83,7 @@ def masked(text: str) -> str:
 def _masked(text: str) -> str:
     if _HINT.search(text) is None:
         return text
-    return _ANY.sub(lambda found: f"{next(kept for kept in found.groups() if kept is not None)}{MASK}", text)
+    return _any_shape().sub(lambda found: f"{next(kept for kept in found.groups() if kept is not None)}{MASK}", text)
 
 
 _remembered: Callable[[str], str] = lru_cache(maxsize=4096)(_masked)

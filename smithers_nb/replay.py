@@ -10,7 +10,6 @@ from .agents.pydantic_ai import PydanticAiRunner
 from .engine.code import code_hash, name_of
 from .engine.loop import Loop
 from .engine.opening import Opening, create
-from .engine.replaying import Replaying
 from .errors import SmithersError
 from .records import NewExecution
 from .store.connection import Database
@@ -19,6 +18,7 @@ from .store.recorded import Recorded
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .engine.replaying import Replaying
     from .history.compare import Difference
 
 Tasks = Literal["recorded", "run"]
@@ -59,6 +59,8 @@ async def replay(
         ReplayMismatchError: if an agent, a task or an approval needs something that was not recorded.
         StoreError: if the recording is not complete.
     """
+    from .engine.replaying import Replaying
+
     recorded = Recorded(reader, execution_id)
     row = NewExecution(
         execution_id=secrets.token_hex(6),

@@ -11,17 +11,16 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from types import CodeType
-from typing import Any, Self, get_args
+from typing import TYPE_CHECKING, Any, Self, get_args
 from weakref import WeakValueDictionary
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from .agents.pydantic_ai import PydanticAiRunner, prepare
 from .agents.runner import Runner
 from .bridge import engine
 from .engine.code import code_hash, name_of
 from .engine.draft import Draft
-from .engine.lint import lint
 from .engine.live import Live
 from .engine.loop import Loop, RunOutcome
 from .engine.opening import Opening, Orphans, create, fork, reopen
@@ -39,9 +38,6 @@ from .nodes.schedule import foresee_end
 from .nodes.tree import Tree
 from .records import Answer, Frame, Hit, NewExecution, Problem, RunResult, Status
 from .records.publication import Publication
-from .replay import Replayed, replay
-from .replay import Tasks as ReplayTasks
-from .rerender import Rerender
 from .store import writer
 from .store.branches import SHARED_VALUES
 from .store.connection import Database
@@ -52,11 +48,16 @@ from .user_code import guarded
 from .values import Stored
 from .version import __version__
 
+if TYPE_CHECKING:
+    from .replay import Replayed
+    from .replay import Tasks as ReplayTasks
+    from .rerender import Rerender
+
 # One for all executions of the process: they share its HTTP clients.
 RUNNER = PydanticAiRunner()
 """The runner for agents in this process."""
 after_fork(RUNNER.begin_again)
-_LIMITS = TypeAdapter[Any](Limits)
+_LIMITS = TypeAdapter[Any](Limits, config=ConfigDict(defer_build=True))
 
 Until = Callable[[Frame], object] | str
 """The condition that ends a run: a function of the frame, a state key, or an expression."""
@@ -343,6 +344,8 @@ class Run:
         self, *, app: object, props: Mapping[str, Any] | None, tasks: ReplayTasks, name: str | None
     ) -> Replayed:
         """Run the recording again as a new execution, with this app or another; see ``Execution.replay``."""
+        from .replay import replay
+
         refuse_while_rendering("replay() was called")
         root = self.setup.app
         if app is not None:
@@ -457,6 +460,8 @@ class Run:
 
     def lint(self) -> list[Problem]:
         """Return what looks wrong in the plan as it was rendered last; see ``Execution.lint``."""
+        from .engine.lint import lint
+
         live = self.live
         if live.committed.rendered is None:
             return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..agents.runner import Runner
 from ..errors import EngineVersionError, StoreError, message_of
@@ -23,7 +23,6 @@ from .breakpoints import Breakpoints
 from .committed import Committed, EffectMemory
 from .live import Live
 from .loop import Loop
-from .replaying import Replaying
 from .services import MAX_AGENTS, Services
 from .state import Cell
 from .tasks.budget import Budget
@@ -31,6 +30,9 @@ from .tasks.entry import TaskEntry
 from .tasks.past import spent_by
 from .tasks.questions import of_orphan
 from .tasks.reusing import Reusing
+
+if TYPE_CHECKING:
+    from .replaying import Replaying
 
 Orphans = Literal["retry", "fail", "ask"]
 """The treatment of a task that was running when its process ended."""

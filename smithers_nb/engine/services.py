@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..agents.runner import Runner
 from ..store.connection import closed, forked
 from ..store.lease import Lease
 from ..store.owned import OwnedDatabase
 from .observe import Observers
-from .replaying import Replaying
 from .tasks.budget import Budget
 from .tasks.reusing import Reusing
 from .tasks.stream import Stream
+
+if TYPE_CHECKING:
+    from .replaying import Replaying
 
 MAX_AGENTS = 32
 """The number of agents of an execution that run at a time by default."""

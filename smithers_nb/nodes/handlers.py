@@ -22,7 +22,7 @@ class Handlers(BaseModel):
     between the call and its FLUSH it is called again.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, defer_build=True)
 
     on_finished: Handler | None = None
     """Called with the result of a task that succeeded."""
@@ -40,7 +40,7 @@ class Handlers(BaseModel):
         return tuple(name for name in EVENTS if getattr(self, name) is not None)
 
 
-NONE = Handlers()
+NONE = Handlers.model_construct()  # Constructed without a schema: most programs build it with their first handler.
 
 
 def take(tag: str, props: dict[str, Any], *, runnable: bool, source: str | None) -> Handlers:

@@ -19,6 +19,9 @@
 A name that ends in ``Record`` is what a reader of the history sees: values cut, times in ISO 8601, nothing decoded.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from .agent import (
     AnsweredBy,
     BlockReason,
@@ -35,7 +38,6 @@ from .agent import (
 )
 from .breakpoint import HIT, Breakpoint, BreakpointKind, Hit
 from .call import CallRecord, EffectRun, HandlerCall, HandlerOutcome
-from .conversation import Exchange, Part, Role, TaskConversation
 from .excerpt import Excerpt
 from .execution import Durability, ExecutionKind, ExecutionRecord, LoopKey, LoopState, NewExecution, Stretch
 from .frame import (
@@ -53,23 +55,8 @@ from .frame import (
     Severity,
     Status,
 )
-from .ghost import (
-    MISSING,
-    Condition,
-    Exists,
-    Ghost,
-    Ghosts,
-    Guard,
-    Several,
-    StatePart,
-    Test,
-    conditions,
-)
-from .occurrence import Holding, Occurrence
 from .question import Answer, Question, QuestionRecord
 from .reuse import REUSED, Repeat, Reusable, Reuse, ReusedAnswer, TaskMade, TaskWrite, ToolMade
-from .statement import Evidence, Statement
-from .sweep import BranchOutcome, Rate, SweepBranch, SweepOptions, SweepRecord, Varied
 from .task import REPEAT_REFUSED, TaskCall, TaskEnd, TaskFrames, TaskRecord, TaskResult, TaskStart, TaskStatus
 from .write import (
     Author,
@@ -84,6 +71,24 @@ from .write import (
     WriteRecord,
     WriteStatus,
 )
+
+if TYPE_CHECKING:
+    from .conversation import Exchange, Part, Role, TaskConversation
+    from .ghost import (
+        MISSING,
+        Condition,
+        Exists,
+        Ghost,
+        Ghosts,
+        Guard,
+        Several,
+        StatePart,
+        Test,
+        conditions,
+    )
+    from .occurrence import Holding, Occurrence
+    from .statement import Evidence, Statement
+    from .sweep import BranchOutcome, Rate, SweepBranch, SweepOptions, SweepRecord, Varied
 
 __all__ = [
     "HIT",
@@ -182,3 +187,31 @@ __all__ = [
     "WriteStatus",
     "conditions",
 ]
+
+# Each dataclass takes half a millisecond of every program's start. These are for answers that few programs ask for.
+_LATE = {
+    "conversation": ("Exchange", "Part", "Role", "TaskConversation"),
+    "ghost": (
+        "Condition",
+        "Exists",
+        "Ghost",
+        "Ghosts",
+        "Guard",
+        "MISSING",
+        "Several",
+        "StatePart",
+        "Test",
+        "conditions",
+    ),
+    "occurrence": ("Holding", "Occurrence"),
+    "statement": ("Evidence", "Statement"),
+    "sweep": ("BranchOutcome", "Rate", "SweepBranch", "SweepOptions", "SweepRecord", "Varied"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _LATE.items():
+        if name in names:
+            value = globals()[name] = getattr(import_module(f".{home}", __name__), name)
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -37,9 +37,6 @@ from ...nodes.parts import PromptPart, part_of
 from ...nodes.structure import Text
 from ...nodes.tree import Patch, Tree, TreeNode
 from ...nodes.union import NODES
-from ...syntax.names import meant_as_text, misspelt_tag
-from ...syntax.returned import dropped_element
-from ...syntax.transpile import as_text
 from ...user_code import raised_by
 from ...values import Stored
 from ..rendered import Captured, Instance, Place, Rendered, inside_of_props, to_call_again, upwards
@@ -396,6 +393,9 @@ class _Renderer:
                 source=node.source,
             )
         if place.prompt_of is not None and not isinstance(node, PromptPart):
+            # The syntax of cells is imported for advice only: programs without a cell start without it.
+            from ...syntax.transpile import as_text
+
             raise PropError(
                 f"{an(f'<{node.type}>')} stands inside <{place.prompt_of}>, whose children are its prompt: text, "
                 f"numbers and components that return text. {as_text(f'<{node.type}>')}.",
@@ -617,6 +617,8 @@ class _Renderer:
             # Not an error of this component: ``render`` says that the plan is nested too deeply.
             raise
         except NameError as error:
+            from ...syntax.names import misspelt_tag
+
             raise (misspelt_tag(error) or _failed(error, path, scope)) from error
         except BaseException as error:
             # SystemExit too: an exit() in a component must not end the engine's thread.
@@ -665,14 +667,22 @@ def _returned(returned: Any, component: Component, path: Path) -> Any:  # Any: c
             path=path,
             source=component.source,
         )
-    if returned is None and (dropped := dropped_element(component.function)):
+    if returned is None:
+        _refuse_dropped(component, path)
+    return returned
+
+
+def _refuse_dropped(component: Component, path: Path) -> None:
+    """Refuse a component that returns None where it makes an element and drops it."""
+    from ...syntax.returned import dropped_element
+
+    if dropped := dropped_element(component.function):
         raise PlanError(
             f"{component.name} returns None, and drops {dropped.text} on its line {dropped.line}. Write return before "
             "it; several elements go into <>…</> together.",
             path=path,
             source=component.source,
         )
-    return returned
 
 
 def _failed(error: BaseException, path: Path, scope: RenderScope) -> ComponentError | RenderTaskError:
@@ -686,6 +696,8 @@ def _failed(error: BaseException, path: Path, scope: RenderScope) -> ComponentEr
         )
     text = ""
     if isinstance(error, NameError):
+        from ...syntax.names import meant_as_text
+
         text = meant_as_text(error)
     return ComponentError(
         f"{scope.name} raised {said(raised_by(error))}.{text} The frame was not committed; the one before stands.",
@@ -708,6 +720,8 @@ def _not_a_child(item: object, base: Path, prompt_of: str | None, source: str | 
 
 def _as_prompt(item: object) -> str:
     """Return how a value, or the braces that it came from, are written in a prompt."""
+    from ...syntax.transpile import as_text
+
     if callable(item):
         return f"It is the value of the name in the braces. {as_text('{…}')}."
     if isinstance(item, set):
