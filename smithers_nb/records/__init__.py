@@ -190,8 +190,8 @@ __all__ = [
 
 # Each dataclass takes half a millisecond of every program's start. These are for answers that few programs ask for.
 _LATE = {
-    "conversation": ("Exchange", "Part", "Role", "TaskConversation"),
-    "ghost": (
+    "smithers_nb.records.conversation": ("Exchange", "Part", "Role", "TaskConversation"),
+    "smithers_nb.records.ghost": (
         "Condition",
         "Exists",
         "Ghost",
@@ -203,15 +203,15 @@ _LATE = {
         "Test",
         "conditions",
     ),
-    "occurrence": ("Holding", "Occurrence"),
-    "statement": ("Evidence", "Statement"),
-    "sweep": ("BranchOutcome", "Rate", "SweepBranch", "SweepOptions", "SweepRecord", "Varied"),
+    "smithers_nb.records.occurrence": ("Holding", "Occurrence"),
+    "smithers_nb.records.statement": ("Evidence", "Statement"),
+    "smithers_nb.records.sweep": ("BranchOutcome", "Rate", "SweepBranch", "SweepOptions", "SweepRecord", "Varied"),
 }
 
 
 def __getattr__(name: str) -> Any:
     for home, names in _LATE.items():
         if name in names:
-            value = globals()[name] = getattr(import_module(f".{home}", __name__), name)
+            value = globals()[name] = getattr(import_module(home), name)
             return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
