@@ -63,7 +63,7 @@ DOORS = [
     (["matplotlib"], "store.plots", 1),
     (["tqdm"], "sweeps.progress", 1),
     (["pydantic_evals"], "sweeps.scores", 1),
-    (["pydantic_ai", "opentelemetry"], "agents.*", 8),
+    (["pydantic_ai", "opentelemetry"], "agents.*", 9),
     (["IPython"], "notebook.*", 1),
     (["ipywidgets", "anywidget"], "notebook.*", 1),
     (["sqlite3", "aiosqlite"], "store*", 99),

@@ -79,7 +79,7 @@ def test_an_execution_is_made_with_these_defaults() -> None:
 
 FIELDS = {
     "Frame": "number execution_id reason phase tree mounted unmounted updated moved handlers effects pending problems ms",
-    "Write": "id scope key op old new origin origin_id node_id handler trigger seq status",
+    "Write": "id scope key op old new origin origin_id node_id handler trigger seq status tool_call_id",
     "HandlerCall": "id frame node_id task_id event status writes ms error source",
     "TaskResult": "node_id task_id status output text error attempts usage cost_usd duration_s",
     "RunResult": "status reason frames frame problems",

@@ -32,7 +32,7 @@ from .at_model import (
     text_of,
     texts_of,
 )
-from .audited_tools import AuditedTools, asked_by
+from .audited_tools import AuditedTools
 from .clients import keep_apart
 from .conversation import Conversation
 from .failures import window
@@ -43,6 +43,7 @@ from .runner import AgentTask, Request
 from .scripted import Scripted
 from .servers import kept_alive, replayed
 from .tool_names import native_names
+from .tool_results import asked_by
 
 Alone = Callable[[str | None], AbstractAsyncContextManager[object]]
 """Holds the place of the only request of a signature."""

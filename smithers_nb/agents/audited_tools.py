@@ -5,36 +5,20 @@ Imported, and pydantic-ai with it, only when the first agent begins.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import fields, replace
 from typing import Any
 
-from pydantic import ConfigDict, TypeAdapter
-from pydantic_ai import ApprovalRequired, CallDeferred, ModelRetry, ToolApproved, ToolDenied, ToolFailed
-from pydantic_ai.exceptions import ToolFailedError, ToolRetryError
-from pydantic_ai.messages import ToolReturn
-from pydantic_core import PydanticSerializationError
+from pydantic_ai import ApprovalRequired, CallDeferred, ToolApproved, ToolDenied, ToolFailed
 
-from ..errors import AgentError, BudgetExceededError, NotStorableError, UserCodeError, said
+from ..errors import AgentError, BudgetExceededError, UserCodeError, said
 from ..records import ToolCall
 from ..user_code import awaited, guarded
-from ..values import cleaned
-from .cassette import Unanswered
 from .conversation import Conversation
 from .inner import Caller, called_by
-from .runner import AgentTask, ToolQuestion
+from .runner import ToolQuestion
 from .tool_calls import Asked
-
-_RETURNS: TypeAdapter[ToolReturn] = TypeAdapter(ToolReturn)
-# As the library writes it for a provider: a recorded result that is given once more has to be the same to the model.
-_SENT: TypeAdapter[Any] = TypeAdapter(Any, config=ConfigDict(ser_json_bytes="base64"))
-
-
-def asked_by(call: Any) -> Asked:  # Any: pydantic-ai's ToolCallPart
-    """Return a call as an answer of the model asks for it."""
-    return Asked(call.tool_call_id, call.tool_name, call.args_as_json_str())
+from .tool_results import asked_by, end_of, output_of, recalled
 
 
 class AuditedTools:
@@ -141,9 +125,9 @@ class AuditedTools:
             await tools.end(row, past.status, past.output, past.error)
             return recalled(past)
         try:
-            with called_by(Caller(conversation, asked.id)):
+            with called_by(Caller(conversation, asked.id)), conversation.ledger.in_tool(asked.id):
                 result = await awaited(handler(args))
-            output = guarded(_output, asked.tool, result, conversation.task)
+            output = guarded(output_of, asked.tool, result, conversation.task)
         except (ApprovalRequired, CallDeferred) as wants:
             return await self._waits(row, wants, approved=ctx.tool_call_approved)
         except BaseException as error:
@@ -192,82 +176,13 @@ class AuditedTools:
             BudgetExceededError: if an agent that it ran has reached a limit of this one.
             AgentError: for what can't be passed on as it is.
         """
-        end = self._conversation.tools.end
-        if isinstance(error, asyncio.CancelledError):
-            # Whether it had an effect is not known: the next run of the agent calls it again.
-            await end(row, "interrupted")
-        elif isinstance(error, ToolRetryError | ModelRetry):
-            await end(row, "retry", error=_words(error))
-        elif isinstance(error, ToolFailedError | ToolFailed):
-            await end(row, "failed", error=_words(error))
-        elif isinstance(error, UserCodeError):
-            await end(row, "raised", error=said(error.raised))
+        status, why = end_of(error)
+        await self._conversation.tools.end(row, status, error=why)
+        if isinstance(error, UserCodeError):
             if isinstance(error.raised, BudgetExceededError):
                 raise error.raised from None
             raise self._error(row, f"raised {said(error.raised)}.") from error.raised
-        elif isinstance(error, Exception):
-            await end(row, "raised", error=said(error))
 
     def _error(self, row: ToolCall, words: str) -> AgentError:
         task = self._conversation.task
         return AgentError(f"tool {row.tool} of {task.node_id} {words}", node_id=task.node_id, source=task.source)
-
-
-def recalled(past: ToolCall) -> Any:  # Any: what the tool returned
-    """Return the recorded result of a call, or raise its recorded refusal.
-
-    Raises:
-        Unanswered: if it had no end, or was the end of the agent.
-    """
-    told = past.error or ""
-    match past.status:
-        case "ok":
-            return _returned(past.output or "null")
-        case "denied":
-            return ToolDenied(told)
-        case "retry":
-            raise ModelRetry(told)
-        case "failed":
-            raise ToolFailed(told)
-        case "waiting":
-            raise ApprovalRequired
-    raise Unanswered
-
-
-def _output(tool: str, result: object, task: AgentTask) -> str:
-    """Return what a tool returned as JSON; a ``ToolReturn`` with what else it has, such as content for the model.
-
-    Raises:
-        NotStorableError: if it can't be.
-    """
-    given = result
-    if not isinstance(given, ToolReturn):
-        given = ToolReturn(result)
-    whole = replace(given, **{name: cleaned(getattr(given, name)) for name in ("return_value", "content", "metadata")})
-    names = [field.name for field in fields(whole) if field.name != "content_file_digests"]
-    try:
-        parts = {name: _SENT.dump_python(getattr(whole, name), mode="json") for name in names}
-        besides = any(parts[name] is not None for name in ("content", "metadata", "tools"))
-        return json.dumps(parts if besides else parts["return_value"], ensure_ascii=False)
-    except (PydanticSerializationError, ValueError) as error:
-        kind = type(whole.return_value).__name__
-        raise NotStorableError(
-            f"what tool {tool} of {task.node_id} returned ({kind}) can't be stored: {error}. Return text, "
-            "numbers, lists and dicts of these, or a pydantic model.",
-            node_id=task.node_id,
-            source=task.source,
-        ) from error
-
-
-def _returned(output: str) -> Any:  # Any: what the tool returned
-    """Return what a tool returned, from its record."""
-    value = json.loads(output)
-    if isinstance(value, dict) and value.get("kind") == "tool-return" and "return_value" in value:
-        return _RETURNS.validate_json(output)
-    return _RETURNS.validate_json(json.dumps({"return_value": value})).return_value
-
-
-def _words(error: Any) -> str:
-    """Return what a tool told the model by raising."""
-    part = getattr(error, "tool_retry", None) or getattr(error, "tool_failed", None)
-    return str(getattr(part, "content", None) or getattr(error, "message", None) or error)

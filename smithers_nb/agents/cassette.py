@@ -38,12 +38,14 @@ class Cassette:
         )
         self._requests = requests[began:]
         said = "".join(one.response or "" for one in self._requests)
-        self.lost = requests[:began], [call for call in recorded.tools if f'"{call.tool_call_id}"' not in said]
+        tools = [one for one in recorded.tools if one.agent is None]
+        self.lost = requests[:began], [call for call in tools if f'"{call.tool_call_id}"' not in said]
         """Requests and tool calls from before the agent was cut off and started over."""
         self._given: Counter[int] = Counter()
         """The number of attempts by turn that were given already."""
         # Some models use the id of a call again in a later turn.
-        self._tools = {(one.turn, one.tool_call_id): one for one in recorded.tools}
+        self._tools = {(one.turn, one.tool_call_id): one for one in tools}
+        self._inner_tools = [one for one in recorded.tools if one.agent is not None]
 
     @property
     def tools(self) -> dict[str, dict[str, Any]]:  # Any: JSON
@@ -108,8 +110,27 @@ class Cassette:
         was = "nothing"
         if past:
             was = past.status
+        raise self._not_called(call, was)
+
+    def inner_tool(self, call: ToolCall) -> ToolCall | None:
+        """Return the recorded result of a tool call of an agent that a function of this one runs; None if the
+        recording has none of any: releases before 0013 recorded none.
+
+        Raises:
+            ReplayMismatchError: if the call is not recorded.
+        """
+        if not self._inner_tools:
+            return None
+        # With the attempt: an agent may be run twice by one function, and its model use the same ids.
+        where = (call.turn, call.agent, call.caller, call.tool_call_id, call.attempt)
+        for one in self._inner_tools:
+            if (one.turn, one.agent, one.caller, one.tool_call_id, one.attempt) == where:
+                return one
+        raise self._not_called(call, "nothing")
+
+    def _not_called(self, call: ToolCall, was: str) -> ReplayMismatchError:
         why = text_difference(f"tool {call.tool}", was, f"called with {call.input}")
-        raise self._mismatch(call.turn, "it calls a tool that was not called", why)
+        return self._mismatch(call.turn, "it calls a tool that was not called", why)
 
     def _mismatch(self, turn: int, what: str, why: str) -> ReplayMismatchError:
         return mismatch(f"turn {turn}: {what}", why, node_id=self._task.node_id, source=self._task.source, turn=turn)

@@ -15,6 +15,7 @@ from ..user_code import raised_by
 from .cassette import Cassette, Unanswered
 from .failures import Failures
 from .inner_requests import InnerRequests
+from .inner_tools import InnerTools
 from .limits import Limits
 from .request_log import RequestLog
 from .runner import AgentTask, Ledger, ModelAnswer, Past, Request
@@ -45,6 +46,7 @@ class Conversation:
         self.policy = ToolPolicy(task, self.turns)
         self.streamed = Streamed(task, ledger, self.turns, self.log, tools=self.tools)
         self.inner = InnerRequests(task, ledger, self.turns, self.limits, log=self.log)
+        self.inner_tools = InnerTools(task, ledger, self.turns, self.limits)
 
     def begin(self) -> Past | None:
         """Begin a run of the agent, and return the answered turn that it continues from; None at the start."""

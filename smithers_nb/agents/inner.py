@@ -1,7 +1,7 @@
 """Agents that the functions of a node's agent run themselves, such as a tool that asks another agent.
 
-Their requests are recorded under the node, and count for its limits. Imported, and pydantic-ai with it, only when the
-first agent begins.
+Their requests and tool calls are recorded under the node, and count for its limits. Imported, and pydantic-ai with it,
+only when the first agent begins.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from copy import copy
 from dataclasses import replace
 from functools import wraps
 from typing import Any, TypeVar
@@ -19,10 +20,14 @@ from pydantic_ai.capabilities import AbstractCapability
 from pydantic_ai.messages import ModelMessagesTypeAdapter, ModelResponse
 
 from ..errors import said
+from ..records import ModelCall, ToolCall
 from .at_model import Given, Opened, RecordedModel, answer_of, clean_response, parameters_of, same_of, texts_of
 from .conversation import Conversation
 from .fallback import windowed
+from .inner_requests import InnerAgent
 from .runner import Request
+from .tool_calls import Asked
+from .tool_results import asked_by, end_of, output_of, recalled
 
 T = TypeVar("T")
 
@@ -38,6 +43,13 @@ class Caller:
         self.tool_call_id = tool_call_id
         """The call of the tool that runs; None in other functions, such as a history processor."""
         self._loop = asyncio.get_running_loop()
+
+    def inside(self, tool_call_id: str) -> Caller:
+        """Return it as seen from a tool of an agent that it runs: an agent in there is called by that one."""
+        # A copy: the loop stays that of the engine, and the tool may run on one of its own.
+        inner = copy(self)
+        inner.tool_call_id = tool_call_id
+        return inner
 
     @property
     def is_here(self) -> bool:
@@ -66,11 +78,13 @@ def called_by(caller: Caller | None) -> Iterator[None]:
 
 
 class Inner(AbstractCapability[Any]):
-    """Records the requests of an agent under the one whose function runs it."""
+    """Records the requests and tool calls of an agent under the one whose function runs it."""
 
     def __init__(self, caller: Caller, name: str) -> None:
         self._caller = caller
-        self._name = name
+        self._agent = InnerAgent(name, caller.tool_call_id)
+        self._answer: ModelCall | None = None
+        """The last request that was answered from a record; None if the model was asked since."""
 
     def get_wrapper_model(self, model: Any) -> Any:
         sends = model
@@ -85,16 +99,20 @@ class Inner(AbstractCapability[Any]):
         provider, model = given.model.system, given.model.model_name
         request = Request(provider, model, texts_of(given.messages), parameters_of(given))
         request = replace(request, same=same_of(given, request, conversation.task))
-        cassette, caller = conversation.cassette, self._caller.tool_call_id
-        asked = await there(lambda: conversation.inner.send(request, self._name, caller, cassette))
+        cassette = conversation.cassette
+        asked = await there(lambda: conversation.inner.send(request, self._agent, cassette))
+        self._answer = None
         if asked.response is not None:
+            self._answer = asked
             (known,) = ModelMessagesTypeAdapter.validate_json(f"[{asked.response}]")
             assert isinstance(known, ModelResponse)  # for the type checker: it is the record of an answer
             yield Opened(_nothing, known=known)
             return
 
         async def answered(response: ModelResponse) -> None:
-            await there(lambda: conversation.inner.end(asked, answer_of(clean_response(response)), None))
+            answer = answer_of(clean_response(response))
+            await there(lambda: conversation.inner.end(asked, answer, None))
+            await there(lambda: conversation.inner_tools.record_native(answer.response, self._agent))
 
         opened = Opened(answered)
         try:
@@ -105,6 +123,43 @@ class Inner(AbstractCapability[Any]):
                 why = "it was cancelled"
             await there(lambda: conversation.inner.end(asked, opened.so_far(), why))
             raise
+
+    async def on_tool_validate_error(self, ctx: Any, *, call: Any, tool_def: Any, args: Any, error: Any) -> Any:
+        tools, asked = self._caller.conversation.inner_tools, asked_by(call)
+        await self._caller.there(
+            lambda: tools.never_called(asked, self._agent, status="invalid", why=str(error)),
+        )
+        raise error
+
+    async def wrap_tool_execute(
+        self, ctx: Any, *, call: Any, tool_def: Any, args: Any, handler: Callable[..., Any]
+    ) -> Any:
+        conversation, there, asked = self._caller.conversation, self._caller.there, asked_by(call)
+        if past := await there(lambda: self._past(asked, tool_def)):
+            return recalled(past)
+        tools = conversation.inner_tools
+        # allow, deny and approve of the node are not asked: its agent, and not this one, was given them. People can't
+        # be asked, either, because the tool around it would have to run again.
+        row = await there(lambda: tools.start(asked, self._agent))
+        try:
+            with called_by(self._caller.inside(asked.id)), conversation.ledger.in_tool(asked.id):
+                result = await handler(args)
+            output = output_of(asked.tool, result, conversation.task)
+        except BaseException as error:
+            # A cancellation, too: a row that says running would be taken for a call that was cut off by a crash.
+            status, why = end_of(error)
+            await there(lambda: tools.end(row, status, error=why))
+            raise
+        await there(lambda: tools.end(row, "ok", output))
+        return result
+
+    async def _past(self, asked: Asked, tool_def: Any) -> ToolCall | None:  # Any: pydantic-ai's ToolDefinition
+        """Return the record of a call that has ended already; None if it is made."""
+        conversation = self._caller.conversation
+        if conversation.cassette is not None:
+            return await conversation.inner_tools.replay(asked, self._agent, conversation.cassette)
+        repeat = conversation.policy.repeat(asked.tool, tool_def.metadata)
+        return await conversation.inner_tools.recall(asked, self._agent, answer=self._answer, repeat=repeat)
 
 
 async def _nothing(response: ModelResponse) -> None:

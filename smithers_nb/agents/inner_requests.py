@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from time import time
 
 from ..credentials import masked
@@ -15,6 +15,15 @@ from .runner import AgentTask, Ledger, ModelAnswer, Past, Request
 from .turns import Turns
 
 
+@dataclass(frozen=True, slots=True)
+class InnerAgent:
+    """An agent that a function of a node's agent runs."""
+
+    name: str
+    caller: str | None
+    """The id of the tool call that runs it; None in other functions, such as a history processor."""
+
+
 class InnerRequests:
     """The record of the requests of inner agents, which count for the limits of the node's agent."""
 
@@ -24,13 +33,13 @@ class InnerRequests:
         self._turns = turns
         self._limits = limits
         self._log = log
-        self._counts: Counter[tuple[str, str | None]] = Counter()
-        """The number of requests so far, by agent and tool call."""
+        self._counts: Counter[InnerAgent] = Counter()
+        """The number of requests so far."""
         self._answered = list((task.past or Past()).inner)
         """The answered requests from before an interruption that are not used again yet: a tool that was cut off is
         called again, and what its agents were told is paid for already."""
 
-    async def send(self, request: Request, agent: str, caller: str | None, cassette: Cassette | None) -> ModelCall:
+    async def send(self, request: Request, by: InnerAgent, cassette: Cassette | None) -> ModelCall:
         """Record a request that an inner agent makes; return it, with its answer where that is known: in a replay or
         a branch.
 
@@ -38,18 +47,18 @@ class InnerRequests:
             BudgetExceededError: if a limit is reached.
             ReplayMismatchError: if the request differs from the recorded one.
         """
-        self._counts[agent, caller] += 1
+        self._counts[by] += 1
         asked = ModelCall(
             task_id=self._task.task_id,
             turn=self._turns.now,
-            attempt=self._counts[agent, caller],
+            attempt=self._counts[by],
             provider=request.provider,
             model=request.model,
             messages=request.messages,
             parameters=request.parameters,
             started_at=time(),
-            agent=agent,
-            caller=caller,
+            agent=by.name,
+            caller=by.caller,
             same=request.same,
         )
         if cassette is not None:

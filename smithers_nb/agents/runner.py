@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
@@ -110,9 +110,11 @@ class Past:
     decisions: list[Decision] = field(default_factory=list)
     """The decisions of people about tool calls, oldest first."""
     tools: dict[str, ToolCall] = field(default_factory=dict)
-    """The newest record of every tool call, by its id."""
+    """The newest record of every tool call of the node's agent, by its id."""
     inner: list[ModelCall] = field(default_factory=list)
     """The answered requests of agents that the tools of the last turn ran, oldest first."""
+    inner_tools: list[ToolCall] = field(default_factory=list)
+    """The tool calls of these agents, oldest first."""
     spent: Spent = field(default_factory=Spent)
 
 
@@ -315,6 +317,9 @@ class Ledger(Protocol):
 
     async def tool(self, call: ToolCall) -> None:
         """Record that a tool starts, or how it ended."""
+
+    def in_tool(self, tool_call_id: str) -> AbstractContextManager[None]:
+        """Let a tool call be the author of what its function writes, until the block ends; on any thread."""
 
     async def answer_to(self, signature: str) -> str | None:
         """Return the answer to the same request, as JSON, if the file has one."""

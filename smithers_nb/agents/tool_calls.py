@@ -14,6 +14,9 @@ from .limits import Limits
 from .runner import AgentTask, ApprovalRequired, Ledger, Past, ToolQuestion
 from .turns import Turns
 
+TOLD: tuple[ToolStatus, ...] = ("ok", "retry", "failed")
+"""The statuses of calls that were made, and whose end the model is told."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -64,7 +67,7 @@ class ToolCalls:
     def ended(self, tool_call_id: str) -> ToolCall | None:
         """Return the call if it has ended already: it is not made again."""
         call = self.find(tool_call_id)
-        if call is not None and call.status in ("ok", "retry", "failed"):
+        if call is not None and call.status in TOLD:
             return call
         return None
 

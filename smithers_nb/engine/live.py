@@ -10,12 +10,12 @@ from dataclasses import replace
 from functools import partial
 from itertools import count
 from time import time
-from typing import Any, Literal
+from typing import Any
 
 from ..agents.json_schema import load as load_json_schema
 from ..errors import NotStorableError, RunError, StoreError, clean
 from ..nodes.runnable import Smithers
-from ..records import Answer, Event, LoopKey, LoopState, Phase, Scope, Status, Write
+from ..records import Answer, Event, LoopKey, LoopState, Origin, Phase, Scope, Status, Write
 from ..store.writer import Work, add_event, record_standing
 from ..threads import called
 from ..values import Unstorable, encode, legible
@@ -24,7 +24,7 @@ from .committed import Committed
 from .draft import Draft
 from .inbox import Inbox
 from .services import Services
-from .state import Cell, Queued, Transaction, in_order
+from .state import Cell, Queued, TaskAuthor, Transaction, in_order
 from .tasks import questions
 from .tasks.entry import TaskEntry
 from .tasks.lifecycle import Tasks
@@ -245,27 +245,26 @@ class Live:
         # One bytecode of a C iterator: two threads never get the same number.
         return f"{self.committed.frame}o{next(self._ids)}"
 
-    def outside(
-        self,
-        queue: Callable[[Transaction], object],
-        origin: Literal["operator", "task"] = "operator",
-        origin_id: str | None = None,
-        node_id: str | None = None,
-    ) -> Transaction:
-        """Queue a write of a person or a task; from any thread. FLUSH applies it before the next frame."""
+    def outside(self, queue: Callable[[Transaction], object], author: TaskAuthor | None = None) -> Transaction:
+        """Queue a write of a task, or of a person without one; from any thread. FLUSH applies it before the next
+        frame.
+        """
         self.services.refuse_when_closed()
+        origin: Origin = "operator"
         trigger = "by hand"
-        if node_id:
-            trigger = f"{node_id} is running"
+        if author is not None:
+            origin, trigger = "task", f"{author.node_id} is running"
+        by = author or TaskAuthor(None, None)
         transaction = Transaction(
             origin=origin,
-            origin_id=origin_id,
-            node_id=node_id,
+            origin_id=by.task_id,
+            node_id=by.node_id,
             handler=None,
             trigger=trigger,
             next_id=self.next_id,
             committed=self.committed.cells,
             vol=self.committed.vol,
+            tool_call_id=by.tool_call_id,
         )
         queue(transaction)
         self.inbox.add(transaction)

@@ -11,7 +11,7 @@ import json
 from collections.abc import Awaitable, Callable
 from functools import partial
 from math import inf
-from typing import Literal, Never, Protocol
+from typing import Never, Protocol
 
 from ..agents.cassette import Unanswered, mismatch, text_difference
 from ..agents.runner import AgentReply, ApprovalRequired, RecordedAgent
@@ -22,7 +22,7 @@ from ..records import Answer, Phase, Question, Status, TaskRecord
 from ..store.recorded import OutsideWrite, Recorded
 from ..values import decode, opened, value_of
 from .draft import Draft
-from .state import write_again
+from .state import TaskAuthor, write_again
 from .tasks.attempt import CANCELLED
 from .tasks.entry import ENDED, TaskEntry
 from .tasks.past import recorded_agent
@@ -334,11 +334,11 @@ class Replaying:
             elif write.pending:
                 await self._tried(_changed(loop, write), f"the pending write of {write.key} was {write.status}")
             elif write.status != "dropped" and (write.origin == "operator" or not self.live_tasks):
-                origin: Literal["operator", "task"] = "operator"
+                author = None
                 if write.origin != "operator":
-                    origin = "task"
+                    author = TaskAuthor(write.task_id, write.node_id, write.tool_call_id)
                 again = partial(write_again, key=write.key, op=write.op, value=_value(write))
-                loop.live.outside(again, origin, write.task_id, write.node_id)
+                loop.live.outside(again, author)
 
     async def _tried(self, work: Awaitable[None], what: str) -> None:
         try:

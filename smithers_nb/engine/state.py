@@ -95,6 +95,15 @@ def write_again(writes: Writes, key: str, op: str, value: object) -> None:
             writes.set(key, value)
 
 
+@dataclass(frozen=True, slots=True)
+class TaskAuthor:
+    """A task that writes while it runs, and the tool call that does it, in an agent's task."""
+
+    task_id: str | None
+    node_id: str | None
+    tool_call_id: str | None = None
+
+
 @dataclass(slots=True)
 class Transaction:
     """The writes of one handler call, effect run, task or person. They are applied together or not at all."""
@@ -117,6 +126,7 @@ class Transaction:
     """Actions outside of the state; recorded even if it raised, because they can't be undone."""
     random: Random | None = None
     handed_out: HandedOut = field(default_factory=lambda: HandedOut())
+    tool_call_id: str | None = None
 
     @property
     def by(self) -> str:
@@ -248,6 +258,7 @@ class Transaction:
             trigger=self.trigger,
             seq=0,
             status="queued",
+            tool_call_id=self.tool_call_id,
         )
         self.queued.append(Queued(write, value, function))
         return write

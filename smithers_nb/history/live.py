@@ -356,6 +356,7 @@ def _write(write: Write, frame: int) -> WriteRecord:
         node_id=write.node_id,
         handler=write.handler,
         outcome=outcome,
+        tool_call_id=write.tool_call_id,
     )
 
 

@@ -56,12 +56,12 @@ def heading(exchange: Exchange) -> str:
     """Return the heading of a request: turn, attempt, the wait before it, agent, model."""
     call = exchange.call
     words = f"turn {call.turn}"
-    if call.attempt > 1:
+    if call.agent is not None:
+        words += f", agent {call.agent}, request {call.attempt}"
+    elif call.attempt > 1:
         words += f", attempt {call.attempt}"
     if exchange.waited_s is not None:
         words += f" after {exchange.waited_s:.1f} s"
-    if call.agent is not None:
-        words += f", agent {call.agent}"
     words += f" · {call.model}"
     if call.answered_by != "model":
         words += f" (answered by {call.answered_by})"

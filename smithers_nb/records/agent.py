@@ -34,7 +34,7 @@ class ModelCall:
     task_id: str
     turn: int
     attempt: int
-    """The attempt at this turn, from 1."""
+    """The attempt at this turn, from 1; of an agent that a tool runs, the number of its request."""
     provider: str
     model: str
     messages: tuple[str, ...]
@@ -112,6 +112,10 @@ class ToolCall:
     """True if it was not made here: the provider made it while it answered, or a person gave its result."""
     reused_id: int | None = None
     """The id of the row whose result it has, where a branch did not call the tool."""
+    agent: str | None = None
+    """The name of an agent that a function of the node's agent runs, if it is a call of that one."""
+    caller: str | None = None
+    """The id of the tool call that runs that agent."""
     id: int | None = None
     """The id of its row, where it was read from the file."""
 
@@ -181,6 +185,8 @@ class ModelCallRecord:
     cost_usd: float | None
     ms: float
     error: str | None
+    agent: str | None
+    """The name of an agent that a function of the node's agent runs, if it is its request."""
     response: Excerpt | None
 
 
@@ -197,3 +203,7 @@ class ToolCallRecord:
     status: str
     ms: float | None
     error: str | None
+    agent: str | None
+    """The name of an agent that a function of the node's agent runs, if it is a call of that one."""
+    caller: str | None
+    tool_call_id: str

@@ -6,7 +6,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from .agent import ModelCall, ToolCall
 from .task import TaskRecord
@@ -40,7 +40,9 @@ class Exchange:
 
     call: ModelCall
     waited_s: float | None
-    """The time since the end of the attempt before, of the same turn; None for a first attempt."""
+    """The time since the end of the attempt before, of the same turn; None for a first attempt, and for the requests of
+    an agent that a tool runs.
+    """
     given: tuple[Part, ...]
     """The parts that no earlier request of the conversation had."""
     answer: tuple[Part, ...]
@@ -85,14 +87,13 @@ def exchanges_of(calls: Sequence[ModelCall], tools: Iterable[ToolCall]) -> tuple
 
     Parts are told apart by content: a history processor may have moved messages, or left some out.
     """
-    known = {tool.tool_call_id: tool for tool in tools}
-    read = _Reading(known)
+    read = _Reading({(tool.agent, tool.caller, tool.tool_call_id): tool for tool in tools})
     ends: dict[tuple[int, str | None], float] = {}
     found = []
     for call in calls:
         before = ends.get((call.turn, call.caller))
         waited_s = None
-        if before is not None and call.attempt > 1:
+        if before is not None and call.attempt > 1 and call.agent is None:
             waited_s = max(0.0, call.started_at - before)
         ends[call.turn, call.caller] = call.started_at + call.ms / 1000
         found.append((call, waited_s, read.given(call), read.answer(call)))
@@ -102,27 +103,34 @@ def exchanges_of(calls: Sequence[ModelCall], tools: Iterable[ToolCall]) -> tuple
             waited_s=waited_s,
             given=given,
             answer=answer,
-            results=tuple(read.left(answer)),
+            results=tuple(read.left(call, answer)),
             finish_reason=_decoded(call.response or call.partial).get("finish_reason"),
         )
         for call, waited_s, given, answer in found
     )
 
 
+_Key: TypeAlias = tuple[str | None, str | None, str | None]
+"""The agent and the caller of a tool call, and its id."""
+
+
 class _Reading:
     """Reads requests in order, and leaves out what was read before."""
 
-    def __init__(self, tools: dict[str, ToolCall]) -> None:
+    def __init__(self, tools: dict[_Key, ToolCall]) -> None:
         self._tools = tools
+        self._request: ModelCall | None = None
+        """The request that is read: a tool call is one of its agent."""
         self._messages: dict[str, Json] = {}
         self._seen: dict[str | None, Counter[str]] = defaultdict(Counter)
         self._system: dict[str | None, str] = {}
-        self._returned: set[str | None] = set()
+        self._returned: set[_Key] = set()
         self._outputs: set[str] = set()
         self._parameters: tuple[str, Json] = ("{}", {})
 
     def given(self, call: ModelCall) -> tuple[Part, ...]:
         """Return the parts that are new in a request."""
+        self._request = call
         if call.parameters != self._parameters[0]:
             # Of two requests of an agent they are most often the same text, with long schemas.
             self._parameters = (call.parameters, json.loads(call.parameters))
@@ -151,6 +159,7 @@ class _Reading:
 
     def answer(self, call: ModelCall) -> tuple[Part, ...]:
         """Return the parts of the response to a request."""
+        self._request = call
         message = _decoded(call.response or call.partial)
         if call.response is not None:
             # What a capability made of it is what later requests have.
@@ -158,11 +167,12 @@ class _Reading:
                 self._seen[call.caller][key] += 1
         return tuple(part for one in message.get("parts", ()) for part in self._of_response(one))
 
-    def left(self, answer: Sequence[Part]) -> Iterator[Part]:
+    def left(self, call: ModelCall, answer: Sequence[Part]) -> Iterator[Part]:
         """Yield the results of an answer's tool calls that no request has."""
         for part in answer:
-            tool = self._tools.get(part.tool_call_id or "")
-            if part.kind != "tool call" or tool is None or part.tool_call_id in self._returned:
+            key = (call.agent, call.caller, part.tool_call_id)
+            tool = self._tools.get(key)
+            if part.kind != "tool call" or tool is None or key in self._returned:
                 continue
             text = tool.error
             if tool.output is not None:
@@ -187,8 +197,8 @@ class _Reading:
 
     def _result(self, part: Json) -> Part:
         id, name = part.get("tool_call_id"), part.get("tool_name")
-        self._returned.add(id)
-        tool = self._tools.get(id or "")
+        self._returned.add(self._key(id))
+        tool = self._tools.get(self._key(id))
         role: Role = "tool" if name else "user"
         retried = part["part_kind"] != "tool-return" or part.get("outcome") == "retried"
         text = _reason(part) if retried else _legible(part.get("content"))
@@ -205,9 +215,14 @@ class _Reading:
         if name in self._outputs:
             return Part("assistant", "output", text, name, tool_call_id=id)
         found = Part("assistant", "tool call", text, name, tool_call_id=id)
-        if id not in self._tools:
+        if (tool := self._tools.get(self._key(id))) is None:
             return found
-        return replace(found, status=self._tools[id].status)
+        return replace(found, status=tool.status)
+
+    def _key(self, tool_call_id: str | None) -> _Key:
+        call = self._request
+        assert call is not None  # for the type checker: parts are those of a request
+        return call.agent, call.caller, tool_call_id
 
     def _of_response(self, part: Json) -> Iterator[Part]:
         kind = part["part_kind"]

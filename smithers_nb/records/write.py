@@ -41,6 +41,8 @@ class Write:
     seq: int
     """The place in the order of application within the frame, from 1; 0 while queued."""
     status: WriteStatus
+    tool_call_id: str | None = None
+    """The tool call that wrote it, where an agent's task did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ class WriteRecord:
     # Apart from the status: before FLUSH the cursor shows a recorded write as queued, and its end is known.
     outcome: WriteStatus | None
     """The status after FLUSH; None while it is not known."""
+    tool_call_id: str | None
+    """The tool call that wrote it, where an agent's task did."""
 
     @property
     def author(self) -> str:

@@ -77,7 +77,7 @@ def put_tool_call(db: sqlite3.Connection, execution_id: str, call: ToolCall) -> 
     cursor = db.execute(
         "UPDATE tool_calls SET status = ?, input = ?, output = ?, started_at = ?, ms = ?, error = ?, reused_id = ?"
         " WHERE execution_id = ? AND task_id = ? AND turn = ? AND tool_call_id = ? AND attempt = ?"
-        " AND status IN ('waiting', 'running')",
+        " AND agent IS ? AND caller IS ? AND status IN ('waiting', 'running')",
         (
             call.status,
             call.input,
@@ -91,13 +91,15 @@ def put_tool_call(db: sqlite3.Connection, execution_id: str, call: ToolCall) -> 
             call.turn,
             call.tool_call_id,
             call.attempt,
+            call.agent,
+            call.caller,
         ),
     )
     if cursor.rowcount:
         return
     db.execute(
         "INSERT INTO tool_calls (execution_id, task_id, turn, attempt, tool_call_id, tool, input, output, status,"
-        " started_at, ms, error, reused_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " started_at, ms, error, reused_id, agent, caller) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             execution_id,
             call.task_id,
@@ -112,6 +114,8 @@ def put_tool_call(db: sqlite3.Connection, execution_id: str, call: ToolCall) -> 
             call.ms,
             call.error,
             call.reused_id,
+            call.agent,
+            call.caller,
         ),
     )
 

@@ -266,10 +266,13 @@ def _outcome(status: str, result: tuple[Any, ...], error: str | None) -> tuple[A
 
 
 def _tools(record: _Record, by_frame: bool = True) -> Iterator[Fact]:
-    columns = "execution_id, task_id, turn, tool_call_id, tool, input, status, output"
+    columns = "execution_id, task_id, turn, tool_call_id, tool, input, status, output, caller"
     rows = record.rows("tool_calls", columns, "id")
     tasks = record.tasks() if rows else {}
-    for owner, task_id, turn, call_id, tool, given, status, output in rows:
+    for owner, task_id, turn, call_id, tool, given, status, output, caller in rows:
+        # A replay does not call the tool, and so not the agent that it runs.
+        if by_frame and caller is not None:
+            continue
         task = tasks[owner, task_id]
         # Providers make new ids for the calls of each answer; a replay has the recorded ones.
         name = (turn, call_id) if by_frame else (task.number, turn)

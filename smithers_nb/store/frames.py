@@ -132,7 +132,9 @@ class DataFrames:
 
     @property
     def transitions(self) -> pd.DataFrame:
-        """A row per write that FLUSH resolved: frame, seq, key, op, old, new, status, trigger, origin, node_id …"""
+        """A row per write that FLUSH resolved: frame, seq, key, op, old, new, status, trigger, origin, node_id,
+        tool_call_id …
+        """
         return self._table("transitions")
 
     @property
@@ -164,7 +166,9 @@ class DataFrames:
 
     @property
     def tool_calls(self) -> pd.DataFrame:
-        """A row per tool call: node_id, task_id, turn, attempt, tool, input, output, status, started_at, ms, error."""
+        """A row per tool call: node_id, task_id, turn, attempt, tool, input, output, status, started_at, ms, error;
+        ``agent`` and ``caller`` of those that an agent made which a tool of the node's agent ran.
+        """
         return self._calls("tool_calls")
 
     @property

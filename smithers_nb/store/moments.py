@@ -55,7 +55,7 @@ _FRAME = (
 )
 _WRITE = (
     "SELECT id, frame, seq, scope, key, op, substr(old, 1, :cut), length(old), substr(new, 1, :cut), length(new),"
-    ' status, "trigger", origin, origin_id, node_id, handler FROM transitions'
+    ' status, "trigger", origin, origin_id, node_id, handler, tool_call_id FROM transitions'
 )
 _TASK = (
     f"SELECT {TASK_COLUMNS}, NULL, (SELECT count(*) FROM tool_calls c WHERE c.execution_id = tasks.execution_id"
@@ -392,23 +392,29 @@ class Moments:
 
     def tool_calls(self, task_id: str) -> list[ToolCallRecord]:
         """Return the tool calls of a task, oldest first."""
+        return self._tool_calls("task_id = :task ORDER BY id LIMIT 200", task=task_id)
+
+    def _tool_calls(self, where: str, **given: object) -> list[ToolCallRecord]:
         rows = self._rows(
             "SELECT id, turn, attempt, tool, substr(input, 1, :cut), length(input), substr(output, 1, :cut),"
-            " length(output), status, ms, error FROM tool_calls"
-            f" WHERE {self._of('tool_calls')} AND task_id = :task ORDER BY id LIMIT 200",
-            task=task_id,
+            " length(output), status, ms, error, agent, caller, tool_call_id FROM tool_calls"
+            f" WHERE {self._of('tool_calls')} AND {where}",
             cut=VALUE_CHARS,
+            **given,
         )
         return [_tool_call(row) for row in rows]
 
     def model_calls(self, task_id: str) -> list[ModelCallRecord]:
         """Return the requests of a task to its model, oldest first."""
+        return self._model_calls("task_id = :task ORDER BY id LIMIT 200", task=task_id)
+
+    def _model_calls(self, where: str, **given: object) -> list[ModelCallRecord]:
         rows = self._rows(
             "SELECT id, turn, attempt, model, answered_by, input_tokens, output_tokens, cost_usd, ms, error,"
-            " substr(response, 1, :cut), length(response) FROM model_calls"
-            f" WHERE {self._of('model_calls')} AND task_id = :task ORDER BY id LIMIT 200",
-            task=task_id,
+            " agent, substr(response, 1, :cut), length(response) FROM model_calls"
+            f" WHERE {self._of('model_calls')} AND {where}",
             cut=VALUE_CHARS,
+            **given,
         )
         return [
             ModelCallRecord(*(*row[:-2], of_json(row[-2], row[-1], ("model_calls", "response", row[0]))))
@@ -637,7 +643,7 @@ def _frame(row: Row) -> FrameRecord:
 
 def _write(row: Row) -> WriteRecord:
     id, frame, seq, scope, key, op, old, old_chars, new, new_chars, status, trigger, *author = row
-    origin, origin_id, node_id, handler = author
+    origin, origin_id, node_id, handler, tool_call_id = author
     return WriteRecord(
         id=id,
         frame=frame,
@@ -654,6 +660,7 @@ def _write(row: Row) -> WriteRecord:
         node_id=node_id,
         handler=handler,
         outcome=status,
+        tool_call_id=tool_call_id,
     )
 
 
@@ -682,7 +689,8 @@ def _question(row: Row, named: tuple[str, ...]) -> QuestionRecord:
 
 
 def _tool_call(row: Row) -> ToolCallRecord:
-    id, turn, attempt, tool, given, given_chars, output, output_chars, status, ms, error = row
+    id, turn, attempt, tool, given, given_chars, output, output_chars, *end = row
+    status, ms, error, agent, caller, tool_call_id = end
     shown = of_json(given, given_chars, ("tool_calls", "input", id))
     assert shown is not None  # for the type checker: the column is NOT NULL
     return ToolCallRecord(
@@ -695,4 +703,7 @@ def _tool_call(row: Row) -> ToolCallRecord:
         status=status,
         ms=ms,
         error=error,
+        agent=agent,
+        caller=caller,
+        tool_call_id=tool_call_id,
     )

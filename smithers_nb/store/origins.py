@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..identity import loop_of
-from ..records import CallRecord, EffectRun, Excerpt, HandlerCall, TaskRecord, ValueVersion, WriteRecord
+from ..records import (
+    CallRecord,
+    EffectRun,
+    Excerpt,
+    HandlerCall,
+    ModelCallRecord,
+    TaskRecord,
+    ToolCallRecord,
+    ValueVersion,
+    WriteRecord,
+)
 from ..records.excerpt import VALUE_CHARS
 from .moments import Moments
 from .past import PastNode
@@ -283,6 +293,37 @@ class Origins(Moments):
             time=time,
         )
         return int(rows[0][0]) if rows else 0
+
+    def tool_call(
+        self, task_id: str, tool_call_id: str, frame: int, before: int | None = None
+    ) -> ToolCallRecord | None:
+        """Return a tool call by the model's own id of it; of several, the last that had begun before the frame after
+        ``frame``, and whose row is older than that of the id ``before``.
+        """
+        # Some models use an id again in a later turn: the clock tells which of the calls a frame can know of.
+        following = f"SELECT created_at FROM frames WHERE {self._of('frames')} AND frame = :following"
+        found = self._tool_calls(
+            f"task_id = :task AND tool_call_id = :call AND started_at <= coalesce(({following}), started_at)"
+            " AND id < coalesce(:before, id + 1) ORDER BY id DESC LIMIT 1",
+            task=task_id,
+            before=before,
+            call=tool_call_id,
+            following=frame + 1,
+        )
+        return found[0] if found else None
+
+    def answer_with(self, task_id: str, call: ToolCallRecord) -> ModelCallRecord | None:
+        """Return the request whose answer asked for a tool call; None if it was pruned."""
+        found = self._model_calls(
+            "task_id = :task AND turn = :turn AND agent IS :agent AND caller IS :caller"
+            " AND instr(response, :call) ORDER BY id DESC LIMIT 1",
+            task=task_id,
+            turn=call.turn,
+            agent=call.agent,
+            caller=call.caller,
+            call=json.dumps(call.tool_call_id, ensure_ascii=False),
+        )
+        return found[0] if found else None
 
     def reused_from(self, approval_id: str) -> str | None:
         """Return the execution and the id of the question whose answer was used again; None if it was asked."""

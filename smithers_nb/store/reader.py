@@ -97,7 +97,10 @@ _MODEL_CALL = (
     "error", "status", "answered_by", "signature", "agent", "caller", "same", "reused_id", "saved_usd", "id",
 )  # fmt: skip
 _REQUEST = ("base_id", "request", "history", "parameters")
-_TOOL_CALL = "task_id, turn, attempt, tool_call_id, tool, input, status, started_at, output, ms, error, reused_id, id"
+_TOOL_CALL = (
+    "task_id, turn, attempt, tool_call_id, tool, input, status, started_at, output, ms, error, reused_id, agent,"
+    " caller, id"
+)
 _OF_TASK = "WHERE execution_id = ? AND task_id = ? ORDER BY id"
 
 
@@ -630,8 +633,9 @@ def _model_call(row: tuple[Any, ...], assembled: Assembled, texts: Texts) -> Mod
 
 
 def _tool_call(row: tuple[Any, ...]) -> ToolCall:  # Any: SQLite's values
-    *fields, reused_id, id = row
-    return replace(ToolCall(*fields), started_at=_seconds(row[7]), reused_id=reused_id, id=id)
+    *fields, reused_id, agent, caller, id = row
+    found = replace(ToolCall(*fields), reused_id=reused_id, agent=agent, caller=caller, id=id)
+    return replace(found, started_at=_seconds(row[7]))
 
 
 def _seconds(time: str | None) -> float:

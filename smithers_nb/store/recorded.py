@@ -37,6 +37,7 @@ class OutsideWrite:
     """``operator`` or ``task``."""
     task_id: str | None
     node_id: str | None
+    tool_call_id: str | None
     pending: bool
     """True if a handler, effect or task wrote it, and a person changed or dropped it."""
 
@@ -131,13 +132,14 @@ class Recorded:
 
     def _writes(self) -> list[OutsideWrite]:
         rows = self._all(
-            "SELECT id, frame, seq, scope, key, op, status, new, origin, origin_id, node_id, handler FROM transitions"
-            " WHERE execution_id = ? ORDER BY frame, seq"
+            "SELECT id, frame, seq, scope, key, op, status, new, origin, origin_id, node_id, handler, tool_call_id"
+            " FROM transitions WHERE execution_id = ? ORDER BY frame, seq"
         )
         firm: dict[int, int] = {}
         """The place of the first write of a handler or effect, by frame."""
         found = []
-        for id, frame, seq, scope, key, op, status, new, origin, origin_id, node_id, handler in rows:
+        for id, frame, seq, scope, key, op, status, new, origin, *author in rows:
+            origin_id, node_id, handler, tool_call_id = author
             # A write that a person changed keeps the handler and the node that made it, with a person as its origin.
             pending = origin == "operator" and (handler is not None or node_id is not None)
             reported = handler == "on_progress"
@@ -163,6 +165,7 @@ class Recorded:
                     origin=origin,
                     task_id=task_id,
                     node_id=node_id,
+                    tool_call_id=tool_call_id,
                     pending=pending,
                 )
             )

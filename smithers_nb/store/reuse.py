@@ -113,9 +113,11 @@ class Family:
 
     def tool_call(self, reused_id: int, tool_call_id: str) -> ToolCall | None:
         """Return the recorded call of a tool that an answer asked for, if the model was told its result."""
+        # IS, and not =: agent and caller are NULL in the rows of the node's own agent.
         rows = self._reader.query(
             "SELECT c.execution_id, c.task_id, c.id FROM model_calls m JOIN tool_calls c USING (execution_id, task_id,"
-            " turn) WHERE m.id = ? AND c.tool_call_id = ? AND c.status IN ('ok', 'retry', 'failed')"
+            " turn) WHERE m.id = ? AND c.tool_call_id = ? AND c.agent IS m.agent AND c.caller IS m.caller"
+            " AND c.status IN ('ok', 'retry', 'failed')"
             " ORDER BY c.id DESC LIMIT 1",
             (reused_id, tool_call_id),
         ).rows

@@ -115,7 +115,8 @@ CREATE TABLE reads (
   PRIMARY KEY (execution_id, component, key, from_frame)
 ) WITHOUT ROWID;
 
--- Every write that FLUSH resolved, the losers and the rolled back ones too.
+-- Every write that FLUSH resolved, the losers and the rolled back ones too. tool_call_id is that of the tool which made
+-- it, where an agent's task did.
 CREATE TABLE transitions (
   execution_id TEXT NOT NULL REFERENCES executions ON DELETE CASCADE,
   id TEXT NOT NULL,
@@ -132,6 +133,7 @@ CREATE TABLE transitions (
   origin_id TEXT,
   node_id TEXT,
   handler TEXT,
+  tool_call_id TEXT,
   PRIMARY KEY (execution_id, frame, seq)
 );
 
@@ -237,7 +239,8 @@ CREATE INDEX model_calls_of_task ON model_calls (execution_id, task_id);
 CREATE INDEX model_calls_by_signature ON model_calls (signature) WHERE signature IS NOT NULL;
 CREATE INDEX model_calls_by_same ON model_calls (same) WHERE same IS NOT NULL;
 
--- The row is there, as 'running', before the tool is called. reused_id is the row whose result it has.
+-- The row is there, as 'running', before the tool is called. reused_id is the row whose result it has. agent and caller
+-- are those of model_calls.
 CREATE TABLE tool_calls (
   id INTEGER PRIMARY KEY,
   execution_id TEXT NOT NULL,
@@ -253,6 +256,8 @@ CREATE TABLE tool_calls (
   ms REAL,
   error TEXT,
   reused_id INTEGER,
+  agent TEXT,
+  caller TEXT,
   FOREIGN KEY (execution_id, task_id) REFERENCES tasks ON DELETE CASCADE
 );
 

@@ -90,6 +90,8 @@ class _ToolCall(NamedTuple):
     status: str
     error: str | None
     started_at: str | None
+    agent: str | None
+    caller: str | None
 
 
 _MODEL_CALLS = "FROM model_calls WHERE execution_id = ? ORDER BY id"
@@ -404,8 +406,8 @@ class _Story:
         for one in self._requests:
             did = f"asked {one.model}, turn {one.turn}"
             if one.agent:
-                did = f"ran {one.agent}, which asked {one.model}"
-            if one.attempt > 1:
+                did = f"ran {one.agent}, which asked {one.model}, request {one.attempt}"
+            elif one.attempt > 1:
                 did += f", attempt {one.attempt}"
                 if waited_s := self._waited_s.get(one.id, 0.0):
                     did += f" after {waited_s:.1f} s"
@@ -420,6 +422,8 @@ class _Story:
             if two.error:
                 outcome = _message(two.error)
             did = f"called {two.tool}({_cut(two.input)})"
+            if two.agent:
+                did = f"ran {two.agent}, which {did}"
             if two.attempt > 1:
                 did += f", attempt {two.attempt}"
             status = "raised" if two.error else "ok"
@@ -452,25 +456,32 @@ class _Story:
             *((one.started_at or "", one.id, one) for one in self._requests),
             *((one.started_at or "", one.id, one) for one in self._tool_calls),
         ]
-        answered: dict[str, str] = {}
+        answered: dict[tuple[str, str | None, str | None], str] = {}
+        made: dict[tuple[str, str | None, str | None], str] = {}
+        """The last call of an agent, of the node's or of one that a tool runs."""
         tools: dict[tuple[str, str], str] = {}
         failed: dict[tuple[str, int, str | None], float] = {}
         for _, _, one in sorted(calls, key=lambda call: call[:2]):
-            task = one.task_id
+            task, agent = one.task_id, (one.task_id, one.agent, one.caller)
+            caller = tools.get((task, one.caller or ""), self._last_calls.get(task, task))
+            # The end of the task, and the next request of the node's agent, come from calls of that one only.
             if isinstance(one, _ToolCall):
                 id = f"tool call {one.id}"
-                self._causes[id] = answered.get(task, task)
-                tools[task, one.tool_call_id] = self._last_calls[task] = id
+                self._causes[id] = answered.get(agent, caller)
+                tools[task, one.tool_call_id] = made[agent] = id
+                if one.agent is None:
+                    self._last_calls[task] = id
                 continue
             id = f"model call {one.id}"
-            self._causes[id] = tools.get((task, one.caller or ""), self._last_calls.get(task, task))
+            self._causes[id] = made.get(agent, caller)
             started = _seconds(one.started_at)
             before = failed.get((task, one.turn, one.caller))
             if before and started:
                 self._waited_s[one.id] = max(0.0, started - before)
             failed[task, one.turn, one.caller] = started + (one.ms or 0.0) / 1000
+            answered[agent] = made[agent] = id
             if one.agent is None:
-                answered[task] = self._last_calls[task] = id
+                self._last_calls[task] = id
 
     # ---- handlers, effects, writes -----------------------------------------------------------------------------
 

@@ -38,7 +38,7 @@ from .calls import add_call, at_time
 from .connection import now
 from .lease import Lease, expiry, is_dead
 
-# 15 columns (transitions) make 480 parameters: SQLite before 3.32 takes 999.
+# 16 columns (transitions) make 512 parameters: SQLite before 3.32 takes 999.
 TOGETHER = 32
 """The number of rows that one statement inserts."""
 Work = Callable[[sqlite3.Connection], None]
@@ -113,7 +113,7 @@ def create_execution(db: sqlite3.Connection, row: NewExecution, lease: Lease, st
     )
     db.executemany(
         "INSERT INTO transitions VALUES (?, ?, 0, ?, 'state', ?, 'init', NULL, ?, 'applied', 'Execution(state=…)',"
-        " 'init', NULL, NULL, NULL)",
+        " 'init', NULL, NULL, NULL, NULL)",
         [(row.execution_id, f"0w{n}", n, key, value.text) for n, (key, value) in enumerate(state.items(), 1)],
     )
 
@@ -575,7 +575,7 @@ def _handler_row(execution_id: str, c: HandlerCall) -> tuple[object, ...]:
 def _transition_row(execution_id: str, frame: int, w: Write, old: str | None, new: str | None) -> tuple[object, ...]:
     return (
         execution_id, w.id, frame, w.seq, w.scope, w.key, w.op, old, new, w.status, w.trigger, w.origin, w.origin_id,
-        w.node_id, w.handler,
+        w.node_id, w.handler, w.tool_call_id,
     )  # fmt: skip
 
 

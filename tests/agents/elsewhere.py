@@ -8,7 +8,7 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
@@ -115,6 +115,9 @@ class Lines:
 
     async def answer_to(self, signature: str) -> str | None:
         return None
+
+    def in_tool(self, tool_call_id: str) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def piece(self, *_: object) -> None:
         pass

@@ -1,6 +1,7 @@
 """An agent that is killed: ``main(folder, "run", url, api, point)`` runs it, and ``"resume"`` goes on with it.
 
-With ``approve`` a person is asked about each call, and says yes.
+With ``approve`` a person is asked about each call, and says yes. With ``nested`` the steps are tools of an agent that a
+tool of the agent runs.
 
 The point is where it dies: ``in tool 2``; ``before write 5`` and ``after write 5`` of the transactions that record the
 agent; of others it knows nothing, and the test kills it.
@@ -13,6 +14,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from pydantic_ai import Agent as OwnAgent
 from pydantic_ai.models.anthropic import AnthropicModel
 from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
 from pydantic_ai.providers.anthropic import AnthropicProvider
@@ -26,6 +28,7 @@ TOOLS = Path("tools.txt")
 DIES = ""
 MODEL: Any = None
 APPROVE = False
+NESTED = False
 
 
 def kill() -> None:
@@ -46,6 +49,13 @@ def step(n: int) -> str:
     return f"step {n} is done"
 
 
+async def delegate() -> str:
+    """Let another agent take the steps."""
+    note("delegate")
+    worker = OwnAgent(MODEL, name="worker", tools=[step])
+    return str((await worker.run("Take the steps.")).output)
+
+
 def model(url: str, api: str) -> Any:
     if api == "anthropic":
         return AnthropicModel("claude-haiku-5-5", provider=AnthropicProvider(base_url=url, api_key="x"))
@@ -59,7 +69,8 @@ def App(ctx: Any) -> Any:
         ctx.state.set("said", result.output)
         ctx.state.update("finished", lambda old: (old or 0) + 1)
 
-    return Claude(id="c", model=MODEL, tools=[step], approve=APPROVE, on_finished=finished)["Take three steps."]
+    tools = [delegate] if NESTED else [step]
+    return Claude(id="c", model=MODEL, tools=tools, approve=APPROVE, on_finished=finished)["Take three steps."]
 
 
 def die_at(moment: str, kind: str, number: int) -> None:
@@ -98,12 +109,14 @@ def opened(command: str) -> Execution:
     return Execution.resume(App(), store="killed.db", name=more or "killed")
 
 
-def main(folder: str, command: str, url: str, api: str, point: str, approve: bool = False) -> None:
+def main(
+    folder: str, command: str, url: str, api: str, point: str, approve: bool = False, nested: bool = False
+) -> None:
     """Run it, or go on with it, in a folder; ``outcome.txt`` says how it ended, ``errors.txt`` what went wrong."""
-    global APPROVE, DIES, MODEL
+    global APPROVE, DIES, MODEL, NESTED
     os.chdir(folder)
     os.dup2(os.open("errors.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
-    APPROVE, DIES, MODEL = approve, point, model(url, api)
+    APPROVE, DIES, MODEL, NESTED = approve, point, model(url, api), nested
     if point.startswith(("before", "after")):
         moment, kind, number = point.split()
         die_at(moment, kind, int(number))

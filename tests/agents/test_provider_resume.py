@@ -266,3 +266,56 @@ def test_an_agent_that_is_killed_while_people_are_asked_goes_on(tmp_path: Path) 
 @pytest.mark.long
 def test_an_agent_that_is_killed_around_every_commit_while_people_are_asked_goes_on(tmp_path: Path) -> None:
     assert approved(tmp_path, [f"{moment} write {n}" for n in range(2, 50) for moment in ("before", "after")]) >= 60
+
+
+# ---- an agent that a tool runs -----------------------------------------------------------------------------------
+
+
+def delegated(asked: Asked) -> Act:
+    """Delegate the work to an agent that takes the steps."""
+    if asked.prompt == "Take the steps.":
+        return answers(asked)
+    return by_turn(call("delegate"), say("all ", "done"))(asked)
+
+
+def killed_inside(folder: Path, point: str) -> None:
+    """Kill the process while the inner agent works, and resume it: what its tools did is not done again."""
+    folder.mkdir()
+    with FakeServer(delegated) as server:
+        killed = exitcode(start(folder, "run", server.anthropic_url, "anthropic", point, False, True))
+        assert killed == -signal.SIGKILL, f"{point} was never reached"
+        ok = "SELECT json_extract(input, '$.n') AS n FROM tool_calls WHERE status = 'ok' AND agent = 'worker'"
+        done = {row["n"] for row in rows(folder, ok)}
+        sql = "SELECT count(*) AS n FROM model_calls WHERE response IS NOT NULL AND answered_by = 'model'"
+        [paid] = rows(folder, sql)
+        before, asked = tools_of(folder), len(server.requests)
+        exitcode(start(folder, "resume", server.anthropic_url, "anthropic", "", False, True))
+        errors = (folder / "errors.txt").read_text()
+        assert (folder / "outcome.txt").read_text() == "finished|all done|1", errors[-3000:]
+        assert len(server.requests) - asked == TURNS + 2 - paid["n"], "an answer that is in the file is not paid again"
+    after = tools_of(folder)
+    for n in (1, 2, 3):
+        again = after.count(f"start {n}") - before.count(f"start {n}")
+        assert again == (n not in done), f"step {n} ran {again} times after the resume at {point}; done were {done}"
+    calls = rows(folder, "SELECT * FROM tool_calls ORDER BY id")
+    assert {row["status"] for row in calls} <= {"ok", "interrupted"}
+    last = {(row["agent"], row["tool_call_id"]): row for row in calls}
+    assert sorted(row["status"] for row in last.values()) == ["ok"] * 4
+    callers = {row["tool_call_id"] for row in calls if row["agent"] is None}
+    assert {row["caller"] for row in calls if row["agent"] == "worker"} == callers
+
+
+INSIDE = ["in tool 1", "in tool 3", "after put_tool_call 3", "before put_tool_call 5", "after put_model_call 6"]
+
+
+def test_the_tools_of_an_agent_in_a_tool_are_not_called_again_after_a_kill(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        list(pool.map(killed_inside, [tmp_path / str(n) for n in range(len(INSIDE))], INSIDE))
+
+
+@pytest.mark.long
+def test_an_agent_in_a_tool_that_is_killed_around_every_commit_goes_on(tmp_path: Path) -> None:
+    kinds = [("put_tool_call", range(1, 9)), ("put_model_call", range(3, 11))]
+    points = [f"{moment} {kind} {n}" for kind, numbers in kinds for n in numbers for moment in ("before", "after")]
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        list(pool.map(killed_inside, [tmp_path / str(n) for n in range(len(points))], points))

@@ -386,7 +386,7 @@ def test_an_agent_that_a_tool_runs_is_recorded_under_its_caller(
         (1, 2, "ok"),
         (2, 1, "ok"),
     ]
-    assert list(rows.node_id) == ["c"] * 4 and list(ex.df.tool_calls.node_id) == ["c"]
+    assert list(rows.node_id) == ["c"] * 4 and list(ex.df.tool_calls.node_id) == ["c", "c"]
     for entry, row in zip(inner.requests, list(rows.itertuples())[1:3], strict=True):
         assert sent(dict(entry.asked.body))["said"] == recorded(row)["said"]
     assert ex.df.tasks.input_tokens[0] == 40 and ex.df.tasks.requests[0] == 4

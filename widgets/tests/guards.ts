@@ -315,6 +315,7 @@ const taskRow = object<P.TaskRow>(taskFields);
 const toolCall = object<P.ToolCallRow>({
   id: whole,
   tool: text,
+  agent: nullable(text),
   turn: whole,
   attempt: whole,
   status: text,
@@ -333,9 +334,11 @@ const partRow = object<P.PartRow>({
 });
 
 const modelCall = object<P.ModelCallRow>({
+  id: whole,
   turn: whole,
   attempt: whole,
   model: text,
+  agent: nullable(text),
   answered_by: oneOf("model", "cache", "replay", "recording"),
   input_tokens: nullable(whole),
   output_tokens: nullable(whole),

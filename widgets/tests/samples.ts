@@ -559,6 +559,7 @@ export function panesFullOf(text: string): PaneData {
         {
           id: 1,
           tool: text,
+          agent: text,
           turn: 1,
           attempt: 1,
           status: text,
@@ -570,9 +571,11 @@ export function panesFullOf(text: string): PaneData {
       ],
       model_calls: [
         {
+          id: 1,
           turn: 1,
           attempt: 1,
           model: text,
+          agent: null,
           answered_by: "cache",
           input_tokens: 1,
           output_tokens: 1,

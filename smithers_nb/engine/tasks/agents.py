@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from dataclasses import replace
 from time import time
 from typing import Any
@@ -24,6 +24,7 @@ from ...store.reader import Reader
 from ...store.requests import Base, base_of
 from ...threads import called
 from ..services import Services
+from ..user_code.scope import in_tool
 from . import windows
 from .entry import TaskEntry
 from .history import history_of
@@ -316,6 +317,10 @@ class TaskLedger:
             # It was called, and asked for approval itself: it counts when it does its work.
             self._entry.spent.tool_calls -= 1
             self._services.budget.spent.tool_calls -= 1
+
+    def in_tool(self, tool_call_id: str) -> AbstractContextManager[None]:
+        """Let a tool call be the author of what its function writes to the state."""
+        return in_tool(tool_call_id)
 
     def piece(self, turn: int, attempt: int, kind: str, payload: object) -> None:
         """Record a streamed piece."""

@@ -50,12 +50,15 @@ def recorded_past(reader: Reader, execution_id: str, task_id: str) -> tuple[Past
         else:
             # Only the attempts of the turn that comes next count: earlier ones led to an answer.
             past = replace(past, attempts=past.attempts + 1, failures=past.failures + (call.status == "failed"))
+    calls = reader.tool_calls(execution_id, task_id)
     # A call that was made again in a later attempt has a row for each; the last one holds.
-    tools = {call.tool_call_id: call for call in reader.tool_calls(execution_id, task_id)}
-    spent.tool_calls = sum(1 for call in tools.values() if call.status in CALLED and call.reused_id is None)
+    tools = {call.tool_call_id: call for call in calls if call.agent is None}
+    spent.tool_calls = sum(1 for call in calls if call.status in CALLED and call.reused_id is None)
     spent.seconds = reader.busy_s(execution_id, task_id=task_id)
     decisions = reader.decisions(execution_id, task_id)
     base = None if last is None or last.id is None else base_of(last, last.id)
     # Only those of the last turn: the tools of earlier ones are not called again.
     inner = [call for call in inner if call.turn == past.turn]
-    return replace(past, decisions=decisions, tools=tools, inner=inner, spent=spent), base
+    inner_tools = [call for call in calls if call.agent is not None and call.turn == past.turn]
+    past = replace(past, decisions=decisions, tools=tools, inner=inner, inner_tools=inner_tools, spent=spent)
+    return past, base

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 
+from ...agents.tool_calls import TOLD
 from ...errors import RepeatRefusedError
 from ...nodes.runnable import Task
 from ...nodes.tree import TreeNode
@@ -14,9 +15,6 @@ from ...records.question import ORPHAN
 from ...store.reader import Reader
 from ...store.reuse import Family
 from ...threads import called
-
-TOLD = ("ok", "retry", "failed")
-"""The statuses of a tool's call whose result the model was told."""
 
 
 class Reusing:

@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 from ...errors import PurityError, RunError
 from ...nodes.effect import Effect
 from ...records import LoopKey, LoopState, Scope
-from ..state import Transaction
+from ..state import TaskAuthor, Transaction
 from .artifacts import ArtifactApi
 from .files import FileApi
 from .host import Host
 from .purity import RenderScope, loop_read
 from .query import QueryApi
-from .scope import CodeScope, TaskScope, refuse_when_closed, rendering, scope_of
+from .scope import CodeScope, TaskScope, refuse_when_closed, rendering, scope_of, tool_call_here
 from .sealed import Sealed
 from .signals import Computed, ComputedValues, Signal
 
@@ -267,7 +267,7 @@ class StateApi(Sealed):
             queue(scope)
         elif isinstance(scope, TaskScope):
             # A task may run for hours: its writes do not wait for its end, each is a transaction of its own.
-            transaction = self._host.outside(queue, "task", scope.task_id, scope.node_id)
+            transaction = self._host.outside(queue, TaskAuthor(scope.task_id, scope.node_id, tool_call_here()))
             if scope.handed_out:
                 scope.queued += transaction.queued
         else:

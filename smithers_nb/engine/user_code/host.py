@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal, Protocol
+from typing import Protocol
 
 from ...records import LoopKey, LoopState, Scope
 from ...store.writer import Work
-from ..state import Cell, Transaction
+from ..state import Cell, TaskAuthor, Transaction
 
 
 class Host(Protocol):
@@ -49,14 +49,8 @@ class Host(Protocol):
 
     # Handlers and effects have a transaction of their own. Tasks and cells, on other threads, queue here without asking
     # the loop, which may be busy for as long as a handler runs.
-    def outside(
-        self,
-        queue: Callable[[Transaction], object],
-        origin: Literal["operator", "task"] = "operator",
-        origin_id: str | None = None,
-        node_id: str | None = None,
-    ) -> Transaction:
-        """Queue a write of a person or a task for the next FLUSH."""
+    def outside(self, queue: Callable[[Transaction], object], author: TaskAuthor | None = None) -> Transaction:
+        """Queue a write of a task, or of a person without one, for the next FLUSH."""
 
     def reported(self, node_id: str, task_id: str, output: object) -> None:
         """Keep a task's newest report, and make a frame due for it."""

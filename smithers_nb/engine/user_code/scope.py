@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Protocol
 
@@ -50,6 +50,8 @@ class _Here:
 
     ctx: Owner
     scope: CodeScope
+    tool_call_id: str | None = None
+    """The call of the tool that runs, in the scope of an agent's task."""
 
 
 # A context variable: coroutines of several handlers, tasks and executions take turns on one thread, and a worker thread
@@ -65,6 +67,28 @@ def entered(ctx: Owner, scope: CodeScope) -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
+
+
+@contextmanager
+def in_tool(tool_call_id: str) -> Iterator[None]:
+    """Let a tool call be the author of what the present task writes until the block ends."""
+    here = _current.get()
+    if here is None:
+        yield
+        return
+    token = _current.set(replace(here, tool_call_id=tool_call_id))
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def tool_call_here() -> str | None:
+    """Return the id of the tool call that runs here; None outside of tools."""
+    here = _current.get()
+    if here is None:
+        return None
+    return here.tool_call_id
 
 
 def scope_of(ctx: Owner) -> CodeScope | None:

@@ -133,6 +133,17 @@ class TaskEnded(Matter):
     task_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class ToolRan(Matter):
+    """A tool was called for an agent, and wrote something that frame ``frame`` applied."""
+
+    task_id: str
+    tool_call_id: str
+    frame: int
+    inner: int | None = None
+    """The row of a call that it made in turn, by an agent that it ran. Two models may use the same ids."""
+
+
 # Three for a task: a chain that comes from its handler wants its end, one that comes from its node wants both.
 @dataclass(frozen=True, slots=True)
 class TaskStands(Matter):

@@ -7,7 +7,7 @@ from ...records import CallRecord, EffectRun, Phase, Statement, WriteRecord
 from ...records.excerpt import Excerpt
 from ...records.words import count, short
 from .book import Book
-from .facts import Called, Matter, NodeAt, NodeGone, PropAt, Ran, TaskBegan, TaskEnded, Told, ValueAt, Written
+from .facts import Called, Matter, NodeAt, NodeGone, PropAt, Ran, TaskBegan, TaskEnded, Told, ToolRan, ValueAt, Written
 from .writers import would_write
 
 REPLACED = ("edited", "dropped")
@@ -144,11 +144,19 @@ def _who(book: Book, write: WriteRecord) -> str:
         case "effect":
             return f"{write.handler} of {name}"
         case "task":
-            return f"{name}, while it ran,"
+            return _tool_of(book, write, name) or f"{name}, while it ran,"
         case "init":
             return f"component {write.origin_id}"
         case _:
             return "a person"
+
+
+def _tool_of(book: Book, write: WriteRecord, name: str) -> str | None:
+    """Return the tool that wrote, in words; None where the task did."""
+    if write.tool_call_id is None or write.origin_id is None:
+        return None
+    call = book.rows.tool_call(write.origin_id, write.tool_call_id, write.frame)
+    return None if call is None else f"tool {call.tool} of {call.agent or name}"
 
 
 def _source(book: Book, write: WriteRecord) -> str | None:
@@ -193,6 +201,8 @@ def _author(book: Book, write: WriteRecord) -> tuple[Matter | Told, ...]:
         case "effect":
             return (Ran(book, write.origin_id),)
         case "task":
+            if write.tool_call_id is not None:
+                return (ToolRan(book, write.origin_id, write.tool_call_id, write.frame),)
             return (TaskBegan(book, write.origin_id),)
         case "init":
             number = write.frame

@@ -26,6 +26,7 @@ from .facts import (
     TaskEnded,
     TaskStands,
     Told,
+    ToolRan,
     ValueAt,
     Written,
 )
@@ -34,6 +35,7 @@ from .idle import handler_idle
 from .plan import component_in, node_at, node_gone, prop_at
 from .targets import Target, facts_of
 from .tasks import task_began, task_ended, task_stands
+from .tools import tool_ran
 from .values import called, ran, value_at, written
 
 ROUNDS = 5
@@ -54,6 +56,7 @@ EXPLAINED: dict[type[Matter], Callable[[Any], Told]] = {  # Any: the fact of its
     TaskBegan: task_began,
     TaskEnded: task_ended,
     TaskStands: task_stands,
+    ToolRan: tool_ran,
     FrameMade: frame_made,
     Stands: stands,
 }

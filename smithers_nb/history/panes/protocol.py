@@ -616,6 +616,8 @@ class AskedRow(TypedDict):
 class ToolCallRow(TypedDict):
     id: int
     tool: str
+    agent: str | None
+    """The agent that made it, where a tool of the node's agent ran that one."""
     turn: int
     attempt: int
     status: str
@@ -626,9 +628,12 @@ class ToolCallRow(TypedDict):
 
 
 class ModelCallRow(TypedDict):
+    id: int
     turn: int
     attempt: int
     model: str
+    agent: str | None
+    """The agent that made it, where a tool of the node's agent ran that one."""
     answered_by: str
     input_tokens: int | None
     output_tokens: int | None

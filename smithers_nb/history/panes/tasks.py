@@ -220,6 +220,7 @@ def _tool_call(call: ToolCallRecord) -> p.ToolCallRow:
     return {
         "id": call.id,
         "tool": call.tool,
+        "agent": call.agent,
         "turn": call.turn,
         "attempt": call.attempt,
         "status": call.status,
@@ -232,9 +233,11 @@ def _tool_call(call: ToolCallRecord) -> p.ToolCallRow:
 
 def _model_call(call: ModelCallRecord) -> p.ModelCallRow:
     return {
+        "id": call.id,
         "turn": call.turn,
         "attempt": call.attempt,
         "model": call.model,
+        "agent": call.agent,
         "answered_by": call.answered_by,
         "input_tokens": call.input_tokens,
         "output_tokens": call.output_tokens,

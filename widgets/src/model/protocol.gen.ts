@@ -1203,9 +1203,14 @@ export interface LookMessage {
   readonly gets: ReadonlyArray<Get>;
 }
 export interface ModelCallRow {
+  readonly id: number;
   readonly turn: number;
   readonly attempt: number;
   readonly model: string;
+  /**
+   * The agent that made it, where a tool of the node's agent ran that one.
+   */
+  readonly agent: string | null;
   readonly answered_by: string;
   readonly input_tokens: number | null;
   readonly output_tokens: number | null;
@@ -1664,6 +1669,10 @@ export interface TaskPane {
 export interface ToolCallRow {
   readonly id: number;
   readonly tool: string;
+  /**
+   * The agent that made it, where a tool of the node's agent ran that one.
+   */
+  readonly agent: string | null;
   readonly turn: number;
   readonly attempt: number;
   readonly status: string;

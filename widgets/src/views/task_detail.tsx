@@ -82,7 +82,7 @@ export function TaskDetail({
           name="Model calls"
           columns={MODELS}
           rows={task.model_calls}
-          keyOf={({ turn, attempt: at }) => `${at} ${turn}`}
+          keyOf={({ id }) => id}
           empty=""
         />
       </Part>
@@ -135,10 +135,13 @@ function Part({ name, count, children }: PartProps) {
 const TOOLS: readonly Column<ToolCallRow>[] = [
   {
     name: "Tool",
-    cell: ({ tool }) => (
-      <code>
-        <Text of={tool} />
-      </code>
+    cell: ({ tool, agent }) => (
+      <>
+        {agent !== null && <Text of={`${agent}: `} />}
+        <code>
+          <Text of={tool} />
+        </code>
+      </>
     ),
   },
   { name: "Status", cell: ({ status }) => <Text of={status} /> },
@@ -156,7 +159,12 @@ const MODELS: readonly Column<ModelCallRow>[] = [
   { name: "Attempt", align: "end", cell: ({ attempt }) => attempt },
   {
     name: "Model",
-    cell: ({ model, answered_by: by }) => <Text of={by === "model" ? model : `${model} (${by})`} />,
+    cell: ({ model, agent, answered_by: by }) => (
+      <>
+        {agent !== null && <Text of={`${agent}: `} />}
+        <Text of={by === "model" ? model : `${model} (${by})`} />
+      </>
+    ),
   },
   { name: "In", align: "end", cell: ({ input_tokens }) => input_tokens },
   { name: "Out", align: "end", cell: ({ output_tokens }) => output_tokens },
