@@ -6,6 +6,7 @@ that a command line or a server of tools can be made from the same table.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -17,8 +18,10 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from .arguments import choices
 from .engine.tasks.answers import NO_RESULT, given
 from .engine.tasks.entry import ENDED
+from .execution import execution_of
 from .fork import forked, recorded_state
 from .history.matching import NAMES
+from .nodes.tree import EMPTY
 from .records import REUSED, Breakpoint, BreakpointKind, Frame, Reusable, RunResult
 from .records.publication import Publication
 from .records.words import short
@@ -391,3 +394,67 @@ async def break_change(
     if when == "":
         changes["when"] = None
     await run.live.breakpoints.change(breakpoint, **changes)
+
+
+# ---- questions --------------------------------------------------------------------------------------------------
+
+
+# Beside the loop, on a thread of its own each: an answer reads the file, and that of needs renders for up to a second.
+_FRAME = Field(ge=1, description="the frame of which it is asked")
+
+
+def _asked(now: Publication) -> Iterable[str]:
+    """Return what a question may be about: the nodes with an id of their own, and the keys of the state."""
+    nodes = (now.frame.tree if now.frame is not None else EMPTY).walk()
+    return dict.fromkeys([*(node.id for node in nodes if node.explicit_id), *now.state])
+
+
+Target = Annotated[
+    str,
+    InWords(_asked, rest=True),
+    Field(description="a node, node.prop, node.on_finished, state:KEY, component, frame or id"),
+]
+
+
+@_command("looks")
+async def why(run: Run, target: Target = "", frame: Annotated[int | None, _FRAME] = None) -> object:
+    """Tells why a node, value, handler call, frame or the execution is as it is: its causes, down to the roots."""
+    return await asyncio.to_thread(execution_of(run).why, _target(target), frame)
+
+
+@_command("looks", word="why-not")
+async def why_not(run: Run, target: Target = "", frame: Annotated[int | None, _FRAME] = None) -> object:
+    """Tells what keeps a node, task, handler, write or frame from being there, outermost first."""
+    return await asyncio.to_thread(execution_of(run).why_not, _target(target), frame)
+
+
+@_command("looks")
+async def needs(
+    run: Run,
+    target: Annotated[str, InWords(rest=True), Field(description="the id of a node, or the name of a component")],
+    frame: Annotated[int | None, _FRAME] = None,
+) -> object:
+    """Tells the smallest edit of the state after which a node or component is in the plan."""
+    return await asyncio.to_thread(execution_of(run).needs, target, frame)
+
+
+@_command("looks")
+async def follow(
+    run: Run,
+    text: Annotated[
+        str,
+        InWords(lambda now: dict.fromkeys([*(task.node_id for task in now.tasks), *now.state]), rest=True),
+        Field(description="a text, the id of a node, or a key of the state"),
+    ],
+    frame: Annotated[int | None, _FRAME] = None,
+) -> object:
+    """Tells where a text or value came from, and all that holds it."""
+    return await asyncio.to_thread(execution_of(run).follow, text, frame)
+
+
+def _target(text: str) -> str | int | None:
+    """Return a target as it is typed: a number is that of a frame, and nothing is the execution."""
+    text = text.strip()
+    if text.isdigit():
+        return int(text)
+    return text or None

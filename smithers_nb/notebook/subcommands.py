@@ -14,11 +14,9 @@ from ..commands import COMMANDS, Command, InWords, arguments_of
 from ..errors import SmithersError, StoreError
 from ..execution import Execution, run_behind
 from ..nodes.element import Component
-from ..nodes.tree import EMPTY
 from ..nodes.xml import visible
 from ..recording import Store
 from ..records import ExecutionRecord
-from ..records.publication import Publication
 from . import breakpoint_words, grammar
 from .options import OptionError, words
 from .static_view import write_line
@@ -59,6 +57,16 @@ class Subcommand:
         return grammar.offered(self.arguments, len(before), run_behind(ex).publish())
 
 
+def _absent(ex: Execution, before: Sequence[str]) -> Iterable[str]:
+    """Return the ids of the nodes that the code can return and that are not in the plan."""
+    if before or not ex.recorded:
+        return ()
+    return (one.id for one in ex.ghosts().nodes if one.id is not None)
+
+
+COMPLETES: dict[str, Completes] = {"needs": _absent}
+"""Completions of commands that need more than the present state: by word."""
+
 SUBCOMMANDS: dict[str, Subcommand] = {}
 """All of them, by word. The notebook's own replace a command's of the same word."""
 
@@ -95,6 +103,7 @@ def _add(command: Command) -> None:
         arguments=command.arguments,
         call=call,
         takes=grammar.takes(command.arguments),
+        completes=COMPLETES.get(command.word),
     )
 
 
@@ -175,63 +184,6 @@ def xml(ex: Execution, frame: Annotated[int | None, _FRAME] = None) -> object:
     if now is None:
         return Lines(visible(ex.preview().xml))
     return Lines(visible(now.xml))
-
-
-def _absent(ex: Execution, before: Sequence[str]) -> Iterable[str]:
-    """Return the ids of the nodes that the code can return and that are not in the plan."""
-    if before or not ex.recorded:
-        return ()
-    return (one.id for one in ex.ghosts().nodes if one.id is not None)
-
-
-@_own(completes=_absent)
-def needs(
-    ex: Execution, target: Annotated[str, _TEXT, Field(description="the id of a node, or the name of a component")]
-) -> object:
-    """Tells the smallest edit of the state after which a node or component is in the plan."""
-    return ex.needs(target)
-
-
-@_own()
-def follow(
-    ex: Execution,
-    text: Annotated[
-        str,
-        InWords(lambda now: dict.fromkeys([*(task.node_id for task in now.tasks), *now.state]), rest=True),
-        Field(description="a text, the id of a node, or a key of the state"),
-    ],
-) -> object:
-    """Tells where a text or value came from, and all that holds it."""
-    return ex.follow(text)
-
-
-def _asked(now: Publication) -> Iterable[str]:
-    """Return what a question may be about: the nodes with an id of their own, and the keys of the state."""
-    nodes = (now.frame.tree if now.frame is not None else EMPTY).walk()
-    return dict.fromkeys([*(node.id for node in nodes if node.explicit_id), *now.state])
-
-
-_TARGET = Field(description="a node, node.prop, node.on_finished, state:KEY, component, frame or id")
-
-
-@_own(takes="[TARGET]")
-def why(ex: Execution, target: Annotated[str, InWords(_asked, rest=True), _TARGET] = "") -> object:
-    """Tells why a node, value, handler call, frame or the execution is as it is: its causes, down to the roots."""
-    return ex.why(_target(target))
-
-
-@_own(takes="[TARGET]")
-def why_not(ex: Execution, target: Annotated[str, InWords(_asked, rest=True), _TARGET] = "") -> object:
-    """Tells what keeps a node, task, handler, write or frame from being there, outermost first."""
-    return ex.why_not(_target(target))
-
-
-def _target(text: str) -> str | int | None:
-    """Return a target as it is typed: a number is that of a frame."""
-    text = text.strip()
-    if text.isdigit():
-        return int(text)
-    return text or None
 
 
 @_own(takes="[PATH]")

@@ -214,6 +214,10 @@ def messages() -> dict[str, Any]:
                 {"type": "command", "id": "c2", "name": "break_check", "when": "state.n >"},
                 {"type": "command", "id": "c2", "name": "break_remove", "breakpoint": "b1"},
                 {"type": "command", "id": "c2", "name": "break_change", "breakpoint": "b1", "enabled": False},
+                {"type": "command", "id": "c2", "name": "why", "target": "notes"},
+                {"type": "command", "id": "c2", "name": "why_not", "target": "notes", "frame": 2},
+                {"type": "command", "id": "c2", "name": "needs", "target": "notes"},
+                {"type": "command", "id": "c2", "name": "follow", "text": "notes"},
                 *({"type": "get", "id": "r1", "pane": pane} for pane in get_args(p.PaneName)),
                 {
                     "type": "get",

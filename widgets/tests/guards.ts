@@ -793,6 +793,10 @@ const commandGuard = by("name", {
     log_only: optional(flag),
     when: optional(nullable(text)),
   }),
+  why: order("why", { target: optional(text), frame: optional(nullable(whole)) }),
+  why_not: order("why_not", { target: optional(text), frame: optional(nullable(whole)) }),
+  needs: order("needs", { target: text, frame: optional(nullable(whole)) }),
+  follow: order("follow", { text: text, frame: optional(nullable(whole)) }),
 });
 
 export const outgoingGuard = by("type", {

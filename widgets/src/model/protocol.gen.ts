@@ -67,7 +67,11 @@ export type Command =
   | BreakAdd
   | BreakCheck
   | BreakRemove
-  | BreakChange;
+  | BreakChange
+  | Why
+  | WhyNot
+  | Needs
+  | Follow;
 export type Outgoing =
   | Hello
   | Ping
@@ -92,6 +96,10 @@ export type Outgoing =
       | BreakCheck
       | BreakRemove
       | BreakChange
+      | Why
+      | WhyNot
+      | Needs
+      | Follow
     )
   | Get
   | LookMessage;
@@ -957,6 +965,23 @@ export interface PartRow {
   readonly ms: number | null;
 }
 /**
+ * Tells where a text or value came from, and all that holds it.
+ */
+export interface Follow {
+  readonly type: "command";
+  readonly id: string;
+  readonly name: "follow";
+  readonly execution_id?: string | null;
+  /**
+   * a text, the id of a node, or a key of the state
+   */
+  readonly text: string;
+  /**
+   * the frame of which it is asked
+   */
+  readonly frame?: number | null;
+}
+/**
  * Makes a branch that begins after a frame, by default the last flushed one.
  */
 export interface Fork {
@@ -1218,6 +1243,23 @@ export interface ModelCallRow {
   readonly ms: number;
   readonly error: string | null;
   readonly response: Value | null;
+}
+/**
+ * Tells the smallest edit of the state after which a node or component is in the plan.
+ */
+export interface Needs {
+  readonly type: "command";
+  readonly id: string;
+  readonly name: "needs";
+  readonly execution_id?: string | null;
+  /**
+   * the id of a node, or the name of a component
+   */
+  readonly target: string;
+  /**
+   * the frame of which it is asked
+   */
+  readonly frame?: number | null;
 }
 /**
  * The smallest edit of the state after which something is in the plan of a frame.
@@ -1830,4 +1872,38 @@ export interface UntilIdle {
    * @maxItems 12
    */
   readonly ask?: ReadonlyArray<Get>;
+}
+/**
+ * Tells why a node, value, handler call, frame or the execution is as it is: its causes, down to the roots.
+ */
+export interface Why {
+  readonly type: "command";
+  readonly id: string;
+  readonly name: "why";
+  readonly execution_id?: string | null;
+  /**
+   * a node, node.prop, node.on_finished, state:KEY, component, frame or id
+   */
+  readonly target?: string;
+  /**
+   * the frame of which it is asked
+   */
+  readonly frame?: number | null;
+}
+/**
+ * Tells what keeps a node, task, handler, write or frame from being there, outermost first.
+ */
+export interface WhyNot {
+  readonly type: "command";
+  readonly id: string;
+  readonly name: "why_not";
+  readonly execution_id?: string | null;
+  /**
+   * a node, node.prop, node.on_finished, state:KEY, component, frame or id
+   */
+  readonly target?: string;
+  /**
+   * the frame of which it is asked
+   */
+  readonly frame?: number | null;
 }
