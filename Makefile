@@ -18,7 +18,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 # -qq: pip's errors are shown, its warnings about a machine's own set-up are not.
 PIP_INSTALL := $(PY) -m pip install --disable-pip-version-check -qq
-STATIC := smithers_nb/notebook/static
+STATIC := smithers_nb/notebook/static smithers_nb/player/static
 PROTOCOL := widgets/src/model/protocol.gen.ts
 
 comma := ,

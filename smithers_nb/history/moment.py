@@ -25,6 +25,10 @@ class Moment:
     def task(self, task: TaskRecord) -> TaskRecord:
         """Return a task as it stood, without later records."""
         status = task.status_at(self.until, self.asking)
+        if status == task.status and task.ended and task.next_retry_at is None:
+            settled = self._settled(task)
+            # Most tasks of a long execution ended long ago: a copy of each takes more time than all else.
+            return task if settled == task.settled_at_frame else replace(task, settled_at_frame=settled)
         then = replace(task, status=status)
         if then.ended:
             return replace(then, next_retry_at=None, settled_at_frame=self._settled(task))

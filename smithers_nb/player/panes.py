@@ -1,10 +1,216 @@
-"""The panes of an exported run: what the page shows at each cursor."""
+"""The panes of an exported run: what the page shows at each cursor, as the read model makes it."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from ..errors import StoreError
+from ..history.cursor import PHASES, Cursor
+from ..history.panes import protocol as p
+from ..history.panes.view import View
+from ..records import Phase
 from ..store.reader import Reader
+from .codec import Pool, Track, packed
+from .still import MANY, Changes, StillSource
+
+FORMAT = 1
+"""The version of this block: a page is in the same file, and no other one reads it."""
+PHASED = 250
+"""The number of frames, the newest ones, of which each phase is in the file; older ones are there at their rest."""
+READ_ONLY = "This page is a file: it shows what was recorded, and nothing runs here."
+"""The reason why no command is taken in a page that is a file."""
+STORE = "Store('run.html')"
+"""The expression that opens the file, in Python; it may have another name by then."""
+PANES: tuple[p.PaneName, ...] = (
+    "frame", "plan", "xml", "pending", "handlers", "state", "tasks", "breakpoints", "output", "problems",
+)  # fmt: skip
+"""The panes that there is one of at each cursor."""
+FIXED: tuple[p.PaneName, ...] = ("branches", "notes", "compare")
+"""The panes that are the same at every cursor."""
 
 
 def panes_of(reader: Reader, execution_id: str, frames: tuple[int, int]) -> bytes:
-    """Return the panes of frames ``first`` to ``last`` as the page reads them; b"" where it has none."""
-    return b""
+    """Return the panes of frames ``first`` to ``last`` as the page reads them: JSON."""
+    recorder = _Recorder(StillSource(reader, execution_id))
+    with reader.together():
+        found = recorder.record(range(frames[0], frames[1] + 1))
+    return json.dumps(found, separators=(",", ":")).encode()
+
+
+class _Recorder:
+    """Asks a view of the recorded execution for its panes, cursor by cursor."""
+
+    def __init__(self, source: StillSource) -> None:
+        self._source = source
+        self._view = View(source)
+        self._changes = Changes(source)
+        self._texts: list[dict[str, str]] = []
+        self._places: dict[tuple[str, str], str] = {}
+        """The places of the texts."""
+        self._refs: dict[str, str] = {}
+        self._pool = Pool(self._ref_of)
+        self._tracks: dict[str, dict[str, Track]] = {}
+        self._there: dict[str, set[str]] = {"node": set(), "task": set()}
+        """The nodes and tasks that had a pane at the cursor before."""
+        self._flushed = 0
+        """The last frame whose writes are told as the last changes of their keys."""
+        self._has_hits = bool(source.breakpoints() or source.hits(source.head.recorded, 1))
+        self._keys: dict[str, set[str]] = {}
+        """By node the keys whose values its pane shows."""
+
+    def record(self, numbers: range) -> dict[str, Any]:  # Any: JSON
+        """Return all that the page needs."""
+        last = self._source.head.recorded
+        numbers = range(max(1, numbers.start), min(last + 1, numbers.stop))
+        phased = max(numbers.start, numbers.stop - PHASED)
+        for number in numbers:
+            for phase in _phases(whole=number >= phased, last=number == last):
+                self._cursor(self._source.cursor(number, phase))
+        if not numbers:
+            self._cursor(self._source.cursor())
+        return {
+            "format": FORMAT,
+            "first": numbers.start if numbers else 0,
+            "last": numbers.stop - 1 if numbers else 0,
+            "phased": phased,
+            "summary": {**self._view.summary(1, None, None), "read_only": READ_ONLY},
+            "fixed": {**self._fixed(), "timeline": self._timeline(numbers.start)},
+            **self._packed(),
+            "searchable": self._searchable(),
+            "texts": self._texts,
+        }
+
+    def _ask(self, pane: str, cursor: Cursor | None = None, of: str | None = None, **more: Any) -> Any:
+        """Return a pane at a cursor, at the end of the execution without one."""
+        get = p.Get(type="get", id="", pane=cast(p.PaneName, pane), limit=MANY)
+        place: dict[str, Any] = {"of": of, **more}
+        if cursor is not None and cursor.frame:
+            place |= {"at": cursor.frame, "phase": cursor.phase}
+        return self._view.pane(get.model_copy(update=place))
+
+    def _cursor(self, cursor: Cursor) -> None:
+        """Record all panes at a cursor."""
+        changes = self._changes
+        changes.move(cursor, self._keys)
+        same = {"handlers": not changes.calls, "state": not changes.values, "tasks": not changes.listed}
+        nodes: list[str] = []
+        for pane in PANES:
+            if same.get(pane, False):
+                continue
+            shown = self._ask(pane, cursor)
+            if pane == "plan":
+                shown["version"] = 1  # It counts the answers.
+                nodes = list(dict.fromkeys(row["id"] for row in shown["nodes"]))
+            elif pane == "tasks":
+                shown["now"] = 0  # It is the time of the answer.
+            self._add(pane, "", cursor, shown)
+        self._last_changes(cursor)
+        self._hits(cursor)
+        self._each("node", nodes, changes.nodes, cursor)
+        self._each("task", [task.task_id for task in self._source.tasks(cursor, MANY)], changes.tasks, cursor)
+
+    def _fixed(self) -> dict[str, Any]:  # Any: the panes' types
+        found: dict[str, Any] = {pane: self._ask(pane) for pane in FIXED}
+        # The database is cut out of a store in a temporary folder: its name there is nothing to tell.
+        found["branches"]["store"] = STORE
+        return found
+
+    def _timeline(self, first: int) -> p.TimelinePane:
+        """Return the timeline, which begins with frame 1 on the page, whatever frames are in the file."""
+        shown = cast(p.TimelinePane, self._view.pane(p.Get(type="get", id="", pane="timeline", since=first)))
+        shown["since"] = 1
+        for dense in (shown["writes"], shown["handlers"], shown["changes"], shown["ms"]):
+            dense[:0] = [0] * (first - 1)
+        return shown
+
+    def _last_changes(self, cursor: Cursor) -> None:
+        """Record the last change of each key that may have one more."""
+        flushed = cursor.newest(Phase.FLUSH)
+        keys: set[str] = set()
+        while self._flushed < flushed:
+            self._flushed += 1
+            keys |= {write.key for write in self._source.file.writes(self._flushed)}
+        for key in keys | self._changes.written:
+            self._add("last_change", key, cursor, self._ask("last_change", cursor, key))
+
+    def _packed(self) -> dict[str, Any]:  # Any: JSON
+        changes = {key: self._changes_of(key) for key in self._tracks.get("last_change", {})}
+        found = packed(self._pool, self._tracks, [place for told in changes.values() for *_, place in told])
+        places = iter(found.pop("kept"))
+        found["changes"] = {key: [(*at, next(places)) for *at, _ in told] for key, told in changes.items()}
+        return found
+
+    def _changes_of(self, key: str) -> list[tuple[int, int, int]]:
+        """Return the place of each change of a key with the answer for the change before it, newest first."""
+        found: list[tuple[int, int, int]] = []
+        before = self._ask("last_change", of=key)["before"]
+        while True:
+            shown = self._ask("last_change", of=key, before=before)
+            found.append((*before, self._pool.place(shown)))
+            if shown["found"] is None:
+                return found
+            before = shown["before"]
+
+    def _hits(self, cursor: Cursor) -> None:
+        """Record the nearest hits before and after a cursor."""
+        if not self._has_hits and "hit" in self._tracks:
+            return
+        for direction in ("back", "forward"):
+            shown = self._ask("hit", cursor, direction=direction)
+            # The place from which none was found tells nothing.
+            before = shown["before"] if shown["found"] else None
+            self._add("hit", direction, cursor, {**shown, "before": before})
+
+    def _searchable(self) -> list[tuple[object, ...]]:
+        """Return what can be found: kind, id, label, frame, node, subject and texts. 0 stands for the id, 1 for the
+        label.
+        """
+        found: list[tuple[object, ...]] = []
+        for one, subject, texts in self._source.file.searchable():
+            known: dict[str | None, int] = {one.label: 1, one.id: 0}
+            node, about, *told = (known.get(text, text) for text in (one.node_id, subject, *texts))
+            found.append((one.kind, one.id, one.label, one.frame, node, about, told))
+        return found
+
+    def _each(self, pane: str, ids: Iterable[str], changed: set[str], cursor: Cursor) -> None:
+        """Record the panes of the nodes or tasks that may have changed."""
+        last = self._there[pane]
+        now = self._there[pane] = set(ids)
+        for id in ids:
+            if id in changed or id not in last:
+                shown = self._ask(pane, cursor, id)
+                if pane == "node":
+                    self._keys[id] = {read["key"] for read in shown["reads"]}
+                self._add(pane, id, cursor, shown)
+        for id in last - now:
+            self._add(pane, id, cursor, None)
+
+    def _add(self, pane: str, of: str, cursor: Cursor, shown: Mapping[str, Any] | None) -> None:
+        tracks = self._tracks.setdefault(pane, {})
+        if of not in tracks:
+            tracks[of] = Track(self._pool, placed=not of)
+        place = cursor.frame * len(PHASES) + PHASES.index(cursor.phase or Phase.EFFECTS)
+        tracks[of].add(place, cursor.frame, shown)
+
+    def _ref_of(self, ref: str) -> str:
+        """Return the place of a whole text, by the name that the panes have for it."""
+        known = self._refs.get(ref)
+        if known is None:
+            found = self._source.whole(json.loads(ref))
+            if found is None:
+                raise StoreError(f"the text {ref} is not in the file, though a pane shows its beginning.")
+            about = (found.text, found.type)
+            if about not in self._places:
+                self._places[about] = str(len(self._texts))
+                self._texts.append({"text": found.text, "type": found.type})
+            known = self._refs[ref] = self._places[about]
+        return known
+
+
+def _phases(*, whole: bool, last: bool) -> Iterable[Phase]:
+    """Yield the phases after which a frame is recorded: its rest at least. The last one is also seen after FLUSH."""
+    for phase in PHASES:
+        if whole or phase is Phase.EFFECTS or (last and phase is Phase.FLUSH):
+            yield phase

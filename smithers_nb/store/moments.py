@@ -269,6 +269,15 @@ class Moments:
         )
         return [key for (key,) in rows]
 
+    def reads_at(self, frame: int) -> list[tuple[str, str]]:
+        """Return each component's path with a key that it read in a frame."""
+        return self._rows(
+            "SELECT component, key FROM reads WHERE execution_id = :owner AND from_frame <= :frame"
+            " AND (to_frame IS NULL OR to_frame > :frame) ORDER BY component, key",
+            owner=self.owner(frame),
+            frame=frame,
+        )
+
     def whole(self, table: str, column: str, at: Sequence[object]) -> tuple[str, str | None] | None:
         """Return a text whole, with its type if it has one: of ``state`` (key, from_frame), ``transitions`` (frame,
         seq), ``events`` (id), ``tasks`` (task_id), ``tool_calls`` and ``model_calls`` (id), ``approvals``
@@ -361,6 +370,10 @@ class Moments:
             cut=VALUE_CHARS,
         )
         return [_question(row, self._named) for row in rows]
+
+    def questioned(self) -> set[str]:
+        """Return the ids of the tasks that ever asked a person."""
+        return {task_id for (task_id,) in self._rows(f"SELECT task_id FROM approvals WHERE {self._of('approvals')}")}
 
     def asking(self, until: str) -> set[str]:
         """Return the ids of the tasks that waited for a person at a time, in ISO 8601."""
@@ -560,6 +573,35 @@ class Moments:
         return [
             SearchHit(kind=kind, id=str(id), label=label[:200], frame=frame, node_id=node)
             for kind, id, label, frame, node in rows
+        ]
+
+    def searchable(self) -> list[tuple[SearchHit, str, list[str]]]:
+        """Return everything that ``search`` can find, in its order: with the name of its subject, of which the newest
+        one that is found is told, and the texts in which it is looked for.
+        """
+        rows = self._rows(
+            "SELECT 'node', node_id, type || ' ' || coalesce(key, text, node_id), from_frame, node_id, node_id,"
+            " json_array(node_id, key, type, text, props) FROM"
+            f" (SELECT * FROM nodes WHERE {self._of('nodes')} ORDER BY node_id, from_frame)"
+            " UNION ALL SELECT 'key', key, key, from_frame, NULL, key, json_array(key) FROM (SELECT key,"
+            f" max(from_frame) AS from_frame FROM state WHERE {self._of('state')} GROUP BY key)"
+            " UNION ALL SELECT 'handler', id, event || ' of ' || node_id, frame, node_id, node_id || ' ' || event,"
+            " json_array(event || ' of ' || node_id) FROM (SELECT id, event, node_id, max(frame) AS frame FROM"
+            f" handlers WHERE {self._of('handlers')} GROUP BY node_id, event)"
+            " UNION ALL SELECT 'task', task_id, task_id || ' ' || status, mounted_at_frame, node_id, task_id,"
+            " json_array(task_id) FROM (SELECT task_id, status, node_id, max(mounted_at_frame) AS mounted_at_frame"
+            f" FROM tasks WHERE {self._of('tasks')} GROUP BY task_id)"
+            " UNION ALL SELECT 'output', id, json_extract(payload, '$.text'), frame, node_id, id,"
+            f" json_array(json_extract(payload, '$.text')) FROM (SELECT * FROM events WHERE {self._of('events')}"
+            " AND kind = 'output' ORDER BY id DESC)"
+        )
+        return [
+            (
+                SearchHit(kind=kind, id=str(id), label=label[:200], frame=frame, node_id=node),
+                str(subject),
+                [text for text in json.loads(texts) if text is not None],
+            )
+            for kind, id, label, frame, node, subject, texts in rows
         ]
 
     # ---- inside ------------------------------------------------------------------------------------------------

@@ -2,15 +2,7 @@ import { render } from "preact";
 import { Client } from "./model/client";
 import type { Channel } from "./model/transport";
 import { Stepper } from "./views/stepper";
-import "./styles/base.css";
-import "./styles/controls.css";
-import "./styles/plan.css";
-import "./styles/grids.css";
-import "./styles/details.css";
-import "./styles/branches.css";
-import "./styles/why.css";
-// Last: it overrides.
-import "./styles/widths.css";
+import "./styles";
 
 interface View {
   readonly model: Channel;

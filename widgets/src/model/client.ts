@@ -7,6 +7,7 @@ import { type Alert, cleared, raised } from "./alerts";
 import { bookmarked, bookmarksOf } from "./bookmarks";
 import { labelOf, whyOff } from "./controls";
 import {
+  atRest,
   type Cursor,
   type Edge,
   edgeOf,
@@ -91,7 +92,7 @@ export class Client implements Receiver {
   private readonly session: Session;
   private readonly cache: PaneCache;
 
-  constructor(channel: Channel) {
+  constructor(private readonly channel: Channel) {
     this.transport = new Transport(channel, this);
     this.session = new Session(this.transport, () => this.showUnderway());
     this.cache = new PaneCache(() => this.transport.nextId());
@@ -134,7 +135,12 @@ export class Client implements Receiver {
   // ---- where one looks ----
 
   get edge(): Edge {
-    return edgeOf(this.state.summary);
+    return { ...edgeOf(this.state.summary), ...this.channel.kept };
+  }
+
+  /** Whether something can be done here, and not only looked at: not in a page that is a file. */
+  get acts(): boolean {
+    return this.channel.kept === undefined;
   }
 
   walk(walk: Walk): void {
@@ -146,8 +152,9 @@ export class Client implements Receiver {
   }
 
   /** Moves the cursor; without `settle` the details follow when it has stood still. */
-  look({ cursor, note }: Motion, settle = true): void {
+  look({ cursor: wanted, note }: Motion, settle = true): void {
     const { cursor: last, left } = this.state;
+    const cursor = atRest(wanted, this.edge);
     const leaves = last.at === null && cursor.at !== null;
     this.update({ cursor, note, left: leaves ? this.edge.frame : left });
     clearTimeout(this.settling);

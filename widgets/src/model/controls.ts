@@ -114,6 +114,34 @@ export const OTHERS: readonly Control[] = [
 
 export const ALL_CONTROLS: readonly Control[] = [...CONTROLS, ...OTHERS];
 
+/** What does something, or asks for it: there is none of it in a page that is a file. */
+const ACTING: readonly Action[] = [
+  "step_phase",
+  "step_frame",
+  "continue",
+  "until_idle",
+  "pause",
+  "stop",
+  "breakpoint",
+  "watch",
+  "edit",
+  "fork",
+  "compare",
+  "first_difference",
+];
+
+/** Whether it only looks: then a page that is a file has it, too. */
+export const isLook = ({ name }: { readonly name: string }): boolean =>
+  !(ACTING as readonly string[]).includes(name);
+
+const phase = control("step_phase", "Next phase", "S", "S", "Walks the records.");
+const last = control("live", "Last frame", "End", "End", "Shows the last frame.");
+/** The controls of a page that is a file: the toolbar's, and those that have a key only. */
+export const LOOKS: readonly Control[] = CONTROLS.filter(isLook).map((one) =>
+  one.name === "live" ? last : one,
+);
+export const OTHER_LOOKS: readonly Control[] = [phase, ...OTHERS.filter(isLook)];
+
 const LABELS = new Map<string, string>(ALL_CONTROLS.map(({ name, label }) => [name, label]));
 
 const COMMAND_LABELS = new Map<string, string>([
@@ -195,11 +223,11 @@ const IN_RECORDS: Partial<Readonly<Record<Action, Effect>>> = {
   until_idle: { kind: "walk", walk: "live" },
 };
 
-export function effectOf(action: Action, cursor: Cursor): Effect {
+export function effectOf(action: Action, cursor: Cursor, acts = true): Effect {
   const walk = WALKS[action];
   if (walk !== undefined) return { kind: "walk", walk };
   if (action === "reverse_continue") return { kind: "seek", direction: "back" };
-  const recorded = cursor.at === null ? undefined : IN_RECORDS[action];
+  const recorded = cursor.at === null && acts ? undefined : IN_RECORDS[action];
   if (recorded !== undefined) return recorded;
   if (isMove(action) || action === "pause" || action === "stop") {
     return { kind: "command", name: action as CommandName };
@@ -219,7 +247,8 @@ export function whyControlOff(
   if (effect.kind !== "walk") return null;
   switch (effect.walk) {
     case "live":
-      return cursor.at === LIVE.at ? "You are live already." : null;
+      if (cursor.at !== LIVE.at) return null;
+      return edge.first === undefined ? "You are live already." : "This is the last frame.";
     case "forward":
       if (cursor.at !== LIVE.at) return null;
       return edge.readOnly
@@ -227,7 +256,9 @@ export function whyControlOff(
         : "You are at the live edge. Next: step executes.";
     case "first":
     case "back":
-      return seenFrame(cursor, edge) <= 1 ? "There is no frame before this one." : null;
+      return seenFrame(cursor, edge) <= (edge.first ?? 1)
+        ? "There is no frame before this one."
+        : null;
     default:
       return null;
   }

@@ -37,6 +37,10 @@ export interface Edge {
   readonly recorded: number;
   /** Whether no engine runs the execution: at its edge nothing executes either. */
   readonly readOnly?: boolean;
+  /** The oldest frame that is there. */
+  readonly first?: number;
+  /** The oldest frame of which every phase is there. */
+  readonly phased?: number;
 }
 
 /** How far an execution is by its summary. */
@@ -88,24 +92,26 @@ export const seenFrame = (cursor: Cursor, edge: Edge): number => cursor.at ?? ed
 /** The cursor on a frame; the newest frame is seen live. */
 export function goTo(frame: number, edge: Edge): Motion {
   if (frame >= edge.frame || frame > edge.recorded) return { cursor: LIVE, note: null };
-  return { cursor: { at: Math.max(1, frame), phase: null }, note: null };
+  return { cursor: { at: Math.max(edge.first ?? 1, frame), phase: null }, note: null };
 }
 
 export function walked(cursor: Cursor, walk: Walk, edge: Edge): Motion {
   const frame = seenFrame(cursor, edge);
+  const first = edge.first ?? 1;
   switch (walk) {
     case "first":
-      return goTo(1, edge);
+      return goTo(first, edge);
     case "live":
       return { cursor: LIVE, note: null };
     case "back":
     case "back_frame":
-      if (frame <= 1) return { cursor, note: AT_START };
+      if (frame <= first) return { cursor, note: AT_START };
       return goTo(Math.min(frame - 1, edge.recorded), edge);
     case "forward":
     case "forward_frame":
       return ahead(cursor, placeOf(frame + 1, null), edge);
     case "forward_phase":
+      if (frame < (edge.phased ?? 1)) return ahead(cursor, placeOf(frame + 1, null), edge);
       return ahead(cursor, placeOf(frame, cursor.phase) + 1, edge);
     case "back_phase":
       return phaseBack(cursor, edge);
@@ -124,10 +130,15 @@ function phaseBack(cursor: Cursor, edge: Edge): Motion {
   const from =
     cursor.at === null ? placeOf(edge.frame, edge.phase) : placeOf(cursor.at, cursor.phase);
   const last = placeOf(edge.recorded, "FLUSH");
+  if (cursor.at !== null && cursor.at < (edge.phased ?? 1)) return walked(cursor, "back", edge);
   const place = Math.min(from - 1, last);
-  return place < placeOf(1, "SNAPSHOT")
-    ? { cursor, note: AT_START }
-    : { cursor: cursorAt(place), note: null };
+  if (place < placeOf(edge.first ?? 1, "SNAPSHOT")) return { cursor, note: AT_START };
+  return { cursor: atRest(cursorAt(place), edge), note: null };
+}
+
+/** The cursor, at the frame's rest where its phases are not there. */
+export function atRest(cursor: Cursor, { phased = 1 }: Edge): Cursor {
+  return cursor.at !== null && cursor.at < phased ? { at: cursor.at, phase: null } : cursor;
 }
 
 /** How many frames came since the live edge was left. */

@@ -67,23 +67,32 @@ export interface Group {
   readonly chosen: Tab;
 }
 
-/** The groups of tabs that there is room for, each with the tab that is seen. */
-export function groupsOf(choice: Choice, room: Room): readonly Group[] {
+/** The tabs of details where nothing can be chosen to compare with. */
+const OF_FILE = DETAIL_TABS.filter((tab) => tab !== "Compare");
+
+/**
+ * The groups of tabs that there is room for, each with the tab that is seen. `acts`: something can be done, and not
+ * only looked at.
+ */
+export function groupsOf(choice: Choice, room: Room, acts = true): readonly Group[] {
+  const details: readonly DetailTab[] = acts ? DETAIL_TABS : OF_FILE;
   const plan: Group = { name: "Plan", tabs: PLAN_TABS, chosen: choice.plan };
   switch (room) {
     case "wide":
       return [
         plan,
         { name: "Inspector", tabs: INSPECTOR_TABS, chosen: choice.inspector },
-        { name: "Details", tabs: DETAIL_TABS, chosen: choice.detail },
+        { name: "Details", tabs: details, chosen: choice.detail },
       ];
     case "middle":
       return [
         plan,
-        { name: "Details", tabs: [...DETAIL_TABS, ...INSPECTOR_TABS], chosen: choice.lower },
+        { name: "Details", tabs: [...details, ...INSPECTOR_TABS], chosen: choice.lower },
       ];
     case "narrow":
-      return [{ name: "Panes", tabs: ALL_TABS, chosen: choice.last }];
+      return [
+        { name: "Panes", tabs: [...PLAN_TABS, ...INSPECTOR_TABS, ...details], chosen: choice.last },
+      ];
     case "tiny":
       return [];
   }

@@ -11,8 +11,17 @@ export const BEATS = 4;
 /** The answer to a ping comes before the kernel says that it has handled it, but for this long. */
 export const PONG_MS = 500;
 
-/** The part of an anywidget model that is used. */
+/** The frames that a file has: what it does not have cannot be asked for. */
+export interface Kept {
+  readonly first: number;
+  /** The first frame of which every phase is there; older ones are there at their rest. */
+  readonly phased: number;
+}
+
+/** The part of an anywidget model that is used; or a file in its place. */
 export interface Channel {
+  /** A file's, behind which nothing runs: there is nothing to do here but to look. */
+  readonly kept?: Kept;
   get(trait: "summary"): unknown;
   on(event: string, listener: (...args: never[]) => void): void;
   off(event: string, listener: (...args: never[]) => void): void;

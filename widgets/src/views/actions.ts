@@ -2,7 +2,7 @@ import { type Dispatch, type StateUpdater, useMemo, useRef } from "preact/hooks"
 import { breakpointOn, type Subject, sameAs } from "../model/breakpoints";
 import type { Client } from "../model/client";
 import { motionTo } from "../model/comparison";
-import { type Action, effectOf, whyOff } from "../model/controls";
+import { type Action, effectOf, isLook, whyOff } from "../model/controls";
 import { type Cursor, goTo, LIVE, placeOfHit, seenFrame } from "../model/cursor";
 import { EDITED } from "../model/panes";
 import type { DifferenceRow } from "../model/protocol";
@@ -99,7 +99,10 @@ function makeActions(
   };
 
   const act = (action: Action) => {
-    const effect = effectOf(action, client.state.cursor);
+    // Where nothing runs the keys of the steps walk through the records, and those of all else do nothing.
+    const walks = ["step_phase", "step_frame", "continue", "until_idle"].includes(action);
+    if (!client.acts && !walks && !isLook({ name: action })) return;
+    const effect = effectOf(action, client.state.cursor, client.acts);
     switch (effect.kind) {
       case "walk":
         return client.walk(effect.walk);
@@ -116,6 +119,7 @@ function makeActions(
   };
 
   return {
+    acts: client.acts,
     act,
     toggleBreakpoint,
     open: (tab) => setUi((was) => opened(was, tab)),

@@ -123,10 +123,10 @@ function Answer({ asked }: { readonly asked: AskedRow }) {
 
 /** The first question that waits, with its answers, below the sentence that says so. */
 export function AskedNow() {
-  const { state, actions } = useUi();
+  const { client, state, actions } = useUi();
   const { summary, connected, cursor } = state;
   const [first, ...others] = summary?.questions ?? [];
-  if (first === undefined || !connected || cursor.at !== null) return null;
+  if (first === undefined || !connected || !client.acts || cursor.at !== null) return null;
   return (
     <div role="group" class="ss-asked-now" aria-label={`Answer ${visible(first.node_id)}`}>
       <span class="ss-asked-prompt" title={visible(first.prompt)}>

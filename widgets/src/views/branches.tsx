@@ -35,6 +35,8 @@ export function BranchMenu({ close }: CloseProps) {
   const pane = state.panes.branches?.data ?? null;
   const shown = state.summary?.execution_id ?? "";
   const choose = ({ execution_id }: BranchRow) => {
+    // A file has the frames of one execution, those along its line among them.
+    if (!client.acts) return;
     close();
     if (execution_id !== shown) client.show(execution_id);
   };

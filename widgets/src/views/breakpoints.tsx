@@ -10,17 +10,17 @@ import { useUi } from "./ui";
 
 /** The breakpoints, a form for a new one, and what they have hit. */
 export function BreakpointsView({ breakpoints }: { readonly breakpoints: BreakpointsPane }) {
-  const { state } = useUi();
+  const { client, state } = useUi();
   const at = state.summary?.hit?.breakpoint_id;
   return (
     <>
-      <BreakpointForm />
+      {client.acts && <BreakpointForm />}
       <Grid
         name="Breakpoints"
-        columns={COLUMNS}
+        columns={client.acts ? COLUMNS : COLUMNS.filter(({ name }) => name !== "Remove")}
         rows={breakpoints.breakpoints}
         keyOf={({ id }) => id}
-        empty="There are none. Click the dot beside a node, a key, a handler or a phase, or press B or W."
+        empty={client.acts ? NONE_SET : "There were none."}
         isSelected={({ id }) => id === at}
       />
       {breakpoints.hits.length > 0 && (
@@ -39,6 +39,9 @@ export function BreakpointsView({ breakpoints }: { readonly breakpoints: Breakpo
     </>
   );
 }
+
+const NONE_SET =
+  "There are none. Click the dot beside a node, a key, a handler or a phase, or press B or W.";
 
 const COLUMNS: readonly Column<BreakpointRow>[] = [
   { name: "On", cell: (breakpoint) => <Switch of={breakpoint} field="enabled" name="Enabled" /> },
@@ -74,6 +77,7 @@ interface SwitchProps {
 
 function Switch({ of, field, name }: SwitchProps) {
   const { client } = useUi();
+  if (!client.acts) return <span>{of[field] ? "yes" : "no"}</span>;
   return (
     <input
       type="checkbox"

@@ -23,6 +23,8 @@ const CHOOSE = "choose";
 export function Compare({ base, against, children }: CompareProps) {
   const { client, state, actions } = useUi();
   const { base: pinned, other } = state;
+  // A file has each frame beside the one before, and beside no other.
+  if (!client.acts) return <div class="ss-filter ss-compare">{children}</div>;
   const seen = seenFrame(state.cursor, client.edge);
   const chosen = other === null ? (pinned ?? PREVIOUS) : OTHER;
   const choose = (list: HTMLSelectElement) => {

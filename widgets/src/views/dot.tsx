@@ -9,7 +9,7 @@ interface DotProps {
 
 /** Sets and removes the breakpoint on what it stands beside. */
 export function Dot({ subject, name, inTabOrder = false }: DotProps) {
-  const { state, actions } = useUi();
+  const { client, state, actions } = useUi();
   const set = isSet(subject, state.panes.breakpoints?.data?.breakpoints ?? []);
   const what = subject.kind === "key" ? "Watch" : "Breakpoint on";
   return (
@@ -17,7 +17,7 @@ export function Dot({ subject, name, inTabOrder = false }: DotProps) {
       set={set}
       label={`${what} ${name}`}
       inTabOrder={inTabOrder}
-      toggle={() => actions.toggleBreakpoint(subject)}
+      toggle={client.acts ? () => actions.toggleBreakpoint(subject) : null}
     />
   );
 }
@@ -26,10 +26,14 @@ interface DotButtonProps {
   readonly set: boolean;
   readonly label: string;
   readonly inTabOrder?: boolean;
-  readonly toggle: () => void;
+  /** Null where nothing can be set. */
+  readonly toggle: (() => void) | null;
 }
 
 export function DotButton({ set, label, inTabOrder = false, toggle }: DotButtonProps) {
+  if (toggle === null) {
+    return <span class="ss-dot" data-set={set} title={set ? label : undefined} />;
+  }
   return (
     <button
       type="button"

@@ -89,8 +89,9 @@ export function OriginLink({ of, call, node, title = "" }: OriginProps) {
 }
 
 export function SourceLink({ source }: { readonly source: string | null }) {
-  const { actions } = useUi();
+  const { client, actions } = useUi();
   if (source === null) return null;
+  if (!client.acts) return <Text of={source} />;
   return (
     <Link go={() => actions.showSource(source)} title="Select the cell, where the page allows it">
       <Text of={source} />

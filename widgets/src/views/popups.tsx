@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { ALL_CONTROLS } from "../model/controls";
+import { ALL_CONTROLS, LOOKS, OTHER_LOOKS } from "../model/controls";
 import { frameNamed } from "../model/cursor";
 import type { FoundRow, SearchPane } from "../model/protocol";
 import { plural } from "../model/text";
@@ -42,22 +42,27 @@ export function Popups() {
 }
 
 function Help({ close }: CloseProps) {
+  const { client } = useUi();
   const list = useFocus<HTMLUListElement>();
   return (
     <Popup name="Keys" close={close}>
       <ul class="ss-help" ref={list} tabIndex={-1}>
-        {ALL_CONTROLS.map(({ name, label, key, does }) => (
-          <li key={name}>
-            <kbd>{key}</kbd>
-            <span>
-              <strong>{label}</strong> <span class="ss-dim">{does}</span>
-            </span>
-          </li>
-        ))}
+        {(client.acts ? ALL_CONTROLS : [...LOOKS, ...OTHER_LOOKS]).map(
+          ({ name, label, key, does }) => (
+            <li key={name}>
+              <kbd>{key}</kbd>
+              <span>
+                <strong>{label}</strong> <span class="ss-dim">{does}</span>
+              </span>
+            </li>
+          ),
+        )}
       </ul>
       <p class="ss-dim">
-        In the records S, N, C and U walk forward and execute nothing. In the plan the arrow keys
-        move, fold and unfold. Tab leaves; Esc closes what is open.
+        {client.acts
+          ? "In the records S, N, C and U walk forward and execute nothing. "
+          : "S walks a phase ahead, N a frame, C to the next breakpoint hit, U to the end. "}
+        In the plan the arrow keys move, fold and unfold. Tab leaves; Esc closes what is open.
       </p>
     </Popup>
   );

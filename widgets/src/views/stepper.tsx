@@ -8,6 +8,7 @@ import { followed } from "../model/tree";
 import { FIRST_UI, selectedNode, turned, type UiState } from "../model/ui";
 import { shownQuestion } from "../model/why";
 import { useActions } from "./actions";
+import { type Address, useAddress } from "./address";
 import { Alerts } from "./alerts";
 import { AskedNow } from "./asked";
 import { Header } from "./header";
@@ -23,7 +24,13 @@ import { UiContext } from "./ui";
 
 const NO_NODES: readonly PlanRow[] = [];
 
-export function Stepper({ client }: { readonly client: Client }) {
+interface StepperProps {
+  readonly client: Client;
+  /** The part of the page's address that names a place, where the page is the stepper's. */
+  readonly address?: Address;
+}
+
+export function Stepper({ client, address }: StepperProps) {
   const state = useClient(client);
   const { summary, cursor } = state;
   const root = useRef<HTMLElement>(null);
@@ -32,7 +39,7 @@ export function Stepper({ client }: { readonly client: Client }) {
   useConnection(client, root);
   const [ui, setUi] = useState(FIRST_UI);
   const actions = useActions(client, ui, setUi, root);
-  const groups = useMemo(() => groupsOf(ui.choice, room), [ui.choice, room]);
+  const groups = useMemo(() => groupsOf(ui.choice, room, client.acts), [client, ui.choice, room]);
   const edited = (summary?.edited ?? 0) > 0;
   const { gantt } = ui;
   const nodes = state.panes.plan?.data?.nodes ?? NO_NODES;
@@ -48,6 +55,7 @@ export function Stepper({ client }: { readonly client: Client }) {
   useRestoredFocus(root, ui);
   const shown = summary?.execution_id;
   useEffect(() => setUi(turned), [shown]);
+  useAddress(address, { client, ui, setUi });
 
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === "Escape") {
@@ -83,6 +91,7 @@ export function Stepper({ client }: { readonly client: Client }) {
         data-phase={summary?.phase ?? ""}
         data-status={summary?.status}
         data-connected={state.connected}
+        data-file={!client.acts || undefined}
         onKeyDown={onKeyDown}
       >
         {summary && <Header summary={summary} />}

@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type BranchRows, branchWords, inRows, laneOfEach, lineOf } from "../model/branches";
+import { isLook } from "../model/controls";
 import { seenFrame } from "../model/cursor";
 import { editWords } from "../model/edited";
 import { visible } from "../model/text";
@@ -132,7 +133,7 @@ function BranchLabel({ lane: { label, parts } }: { readonly lane: BranchRows }) 
   const { client, actions } = useUi();
   const [first] = parts;
   const go = () => {
-    if (parts.length === 1 && first !== undefined) client.show(first.execution_id);
+    if (parts.length === 1 && first !== undefined && client.acts) client.show(first.execution_id);
     else actions.act("branches");
   };
   const words = parts.map(({ name, first, last }) => branchSpan(name, first, last)).join("\n");
@@ -202,7 +203,7 @@ function Tools({ seen }: { readonly seen: number }) {
   };
   return (
     <div class="ss-timeline-tools" role="group" aria-label="Timeline tools">
-      {TOOLS.map(({ name, label, title }) => (
+      {(client.acts ? TOOLS : TOOLS.filter(isLook)).map(({ name, label, title }) => (
         <button
           key={name}
           type="button"

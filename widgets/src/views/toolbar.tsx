@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { CONTROLS, type Control, whyControlOff, whyOff } from "../model/controls";
+import { CONTROLS, type Control, LOOKS, whyControlOff, whyOff } from "../model/controls";
 import { Icon } from "./icon";
 import { rove } from "./roving";
 import { useUi } from "./ui";
@@ -19,7 +19,7 @@ export function Toolbar() {
       aria-label="Stepping"
       onKeyDown={(event) => setActive(rove(event) ?? active)}
     >
-      {CONTROLS.map((control, index) => (
+      {(client.acts ? CONTROLS : LOOKS).map((control, index) => (
         <ControlButton
           key={control.name}
           control={control}

@@ -64,7 +64,7 @@ function drawn({ row, task, now, selected, inTabOrder, actions, toggle }: TreeRo
       <DotButton
         set={node.breakpoints.length > 0}
         label={`Breakpoint on ${node.id}`}
-        toggle={() => actions.toggleBreakpoint({ kind: "node", id: node.id })}
+        toggle={actions.acts ? () => actions.toggleBreakpoint({ kind: "node", id: node.id }) : null}
       />
       <ChangeMark node={node} />
       <Indent depth={node.depth} />

@@ -11,6 +11,8 @@ import type { Asked, Trail } from "../model/why";
 
 /** What can be done from anywhere in the widget; the same functions all the time. */
 export interface Actions {
+  /** Whether something can be done, and not only looked at. */
+  readonly acts: boolean;
   readonly act: (action: Action) => void;
   readonly open: (tab: Tab) => void;
   readonly popup: (popup: Popup | null) => void;

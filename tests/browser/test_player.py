@@ -1,0 +1,128 @@
+"""A run as a page that is a file: opened in Chromium from `file:` with the network off."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from smithers_nb import Execution, Store
+from smithers_nb.execution import run_behind
+from smithers_nb.history.panes import protocol as p
+from smithers_nb.history.panes.view import View
+from smithers_nb.history.recorded import RecordedSource
+from smithers_nb.recording import History
+from tests.history.programs import PROGRAMS
+
+PATIENCE_MS = 60_000
+PANES = ("frame", "plan", "xml", "pending", "handlers", "state", "tasks", "breakpoints", "output", "problems")
+OTHERS = ("SNAPSHOT", "RENDER", "RECONCILE", "COMMIT", "EXECUTE", "FLUSH")
+ASK = """gets => gets.map(get => {
+  try { return JSON.stringify(smithers.pane(get)); } catch (error) { return JSON.stringify({error: String(error)}); }
+})"""
+
+Open = Callable[..., "File"]
+
+
+class File:
+    """An exported run in the browser, beside the panes that Python makes of the same file."""
+
+    def __init__(self, page: Page, path: Path, name: str) -> None:
+        self.page = page
+        self.history: History = Store(path).open(name)
+        self.view = View(RecordedSource(self.history.reader, self.history.execution_id))
+        self.stepper = page.locator(".smithers-stepper")
+
+    def panes(self, gets: list[dict[str, Any]]) -> list[Any]:
+        """Return what the page has for some requests."""
+        return [json.loads(answer) for answer in self.page.evaluate(ASK, gets)]
+
+    def expected(self, get: dict[str, Any]) -> Any:
+        """Return what Python has for a request, as the page would get it."""
+        limit = {"limit": 100_000} | get
+        return json.loads(json.dumps(self.view.pane(p.Get.model_validate({"type": "get", "id": "", **limit}))))
+
+    def requests(self) -> Iterator[dict[str, Any]]:
+        """Yield a request for every pane, node, task and key, at each frame's rest and after two of its phases."""
+        for frame in range(1, self.history.frames + 1):
+            for phase in (None, OTHERS[frame % 6], OTHERS[(frame + 3) % 6]):
+                at = {"at": frame, "phase": phase}
+                yield from ({"pane": pane, **at} for pane in PANES)
+                for pane, rows, name, about in (
+                    ("plan", "nodes", "id", "node"),
+                    ("tasks", "tasks", "task_id", "task"),
+                    ("state", "entries", "key", "last_change"),
+                ):
+                    found = {row[name] for row in self.expected({"pane": pane, **at})[rows]}
+                    yield from ({"pane": about, "of": of, **at} for of in sorted(found))
+                yield from ({"pane": "hit", "direction": way, **at} for way in ("back", "forward"))
+                yield from ({"pane": "search", "of": text, **at} for text in ("A", "task", "on_", "%"))
+        yield from ({"pane": pane} for pane in ("timeline", "branches", "notes"))
+
+
+@pytest.fixture
+def opened(chromium: Browser, tmp_path: Path) -> Iterator[Open]:
+    """Exports an execution and opens the file: no request, no error, no console message may come of it."""
+    context = chromium.new_context(offline=True, viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    noise: list[str] = []
+    page.on("console", lambda message: noise.append(message.text))
+    page.on("pageerror", lambda error: noise.append(str(error)))
+    page.on("request", lambda request: noise.append(request.url))
+
+    def open_file(ex: Execution | History, address: str = "") -> File:
+        path = tmp_path / "run.html"
+        ex.export(path, show=False)
+        page.goto(f"file://{path}{address}")
+        expect(page.locator(".smithers-stepper")).to_be_visible(timeout=PATIENCE_MS)
+        # The file itself is the one thing that is asked for.
+        assert noise.pop(0).startswith(f"file://{path}")
+        return File(page, path, ex.name)
+
+    yield open_file
+    assert noise == []
+    context.close()
+
+
+def whole(shown: Any, value: Callable[[str], Any]) -> Any:
+    """Return a pane with each cut value whole: the names by which it is asked for differ."""
+    if isinstance(shown, list):
+        return [whole(one, value) for one in shown]
+    if not isinstance(shown, dict):
+        return shown
+    if shown.get("ref") and "chars" in shown:
+        return {**shown, "text": value(shown["ref"])["text"], "ref": None}
+    return {name: whole(one, value) for name, one in shown.items() if name != "ref"}
+
+
+def without_clock(get: dict[str, Any], shown: dict[str, Any]) -> dict[str, Any]:
+    """Return a pane without what tells the answers apart: their number, and the time and place of asking."""
+    drop = {"plan": "version", "tasks": "now", "branches": "store"}.get(get["pane"])
+    if get["pane"] == "hit" and shown["found"] is None:
+        drop = "before"
+    return {name: value for name, value in shown.items() if name != drop}
+
+
+def run(ex: Execution) -> None:
+    """Run a program, and answer what it asks once."""
+    ex.run_sync(max_frames=3)
+    for question in run_behind(ex).publish().names:
+        ex.answer(question, "deny" if question == "no" else "approve", "because")
+    ex.run_sync(max_frames=2)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_every_pane_in_the_file_is_the_one_that_python_makes(name: str, run_of: Any, opened: Open) -> None:
+    ex = run_of(PROGRAMS[name](), state={"old": [1], "k": "y"}, name=name)
+    run(ex)
+    ex.breakpoints.add(key="k")
+    file = opened(ex)
+    gets = list(file.requests())
+    for get, shown in zip(gets, file.panes(gets), strict=True):
+        mine = whole(file.expected(get), lambda ref: file.expected({"pane": "value", "of": ref}))
+        its = whole(shown, lambda ref: file.panes([{"pane": "value", "of": ref}])[0])
+        assert without_clock(get, its) == without_clock(get, mine), get
