@@ -2,8 +2,8 @@
 
 Neighbouring cursors show nearly the same. So dicts, lists and longer texts are in one pool, named by their place there,
 and a track has the values that one pane takes from cursor to cursor: an entry where it changes, with the fields that
-changed, and of a list of rows the runs that stay. Every ``KEYFRAME`` entries one is whole. What is used once stands
-where it is used, and places are told as distances: small numbers that repeat are what compresses.
+changed, and of a list of rows the runs that stay. Every ``KEYFRAME`` entries one is whole. A value that is used once
+stands where it is used, and near places are written as distances: small numbers that repeat compress well.
 ``widgets/src/player/codec.ts`` reads it.
 """
 
@@ -14,19 +14,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 KEYFRAME = 256
-"""The number of entries after which a track has a whole one: any cursor is reached by at most so many differences."""
+"""The number of entries after which a track has a whole one: the most differences on the way to a cursor."""
 SHORT = 24
 """Texts up to this length stand where they are used; longer ones are in the pool."""
 LINES = 200
 """Texts of several lines that are longer than this are kept line by line."""
 NEAR = 200
-"""The greatest distance of places that is told."""
+"""The greatest distance that is written as one."""
 NONE, WHOLE = -1, -2
 """The marks of entries: there is no value; all fields follow, and none of the entries before is needed."""
 LIST = -1
 """The shape of a list."""
 PLACED = ("frame", "base")
-"""Fields that mostly follow the cursor's frame: their distance from it is what is kept."""
+"""Fields that mostly follow the cursor's frame: their distance from it is kept."""
 
 Encoded = Any
 """JSON: a scalar; ``[n]``, the n-th of the pool, or below -1 a distance; ``[shape, member, …]`` for a dict or list;
@@ -57,9 +57,11 @@ class Pool:
         said = json.dumps(value)
         place = self._known.get(said)
         if place is None:
-            entry = value if isinstance(value, str) else self._entry(value)
-            # What looks different by the name of a text only is the same.
-            told = said if isinstance(value, str) else f" {json.dumps(entry)}"
+            entry, told = value, said
+            if not isinstance(value, str):
+                entry = self._entry(value)
+                # Values that differ in nothing but the name of a text are the same: that name has the frame in it.
+                told = f" {json.dumps(entry)}"
             place = self._place_of.setdefault(told, len(self.entries))
             if place == len(self.entries):
                 self.entries.append(entry)
@@ -69,10 +71,13 @@ class Pool:
     def encoded(self, value: object) -> Encoded:
         """Return a value as it stands in an entry: scalars and short texts as they are, all else by its place."""
         if isinstance(value, str):
-            return value if len(value) <= SHORT else [self.place(value)]
-        if isinstance(value, Mapping | list | tuple):
-            return [self.place(value)] if value else [LIST]
-        return value
+            if len(value) <= SHORT:
+                return value
+        elif not isinstance(value, Mapping | list | tuple):
+            return value
+        elif not value:
+            return [LIST]
+        return [self.place(value)]
 
     def _entry(self, value: Any) -> Encoded:
         if not isinstance(value, Mapping):
@@ -119,9 +124,10 @@ class Track:
             return
         self.names = self.names or tuple(value)
         whole = self._last is None or self._changes % KEYFRAME == 0
-        if whole:
-            self._last, self._lists = None, {}
         entry: list[Encoded] = []
+        if whole:
+            # The lists begin again, too: a run may not name a list before the keyframe.
+            self._last, self._lists, entry = None, {}, [WHOLE]
         fields: list[Encoded] = []
         for number, name in enumerate(self.names):
             found, known = self._one(number, name, value[name], frame)
@@ -131,7 +137,7 @@ class Track:
             elif not _same(self._last[number], known):  # type: ignore[index]  # there is one
                 entry += [number, found]
         if entry:
-            self._append(at, [WHOLE, *entry] if whole else entry)
+            self._append(at, entry)
             self._last = fields
 
     def _one(self, number: int, name: str, value: Any, frame: int) -> tuple[Encoded, Encoded]:
@@ -198,7 +204,7 @@ def packed(pool: Pool, tracks: Mapping[str, Mapping[str, Track]], kept: Sequence
 
 
 class _Packing:
-    """Moves what is used once to where it is used, and tells places that are near as distances."""
+    """Moves values that are used once to their place, and writes near places as distances."""
 
     def __init__(self, pool: Pool, tracks: Mapping[str, Mapping[str, Track]], kept: Sequence[int]) -> None:
         self._pool = pool
@@ -219,6 +225,7 @@ class _Packing:
         for entry in self._pool.entries:
             if not isinstance(entry, str):
                 self._count(entry)
+        # In their order, so that an entry names none that comes after it.
         stays = (place for place, uses in enumerate(self._uses) if uses > 1)
         self._new = {place: number for number, place in enumerate(stays)}
         return {
@@ -240,7 +247,7 @@ class _Packing:
                     self._uses[place] += 1
 
     def _moved(self, entry: Encoded, base: int) -> Encoded:
-        """Return an entry of the pool, or one inside of one; ``base`` is the place from which places are told."""
+        """Return an entry of the pool, or one inside of one; distances count from ``base``."""
         if isinstance(entry, str):
             return entry
         return [entry[0], *(self._member(member, base) for member in entry[1:])]
@@ -297,7 +304,7 @@ def _literals(places: Sequence[int]) -> Iterator[int]:
 
 
 def _told(place: int, base: int) -> int:
-    """Return a place as it is told from another one: below -1 its distance, if it is shortly before."""
+    """Return a place as it is written beside ``base``: below -1 its distance, if it is shortly before."""
     # What repeats compresses: the distance to what has just been made, and the place of what all others have, too.
     distance = base - place
     return -2 - distance if 0 <= distance < NEAR else place

@@ -55,10 +55,10 @@ class _Recorder:
         self._there: dict[str, set[str]] = {"node": set(), "task": set()}
         """The nodes and tasks that had a pane at the cursor before."""
         self._flushed = 0
-        """The last frame whose writes are told as the last changes of their keys."""
+        """The last frame whose writes are among the last changes of their keys."""
         self._has_hits = bool(source.breakpoints() or source.hits(source.head.recorded, 1))
         self._keys: dict[str, set[str]] = {}
-        """By node the keys whose values its pane shows."""
+        """The keys whose values the pane of a node shows, by node."""
 
     def record(self, numbers: range) -> dict[str, Any]:  # Any: JSON
         """Return all that the page needs."""
@@ -159,9 +159,9 @@ class _Recorder:
             return
         for direction in ("back", "forward"):
             shown = self._ask("hit", cursor, direction=direction)
-            # The place from which none was found tells nothing.
-            before = shown["before"] if shown["found"] else None
-            self._add("hit", direction, cursor, {**shown, "before": before})
+            if shown["found"] is None:
+                shown["before"] = None  # The place from which none was found is the cursor's.
+            self._add("hit", direction, cursor, shown)
 
     def _searchable(self) -> list[tuple[object, ...]]:
         """Return what can be found: kind, id, label, frame, node, subject and texts. 0 stands for the id, 1 for the

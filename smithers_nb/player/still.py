@@ -119,7 +119,7 @@ class StillSource(RecordedSource):
 
 
 class Changes:
-    """What may be different at a cursor from the one before: only that is asked again.
+    """The differences of a cursor from the one before, as far as panes depend on them: only these are asked again.
 
     Everything that a pane of a node or a task depends on is compared, which takes a hundredth of the time of making it.
     """
@@ -142,7 +142,7 @@ class Changes:
         self.written: set[str] = set()
         """The keys that have another value than at the cursor before."""
         self.calls = self.values = self.listed = True
-        """Whether the handlers, the state and the list of tasks may be."""
+        """True if the panes of handlers, of the state and of all tasks may be."""
 
     def move(self, cursor: Cursor, keys: Mapping[str, set[str]]) -> None:
         """Compare a cursor with the last one; ``keys`` has by node the keys whose values its pane shows."""
@@ -164,8 +164,10 @@ class Changes:
         self.written = written
         flagged = any(value.changed for value in state)
         table = source.file.reads_at(cursor.newest(Phase.RENDER))
+        # A branch has tasks of its own from its first frame on, under the names of its parent's.
         owner = source.file.owner(max(1, cursor.frame))
         fresh = owner != self._owner
+        # A mark is gone at the next cursor, which changes the pane as its coming did.
         self.nodes = marked | self._marked | content | stood | called
         self.nodes |= {tasks[id].node_id for id in changed}
         if written:
@@ -176,6 +178,7 @@ class Changes:
         self.tasks = {id for id, task in tasks.items() if fresh or task.node_id in about} | {*changed}
         self.tasks |= source.file.questioned()
         other = cursor.tree is not self._tree and bool(content)
+        # FLUSH finds out that a handler's update fails, and the next frame begins from its outcome.
         self.calls = bool(called or stood or other or fresh) or cursor.phase in (Phase.FLUSH, Phase.SNAPSHOT)
         self.listed = gone or other or fresh
         self.values = bool(written) or flagged or self._flagged or other or fresh or table != self._reads
@@ -196,6 +199,7 @@ class Changes:
             was = last.get(id)
             if was is None or not node.same_content(was) or _place(node) != _place(was):
                 found.add(id)
+        # The prompt of a node is the text below it: what changes there changes all above.
         for id in list(found):
             for tree in (index, last):
                 at = tree.get(id)

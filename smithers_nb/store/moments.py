@@ -373,6 +373,7 @@ class Moments:
 
     def questioned(self) -> set[str]:
         """Return the ids of the tasks that ever asked a person."""
+        # The answers come between frames: no other record changes when one is given.
         return {task_id for (task_id,) in self._rows(f"SELECT task_id FROM approvals WHERE {self._of('approvals')}")}
 
     def asking(self, until: str) -> set[str]:
@@ -595,6 +596,7 @@ class Moments:
             f" json_array(json_extract(payload, '$.text')) FROM (SELECT * FROM events WHERE {self._of('events')}"
             " AND kind = 'output' ORDER BY id DESC)"
         )
+        # The page looks for letters in these texts as LIKE does here: for all of SQL's rules it would need SQLite.
         return [
             (
                 SearchHit(kind=kind, id=str(id), label=label[:200], frame=frame, node_id=node),
