@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 import logging
 import re
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,18 +12,15 @@ from IPython.display import display as _display
 from IPython.utils.text import DollarFormatter
 
 from ..agents.imports import imports
-from ..bridge import engine
 from ..engine.user_code.purity import anything_may_have_changed
-from ..errors import PlanError, StoreError, kind_of
+from ..errors import StoreError, kind_of
 from ..execution import Execution, run_behind
-from ..nodes.element import Fragment
 from ..recording import FrameView, History, Store
 from ..records import Frame, RunResult
-from ..syntax.compile import cell_filename, parse, remember
-from ..syntax.create import jsx
-from ..syntax.names import meant_as_text, misspelt_tag
-from ..syntax.transpile import FRAGMENT, RUNTIME, transpile
+from ..syntax.compile import cell_filename
+from ..syntax.transpile import transpile
 from . import static_view, subcommands
+from .cells import executed, parsed
 from .line import Line
 from .options import CellOptions, OptionError, cell_options, offered, usage
 from .root import Root, bound_names, root_of
@@ -243,40 +238,22 @@ class SmithersMagics(Magics):
                 f"%%smithers: {inner[1]} stands below %%smithers, whose cell is no other magic's. Write {inner[1]} on "
                 "the line above it."
             )
-        shell = self.shell
         self.provide_names()
-        filename = cell_filename(options.name, source)
-        remember(filename, source)
         try:
-            tree = parse(source, filename, flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, transform=shell.transform_cell)
+            parts = parsed(source, cell_filename(options.name, source), self.shell.transform_cell)
         except SyntaxError as error:
             SmithersMagics._unparsed = error
             raise error.with_traceback(None)  # noqa: B904  # The way through the transpiler tells the user nothing.
-        expression = None
-        if tree.body and isinstance(last := tree.body[-1], ast.Expr):
-            # Compiled by itself: exec() gives nothing back, and the cell's value may be its root.
-            expression = ast.Expression(last.value)
-            tree.body.pop()
-        names[RUNTIME] = jsx
-        names[FRAGMENT] = Fragment
-        if options.name in bound_names(tree):
+        if options.name in bound_names(parts.tree):
             raise UsageError(
                 f"%%smithers: the cell binds {options.name!r} itself, and its execution would take that place. Give "
                 "the execution another name."
             )
-        value = None
-        try:
-            _execute(compile(tree, filename, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)
-            if expression is not None:
-                value = _execute(compile(expression, filename, "eval", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)
-        except NameError as error:
-            if told := misspelt_tag(error) or _placeholder(error):
-                raise told from error
-            raise
+        value = executed(parts, names)
         if options.root is not None:
             return self._named(options.root, names)
         try:
-            return root_of(source, tree, value, names)
+            return root_of(source, parts.tree, value, names)
         except OptionError as error:
             raise UsageError(f"%%smithers: {error}") from None
 
@@ -315,22 +292,6 @@ class SmithersMagics(Magics):
             return Execution.resume(app, store=file, id=id, props=props, max_frames=options.max_frames)
         except (OptionError, StoreError) as error:
             raise UsageError(f"%%smithers --resume: {error}") from error
-
-
-def _execute(code: Any, names: dict[str, Any]) -> Any:
-    """Run compiled code in the notebook's namespace; its awaits run on the engine's loop."""
-    __tracebackhide__ = "__ipython_bottom__"  # IPython's tracebacks begin below this frame: with the user's cell.
-    value = eval(code, names)  # it is the cell's own code
-    if code.co_flags & inspect.CO_COROUTINE:
-        return engine.call(value)
-    return value
-
-
-def _placeholder(error: NameError) -> PlanError | None:
-    """Return the error for ``{placeholder}`` in the text of an element at the root of the cell."""
-    if text := meant_as_text(error):
-        return PlanError(f"{error}.{text}")
-    return None
 
 
 def _end(ex: Execution) -> None:

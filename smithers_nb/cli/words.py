@@ -1,0 +1,39 @@
+"""The words of the command line: the module of each handler, and the line of the help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+# Module names as text: importing all handlers for the help would take a second.
+WORDS: dict[str, tuple[str, str]] = {
+    "run": ("smithers_nb.cli.moving", "Runs an app of a module or a notebook as a new execution."),
+    "resume": ("smithers_nb.cli.moving", "Continues an execution of the file."),
+    "list": ("smithers_nb.cli.listing", "Lists the executions of the file, and what each waits for."),
+    "show": ("smithers_nb.cli.looking", "Shows how an execution stands, or one of its frames."),
+    "timeline": ("smithers_nb.cli.looking", "Lists what happened, in order."),
+    "why": ("smithers_nb.cli.looking", "Tells why a node, value, call, frame or the execution is as it is."),
+    "why-not": ("smithers_nb.cli.looking", "Tells what keeps a node, task, handler, write or frame from being there."),
+    "follow": ("smithers_nb.cli.looking", "Tells where a text or value came from, and all that holds it."),
+    "diff": ("smithers_nb.cli.looking", "Lists the differences of the plans of two frames."),
+    "compare": ("smithers_nb.cli.looking", "Lists the differences of two executions."),
+    "tasks": ("smithers_nb.cli.looking", "Lists the tasks."),
+    "transcript": ("smithers_nb.cli.looking", "Shows the conversation of an agent with its model."),
+    "approvals": ("smithers_nb.cli.looking", "Lists the questions to people, and their answers."),
+    "answer": ("smithers_nb.cli.steering", "Answers an approval."),
+    "cancel": ("smithers_nb.cli.steering", "Ends the task of a node."),
+    "retry": ("smithers_nb.cli.steering", "Runs the task of a node again when the execution is resumed."),
+    "export": ("smithers_nb.cli.looking", "Writes what is recorded to a file."),
+    "check": ("smithers_nb.cli.looking", "Checks the file against the rules that the store keeps."),
+    "prune": ("smithers_nb.cli.looking", "Removes executions that are over and old."),
+    "sql": ("smithers_nb.cli.looking", "Queries the file, read-only."),
+    "version": ("smithers_nb.cli.listing", "Shows the version."),
+}
+"""The words in the order of the help."""
+
+
+def handler_of(word: str) -> Callable[..., int]:
+    """Return the handler of a word: a function of its module, with underscores for dashes, or of the registry."""
+    module, _ = WORDS[word]
+    found: Callable[..., int] = import_module(module).HANDLERS[word]
+    return found

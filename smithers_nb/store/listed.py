@@ -1,0 +1,63 @@
+"""Executions, tasks and questions as rows for listings: dicts of plain values, by the names of the columns."""
+
+from __future__ import annotations
+
+from .lease import is_dead
+from .reader import Reader
+
+Row = dict[str, object]
+
+_EXECUTIONS = """
+SELECT execution_id, name, kind, parent_id, status, reason, owner, created_at, updated_at,
+       (SELECT max(frame) FROM frames WHERE frames.execution_id = executions.execution_id) AS frame,
+       (SELECT group_concat(approval_id, ', ') FROM approvals
+         WHERE approvals.execution_id = executions.execution_id AND status = 'waiting') AS asks,
+       (SELECT min(next_retry_at) FROM tasks
+         WHERE tasks.execution_id = executions.execution_id AND status = 'blocked') AS tries_at
+FROM executions ORDER BY created_at, execution_id
+"""
+_TASKS = """
+SELECT task_id, node_id, status, reason, attempt, max_attempts, next_retry_at, started_at, ended_at, error,
+       input_tokens, output_tokens, requests, cost_usd FROM tasks WHERE execution_id = ? ORDER BY rowid
+"""
+_QUESTIONS = """
+SELECT approval_id, node_id, kind, prompt, payload, options, status, choice, comment, asked_at, answered_at
+FROM approvals WHERE execution_id = ? ORDER BY rowid
+"""
+
+
+def executions(reader: Reader) -> list[Row]:
+    """Return the executions, the oldest first; ``waits_for`` says what each waits for, also where no process has it."""
+    return [_standing(row) for row in answer(reader, _EXECUTIONS)[1]]
+
+
+def _standing(row: Row) -> Row:
+    asks, tries_at = row.pop("asks"), row.pop("tries_at")
+    waits = [f"approval {asks}"] if asks else []
+    if tries_at:
+        waits.append(f"until {tries_at}")
+    row["waits_for"] = "; ".join(waits) or None
+    owner = row["owner"]
+    if row["status"] == "running" and isinstance(owner, str) and is_dead(owner):
+        row["status"], row["reason"] = "interrupted", f"its process, {owner}, has ended"
+    return row
+
+
+def tasks(reader: Reader, execution_id: str) -> list[Row]:
+    """Return the tasks of an execution, in the order in which they were mounted."""
+    return answer(reader, _TASKS, execution_id)[1]
+
+
+def questions(reader: Reader, execution_id: str) -> list[Row]:
+    """Return the questions that people were asked, with their answers."""
+    return answer(reader, _QUESTIONS, execution_id)[1]
+
+
+def answer(reader: Reader, query: str, *parameters: object) -> tuple[list[str], list[Row]]:
+    """Return the columns and the rows that a query gives.
+
+    Raises:
+        StoreError: if the SQL is wrong, or writes.
+    """
+    found = reader.query(query, parameters)
+    return found.columns, [dict(zip(found.columns, row, strict=True)) for row in found.rows]
