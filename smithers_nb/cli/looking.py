@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from json import loads
+from pathlib import Path
 from typing import Annotated
 
 from ..recording import History, Store
@@ -190,9 +191,21 @@ def transcript(
     return 0
 
 
-def export(id: Id, path: Annotated[str, "the file that is written"], *, db: DB = "smithers.db") -> int:
-    """Writes all that is recorded of an execution to a file."""
-    print_text(str(Store(db).open(id).export(path)))
+def export(
+    id: Id,
+    path: Annotated[str, "run.html, a page that is a store, or run.ndjson, lines"],
+    *,
+    redact: Annotated[list[str], "what is left out of run.html: a key of the state, or TABLE.COLUMN"] = (),  # type: ignore[assignment]  # argparse gives a list
+    db: DB = "smithers.db",
+    json: AsJson = False,
+) -> int:
+    """Writes an execution to a file, and tells what goes out."""
+    # The export prints what goes out by itself; for a program it is the object of the one line.
+    found = Store(db).open(id).export(path, redact=redact, show=not json)
+    if isinstance(found, Path):
+        print_rows([{"path": str(found)}], ("path",), json)
+    elif json:
+        print_json([found])
     return 0
 
 

@@ -163,6 +163,19 @@ def test_each_look_is_text_without_escapes_or_one_json_object_a_line(smithers: A
     assert stored == {"notes": f"1. tides {HOSTILE}"}
 
 
+def test_an_execution_is_exported_as_a_page_and_as_lines(smithers: Any, folder: Path) -> None:
+    smithers("run", "cli_apps:App")
+    code, out, _ = smithers("export", "app", "run.html", "--redact", "notes")
+    assert code == 0 and "run.html" in out and "\x1b" not in out
+    assert rows(smithers("show", "app", "--db", "run.html", "--json")[1])[0]["name"] == "app"
+    assert smithers("show", "app", "--frame", "3", "--db", "run.html", "--json")[1].count("tides") == 1, "its prop"
+    (found,) = rows(smithers("export", "app", "run.html", "--json")[1])
+    assert found["path"].endswith("run.html")
+    assert rows(smithers("export", "app", "run.ndjson", "--json")[1]) == [{"path": "run.ndjson"}]
+    assert (folder / "run.ndjson").read_text().count("\n") > 10
+    assert smithers("export", "app", "run.txt.html", "--redact", "nothing")[0] == 2
+
+
 WRONG = {
     "no word": ((), "list"),
     "a misspelt word": (("lst",), "Did you mean 'list'?"),
