@@ -35,7 +35,7 @@ FLOORS = {
     **dict.fromkeys(
         [
             *("execution", "run", "commands", "fork", "recording", "replay", "breakpoints", "bridge"),
-            *("rerender", "rendering", "what_if", "needs", "edits", "sweeps", "player"),
+            *("rerender", "rendering", "what_if", "needs", "edits", "sweeps", "looks", "player"),
         ],
         4,
     ),

@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
+from typing import Any
 
 from .codes import USAGE
 
@@ -14,8 +15,8 @@ CELL_CHARS = 60
 """The most characters of a value in a listing."""
 
 
-def print_rows(rows: Sequence[Mapping[str, object]], columns: Sequence[str], as_json: bool) -> None:
-    """Print rows as a table of some of their columns, or each whole as a JSON object."""
+def print_rows(rows: Sequence[Any], columns: Sequence[str], as_json: bool) -> None:
+    """Print rows, dicts, as a table of some of their columns, or each whole as a JSON object."""
     if as_json:
         print_json(rows)
         return

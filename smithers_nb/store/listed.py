@@ -5,6 +5,7 @@ from __future__ import annotations
 from .lease import is_dead
 from .reader import Reader
 
+# Plain values, not records: a listing shows columns as they are, and a shell's prompt must not wait for decoding.
 Row = dict[str, object]
 
 _EXECUTIONS = """
@@ -25,6 +26,20 @@ SELECT approval_id, node_id, kind, prompt, payload, options, status, choice, com
 FROM approvals WHERE execution_id = ? ORDER BY rowid
 """
 
+# A failed task whose frame is not known yet stands in the frame that mounted it.
+_ERRORS = """
+SELECT frame, 'problem' AS what, node_id, json_extract(payload, '$.kind') AS kind,
+       json_extract(payload, '$.message') AS error, json_extract(payload, '$.source') AS source, NULL AS task_id
+FROM events WHERE execution_id = ?1 AND kind = 'problem'
+UNION ALL
+SELECT coalesce(settled_at_frame, mounted_at_frame), 'task ' || status, node_id, reason, error, NULL, task_id
+FROM tasks WHERE execution_id = ?1 AND status IN ('failed', 'abandoned')
+UNION ALL
+SELECT frame, event || ' raised', node_id, NULL, error, source, task_id
+FROM handlers WHERE execution_id = ?1 AND error IS NOT NULL
+ORDER BY 1
+"""
+
 
 def executions(reader: Reader) -> list[Row]:
     """Return the executions, the oldest first; ``waits_for`` says what each waits for, also where no process has it."""
@@ -37,6 +52,7 @@ def _standing(row: Row) -> Row:
     if tries_at:
         waits.append(f"until {tries_at}")
     row["waits_for"] = "; ".join(waits) or None
+    # A process that was killed leaves "running" behind, until another one takes the execution.
     owner = row["owner"]
     if row["status"] == "running" and isinstance(owner, str) and is_dead(owner):
         row["status"], row["reason"] = "interrupted", f"its process, {owner}, has ended"
@@ -51,6 +67,11 @@ def tasks(reader: Reader, execution_id: str) -> list[Row]:
 def questions(reader: Reader, execution_id: str) -> list[Row]:
     """Return the questions that people were asked, with their answers."""
     return answer(reader, _QUESTIONS, execution_id)[1]
+
+
+def errors(reader: Reader, execution_id: str) -> list[Row]:
+    """Return the problems, the failed tasks and the handlers and effects that raised, in the order of their frames."""
+    return answer(reader, _ERRORS, execution_id)[1]
 
 
 def answer(reader: Reader, query: str, *parameters: object) -> tuple[list[str], list[Row]]:
