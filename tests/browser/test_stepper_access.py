@@ -16,6 +16,7 @@ TABS = (
     "Node",
     "State",
     "Task",
+    "Why",
     "Pending writes",
     "Handlers",
     "Tasks",

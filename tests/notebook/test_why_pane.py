@@ -68,9 +68,7 @@ def test_each_thing_that_a_row_shows_is_asked_about_by_its_name(made):
         answers = ask(view, "why", of=of)["answers"]
         assert answers[0]["statements"][0]["table"] == table, of
         assert not answers[0]["negative"], of
-    assert told(view, None, at=2) == [
-        ("why, in frame 2?", ask(view, "why", at=2)["answers"][0]["statements"][0]["text"])
-    ]
+    assert told(view, None, at=2) == [("why frame 2?", ask(view, "why", at=2)["answers"][0]["statements"][0]["text"])]
 
 
 def test_what_is_absent_or_waits_is_asked_why_not_first(made):
@@ -84,14 +82,9 @@ def test_what_is_absent_or_waits_is_asked_why_not_first(made):
     assert told(view, "judge.on_error")[0][1].startswith("claude #judge never registered on_error")
     assert told(view, "publisch")[0][1].startswith("no component could return 'publisch'. Did you mean 'publish'?")
     assert [
-        ask(view, "why", of=of)["takes"] for of in ("publish", "note", "state:score", "score", "note.on_error")
-    ] == [
-        "publish",
-        None,
-        None,
-        None,
-        None,
-    ]
+        ask(view, "why", of=of)["takes"]
+        for of in ("publish", "note", "state:score", "score", "note.on_error", "note.run")
+    ] == ["publish", None, None, None, None, None]
 
 
 def test_a_value_is_that_of_the_frame_that_reads_it(made):

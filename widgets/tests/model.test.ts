@@ -183,8 +183,8 @@ describe("layout", () => {
   });
 
   const question = { pane: "why_not", of: "end", at: 3, phase: null } as const;
-  const nothing = { node: null, task: null, edited: false, question };
-  const node = { node: "n", task: null, edited: false, question };
+  const nothing = { node: null, task: null, edited: false, question, ghosts: false };
+  const node = { ...nothing, node: "n" };
   it.each([
     [FIRST_CHOICE, "wide", nothing, ["plan", "pending"]],
     [FIRST_CHOICE, "wide", node, ["plan", "node n", "pending"]],
@@ -195,6 +195,8 @@ describe("layout", () => {
     [choose(FIRST_CHOICE, "State"), "middle", nothing, ["plan", "state"]],
     [choose(FIRST_CHOICE, "State"), "wide", nothing, ["plan", "state", "pending"]],
     [FIRST_CHOICE, "narrow", { ...nothing, edited: true }, ["plan", "edited"]],
+    [FIRST_CHOICE, "narrow", { ...nothing, ghosts: true }, ["plan", "ghosts"]],
+    [choose(FIRST_CHOICE, "XML"), "narrow", { ...nothing, ghosts: true }, ["xml"]],
     [choose(FIRST_CHOICE, "Why"), "wide", nothing, ["plan", "why_not end", "pending"]],
     [choose(FIRST_CHOICE, "Task"), "narrow", { ...node, task: "t" }, ["task t"]],
   ] as const)("%j in a %s room with %j chosen shows %j", (choice, room, chosen, panes) => {

@@ -1,8 +1,10 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import widget from "../src/index";
-import type { StatementRow, WhyPane } from "../src/model/protocol";
-import { FIRST_UI } from "../src/model/ui";
+import { withGhosts } from "../src/model/ghosts";
+import type { GhostRow, StatementRow, WhyPane } from "../src/model/protocol";
+import { FIRST_TREE, moveOf, visibleRows } from "../src/model/tree";
+import { FIRST_UI, selectedNode } from "../src/model/ui";
 import {
   askedOf,
   asking,
@@ -14,7 +16,7 @@ import {
   shownQuestion,
 } from "../src/model/why";
 import { FakeKernel } from "./kernel";
-import { answer, needs, panes, statement, summary } from "./samples";
+import { answer, needs, node, panes, statement, summary } from "./samples";
 
 const chain = (length: number) =>
   Array.from({ length }, (_, depth) =>
@@ -99,6 +101,64 @@ describe("a sentence", () => {
     expect(ui.selection).toEqual({ kind: "node", id: "notes" });
     expect(ui.call).toBe("2h1");
     expect(ui.choice).toEqual({ ...FIRST_UI.choice, detail: "Handlers" });
+  });
+});
+
+const ghost = (of: string, change: Partial<GhostRow> = {}): GhostRow => ({
+  of,
+  type: "task",
+  name: of,
+  component: "App",
+  source: "app:1:1",
+  guards: ["score >= 7 is true"],
+  depth: 1,
+  parent: "p",
+  after: null,
+  ...change,
+});
+
+describe("what could be in the plan", () => {
+  const nodes = [
+    node("p", { depth: 0, children: 2 }),
+    node("a", { parent: "p", depth: 1, children: 1 }),
+    node("b", { parent: "a", depth: 2 }),
+    node("c", { parent: "p", depth: 1 }),
+    node("q", { depth: 0 }),
+  ];
+  const lines = (ghosts: readonly GhostRow[], folded: readonly string[] = []) =>
+    withGhosts(
+      visibleRows(nodes, { ...FIRST_TREE, foldUnchanged: false, folded: new Set(folded) }),
+      ghosts,
+    )
+      .map((row) => (row.kind === "ghost" ? `(${row.ghost.of})` : row.key))
+      .join(" ");
+
+  it("stands where the code would put it", () => {
+    expect(lines([ghost("x")])).toBe("p (x) a b c q");
+    expect(lines([ghost("x", { after: "a" }), ghost("y", { after: "a", depth: 2 })])).toBe(
+      "p a b (x) (y) c q",
+    );
+    expect(lines([ghost("x", { parent: null, after: "q", depth: 0 })])).toBe("p a b c q (x)");
+    expect(lines([ghost("x", { parent: null, depth: 0 })])).toBe("(x) p a b c q");
+  });
+
+  it("is the inner one first where several places end with the same row", () => {
+    const outer = ghost("outer", { parent: null, after: "p", depth: 0 });
+    expect(lines([outer, ghost("inner", { after: "c" })])).toBe("p a b c (inner) (outer) q");
+  });
+
+  it("is left out in a node that is folded, or that is not there", () => {
+    expect(lines([ghost("x")], ["p"])).toBe("p q");
+    expect(lines([ghost("x", { parent: "gone" })])).toBe("p a b c q");
+  });
+
+  it("is walked by the keys, and is no node to look at", () => {
+    const rows = withGhosts(visibleRows(nodes, FIRST_TREE), [ghost("x")]);
+    const key = rows[1]?.key ?? "";
+    expect(moveOf(rows, "p", "ArrowDown")).toEqual({ kind: "select", key });
+    expect(moveOf(rows, key, "ArrowLeft")).toEqual({ kind: "select", key: "p" });
+    expect(moveOf(rows, key, "Enter")).toEqual({ kind: "select", key });
+    expect(selectedNode({ ...FIRST_UI, tree: { ...FIRST_TREE, selected: key } })).toBeNull();
   });
 });
 
@@ -187,6 +247,33 @@ describe("Q", () => {
     await press(kernel, find("section"), "n");
     const asked = kernel.commands.at(-1) as { ask?: readonly { pane: string }[] };
     expect(asked.ask?.map(({ pane }) => pane)).not.toContain("why");
+  });
+});
+
+describe("show what could be here", () => {
+  it("asks for it only then, and a click on a ghost tells why it is not there", async () => {
+    const kernel = await shown();
+    kernel.data = panes({
+      why: WHY,
+      ghosts: {
+        frame: kernel.data.plan.frame,
+        total: 1,
+        nodes: [ghost("publish", { parent: null, depth: 0 })],
+        unknown: ["Card: its source is not there"],
+      },
+    });
+    expect(kernel.gets.filter(({ pane }) => pane === "ghosts")).toEqual([]);
+    const toggle = [...el.querySelectorAll("label")].find(({ textContent }) =>
+      textContent?.includes("show what could be here"),
+    );
+    toggle?.querySelector("input")?.click();
+    await answered(kernel);
+    expect(el.textContent).toContain("Not known: Card: its source is not there.");
+    find("[data-ghost='publish']").click();
+    await answered(kernel);
+    expect(asks(kernel).at(-1)).toMatchObject({ pane: "why", of: "publish" });
+    await press(kernel, find("[data-ghost='publish']"), "q");
+    expect(find("[data-ghost='publish']").getAttribute("aria-selected")).toBe("true");
   });
 });
 

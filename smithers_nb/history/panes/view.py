@@ -297,15 +297,16 @@ class View:
             "compare": lambda: compare.compared(source, cursor, self._baselines, other=other, limit=get.limit),
             "branches": lambda: branches.branches(source, self._holder),
             "notes": lambda: branches.notes(source),
-            "why": lambda: why_pane(source, cursor, get.of, self._ghosts),
-            "why_not": lambda: why_not_pane(source, cursor, get.of, self._ghosts),
-            "needs": lambda: self._needs(source, cursor, _there(get.of, "target without a name")),
+            "why": lambda: why_pane(source, cursor, get, self._ghosts),
+            "why_not": lambda: why_not_pane(source, cursor, get, self._ghosts),
+            "needs": lambda: self._needs(source, get),
             "ghosts": lambda: ghosts.ghosts(cursor, self._ghosts()),
         }
         return panes[get.pane]()
 
-    def _needs(self, source: RecordedSource, cursor: Cursor, of: str) -> p.NeedsPane:
-        return needs_pane(source, cursor, of, _there(self._search, "search for an edit in this view"))
+    def _needs(self, source: RecordedSource, get: p.Get) -> p.NeedsPane:
+        of, search = _there(get.of, "target without a name"), _there(self._search, "search for an edit in this view")
+        return needs_pane(source, get, of, search)
 
     def _ghosts(self) -> Ghosts | None:
         """Return the nodes that the code of now can return; None where there is no code."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ from ...errors import StoreError
 from ...nodes.schedule import RUNNABLE
 from ...nodes.tree import TreeNode
 from ...records import Ghosts, Statement
+from ...records.words import short
 from ...store.origins import Origins
 from ...store.prune import refuse_missing
 from ..causes.explanation import Explanation
@@ -53,36 +54,37 @@ Code = Callable[[], Ghosts | None]
 """Returns the nodes that the code can return; None where there is no code."""
 
 
-def why_pane(source: RecordedSource, cursor: Cursor, of: str | None, code: Code) -> p.WhyPane:
-    """Return why something is as it is; of a thing that is absent or has not begun, what stands in its way.
-
-    Raises:
-        StoreError: if there is no such frame.
-    """
+def why_pane(source: RecordedSource, cursor: Cursor, get: p.Get, code: Code) -> p.WhyPane:
+    """Return why something is as it is; of a thing that is absent or has not begun, what stands in its way."""
     with source.together():
-        asked = _Asked(source, cursor, of, code)
-        return {"of": of, "answers": [_answer(source, one) for one in asked.answers()], "takes": asked.takes}
+        asked = _Asked(source, cursor, get, code)
+        return _pane(asked, asked.answers)
 
 
-def why_not_pane(source: RecordedSource, cursor: Cursor, of: str | None, code: Code) -> p.WhyPane:
-    """Return what stands in the way of something.
-
-    Raises:
-        StoreError: if there is no such frame.
-    """
+def why_not_pane(source: RecordedSource, cursor: Cursor, get: p.Get, code: Code) -> p.WhyPane:
+    """Return what stands in the way of something."""
     with source.together():
-        asked = _Asked(source, cursor, of, code)
-        return {"of": of, "answers": [_answer(source, asked.why_not())], "takes": asked.takes}
+        asked = _Asked(source, cursor, get, code)
+        return _pane(asked, lambda: [asked.why_not()])
 
 
-def needs_pane(source: RecordedSource, cursor: Cursor, of: str, search: Search) -> p.NeedsPane:
+def _pane(asked: _Asked, answers: Callable[[], Iterable[Explanation]]) -> p.WhyPane:
+    try:
+        found = [_answer(asked.source, one) for one in answers()]
+        return {"of": asked.of, "answers": found, "takes": asked.takes}
+    except StoreError as error:
+        # That there is no such frame, or that it was pruned, is the answer: the page shows it under the question.
+        said = Explanation(asked.question, (Statement(text=str(error), evidence=None),))
+        return {"of": asked.of, "answers": [_answer(asked.source, said)], "takes": None}
+
+
+def needs_pane(source: RecordedSource, get: p.Get, of: str, search: Search) -> p.NeedsPane:
     """Return the smallest edit of the state after which something is in the plan of a frame.
 
     Raises:
         StoreError: if there is no such frame.
     """
-    frame = None if cursor.live else cursor.frame
-    found = search(of, frame)
+    found = search(of, get.at)
     return {
         "of": of,
         "frame": found.frame,
@@ -106,8 +108,18 @@ class _Asked:
 
     source: RecordedSource
     cursor: Cursor
-    of: str | None
+    get: p.Get
     code: Code
+
+    @property
+    def of(self) -> str | None:
+        """The target."""
+        return self.get.of
+
+    @property
+    def newest(self) -> bool:
+        """True if it is asked of the newest frame, and of what is not in the file yet."""
+        return self.get.at is None
 
     @cached_property
     def rows(self) -> Origins:
@@ -122,7 +134,7 @@ class _Asked:
     @cached_property
     def frame(self) -> int | None:
         """The frame of which is asked; None for the newest."""
-        if self.cursor.live:
+        if self.newest:
             return None
         frame = self.cursor.frame
         # A value is that of the frame that reads it, which may not have been rendered yet.
@@ -133,8 +145,18 @@ class _Asked:
         refuse_missing(self.source.reader, self.source.execution_id, frame)
         return frame
 
+    @property
+    def question(self) -> str:
+        """The question in words."""
+        if self.of is not None:
+            return question_of("why", self.of, None if self.newest else self.cursor.frame)
+        if self.newest:
+            return f"why is {self.source.head.name} {self.source.head.status}?"
+        return question_of("why", self.cursor.frame, None)
+
     def why(self) -> Explanation:
-        return why(self.source, self.of, self.frame)
+        found = why(self.source, self.of, self.frame)
+        return replace(found, question=self.question) if self.of is None else found
 
     def why_not(self) -> Explanation:
         return why_not(self.source, self.of, self.frame, self.ghosts)
@@ -199,7 +221,9 @@ class _Asked:
         of, dot, event = self.of.rpartition(".")
         if not dot or event not in EVENTS:
             of = self.of
-        known = of in self.cursor.tree.index or (not self._is_absent() and of in self.rows.known_keys())
+        # The id of what a prop is asked of, too.
+        there = of in self.cursor.tree.index or self.of.rpartition(".")[0] in self.cursor.tree.index
+        known = there or (not self._is_absent() and of in self.rows.known_keys())
         return None if known else of
 
 
@@ -233,7 +257,7 @@ def _elsewhere(source: RecordedSource, id: str | None, line: set[str], names: di
 
 def _row(one: Statement, execution: str | None) -> p.StatementRow:
     return {
-        "text": one.text[:TEXT],
+        "text": short(one.text, TEXT),
         "depth": one.depth,
         "frame": one.frame,
         "phase": None if one.phase is None else str(one.phase),

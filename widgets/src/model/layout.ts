@@ -137,10 +137,13 @@ export interface Chosen {
   readonly task: string | null;
   /** The question of the Why tab. */
   readonly question: Question;
+  /** Whether the plan shows what could be in it. */
+  readonly ghosts: boolean;
 }
 
 const EDITED_PANES: readonly Pane[] = ["edited"];
 const GANTT_PANES: readonly Pane[] = ["gantt"];
+const GHOST_PANES: readonly Pane[] = ["ghosts"];
 
 /**
  * What has to be fetched, in the order in which it is asked for: what one looks at first. The breakpoints
@@ -155,6 +158,7 @@ export function watchedIn(groups: readonly Group[], chosen: Chosen): Watched[] {
       "breakpoints",
       ...(chosen.edited ? EDITED_PANES : []),
       ...(chosen.gantt === true ? GANTT_PANES : []),
+      ...(chosen.ghosts && seen.includes("plan") ? GHOST_PANES : []),
     ]),
   ];
   return panes.flatMap((pane) => {

@@ -135,6 +135,8 @@ export class PaneCache {
       return null;
     }
     if (!where.connected || this.requests.flies(pane)) return null;
+    // While it runs, an answer that takes long would be asked for again and again.
+    if (isApart(pane) && slot?.question === question && where.summary.busy !== null) return null;
     const { data, question: held, version: of } = slot ?? { data: null, question: "", version: "" };
     this.put(pane, { data, question: held, version: of, loading: true });
     return this.flown(want, version);

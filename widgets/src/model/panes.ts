@@ -4,6 +4,7 @@ import type { Cursor } from "./cursor";
 import type { Watched } from "./layout";
 import { completed, type WholePlan } from "./plan";
 import {
+  APART,
   type Pane,
   type PaneData,
   type PlanRow,
@@ -65,9 +66,9 @@ export function wantOf({ pane, of, place }: Watched, view: View): Want {
 export const questionOf = (want: Want): string => JSON.stringify(want);
 
 /** Panes of recorded frames that show something that may change later. */
-const MARKED: readonly Pane[] = ["plan", "node", "breakpoints", "frame", "compare"];
-/** Of these not the breakpoints, but the frames: a comparison is of all of them. */
-const BY_FRAME: readonly Pane[] = ["frame", "compare"];
+const MARKED: readonly Pane[] = ["plan", "node", "breakpoints", "frame", "compare", ...APART];
+/** Of these not the breakpoints, but the frames: a comparison, and what has not happened, is of all of them. */
+const BY_FRAME: readonly Pane[] = ["frame", "compare", ...APART];
 
 /** A name for the state of things that a pane shows: asked again when it is another. */
 export function versionOf(want: Want, summary: Summary): string {
@@ -83,9 +84,11 @@ export function versionOf(want: Want, summary: Summary): string {
 function liveVersion(pane: Pane, versions: Versions): string {
   const own = (VERSIONED as readonly Pane[]).includes(pane);
   if (own) return String(versions[pane as keyof Versions]);
-  const { plan, state, tasks, breakpoints, handlers, timeline } = versions;
+  const { plan, state, tasks, breakpoints, handlers, timeline, pending, frame } = versions;
   if (pane === "gantt") return `${tasks}.${timeline}`;
-  return [plan, state, tasks, breakpoints, handlers].join(".");
+  const most = [plan, state, tasks, breakpoints, handlers];
+  // A question may be about anything.
+  return ((APART as readonly Pane[]).includes(pane) ? [...most, pending, frame] : most).join(".");
 }
 
 /** The version of a live pane that is held, as the kernel counts them; -1 where it holds something else. */

@@ -1,7 +1,7 @@
 /** The plan as rows: what is seen when some nodes are folded, and where the keys lead. */
 
 import { isQuiet, runsOf } from "./fold";
-import type { PlanRow } from "./protocol";
+import type { GhostRow, PlanRow } from "./protocol";
 
 export interface NodeRow {
   readonly kind: "node";
@@ -25,7 +25,15 @@ export interface FoldRow {
   readonly count: number;
 }
 
-export type Row = NodeRow | FoldRow;
+/** Stands for a node that could be here, and is not. */
+export interface GhostLine {
+  readonly kind: "ghost";
+  readonly key: string;
+  readonly ghost: GhostRow;
+  readonly depth: number;
+}
+
+export type Row = NodeRow | FoldRow | GhostLine;
 
 export const rowKey = (node: PlanRow): string =>
   node.change === "removed" ? `${node.id} removed` : node.id;
@@ -37,6 +45,8 @@ export interface TreeChoice {
   readonly opened: ReadonlySet<string>;
   readonly selected: string | null;
   readonly foldUnchanged: boolean;
+  /** Whether the nodes that could be here are shown. */
+  readonly ghosts: boolean;
 }
 
 export const FIRST_TREE: TreeChoice = {
@@ -44,6 +54,7 @@ export const FIRST_TREE: TreeChoice = {
   opened: new Set(),
   selected: null,
   foldUnchanged: true,
+  ghosts: false,
 };
 
 /** The node that is shown while none is selected: the first that the frame changed, else the first that runs. */
@@ -123,12 +134,14 @@ export function moveOf(rows: readonly Row[], active: string | null, key: string)
       return select(rows.at(-1));
     case "ArrowRight":
       if (row.kind === "fold") return { kind: "open", key: row.parent };
-      return row.expandable && !row.expanded ? toggle(row) : select(childOf(rows, index));
+      return row.kind === "node" && row.expandable && !row.expanded
+        ? toggle(row)
+        : select(childOf(rows, index));
     case "ArrowLeft":
       return row.kind === "node" && row.expanded ? toggle(row) : select(parentOf(rows, index));
     case "Enter":
       if (row.kind === "fold") return { kind: "open", key: row.parent };
-      return row.expandable ? toggle(row) : select(row);
+      return row.kind === "node" && row.expandable ? toggle(row) : select(row);
     default:
       return null;
   }

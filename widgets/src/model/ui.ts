@@ -2,7 +2,7 @@
 
 import type { Subject } from "./breakpoints";
 import { type Choice, choose, FIRST_CHOICE, type Tab } from "./layout";
-import type { PlanRow } from "./protocol";
+import type { NeedsPane, PlanRow } from "./protocol";
 import { FIRST_TREE, revealed, type TreeChoice } from "./tree";
 import { asking, type Question, type Trail } from "./why";
 
@@ -32,6 +32,8 @@ export interface UiState {
   readonly asked: Trail;
   /** Grows when the answer is to have the focus. */
   readonly answer: number;
+  /** What was found to be what it would take, and the question under which. */
+  readonly needs: { readonly question: Question; readonly found: NeedsPane } | null;
 }
 
 export const FIRST_UI: UiState = {
@@ -46,6 +48,7 @@ export const FIRST_UI: UiState = {
   reveal: 0,
   asked: [],
   answer: 0,
+  needs: null,
 };
 
 export const opened = (ui: UiState, tab: Tab): UiState => ({
@@ -101,7 +104,9 @@ export const questionAsked = (ui: UiState, question: Question): UiState => ({
 
 /** The node that is selected, whatever way. */
 export function selectedNode({ tree }: UiState): string | null {
-  return tree.selected === null ? null : tree.selected.replace(/ removed$/, "");
+  // A row that stands for no node of the plan is no node to look at.
+  if (tree.selected === null || /^[⋯◌] /.test(tree.selected)) return null;
+  return tree.selected.replace(/ removed$/, "");
 }
 
 /** The key that is selected, with its scope. */

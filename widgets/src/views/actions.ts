@@ -140,6 +140,7 @@ function makeActions(
     },
     edit: (editing) => setUi((was) => ({ ...was, editing })),
     ask,
+    setNeeds: (needs) => setUi((was) => ({ ...was, needs })),
     setAsked: (change) => setUi((was) => ({ ...was, asked: change(was.asked) })),
     follow: (statement) => {
       const cursor = cursorOf(statement, client.edge);

@@ -45,11 +45,12 @@ export function Stepper({ client, address }: StepperProps) {
   const nodes = state.panes.plan?.data?.nodes ?? NO_NODES;
   const node = selectedNode(ui) ?? followed(nodes);
   const question = shownQuestion(ui.asked);
+  const { ghosts } = ui.tree;
   const task = ui.task ?? nodes.find(({ id }) => id === node)?.task_id ?? null;
 
   useEffect(
-    () => client.watch(watchedIn(groups, { node, task, edited, gantt, question })),
-    [client, groups, node, task, edited, gantt, question],
+    () => client.watch(watchedIn(groups, { node, task, edited, gantt, question, ghosts })),
+    [client, groups, node, task, edited, gantt, question, ghosts],
   );
   useEffect(() => (root.current ? keepShortcutsAway(root.current) : undefined), []);
   useRestoredFocus(root, ui);

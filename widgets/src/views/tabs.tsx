@@ -1,3 +1,4 @@
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Tab } from "../model/layout";
 import { grouped } from "../model/text";
 import { rove } from "./roving";
@@ -25,12 +26,14 @@ export function Tabs<T extends Tab>({
   bad,
   ids,
 }: TabsProps<T>) {
+  const list = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => intoSight(list.current), [chosen]);
   const onKeyDown = (event: KeyboardEvent & { currentTarget: HTMLElement }) => {
     const tab = tabs[rove(event) ?? -1];
     if (tab !== undefined) choose(tab);
   };
   return (
-    <div class="ss-tabs" role="tablist" aria-label={name} onKeyDown={onKeyDown}>
+    <div class="ss-tabs" ref={list} role="tablist" aria-label={name} onKeyDown={onKeyDown}>
       {tabs.map((tab) => (
         <button
           key={tab}
@@ -50,6 +53,16 @@ export function Tabs<T extends Tab>({
       ))}
     </div>
   );
+}
+
+/** Scrolls the chosen tab into sight, where not all have room; the page stays where it is. */
+function intoSight(list: HTMLElement | null): void {
+  const tab = list?.querySelector<HTMLElement>("[aria-selected='true']");
+  if (!list || !tab) return;
+  const left = tab.offsetLeft - list.offsetLeft;
+  const right = left + tab.offsetWidth;
+  if (left < list.scrollLeft) list.scrollLeft = left;
+  else if (right > list.scrollLeft + list.clientWidth) list.scrollLeft = right - list.clientWidth;
 }
 
 function Badge({ bad, count }: { readonly bad: boolean; readonly count: number | undefined }) {

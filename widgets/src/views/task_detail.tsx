@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { attemptWords, elapsed } from "../model/clock";
 import { nodeLook } from "../model/looks";
-import type { ModelCallRow, Summary, TaskPane, ToolCallRow } from "../model/protocol";
+import type { ModelCallRow, Summary, TaskPane, ToolCallRow, Value } from "../model/protocol";
 import { dollars, grouped, milliseconds, visible } from "../model/text";
 import { Ask, about } from "./ask";
 import { AskedView } from "./asked";
@@ -49,7 +49,7 @@ export function TaskDetail({
           ["tokens", task.tokens === null ? null : grouped(task.tokens)],
           ["cost", task.cost_usd === null ? null : dollars(task.cost_usd)],
           ["source", task.source && <SourceLink key="so" source={task.source} />],
-          ["prompt", task.prompt && <ValueView key="p" value={task.prompt} whole />],
+          ["prompt", task.prompt && <Prompt key="p" node={task.node_id} value={task.prompt} />],
           ["result", task.result && <ValueView key="r" value={task.result} whole />],
         ]}
       />
@@ -96,6 +96,16 @@ function Status({ task, status }: { readonly task: TaskPane; readonly status: st
     <span class="ss-asked" {...about(asked)}>
       <Mark look={nodeLook(status)} />
       <Ask asked={asked} name={`the task of ${task.node_id} is ${status}`} inTabOrder />
+    </span>
+  );
+}
+
+function Prompt({ node, value }: { readonly node: string; readonly value: Value }) {
+  const asked = { of: `${node}.prompt` };
+  return (
+    <span class="ss-asked" {...about(asked)}>
+      <ValueView value={value} whole />
+      <Ask asked={asked} name={`prompt of ${node}`} inTabOrder />
     </span>
   );
 }

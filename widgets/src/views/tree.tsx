@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { withGhosts } from "../model/ghosts";
 import type { WholePlan } from "../model/plan";
 import type { PlanRow, RunningRow } from "../model/protocol";
 import { grouped } from "../model/text";
@@ -10,21 +11,29 @@ import {
   moveOf,
   ROW_PX,
   type Row,
+  type TreeChoice,
   toggled,
   visibleRows,
   WINDOWED_FROM,
   windowOf,
 } from "../model/tree";
 import { Compare } from "./compare";
+import { GhostNotes, GhostView } from "./ghost";
 import { useNow } from "./hooks";
 import { DryNote } from "./panel";
 import { TreeRow, UnchangedRow } from "./tree_row";
 import { useUi } from "./ui";
 
 export function TreeView({ plan }: { readonly plan: WholePlan }) {
-  const { client, ui, actions } = useUi();
+  const { client, state, ui, actions } = useUi();
   const nodes = useKept(plan.nodes);
-  const rows = useMemo(() => visibleRows(nodes, ui.tree), [nodes, ui.tree]);
+  const held = state.panes.ghosts?.data ?? null;
+  // Those of another frame would stand where they don't belong.
+  const ghosts = ui.tree.ghosts && held?.frame === plan.frame ? held : null;
+  const rows = useMemo(
+    () => withGhosts(visibleRows(nodes, shownWhole(ui.tree)), ghosts?.nodes ?? []),
+    [nodes, ui.tree, ghosts],
+  );
   const more = plan.total - plan.nodes.length;
   const nothing =
     !plan.dry &&
@@ -45,6 +54,16 @@ export function TreeView({ plan }: { readonly plan: WholePlan }) {
             fold unchanged
           </label>
         )}
+        <label title="The nodes that the code can return, and that are not in the plan: each tells why not">
+          <input
+            type="checkbox"
+            checked={ui.tree.ghosts}
+            onChange={({ currentTarget: { checked } }) =>
+              actions.setTree((was) => ({ ...was, ghosts: checked }))
+            }
+          />
+          show what could be here
+        </label>
         {nothing && (
           <span class="ss-dim">
             {plan.against === null
@@ -55,6 +74,7 @@ export function TreeView({ plan }: { readonly plan: WholePlan }) {
       </Compare>
       <DryNote dry={plan.dry} />
       <Tree nodes={nodes} rows={rows} />
+      {ui.tree.ghosts && <GhostNotes ghosts={ghosts} />}
       {rows.length === 0 && <p class="ss-empty">The plan is empty.</p>}
       {more > 0 && (
         <button type="button" class="ss-link ss-more" onClick={() => client.moreNodes()}>
@@ -64,6 +84,10 @@ export function TreeView({ plan }: { readonly plan: WholePlan }) {
     </div>
   );
 }
+
+/** With ghosts nothing is folded for being unchanged: they stand among what is. */
+const shownWhole = (tree: TreeChoice): TreeChoice =>
+  tree.ghosts ? { ...tree, foldUnchanged: false } : tree;
 
 function useKept(nodes: readonly PlanRow[]): readonly PlanRow[] {
   const kept = useRef<readonly PlanRow[]>([]);
@@ -94,10 +118,11 @@ function Tree({ nodes, rows }: TreeProps) {
     const row = rows.findIndex(({ key }) => key === change);
     if (row >= 0) intoSight(scroll.current, row * ROW_PX);
   }, [change]);
-  // After a key or a link the selection is brought into sight; after a step it stays where it is.
+  // After a key or a link the selection is brought into sight, as soon as it has come; after a step it stays where it
+  // is.
   useLayoutEffect(() => {
     if (moved + ui.reveal > 0 && at >= 0) intoSight(scroll.current, at * ROW_PX);
-  }, [moved, ui.reveal]);
+  }, [moved, ui.reveal, at >= 0]);
   useEffect(() => {
     if (moved) scroll.current?.querySelector<HTMLElement>("[tabindex='0']")?.focus();
   }, [moved]);
@@ -147,6 +172,14 @@ function Tree({ nodes, rows }: TreeProps) {
               selected={row.key === selected}
               inTabOrder={row.key === entry}
               open={open}
+            />
+          ) : row.kind === "ghost" ? (
+            <GhostView
+              key={row.key}
+              row={row}
+              selected={row.key === selected}
+              inTabOrder={row.key === entry}
+              actions={actions}
             />
           ) : (
             <TreeRow

@@ -30,6 +30,7 @@ export interface Actions {
   readonly edit: (write: string | null) => void;
   readonly toggleBreakpoint: (subject: Subject) => void;
   readonly ask: (asked: Asked) => void;
+  readonly setNeeds: (needs: UiState["needs"]) => void;
   readonly setAsked: (change: (trail: Trail) => Trail) => void;
   /** To the frame, the node and the row of a sentence. */
   readonly follow: (statement: StatementRow) => void;

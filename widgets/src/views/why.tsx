@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { whyDead } from "../model/controls";
 import { REUSED, reuseWords } from "../model/fork";
+import { watchedQuestion } from "../model/layout";
 import type { AnswerRow, NeedsPane, WhyPane } from "../model/protocol";
 import { grouped, plural } from "../model/text";
 import {
@@ -37,22 +38,21 @@ interface WhyViewProps {
 }
 
 function WhyView({ why, question }: WhyViewProps) {
-  const { ui, actions } = useUi();
-  const head = useAnswerFocus(why);
+  const { client, ui, actions } = useUi();
+  const head = useAnswerFocus(client.fits(watchedQuestion(question)));
   return (
     <div class="ss-whys">
       <div class="ss-why-head">
-        {ui.asked.length > 0 && (
-          <button
-            type="button"
-            class="ss-button ss-small"
-            aria-label="Back to the question before"
-            title="Back to the question before"
-            onClick={() => actions.setAsked(backward)}
-          >
-            ‹
-          </button>
-        )}
+        <button
+          type="button"
+          class="ss-button ss-small"
+          aria-label="Back to the question before"
+          title="Back to the question before"
+          aria-disabled={ui.asked.length === 0}
+          onClick={() => actions.setAsked(backward)}
+        >
+          ‹
+        </button>
         <AskLine />
       </div>
       {why.answers.map((answer, order) => (
@@ -71,16 +71,16 @@ function WhyView({ why, question }: WhyViewProps) {
 }
 
 /** After a question the focus is in its answer, so that the keyboard is there, too. */
-function useAnswerFocus(why: WhyPane) {
+function useAnswerFocus(answered: boolean) {
   const { ui } = useUi();
   const head = useRef<HTMLHeadingElement>(null);
   const done = useRef(0);
   useEffect(() => {
-    if (done.current === ui.answer) return;
+    if (!answered || done.current === ui.answer) return;
     done.current = ui.answer;
     head.current?.focus({ preventScroll: true });
     head.current?.scrollIntoView?.({ block: "nearest" });
-  }, [ui.answer, why]);
+  }, [ui.answer, answered]);
   return head;
 }
 
@@ -122,9 +122,11 @@ interface AnswerProps {
   /** The frame of the question. */
   readonly at: number | null;
   readonly head?: { readonly current: HTMLHeadingElement | null } | undefined;
+  /** Whether the sentences below one are its causes, or parts of it. */
+  readonly parts?: boolean;
 }
 
-function Answer({ answer, at, head }: AnswerProps) {
+function Answer({ answer, at, head, parts = false }: AnswerProps) {
   const [opened, setOpened] = useState<ReadonlySet<number>>(new Set());
   const { question, statements, more } = answer;
   const rows = rowsOf(answer, opened);
@@ -142,7 +144,7 @@ function Answer({ answer, at, head }: AnswerProps) {
               open={() => setOpened(new Set([...opened, row.key]))}
             />
           ) : (
-            <Sentence key={row.key} row={row} at={at} />
+            <Sentence key={row.key} row={parts ? partOf(row) : row} at={at} parts={parts} />
           ),
         )}
       </ol>
@@ -170,13 +172,17 @@ function Steps({ row, open }: { readonly row: StepsRow; readonly open: () => voi
 
 const JOINTS = { answer: "", because: "←", and: "and ←" } as const;
 
+/** A part of an answer is no root: nothing was caused by it. */
+const partOf = (row: SentenceRow): SentenceRow => ({ ...row, root: false });
+
 interface SentenceProps {
   readonly row: SentenceRow;
   readonly at: number | null;
+  readonly parts: boolean;
 }
 
 /** A sentence: it leads to its frame, its node and its row. */
-function Sentence({ row, at }: SentenceProps) {
+function Sentence({ row, at, parts }: SentenceProps) {
   const { client, actions } = useUi();
   const { statement, level, joint, root, again } = row;
   const { text, frame, phase, source, execution, link } = statement;
@@ -192,7 +198,7 @@ function Sentence({ row, at }: SentenceProps) {
       data-evidence={statement.evidence ?? "none"}
     >
       <span class="ss-joint" aria-hidden="true">
-        {JOINTS[joint]}
+        {parts && joint !== "answer" ? "·" : JOINTS[joint]}
       </span>
       <span class="ss-sentence-body">
         {root && joint !== "answer" && <Said>root: </Said>}
@@ -239,8 +245,6 @@ function Sentence({ row, at }: SentenceProps) {
 
 // ---- what it would take ----
 
-type Search = NeedsPane | "searching" | { readonly error: string } | null;
-
 interface TakesProps {
   readonly of: string;
   readonly question: Question;
@@ -248,39 +252,50 @@ interface TakesProps {
 
 /** Under a "why not": the edit of the state that would bring it, and the branch that begins with it. */
 function Takes({ of, question }: TakesProps) {
-  const { client } = useUi();
-  const [search, setSearch] = useState<Search>(null);
+  const { client, ui, actions } = useUi();
+  const [searching, setSearching] = useState(false);
+  const [error, setError] = useState<string | null>(null);
+  const place = useRef<HTMLDivElement>(null);
   const { at, phase } = question;
+  // Kept with the tabs: one may look at State meanwhile.
+  const found = ui.needs?.question === question ? ui.needs.found : null;
+  useEffect(() => {
+    if (found !== null) place.current?.scrollIntoView?.({ block: "nearest" });
+  }, [found]);
   const find = async () => {
-    setSearch("searching");
+    setSearching(true);
+    setError(null);
     try {
-      setSearch(await client.ask({ pane: "needs", of, at, phase }));
-    } catch (error) {
-      setSearch({ error: error instanceof Error ? error.message : String(error) });
+      actions.setNeeds({
+        question,
+        found: await client.ask({ pane: "needs", of, at, phase }),
+      });
+    } catch (why) {
+      setError(why instanceof Error ? why.message : String(why));
     }
+    setSearching(false);
   };
-  const found = search !== null && typeof search === "object" && "answer" in search ? search : null;
   return (
-    <div class="ss-takes" aria-live="polite">
+    <div class="ss-takes" ref={place} aria-live="polite">
       {found === null && (
         <button
           type="button"
           class="ss-button"
           title="Searches the smallest edit of the state, by rendering copies of the frame; at most a second"
-          aria-disabled={search === "searching"}
-          onClick={() => search !== "searching" && find()}
+          aria-disabled={searching}
+          onClick={() => !searching && find()}
         >
-          {search === "searching" ? "Searching…" : "What would it take?"}
+          {searching ? "Searching…" : "What would it take?"}
         </button>
       )}
-      {search !== null && typeof search === "object" && "error" in search && (
+      {error !== null && (
         <p role="alert" data-tone="bad">
-          <Text of={search.error} />
+          <Text of={error} />
         </p>
       )}
       {found !== null && (
         <>
-          <Answer answer={found.answer} at={at} />
+          <Answer answer={found.answer} at={at} parts />
           {found.found && <BranchWith needs={found} />}
         </>
       )}
