@@ -237,6 +237,16 @@ class LiveSource(RecordedSource):
                 found[call.node_id, call.event] = (count + 1, call.status)
         return found
 
+    def raised(self, cursor: Cursor) -> set[tuple[str, str]]:
+        """Return (task id, event) of the handlers whose last call up to the cursor raised."""
+        found, now = super().raised(cursor), self.publication.frame
+        if now is not None and self._unflushed(cursor.frame) and cursor.reached(Phase.EXECUTE):
+            for call in now.handlers:
+                found.discard((call.task_id, call.event))
+                if call.status == "raised":
+                    found.add((call.task_id, call.event))
+        return found
+
     def tasks(self, cursor: Cursor, most: int) -> list[TaskRecord]:
         """Return the newest tasks up to the cursor, newest first, as they stood there; without results."""
         return [self._now(task, cursor) for task in super().tasks(cursor, most)]
@@ -289,6 +299,14 @@ class LiveSource(RecordedSource):
             fresh += [_event(event) for event in self.publication.failed[::-1]]
         together = sorted([*fresh, *found], key=lambda event: list(PROBLEMS).index(event.kind))
         return total + len(fresh), together
+
+    def errors(self) -> int:
+        """Return the number of errors in all frames so far, without hints."""
+        now = self.publication
+        total = super().errors() + len(now.failed)
+        if now.frame is not None and self._unflushed(now.frame.number):
+            total += sum(problem.severity == "error" for problem in now.frame.problems)
+        return total
 
     def breakpoints(self) -> tuple[Breakpoint, ...]:
         """Return the breakpoints, oldest first."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from ..identity import iteration_of, loop_of
-from ..nodes.tree import Tree
+from ..nodes.tree import EMPTY, Tree
 from ..records.words import short
+from ..store.moments import Moments
+from .cursor import Cursor
 
 NAME_CHARS = 40
+_GENERATED = re.compile(r"(?<![0-9A-Za-z_/])([0-9a-f]{12})(@\d+)?(?![0-9A-Za-z_])")
+"""A generated id in a text, or the id of a task of such a node."""
 
 
 class Named(Protocol):
@@ -36,6 +41,18 @@ class Named(Protocol):
         """True if the user gave the id."""
 
 
+class Placed(Named, Protocol):
+    """A node with all that is needed to name it."""
+
+    @property
+    def parent_id(self) -> str | None:
+        """The id of the node around it."""
+
+    @property
+    def props(self) -> Mapping[str, object]:
+        """Its props."""
+
+
 def name_of(node: Named, props: Mapping[str, object], tree: Tree) -> str:
     """Return the name of a node. ``tree`` is a plan in which it stands: nodes without a name of their own are counted.
 
@@ -49,7 +66,7 @@ def name_of(node: Named, props: Mapping[str, object], tree: Tree) -> str:
         name += f' "{short(node.key, NAME_CHARS)}"'
     elif isinstance(given := props.get("name"), str):
         name += f' "{short(given, NAME_CHARS)}"'
-    elif (place := _place_of(node, tree)) > 1:
+    elif (place := _places(tree).get(node.id, 1)) > 1:
         return f"{name} ({ordinal(place)})"
     iteration = iteration_of(loop_of(node.path))
     if iteration is not None and iteration > 1:
@@ -57,16 +74,15 @@ def name_of(node: Named, props: Mapping[str, object], tree: Tree) -> str:
     return name
 
 
-def _place_of(node: Named, tree: Tree) -> int:
-    """Return which of the nodes of its type without a name it is in the plan, from 1; 1 where there is no other."""
+def _places(tree: Tree) -> dict[str, int]:
+    """Return by id which of the nodes of its type without a name each such node is in the plan, from 1."""
     # Counted over the whole plan, in document order, as people read it.
-    place = 0
+    places: dict[str, int] = {}
+    counted: dict[str, int] = {}
     for one in tree.walk():
-        if one.type == node.type and one.key is None and not one.explicit_id:
-            place += 1
-            if one.id == node.id:
-                return place
-    return 1
+        if one.key is None and not one.explicit_id:
+            places[one.id] = counted[one.type] = counted.get(one.type, 0) + 1
+    return places
 
 
 def ordinal(number: int) -> str:
@@ -80,3 +96,60 @@ def ordinal(number: int) -> str:
     if number % 100 in (11, 12, 13):
         ending = "th"
     return f"{number}{ending}"
+
+
+class Names:
+    """The names of the nodes at a cursor, and of those that have left its plan, as the file has them."""
+
+    def __init__(self, cursor: Cursor, file: Moments, tree_of: Callable[[int], Tree]) -> None:
+        self._cursor = cursor
+        self._file = file
+        self._tree_of = tree_of
+        self._known: dict[str, str] = {}
+        self._looked_for: set[str] = set()
+
+    def of(self, node_id: str) -> str:
+        """Return the name of a node: ``claude #notes``; its id where it is in no plan up to the cursor."""
+        self.learn([node_id])
+        return self._known.get(node_id, node_id)
+
+    def word(self, node_id: str) -> str:
+        """Return the id of a node where the user gave it, or else its name."""
+        return self.in_text(node_id)
+
+    def in_text(self, text: str) -> str:
+        """Return a text with names in place of the generated ids of nodes and their tasks."""
+        return _GENERATED.sub(self._replaced, text)
+
+    def learn(self, node_ids: Iterable[str]) -> None:
+        """Look for the names of all these nodes at once."""
+        missing = [id for id in dict.fromkeys(node_ids) if id not in self._looked_for]
+        self._looked_for.update(missing)
+        gone = []
+        for id in missing:
+            for tree in (self._cursor.tree, self._cursor.before):
+                if id in tree.index:
+                    self._known[id] = self._name(tree.index[id], tree)
+                    break
+            else:
+                gone.append(id)
+        if not gone:
+            return
+        for node in self._file.last_nodes(gone, self._cursor.frame):
+            tree = EMPTY
+            if not node.explicit_id and node.key is None:
+                tree = self._tree_of(node.frame)
+            self._known[node.id] = self._name(node, tree)
+
+    def _name(self, node: Placed, tree: Tree) -> str:
+        # A text has no name, and its generated id says nothing: people see it in the node around it.
+        parent, props = node.parent_id, node.props
+        if node.type == "text" and parent is not None:
+            return f"the text of {self.of(parent)}"
+        return name_of(node, props, tree)
+
+    def _replaced(self, found: re.Match[str]) -> str:
+        id = found[1]
+        self.learn([id])
+        # Twelve hex digits may be anything, such as the id of an execution.
+        return self._known.get(id, found[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -284,6 +285,17 @@ class RecordedSource:
                     found[str(node_id), event] = (count, "ok")
         return found
 
+    def raised(self, cursor: Cursor) -> set[tuple[str, str]]:
+        """Return (task id, event) of the handlers whose last call up to the cursor raised."""
+        # Most executions have no error, and the calls of all their frames need not be gone through.
+        if not self.errors():
+            return set()
+        found = self.file.raised(cursor.newest(Phase.EXECUTE))
+        if cursor.phase is Phase.FLUSH or all(call.frame != cursor.frame for call in found.values()):
+            return set(found)
+        late = self._failed_in_flush(cursor.frame)
+        return {place for place, call in found.items() if call.frame != cursor.frame or call.node_id not in late}
+
     def tasks(self, cursor: Cursor, most: int) -> list[TaskRecord]:
         """Return the newest tasks up to the cursor, newest first, as they stood there; without results."""
         moment = self._moment(cursor)
@@ -336,6 +348,10 @@ class RecordedSource:
         found = [event for kind in PROBLEMS for event in self.file.events(kind, until, most)]
         known = [event for event in found if cursor.has_seen(event)]
         return sum(self.file.count(kind, until) for kind in PROBLEMS) - (len(found) - len(known)), known
+
+    def errors(self) -> int:
+        """Return the number of errors in all frames so far, without hints."""
+        return self.file.count("problem", sys.maxsize)
 
     def breakpoints(self) -> tuple[Breakpoint, ...]:
         """Return the breakpoints, oldest first."""

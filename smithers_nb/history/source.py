@@ -150,6 +150,9 @@ class Source(Protocol):
     def fired(self, cursor: Cursor) -> dict[tuple[str, str], tuple[int, str]]:
         """Return by node id and event the number of calls up to the cursor, and the status of the last one."""
 
+    def raised(self, cursor: Cursor) -> set[tuple[str, str]]:
+        """Return (task id, event) of the handlers whose last call up to the cursor raised."""
+
     def tasks(self, cursor: Cursor, most: int) -> list[TaskRecord]:
         """Return the newest tasks up to the cursor, newest first, as they stood there; without results."""
 
@@ -172,6 +175,9 @@ class Source(Protocol):
 
     def problems(self, cursor: Cursor, most: int) -> tuple[int, list[EventRecord]]:
         """Return the number of problems up to the frame, and the newest of them: errors first, each newest first."""
+
+    def errors(self) -> int:
+        """Return the number of errors in all frames so far, without hints."""
 
     def breakpoints(self) -> tuple[Breakpoint, ...]:
         """Return the breakpoints, oldest first."""

@@ -11,7 +11,7 @@ from ..history.source import Source
 from ..nodes.xml import visible
 from ..recording import FrameView
 from ..records import Frame, RunResult, Write
-from ..records.words import author
+from ..records.words import author, standing_of
 from ..values import readable
 
 # A saved notebook keeps this text for ever, and a version control system shows it in each diff: it stays small.
@@ -32,7 +32,7 @@ def as_text(view: View) -> str:
     reason = f" ({head.reason})" if head.reason else ""
     lines = [
         f"<Execution {head.name!r} {head.execution_id}: {head.status}{reason}, frame {head.recorded}>",
-        view.sentence(buttons=False),
+        visible(view.sentence(buttons=False)),
         "",
     ]
     if cursor.dry:
@@ -47,7 +47,7 @@ def as_html(view: View) -> str:
     source = view.source()
     head, cursor, now = source.head, source.cursor(), source.publication
     section = _Section(
-        title=f"smithers_nb: {head.name}, {head.status}, frame {head.recorded}",
+        title=f"smithers_nb: {head.name}, {standing_of(head.status, head.reason)}, frame {head.recorded}",
         sentence=view.sentence(buttons=False),
         xml=cursor.tree.xml,
         pending=_pending(source),

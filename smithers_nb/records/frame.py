@@ -219,6 +219,22 @@ class NodeVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class LastNode:
+    """A node as it was in the last frame that had it."""
+
+    id: str
+    path: str
+    type: str
+    key: str | None
+    explicit_id: bool
+    parent_id: str | None
+    props: Mapping[str, object]
+    """Its name only, where it has one."""
+    frame: int
+    """That frame; of a node that is still there, the frame that was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
 class SearchHit:
     """A node, key, handler, task or output whose name holds a text that was searched for."""
 

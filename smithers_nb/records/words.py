@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def author(origin: str, handler: str | None, node_id: str | None) -> str:
     """Return the author of a write.
@@ -53,3 +55,40 @@ def dollars(cost_usd: float) -> str:
     ('$0.04', '$0.0012')
     """
     return f"${cost_usd:.2f}" if cost_usd >= 0.01 else f"${cost_usd:.2g}"
+
+
+def closed(text: str) -> str:
+    """Return a sentence with its full stop: one that ends in a mark of its own, or was cut, gets none.
+
+    >>> closed("n is 2"), closed("it is no number."), closed("the task has ended and counts as…")
+    ('n is 2.', 'it is no number.', 'the task has ended and counts as…')
+    """
+    if text.endswith((".", "!", "?", "…")):
+        return text
+    return f"{text}."
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """Return the first names, and how many more there are.
+
+    >>> listed(["a", "b"]), listed(["a", "b", "c"], 2)
+    ('a, b', 'a, b and 1 more')
+    """
+    said = ", ".join(names[:most])
+    if len(names) <= most:
+        return said
+    return f"{said} and {len(names) - most} more"
+
+
+def standing_of(status: str, reason: str = "", phase: str | None = None) -> str:
+    """Return the status of an execution as people read it: a step leaves it at rest, and a person pauses it.
+
+    ``phase`` is the last phase of its frame that is done, where it is known.
+
+    >>> standing_of("paused"), standing_of("paused", "paused by hand"), standing_of("paused", "", "RENDER")
+    ('at rest', 'paused', 'paused')
+    """
+    # Between the phases of a frame it does not rest: the frame's writes and tasks are still to come.
+    if status == "paused" and phase in (None, "EFFECTS") and not reason.startswith("paused"):
+        return "at rest"
+    return status

@@ -21,6 +21,7 @@ from ..records import (
     FrameTotals,
     HandlerCall,
     HandlerOutcome,
+    LastNode,
     ModelCallRecord,
     NodeVersion,
     Phase,
@@ -325,6 +326,15 @@ class Moments:
         )
         return {(node, event): (count, status) for node, event, count, status, _ in rows}
 
+    def raised(self, until: int) -> dict[tuple[str, str], HandlerOutcome]:
+        """Return by task id and event the last call up to a frame, where it raised."""
+        rows = self._rows(
+            f"SELECT task_id, event, node_id, max(frame), status FROM handlers WHERE {self._of('handlers')}"
+            " AND frame <= :until GROUP BY task_id, event HAVING status = 'raised'",
+            until=until,
+        )
+        return {(task, event): HandlerOutcome(frame, node, event, status) for task, event, node, frame, status in rows}
+
     def tasks(self, until: int, most: int) -> list[TaskRecord]:
         """Return the newest tasks that were mounted in a frame or before, newest first; without their results."""
         rows = self._rows(
@@ -538,15 +548,28 @@ class Moments:
         )
         return [ReplacedValue(*row) for row in rows]
 
-    def labels(self, node_ids: Iterable[str]) -> dict[str, str]:
-        """Return the names of nodes by their ids: the id if the user gave it, or else type and key or name."""
+    def last_nodes(self, node_ids: Iterable[str], frame: int) -> list[LastNode]:
+        """Return each of these nodes as it was in the last frame up to one that had it; not those that never were."""
         rows = self._rows(
-            "SELECT node_id, type, coalesce(key, json_extract(props, '$.name'), node_id) FROM nodes"
-            f" WHERE {self._of('nodes')} AND NOT explicit_id"
-            " AND node_id IN (SELECT value FROM json_each(:ids)) GROUP BY node_id",
+            "SELECT node_id, path, type, key, explicit_id, parent_id, json_extract(props, '$.name'),"
+            f" min(coalesce(to_frame - 1, :frame), :frame), max(from_frame) FROM nodes WHERE {self._of('nodes')}"
+            " AND from_frame <= :frame AND node_id IN (SELECT value FROM json_each(:ids)) GROUP BY node_id",
             ids=json.dumps(sorted(set(node_ids))),
+            frame=frame,
         )
-        return {id: f"{kind} {name}" for id, kind, name in rows}
+        return [
+            LastNode(
+                id=id,
+                path=path,
+                type=type_,
+                key=key,
+                explicit_id=bool(given),
+                parent_id=parent,
+                props={"name": name},
+                frame=last,
+            )
+            for id, path, type_, key, given, parent, name, last, _ in rows
+        ]
 
     # ---- searching ---------------------------------------------------------------------------------------------
 

@@ -67,10 +67,10 @@ def test_a_workflow_is_stepped_watched_edited_and_walked_back(opened: Any, jupyt
     stepper.wait(cursor=2)
     stepper.press("d", "d", "x")
     assert notebook.page.evaluate("() => window.jupyterapp.shell.currentWidget.content.widgets.length") == 5
-    notebook.wait_output(1, "smithers_nb: report, paused, frame 3")
+    notebook.wait_output(1, "smithers_nb: report, at rest, frame 3")
     stepper.press("Control+s")
     notebook.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
-    assert "smithers_nb: report, paused, frame 3" in notebook.path.read_text(encoding="utf-8")
+    assert "smithers_nb: report, at rest, frame 3" in notebook.path.read_text(encoding="utf-8")
     notebook.shot(f"{jupyter.app}-{notebook.text(2).split()[-1]}.png")
     stepper.press("End")
     notebook.run_cell(3)

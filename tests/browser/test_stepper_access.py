@@ -217,7 +217,9 @@ def test_a_screen_reader_hears_frame_and_result_once_and_politely(lab):
         inside.extend(by_id[child] for child in node.get("childIds", []) if child in by_id)
     spoken = [node for node in inside if node["role"]["value"] == "status"]
     assert [(live(node), node["name"]["value"]) for node in spoken] == [("polite", "Stepper status")]
-    assert text(spoken[0]).startswith("Frame 2 is at rest: 1 write pending. Step applies notes")
+    assert text(spoken[0]).startswith(
+        "Frame 2 is at rest: notes succeeded, 1 handler fired, 1 write is pending. Step applies notes"
+    )
     # Nothing else is announced: no tokens, no times.
     assert [node["role"]["value"] for node in inside if live(node) not in (None, "off") and node not in spoken and node.get("parentId") not in {one["nodeId"] for one in spoken}] == []  # fmt: skip
     roles = {node["role"]["value"] for node in inside}
@@ -240,7 +242,7 @@ def test_keys_of_lab_are_labs_and_the_notebook_stays_readable_and_small(lab):
             page.keyboard.press(key)
     assert page.evaluate(cells) == 3
     dirty = "() => window.jupyterapp.shell.currentWidget.context.model.dirty"
-    notebook.wait_output(1, "report, paused, frame 2")
+    notebook.wait_output(1, "report, at rest, frame 2")
     page.keyboard.press("Control+s")
     page.wait_for_function(f"!({dirty})()")
     assert notebook.path.stat().st_size < 64_000
@@ -263,7 +265,7 @@ def test_keys_of_lab_are_labs_and_the_notebook_stays_readable_and_small(lab):
     saved = notebook.path.read_text()
     notebook.reload()
     static = notebook.cell(1).locator(".smithers-static")
-    expect(static).to_contain_text("smithers_nb: report, paused, frame 2", timeout=60_000)
+    expect(static).to_contain_text("smithers_nb: report, at rest, frame 2", timeout=60_000)
     expect(static).to_contain_text("Give two notes on tidal energy.")
     expect(static).to_contain_text('set notes: null → "1. tides 2. turbines"')
     notebook.shot("reopened-trusted.png")
@@ -273,7 +275,7 @@ def test_keys_of_lab_are_labs_and_the_notebook_stays_readable_and_small(lab):
     given["metadata"]["of"] = "somebody else"
     reader = lab(given)
     static = reader.cell(1).locator(".jp-OutputArea-output").last
-    expect(static).to_contain_text("smithers_nb: report, paused, frame 2", timeout=60_000)
+    expect(static).to_contain_text("smithers_nb: report, at rest, frame 2", timeout=60_000)
     expect(static).to_contain_text("Give two notes on tidal energy.")
     reader.shot("reopened.png")
     # What ipywidgets says where the widget was.
@@ -298,7 +300,7 @@ def Many(ctx):
     for frames in (70, 130):
         notebook.run_cell(2, timeout_s=300)
         stepper.wait(frame=frames)
-        notebook.wait_output(1, f"paused, frame {frames}")
+        notebook.wait_output(1, f"at rest, frame {frames}")
         notebook.save()
         sizes.append(notebook.path.stat().st_size)
     assert sizes[1] < 100_000

@@ -33,6 +33,7 @@ BEFORE_COMMIT = ("SNAPSHOT", "RENDER", "RECONCILE")
 LIVE_ONLY = {
     ("frame", "recorded"): "it says which of the two it is",
     ("frame", "sentence"): "live it tells what the next step will do",
+    ("frame", "kind"): "live it says what a step waits for",
     ("frame", "status"): "a frame is open until its FLUSH",
     ("frame", "created"): "the time of a frame is written by its COMMIT",
     ("frame", "last_phase"): "a recorded frame has phases after the cursor",

@@ -125,7 +125,7 @@ def test_the_same_cell_again_makes_a_fresh_execution_whatever_became_of_the_old_
         ("%%smithers one --show xml", '<task id="t"'),
         ("%%smithers one --show tree", "phase only"),
         ("%%smithers one --show code", "__smithers_jsx__(Phase"),
-        ("%%smithers one --step 2", "1 write pending"),
+        ("%%smithers one --step 2", "1 write is pending"),
         ("%%smithers one --db other.db", "ready"),
     ],
 )

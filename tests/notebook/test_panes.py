@@ -112,7 +112,9 @@ def test_the_sentence_tells_the_next_step_at_every_rest(view):
         shown.ex.step_sync()
         said.append(shown.sentence())
     assert said[0] == "No frames yet. Step renders frame 1; until then nothing is executed."
-    assert said[2] == "Frame 2 is at rest: 1 write pending. Step applies n = 1, and renders frame 3."
+    assert said[2] == (
+        "Frame 2 is at rest: t succeeded, 1 handler fired, 1 write is pending. Step applies n = 1, and renders frame 3."
+    )
     assert said[-2] == "Frame 3 is at rest: nothing is pending. Step closes the frame: nothing is left to do."
     assert said[-1] == "Frame 3 was the last: the execution is finished (nothing is left to do)."
 
@@ -156,12 +158,12 @@ def test_the_sentence_foretells_what_an_ending_cuts_short(view):
     while not shown.ex.over:
         shown.ex.step_phase_sync()
         said.append(shown.sentence())
-    foretold = "The End ends the execution after this frame: approval 'ok' is never asked."
+    foretold = "The End ends the execution after this frame: approval #ok is never asked."
     last = shown.ex.recorded
     assert [line for line in said if "The End" in line] == [
         f"COMMIT of frame {last} is done: 0 tasks to start. Next is EXECUTE. {foretold}",
         f"EXECUTE of frame {last} is done: 0 handlers fired. Next is EFFECTS. {foretold}",
-        f"Frame {last} is at rest: 1 write pending. Step applies seen = true, and closes it. {foretold}",
+        f"Frame {last} is at rest: 2 nodes mounted, 1 updated, 1 write is pending. Step applies seen = true, and closes it. {foretold}",
     ]
 
 
@@ -176,8 +178,8 @@ def test_the_sentence_foretells_what_an_ending_cancels(view):
     shown.ex.state.set("end", True)
     shown.ex.step_sync()
     assert shown.sentence().endswith(
-        "Step closes it. The Stop enough ends the execution after this frame: approval 'ok0' is not waited for, "
-        "approval 'ok1' is not waited for, approval 'ok2' is not waited for and 1 more."
+        "Step closes it. The Stop enough ends the execution after this frame: approval #ok0 is not waited for, "
+        "approval #ok1 is not waited for, approval #ok2 is not waited for and 1 more."
     )
 
 
@@ -194,7 +196,9 @@ def test_a_frame_that_a_person_does_not_hold_up_is_not_waiting_for_one(view):
         shown.ex.step_phase_sync()
         said.append((shown.ex.status, shown.sentence()))
     assert {status for status, _ in said} == {"paused"}
-    assert said[5][1] == "Frame 1 is at rest: 1 write pending. Step applies n = 1, and renders frame 2."
+    assert said[5][1] == (
+        "Frame 1 is at rest: ok asked, 2 nodes mounted, 1 write is pending. Step applies n = 1, and renders frame 2."
+    )
     shown.ex.run_sync()
     assert shown.ex.status == "waiting"
 

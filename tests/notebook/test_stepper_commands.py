@@ -600,7 +600,7 @@ def test_the_static_page_follows_when_the_execution_has_come_to_rest_and_stays_s
     wait_until(lambda: len(pages) == 1)
     assert "No frames yet." in pages[0]
     page.do("step_frame")
-    wait_until(lambda: "paused, frame 1" in pages[-1])
+    wait_until(lambda: "at rest, frame 1" in pages[-1])
     assert len(ex.frame.xml) > 200_000
     assert len(pages[-1]) < 40_000
     assert "characters; frame.xml has all" in pages[-1]

@@ -235,14 +235,14 @@ describe("commands", () => {
     const { kernel, client } = started();
     client.order({ name: "step_phase" });
     vi.advanceTimersByTime(ACK_MS - 1);
-    expect(sentenceOf(client.state)).toBe("Frame 4 is at rest: 1 write pending.");
+    expect(sentenceOf(client.state)).toBe("Frame 4 is at rest: 1 write is pending.");
     vi.advanceTimersByTime(1);
     expect(sentenceOf(client.state)).toBe(
       "The kernel is busy: the click is queued. To interrupt the running cell press the kernel's " +
         "Stop button (or I I in command mode).",
     );
     kernel.ack(kernel.commands[0]);
-    expect(sentenceOf(client.state)).toBe("Frame 4 is at rest: 1 write pending.");
+    expect(sentenceOf(client.state)).toBe("Frame 4 is at rest: 1 write is pending.");
   });
 
   it("say why they were refused, and can be sent again", () => {

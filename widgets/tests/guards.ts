@@ -154,6 +154,8 @@ const counts = object<P.Counts>({
   breakpoints: whole,
 });
 
+const sentenceKind = oneOf<P.Summary["kind"]>("rest", "hit", "error", "waiting", "over");
+
 const sevenChips: Guard<readonly P.PhaseChip[]> = (value, path) => [
   ...list(phaseChip)(value, path),
   ...(Array.isArray(value) && value.length === 7 ? [] : [`${path}: expected seven phases`]),
@@ -176,11 +178,13 @@ export const summaryGuard = object<P.Summary>({
     "terminated",
   ),
   reason: text,
+  standing: text,
   over: flag,
   frame: whole,
   phase: nullable(text),
   phases: sevenChips,
   sentence: text,
+  kind: sentenceKind,
   busy: nullable(text),
   counts,
   tokens: whole,
@@ -215,6 +219,7 @@ const planNode = object<P.PlanRow>({
   text: nullable(text),
   events: list(text),
   status: nullable(text),
+  raised: flag,
   change,
   changes: list(propChange),
   children: whole,
@@ -396,6 +401,8 @@ const paneGuards: { readonly [K in P.Pane]: Guard<P.PaneData[K]> } = {
     last_phase: nullable(text),
     phases: sevenChips,
     sentence: text,
+    kind: sentenceKind,
+    did: list(text),
     reason: list(text),
     created: nullable(number),
     counts: object<P.FramePane["counts"]>({
@@ -555,6 +562,7 @@ const paneGuards: { readonly [K in P.Pane]: Guard<P.PaneData[K]> } = {
     source: nullable(text),
     mounted: whole,
     status: nullable(text),
+    raised: flag,
     change,
     changes: list(propChange),
     why: nullable(text),

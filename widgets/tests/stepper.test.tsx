@@ -142,7 +142,7 @@ describe("roles and names", () => {
       "Branch",
     ]);
     expect(named("status", "Stepper status").textContent).toBe(
-      "Frame 4 is at rest: 1 write pending.",
+      "Frame 4 is at rest: 1 write is pending.",
     );
     expect(all('[role="tab"]').map((tab) => tab.getAttribute("aria-label"))).toEqual([...ALL_TABS]);
     expect(all("[aria-live]")).toHaveLength(1);

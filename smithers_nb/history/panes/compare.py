@@ -7,9 +7,11 @@ from ...store.branches import OtherExecution, others
 from ..baselines import Baselines
 from ..compare import Comparison, Contrast
 from ..cursor import Cursor
+from ..names import Names
 from ..recorded import RecordedSource
 from ..source import Source
 from . import protocol as p
+from .did import names_of
 from .values import epoch_ms
 
 CHOICES = 100
@@ -42,8 +44,7 @@ def compared(
         return shown
     comparison = baselines.comparison(other)
     rows = comparison.rows[: min(limit, ROWS)]
-    labels = other.file.labels(row.node_id for row in rows if row.node_id)
-    labels |= source.file.labels(row.node_id for row in rows if row.node_id)
+    names = (names_of(source, cursor), names_of(other, other.cursor()))
     return {
         **shown,
         "execution_id": other.execution_id,
@@ -51,7 +52,7 @@ def compared(
         "other_frame": baselines.match(cursor, other),
         "text": _text(comparison),
         "total": len(comparison.rows),
-        "rows": [_row(row, labels, baselines, other) for row in rows],
+        "rows": [_row(row, names, baselines, other) for row in rows],
     }
 
 
@@ -73,11 +74,8 @@ def _choice(one: OtherExecution) -> p.ChoiceRow:
     }
 
 
-def _row(row: Contrast, labels: dict[str, str], baselines: Baselines, other: RecordedSource) -> p.DifferenceRow:
+def _row(row: Contrast, names: tuple[Names, Names], baselines: Baselines, other: RecordedSource) -> p.DifferenceRow:
     here, there = beside(row.one, row.other)
-    node = None
-    if row.node_id is not None:
-        node = labels.get(row.node_id, row.node_id)
     frame, other_frame = 0, 0
     # The frames of a child are its own: this execution's cursor can't show them.
     if row.child is None:
@@ -85,7 +83,7 @@ def _row(row: Contrast, labels: dict[str, str], baselines: Baselines, other: Rec
     return {
         "what": row.what,
         "node_id": row.node_id,
-        "node": node,
+        "node": _name(row.node_id, *names),
         "key": row.key,
         "iteration": row.iteration,
         "child": row.child,
@@ -95,6 +93,16 @@ def _row(row: Contrast, labels: dict[str, str], baselines: Baselines, other: Rec
         "other_frame": other_frame,
         "frames": " | ".join(f"f{number}" if number else "—" for number in (row.one_frame, row.other_frame)),
     }
+
+
+def _name(node_id: str | None, here: Names, there: Names) -> str | None:
+    """Return the name of a node that one of the executions has; the id of one that neither has, as in a child."""
+    if node_id is None:
+        return None
+    name = here.of(node_id)
+    if name == node_id:
+        name = there.of(node_id)
+    return name
 
 
 def _frames(row: Contrast, baselines: Baselines, other: RecordedSource) -> tuple[int, int]:

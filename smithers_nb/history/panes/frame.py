@@ -10,7 +10,8 @@ from ..cursor import Cursor
 from ..source import Source
 from . import protocol as p
 from .breakpoints import hits
-from .sentence import sentence
+from .did import did, names_of, reasons
+from .sentence import kind_of, sentence
 from .values import epoch_ms, phase_name, rounded
 
 COUNTED = {
@@ -62,6 +63,7 @@ def frame_head(source: Source, cursor: Cursor) -> p.FramePane:
     found = source.frame(cursor.frame) or NOT_MADE
     _, problems = source.problems(cursor, EVENTS)
     _, printed = source.output(cursor, EVENTS)
+    names = names_of(source, cursor)
     last: Phase | None = found.phase
     if cursor.live or found is NOT_MADE:
         last = cursor.phase
@@ -73,7 +75,9 @@ def frame_head(source: Source, cursor: Cursor) -> p.FramePane:
         "last_phase": phase_name(last),
         "phases": chips(cursor, found.ms),
         "sentence": sentence(source, cursor),
-        "reason": list(found.reason),
+        "kind": kind_of(source, cursor),
+        "did": did(source, cursor, names),
+        "reason": reasons(found.reason, names),
         "created": epoch_ms(found.created_at),
         "counts": {
             "mounted": _count(found, cursor, "mounted"),

@@ -53,6 +53,7 @@ def node(source: Source, cursor: Cursor, id: str) -> p.NodePane | None:
         "source": found.source,
         "mounted": source.mounted_at(id, cursor.newest(Phase.COMMIT)),
         "status": marks.status.get(id),
+        "raised": id in marks.raised,
         "change": marks.change(found, removed),
         "changes": marks.changes(found, removed),
         "why": marks.why.get(id),

@@ -101,6 +101,9 @@ class Marks:
         self.moved = set(changes.moved)
         # What the edited code adds has no standing: nothing of it has run.
         self.status, self.tasks = source.standing(cursor.recorded)
+        raised = {task for task, _ in source.raised(cursor.recorded)}
+        self.raised = {id for id, task in self.tasks.items() if task in raised}
+        """The nodes with a handler that raised."""
         self.stood = cursor.stood if cursor.stood is not None else source.stood(cursor)
         self.points = _by_node(source.breakpoints())
         self.why = remounted(cursor)
@@ -138,7 +141,9 @@ class Marks:
         id = node.id
         if removed or id in self.touched:
             return self._row(node, depth, removed)
-        about = (depth, self.status.get(id), self.stood.get(id), self.points.get(id), self.tasks.get(id))
+        about = (
+            depth, self.status.get(id), self.stood.get(id), self.points.get(id), self.tasks.get(id), id in self.raised,
+        )  # fmt: skip
         known = self.known.get(id)
         # Objects are compared, not contents: a node that was rendered again may have other props.
         if known is None or known[0] is not node or known[1] != about:
@@ -158,6 +163,7 @@ class Marks:
             "text": text_or_none(node.text),
             "events": list(node.events),
             "status": None,
+            "raised": False,
             "change": self.change(node, removed),
             "moved": False,
             "why": self.why.get(node.id),
@@ -180,6 +186,7 @@ class Marks:
         row["status"], before = self.status.get(id), self.stood.get(id)
         if before != row["status"]:
             row["status_before"] = before
+        row["raised"] = id in self.raised
         row["moved"] = id in self.moved
         if id in self.added:
             row["mounted"] = self.cursor.frame

@@ -45,6 +45,8 @@ APART = ("why", "why_not", "needs", "ghosts")
 """Panes that are answered on a thread of their own, after the looks and commands that came behind them."""
 
 TaskCommand = Literal["cancel", "retry", "handle_again", "answer"]
+SentenceKind = Literal["rest", "hit", "error", "waiting", "over"]
+"""hit: a breakpoint stopped it; error: the frame or the execution failed; waiting: a person has to answer."""
 Change = Literal["", "added", "removed", "changed", "moved", "remounted"]
 
 
@@ -176,7 +178,7 @@ class Counts(TypedDict):
     handlers: int
     state: int
     problems: int
-    """Errors; hints are not counted."""
+    """The errors of all frames so far; hints are not counted."""
     running: int
     """Running tasks."""
     tasks: int
@@ -221,6 +223,8 @@ class Summary(TypedDict):
     status: Literal["ready", "running", "paused", "waiting", "finished", "failed", "stopped", "stalled", "terminated"]
     reason: str
     """The reason for this status, in words; "" where there is none."""
+    standing: str
+    """The status as people read it: at rest, where a step has left it so."""
     over: bool
     """True when it has ended, and a step would do nothing."""
     frame: int
@@ -230,7 +234,8 @@ class Summary(TypedDict):
     phases: list[PhaseChip]
     """Always seven, in order."""
     sentence: str
-    """The last event, and the effect of the next step, in words."""
+    """What the newest frame did, and the effect of the next step, in words."""
+    kind: SentenceKind
     busy: str | None
     """The running command, if any. Its buttons are off meanwhile; Pause and Stop are on."""
     counts: Counts
@@ -303,6 +308,9 @@ class FramePane(TypedDict):
     """The last phase that is done."""
     phases: list[PhaseChip]
     sentence: str
+    kind: SentenceKind
+    did: list[str]
+    """What the frame did up to the cursor, in words."""
     reason: list[str]
     created: float | None
     counts: FrameCounts
@@ -366,6 +374,8 @@ class PlanRow(TypedDict):
     # A text, as releases add statuses: the page shows one that it does not know by its name.
     status: str | None
     """pending, running, succeeded, failed, cancelled … of a runnable or a phase; None for the rest."""
+    raised: bool
+    """True if the last call of one of its handlers raised."""
     change: Change
     """The mark against the frame before, or the one that is compared with."""
     moved: bool
@@ -766,6 +776,8 @@ class NodePane(TypedDict):
     source: str | None
     mounted: int
     status: str | None
+    raised: bool
+    """As in the plan."""
     change: Change
     changes: list[PropChange]
     why: str | None

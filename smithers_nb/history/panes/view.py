@@ -12,6 +12,7 @@ from ...errors import StoreError
 from ...nodes.tree import EMPTY, Tree
 from ...records import Ghosts, Phase, Problem
 from ...records.publication import Publication, TaskProgress
+from ...records.words import standing_of
 from ...syntax.ghosts import ghosts_of
 from ..baselines import Baselines, Edited, laid_over
 from ..cursor import Cursor
@@ -40,7 +41,7 @@ from . import protocol as p
 from .frame import chips, frame_head
 from .plan import Plans
 from .problems import errors_of, problem_row, problems_pane
-from .sentence import sentence
+from .sentence import kind_of, sentence
 from .values import epoch_ms, phase_name
 from .why import Search, needs_pane, why_not_pane, why_pane
 
@@ -155,13 +156,15 @@ class View:
             "execution_id": head.execution_id,
             "status": head.status,
             "reason": head.reason,
+            "standing": standing_of(head.status, head.reason, phase_name(_phase(now))),
             "over": head.over,
             "frame": head.frame,
             "phase": phase_name(_phase(now)),
             "phases": _strip(cursor, now),
             "sentence": sentence(source, cursor),
+            "kind": kind_of(source, cursor),
             "busy": busy,
-            "counts": self._counts(source, cursor, errors_of(problems)),
+            "counts": self._counts(source, cursor, source.errors() + errors_of(self._findings_at(source))),
             "tokens": tokens,
             "cost_usd": cost,
             "problems": [problem_row(found, _frame_of(found, head.frame)) for found in problems[:PROBLEMS]],
@@ -193,7 +196,6 @@ class View:
             "breakpoints": len(source.breakpoints()),
         }
         if now is None:
-            counts["problems"] = source.file.count("problem", cursor.frame)
             counts["state"], _ = source.state(cursor, 0)
             counts["tasks"] = len(source.tasks(cursor, tasks.ROWS))
             return counts
@@ -242,7 +244,7 @@ class View:
         return {
             "frame": (number, cursor.phase, now.status, now.hit, now.reason),
             "timeline": (number, cursor.phase, *errors, len(now.pending)),
-            "plan": (number, cursor.tree, cursor.changes, standing, now.breakpoints),
+            "plan": (number, cursor.tree, cursor.changes, standing, now.breakpoints, problems),
             "xml": (number, cursor.tree, cursor.changes),
             "pending": (number, flushed, writes),
             "handlers": (*calls, standing),

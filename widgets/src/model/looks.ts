@@ -1,6 +1,14 @@
 /** How a status, a change or a phase looks: a glyph, a word and a tone, never a colour alone. */
 
-import type { Change, ExecutionStatus, PhaseChip, ProblemRow } from "./protocol";
+import type {
+  Change,
+  ExecutionStatus,
+  PhaseChip,
+  PlanRow,
+  ProblemRow,
+  SentenceKind,
+  Summary,
+} from "./protocol";
 import { milliseconds } from "./text";
 
 export type Tone = "good" | "live" | "warn" | "bad" | "idle";
@@ -57,8 +65,31 @@ const CALL = new Map<string, Look>([
 
 const unknown = (word: string): Look => look("•", word, "idle");
 
+const SENTENCE: Readonly<Record<Exclude<SentenceKind, "rest"> | "recorded", Look>> = {
+  hit: look("●", "stopped", "warn"),
+  error: look("✗", "error", "bad"),
+  waiting: look("◔", "waiting", "warn"),
+  over: look("✓", "over", "good"),
+  recorded: look("◷", "recorded", "idle"),
+};
+
+/** How the sentence looks: by what it tells of. */
+export const sentenceLook = (kind: Exclude<SentenceKind, "rest"> | "recorded"): Look =>
+  SENTENCE[kind];
+
+/** A status as people read it, as `Summary.standing` words it. */
+export const standingLook = ({ status, standing }: Summary): Look =>
+  standing === "at rest"
+    ? look("□", standing, "live")
+    : { ...executionLook(status), word: standing };
+
 export const executionLook = (status: ExecutionStatus): Look =>
   EXECUTION[status] ?? unknown(status);
+/** A node as it stands: one whose handler raised has failed, whatever its task did. */
+export const nodeStatusLook = ({ status, raised }: Pick<PlanRow, "status" | "raised">): Look =>
+  raised
+    ? look("✗", `${nodeLook(status ?? "").word}, handler raised`, "bad")
+    : nodeLook(status ?? "");
 export const nodeLook = (status: string): Look => NODE.get(status) ?? unknown(status);
 export const writeLook = (status: string): Look => WRITE.get(status) ?? unknown(status);
 export const callLook = (status: string): Look => CALL.get(status) ?? unknown(status);

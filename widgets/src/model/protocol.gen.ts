@@ -619,7 +619,7 @@ export interface Counts {
   readonly handlers: number;
   readonly state: number;
   /**
-   * Errors; hints are not counted.
+   * The errors of all frames so far; hints are not counted.
    */
   readonly problems: number;
   /**
@@ -684,6 +684,10 @@ export interface Summary {
    */
   readonly reason: string;
   /**
+   * The status as people read it: at rest, where a step has left it so.
+   */
+  readonly standing: string;
+  /**
    * True when it has ended, and a step would do nothing.
    */
   readonly over: boolean;
@@ -700,9 +704,10 @@ export interface Summary {
    */
   readonly phases: ReadonlyArray<PhaseChip>;
   /**
-   * The last event, and the effect of the next step, in words.
+   * What the newest frame did, and the effect of the next step, in words.
    */
   readonly sentence: string;
+  readonly kind: "rest" | "hit" | "error" | "waiting" | "over";
   /**
    * The running command, if any. Its buttons are off meanwhile; Pause and Stop are on.
    */
@@ -1050,6 +1055,11 @@ export interface FramePane {
   readonly last_phase: string | null;
   readonly phases: ReadonlyArray<PhaseChip>;
   readonly sentence: string;
+  readonly kind: "rest" | "hit" | "error" | "waiting" | "over";
+  /**
+   * What the frame did up to the cursor, in words.
+   */
+  readonly did: ReadonlyArray<string>;
   readonly reason: ReadonlyArray<string>;
   readonly created: number | null;
   readonly counts: FrameCounts;
@@ -1297,6 +1307,10 @@ export interface NodePane {
   readonly source: string | null;
   readonly mounted: number;
   readonly status: string | null;
+  /**
+   * As in the plan.
+   */
+  readonly raised: boolean;
   readonly change: "" | "added" | "removed" | "changed" | "moved" | "remounted";
   readonly changes: ReadonlyArray<PropChange>;
   readonly why: string | null;
@@ -1524,6 +1538,10 @@ export interface PlanRow {
    * pending, running, succeeded, failed, cancelled … of a runnable or a phase; None for the rest.
    */
   readonly status: string | null;
+  /**
+   * True if the last call of one of its handlers raised.
+   */
+  readonly raised: boolean;
   /**
    * The mark against the frame before, or the one that is compared with.
    */

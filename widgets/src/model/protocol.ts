@@ -11,6 +11,7 @@ export * from "./protocol.gen";
 export type Pane = keyof PaneData;
 export type ExecutionStatus = wire.Summary["status"];
 export type PhaseName = NonNullable<Get["phase"]>;
+export type SentenceKind = wire.Summary["kind"];
 export type Change = wire.PlanRow["change"];
 export type BreakpointKind = wire.BreakpointRow["kind"];
 

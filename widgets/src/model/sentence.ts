@@ -1,6 +1,7 @@
 import type { ClientState } from "./client";
 import { type Edge, placeWords } from "./cursor";
-import { PROTOCOL, type Summary } from "./protocol";
+import { type Look, sentenceLook, standingLook } from "./looks";
+import { type FramePane, PROTOCOL, type Summary } from "./protocol";
 
 const BUSY =
   "The kernel is busy: the click is queued. To interrupt the running cell press the kernel's " +
@@ -13,19 +14,55 @@ const GONE =
   "There is no kernel. What was fetched can be looked at; run the cell again, with --resume to " +
   "continue this execution.";
 
+export interface Said {
+  readonly text: string;
+  readonly look: Look;
+  /** Whether an error is told that Problems has more of. */
+  readonly error: boolean;
+}
+
+const warned = (text: string): Said => ({ text, look: sentenceLook("waiting"), error: false });
+const failed = (text: string): Said => ({ text, look: sentenceLook("error"), error: false });
+
 /** The one sentence that is always there: what just happened, and what the next step will do. */
-export function sentenceOf(state: ClientState): string {
-  const { summary, underway, connected, silent, note, settled, panes } = state;
-  if (summary === null) return connected ? "Waiting for the kernel…" : GONE;
-  if (summary.protocol !== PROTOCOL) return "The page and the kernel don't fit together.";
-  if (connected && Object.values(underway).some(({ late }) => late)) return BUSY;
-  if (silent) return SILENT;
-  if (note !== null) return note;
-  if (settled.at === null) return connected ? summary.sentence : `${GONE} ${stood(summary)}`;
+export function saidOf(state: ClientState): Said {
+  const { summary, underway, connected, silent, note, settled } = state;
+  if (summary === null) return connected ? warned("Waiting for the kernel…") : failed(GONE);
+  if (summary.protocol !== PROTOCOL) return failed("The page and the kernel don't fit together.");
+  if (connected && Object.values(underway).some(({ late }) => late)) return warned(BUSY);
+  if (silent) return warned(SILENT);
+  if (settled.at === null && !connected) return failed(`${GONE} ${stood(summary)}`);
+  const said = settled.at === null ? saidLive(summary) : saidAt(state, summary);
+  return note === null ? said : { ...said, text: note };
+}
+
+export const sentenceOf = (state: ClientState): string => saidOf(state).text;
+
+function saidLive(summary: Summary): Said {
+  const { sentence, kind, problems, counts } = summary;
+  const fails = problems.some(({ severity }) => severity === "error");
+  const look = kind === "rest" ? standingLook(summary) : sentenceLook(kind);
+  return { text: sentence, look, error: fails || (kind === "error" && counts.problems > 0) };
+}
+
+function saidAt({ settled, panes }: ClientState, summary: Summary): Said {
   const edge: Edge = { frame: summary.frame, phase: summary.phase, recorded: summary.recorded };
-  const head = panes.frame?.data;
-  const known = head?.recorded && head.frame === settled.at && isOf(panes.frame?.question, settled);
-  return known ? head.sentence : placeWords(settled, edge);
+  const head = headAt(panes.frame, settled);
+  if (head === null) {
+    return { text: placeWords(settled, edge), look: sentenceLook("recorded"), error: false };
+  }
+  const kind = head.kind === "rest" ? "recorded" : head.kind;
+  return { text: head.sentence, look: sentenceLook(kind), error: head.counts.problems > 0 };
+}
+
+/** The head of the frame that is looked at, where it has come. */
+export function headAt(
+  slot: ClientState["panes"]["frame"],
+  settled: ClientState["settled"],
+): FramePane | null {
+  const head = slot?.data;
+  const known = head?.recorded && head.frame === settled.at && isOf(slot?.question, settled);
+  return known ? head : null;
 }
 
 /** How the execution stood: what a step would do, and where to press, is true no more. */

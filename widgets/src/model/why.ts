@@ -1,5 +1,6 @@
 /** Questions about what is seen, and their answers as rows: chains of sentences, folded where they are long. */
 
+import type { ClientState } from "./client";
 import { type Cursor, type Edge, LIVE } from "./cursor";
 import { choose, type DetailTab } from "./layout";
 import type { Look } from "./looks";
@@ -50,6 +51,21 @@ export function askedOf(selection: Selection | null, seen: number): Asked {
 
 /** A frame; before the first one, the execution. */
 export const ofFrame = (frame: number): Asked => ({ of: null, at: frame > 0 ? frame : null });
+
+/** What the sentence tells of; null where nothing has happened yet. */
+export function askedBy({ summary, settled }: ClientState): Asked | null {
+  if (summary === null || summary.frame === 0) return null;
+  if (settled.at !== null) return ofFrame(settled.at);
+  const { kind, questions, hit, problems, frame } = summary;
+  if (kind === "over") return ofFrame(0);
+  const node = {
+    waiting: questions[0]?.node_id,
+    hit: hit?.node_id,
+    error: problems[0]?.node_id,
+    rest: null,
+  }[kind];
+  return node ? { of: node } : ofFrame(frame);
+}
 
 // ---- what was asked ----
 

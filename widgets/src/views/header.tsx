@@ -1,5 +1,5 @@
 import { newFrames } from "../model/cursor";
-import { executionLook } from "../model/looks";
+import { standingLook } from "../model/looks";
 import type { Summary } from "../model/protocol";
 import { dollars, grouped, plural } from "../model/text";
 import { Ask, about } from "./ask";
@@ -12,7 +12,7 @@ const EXECUTION = { of: null, at: null } as const;
 
 export function Header({ summary }: { readonly summary: Summary }) {
   const { state } = useUi();
-  const { status, reason, frame, tokens, cost_usd, counts, limits } = summary;
+  const { reason, frame, tokens, cost_usd, counts, limits } = summary;
   const seen = state.cursor.at ?? frame;
   return (
     <header class="ss-header">
@@ -21,13 +21,13 @@ export function Header({ summary }: { readonly summary: Summary }) {
       </strong>
       <BranchesButton />
       <span class="ss-status" title={reason || undefined} {...about(EXECUTION)}>
-        <Mark look={executionLook(status)} />
+        <Mark look={standingLook(summary)} />
         {reason !== "" && (
           <span class="ss-reason">
             <Text of={reason} />
           </span>
         )}
-        <Ask asked={EXECUTION} name={`it is ${status}`} inTabOrder />
+        <Ask asked={EXECUTION} name={`it is ${summary.standing}`} inTabOrder />
       </span>
       <span class="ss-facts">
         <Place />

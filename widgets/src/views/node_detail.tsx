@@ -1,4 +1,4 @@
-import { CHANGE_MARKS, nodeLook } from "../model/looks";
+import { CHANGE_MARKS, nodeStatusLook } from "../model/looks";
 import type { NodePane, Value } from "../model/protocol";
 import { nameOf } from "../model/tree";
 import { Ask, about } from "./ask";
@@ -20,7 +20,7 @@ export function NodeDetailView({ node }: { readonly node: NodePane }) {
         <code>
           <Text of={`${node.type} ${nameOf(node)}`.trim()} />
         </code>
-        {node.status !== null && <Mark look={nodeLook(node.status)} />}
+        {node.status !== null && <Mark look={nodeStatusLook(node)} />}
         {node.removed && <span class="ss-dim">removed</span>}
         <Ask asked={{ of: node.id }} name={node.id} inTabOrder />
       </p>

@@ -1,7 +1,6 @@
 import { Fragment } from "preact";
 import { useRef, useState } from "preact/hooks";
 import type { Group, Tab } from "../model/layout";
-import { isHint } from "../model/looks";
 import type { Summary } from "../model/protocol";
 import { remember, remembered, type Split, withShare } from "../model/splits";
 import { BreakpointsView } from "./breakpoints";
@@ -79,7 +78,7 @@ export function Panes({ groups, summary, node, task }: PanesProps) {
                 chosen={group.chosen}
                 choose={actions.open}
                 counts={badges}
-                bad={summary.problems.every(isHint) ? null : "Problems"}
+                bad={counts.problems > 0 ? "Problems" : null}
                 ids={ids}
               />
               <PanelOf tab={group.chosen} summary={summary} node={node} task={task} />

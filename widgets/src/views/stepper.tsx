@@ -2,7 +2,6 @@ import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from "pr
 import type { Client, ClientState } from "../model/client";
 import { groupsOf, watchedIn } from "../model/layout";
 import { type PhaseChip, type PlanRow, PROTOCOL, type Summary } from "../model/protocol";
-import { sentenceOf } from "../model/sentence";
 import { visible } from "../model/text";
 import { followed } from "../model/tree";
 import { FIRST_UI, selectedNode, turned, type UiState } from "../model/ui";
@@ -10,14 +9,13 @@ import { shownQuestion } from "../model/why";
 import { useActions } from "./actions";
 import { type Address, useAddress } from "./address";
 import { Alerts } from "./alerts";
-import { AskedNow } from "./asked";
 import { Header } from "./header";
 import { useClient, useConnection, useRoom } from "./hooks";
 import { actionPressed, keepFromPage, keepShortcutsAway } from "./keys";
 import { Panes } from "./panes";
 import { Phases } from "./phases";
 import { Popups } from "./popups";
-import { Text } from "./text";
+import { Sentence } from "./sentence";
 import { TimelineView } from "./timeline";
 import { Toolbar } from "./toolbar";
 import { UiContext } from "./ui";
@@ -102,10 +100,7 @@ export function Stepper({ client, address }: StepperProps) {
           <Popups />
         </div>
         {room !== "tiny" && <TimelineView />}
-        <p class="ss-sentence" role="status" aria-label="Stepper status" aria-live="polite">
-          <Text of={sentenceOf(state)} />
-        </p>
-        {summary?.protocol === PROTOCOL && <AskedNow />}
+        <Sentence />
         <Alerts alerts={state.alerts} dismiss={(alert) => client.dismiss(alert)} />
         {summary?.protocol === PROTOCOL && groups.length > 0 && (
           <Panes groups={groups} summary={summary} node={node} task={task} />

@@ -1,6 +1,6 @@
 import { useMemo } from "preact/hooks";
 import { attemptWords, elapsed } from "../model/clock";
-import { CHANGE_MARKS, nodeLook, STATUS_MARK, typeGlyph } from "../model/looks";
+import { CHANGE_MARKS, nodeLook, nodeStatusLook, STATUS_MARK, typeGlyph } from "../model/looks";
 import type { PlanRow, PropChange, RunningRow } from "../model/protocol";
 import { preview } from "../model/text";
 import { type FoldRow, type NodeRow, nameOf, rowAttrs } from "../model/tree";
@@ -52,6 +52,7 @@ function drawn({ row, task, now, selected, inTabOrder, actions, toggle }: TreeRo
       data-node-id={node.id}
       data-change={node.change || undefined}
       data-status={node.status ?? undefined}
+      data-raised={node.raised || undefined}
       aria-level={node.depth + 1}
       aria-posinset={row.position}
       aria-setsize={row.siblings}
@@ -255,7 +256,7 @@ function NodeStatus({ node, task, now }: RestProps) {
           <span aria-hidden="true"> → </span>
         </span>
       )}
-      <Mark look={nodeLook(node.status)} />
+      <Mark look={nodeStatusLook(node)} />
       {took !== "" && <span class="ss-dim"> {took}</span>}
     </span>
   );
