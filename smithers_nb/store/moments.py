@@ -328,6 +328,7 @@ class Moments:
 
     def raised(self, until: int) -> dict[tuple[str, str], HandlerOutcome]:
         """Return by task id and event the last call up to a frame, where it raised."""
+        # Beside max() SQLite takes the other columns of the same row; HAVING sees those.
         rows = self._rows(
             f"SELECT task_id, event, node_id, max(frame), status FROM handlers WHERE {self._of('handlers')}"
             " AND frame <= :until GROUP BY task_id, event HAVING status = 'raised'",
@@ -550,6 +551,7 @@ class Moments:
 
     def last_nodes(self, node_ids: Iterable[str], frame: int) -> list[LastNode]:
         """Return each of these nodes as it was in the last frame up to one that had it; not those that never were."""
+        # The newest version of each: a node has one for each change of its props.
         rows = self._rows(
             "SELECT node_id, path, type, key, explicit_id, parent_id, json_extract(props, '$.name'),"
             f" min(coalesce(to_frame - 1, :frame), :frame), max(from_frame) FROM nodes WHERE {self._of('nodes')}"
