@@ -61,6 +61,8 @@ _NAME = re.compile(
     re.IGNORECASE,
 )
 """Names of headers, settings and arguments whose values are credentials."""
+# The kept part, too: the same credential may have one here and none there.
+_KEPT_PART = re.compile(rf"[^\s\"'{MASK[0]}]*{MASK}")
 SHORT = 300
 """The longest text of which the masked form is remembered: the props of a plan are the same in most frames."""
 
@@ -129,6 +131,19 @@ def masked_json(text: str) -> str:
     if _HINT.search(text) is None:
         return text
     return json.dumps(masked_value(json.loads(text)), ensure_ascii=False, separators=(",", ":"))
+
+
+def same_but_masked(one: str, other: str) -> bool:
+    """Return True if two texts are the same but for credentials, which one of them has lost.
+
+    >>> same_but_masked("Say sk-ant-•••, please", "Say •••, please"), same_but_masked("Say •••", "Sing •••")
+    (True, False)
+    """
+    if MASK not in one and MASK not in other:
+        return one == other
+    # The part that is kept depends on where it stood: behind a name, as in a header, there is none.
+    first, second = (_KEPT_PART.sub(MASK, masked(text)) for text in (one, other))
+    return first == second
 
 
 def is_masked(value: object) -> bool:

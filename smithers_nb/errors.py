@@ -52,6 +52,7 @@ import sysconfig
 import traceback
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 __all__ = [
     "AgentConfigError",
@@ -357,6 +358,8 @@ class ReplayMismatchError(AgentError):
         """The first difference: the recorded side, and the side of the replay."""
         self.turn = turn
         """The turn of the agent; None if the error is about the node."""
+        self.asked: Any = None  # Any: a request of agents/, which is above this floor
+        """The request that has no answer; None if it has not come to one."""
 
 
 class ApprovalError(AgentError):

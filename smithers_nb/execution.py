@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .history.ghosts import Absent
     from .history.live import LiveSource
     from .needs import Needs
+    from .player.keep import Kept
     from .rerender import Rerender
     from .sweeps.sweep import Sweep
     from .what_if import WhatIf
@@ -526,6 +527,52 @@ class Execution(Recording):
         """
         _only_recorded(models)
         return self._compared(self._engine.call(self._run.replay(app=app, props=props, tasks=tasks, name=name)))
+
+    @takes(path=check.path, values=check.texts, replace=check.flag, show=check.flag)
+    def keep(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        values: Iterable[str] = (),
+        app: str | None = None,
+        replace: bool = False,
+        show: bool = True,
+    ) -> Kept:
+        """Write a pytest file, ``tests/test_report.py``, and beside it the recording, ``test_report.html``.
+
+        The test replays this run offline, with the app of then, and asserts that all is as it is recorded: frames,
+        plan, state, writes, handlers, effects, tasks and requests; ``frames``, ``status``, the last plan and the chosen
+        ``values`` stand in it to be read. A difference fails it with node, frame and the first thing that differs, and
+        a request that differs with the recorded one that is nearest. ``pytest --smithers-player DIR`` writes the pages
+        of both runs there. Functions of Task nodes are not called: ``kept_run(…, tasks="run")`` in the test calls them.
+
+        The recording is a page, as ``export`` writes it: credentials are masked in it.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            The test; pytest looks for names such as ``test_report.py``.
+        values : iterable of str
+            Keys of the state, whose values the test asserts.
+        app : str, optional
+            The place of the app, ``"package.module:Name"``. Without it the test imports the component from its module,
+            or has the code of the cells that define it.
+        replace : bool
+            Write the files again if they are there.
+        show : bool
+            Print what goes out with the recording.
+
+        Raises
+        ------
+        ValueError
+            If the name is no test's, a file is there, a key is not, or the app can't be imported or written.
+        StoreError
+            If it is a branch, which no replay can repeat, or a file can't be written.
+        """
+        from .player.keep import keep
+
+        told = app if app is not None else self._run.setup.app
+        return keep(self.reader, self.execution_id, told, path, values=values, replace=replace, show=show)
 
     @takes(**_BRANCH)
     def fork(

@@ -26,9 +26,10 @@ from .nodes.diff import Changes, diff
 from .nodes.tree import Tree
 from .records import REUSED, Ghosts, Reusable, Status
 from .replay import Replayed
+from .replay import Tasks as ReplayTasks
 from .run import Until, checked_limits
 from .store.branches import COLUMNS, family
-from .store.connection import is_page
+from .store.connection import is_page, refuse_lines
 from .store.frames import DataFrames, frame_from, frame_of
 from .store.prune import Pruned, prune, refuse_missing
 from .store.reader import Parameters, Reader
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from .needs import Needs
     from .player.container import Header
     from .player.export import Export, Redact
+    from .player.keep import Kept
     from .rerender import Rerender
     from .store.check import Report
     from .store.upkeep import Vacuumed
@@ -144,6 +146,7 @@ class Store:
         """The file, as an absolute path."""
         self.exported: Header | None = None
         """The header of an exported run: releases, time, frames, masks; None for a database."""
+        refuse_lines(self.path)
         if is_page(self.path):
             from .player.opened import open_page  # Only here: most stores are databases.
 
@@ -471,7 +474,8 @@ class Recording:
         credential is masked, and counted; look through a file before you send it all the same.
 
         ``run.ndjson`` has one JSON object a line, frame by frame, for other programs: the first line tells the format
-        and the execution; each other one has the name of its ``table``. Nothing is masked in it.
+        and the execution; each other one has the name of its ``table``. Nothing is masked in it, and it is no store:
+        children, loops and breakpoints are not in it, and its values are no longer letter by letter as they were.
 
         Parameters
         ----------
@@ -651,6 +655,76 @@ class History(Recording):
             max_frames=max_frames,
             store=store,
         )
+
+    @takes(
+        props=optional(arguments.named),
+        models=optional(arguments.named),
+        tasks=arguments.choice(*get_args(ReplayTasks)),
+        name=optional(arguments.full_text),
+        max_frames=arguments.whole(1),
+    )
+    def replay(
+        self,
+        app: object,
+        *,
+        props: Mapping[str, Any] | None = None,
+        models: Mapping[str, Any] | None = None,
+        tasks: ReplayTasks = "recorded",
+        name: str | None = None,
+        max_frames: int = 1000,
+    ) -> Replay:
+        """Run the recording again with ``app``, offline, and return how it compares; see ``Execution.replay``.
+
+        Without ``props`` a component gets the recorded ones. The replay is a new execution of the same file; that of an
+        exported run is in a copy of it, for as long as this process lives.
+
+        Raises:
+            ReplayMismatchError: naming node, turn and the first difference.
+            ComponentError, PlanError, PurityError: as ``run`` would.
+            StoreError: if it is a branch, or the first frames were pruned.
+        """
+        from .bridge import engine
+        from .player.opened import copy_of
+        from .replay import replay
+
+        found = self.reader.execution(self.execution_id)
+        root = root_of(app, props, found.props)
+        reader = self.reader
+        if reader.name != reader.path:
+            reader = copy_of(reader)  # An exported run stays as it was sent.
+        replayed = engine.call(
+            replay(
+                root,
+                reader,
+                self.execution_id,
+                name=name or f"{found.name} replay",
+                models=dict(models or {}),
+                tasks=tasks,
+                max_frames=max_frames,
+            )
+        )
+        history = History(reader, replayed.execution_id)
+        return Replay(recording=self.execution_id, history=history, **vars(replayed))
+
+    @takes(
+        path=arguments.path,
+        values=arguments.texts,
+        replace=arguments.flag,
+        show=arguments.flag,
+    )
+    def keep(
+        self,
+        path: str | os.PathLike[str],
+        app: object,
+        *,
+        values: Iterable[str] = (),
+        replace: bool = False,
+        show: bool = True,
+    ) -> Kept:
+        """Write a pytest file that replays it with ``app``, and a recording beside it; see ``Execution.keep``."""
+        from .player.keep import keep
+
+        return keep(self.reader, self.execution_id, app, path, values=values, replace=replace, show=show)
 
     @takes(props=optional(arguments.named), frames=optional(recorded_frames))
     def rerender(

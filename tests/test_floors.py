@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ENTRANCES = ["smithers_nb", "smithers_nb.notebook.magics", "smithers_nb.__main__"]
+ENTRANCES = ["smithers_nb", "smithers_nb.notebook.magics", "smithers_nb.__main__", "smithers_nb.pytest_plugin"]
 
 FLOORS = {
     **dict.fromkeys(["arguments", "errors", "version"], 0),
@@ -39,7 +39,7 @@ FLOORS = {
         ],
         4,
     ),
-    **dict.fromkeys(["notebook", "cli", "__main__"], 5),
+    **dict.fromkeys(["notebook", "cli", "__main__", "pytest_plugin"], 5),
     **dict.fromkeys([""], 6),  # smithers_nb/__init__.py
 }
 
@@ -191,8 +191,8 @@ FACES = {
     *("Sweep", "QueryApi", "FileApi", "ArtifactApi", "Signal", "Computed", "Scripted", "Artifact"),
 }
 """Classes whose methods users call."""
-CALLED_FROM_OUTSIDE = {"load_ipython_extension", "on_event", "writelines"}
-"""By IPython, by pydantic-ai, and by whoever prints."""
+CALLED_FROM_OUTSIDE = {"load_ipython_extension", "on_event", "pytest_addoption", "writelines"}
+"""By IPython, by pydantic-ai, by pytest, and by whoever prints."""
 TERMINAL = "smithers_nb.cli.shown"
 """The one module that prints: the command line's output."""
 CLASSES = {node.name for tree in TREES.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}

@@ -7,6 +7,7 @@ from collections import Counter
 from difflib import SequenceMatcher, unified_diff
 from typing import Any, Protocol
 
+from ..credentials import same_but_masked
 from ..errors import AgentError, ReplayMismatchError
 from ..records import ModelCall, ToolCall
 from .runner import AgentTask, RecordedAgent, Request
@@ -71,10 +72,11 @@ class Cassette:
         found = found[: answered + 1]
         self._given[turn] += len(found)
         if found and (why := difference(found[-1], request)):
-            raise self._mismatch(turn, "it asks for something else than was recorded", why)
+            raise self._mismatch(turn, "it asks for something else than was recorded", why, request)
         if not found and self._complete:
             asked = _parts(request)[-1]
-            raise self._mismatch(turn, "it asks once more than was recorded", text_difference(asked[0], "", asked[1]))
+            why = text_difference(asked[0], "", asked[1])
+            raise self._mismatch(turn, "it asks once more than was recorded", why, request)
         if not found:
             raise Unanswered
         return found
@@ -91,9 +93,9 @@ class Cassette:
         if not found:
             asked = _parts(call)[-1]
             why = text_difference(asked[0], "", asked[1])
-            raise self._mismatch(call.turn, f"agent {call.agent} asks what was not recorded", why)
+            raise self._mismatch(call.turn, f"agent {call.agent} asks what was not recorded", why, call)
         if why := difference(found[-1], call) or "":
-            raise self._mismatch(call.turn, f"agent {call.agent} asks for something else than was recorded", why)
+            raise self._mismatch(call.turn, f"agent {call.agent} asks for something else than was recorded", why, call)
         if found[-1].response is None:
             raise Unanswered
         return found[-1]
@@ -132,8 +134,10 @@ class Cassette:
         why = text_difference(f"tool {call.tool}", was, f"called with {call.input}")
         return self._mismatch(call.turn, "it calls a tool that was not called", why)
 
-    def _mismatch(self, turn: int, what: str, why: str) -> ReplayMismatchError:
-        return mismatch(f"turn {turn}: {what}", why, node_id=self._task.node_id, source=self._task.source, turn=turn)
+    def _mismatch(self, turn: int, what: str, why: str, asked: Compared | None = None) -> ReplayMismatchError:
+        error = mismatch(f"turn {turn}: {what}", why, node_id=self._task.node_id, source=self._task.source, turn=turn)
+        error.asked = asked
+        return error
 
 
 def mismatch(what: str, why: str, *, node_id: str, source: str | None, turn: int | None = None) -> ReplayMismatchError:
@@ -170,7 +174,12 @@ def difference(recorded: Compared, now: Compared) -> str | None:
     - Write it up
     + Write it down
     """
-    return _of_messages(_parts(recorded), _parts(now)) or _of_parameters(recorded.parameters, now.parameters)
+    was, is_now = _parts(recorded), _parts(now)
+    if len(was) == len(is_now):
+        # An exported recording has no credentials: parts that differ in nothing else are the same.
+        pairs = zip(was, is_now, strict=True)
+        is_now = [a if a[0] == b[0] and same_but_masked(a[1], b[1]) else b for a, b in pairs]
+    return _of_messages(was, is_now) or _of_parameters(recorded.parameters, now.parameters)
 
 
 def _of_messages(was: list[tuple[str, str]], now: list[tuple[str, str]]) -> str | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, get_args
 
+from ..credentials import same_but_masked
 from ..identity import iteration_of
 from ..store.facts import Fact, Facts, What, children, facts_by_frame, facts_by_turn
 from ..store.frames import frame_from
@@ -22,6 +23,8 @@ SHOWN = 200
 LINES = 12
 """The most differences that are shown."""
 
+NOTHING = "nothing"
+"""The word for a side that has no such thing."""
 _PLACES: dict[str, int] = {what: place for place, what in enumerate(get_args(What))}
 
 Pair = tuple[Fact | None, Fact | None]
@@ -39,6 +42,8 @@ class Difference:
     """``state draft``, ``on_finished of notes`` …"""
     recorded: str
     replayed: str
+    node_id: str | None = None
+    """The node that it is about, where there is one."""
 
     def __str__(self) -> str:
         return f"frame {self.frame}, {self.what}: {self.replayed} now, {self.recorded} in the recording"
@@ -53,9 +58,16 @@ def differences(reader: Reader, recorded: str, replayed: str) -> list[Difference
         fact = was or is_now
         assert fact is not None
         one, other = _told(was, is_now)
+        if same_but_masked(one or "", other or ""):
+            continue  # An exported recording has no credentials.
         found.append(
             Difference(
-                recorded, fact.frame, words(fact), recorded=_cut(one or "nothing"), replayed=_cut(other or "nothing")
+                recorded,
+                fact.frame,
+                words(fact),
+                recorded=_cut(one or NOTHING),
+                replayed=_cut(other or NOTHING),
+                node_id=fact.node_id,
             )
         )
     found.sort(key=lambda one: one.frame)

@@ -60,7 +60,9 @@ class Export:
         """The contents of the file in words."""
         rows = self.rows
         first, last = self.frames
-        frames = f"frames {first} to {last}" if last else "no frame"
+        frames = "no frame"
+        if last:
+            frames = f"frames {first} to {last}"
         lines = [f"{self.path} has {self.name} ({self.execution_id}), {frames}: {_size(self.sizes['file'])}."]
         if len(self.executions) > 1:
             lines.append(f"  executions: {_listed(self.executions)}")
@@ -184,8 +186,10 @@ def _count(count: int, one: str, several: str | None = None) -> str:
 def _listed(names: Sequence[str]) -> str:
     if not names:
         return "none"
-    more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
-    return f"{', '.join(f'{name:.60}' for name in names[:MOST])}{more}"
+    listed = ", ".join(f"{name:.60}" for name in names[:MOST])
+    if len(names) > MOST:
+        listed += f" and {len(names) - MOST} more"
+    return listed
 
 
 def _size(count: int) -> str:

@@ -7,10 +7,11 @@ import os
 import shutil
 import tempfile
 import warnings
+from uuid import uuid4
 
 from ..errors import NewerExportWarning, SchemaVersionError
 from ..store import connection
-from ..store.exported import Newer, take_out
+from ..store.exported import Newer, save, take_out
 from ..store.reader import Reader
 from .container import Header, read
 
@@ -36,13 +37,25 @@ def open_page(path: str) -> tuple[Header, Reader]:
     return header, Reader(database)
 
 
-def _taken_out(path: str) -> tuple[Header, str]:
-    contents = read(path)
+def copy_of(reader: Reader) -> Reader:
+    """Return a copy of a store that may be written, as long as this process lives: a replay is an execution in it."""
+    path = os.path.join(_own_folder(), f"{uuid4().hex}.db")
+    save(reader, path)
+    return Reader(path)
+
+
+def _own_folder() -> str:
+    """Return the folder of this process's databases."""
     # Kept until the process ends: histories, DataFrames and comparisons outlive the Store that they came from.
     if not _folder:
         _folder.append(tempfile.mkdtemp(prefix="smithers-"))
         atexit.register(_removed, _folder[0], os.getpid())
-    database = os.path.join(_folder[0], f"{len(connection.PAGES)}.db")
+    return _folder[0]
+
+
+def _taken_out(path: str) -> tuple[Header, str]:
+    contents = read(path)
+    database = os.path.join(_own_folder(), f"{uuid4().hex}.db")
     if newer := take_out(contents.database, database, path):
         _say_what_is_newer(path, contents.header, newer)
     return contents.header, database

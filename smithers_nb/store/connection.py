@@ -53,6 +53,22 @@ def is_page(path: str) -> bool:
     return path.lower().endswith(PAGE) and os.path.exists(path)
 
 
+def refuse_lines(path: str) -> None:
+    """Refuse lines of JSON as a store.
+
+    Raises:
+        StoreError: if the file has a name of such.
+    """
+    # They could not be exact: a branch is written without the rows that its fork has copied, children and loops are
+    # left out, requests are put together, and JSON that is decoded and encoded again has other digits and escapes.
+    if path.lower().endswith((".ndjson", ".jsonl")):
+        raise StoreError(
+            f"{path} has the name of lines of JSON, which are for other programs, and from which no execution can be "
+            "made again: children, loops and breakpoints are not in them. ex.export('run.html') writes a file that "
+            "Store('run.html') opens, with all of it."
+        )
+
+
 def refuse_page(path: str) -> None:
     """Refuse to write into an exported run.
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from ..errors import StoreError
-from ..records import Question, TaskRecord
+from ..records import ModelCall, Question, TaskRecord
 from ..values import Stored, encode
 from .prune import refuse_pruned
-from .reader import Reader
+from .reader import BELOW, Reader
 from .writer import HANDLED_AGAIN
 
 RETRIED = re.compile(r"r\d+$")
@@ -170,6 +171,24 @@ class Recorded:
                 )
             )
         return found
+
+
+def replay_of(reader: Reader, execution_id: str) -> str | None:
+    """Return the id of the newest replay of an execution; None if there is none."""
+    rows = reader.query(
+        "SELECT execution_id FROM executions WHERE kind = 'replay' AND parent_id = ? ORDER BY rowid DESC LIMIT 1",
+        (execution_id,),
+    ).rows
+    return next((str(id) for (id,) in rows), None)
+
+
+def requests_of(reader: Reader, execution_id: str) -> Iterator[tuple[str, int, ModelCall]]:
+    """Yield the requests of an execution and of its children, each with its node and the frame that mounted it."""
+    # Not its replays and branches: theirs are answered from these.
+    for (id,) in reader.query(f"{BELOW} SELECT id FROM below", {"id": execution_id}).rows:
+        for task in reader.tasks(id):
+            for call in reader.model_calls(id, task.task_id):
+                yield task.node_id, task.mounted_at_frame, call
 
 
 def stored_as(reader: Reader, execution_id: str, key: str, *, frame: int, text: str) -> Stored:

@@ -207,6 +207,14 @@ def test_a_fork_is_in_a_database_beside_it_or_in_one_that_is_named(run_of: Any, 
             one.close()
 
 
+def test_lines_of_json_are_no_store_and_the_reason_is_said(run_of: Any, tmp_path: Path) -> None:
+    exported(run_of, tmp_path / "run.ndjson")
+    with pytest.raises(
+        StoreError, match=r"lines of JSON.* children, loops and breakpoints .* ex\.export\('run\.html'\)"
+    ):
+        Store(tmp_path / "run.ndjson")
+
+
 def damage(text: str) -> str:
     return re.sub(r'(smithers-store">.*?"data": ".{40}).{8}', r"\1AAAAAAAA", text)
 
