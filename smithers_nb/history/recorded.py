@@ -373,7 +373,7 @@ class RecordedSource:
             case ["prompt" | "text", int() as frame, str() as id]:
                 node = self.cursor(frame or None).tree.index.get(id)
                 if node is not None:
-                    return Stored(node.content, "text")
+                    return Stored(node.legible, "text")
             case ["message", str() as task, int() as call, int() as part]:
                 found_parts = [one.parts for one in self.file.exchanges(task) if one.call.id == call]
                 if found_parts and 0 <= part < len(found_parts[0]):

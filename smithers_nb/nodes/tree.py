@@ -13,6 +13,7 @@ from functools import cached_property
 from ..identity import NodeId, Path
 from . import xml
 from .base import NodeBase
+from .parts import PARTS
 
 
 # Not frozen, although nothing ever changes one: making a frozen dataclass takes four times as long.
@@ -60,6 +61,12 @@ class TreeNode:
     def content(self) -> str:
         """The text of the node and all below it: the prompt of an agent node."""
         return "".join(node.text or "" for node in self.walk())
+
+    @property
+    def legible(self) -> str:
+        """The content with its files in words, as the prompt of an agent node is shown."""
+        inner = (node.text or "" if node.type not in PARTS else in_words(node) for node in walk(self.children))
+        return (self.text or "") + "".join(inner)
 
     def __repr__(self) -> str:
         return f"<{self.type} {self.id} at {self.path}>"
@@ -131,3 +138,17 @@ def walk(siblings: tuple[TreeNode, ...]) -> Iterator[TreeNode]:
 
 
 EMPTY = Tree()
+
+
+def in_words(part: TreeNode) -> str:
+    """Return a file of a prompt in words: its kind and place, its media type, size and hash, where they are known.
+
+    >>> in_words(TreeNode("i", "/", "image", None, False, {"media_type": "image/png", "size": 1200, "hash": "3f"},
+    ...                   None, (), None, None, 0))
+    '[image: image/png, 1,200 bytes, hash 3f]'
+    """
+    shown = [str(part.props[name]) for name in ("src", "media_type") if name in part.props]
+    size = part.props.get("size")
+    if isinstance(size, int):
+        shown += [f"{size:,} bytes", f"hash {part.props['hash']}"]
+    return f"[{part.type}: {', '.join(shown)}]"

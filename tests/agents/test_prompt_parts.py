@@ -15,6 +15,8 @@ from pydantic_ai import BinaryContent, DocumentUrl, ImageUrl
 
 from smithers_nb import Audio, Claude, Document, Image, Phase, Video, scripted
 from smithers_nb.errors import PropError
+from smithers_nb.history.panes.tasks import task as task_pane
+from smithers_nb.history.recorded import RecordedSource
 from smithers_nb.nodes import parts
 from smithers_nb.store.blobs import put_back, taken_out
 from tests.agents.conftest import APIS, model_at
@@ -57,6 +59,11 @@ def test_an_image_and_an_address_are_sent_among_the_text(api: str, sea: Path, pr
         '<image src="https://example.org/b.png"/>.'
     )
     assert shown in ex.at(1).xml
+    source = RecordedSource(ex.store.reader, ex.execution_id)
+    pane = task_pane(source, source.cursor(1), ex.df.tasks.task_id[0])
+    assert pane is not None and pane["prompt"] is not None
+    image = f"[image: {sea}, image/png, {len(PNG):,} bytes, hash {digest}]"
+    assert pane["prompt"]["text"] == f"Compare {image} with [image: https://example.org/b.png]."
     assert ex.replay().same
     assert len(server.requests) == 1
 

@@ -15,19 +15,23 @@ def flaky():
     tries.append(1)
     raise ValueError(f"try {len(tries)}")
 
+def count(so_far):
+    return (so_far or 0) + 1
+
 @component
 def Work(ctx):
     return (
         <Parallel>
             <Task id="long" run={forever} on_error={lambda e: None}/>
-            <Task id="flaky" run={flaky} retries={4} on_error={lambda e: ctx.state.set("failed", 1)}/>
+            <Task id="flaky" run={flaky} retries={4} on_error={lambda e: ctx.state.update("failed", count)}/>
+            <Task id="quick" run={lambda: "7 tides"} on_finished={lambda r: ctx.state.update("found", count)}/>
             <Approval id="ok" prompt="Go <b>on</b>?" on_finished={lambda r: ctx.state.set("answer", r.output)}/>
         </Parallel>
     )"""
 
 
 def test_running_tasks_are_seen_and_a_person_can_act_on_them(lab):
-    notebook = lab(["%load_ext smithers_nb\nimport asyncio", WORK, "dict(work.state)"])
+    notebook = lab(["%load_ext smithers_nb\nimport asyncio", WORK, "dict(work.state)", "len(tries)"])
     for cell in (0, 1):
         notebook.run_cell(cell)
     stepper = Stepper(notebook.page, "work")
@@ -64,7 +68,29 @@ def test_running_tasks_are_seen_and_a_person_can_act_on_them(lab):
     expect(flaky).to_contain_text("failed")
     flaky.get_by_role("button", name="flaky", exact=True).click()
     stepper.tab("Task")
-    expect(stepper.region.get_by_role("tabpanel", name="Task", exact=True)).to_contain_text("ValueError: try 5")
+    pane = stepper.region.get_by_role("tabpanel", name="Task", exact=True)
+    expect(pane).to_contain_text("ValueError: try 5")
+
+    # Handled again, a success and an error: a frame is due for them, and their functions are not called again.
+    pane.get_by_role("button", name="Handle again flaky").click()
+    stepper.tab("Tasks")
+    tasks.get_by_role("button", name="Handle again quick").click()
+    for id in ("quick", "flaky"):
+        expect(stepper.region).to_contain_text(f"{id} is handled again by hand")
+    notebook.shot("handled_again_queued.png")
+    notebook.run_cell(2)
+    assert notebook.text(2).count(": 1") == 2
+    stepper.step(int(stepper.region.get_attribute("data-frame")) + 1)
+    pending = stepper.grid("Pending writes").locator("tbody")
+    expect(pending.filter(has_text="found").filter(has_text="on_finished")).to_contain_text("quick")
+    expect(pending.filter(has_text="failed").filter(has_text="on_error")).to_contain_text("flaky")
+    notebook.shot("handled_again.png")
+    stepper.button("Until idle").click()
+    stepper.wait(status="finished")
+    notebook.run_cell(2)
+    assert notebook.text(2).count(": 2") == 2
+    notebook.run_cell(3)
+    assert notebook.text(3).strip() == "5"
 
 
 FLOOD = """%%smithers flood

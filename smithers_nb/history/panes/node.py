@@ -69,9 +69,9 @@ def node(source: Source, cursor: Cursor, id: str) -> p.NodePane | None:
 
 
 def _text(found: TreeNode, ref: int) -> p.Value | None:
-    if not found.content:
+    if not found.legible:
         return None
-    return value(of_text(found.content, ("text", ref, found.id)))
+    return value(of_text(found.legible, ("text", ref, found.id)))
 
 
 def _task(source: Source, cursor: Cursor, task_id: str | None) -> p.TaskRow | None:

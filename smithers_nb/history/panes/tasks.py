@@ -7,6 +7,7 @@ import re
 from time import time
 from typing import Any
 
+from ...nodes.runnable import AGENT_TYPES
 from ...nodes.tree import TreeNode
 from ...records import Exchange, ModelCallRecord, Part, QuestionRecord, TaskRecord, ToolCallRecord
 from ...records.excerpt import of_text
@@ -144,9 +145,9 @@ def task(source: Source, cursor: Cursor, task_id: str) -> p.TaskPane | None:
         "tool_calls": [],
         "model_calls": [],
     }
-    if node is not None and node.type == "claude":
+    if node is not None and node.type in AGENT_TYPES:
         place = ("prompt", place_frame(cursor), found.node_id)
-        more["prompt"] = value(of_text(node.content, place))
+        more["prompt"] = value(of_text(node.legible, place))
     if found.ended:
         more["result"] = value_or_none(file.result(task_id))
         # The end of a trace says what failed. An error before the end is of an attempt that is tried again.
