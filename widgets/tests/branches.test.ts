@@ -62,7 +62,7 @@ describe("branches along a line", () => {
     expect(inRows(lanes, 3).map(({ label }) => label)).toEqual(["report", "report~3", "below"]);
     expect(inRows(lanes, 2)).toMatchObject([
       { label: "report", parts: [{}] },
-      { label: "2 branches", parts: [{}, {}] },
+      { label: "branches", parts: [{}, {}] },
     ]);
     expect(inRows([], 2)).toEqual([]);
   });

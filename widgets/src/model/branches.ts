@@ -78,7 +78,7 @@ export function inRows(lanes: readonly BranchLane[], most: number): readonly Bra
   const rest = lanes.slice(own.length);
   const rows = own.map((lane): BranchRows => ({ label: lane.name, parts: [lane] }));
   if (rest.length === 0) return rows;
-  return [...rows, { label: `${rest.length} branches`, parts: rest }];
+  return [...rows, { label: "branches", parts: rest }];
 }
 
 /** As many names as a tooltip has room for. */

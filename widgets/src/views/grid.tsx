@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Asked } from "../model/why";
 import { Ask, about } from "./ask";
 
@@ -9,6 +9,10 @@ export interface Column<Row> {
   readonly align?: "end";
   /** Takes the room that is left. */
   readonly wide?: boolean;
+  /** Whether a row says nothing here that is worth a column: where no row does, it is left out. */
+  readonly usual?: (row: Row) => boolean;
+  /** Left out where there is no room, the greatest first. */
+  readonly rank?: number;
 }
 
 interface GridProps<Row> {
@@ -56,9 +60,11 @@ function cellAt(table: HTMLTableElement, from: HTMLTableCellElement, by: Place) 
 
 /** A table that the arrow keys walk; one cell is in the tab order at a time. */
 export function Grid<Row>(props: GridProps<Row>) {
-  const { name, columns, rows, keyOf, empty, toneOf, below, select, isSelected, why, reveal } =
-    props;
+  const { name, rows, keyOf, empty, toneOf, below, select, isSelected, why, reveal } = props;
   const table = useRef<HTMLTableElement>(null);
+  const telling = props.columns.filter(({ usual }) => usual === undefined || !rows.every(usual));
+  const { columns, dropped } = useFitting(table, telling, rows.length);
+  const slack = columns.find(({ wide }) => wide) ?? columns.at(-1);
   const [home, setHome] = useState<Place>({ row: 0, cell: 0 });
   const tabIndex = (row: number, cell: number) =>
     Math.min(home.row, rows.length) === row && home.cell === cell ? 0 : -1;
@@ -86,7 +92,7 @@ export function Grid<Row>(props: GridProps<Row>) {
                 key={column.name}
                 scope="col"
                 data-align={column.align}
-                data-wide={column.wide}
+                data-wide={column === slack || column.wide}
                 tabIndex={tabIndex(0, cell)}
                 onFocus={() => setHome({ row: 0, cell })}
               >
@@ -107,6 +113,7 @@ export function Grid<Row>(props: GridProps<Row>) {
                   key={column.name}
                   role="gridcell"
                   data-align={column.align}
+                  data-wide={column === slack || column.wide}
                   tabIndex={tabIndex(index + 1, cell)}
                   onFocus={(event) => {
                     setHome({ row: index + 1, cell });
@@ -129,10 +136,53 @@ export function Grid<Row>(props: GridProps<Row>) {
         ))}
       </table>
       {rows.length === 0 && <p class="ss-empty">{empty}</p>}
+      {rows.length > 0 && dropped.length > 0 && (
+        <p class="ss-dropped">With more room: {dropped.map(({ name }) => name).join(", ")}</p>
+      )}
     </>
   );
 }
 
 function AskRow({ asked }: { readonly asked: (Asked & { readonly name: string }) | null }) {
   return asked === null ? null : <Ask asked={asked} name={asked.name} />;
+}
+
+interface Fitting<Row> {
+  readonly columns: readonly Column<Row>[];
+  readonly dropped: readonly Column<Row>[];
+}
+
+/** The columns that there is room for: measured, as no one knows beforehand how long names and values are. */
+function useFitting<Row>(
+  table: { readonly current: HTMLTableElement | null },
+  columns: readonly Column<Row>[],
+  rows: number,
+): Fitting<Row> {
+  // An object, so that a new width is measured also where nothing was left out before.
+  const [fit, setFit] = useState({ without: 0 });
+  const ranked = columns
+    .filter(({ rank }) => rank !== undefined)
+    .sort((one, other) => (other.rank ?? 0) - (one.rank ?? 0));
+  const dropped = ranked.slice(0, fit.without);
+  // It runs before the page is painted, once for each column that is left out.
+  useLayoutEffect(() => {
+    const room = table.current?.parentElement?.clientWidth ?? 0;
+    if ((table.current?.offsetWidth ?? 0) > room + 1 && fit.without < ranked.length)
+      setFit({ without: fit.without + 1 });
+  });
+  useLayoutEffect(() => setFit({ without: 0 }), [rows, columns.length]);
+  useEffect(() => {
+    const around = table.current?.parentElement;
+    if (!around) return;
+    let width = around.offsetWidth;
+    const observer = new ResizeObserver(() => {
+      // With its scrollbar: that comes and goes with the columns.
+      if (around.offsetWidth === width) return;
+      width = around.offsetWidth;
+      setFit({ without: 0 });
+    });
+    observer.observe(around);
+    return () => observer.disconnect();
+  }, [table]);
+  return { columns: columns.filter((column) => !dropped.includes(column)), dropped };
 }

@@ -65,7 +65,7 @@ const EVENT: Column<{ node_id: string; event: string }> = {
 };
 
 const COLUMNS: readonly Column<CallRow>[] = [
-  { name: "#", align: "end", cell: ({ seq }) => seq },
+  { name: "#", align: "end", rank: 3, cell: ({ seq }) => seq },
   {
     name: "Frame",
     cell: ({ frame, phase }) => (
@@ -85,6 +85,7 @@ const COLUMNS: readonly Column<CallRow>[] = [
   EVENT,
   {
     name: "Trigger",
+    rank: 1,
     cell: ({ trigger, task_id }) => (
       <TaskLink id={task_id}>
         <Text of={trigger} />
@@ -92,10 +93,12 @@ const COLUMNS: readonly Column<CallRow>[] = [
     ),
   },
   { name: "Outcome", wide: true, cell: (call) => <Outcome call={call} /> },
-  { name: "Writes", align: "end", cell: ({ writes }) => writes },
-  { name: "Time", align: "end", cell: ({ ms }) => milliseconds(ms) },
+  { name: "Writes", align: "end", rank: 2, cell: ({ writes }) => writes },
+  { name: "Time", align: "end", rank: 4, cell: ({ ms }) => milliseconds(ms) },
   {
     name: "Source",
+    rank: 5,
+    usual: ({ source }) => source === null,
     cell: ({ source }) => (
       <code>
         <SourceLink source={source} />
@@ -132,6 +135,8 @@ const NEVER: readonly Column<NeverFiredRow>[] = [
   },
   {
     name: "Source",
+    rank: 5,
+    usual: ({ source }) => source === null,
     cell: ({ source }) => (
       <code>
         <SourceLink source={source} />

@@ -78,7 +78,7 @@ interface PropProps {
 function Prop({ node, name, value }: PropProps) {
   const asked = { of: `${node}.${name}` };
   return (
-    <span class="ss-asked" {...about(asked)}>
+    <span class="ss-askable" {...about(asked)}>
       <ValueView value={value} />
       <Ask asked={asked} name={`${name} of ${node}`} inTabOrder />
     </span>
@@ -152,9 +152,11 @@ const READS: readonly Column<NodePane["reads"][number]>[] = [
     ),
   },
   { name: "Value", wide: true, cell: ({ value }) => <Maybe value={value} none="unset" /> },
-  { name: "Since", cell: ({ from_frame }) => <FrameLink frame={from_frame} /> },
+  { name: "Since", rank: 1, cell: ({ from_frame }) => <FrameLink frame={from_frame} /> },
   {
     name: "Writer",
+    rank: 2,
+    usual: ({ writer }) => writer === null,
     cell: ({ writer, writer_node }) =>
       writer !== null && (
         <span class="ss-nowrap">

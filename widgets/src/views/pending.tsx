@@ -14,7 +14,7 @@ export function PendingView({ pending }: { readonly pending: PendingPane }) {
   return (
     <Grid
       name="Pending writes"
-      columns={pending.editable ? [...COLUMNS, CHANGE] : COLUMNS}
+      columns={columnsOf(pending)}
       rows={pending.writes}
       keyOf={({ id }) => id}
       why={({ id, key }) => ({ of: id, name: `the write of ${key}` })}
@@ -33,8 +33,20 @@ export function PendingView({ pending }: { readonly pending: PendingPane }) {
   );
 }
 
+const columnsOf = ({ editable, frame }: PendingPane): readonly Column<WriteRow>[] => [
+  ...COLUMNS,
+  {
+    name: "Frame",
+    rank: 2,
+    usual: (write) => write.frame === frame,
+    cell: ({ frame }) => <FrameLink frame={frame} />,
+  },
+  { name: "Read by", rank: 4, cell: ({ readers }) => <Readers of={readers} /> },
+  ...(editable ? [CHANGE] : []),
+];
+
 const COLUMNS: readonly Column<WriteRow>[] = [
-  { name: "#", align: "end", cell: ({ order }) => order },
+  { name: "#", align: "end", rank: 1, cell: ({ order }) => order },
   {
     name: "Key",
     cell: ({ scope, key }) => (
@@ -43,20 +55,20 @@ const COLUMNS: readonly Column<WriteRow>[] = [
       </code>
     ),
   },
-  { name: "Op", cell: ({ op }) => op },
+  { name: "Op", rank: 3, usual: ({ op }) => op === "set", cell: ({ op }) => op },
   { name: "Old → new", wide: true, cell: (write) => <OldToNew write={write} /> },
   { name: "Status", cell: (write) => <Standing write={write} /> },
   { name: "Origin", cell: (write) => <Origin write={write} /> },
   {
     name: "Node",
+    rank: 5,
+    usual: ({ node_id }) => node_id === null,
     cell: ({ node_id }) => (
       <code>
         <NodeLink id={node_id} />
       </code>
     ),
   },
-  { name: "Frame", cell: ({ frame }) => <FrameLink frame={frame} /> },
-  { name: "Read by", cell: ({ readers }) => <Readers of={readers} /> },
 ];
 
 const CHANGE: Column<WriteRow> = {

@@ -53,6 +53,8 @@ const COLUMNS: readonly Column<ProblemRow>[] = [
   { name: "Message", wide: true, cell: (problem) => <Message problem={problem} /> },
   {
     name: "Node",
+    rank: 1,
+    usual: ({ node_id }) => node_id === null,
     cell: ({ node_id }) => (
       <code>
         <NodeLink id={node_id} />
@@ -61,6 +63,8 @@ const COLUMNS: readonly Column<ProblemRow>[] = [
   },
   {
     name: "Frame",
+    rank: 2,
+    usual: ({ frame, phase }) => frame < 1 && phase === null,
     cell: ({ frame, phase }) => (
       <span class="ss-nowrap">
         <FrameLink frame={frame} />
@@ -75,6 +79,8 @@ const COLUMNS: readonly Column<ProblemRow>[] = [
   },
   {
     name: "Source",
+    rank: 3,
+    usual: ({ source }) => source === null,
     cell: ({ source }) => (
       <code>
         <SourceLink source={source} />

@@ -81,6 +81,9 @@ export function StateView({ state }: { readonly state: StatePane }) {
 
 const CHANGED = { glyph: "~", word: "changed", tone: "live" } as const;
 
+/** The types that one sees in the value's JSON. */
+const IN_JSON: readonly string[] = ["str", "int", "float", "bool", "NoneType", "list", "dict"];
+
 const COLUMNS: readonly Column<StateRow>[] = [
   {
     name: "Key",
@@ -94,18 +97,30 @@ const COLUMNS: readonly Column<StateRow>[] = [
     ),
   },
   { name: "Value", wide: true, cell: (entry) => <ValueAndOld entry={entry} /> },
-  { name: "Changed", cell: ({ changed }) => changed && <Mark look={CHANGED} /> },
+  {
+    name: "Changed",
+    rank: 3,
+    usual: ({ changed }) => !changed,
+    cell: ({ changed }) => changed && <Mark look={CHANGED} />,
+  },
   {
     name: "Type",
+    rank: 5,
+    usual: ({ value }) => IN_JSON.includes(value.type),
     cell: ({ value }) => (
       <span class="ss-dim">
         <Text of={value.type} />
       </span>
     ),
   },
-  { name: "Since", cell: ({ from_frame }) => <FrameLink frame={from_frame} /> },
-  { name: "Writer", cell: (entry) => <Writer entry={entry} /> },
-  { name: "Read by", cell: ({ readers }) => <Readers of={readers} /> },
+  { name: "Since", rank: 1, cell: ({ from_frame }) => <FrameLink frame={from_frame} /> },
+  {
+    name: "Writer",
+    rank: 2,
+    usual: ({ writer }) => writer === null,
+    cell: (entry) => <Writer entry={entry} />,
+  },
+  { name: "Read by", rank: 4, cell: ({ readers }) => <Readers of={readers} /> },
 ];
 
 function ValueAndOld({ entry }: { readonly entry: StateRow }) {

@@ -93,7 +93,7 @@ export function TaskDetail({
 function Status({ task, status }: { readonly task: TaskPane; readonly status: string }) {
   const asked = { of: task.task_id };
   return (
-    <span class="ss-asked" {...about(asked)}>
+    <span class="ss-askable" {...about(asked)}>
       <Mark look={nodeLook(status)} />
       <Ask asked={asked} name={`the task of ${task.node_id} is ${status}`} inTabOrder />
     </span>
@@ -154,21 +154,28 @@ const TOOLS: readonly Column<ToolCallRow>[] = [
       </>
     ),
   },
-  { name: "Status", cell: ({ status }) => <Text of={status} /> },
+  { name: "Status", rank: 2, cell: ({ status }) => <Text of={status} /> },
   { name: "Input", wide: true, cell: ({ input }) => <ValueView value={input} /> },
   {
     name: "Output",
     cell: ({ output, error }) =>
       error === null ? <Maybe value={output} none="none yet" /> : <Text of={error} />,
   },
-  { name: "Time", align: "end", cell: ({ ms }) => ms !== null && milliseconds(ms) },
+  { name: "Time", align: "end", rank: 1, cell: ({ ms }) => ms !== null && milliseconds(ms) },
 ];
 
 const MODELS: readonly Column<ModelCallRow>[] = [
-  { name: "Turn", align: "end", cell: ({ turn }) => turn },
-  { name: "Attempt", align: "end", cell: ({ attempt }) => attempt },
+  { name: "Turn", align: "end", rank: 5, cell: ({ turn }) => turn },
+  {
+    name: "Attempt",
+    align: "end",
+    rank: 4,
+    usual: ({ attempt }) => attempt <= 1,
+    cell: ({ attempt }) => attempt,
+  },
   {
     name: "Model",
+    rank: 0,
     cell: ({ model, agent, answered_by: by }) => (
       <>
         {agent !== null && <Text of={`${agent}: `} />}
@@ -176,13 +183,25 @@ const MODELS: readonly Column<ModelCallRow>[] = [
       </>
     ),
   },
-  { name: "In", align: "end", cell: ({ input_tokens }) => input_tokens },
-  { name: "Out", align: "end", cell: ({ output_tokens }) => output_tokens },
+  {
+    name: "In",
+    align: "end",
+    rank: 3,
+    usual: ({ input_tokens }) => !input_tokens,
+    cell: ({ input_tokens }) => input_tokens,
+  },
+  {
+    name: "Out",
+    align: "end",
+    rank: 2,
+    usual: ({ output_tokens }) => !output_tokens,
+    cell: ({ output_tokens }) => output_tokens,
+  },
   {
     name: "Response",
     wide: true,
     cell: ({ response, error }) =>
       error === null ? <Maybe value={response} none="none yet" /> : <Text of={error} />,
   },
-  { name: "Time", align: "end", cell: ({ ms }) => milliseconds(ms) },
+  { name: "Time", align: "end", rank: 1, cell: ({ ms }) => milliseconds(ms) },
 ];

@@ -75,15 +75,55 @@ const columns = (now: number): readonly Column<TaskRow>[] => [
       </TaskLink>
     ),
   },
-  { name: "Attempt", cell: ({ attempt, max_attempts }) => `${attempt}/${max_attempts}` },
+  {
+    name: "Attempt",
+    rank: 3,
+    usual: ({ attempt }) => attempt <= 1,
+    cell: ({ attempt, max_attempts }) => `${attempt}/${max_attempts}`,
+  },
   { name: "Time", align: "end", cell: (task) => elapsed(task, now) },
-  { name: "Loop", align: "end", cell: ({ iteration }) => iteration !== null && `@${iteration}` },
-  { name: "Frame", cell: ({ frame }) => <FrameLink frame={frame} /> },
-  { name: "Turns", align: "end", cell: ({ requests }) => known(requests, grouped) },
-  { name: "Tokens", align: "end", cell: ({ tokens }) => known(tokens, grouped) },
-  { name: "Cost", align: "end", cell: ({ cost_usd }) => known(cost_usd, dollars) },
-  { name: "Tools", align: "end", cell: ({ tools }) => tools > 0 && grouped(tools) },
-  { name: "Actions", wide: true, cell: (task) => <TaskActions task={task} /> },
+  {
+    name: "Loop",
+    align: "end",
+    rank: 1,
+    usual: ({ iteration }) => iteration === null,
+    cell: ({ iteration }) => iteration !== null && `@${iteration}`,
+  },
+  { name: "Frame", rank: 2, cell: ({ frame }) => <FrameLink frame={frame} /> },
+  {
+    name: "Turns",
+    align: "end",
+    rank: 7,
+    usual: ({ requests }) => !requests,
+    cell: ({ requests }) => known(requests, grouped),
+  },
+  {
+    name: "Tokens",
+    align: "end",
+    rank: 4,
+    usual: ({ tokens }) => !tokens,
+    cell: ({ tokens }) => known(tokens, grouped),
+  },
+  {
+    name: "Cost",
+    align: "end",
+    rank: 5,
+    usual: ({ cost_usd }) => !cost_usd,
+    cell: ({ cost_usd }) => known(cost_usd, dollars),
+  },
+  {
+    name: "Tools",
+    align: "end",
+    rank: 6,
+    usual: ({ tools }) => tools === 0,
+    cell: ({ tools }) => tools > 0 && grouped(tools),
+  },
+  {
+    name: "Actions",
+    wide: true,
+    usual: ({ can }) => can.length === 0,
+    cell: (task) => <TaskActions task={task} />,
+  },
 ];
 
 const known = (count: number | null, words: (count: number) => string) =>
