@@ -47,11 +47,7 @@ export function Gantt({ frames, used, room }: GanttProps) {
       <canvas ref={canvas} />
       {pane?.tasks.length === 0 && <span class="ss-dim">No task has begun yet.</span>}
       {pane?.more && <span class="ss-gantt-more">the newest {pane.tasks.length} tasks</span>}
-      {over !== null && (
-        <Tip at={Math.min(over.x, room)} room={room}>
-          {barWords(over)}
-        </Tip>
-      )}
+      {over !== null && <Tip at={over.x}>{barWords(over)}</Tip>}
     </div>
   );
 }

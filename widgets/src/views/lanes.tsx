@@ -111,6 +111,8 @@ interface Place {
   readonly slot: number;
 }
 
+/** Against the rounding of a frame's edge. */
+const EPSILON = 1e-6;
 /** Below this frames stand wall to wall. */
 const APART_PX = 5;
 
@@ -122,7 +124,9 @@ function drawBars({ drawing, colour }: Brush, lane: Bar, buckets: Buckets, place
   drawing.fillStyle = colour(lane);
   for (let from = 0; from < column.length; ) {
     const value = column[from] ?? 0;
-    const end = apart ? Math.round((Math.floor(from / slot + 1e-6) + 1) * slot) : column.length;
+    const end = apart
+      ? Math.ceil((Math.floor(from / slot + EPSILON) + 1) * slot - EPSILON)
+      : column.length;
     let to = from + 1;
     while (to < Math.min(end, column.length) && column[to] === value) to += 1;
     const height = Math.round(value * high);

@@ -1,4 +1,4 @@
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { Tab } from "../model/layout";
 import { grouped } from "../model/text";
 import { rove } from "./roving";
@@ -27,13 +27,20 @@ export function Tabs<T extends Tab>({
   ids,
 }: TabsProps<T>) {
   const list = useRef<HTMLDivElement>(null);
-  useLayoutEffect(() => intoSight(list.current), [chosen]);
+  const more = useMore(list, chosen);
   const onKeyDown = (event: KeyboardEvent & { currentTarget: HTMLElement }) => {
     const tab = tabs[rove(event) ?? -1];
     if (tab !== undefined) choose(tab);
   };
   return (
-    <div class="ss-tabs" ref={list} role="tablist" aria-label={name} onKeyDown={onKeyDown}>
+    <div
+      class="ss-tabs"
+      ref={list}
+      role="tablist"
+      aria-label={name}
+      data-more={more || undefined}
+      onKeyDown={onKeyDown}
+    >
       {tabs.map((tab) => (
         <button
           key={tab}
@@ -55,15 +62,41 @@ export function Tabs<T extends Tab>({
   );
 }
 
-/** Scrolls the chosen tab into sight, where not all have room; the page stays where it is. */
-function intoSight(list: HTMLElement | null): void {
-  const tab = list?.querySelector<HTMLElement>("[aria-selected='true']");
-  if (!list || !tab) return;
-  const left = tab.offsetLeft - list.offsetLeft;
-  const right = left + tab.offsetWidth;
-  if (left < list.scrollLeft) list.scrollLeft = left;
-  else if (right > list.scrollLeft + list.clientWidth) list.scrollLeft = right - list.clientWidth;
+/** The sides on which tabs are out of sight; the chosen one is scrolled into it. */
+function useMore(list: { readonly current: HTMLElement | null }, chosen: Tab): string {
+  const [more, setMore] = useState("");
+  useEffect(() => {
+    const tabs = list.current;
+    const tab = tabs?.querySelector<HTMLElement>("[aria-selected=true]");
+    if (!tabs || !tab) return;
+    const look = () => {
+      const { scrollLeft, scrollWidth, clientWidth } = tabs;
+      const sides = [
+        scrollLeft > 1 && "left",
+        scrollLeft + clientWidth < scrollWidth - 1 && "right",
+      ];
+      setMore(sides.filter(Boolean).join(" "));
+    };
+    const show = () => {
+      // Of the tabs alone: scrollIntoView would scroll the notebook, too.
+      const least = tab.offsetLeft + tab.offsetWidth + EDGE_PX - tabs.clientWidth;
+      tabs.scrollLeft = Math.min(tab.offsetLeft - EDGE_PX, Math.max(tabs.scrollLeft, least));
+      look();
+    };
+    const observer = new ResizeObserver(show);
+    observer.observe(tabs);
+    show();
+    tabs.addEventListener("scroll", look);
+    return () => {
+      observer.disconnect();
+      tabs.removeEventListener("scroll", look);
+    };
+  }, [list, chosen]);
+  return more;
 }
+
+/** Where a tab at the edge would be faded. */
+const EDGE_PX = 32;
 
 function Badge({ bad, count }: { readonly bad: boolean; readonly count: number | undefined }) {
   if (!count) return null;

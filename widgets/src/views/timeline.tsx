@@ -117,7 +117,7 @@ export function TimelineView() {
         </div>
         <BranchLanes lanes={lanes} above={rows.length} slot={frames > 0 ? used / frames : 0} />
         {over !== null && (
-          <Tip at={((Math.min(over, frames) - 0.5) * used) / frames} room={room}>
+          <Tip at={((Math.min(over, frames) - 0.5) * used) / frames}>
             {[tipWords(track, bookmarks, over), ...moreWords(over)].join(", ")}
           </Tip>
         )}
