@@ -25,11 +25,12 @@ if TYPE_CHECKING:
     from .nodes.structure import Parallel, Phase, Sequence, Step, Text
     from .notebook.stepper import Stepper
     from .recording import Store
-    from .records import Frame, RunResult
+    from .records import DELETED, Frame, RunResult
     from .sweeps.fresh import sweep
     from .syntax.create import jsx
 
 __all__ = [
+    "DELETED",
     "Agent",
     "Approval",
     "Audio",
@@ -81,7 +82,7 @@ _HOMES = {
     "smithers_nb.nodes.runnable": ("Agent", "Approval", "Claude", "Smithers", "Task"),
     "smithers_nb.nodes.structure": ("Parallel", "Phase", "Sequence", "Step", "Text"),
     "smithers_nb.notebook.stepper": ("Stepper",),
-    "smithers_nb.records": ("Frame", "RunResult"),
+    "smithers_nb.records": ("DELETED", "Frame", "RunResult"),
     "smithers_nb.recording": ("Store",),
 }
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from .records import MISSING, Condition, Exists, StatePart
+from .records import DELETED, MISSING, Condition, Exists, StatePart
 from .records.ghost import part
 
 MOST = 12
@@ -22,8 +22,7 @@ def meeting(test: Condition | Exists, state: dict[str, Any], recorded: Iterable[
     ``recorded`` are values that the key had in other frames: an edit to one of them is one that could happen.
     """
     if isinstance(test, Exists):
-        # A fork can set a key, and can't remove one.
-        return [*recorded, True][:MOST] if test.wanted else []
+        return [*recorded, True][:MOST] if test.wanted else [DELETED]
     # For a length the value of which it is the length is made.
     now = dataclasses.replace(test.part, length=False).value(state)
     if now is MISSING:

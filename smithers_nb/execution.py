@@ -21,7 +21,7 @@ from .engine.tasks.answers import NO_RESULT, given
 from .engine.user_code.context import Context, StateApi
 from .engine.user_code.scope import refuse_while_rendering
 from .errors import AppChangedWarning, UnknownExecutionError, clean
-from .fork import branch_row, first_state, forked, root_of, stored_props
+from .fork import branch_row, edited_state, first_state, forked, root_of, stored_props
 from .nodes.tree import Tree
 from .recording import History, Recording, Replay, Store, named_target, recorded_frames
 from .records import REUSED, Durability, Frame, NewExecution, Problem, Reusable, RunResult, Status, Write
@@ -601,8 +601,8 @@ class Execution(Recording):
         frame : int, optional
             The last flushed frame without it; 0 is the beginning, with the first state.
         state : dict, optional
-            Values that differ from the first frame of the branch on, by key. They are recorded as an operator's
-            writes with the trigger ``fork``.
+            Values that differ from the first frame of the branch on, by key; ``DELETED`` removes one. They are
+            recorded as an operator's writes with the trigger ``fork``.
         app, props : optional
             Other code, or other props, than those of this execution.
         models : dict, optional
@@ -644,7 +644,7 @@ class Execution(Recording):
         run = forked(
             self._run,
             frame,
-            first_state(state or {}),
+            edited_state(state or {}),
             app=app,
             props=props,
             models=models,
@@ -773,7 +773,7 @@ class Execution(Recording):
         if app is not None:
             return History(self.reader, self.execution_id).what_if(state, app, frame)
         number = self._frame_of(frame)
-        values = first_state(state or {})
+        values = edited_state(state or {})
         return what_if(self.reader, self.execution_id, self._run.setup.app, frame=number, state=values, edited=False)
 
     @takes(target=check.full_text, frame=optional(check.integer))
@@ -901,7 +901,7 @@ def fork_recorded(
     )
     refuse_while_rendering("fork() was called")
     return execution_of(
-        engine.call(Run.fork(setup, point, first_state(state or {}), reader=reader)), Store(reader.path)
+        engine.call(Run.fork(setup, point, edited_state(state or {}), reader=reader)), Store(reader.path)
     )
 
 

@@ -14,7 +14,7 @@ from .engine.code import code_hash, name_of
 from .engine.state import check_key
 from .errors import NotStorableError, PropError, clean, did_you_mean
 from .nodes.element import Component, Element
-from .records import REUSED, NewExecution, Reuse
+from .records import DELETED, REUSED, NewExecution, Reuse
 from .run import Run, root_with
 from .store.fork import ForkPoint, fork_point
 from .store.reader import Reader
@@ -26,7 +26,7 @@ from .version import __version__
 async def forked(
     run: Run,
     frame: int | None,
-    edits: dict[str, Stored],
+    edits: Mapping[str, Stored | None],
     *,
     app: object = None,
     props: Mapping[str, Any] | None = None,
@@ -78,6 +78,16 @@ def first_state(state: Mapping[str, Any]) -> dict[str, Stored]:
         except Unstorable as why:
             raise NotStorableError(f"state key {key!r} can't hold this {type(value).__name__}: {why}.") from None
     return encoded
+
+
+def edited_state(edit: Mapping[str, Any]) -> dict[str, Stored | None]:
+    """Return an edit of the state as the store keeps it; None for a key that it removes.
+
+    Raises:
+        NotStorableError: naming the key of the first value that can't be stored.
+    """
+    values = first_state({key: value for key, value in edit.items() if value is not DELETED})
+    return {key: values.get(key) for key in edit}
 
 
 def recorded_state(

@@ -14,7 +14,20 @@ from .errors import SmithersError, StoreError, did_you_mean
 from .history.causes.explanation import Explanation
 from .nodes.schedule import RUNNABLE
 from .nodes.tree import Tree
-from .records import MISSING, Condition, Ghost, Ghosts, Guard, Phase, Statement, StatePart, WriteRecord, conditions
+from .records import (
+    DELETED,
+    MISSING,
+    Condition,
+    Ghost,
+    Ghosts,
+    Guard,
+    Phase,
+    Statement,
+    StatePart,
+    WriteRecord,
+    conditions,
+    edited,
+)
 from .records.words import count, short
 from .store.moments import Moments
 from .store.reader import Reader
@@ -39,7 +52,8 @@ class Needs(Explanation, Generic[Branch]):
 
     frame: int
     state: dict[str, Any]
-    """The edit: the new values by key. Empty if the target is in the plan as it is, or nothing was found."""
+    """The edit: the new values by key, ``DELETED`` for one that is removed. Empty if the target is in the plan as it
+    is, or nothing was found."""
     found: bool
     """True if the target is in the plan with this edit, as a rendering has shown."""
     renders: int
@@ -93,7 +107,7 @@ class _Search:
     def _holds(self, edit: Edit) -> bool:
         self.tried.append(edit)
         try:
-            stored = {key: encode(value, key) for key, value in edit.items()}
+            stored = {key: None if value is DELETED else encode(value, key) for key, value in edit.items()}
         except Unstorable:
             return False
         self.renders += 1
@@ -211,14 +225,16 @@ def _of_guard(guard: Guard, state: dict[str, Any], file: Moments) -> dict[str, l
 
 def _all_of(key: str, guards: list[Guard], state: dict[str, Any]) -> Any:
     now = dict(state)
+    value = now.get(key, MISSING)
     tests = [test for guard in guards for test in conditions(guard.test) if test.part.key == key]
     # A single test has its values already.
     if len(tests) < 2:
         return MISSING
     for test in tests:
         if test.holds(now) is not True:
-            now[key] = next(iter(meeting(test, now, ())), now.get(key))
-    return now.get(key, MISSING)
+            value = next(iter(meeting(test, now, ())), value)
+            now = now if value is MISSING else edited(now, {key: value})
+    return value
 
 
 def _recorded(key: str, file: Moments) -> list[Any]:
@@ -267,7 +283,7 @@ class _Sentences:
     def found(self, edit: Edit) -> Iterator[Statement]:
         """Yield the edit as a sentence, below it the guards that it opens and the origin of each present value."""
         writes = {key: self._write(key) for key in edit}
-        parts = [f"{key} were {_shown(value)} ({self._is(key, writes[key])})" for key, value in edit.items()]
+        parts = [f"{key} were {_were(value)} ({self._is(key, writes[key])})" for key, value in edit.items()]
         yield self.derived(f"{self.target} would be in the plan if {' and '.join(parts)}")
         for guard in self._opened(edit):
             yield replace(self.derived(f"{guard.words} then"), depth=1, source=guard.source, node_id=None)
@@ -302,7 +318,7 @@ class _Sentences:
             yield Statement(text=f"not known: {why}", evidence=None)
 
     def _opened(self, edit: Edit) -> Iterator[Guard]:
-        after = {**self.search.state, **edit}
+        after = edited(self.search.state, edit)
         seen = set()
         for ghost in self.wanted:
             for guard in ghost.guards:
@@ -324,12 +340,12 @@ class _Sentences:
             return "it is missing"
         text = f"it is {_shown(self.search.state.get(key))}"
         if write is not None:
-            text += f", written in frame {write.frame} by {_author(write)}"
+            text += f", {_wrote(write)}"
         return text
 
     def _origin(self, key: str, write: WriteRecord) -> Statement:
         return Statement(
-            text=f"{key} was written in frame {write.frame} by {_author(write)}",
+            text=f"{key} was {_wrote(write)}",
             depth=1,
             frame=write.frame,
             phase=Phase.FLUSH,
@@ -341,10 +357,20 @@ class _Sentences:
         )
 
 
+def _wrote(write: WriteRecord) -> str:
+    if write.origin == "init" and write.frame == 0:
+        return "given with the first state"
+    return f"written in frame {write.frame} by {_author(write)}"
+
+
 def _author(write: WriteRecord) -> str:
     if write.handler is not None and write.node_id is not None:
         return f"{write.node_id}'s {write.handler}"
     return write.author
+
+
+def _were(value: Any) -> str:
+    return "not in the state" if value is DELETED else _shown(value)
 
 
 def _shown(value: Any) -> str:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from . import arguments
 from .arguments import optional, takes
 from .artifacts import Artifact
-from .fork import first_state, root_of
+from .fork import edited_state, root_of
 from .history.notes import notes_of
 from .nodes.diff import Changes, diff
 from .nodes.tree import Tree
@@ -764,7 +764,7 @@ class History(Recording):
         from .what_if import what_if
 
         number = self._frame_of(frame)
-        values = first_state(state or {})
+        values = edited_state(state or {})
         return what_if(self.reader, self.execution_id, self._root(app), frame=number, state=values, edited=True)
 
     @takes(target=arguments.full_text, frame=optional(arguments.integer))

@@ -141,7 +141,13 @@ class Run:
 
     @classmethod
     async def fork(
-        cls, setup: Setup, point: ForkPoint, edits: dict[str, Stored], *, reader: Reader, beside: Run | None = None
+        cls,
+        setup: Setup,
+        point: ForkPoint,
+        edits: Mapping[str, Stored | None],
+        *,
+        reader: Reader,
+        beside: Run | None = None,
     ) -> Self:
         """Add a branch to the file and return its run. ``reader`` is one that no one else uses meanwhile.
 

@@ -57,15 +57,15 @@ class Trial:
         self._renderer.follow(self.frame)
         self._edited: set[str] = set()
 
-    def rendered(self, edits: Mapping[str, Stored]) -> Tree:
-        """Return the plan over the state of the frame with these values.
+    def rendered(self, edits: Mapping[str, Stored | None]) -> Tree:
+        """Return the plan over the state of the frame with these values; None removes a key.
 
         Raises:
             ComponentError, PlanError, PurityError: if the code can't render it.
         """
         # What the last edit changed goes back with the same call: only the components that read it are called again.
         given = {key: self.frame.state.get(key) for key in self._edited}
-        given |= {key: (value, self.number) for key, value in edits.items()}
+        given |= {key: value and (value, self.number) for key, value in edits.items()}
         self._edited = set(edits)
         self._renderer.follow(PastFrame(self.number, self.frame.began_at, state=given))
         tree, error = self._renderer.rendered(self.frame)
@@ -105,7 +105,7 @@ def _same(node: TreeNode, before: TreeNode | None) -> bool:
 
 
 def what_if(
-    reader: Reader, execution_id: str, root: object, *, frame: int, state: Mapping[str, Stored], edited: bool
+    reader: Reader, execution_id: str, root: object, *, frame: int, state: Mapping[str, Stored | None], edited: bool
 ) -> WhatIf:
     """Return what a frame would be with other values of the state; ``edited`` is True if the root is other code.
 
@@ -134,7 +134,7 @@ def what_if(
     return _answer(trial, before, tree, state, edited=edited)
 
 
-def _answer(trial: Trial, before: Tree, tree: Tree, state: Mapping[str, Stored], *, edited: bool) -> WhatIf:
+def _answer(trial: Trial, before: Tree, tree: Tree, state: Mapping[str, Stored | None], *, edited: bool) -> WhatIf:
     changes = diff(before, tree)
     gained = tuple(_nodes(changes.mounted, tree))
     lost = tuple(id for id in _nodes(changes.unmounted, before) if id not in gained)
@@ -154,7 +154,7 @@ def _answer(trial: Trial, before: Tree, tree: Tree, state: Mapping[str, Stored],
     if not statements:
         statements.append(Statement(text="the plan would be the same", frame=trial.number, evidence="derived"))
     statements += [Statement(text=f"not known: {why}", evidence=None) for why in trial.unknown]
-    given = [f"{key} were {short(repr(legible(value)), SHOWN)}" for key, value in state.items()]
+    given = [_were(key, value) for key, value in state.items()]
     if edited:
         given.append("the code were the other one")
     return WhatIf(
@@ -167,6 +167,12 @@ def _answer(trial: Trial, before: Tree, tree: Tree, state: Mapping[str, Stored],
         starts=starts,
         tree=tree,
     )
+
+
+def _were(key: str, value: Stored | None) -> str:
+    if value is None:
+        return f"{key} were not in the state"
+    return f"{key} were {short(repr(legible(value)), SHOWN)}"
 
 
 def _prompts(changes: Changes, before: Tree, tree: Tree) -> set[str]:

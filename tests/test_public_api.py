@@ -20,6 +20,7 @@ PUBLIC = [
     "Audio",
     "Case",
     "Claude",
+    "DELETED",
     "Default",
     "Document",
     "Each",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -100,7 +101,7 @@ async def reopen(row: NewExecution, opening: Opening) -> Loop:
 
 
 async def fork(
-    row: NewExecution, opening: Opening, point: ForkPoint, edits: dict[str, Stored], *, reader: Reader
+    row: NewExecution, opening: Opening, point: ForkPoint, edits: Mapping[str, Stored | None], *, reader: Reader
 ) -> Loop:
     """Add a branch to the file and return its loop, at the rest of the frame at which it was forked.
 

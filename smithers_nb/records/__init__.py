@@ -13,6 +13,7 @@
 ``execution``   NewExecution, ExecutionRecord, and the iterations of loops
 ``ghost``       Ghost: a node that code can return, and the guards around it there
 ``sweep``       SweepRecord, SweepBranch and BranchOutcome: many executions that differ in chosen values
+``edit``        DELETED, and the state after an edit
 ``excerpt``     Excerpt: a text of which only the beginning was read
 ``words``       the author of a write, and shortened texts, in words
 
@@ -38,6 +39,7 @@ from .agent import (
 )
 from .breakpoint import HIT, Breakpoint, BreakpointKind, Hit
 from .call import CallRecord, EffectRun, HandlerCall, HandlerOutcome
+from .edit import DELETED, Deletion, edited
 from .excerpt import Excerpt
 from .execution import Durability, ExecutionKind, ExecutionRecord, LoopKey, LoopState, NewExecution, Stretch
 from .frame import (
@@ -92,6 +94,7 @@ if TYPE_CHECKING:
     from .sweep import BranchOutcome, Rate, SweepBranch, SweepOptions, SweepRecord, Varied
 
 __all__ = [
+    "DELETED",
     "HIT",
     "MISSING",
     "PROBLEMS",
@@ -108,6 +111,7 @@ __all__ = [
     "CallStatus",
     "Condition",
     "Decision",
+    "Deletion",
     "Durability",
     "EffectRun",
     "Event",
@@ -188,6 +192,7 @@ __all__ = [
     "WriteRecord",
     "WriteStatus",
     "conditions",
+    "edited",
 ]
 
 # Each dataclass takes half a millisecond of every program's start. These are for answers that few programs ask for.

@@ -69,11 +69,11 @@ def fork_point(reader: Reader, execution_id: str, frame: int | None) -> ForkPoin
 
 
 def fork(
-    db: sqlite3.Connection, row: NewExecution, lease: Lease, point: ForkPoint, edits: Mapping[str, Stored]
+    db: sqlite3.Connection, row: NewExecution, lease: Lease, point: ForkPoint, edits: Mapping[str, Stored | None]
 ) -> None:
     """Add a branch that begins at a point, owned by us: all of it or, after a crash, nothing.
 
-    ``edits`` are values of the state that are other from the first frame of the branch on.
+    ``edits`` are values of the state that are other from the first frame of the branch on; None removes a key.
     """
     values = {"id": point.execution_id, "frame": point.frame, "new": row.execution_id}
     # Here, in the transaction: the parent may add writes to its frame until it begins the next one.
@@ -100,7 +100,7 @@ def fork(
 
 
 def _copy_state(
-    db: sqlite3.Connection, values: dict[str, object], edits: Mapping[str, Stored], last_write: int
+    db: sqlite3.Connection, values: dict[str, object], edits: Mapping[str, Stored | None], last_write: int
 ) -> None:
     columns = "key, value, type, from_frame"
     # A write of frame n is read from n + 1 on.
@@ -116,18 +116,27 @@ def _copy_state(
         ).fetchone()
         db.execute(
             "INSERT INTO transitions (execution_id, id, frame, seq, scope, key, op, old, new, status, trigger, origin)"
-            " VALUES (?, ?, ?, ?, 'state', ?, 'set', ?, ?, 'applied', 'fork', 'operator')",
-            (values["new"], f"{values['frame']}f{seq}", values["frame"], seq, key, before and before[0], value.text),
+            " VALUES (:new, :write, :frame, :seq, 'state', :key, :op, :old, :value, 'applied', 'fork', 'operator')",
+            {
+                **values,
+                "write": f"{values['frame']}f{seq}",
+                "seq": seq,
+                "key": key,
+                "op": "delete" if value is None else "set",
+                "old": before and before[0],
+                "value": value and value.text,
+            },
         )
         # The value before belongs to the line up to this frame, unless the frame itself has written it.
         db.execute(
             "DELETE FROM state WHERE execution_id = ? AND key = ? AND from_frame = ?", (values["new"], key, following)
         )
         db.execute("UPDATE state SET to_frame = ? WHERE execution_id = ? AND key = ?", (following, values["new"], key))
-        db.execute(
-            "INSERT INTO state (execution_id, key, value, type, from_frame) VALUES (?, ?, ?, ?, ?)",
-            (values["new"], key, value.text, value.type, following),
-        )
+        if value is not None:
+            db.execute(
+                "INSERT INTO state (execution_id, key, value, type, from_frame) VALUES (?, ?, ?, ?, ?)",
+                (values["new"], key, value.text, value.type, following),
+            )
 
 
 def _copy_effects(db: sqlite3.Connection, values: dict[str, object]) -> None:

@@ -340,7 +340,7 @@ CREATE TABLE artifacts (
   PRIMARY KEY (execution_id, artifact_id, frame)
 );
 
--- What is neither a write nor a call: files that were written, and what an operator did.
+-- What is neither a write nor a call: files that were read and written, and what an operator did.
 CREATE TABLE events (
   id INTEGER PRIMARY KEY,
   execution_id TEXT NOT NULL REFERENCES executions ON DELETE CASCADE,

@@ -66,6 +66,8 @@ class FrameCommit:
     tasks: list[TaskStart]
     loops: list[tuple[str, LoopState]]
     """Loops that begin, continue or end, by node id."""
+    events: Sequence[Event] = ()
+    """Files that components looked at for the first time, or found changed."""
     loops_gone: list[str] = field(default_factory=list)
     """Ids of loops that were unmounted: mounted again, they begin again."""
     status: str | None = None
@@ -346,6 +348,7 @@ def commit_frame(
     _commit_reads(db, execution_id, commit)
     add_tasks(db, execution_id, commit.tasks, commit.frame)
     _commit_loops(db, execution_id, commit)
+    add_events(db, execution_id, commit.events)
     if commit.status is not None:
         set_status(db, execution_id, commit.status, "")
     # Last, because it holds the time of COMMIT. What follows, SQLite's own commit, is not in it: a second transaction

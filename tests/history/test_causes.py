@@ -504,8 +504,16 @@ def test_a_changed_file_is_the_root_of_what_it_brought(run_of: Any, tmp_path: An
     ex.run_sync()
     file.write_text("a long one")
     ex.run_sync()
-    for asked in ("new", "new.text", 2):
+    for asked in ("new", 2):
         assert [one.text for one in ex.why(asked).roots] == [f"file {file} changed before frame 2"]
+    # Of a text, the file that it was made of, too.
+    assert ex.why("new.text").roots[-1].text == f"Reads read the file {file} in frame 2"
+    ex.state.set("other", 1)
+    ex.run_sync()
+    assert [one.text for one in ex.why("Reads").roots] == [f"Reads read the file {file} in frame 2"]
+    reads = ex.df.events[ex.df.events.kind == "file_read"]
+    assert reads.frame.tolist() == [1, 2], "an event for each content, and none for a frame that found it as before"
+    assert f"Reads read the file {file} in frame 1" in ex.why_not("new", frame=1).text
 
 
 WRONG = {
@@ -513,7 +521,7 @@ WRONG = {
     "draft.on_finish": "which has no prop 'on_finish'. Did you mean 'on_finished'?",
     "draft.on_error": "on_error of draft was not called up to frame 5: why_not('draft.on_error') tells why.",
     "state:draf": "draf has no value in frame 6: nothing had written it. Did you mean 'draft'?",
-    "Repor": "nothing of the name 'Repor'. It has draft, notes, topic",
+    "Repor": "nothing of the name 'Repor'. Did you mean 'Report'?",
     "2w9": "Frame 2 has the writes 2w2.",
     "9h1": "nothing of the name '9h1'. It has",
     "draft@9": "The tasks of draft are draft@3.",

@@ -9,7 +9,22 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from smithers_nb import Case, Claude, Default, Each, End, Execution, If, Phase, Store, Switch, Task, component, errors
+from smithers_nb import (
+    DELETED,
+    Case,
+    Claude,
+    Default,
+    Each,
+    End,
+    Execution,
+    If,
+    Phase,
+    Store,
+    Switch,
+    Task,
+    component,
+    errors,
+)
 from smithers_nb.notebook.subcommands import SUBCOMMANDS
 from smithers_nb.store.moments import Moments
 from tests.engine.test_branches import rows
@@ -71,6 +86,7 @@ def Plan(ctx: Any) -> Any:
         Each(items=get("items", []), key=str, render=lambda item: leaf(f"item-{item}")),
         Phase(name="later")[Phase(name="hidden", skip_if=get("skip", True))[leaf("skipped")]],
         get("low", 3) > get("high", 9) and leaf("crossed"),
+        If(condition="lock" not in ctx.state)[leaf("unlocked")],
     ]
 
 
@@ -95,13 +111,14 @@ NEEDED: dict[str, dict[str, Any]] = {
     "item-…": {"items": ["…"]},
     "skipped": {"skip": False},
     "crossed": {"low": 9},
+    "unlocked": {"lock": DELETED},
     "judge": {},
 }
 
 
 @pytest.fixture
 def ex(run_of: Made) -> Execution:
-    made = run_of(Plan, state={"model": Review(score=1), "vote": Vote()})
+    made = run_of(Plan, state={"model": Review(score=1), "vote": Vote(), "lock": True})
     made.run_sync()
     return made
 
@@ -267,3 +284,22 @@ def test_hostile_values_are_inert(run_of: Made) -> None:
 def test_the_values_of_a_key_are_those_of_the_line(ex: Execution) -> None:
     file = Moments(ex.store.reader, ex.execution_id)
     assert [one.text for one in file.values_of("score", 4)] == ["6"]
+
+
+def test_an_edit_that_removes_a_key_is_told_tried_and_branched_with(ex: Execution, resumed: Made) -> None:
+    found = ex.needs("unlocked")
+    assert "if lock were not in the state (it is True, given with the first state)" in found.text
+    assert "if lock were not in the state?" in ex.what_if(found.state).question
+    with found.fork() as branch:
+        branch.run_sync()
+        assert "lock" not in branch.state and "unlocked" in branch.at(branch.recorded).tree.index
+        assert branch.why("state:lock").roots[0].text.startswith("the fork deleted lock after frame")
+        first = ex.recorded - 1
+        assert "lock" in branch.at(first).state and "lock" not in branch.at(first + 1).state
+    assert ex.state["lock"] is True, "the parent is as it was"
+    again = resumed(Plan, id=branch.execution_id)
+    assert "lock" not in again.state
+    with again.fork(state={"lock": False, "score": DELETED}) as third:
+        assert (third.state["lock"], "score" in third.state) == (False, False)
+    with pytest.raises(errors.NotStorableError, match="lock"):
+        Execution(Plan, store=ex.store, state={"lock": DELETED})

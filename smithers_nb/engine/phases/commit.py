@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Set
 from dataclasses import replace
 from time import perf_counter
@@ -11,7 +12,7 @@ from ...nodes.control import LOOPS
 from ...nodes.diff import Changes
 from ...nodes.schedule import Schedule, schedule, still_valid
 from ...nodes.tree import Tree, TreeNode
-from ...records import TaskStart
+from ...records import Event, TaskStart
 from ...store import writer
 from ..draft import Draft
 from ..live import Live
@@ -49,6 +50,7 @@ async def commit(live: Live, draft: Draft) -> None:
             tasks=[TaskStart(entry.task_id, entry.node.id, entry.max_attempts) for entry in starting],
             loops=[(id, state) for (_, id), state in draft.schedule.loops.items()],
             status=status,
+            events=_file_reads(live, draft),
             loops_gone=[id for id in draft.changes.unmounted if draft.before.index[id].type in LOOPS],
         ),
         ms=draft.ms,
@@ -113,6 +115,19 @@ def _reads(
         gone += [(path, key, since) for key, since in before.items() if key not in now]
         anew += [(path, key) for key in sorted(now - before.keys())]
     return gone, anew
+
+
+def _file_reads(live: Live, draft: Draft) -> list[Event]:
+    """Return an event for each file that a component looked at for the first time, or found changed."""
+    # Not for each look: such a component is called in every frame.
+    found = []
+    for look in live.watch.news(draft.seen.looks):
+        seen = draft.seen.looks[look]
+        payload: dict[str, object] = {"path": look.path, "look": look.kind, "component": draft.seen.lookers[look]}
+        if look.kind == "read":
+            payload["sha256"] = seen
+        found.append(Event(draft.number, "file_read", None, json.dumps(payload, ensure_ascii=False)))
+    return found
 
 
 def _remember(live: Live, draft: Draft, opened: list[TreeNode], starting: list[TaskEntry]) -> None:

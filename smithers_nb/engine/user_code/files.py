@@ -119,6 +119,9 @@ class FileApi(Sealed):
             scope.look(look, seen)
 
 
+_UNSEEN = object()
+
+
 class Watch:
     """The files that the last frame's components looked at. It belongs to the engine's loop."""
 
@@ -126,12 +129,15 @@ class Watch:
         self._changed = WeakMethod(changed)
         """The callback. It is weak, because a watch must not keep an execution that no one has any more."""
         self._seen: dict[Look, str | None] = {}
+        self._recorded: dict[Look, str | None] = {}
+        """What the last frame's components saw: ``_seen`` follows the files."""
         self._folders: dict[str, bool] = {}
         self._task: asyncio.Task[None] | None = None
 
     def on(self, looks: Mapping[Look, str | None]) -> None:
         """Watch the files of these looks from now on, and no others."""
         self._seen = dict(looks)
+        self._recorded = dict(looks)
         folders = _folders(self._seen)
         # Most frames look at the same folders as the one before, and starting a watcher costs a thread.
         if folders == self._folders and (not folders or (self._task and not self._task.done())):
@@ -140,6 +146,10 @@ class Watch:
         self._folders = folders
         if folders:
             self._task = asyncio.get_running_loop().create_task(self._run(folders), name="smithers watch")
+
+    def news(self, looks: Mapping[Look, str | None]) -> list[Look]:
+        """Return the looks that are new or saw something else than in the frame before."""
+        return [look for look, seen in looks.items() if self._recorded.get(look, _UNSEEN) != seen]
 
     def look(self) -> None:
         """Report the files that have changed since they were looked at; each change is reported once."""

@@ -45,6 +45,8 @@ class Snapshot:
     """Volatile values."""
     looks: dict[Look, str | None] = field(default_factory=dict)
     """The looks of components at files in this frame, with their fingerprints; RENDER fills it."""
+    lookers: dict[Look, str] = field(default_factory=dict)
+    """The path of the component that looked last, by look."""
 
     def of(self, scope: Scope) -> Mapping[str, Cell]:
         """Return the values of a scope."""
@@ -135,6 +137,7 @@ class RenderScope:
     def look(self, look: Look, seen: str | None) -> None:
         """Record a look at files. They have no key: the component is called in every frame."""
         self.snapshot.looks[look] = seen
+        self.snapshot.lookers[look] = self.path
         self.untracked = True
 
     def hand_out(self, what: str, value: object) -> None:

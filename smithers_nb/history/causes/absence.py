@@ -10,6 +10,7 @@ from ...records.words import short
 from ...values import legible
 from .book import About, Book
 from .facts import Matter, NodeAt, Stands, Told
+from .frames import files_read
 from .values import maker_of
 
 MOST_GHOSTS = 3
@@ -73,7 +74,8 @@ def _guard(book: Book, guard: Guard, frame: int, known: bool) -> Told:
     if not known:
         text = f"in {guard.component} it depends on {shown}, which is not told by the state"
         about["evidence"] = None
-    return Told(book.say(text, **about), tuple(_values(book, guard, frame)))
+    files = () if known else files_read(book, guard.component, frame)
+    return Told(book.say(text, **about), (*_values(book, guard, frame), *files))
 
 
 def _values(book: Book, guard: Guard, frame: int) -> Iterator[Matter]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 
+from ...identity import component_of
 from ...records import Phase, TaskRecord
 from ...records.words import short
 from .book import About, Book
 from .facts import Called, FrameMade, Matter, TaskBegan, TaskEnded, Told, Written
 
+MOST_READS = 50
+"""The most looks at files that an answer goes through, the newest first."""
+_LOOKS = {"read": "read the file", "exists": "looked for the file", "glob": "looked for the files"}
 _OUTSIDE = ("the app was swapped", "resumed", "file ", "forked after", "stopped by hand", "vol ", "frame ")
 """The beginnings of reasons that no row of the state and no task tells."""
 
@@ -48,6 +53,18 @@ def outside(book: Book, frame: int) -> Iterator[Told]:
     for reason in found.reason:
         if reason.startswith(_OUTSIDE):
             yield from _from_outside(book, reason, frame)
+
+
+def files_read(book: Book, component: str, frame: int, since: int = 1) -> list[Told]:
+    """Return the looks at files of a component, by its path or its name, that were new from one frame up to another."""
+    found: dict[str, Told] = {}
+    for event in book.rows.events("file_read", frame, MOST_READS, since):
+        read = json.loads(event.payload)
+        if component in (read["component"], component_of(read["component"])) and read["path"] not in found:
+            about: About = {"table": "events", "row_id": str(event.id), "frame": event.frame, "phase": Phase.RENDER}
+            text = f"{component_of(component)} {_LOOKS[read['look']]} {read['path']} in frame {event.frame}"
+            found[read["path"]] = Told(book.say(text, **about))
+    return list(found.values())
 
 
 def _from_outside(book: Book, reason: str, frame: int) -> Iterator[Told]:

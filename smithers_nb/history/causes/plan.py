@@ -15,7 +15,7 @@ from ..names import ordinal
 from ..remounts import remounted
 from .book import About, Book, component_paths, props_of
 from .facts import ComponentIn, Matter, NodeAt, NodeGone, PropAt, TaskBegan, TaskEnded, Told, ValueAt
-from .frames import outside
+from .frames import files_read, outside
 from .targets import TEXT
 from .values import maker_of
 
@@ -221,6 +221,9 @@ def component_in(fact: ComponentIn) -> Told:
     if reasons:
         text = f"{name} was called in frame {frame}: not only the state had changed"
         return Told(book.say(text, **about), tuple(reasons))
+    if files := files_read(book, path, frame):
+        text = f"{name} was called in frame {frame}, as in every frame: it looks at files"
+        return Told(book.say(text, **about), tuple(files))
     if outer:
         text = f"{name} was called in frame {frame} only if {component_of(outer[0])}, which was, gave it other props"
         about["evidence"] = None
@@ -329,7 +332,8 @@ def _made_of(book: Book, path: str, content: _Content) -> list[Matter | Told]:
     code: list[Matter | Told] = [_from_the_code(book, path, component_paths(path), frame)]
     if frame > 1 or not keys:
         code = called_because(book, path, frame)
-    return [*code, *missing[:MOST_MISSING]]
+    files = [read for one in component_paths(path)[:1] for read in files_read(book, one, frame, frame)]
+    return [*code, *missing[:MOST_MISSING], *files]
 
 
 def _read_nothing(book: Book, key: str, component: str, frame: int) -> Told:

@@ -59,7 +59,8 @@ def facts_of(book: Book, asked: Target, frame: int | None) -> list[Matter]:
 def near(book: Book, asked: str) -> str:
     """Return the hint at the nearest names that there are; "" if none is near."""
     known = [*book.rows.known_nodes(), *book.rows.known_keys()]
-    hint = near_ids(book, asked) or did_you_mean(asked.rpartition(":")[2], known)
+    named = {component_of(path) for node in book.tree(max(book.last, 1)).walk() for path in component_paths(node.path)}
+    hint = near_ids(book, asked) or did_you_mean(asked.rpartition(":")[2], [*known, *named])
     if hint:
         return hint
     if not book.last:

@@ -117,6 +117,8 @@ def _did(book: Book, write: WriteRecord) -> str:
     if write.scope == "vol":
         key = f"vol {key}"
     new = value_words(write.new)
+    if write.trigger == FORK and write.op == "delete":
+        return f"the fork deleted {key} after frame {write.frame}, which was {value_words(write.old)}"
     if write.trigger == FORK:
         return f"the fork set {key} to {new} after frame {write.frame}"
     if write.status == "dropped":
