@@ -86,6 +86,7 @@ def edited_state(edit: Mapping[str, Any]) -> dict[str, Stored | None]:
     Raises:
         NotStorableError: naming the key of the first value that can't be stored.
     """
+    # Apart from None, which is a value like any other.
     values = first_state({key: value for key, value in edit.items() if value is not DELETED})
     return {key: values.get(key) for key in edit}
 

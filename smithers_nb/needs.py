@@ -370,6 +370,7 @@ def _author(write: WriteRecord) -> str:
 
 
 def _were(value: Any) -> str:
+    # By identity: the == of a user's value may be anything.
     return "not in the state" if value is DELETED else _shown(value)
 
 

@@ -65,6 +65,7 @@ class Trial:
         """
         # What the last edit changed goes back with the same call: only the components that read it are called again.
         given = {key: self.frame.state.get(key) for key in self._edited}
+        # A key that is removed has no row, as in a frame that finds it gone.
         given |= {key: value and (value, self.number) for key, value in edits.items()}
         self._edited = set(edits)
         self._renderer.follow(PastFrame(self.number, self.frame.began_at, state=given))
