@@ -97,7 +97,7 @@ def why_not(history: History, target: Target = None, *, frame: AtFrame = None, a
 
 @_look
 def needs(
-    history: History, target: Annotated[str, "a node or a component"], *, frame: AtFrame = None, app: object
+    history: History, target: Annotated[str, "a node or a component"], *, frame: AtFrame = None, app: object = None
 ) -> Seen:
     """Tells the smallest edit of the state after which a node or component is in the plan."""
     found = history.needs(target, frame, app=app)

@@ -35,11 +35,11 @@ FLOORS = {
     **dict.fromkeys(
         [
             *("execution", "run", "commands", "fork", "recording", "replay", "breakpoints", "bridge"),
-            *("rerender", "rendering", "what_if", "needs", "edits", "sweeps", "looks", "player"),
+            *("rerender", "rendering", "what_if", "needs", "edits", "sweeps", "looks", "steering", "player"),
         ],
         4,
     ),
-    **dict.fromkeys(["notebook", "cli", "__main__", "pytest_plugin"], 5),
+    **dict.fromkeys(["notebook", "cli", "mcp", "__main__", "pytest_plugin"], 5),
     **dict.fromkeys([""], 6),  # smithers_nb/__init__.py
 }
 
@@ -66,6 +66,7 @@ DOORS = [
     (["pydantic_ai", "opentelemetry"], "agents.*", 9),
     (["IPython"], "notebook.*", 1),
     (["ipywidgets", "anywidget"], "notebook.*", 1),
+    (["mcp"], "mcp.server", 1),
     (["sqlite3", "aiosqlite"], "store*", 99),
 ]
 

@@ -31,7 +31,7 @@ def print_json(rows: Iterable[object]) -> None:
     """Print each row as a JSON object on a line of its own. What a model or a user wrote stays a JSON string."""
     for row in rows:
         # ASCII only: a terminal or a pipe may have another encoding than the reader.
-        print(json.dumps(_finite(row), ensure_ascii=True, allow_nan=False, default=str))
+        print(json.dumps(jsonable(row), ensure_ascii=True, allow_nan=False, default=str))
 
 
 def print_text(text: str) -> None:
@@ -65,15 +65,15 @@ def _cell(value: object) -> str:
     return f"{text[: CELL_CHARS - 1]}…"
 
 
-def _finite(value: object) -> object:
+def jsonable(value: object) -> object:
     """Return a value as JSON has it: dataclasses as objects, NaN and infinity as texts."""
     # JSON has no NaN, and Python would write one that no other reader takes.
     if is_dataclass(value) and not isinstance(value, type):
         value = asdict(value)
     if isinstance(value, Mapping):
-        return {str(name): _finite(one) for name, one in value.items()}
+        return {str(name): jsonable(one) for name, one in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_finite(one) for one in value]
+        return [jsonable(one) for one in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value

@@ -31,6 +31,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "check": ("smithers_nb.cli.looking", "Checks the file against the rules that the store keeps."),
     "prune": ("smithers_nb.cli.looking", "Removes executions that are over and old."),
     "sql": ("smithers_nb.cli.looking", "Queries the file, read-only."),
+    "mcp": ("smithers_nb.mcp.server", "Serves the records to a coding agent (MCP)."),
     "version": ("smithers_nb.cli.listing", "Shows the version."),
 }
 """The words in the order of the help."""

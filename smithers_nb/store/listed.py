@@ -74,11 +74,11 @@ def errors(reader: Reader, execution_id: str) -> list[Row]:
     return answer(reader, _ERRORS, execution_id)[1]
 
 
-def answer(reader: Reader, query: str, *parameters: object) -> tuple[list[str], list[Row]]:
+def answer(reader: Reader, query: str, *parameters: object, most_s: float | None = None) -> tuple[list[str], list[Row]]:
     """Return the columns and the rows that a query gives.
 
     Raises:
-        StoreError: if the SQL is wrong, or writes.
+        StoreError: if the SQL is wrong, or writes, or takes longer than ``most_s`` seconds.
     """
-    found = reader.query(query, parameters)
+    found = reader.query(query, parameters, most_s)
     return found.columns, [dict(zip(found.columns, row, strict=True)) for row in found.rows]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sqlite3
 import sys
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from threading import local
+from time import monotonic
 from typing import Any
 from urllib.parse import quote
 
@@ -122,6 +124,10 @@ def held(table: str, columns: str) -> str:
     )
 
 
+_STEPS = 100_000
+"""The steps of SQLite's machine, some milliseconds, after which it looks at the clock."""
+
+
 class ReadOnlyError(StoreError):
     """A query that writes."""
 
@@ -145,19 +151,27 @@ class Reader:
         """The file as a person knows it: that of an exported run is the page, not its database."""
         self._kept = _Kept()
 
-    def query(self, sql: str, parameters: Parameters = ()) -> Rows:
-        """Return what a query gives.
+    def query(self, sql: str, parameters: Parameters = (), most_s: float | None = None) -> Rows:
+        """Return what a query gives; ``most_s`` seconds are the longest that it takes.
 
         Raises:
-            StoreError: if the SQL is wrong, or writes.
+            StoreError: if the SQL is wrong, or writes, or takes longer.
         """
         guard = _Guard()
+        until = math.inf
         with mapped(self.name), self._connection() as connection:
             connection.set_authorizer(guard)
+            if most_s is not None:
+                until = monotonic() + most_s
+                connection.set_progress_handler(lambda: monotonic() > until, _STEPS)
             try:
                 cursor = _executed(connection, sql, parameters)
                 return Rows([column[0] for column in cursor.description or ()], cursor.fetchall())
             except sqlite3.Error as error:
+                if monotonic() > until:
+                    raise StoreError(
+                        f"the query took longer than {most_s:g} s, and was ended: {sql.strip():.60}"
+                    ) from error
                 if guard.denied or getattr(error, "sqlite_errorname", "") == "SQLITE_READONLY":
                     raise ReadOnlyError(
                         f"a query writes ({sql.strip():.60}), and {self.name} is open for reading only. Nothing was "

@@ -1,0 +1,1 @@
+"""The MCP server, ``smithers mcp FILE``: a recorded run as tools, for coding agents that debug it."""
