@@ -87,6 +87,15 @@ def test_what_is_absent_or_waits_is_asked_why_not_first(made):
     ] == ["publish", None, None, None, None, None]
 
 
+def test_the_next_frame_is_asked_about_by_its_number(made):
+    view = view_of(made)
+    made.run_sync()
+    question, text = told(view, None, "why_not")[0]
+    assert question == f"why not frame {made.recorded + 1}?"
+    assert text.startswith(f"frame {made.recorded + 1} was not made")
+    assert told(view, None)[0][0] == "why is judged finished?"
+
+
 def test_a_value_is_that_of_the_frame_that_reads_it(made):
     view = view_of(made)
     made.run_sync()

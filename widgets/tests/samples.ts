@@ -431,7 +431,7 @@ export function panesFullOf(text: string): PaneData {
   return panes({
     edited: edit({ text }),
     compare: comparison({ name: text, text, rows: [difference(text)] }),
-    why: { of: text, answers: [answer(told, text)], takes: text },
+    why: { of: null, answers: [answer(told, text)], takes: text },
     why_not: { of: text, answers: [answer(told, text)], takes: text },
     needs: needs({ of: text, answer: answer(told, text), state: text, code: text }),
     ghosts: {

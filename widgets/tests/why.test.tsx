@@ -2,10 +2,11 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import widget from "../src/index";
 import { withGhosts } from "../src/model/ghosts";
-import type { GhostRow, StatementRow, WhyPane } from "../src/model/protocol";
+import type { Get, GhostRow, StatementRow, WhyPane } from "../src/model/protocol";
 import { FIRST_TREE, moveOf, visibleRows } from "../src/model/tree";
 import { FIRST_UI, selectedNode } from "../src/model/ui";
 import {
+  askedIn,
   askedOf,
   asking,
   backward,
@@ -71,6 +72,13 @@ describe("a question", () => {
     expect(askedOf({ kind: "handler", node: "n", event: "on_error" }, 4).of).toBe("n.on_error");
     expect(askedOf(null, 4)).toEqual({ of: null, at: 4 });
     expect(askedOf(null, 0)).toEqual({ of: null, at: null });
+  });
+
+  it("is what was typed: a name, a frame, or nothing for the execution", () => {
+    expect(askedIn(" draft ", false, 8)).toEqual({ of: "draft", not: false });
+    expect(askedIn("frame 3", true, 8)).toEqual({ of: null, at: 3 });
+    expect(askedIn("Frame 9", false, 8)).toEqual({ of: null, at: null, not: true });
+    expect(askedIn("", false, 8)).toEqual({ of: null, at: null, not: false });
   });
 
   it("stays with the place where it was asked, and one goes back to those before", () => {
@@ -195,8 +203,10 @@ const WHY: WhyPane = {
 async function shown(change: Parameters<typeof summary>[0] = {}) {
   const kernel = new FakeKernel(
     summary({ frame: 9, recorded: 9, ...change }),
-    panes({ why: WHY, why_not: WHY, needs: needs({}) }),
+    panes({ needs: needs({}) }),
   );
+  const told = ({ of = null }: Get) => ({ ...WHY, of });
+  kernel.answers = { why: told, why_not: told };
   cleanup = widget.render({ model: kernel, el });
   await answered(kernel);
   return kernel;
@@ -254,7 +264,6 @@ describe("show what could be here", () => {
   it("asks for it only then, and a click on a ghost tells why it is not there", async () => {
     const kernel = await shown();
     kernel.data = panes({
-      why: WHY,
       ghosts: {
         frame: kernel.data.plan.frame,
         total: 1,

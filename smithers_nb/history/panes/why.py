@@ -71,7 +71,9 @@ def why_not_pane(source: RecordedSource, cursor: Cursor, get: p.Get, code: Code)
 def _pane(asked: _Asked, answers: Callable[[], Iterable[Explanation]]) -> p.WhyPane:
     try:
         found = [_answer(asked.source, one) for one in answers()]
-        return {"of": asked.of, "answers": found, "takes": asked.takes}
+        # What is there needs nothing, whatever it is called.
+        takes = asked.takes if found[0]["negative"] else None
+        return {"of": asked.of, "answers": found, "takes": takes}
     except StoreError as error:
         # That there is no such frame, or that it was pruned, is the answer: the page shows it under the question.
         said = Explanation(asked.question, (Statement(text=str(error), evidence=None),))
@@ -159,7 +161,12 @@ class _Asked:
         return replace(found, question=self.question) if self.of is None else found
 
     def why_not(self) -> Explanation:
-        return why_not(self.source, self.of, self.frame, self.ghosts)
+        found = why_not(self.source, self.of, self.frame, self.ghosts)
+        if self.of is not None:
+            return found
+        # Without a target it is the next frame that is missing.
+        number = self.frame or self.source.head.recorded + 1
+        return replace(found, question=question_of("why not", number, None))
 
     def answers(self) -> Iterator[Explanation]:
         """Yield the answer to what is asked for first; then the one that belongs to it."""

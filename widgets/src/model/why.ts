@@ -67,6 +67,17 @@ export function askedBy({ summary, settled }: ClientState): Asked | null {
   return node ? { of: node } : ofFrame(frame);
 }
 
+/** What a person has typed. A frame that was not made is asked about as the next one. */
+export function askedIn(typed: string, not: boolean, recorded: number): Asked {
+  const of = typed.trim();
+  if (of === "") return { of: null, at: null, not };
+  const frame = Number(/^frame\s+(\d+)$/i.exec(of)?.[1] ?? Number.NaN);
+  if (Number.isNaN(frame)) return { of, not };
+  return frame >= 1 && frame <= recorded
+    ? { of: null, at: frame }
+    : { of: null, at: null, not: true };
+}
+
 // ---- what was asked ----
 
 /** The questions that were asked, the one that is shown last. */

@@ -5,6 +5,7 @@ import { watchedQuestion } from "../model/layout";
 import type { AnswerRow, NeedsPane, WhyPane } from "../model/protocol";
 import { grouped, plural } from "../model/text";
 import {
+  askedIn,
   backward,
   cursorOf,
   EVIDENCE_WORDS,
@@ -27,7 +28,14 @@ export function WhyPanel() {
   const { pane, of, at, phase } = question;
   return (
     <FetchedPanel tab="Why" pane={pane} of={of} place={{ at, phase }}>
-      {(why) => <WhyView why={why} question={question} />}
+      {(why) =>
+        // The answer to another question would pass for this one's.
+        why.of === of ? (
+          <WhyView why={why} question={question} />
+        ) : (
+          <p class="ss-empty ss-waiting">Loading…</p>
+        )
+      }
     </FetchedPanel>
   );
 }
@@ -86,12 +94,10 @@ function useAnswerFocus(answered: boolean) {
 
 /** For what no row shows: a node that never was, a key that nothing writes. */
 function AskLine() {
-  const { actions } = useUi();
+  const { client, actions } = useUi();
   const field = useRef<HTMLInputElement>(null);
-  const ask = (not: boolean) => {
-    const of = field.current?.value.trim() ?? "";
-    if (of !== "") actions.ask({ of, not });
-  };
+  const ask = (not: boolean) =>
+    actions.ask(askedIn(field.current?.value ?? "", not, client.edge.recorded));
   return (
     <form
       class="ss-why-ask"
@@ -105,7 +111,7 @@ function AskLine() {
         type="search"
         aria-label="Ask about"
         placeholder="draft, draft.prompt, state:notes …"
-        title="A node, NODE.PROP, NODE.on_finished, state:KEY, a component, or the id of a task, a write or a call"
+        title="A node, NODE.PROP, NODE.on_finished, state:KEY, a component, frame N, or the id of a task, a write or a call; nothing for the execution"
       />
       <button type="submit" class="ss-button ss-small">
         Why
@@ -326,9 +332,10 @@ function BranchWith({ needs }: { readonly needs: NeedsPane }) {
       },
       true,
     );
+    // Once it is made, this goes away with the execution: until then it must not make a second one.
+    if (outcome?.ok && outcome.result !== null) return client.show(outcome.result);
     setSending(false);
-    if (outcome?.ok && outcome.result !== null) client.show(outcome.result);
-    else setError(outcome?.error ?? off ?? "It could not be sent.");
+    setError(outcome?.error ?? off ?? "It could not be sent.");
   };
   const disabled = sending || off !== null;
   return (
