@@ -72,7 +72,7 @@ def test_a_wrong_value_leads_to_its_root_and_an_absent_node_to_a_branch_that_has
     expect(why.get_by_role("heading")).to_have_text(f"why judge.prompt, in frame {frame}?")
     expect(why).to_contain_text(HOSTILE[:55])
     why.get_by_role("button", name="Back to the question before").click()
-    expect(why.get_by_role("heading")).to_have_text("why state:score?")
+    expect(why.get_by_role("heading")).to_have_text("why score?")
 
     # By keys alone: Q asks about the row that has the focus, Tab and Enter follow a sentence.
     stepper.press("End")

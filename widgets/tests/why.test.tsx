@@ -15,6 +15,7 @@ import {
   questionAt,
   rowsOf,
   shownQuestion,
+  within,
 } from "../src/model/why";
 import { FakeKernel } from "./kernel";
 import { answer, needs, node, panes, statement, summary } from "./samples";
@@ -79,6 +80,14 @@ describe("a question", () => {
     expect(askedIn("frame 3", true, 8)).toEqual({ of: null, at: 3 });
     expect(askedIn("Frame 9", false, 8)).toEqual({ of: null, at: null, not: true });
     expect(askedIn("", false, 8)).toEqual({ of: null, at: null, not: false });
+  });
+
+  it("is never about a frame that the file has not got", () => {
+    const edge = { frame: 9, phase: null, recorded: 8 };
+    expect(within({ of: null, at: 9 }, edge)).toEqual({ of: null, at: 8 });
+    expect(within({ of: "a", at: 9 }, edge)).toEqual({ of: "a", at: null });
+    expect(within({ of: "a", at: 8 }, edge)).toEqual({ of: "a", at: 8 });
+    expect(within({ of: null, at: 1 }, { ...edge, recorded: 0 })).toEqual({ of: null, at: null });
   });
 
   it("stays with the place where it was asked, and one goes back to those before", () => {

@@ -76,7 +76,7 @@ def _pane(asked: _Asked, answers: Callable[[], Iterable[Explanation]]) -> p.WhyP
         return {"of": asked.of, "answers": found, "takes": takes}
     except StoreError as error:
         # That there is no such frame, or that it was pruned, is the answer: the page shows it under the question.
-        said = Explanation(asked.question, (Statement(text=str(error), evidence=None),))
+        said = Explanation(asked.question(), (Statement(text=str(error), evidence=None),))
         return {"of": asked.of, "answers": [_answer(asked.source, said)], "takes": None}
 
 
@@ -147,26 +147,35 @@ class _Asked:
         refuse_missing(self.source.reader, self.source.execution_id, frame)
         return frame
 
-    @property
-    def question(self) -> str:
-        """The question in words."""
+    def question(self, word: str = "why") -> str:
+        """Return the question in words."""
         if self.of is not None:
-            return question_of("why", self.of, None if self.newest else self.cursor.frame)
-        if self.newest:
+            return question_of(word, self._name(self.of), None if self.newest else self.cursor.frame)
+        if word == "why" and self.newest:
             return f"why is {self.source.head.name} {self.source.head.status}?"
-        return question_of("why", self.cursor.frame, None)
+        # Without a target it is the frame; what is not there, is the next one.
+        number = self.source.head.recorded + 1 if self.newest else self.cursor.frame
+        return question_of(word, number, None)
+
+    def _name(self, of: str) -> str:
+        """Return a target as people know it: generated ids say nothing to them."""
+        tree = self.cursor.tree
+        if (node := tree.index.get(of)) is not None:
+            return of if node.explicit_id else name_of(node, node.props, tree)
+        if _ID.fullmatch(of) is None:
+            return of.removeprefix("state:")
+        if (write := self.rows.write(of)) is not None:
+            return f"{write.key} in write {of}"
+        if (call := self.rows.call(of)) is not None:
+            return f"{call.call.event} of {call.call.node_id} in call {of}"
+        return of
 
     def why(self) -> Explanation:
-        found = why(self.source, self.of, self.frame)
-        return replace(found, question=self.question) if self.of is None else found
+        return replace(why(self.source, self.of, self.frame), question=self.question())
 
     def why_not(self) -> Explanation:
         found = why_not(self.source, self.of, self.frame, self.ghosts)
-        if self.of is not None:
-            return found
-        # Without a target it is the next frame that is missing.
-        number = self.frame or self.source.head.recorded + 1
-        return replace(found, question=question_of("why not", number, None))
+        return replace(found, question=self.question("why not"))
 
     def answers(self) -> Iterator[Explanation]:
         """Yield the answer to what is asked for first; then the one that belongs to it."""
@@ -200,7 +209,7 @@ class _Asked:
             source=node.source,
             evidence="derived",
         )
-        return Explanation(question_of("why", node.id, None), (about,))
+        return Explanation(self.question(), (about,))
 
     def _waits(self) -> bool:
         """Return whether it is a node of the plan that has not begun."""

@@ -78,6 +78,12 @@ export function askedIn(typed: string, not: boolean, recorded: number): Asked {
     : { of: null, at: null, not: true };
 }
 
+/** Of the frame in progress nothing is in the file yet: a frame is the last recorded one, a thing is as it is now. */
+export function within(asked: Asked, { recorded }: Edge): Asked {
+  if (asked.at == null || asked.at <= recorded) return asked;
+  return { ...asked, at: asked.of === null && recorded > 0 ? recorded : null };
+}
+
 // ---- what was asked ----
 
 /** The questions that were asked, the one that is shown last. */

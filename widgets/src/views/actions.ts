@@ -18,7 +18,7 @@ import {
   taskShown,
   type UiState,
 } from "../model/ui";
-import { type Asked, askedOf, cursorOf, ledTo, questionAt } from "../model/why";
+import { type Asked, askedOf, cursorOf, ledTo, questionAt, within } from "../model/why";
 import { askedAt } from "./ask";
 import { selectSource } from "./source";
 import type { Actions } from "./ui";
@@ -85,7 +85,7 @@ function makeActions(
   };
 
   const ask = (asked: Asked) => {
-    const question = questionAt(asked, client.state.cursor);
+    const question = questionAt(within(asked, client.edge), client.state.cursor);
     setUi((was) => questionAsked(was, question));
   };
 

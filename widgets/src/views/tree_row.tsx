@@ -81,7 +81,7 @@ function drawn({ row, task, now, selected, inTabOrder, actions, toggle }: TreeRo
         {row.expandable ? (row.expanded ? "▾" : "▸") : ""}
       </span>
       <NodeLabel node={node} />
-      <AskButton ask={() => actions.ask({ of: node.id })} name={node.id} />
+      <AskButton ask={() => actions.ask({ of: node.id })} name={spoken(node)} />
       <span class="ss-rest">
         <NodeRest node={node} task={task} now={now} ask={actions.ask} />
       </span>
@@ -201,7 +201,7 @@ function NodeRest({ node, task, now, ask }: RestProps & Pick<Actions, "ask">) {
         <PropDiff key={change.prop} change={change} />
       ))}
       {node.events.map((event) => (
-        <Badge key={event} event={event} node={node.id} ask={ask} />
+        <Badge key={event} event={event} node={node} ask={ask} />
       ))}
       {node.text !== null && !changed.has("text") && (
         <span class="ss-text">
@@ -219,9 +219,13 @@ function NodeRest({ node, task, now, ask }: RestProps & Pick<Actions, "ask">) {
   );
 }
 
+/** A generated id says nothing to a person. */
+const spoken = (node: PlanRow): string =>
+  node.explicit_id ? node.id : [node.type, nameOf(node)].filter(Boolean).join(" ");
+
 interface BadgeProps extends Pick<Actions, "ask"> {
   readonly event: string;
-  readonly node: string;
+  readonly node: PlanRow;
 }
 
 /** A handler of a row: a click asks why it fired, or why not. */
@@ -230,13 +234,13 @@ function Badge({ event, node, ask }: BadgeProps) {
     <button
       type="button"
       class="ss-event"
-      aria-label={`Why ${event} of ${node}`}
+      aria-label={`Why ${event} of ${spoken(node)}`}
       title={`Why ${event} was called, or why not (Q)`}
       tabIndex={-1}
-      {...about({ of: `${node}.${event}` })}
+      {...about({ of: `${node.id}.${event}` })}
       onClick={(click) => {
         click.stopPropagation();
-        ask({ of: `${node}.${event}` });
+        ask({ of: `${node.id}.${event}` });
       }}
     >
       <Text of={event} />
