@@ -563,3 +563,20 @@ def test_every_form_of_a_target_is_understood(run_of: Any) -> None:
     ex.run_sync()
     for asked, words in TARGETS.items():
         assert words in ex.why(asked).statements[0].text, asked
+
+
+def test_a_bare_word_is_a_node_first_then_a_component_then_a_key(run_of: Any) -> None:
+    @component
+    def one(ctx: Any) -> Any:
+        return Phase(id="two", name="p")[str(ctx.state.get("three"))]
+
+    ex = run_of(one(), state={"one": 1, "two": 2, "three": 3})
+    ex.run_sync()
+    said = {word: ex.why(word).statements[0].text for word in ("one", "two", "three", "state:one", "state:two")}
+    assert said == {
+        "one": "one was called in frame 1: the first frame calls every component",
+        "two": "phase #two is in the plan since frame 1",
+        "three": "three is 3 since frame 1",
+        "state:one": "one is 1 since frame 1",
+        "state:two": "two is 2 since frame 1",
+    }

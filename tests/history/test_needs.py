@@ -87,6 +87,8 @@ def Plan(ctx: Any) -> Any:
         Phase(name="later")[Phase(name="hidden", skip_if=get("skip", True))[leaf("skipped")]],
         get("low", 3) > get("high", 9) and leaf("crossed"),
         If(condition="lock" not in ctx.state)[leaf("unlocked")],
+        If(condition="y" not in get("held", ["y", "z"]))[leaf("lacks")],
+        If(condition=mood.get() not in ("fair", "fine"))[leaf("not-in")],
     ]
 
 
@@ -112,6 +114,8 @@ NEEDED: dict[str, dict[str, Any]] = {
     "skipped": {"skip": False},
     "crossed": {"low": 9},
     "unlocked": {"lock": DELETED},
+    "lacks": {"held": ["z"]},
+    "not-in": {"mood": None},
     "judge": {},
 }
 
@@ -222,6 +226,13 @@ def test_the_search_ends_after_its_renderings(run_of: Made, monkeypatch: pytest.
     found = ex.needs("far")
     assert not found.found and found.renders == 20
     assert "which is as many as are made (20, or 1 s)" in found.text
+
+
+def test_the_search_ends_after_its_time(ex: Execution, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("smithers_nb.needs.SECONDS", -1.0)
+    found = ex.needs("end")
+    assert (found.found, found.renders) == (False, 0)
+    assert "which is as many as are made (500, or -1 s)" in found.text
 
 
 def test_a_candidate_over_which_the_code_raises_is_none(run_of: Made) -> None:

@@ -208,16 +208,14 @@ def component_in(fact: ComponentIn) -> Told:
     """Tell why a component was called in a frame, or was not."""
     book, path, frame = fact.book, fact.path, fact.frame
     # RENDER calls a component whose props, reads and globals are as before not again: that is what the rows tell.
-    keys = _reads(book, path, frame)
-    changed = book.rows.changed(keys, frame)
-    name = component_of(path)
-    if changed:
+    about: About = {"table": "reads", "row_id": path, "frame": frame, "phase": Phase.RENDER}
+    keys, name = _reads(book, path, frame), component_of(path)
+    if frame == 1:
+        return Told(book.say(f"{name} was called in frame 1: the first frame calls every component", **about))
+    if changed := book.rows.changed(keys, frame):
         return _call(book, path, changed, frame)
     outer = [one for one in component_paths(path)[1:] if book.rows.changed(_reads(book, one, frame), frame)]
     reasons = list(outside(book, frame))
-    about: About = {"table": "reads", "row_id": path, "frame": frame, "phase": Phase.RENDER}
-    if frame == 1:
-        return Told(book.say(f"{name} was called in frame 1: the first frame calls every component", **about))
     if reasons:
         text = f"{name} was called in frame {frame}: not only the state had changed"
         return Told(book.say(text, **about), tuple(reasons))
