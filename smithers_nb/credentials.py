@@ -15,32 +15,34 @@ MASK = "•••"
 """The text that stands for a credential."""
 
 _SECRET = r"[A-Za-z0-9._~+/=-]"
-_WITH_DIGIT = rf"(?={_SECRET}*\d)"
+_WITH_DIGIT = rf"(?={_SECRET}{{0,300}}\d)"
 _STRONG = r"(?:api_?-?key|access_?-?key|secret_?-?key|client_?-?secret|auth_?-?token|access_?-?token|password|passwd)"
 
+# None may look further than some hundred characters from each place where it could begin: a long text of a model, such
+# as "a-a-a-…", would take minutes otherwise. The word before a name is no part of its match for the same reason.
 # In each, group 1 is what is kept: it says which sort of credential was there.
 _SHAPES = (
     r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)",
     # OpenAI, Anthropic, OpenRouter … A digit tells a key from a name such as sk-toggleable-content.
-    r"\b(sk-(?:ant-|proj-|svcacct-|or-|live-|test-)?)(?=[A-Za-z0-9_-]*\d)[A-Za-z0-9_-]{12,}",
+    r"\b(sk-(?:ant-|proj-|svcacct-|or-|live-|test-)?)(?=[A-Za-z0-9_-]{0,300}\d)[A-Za-z0-9_-]{12,}",
     r"\b(sk-(?:ant|proj|svcacct)-)[A-Za-z0-9_-]{8,}",
     r"\b((?:sk|rk|pk|whsec)_(?:live|test)_)[A-Za-z0-9]{8,}",
-    r"\b((?:gh[pousr]|gho|glpat|hf|npm|gsk|r8|pplx|xai|dckr_pat)[_-])(?=[A-Za-z0-9_-]*\d)[A-Za-z0-9_-]{16,}",
+    r"\b((?:gh[pousr]|gho|glpat|hf|npm|gsk|r8|pplx|xai|dckr_pat)[_-])(?=[A-Za-z0-9_-]{0,300}\d)[A-Za-z0-9_-]{16,}",
     r"\b(github_pat_)[A-Za-z0-9_]{16,}",
     r"\b(xox[abeprs]-)[A-Za-z0-9-]{10,}",
     r"\b(AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b",
     r"\b(AIza)[A-Za-z0-9_-]{30,}",
-    r"\b(eyJ)[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",  # A JSON Web Token.
+    r"\b(eyJ)[A-Za-z0-9_-]{8,2000}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",  # A JSON Web Token.
     r"(?i:(\bauthorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic|token)\s+))" + rf"{_SECRET}{{6,}}",
     rf"(?i:(\bbearer\s+))(?:sk-{_SECRET}{{6,}}|{_WITH_DIGIT}{_SECRET}{{8,}}|[A-Za-z0-9_-]{{24,}})",
     rf"(?i:(\bbasic\s+))(?:{_WITH_DIGIT}[A-Za-z0-9+/]{{12,}}={{0,2}}|[A-Za-z0-9+/]{{12,}}={{1,2}})",
     # A user's password in an address.
-    r"(\b[a-z][a-z0-9+.-]*://[^\s/:@\"']*:)[^\s/@\"']+(?=@)",
+    r"((?<=[a-z0-9+.-])://[^\s/:@\"']*:)[^\s/@\"']+(?=@)",
     # Behind its name: a text in quotes, or one word that is neither a call nor a name's attribute.
-    rf"(?i:(\b[\w-]*{_STRONG}[\"']?\s*[:=]\s*[\"']))[^\"'\s]{{4,}}",
-    rf"(?i:(\b[\w-]*{_STRONG}=))(?!none\b|null\b|true\b|false\b|os\.|self\.)[A-Za-z0-9_~+/=%-]{{6,}}(?![\w.(\[])",
-    rf"(?i:(\b[\w-]*{_STRONG}:\s?))(?=[A-Za-z0-9_~+/=-]*\d)[A-Za-z0-9_~+/=-]{{8,}}",
-    r"(?i:(\b(?:\w+_)?(?:token|secret|pwd)=))(?=[A-Za-z0-9_-]*\d)[A-Za-z0-9_~+/=-]{12,}",
+    rf"(?i:({_STRONG}[\"']?\s*[:=]\s*[\"']))[^\"'\s]{{4,}}",
+    rf"(?i:({_STRONG}=))(?!none\b|null\b|true\b|false\b|os\.|self\.)[A-Za-z0-9_~+/=%-]{{6,}}(?![\w.(\[])",
+    rf"(?i:({_STRONG}:\s?))(?=[A-Za-z0-9_~+/=-]*\d)[A-Za-z0-9_~+/=-]{{8,}}",
+    r"(?i:((?<![A-Za-z0-9])(?:token|secret|pwd)=))(?=[A-Za-z0-9_-]{0,300}\d)[A-Za-z0-9_~+/=-]{12,}",
 )
 
 

@@ -67,7 +67,7 @@ class Export:
         if len(self.executions) > 1:
             lines.append(f"  executions: {_listed(self.executions)}")
         counted = [
-            *(_count(rows["frames"], "frame"), _count(rows["tasks"], "task")),
+            *(f"{_count(rows['frames'], 'frame')} in all", _count(rows["tasks"], "task")),
             *(_count(rows["model_calls"], "model call"), _count(rows["tool_calls"], "tool call")),
             *(_count(rows["approvals"], "approval"), _count(rows["artifacts"], "artifact")),
         ]

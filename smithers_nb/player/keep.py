@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 import os
+import re
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator, Sequence
@@ -186,6 +187,7 @@ def _text(reader: Reader, execution_id: str, app: _App, *, test: Path, values: S
     last = reader.last_frame(execution_id)
     state = _state(reader, execution_id)
     tree, _ = reader.tree(execution_id, last)
+    name = re.sub(r"\W", "_", test.stem)
     lines = [
         f'"""The run {_in_docstring(execution.name)}, replayed as it is recorded: offline, and no model is asked.',
         "",
@@ -196,7 +198,7 @@ def _text(reader: Reader, execution_id: str, app: _App, *, test: Path, values: S
         app.code,
         "",
         "",
-        f"def {test.stem}(kept_run):",
+        f"def {name}(kept_run):",
         f'    run = kept_run("{test.stem}.html", {app.name})',
         f"    assert run.frames == {last}",
         f"    assert run.status == {execution.status!r}",

@@ -11,9 +11,10 @@ import os
 import re
 import sqlite3
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -195,6 +196,33 @@ def cut(reader: Reader, execution_id: str, target: str, *, frames: tuple[int, in
     Raises:
         StoreError: if one of them is not there.
     """
+    with _of_now(reader) as current:
+        return _cut(current, execution_id, target, frames=frames, redaction=redaction)
+
+
+@contextmanager
+def _of_now(reader: Reader) -> Iterator[Reader]:
+    """Read a file with this release's schema: one of an older release is copied and brought up to it.
+
+    Raises:
+        SchemaVersionError: if a newer release wrote the file.
+    """
+    with reader.moment() as source:
+        version = connection.refuse_newer(source, reader.name)
+    if version in (0, connection.migrations()[-1][0]):
+        yield reader
+        return
+    with tempfile.TemporaryDirectory(prefix="smithers-") as folder:
+        path = os.path.join(folder, "current.db")
+        with reader.moment() as source, closing(connection.bare(path)) as db:
+            source.backup(db)
+            connection.migrate(db, reader.name)
+        yield Reader(path)
+
+
+def _cut(
+    reader: Reader, execution_id: str, target: str, *, frames: tuple[int, int] | None, redaction: Redaction
+) -> Cut:
     first, until = frames or (1, None)
     if frames is not None:
         _refuse_frames(reader, execution_id, frames)

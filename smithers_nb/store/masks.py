@@ -23,6 +23,8 @@ from .requests import compact
 
 HIDDEN = "[redacted]"
 """The text that stands for what a person asked to have removed."""
+LONG = 50_000
+"""The length from which a text is looked through once: a value stands in the task, the write and the state."""
 LEAST = 8
 """The length from which a text of a redacted key is looked for in other texts: shorter ones are common words."""
 
@@ -69,6 +71,7 @@ class Masks:
     _names: dict[str, str] = field(default_factory=dict)
     _taken: Counter[str] = field(default_factory=Counter)
     _blobs: dict[str, str] = field(default_factory=dict)
+    _long: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._patterns = list(self.redaction.patterns)
@@ -87,7 +90,12 @@ class Masks:
     def _credentials(self, text: str) -> str:
         if not may_hold(text):
             return text
-        clean = masked(text)
+        if len(text) < LONG:
+            clean = masked(text)
+        elif (known := self._long.get(text)) is not None:
+            clean = known
+        else:
+            clean = self._long[text] = masked(text)
         if clean != text:
             self.masked += max(1, clean.count(MASK) - text.count(MASK))
         return clean

