@@ -180,7 +180,8 @@ def _is_there(target: str, wanted: list[Ghost], tree: Tree, trial: Trial) -> boo
     if target in tree.index or target in trial.called:
         return True
     # A node without an id of its own is known by the place in the code that makes it.
-    places = {(one.type, one.source) for one in wanted if one.id is None and one.pattern is None}
+    # So are those of an id that is made by a call, where all of them are asked for.
+    places = {(one.type, one.source) for one in wanted if one.id is None and one.pattern in (None, target)}
     # Most targets have an id: the walk is for the others.
     return any((node.type, node.source) in places for node in tree.walk()) if places else False
 

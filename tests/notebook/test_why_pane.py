@@ -126,6 +126,26 @@ def test_what_it_would_take_is_an_edit_that_a_branch_begins_with(made):
     assert ask(view, "needs", of="nonsense")["found"] is False
 
 
+@component
+def Odd(ctx: Any) -> Any:
+    return [
+        "old" not in ctx.state and Task(id="fresh", run=lambda: 1),
+        [Task(id=f"draft-{topic}", run=lambda: 1) for topic in ctx.state.get("topics", [])],
+    ]
+
+
+def test_an_edit_that_json_cannot_say_is_made_in_a_cell_and_ids_of_a_pattern_are_one_target(tmp_path):
+    with Execution(Odd, name="odd", store=tmp_path / "t.db", state={"old": 1}) as ex:
+        ex.run_sync()
+        view = view_of(ex)
+        assert [row["of"] for row in ask(view, "ghosts")["nodes"]] == ["fresh", "draft-*"]
+        fresh = ask(view, "needs", of="fresh")
+        assert (fresh["found"], fresh["state"]) == (True, None)
+        assert fresh["code"] == f"odd.needs('fresh', frame={ex.recorded}).fork()"
+        assert told(view, "draft-*") == [("why not draft-*?", 'in Odd, ctx.state.get("topics", []) has no items')]
+        assert ask(view, "needs", of="draft-*")["found"]
+
+
 def test_ghosts_stand_below_the_node_that_they_would_stand_in(made):
     view = view_of(made)
     made.run_sync()

@@ -114,7 +114,7 @@ describe("a sentence", () => {
   });
 
   it("selects its node and its row, and leaves the answer in its place", () => {
-    const ui = ledTo(FIRST_UI, statement({ table: "handlers", row_id: "2h1" }));
+    const ui = ledTo(FIRST_UI, statement({ table: "handlers", row_id: "2h1" }), []);
     expect(ui.selection).toEqual({ kind: "node", id: "notes" });
     expect(ui.call).toBe("2h1");
     expect(ui.choice).toEqual({ ...FIRST_UI.choice, detail: "Handlers" });

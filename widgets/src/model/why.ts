@@ -4,7 +4,8 @@ import type { ClientState } from "./client";
 import { type Cursor, type Edge, LIVE } from "./cursor";
 import { choose, type DetailTab } from "./layout";
 import type { Look } from "./looks";
-import type { AnswerRow, PhaseName, StatementRow } from "./protocol";
+import type { AnswerRow, PhaseName, PlanRow, StatementRow } from "./protocol";
+import { revealed } from "./tree";
 import type { Selection, UiState } from "./ui";
 
 /** What can be asked about: the target as the kernel knows it, and the frame, where it is not the cursor's. */
@@ -127,14 +128,20 @@ export function cursorOf(statement: StatementRow, edge: Edge): Cursor | null {
 }
 
 /** What a sentence selects: its node in the plan, and its row below; the answer stays where it is. */
-export function ledTo(ui: UiState, statement: StatementRow): UiState {
+export function ledTo(ui: UiState, statement: StatementRow, nodes: readonly PlanRow[]): UiState {
   const { node_id, table, row_id, execution } = statement;
   if (execution !== null) return ui;
   const tab = TAB_OF.get(table ?? "");
   // Only what is beside the answer turns: what shares its place with it would take it away.
   let choice = { ...ui.choice, plan: "Tree" as const };
   if (tab !== undefined) choice = { ...choice, detail: choose(ui.choice, tab).detail };
-  const node = node_id === null ? {} : shownNode(ui, node_id);
+  const node =
+    node_id === null
+      ? {}
+      : {
+          tree: revealed(ui.tree, nodes, node_id),
+          selection: { kind: "node", id: node_id } as const,
+        };
   return {
     ...ui,
     ...node,
@@ -144,11 +151,6 @@ export function ledTo(ui: UiState, statement: StatementRow): UiState {
     reveal: ui.reveal + 1,
   };
 }
-
-const shownNode = (ui: UiState, id: string): Pick<UiState, "tree" | "selection"> => ({
-  tree: { ...ui.tree, selected: id },
-  selection: { kind: "node", id },
-});
 
 // ---- evidence ----
 

@@ -145,7 +145,7 @@ function makeActions(
     follow: (statement) => {
       const cursor = cursorOf(statement, client.edge);
       if (cursor !== null) client.look({ cursor, note: null });
-      setUi((was) => ledTo(was, statement));
+      setUi((was) => ledTo(was, statement, client.state.panes.plan?.data?.nodes ?? []));
     },
   };
 }
