@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache, partial
 from types import CodeType, FunctionType, MethodType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from ..captured import PLAIN, Inside, captured_by, read_by
 from ..errors import whose
@@ -107,11 +108,23 @@ def _inside(value: Any) -> Iterable[Any]:
     return ()
 
 
+_sources: WeakKeyDictionary[FunctionType, tuple[CodeType, str]] = WeakKeyDictionary()
+"""The sources of functions that were hashed, with the code that they had."""
+
+
 def _source(function: Any) -> str:
+    plain = inspect.unwrap(function)
+    # Finding a source reads it token by token: a twentieth of a small execution. IPython's autoreload puts new code
+    # into the same function.
+    if isinstance(plain, FunctionType) and (known := _sources.get(plain)) is not None and known[0] is plain.__code__:
+        return known[1]
     try:
-        return inspect.getsource(function)
+        found = inspect.getsource(function)
     except (OSError, TypeError):  # Made by hand, or in a place without a file.
-        return str(getattr(function, "__qualname__", type(function).__qualname__))
+        found = str(getattr(function, "__qualname__", type(function).__qualname__))
+    if isinstance(plain, FunctionType):
+        _sources[plain] = plain.__code__, found
+    return found
 
 
 def call_of(task: Task) -> TaskCall:

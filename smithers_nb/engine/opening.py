@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..agents.runner import Runner
+from ..agents.runner import Runner, Spent
 from ..errors import EngineVersionError, StoreError, message_of
 from ..records import NewExecution, Reuse, TaskEnd, TaskRecord, TaskResult
 from ..store import calls, writer
@@ -70,7 +70,7 @@ async def create(row: NewExecution, opening: Opening, state: dict[str, Stored]) 
     lease = Lease()
     await opening.database.transaction(writer.create_execution, row, lease, state)
     committed = Committed({key: Cell(value, 1) for key, value in state.items()})
-    live = _live(row, opening, Reader(opening.database.path), lease=lease, committed=committed)
+    live = _live(row, opening, None, lease=lease, committed=committed)
     live.inbox.cause("start")
     return Loop(live)
 
@@ -164,8 +164,14 @@ def _check_version(row: NewExecution, before: str) -> None:
         )
 
 
-def _live(row: NewExecution, opening: Opening, reader: Reader, *, lease: Lease, committed: Committed) -> Live:
+def _live(row: NewExecution, opening: Opening, reader: Reader | None, *, lease: Lease, committed: Committed) -> Live:
+    """Return an execution of ours; ``reader`` is None for a new one, which has nothing in the file."""
     from .tasks.children import run_child  # Only here: a child is opened as its parent was.
+
+    budget = opening.budget or Budget(opening.limits, Spent())
+    # Not without need: a query opens a connection, which takes longer than the rest of this.
+    if opening.budget is None and reader is not None:
+        budget = Budget.of(opening.limits, reader, row.execution_id)
 
     services = Services(
         execution_id=row.execution_id,
@@ -173,7 +179,7 @@ def _live(row: NewExecution, opening: Opening, reader: Reader, *, lease: Lease, 
         database=OwnedDatabase(opening.database, row.execution_id, lease),
         runner=opening.runner,
         models=opening.models,
-        budget=opening.budget or Budget.of(opening.limits, reader, row.execution_id),
+        budget=budget,
         seed=row.seed,
         lease=lease,
         strict_effects=opening.strict_effects,

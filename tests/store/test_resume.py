@@ -154,6 +154,21 @@ def test_a_component_below_the_root_counts(monkeypatch: pytest.MonkeyPatch) -> N
     assert code_hash(Outer) != before
 
 
+def test_code_that_is_put_into_the_same_function_counts() -> None:
+    """As IPython's autoreload does it."""
+
+    def before() -> int:
+        return 1
+
+    def after() -> int:
+        return 2
+
+    first = code_hash(Task(id="t", run=before))
+    assert code_hash(Task(id="t", run=before)) == first
+    before.__code__ = after.__code__
+    assert code_hash(Task(id="t", run=before)) != first
+
+
 def test_other_code_is_noticed_and_said_what_it_means(
     run_of: Any, resumed: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
