@@ -21,7 +21,7 @@ Frame = Annotated[int, "the number of a frame"]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class LookResult:
     """An answer: rows for programs, and for people a table of some of their columns, or a text."""
 
     rows: Sequence[object]
@@ -33,7 +33,7 @@ class Seen:
     """False if a comparison found differences."""
 
 
-Look = Callable[..., Seen]
+Look = Callable[..., LookResult]
 """A question: a function of a ``History`` and of its arguments by name."""
 
 LOOKS: dict[str, Look] = {}
@@ -47,7 +47,7 @@ def _look(handler: Look) -> Look:
 
 
 @_look
-def show(history: History) -> Seen:
+def show(history: History) -> LookResult:
     """Tells how an execution stands, its result, and what it waits for."""
     found = history.reader.execution(history.execution_id)
     asked = history.reader.questions(history.execution_id)
@@ -63,7 +63,7 @@ def show(history: History) -> Seen:
         lines.append(f"  smithers answer {found.execution_id} {one.approval_id} {'|'.join(one.options)}")
     waits = [{"approval": one.approval_id, "prompt": one.prompt, "options": one.options} for one in asked]
     row = {**asdict(found), "result": result, "frames": history.frames, "waits_for": waits}
-    return Seen([row], text="\n".join(lines))
+    return LookResult([row], text="\n".join(lines))
 
 
 @_look
@@ -72,82 +72,82 @@ def timeline(
     *,
     first: Annotated[int, "the first frame"] = 0,
     last: Annotated[int | None, "the last one"] = None,
-) -> Seen:
+) -> LookResult:
     """Lists what happened, in order."""
     if last is None:
         last = history.frames
     rows = [row._asdict() for row in times.timeline(history.reader, history.execution_id)]
-    return Seen([row for row in rows if first <= row["frame"] <= last], ("frame", "phase", "what", "text"))
+    return LookResult([row for row in rows if first <= row["frame"] <= last], ("frame", "phase", "what", "text"))
 
 
 @_look
-def why(history: History, target: Target = None, *, frame: AtFrame = None) -> Seen:
+def why(history: History, target: Target = None, *, frame: AtFrame = None) -> LookResult:
     """Tells why a node, value, handler call, frame or the execution is as it is: its causes, down to the roots."""
     found = history.why(as_target(target), frame)
-    return Seen(found.statements, text=found.text)
+    return LookResult(found.statements, text=found.text)
 
 
 @_look
-def why_not(history: History, target: Target = None, *, frame: AtFrame = None, app: object = None) -> Seen:
+def why_not(history: History, target: Target = None, *, frame: AtFrame = None, app: object = None) -> LookResult:
     """Tells what keeps a node, task, handler, write or frame from being there, outermost first."""
     # Without an app the answer says what only rendering could tell.
     found = history.why_not(as_target(target), frame, app=app)
-    return Seen(found.statements, text=found.text)
+    return LookResult(found.statements, text=found.text)
 
 
 @_look
 def needs(
     history: History, target: Annotated[str, "a node or a component"], *, frame: AtFrame = None, app: object = None
-) -> Seen:
+) -> LookResult:
     """Tells the smallest edit of the state after which a node or component is in the plan."""
     found = history.needs(target, frame, app=app)
-    return Seen(found.statements, text=found.text)
+    return LookResult(found.statements, text=found.text)
 
 
 @_look
 def follow(
     history: History, text: Annotated[str, "a text, the id of a node, or a key of the state"], *, frame: AtFrame = None
-) -> Seen:
+) -> LookResult:
     """Tells where a text or value came from, and all that holds it."""
     found = history.follow(text, frame)
-    return Seen(found.statements, text=found.text)
+    return LookResult(found.statements, text=found.text)
 
 
 @_look
-def diff(history: History, one: Frame, other: Annotated[int, "a later frame"]) -> Seen:
+def diff(history: History, one: Frame, other: Annotated[int, "a later frame"]) -> LookResult:
     """Lists the nodes that mounted, unmounted, changed or moved from one frame to another."""
     changes = asdict(history.diff(one, other))
     rows = [{"node_id": node_id, "change": change} for change, ids in changes.items() for node_id in ids]
     if rows:
-        return Seen(rows, ("change", "node_id"))
-    return Seen(rows, text=f"The plans of the frames {one} and {other} are the same.")
+        return LookResult(rows, ("change", "node_id"))
+    return LookResult(rows, text=f"The plans of the frames {one} and {other} are the same.")
 
 
 @_look
-def compare(history: History, other: Annotated[str, "the id or name of another execution of the file"]) -> Seen:
+def compare(history: History, other: Annotated[str, "the id or name of another execution of the file"]) -> LookResult:
     """Lists the differences of two executions, by node, iteration and event."""
     found = history.compare(other)
-    return Seen(found.rows, text=found.text, same=found.same)
+    return LookResult(found.rows, text=found.text, same=found.same)
 
 
 @_look
-def tasks(history: History) -> Seen:
+def tasks(history: History) -> LookResult:
     """Lists the tasks of an execution."""
     columns = ("task_id", "status", "attempt", "error", "cost_usd")
-    return Seen(listed.tasks(history.reader, history.execution_id), columns)
+    return LookResult(listed.tasks(history.reader, history.execution_id), columns)
 
 
 @_look
-def approvals(history: History) -> Seen:
+def approvals(history: History) -> LookResult:
     """Lists the questions to people, and their answers."""
     columns = ("approval_id", "status", "prompt", "options", "choice")
-    return Seen(listed.questions(history.reader, history.execution_id), columns)
+    return LookResult(listed.questions(history.reader, history.execution_id), columns)
 
 
 @_look
-def errors(history: History) -> Seen:
+def errors(history: History) -> LookResult:
     """Lists the problems, the failed tasks and the handlers that raised, in the order of their frames."""
-    return Seen(listed.errors(history.reader, history.execution_id), ("frame", "what", "node_id", "error"))
+    return LookResult(listed.errors(history.reader, history.execution_id), ("frame", "what", "node_id", "error"))
 
 
 @_look
@@ -156,27 +156,29 @@ def transcript(
     node: Annotated[str, "the id of the agent's node"],
     *,
     iteration: Annotated[int | None, "the iteration of its loop"] = None,
-) -> Seen:
+) -> LookResult:
     """Shows the conversation of an agent with its model."""
     # By lines, which a reader of pages can cut anywhere.
     text = history.transcript(node, iteration).text
-    return Seen([{"line": line} for line in text.split("\n")], text=text)
+    return LookResult([{"line": line} for line in text.split("\n")], text=text)
 
 
 @_look
-def state_at(history: History, frame: Frame) -> Seen:
+def state_at(history: History, frame: Frame) -> LookResult:
     """Lists the state that a frame read, a value a key, as JSON."""
     # The frame of a branch may be one of its ancestors'.
     owner = history.at(frame).execution_id
     state = history.reader.state(owner, frame)
-    return Seen([{"key": key, "value": loads(stored.text)} for key, (stored, _) in state.items()], ("key", "value"))
+    return LookResult(
+        [{"key": key, "value": loads(stored.text)} for key, (stored, _) in state.items()], ("key", "value")
+    )
 
 
 @_look
-def tree_at(history: History, frame: Frame) -> Seen:
+def tree_at(history: History, frame: Frame) -> LookResult:
     """Shows the plan of a frame as XML."""
     xml = history.at(frame).xml
-    return Seen([{"line": line} for line in xml.split("\n")], text=xml)
+    return LookResult([{"line": line} for line in xml.split("\n")], text=xml)
 
 
 def as_target(text: str | None) -> str | int | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
-from ..looks import LOOKS, Look, Seen
+from ..looks import LOOKS, Look, LookResult
 from ..recording import Store
 from ..store import listed
 from .listing import DB, AsJson
@@ -39,7 +39,7 @@ def _handler(look: Look) -> Callable[..., int]:
     return handler
 
 
-def print_seen(seen: Seen, as_json: bool) -> None:
+def print_seen(seen: LookResult, as_json: bool) -> None:
     """Print an answer: as text, as a table, or as rows of JSON."""
     if as_json:
         print_json(seen.rows)

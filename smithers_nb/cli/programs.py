@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import did_you_mean
-from ..notebook.cells import Cell, executed, parsed
+from ..notebook.cells import ParsedCell, executed, parsed
 from ..notebook.options import CellOptions, OptionError, cell_options
 from ..notebook.root import Root, root_of
 from ..syntax.compile import cell_filename
@@ -131,7 +131,7 @@ def _run_cell(path: Path, number: int, source: str, names: dict[str, Any]) -> Pr
     return Program(app, options.name, props or None)
 
 
-def _root(options: CellOptions, text: str, cell: Cell, names: dict[str, Any]) -> object:
+def _root(options: CellOptions, text: str, cell: ParsedCell, names: dict[str, Any]) -> object:
     value = executed(cell, names)
     if options.root is None:
         return root_of(text, cell.tree, value, names)

@@ -18,7 +18,7 @@ from ..syntax.transpile import FRAGMENT, RUNTIME
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class ParsedCell:
     """A parsed cell."""
 
     filename: str
@@ -28,7 +28,7 @@ class Cell:
     """The last expression. Compiled by itself: exec() gives nothing back, and the cell's value may be its root."""
 
 
-def parsed(source: str, filename: str, transform: Callable[[str], str] = str) -> Cell:
+def parsed(source: str, filename: str, transform: Callable[[str], str] = str) -> ParsedCell:
     """Return a cell, and remember its source for tracebacks; ``transform`` is IPython's, for its own syntax.
 
     Raises:
@@ -40,10 +40,10 @@ def parsed(source: str, filename: str, transform: Callable[[str], str] = str) ->
     if tree.body and isinstance(last := tree.body[-1], ast.Expr):
         expression = ast.Expression(last.value)
         tree.body.pop()
-    return Cell(filename, tree, expression)
+    return ParsedCell(filename, tree, expression)
 
 
-def executed(cell: Cell, names: dict[str, Any]) -> object:  # Any: a user's namespace
+def executed(cell: ParsedCell, names: dict[str, Any]) -> object:  # Any: a user's namespace
     """Run a cell with these names, and return the value of its last expression.
 
     Raises:
