@@ -2,7 +2,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { barAt, barsOf, barWords, rowCount, type TaskBar } from "../model/gantt";
 import { nodeLook } from "../model/looks";
 import { plural, visible } from "../model/text";
-import { type Brush, brushOf, useTheme } from "./lanes";
+import { type Brush, brushOf, useColours } from "./lanes";
 import { Tip } from "./tip";
 import { useUi } from "./ui";
 
@@ -21,13 +21,13 @@ export function Gantt({ frames, used, room }: GanttProps) {
   const pane = state.panes.gantt?.data ?? null;
   const canvas = useRef<HTMLCanvasElement>(null);
   const [over, setOver] = useState<TaskBar | null>(null);
-  const theme = useTheme();
+  const colours = useColours();
   const bars = useMemo(() => (pane ? barsOf(pane, frames, used) : []), [pane, frames, used]);
   const height = Math.max(1, rowCount(bars)) * ROW_PX;
   useEffect(() => {
-    const brush = canvas.current && brushOf(canvas.current, room, height);
+    const brush = canvas.current && brushOf(canvas.current, { width: room, height }, colours);
     if (brush !== null) for (const bar of bars) drawBar(brush, bar);
-  }, [bars, room, height, theme]);
+  }, [bars, room, height, colours]);
   const pointed = ({ offsetX, offsetY }: MouseEvent) =>
     barAt(bars, offsetX, Math.floor(offsetY / ROW_PX)) ?? null;
   return (

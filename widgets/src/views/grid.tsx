@@ -170,7 +170,9 @@ function useFitting<Row>(
     if ((table.current?.offsetWidth ?? 0) > room + 1 && fit.without < ranked.length)
       setFit({ without: fit.without + 1 });
   });
-  useLayoutEffect(() => setFit({ without: 0 }), [rows, columns.length]);
+  useLayoutEffect(() => {
+    setFit((was) => (was.without === 0 ? was : { without: 0 }));
+  }, [rows, columns.length]);
   useEffect(() => {
     const around = table.current?.parentElement;
     if (!around) return;

@@ -39,11 +39,12 @@ interface LanesProps {
 /** The bars and marks of the frames. */
 export function Lanes({ track, bookmarks, rows, total, frames, width }: LanesProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
-  const theme = useTheme();
+  const colours = useColours();
   const pixels = Math.floor(width);
   const buckets = useMemo(() => bucketed(track, frames, pixels), [track, frames, pixels]);
   useEffect(() => {
-    const brush = canvas.current && brushOf(canvas.current, pixels, heightOf(total));
+    const size = { width: pixels, height: heightOf(total) };
+    const brush = canvas.current && brushOf(canvas.current, size, colours);
     if (brush === null) return;
     const slot = frames > 0 ? pixels / frames : 0;
     const marked = marksOf(track, bookmarks);
@@ -61,7 +62,7 @@ export function Lanes({ track, bookmarks, rows, total, frames, width }: LanesPro
         }
       });
     });
-  }, [buckets, rows, total, track, bookmarks, frames, pixels, theme]);
+  }, [buckets, rows, total, track, bookmarks, frames, pixels, colours]);
   return <canvas ref={canvas} />;
 }
 
@@ -69,7 +70,7 @@ const isBar = (lane: Lane): lane is Bar =>
   lane === "frames" || lane === "writes" || lane === "handlers";
 
 /** Changes when the page's theme does: a canvas has to be told. */
-export function useTheme(): string {
+function useTheme(): string {
   const read = () => document.body.dataset.jpThemeName ?? "";
   const [theme, setTheme] = useState(read);
   useEffect(() => {
@@ -80,6 +81,12 @@ export function useTheme(): string {
   return theme;
 }
 
+/** The colours of the style sheet that were asked for, by kind; empty again when the theme is another. */
+export function useColours(): Map<string, string> {
+  const theme = useTheme();
+  return useMemo(() => new Map<string, string>(), [theme]);
+}
+
 /** A context to draw with, and the colours of the style sheet. */
 export interface Brush {
   readonly drawing: CanvasRenderingContext2D;
@@ -87,21 +94,36 @@ export interface Brush {
 }
 
 /** A canvas of that size in CSS pixels, empty; null where there is no canvas. */
-export function brushOf(canvas: HTMLCanvasElement, width: number, height: number): Brush | null {
+export function brushOf(
+  canvas: HTMLCanvasElement,
+  { width, height }: Size,
+  colours: Map<string, string>,
+): Brush | null {
   const scale = window.devicePixelRatio || 1;
-  canvas.width = Math.round(width * scale);
-  canvas.height = Math.round(height * scale);
-  canvas.style.width = `${width}px`;
-  canvas.style.height = `${height}px`;
+  const [wide, high] = [Math.round(width * scale), Math.round(height * scale)];
+  if (canvas.width !== wide || canvas.height !== high) {
+    Object.assign(canvas, { width: wide, height: high });
+    Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
+  }
   const drawing = canvas.getContext?.("2d") ?? null;
   if (drawing === null) return null;
   drawing.setTransform(scale, 0, 0, scale, 0, 0);
+  drawing.clearRect(0, 0, width, height);
   const colour = (kind: string) => {
+    const known = colours.get(kind);
+    if (known !== undefined) return known;
     // A canvas knows no custom properties: the style sheet gives the colour of each kind.
     canvas.dataset.kind = kind;
-    return getComputedStyle(canvas).color;
+    const { color } = getComputedStyle(canvas);
+    colours.set(kind, color);
+    return color;
   };
   return { drawing, colour };
+}
+
+interface Size {
+  readonly width: number;
+  readonly height: number;
 }
 
 interface Place {
