@@ -31,7 +31,8 @@ def open_page(path: str) -> tuple[Header, Reader]:
     # Not by the path alone: an export that is written again has other contents.
     found = os.stat(path)
     known = (path, found.st_mtime_ns, found.st_size)
-    if known not in _opened:
+    # Folders for temporary files are cleaned at times, under processes that run for days.
+    if known not in _opened or not os.path.exists(_opened[known][1]):
         _opened[known] = _taken_out(path)
     header, database = _opened[known]
     return header, Reader(database)

@@ -22,9 +22,10 @@ from ..errors import StoreError, did_you_mean
 from ..identity import child_id
 from . import connection
 from .masks import HIDDEN, Masks, Redaction, emptied, texts_in
-from .prune import forget, refuse_missing
+from .prune import PRUNED, forget, refuse_missing
 from .reader import Reader
 from .requests import Assembled, compact, decoded
+from .writer import add_event
 
 Row = dict[str, Any]  # Any: SQLite's values
 
@@ -242,6 +243,7 @@ def _cut(
         # Frames that were left out are free pages now, with what stood in them.
         db.execute("VACUUM")
         _count(db, execution_id, found)
+    found.first = max(found.first, first if found.last else 0)
     found.masked, found.redacted, found.bytes = masks.masked, masks.redacted, os.path.getsize(target)
     return found
 
@@ -519,18 +521,28 @@ def _unanswered(message: Any) -> Any:  # Any: JSON
 def _begin_at(db: sqlite3.Connection, line: Sequence[CutPart], first: int) -> None:
     """Remove the history before a frame, as ``prune`` does, and the bytes that only its messages named."""
     for part in line:
-        last = db.execute("SELECT max(frame) FROM frames WHERE execution_id = ?", (part.execution_id,)).fetchone()[0]
-        if last:
-            forget(db, part.execution_id, min(first, last))
-            # The write that made a value which the first frame read stays; the value before it belongs to no frame.
-            sql = "UPDATE transitions SET old = NULL WHERE execution_id = ? AND frame < ?"
-            db.execute(sql, (part.execution_id, min(first, last)))
+        if part.until is not None and part.until < first and part is not line[-1]:
+            _leave_out(db, part.execution_id, part.until)
+            continue
+        forget(db, part.execution_id, first)
+        # The write that made a value which the first frame read stays; the value before it belongs to no frame.
+        sql = "UPDATE transitions SET old = NULL WHERE execution_id = ? AND frame < ?"
+        db.execute(sql, (part.execution_id, first))
     named: set[str] = set()
     for texts in db.execute("SELECT request, history, response FROM model_calls"):
         named.update(_named_blobs(texts))
     for table in ("blob_uses", "blobs"):
         sql = f"DELETE FROM {table} WHERE hash NOT IN (SELECT value FROM json_each(?))"
         db.execute(sql, (json.dumps(sorted(named)),))
+
+
+def _leave_out(db: sqlite3.Connection, execution_id: str, last: int) -> None:
+    """Remove all of an ancestor but its row, which the branch names, and the event that says so."""
+    for table in TABLES[:0:-1]:
+        db.execute(f"DELETE FROM {table} WHERE execution_id = ?", (execution_id,))
+    add_event(
+        db, execution_id, frame=last, kind=PRUNED, node_id=None, payload=compact({"oldest": last + 1, "rows": {}})
+    )
 
 
 def _named_blobs(texts: Iterable[str | None]) -> Iterator[str]:

@@ -62,6 +62,8 @@ SESSION = [
     ("%smithers follow state:n", "the value that was written to n is exactly this"),
     ("%smithers follow add", "the result of add is exactly this"),
     ("%smithers export", "count.ndjson"),
+    ("%smithers export count.html", "keys of the state: n"),
+    ("from smithers_nb import Store; Store('count.html').open('count').frames > 1", "True"),
     ("%smithers why n", "since frame"),
     ("%smithers why count", 'execution "count" is'),
     ("%smithers why 1", "frame 1 was made, because of: start"),

@@ -141,7 +141,7 @@ def test_frames_are_cut_at_both_ends(run_of: Any, tmp_path: Path, parts: Any) ->
     history = store.open("report")
     assert history.df.frames.frame.tolist() == [*range(3, last + 1)]
     assert history.at(3).xml == ex.at(3).xml and dict(history.at(last).state) == dict(ex.at(last).state)
-    assert store.check().ok, store.check()
+    assert {problem.kind for problem in store.check().problems} <= {"orphan"}, store.check()
     assert (history.status, history.reason) == ("paused", f"the rest is not in this file: it ends with frame {last}")
     with pytest.raises(StoreError, match=r"frames= of an export.* before frame 3"):
         history.at(2)
@@ -152,6 +152,40 @@ def test_frames_are_cut_at_both_ends(run_of: Any, tmp_path: Path, parts: Any) ->
     with pytest.raises(StoreError, match="has no frame 99"):
         ex.export(tmp_path / "no.html", frames=[99])
     assert not (tmp_path / "no.html").exists()
+
+
+def test_frames_of_a_branch_are_cut_on_both_sides_of_its_fork(run_of: Any, tmp_path: Path, parts: Any) -> None:
+    ex = run_of(App, name="report", state={"before": "parent zero"})
+    for value in "abcde":
+        ex.state.set("before", f"parent {value}")
+        ex.step_sync()
+    branch = ex.fork(3)
+    for value in "vwxyz":
+        branch.state.set("before", f"branch {value}")
+        branch.step_sync()
+    last = branch.recorded
+    for first, owners, kept in ((2, ["report", "report~2"], "parent b"), (last - 1, ["report~2"], "branch y")):
+        found = branch.export(tmp_path / f"{first}.html", frames=range(first, last + 1), show=False)
+        assert found.frames == (first, last)
+        store = Store(tmp_path / f"{first}.html")
+        history = store.open("report~2")
+        assert history.df.frames.frame.tolist() == [*range(first, last + 1)]
+        # A task that runs in this process has no process in the file.
+        assert {problem.kind for problem in store.check().problems} <= {"orphan"}, store.check()
+        for n in range(first, last + 1):
+            assert history.at(n).xml == branch.at(n).xml and dict(history.at(n).state) == dict(branch.at(n).state)
+        with pytest.raises(StoreError, match="was pruned"):
+            history.at(first - 1)
+        names = store.sql("select distinct name from frames join executions using (execution_id) where kind <> 'child'")
+        assert sorted(names.name) == owners
+        database = parts(tmp_path / f"{first}.html")["store"]
+        assert kept.encode() in database and b"parent zero" not in database
+    assert b"branch x" not in database and b"parent" not in database, (
+        "of an ancestor without a frame in it nothing is there but its name"
+    )
+    with pytest.raises(StoreError, match="it is a branch, and shares them with report"):
+        branch.export(tmp_path / "no.html", frames=[1, 2])
+    branch.close()
 
 
 def test_nothing_is_written_into_it(run_of: Any, tmp_path: Path) -> None:
