@@ -155,16 +155,16 @@ def test_frames_are_cut_at_both_ends(run_of: Any, tmp_path: Path, parts: Any) ->
 
 
 def test_frames_of_a_branch_are_cut_on_both_sides_of_its_fork(run_of: Any, tmp_path: Path, parts: Any) -> None:
-    ex = run_of(App, name="report", state={"before": "parent zero"})
+    ex = run_of(App, name="report", state={"before": "elder zero"})
     for value in "abcde":
-        ex.state.set("before", f"parent {value}")
+        ex.state.set("before", f"elder {value}")
         ex.step_sync()
     branch = ex.fork(3)
     for value in "vwxyz":
         branch.state.set("before", f"branch {value}")
         branch.step_sync()
     last = branch.recorded
-    for first, owners, kept in ((2, ["report", "report~2"], "parent b"), (last - 1, ["report~2"], "branch y")):
+    for first, owners, kept in ((2, ["report", "report~2"], "elder b"), (last - 1, ["report~2"], "branch y")):
         found = branch.export(tmp_path / f"{first}.html", frames=range(first, last + 1), show=False)
         assert found.frames == (first, last)
         store = Store(tmp_path / f"{first}.html")
@@ -179,8 +179,8 @@ def test_frames_of_a_branch_are_cut_on_both_sides_of_its_fork(run_of: Any, tmp_p
         names = store.sql("select distinct name from frames join executions using (execution_id) where kind <> 'child'")
         assert sorted(names.name) == owners
         database = parts(tmp_path / f"{first}.html")["store"]
-        assert kept.encode() in database and b"parent zero" not in database
-    assert b"branch x" not in database and b"parent" not in database, (
+        assert kept.encode() in database and b"elder zero" not in database
+    assert b"branch x" not in database and b"elder" not in database, (
         "of an ancestor without a frame in it nothing is there but its name"
     )
     with pytest.raises(StoreError, match="it is a branch, and shares them with report"):
