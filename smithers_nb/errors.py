@@ -465,6 +465,8 @@ def message_of(trace: str) -> str:
     'JSONDecodeError: no\\nJSON'
     """
     lines = trace.strip().split("\n")
+    if lines[0].startswith("+ Exception Group Traceback "):
+        return _message_of_group(lines)
     if lines[0].startswith("Traceback "):
         last = max((n for n, line in enumerate(lines) if line.startswith('  File "')), default=0)
         lines = lines[next((n for n in range(last + 1, len(lines)) if not lines[n].startswith("    ")), -1) :]
@@ -473,6 +475,24 @@ def message_of(trace: str) -> str:
     if name.replace(".", "").isidentifier():
         name = name.rpartition(".")[2]
     return f"{name}{separator}{words}"
+
+
+def _message_of_group(lines: list[str]) -> str:
+    """Return the message of an exception group, and those of the errors in it.
+
+    >>> lines = ["+ Exception Group Traceback (most recent call last):", "  | ExceptionGroup: both failed"]
+    >>> lines += ["  +-+---- 1 ----", "    | ValueError: no", "    +---- 2 ----", "    | KeyError: 'b'"]
+    >>> _message_of_group(lines)
+    "ExceptionGroup: both failed: ValueError: no; KeyError: 'b'"
+    """
+    blocks: list[list[str]] = [["Traceback (most recent call last):"]]
+    for line in lines[1:]:
+        if re.match(r" *\+(-\+)?-+ [\d.]+ -+$", line):
+            blocks.append([])
+        elif "|" in line[:6]:
+            blocks[-1].append(line.partition("|")[2][1:])
+    own, *inner = (message_of("\n".join(block)) for block in blocks)
+    return f"{own}: {'; '.join(inner)}"
 
 
 def clean(text: str) -> str:

@@ -47,7 +47,7 @@ def title(conversation: TaskConversation) -> str:
     into, out = conversation.tokens
     price = "price not known"
     if conversation.cost_usd is not None:
-        price = f"${conversation.cost_usd:.4f}"
+        price = _dollars(conversation.cost_usd)
     requests = count(len(conversation.exchanges), "request")
     return f"{words} ({task.task_id}; {requests}, {into:,} tokens in, {out:,} out, {price})"
 
@@ -68,18 +68,29 @@ def heading(exchange: Exchange) -> str:
     return words
 
 
+def _dollars(cost_usd: float) -> str:
+    # A short answer costs less than the fourth digit, and that is not nothing.
+    if 0 < cost_usd < 0.0001:
+        return f"${cost_usd:.7f}".rstrip("0")
+    return f"${cost_usd:.4f}"
+
+
 def ending(exchange: Exchange) -> str:
-    """Return how a request ended: its finish reason or error, tokens and cost."""
+    """Return how a request ended: its finish reason or error, tokens and cost; of a fallback, the model that answered,
+    too.
+    """
     call = exchange.call
     if call.status == "running":
         return "no answer yet"
     words = [exchange.finish_reason or "answered"]
+    if call.provider.startswith("fallback:") and exchange.answered_as is not None:
+        words = [f"{words[0]} of {exchange.answered_as}"]
     if call.status != "ok":
         words = [f"{call.status}: {message_of(call.error or '')}".removesuffix(": ")]
     if call.input_tokens is not None or call.output_tokens is not None:
         words.append(f"{call.input_tokens or 0:,} tokens in, {call.output_tokens or 0:,} out")
     if call.cost_usd is not None:
-        words.append(f"${call.cost_usd:.4f}")
+        words.append(_dollars(call.cost_usd))
     elif call.unpriced is not None:
         words.append(f"price not known: {call.unpriced}")
     return " · ".join(words)
@@ -100,6 +111,8 @@ def label(part: Part) -> str:
         words = part.kind
     elif part.kind == "tool call":
         words = f"calls {part.tool}"
+    elif part.kind == "edited arguments":
+        words = f"a person edits the arguments of {part.tool}"
     elif part.kind == "retry":
         words = f"{part.tool or 'answer'} is rejected"
     elif part.kind == "output":

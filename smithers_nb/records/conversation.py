@@ -21,8 +21,8 @@ class Part:
 
     role: Role
     kind: str
-    """text, thinking, tool call, tool result, output (the call of a tool that gives the answer), retry, image, audio,
-    video, document, file …
+    """text, thinking, tool call, edited arguments (by a person, for that call), tool result, output (the call of a tool
+    that gives the answer), retry, image, audio, video, document, file …
     """
     text: str
     """Its text; of a tool call the arguments as JSON; of a file its type and size, or its address."""
@@ -50,6 +50,8 @@ class Exchange:
     results: tuple[Part, ...]
     """The results of the answer's tool calls that no request has: the agent ended, or waits."""
     finish_reason: str | None
+    answered_as: str | None = None
+    """The model that answered, by the provider's name of it."""
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -105,6 +107,7 @@ def exchanges_of(calls: Sequence[ModelCall], tools: Iterable[ToolCall]) -> tuple
             answer=answer,
             results=tuple(read.left(call, answer)),
             finish_reason=_decoded(call.response or call.partial).get("finish_reason"),
+            answered_as=_decoded(call.response).get("model_name"),
         )
         for call, waited_s, given, answer in found
     )
@@ -139,7 +142,7 @@ class _Reading:
         instructions = self._parameters[1].get("instructions")
         # Counted, because the same words may be said twice.
         counts, seen = Counter[str](), self._seen[call.caller]
-        for text in call.messages:
+        for text in _with_reasons(call):
             # By text first: a long conversation is the same in each request, and is parsed once.
             if text not in self._messages:
                 self._messages[text] = _with_keys(json.loads(text))
@@ -210,6 +213,15 @@ class _Reading:
             return found
         return replace(found, status=part.get("outcome"))
 
+    def _called(self, part: Json) -> Iterator[Part]:
+        """Yield a tool call, and the arguments that it was made with, if a person wrote others."""
+        found = self._call(part)
+        yield found
+        tool = self._tools.get(self._key(part["tool_call_id"]))
+        # As values: providers and pydantic-ai write the same JSON with other spaces.
+        if found.kind == "tool call" and tool is not None and json.loads(tool.input) != json.loads(found.text):
+            yield replace(found, role="user", kind="edited arguments", text=tool.input, status=None)
+
     def _call(self, part: Json) -> Part:
         id, name, text = part["tool_call_id"], part["tool_name"], _arguments(part.get("args"))
         if name in self._outputs:
@@ -231,13 +243,32 @@ class _Reading:
             if part["content"]:
                 yield Part("assistant", kind, part["content"])
         elif kind in ("tool-call", "builtin-tool-call"):
-            yield self._call(part)
+            yield from self._called(part)
         elif kind == "builtin-tool-return":
             yield self._result({**part, "part_kind": "tool-return"})
         elif kind == "file":
             yield _content("assistant", part["content"])
         else:
             yield _other("assistant", part)
+
+
+def _with_reasons(call: ModelCall) -> Iterator[str]:
+    """Yield the messages that the model was given, each as JSON; where the library has put a rejection into words of a
+    user, as the agent's own conversation has it: with the reason and the number of the retry.
+    """
+    # By their places: a processor that leaves messages out makes the two lists differ, and then nothing is known.
+    told = call.history or ()
+    if len(told) != len(call.messages):
+        told = call.messages
+    for given, own in zip(call.messages, told, strict=True):
+        if given == own or '"retry-' not in own:
+            yield given
+            continue
+        message, parts = json.loads(given), json.loads(own)["parts"]
+        for place, part in enumerate(parts if len(parts) == len(message["parts"]) else ()):
+            if part["part_kind"].startswith("retry-") and message["parts"][place]["part_kind"] == "user-prompt":
+                message["parts"][place] = part
+        yield json.dumps(message)
 
 
 def _of_tool(part: Part, tool: ToolCall) -> Part:

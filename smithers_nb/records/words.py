@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..errors import message_of
+
 
 def author(origin: str, handler: str | None, node_id: str | None) -> str:
     """Return the author of a write.
@@ -42,9 +44,11 @@ def count(number: int, noun: str) -> str:
 
 
 def last_line(error: str | None) -> str | None:
-    """Return the message of an error: the last line of its traceback."""
+    """Return the message of an error: the last line of its traceback; of a group of errors, all of theirs."""
     if error is None:
         return None
+    if error.lstrip().startswith("+ Exception Group"):
+        return short(message_of(error))
     return short(error.strip().rpartition("\n")[2])
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 from pydantic_ai import Agent as OwnAgent
+from pydantic_ai import NativeOutput
 from pydantic_ai.capabilities import ProcessHistory
 from pydantic_ai.messages import (
     BinaryContent,
@@ -20,6 +21,7 @@ from pydantic_ai.messages import (
     ThinkingPart,
     UserPromptPart,
 )
+from pydantic_ai.models.fallback import FallbackModel
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 from pydantic_ai.usage import RequestUsage
 
@@ -31,7 +33,7 @@ from smithers_nb.history.transcript import SHOWN_CHARS
 from smithers_nb.notebook.view_of import view_of
 from smithers_nb.records.excerpt import VALUE_CHARS
 from tests.agents.conftest import APIS, model_at
-from tests.agents.fake_replies import Reply, Status, by_turn, say
+from tests.agents.fake_replies import Reply, Status, by_turn, output, say
 
 HOSTILE = (
     "</script><script>alert(1)</script><img src=x onerror=alert(1)> \u202e gnp.exe \x1b[31m \ud800 & \"quoted\" 'x'"
@@ -350,3 +352,52 @@ def test_the_same_words_said_twice_are_two_parts(run_of: Any) -> None:
     assert ex.run_sync().status == "finished"
     rows = ex.df.messages
     assert list(rows.text[rows.node_id == "b"]) == ["go on", "again", "go on", "again"]
+
+
+# ---- why it was made again ---------------------------------------------------------------------------------------
+
+
+class City(BaseModel):
+    """A city."""
+
+    name: str
+    people: int
+
+
+def test_rejected_output_without_a_tool_is_a_retry_with_its_reason(provider: Any, run_of: Any) -> None:
+    server = provider(by_turn(output(name="Oslo", people="many"), output(name="Oslo", people=700_000)))
+    ex = run_of(Claude(id="c", model=model_at(server), output_type=NativeOutput(City))["Which city?"])
+    assert ex.run_sync().status == "finished", ex.df.tasks.error[0]
+    retry = ex.df.messages[ex.df.messages.kind == "retry"]
+    assert len(retry) == 1 and retry.text.iloc[0].startswith("people: Input should be a valid integer")
+    assert retry.text.iloc[0].endswith("(retry 1 of 1)")
+    assert "answer is rejected: people: Input" in ex.transcript("c").text
+
+
+def test_arguments_that_a_person_edited_stand_beside_those_of_the_model(provider: Any, run_of: Any) -> None:
+    def send(to: str) -> str:
+        """Send it."""
+        return f"sent to {to}"
+
+    server = provider(by_turn(Reply(calls=(("send", {"to": "bob"}),)), say("ok")))
+    ex = run_of(Claude(id="c", model=model_at(server), tools=[send], approve=["send"])["Send it."])
+    assert ex.run_sync().status == "waiting"
+    ex.answer(ex.df.approvals.approval_id[0], "approve", args={"to": "alice"})
+    assert ex.run_sync().status == "finished", ex.df.tasks.error[0]
+    assert list(ex.df.messages.kind) == ["text", "tool call", "edited arguments", "tool result", "text"]
+    text = ex.transcript("c").text
+    assert 'calls send: {"to": "bob"}' in text and 'a person edits the arguments of send: {"to":"alice"}' in text
+
+
+def test_the_model_of_a_fallback_that_answered_is_named_and_all_causes_if_none_did(provider: Any, run_of: Any) -> None:
+    down, up, closed = provider(Status(503)), provider(say("fine")), provider(Status(401))
+    app = Sequence()[
+        Claude(id="a", model=FallbackModel(model_at(down), model_at(up, "chat")), retries=0)["Hi."],
+        Claude(id="b", model=FallbackModel(model_at(down), model_at(closed, "chat")), retries=0)["Hi."],
+    ]
+    ex = run_of(app)
+    assert ex.run_sync().status == "failed"
+    assert "stop of gpt-5 · 10 tokens in, 5 out · $0.0000625" in ex.transcript("a").text
+    last = ex.transcript("b").text.splitlines()[-1]
+    assert last.startswith("failed: FallbackExceptionGroup: All models")
+    assert "ModelUnavailableError: status_code: 503" in last and "ModelAuthenticationError: status_code: 401" in last
