@@ -7,6 +7,7 @@ import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import StoreError
 from ..identity import component_of, prefixes_of
@@ -61,6 +62,8 @@ class RecordedSource:
     """An execution in its file. Safe on any thread."""
 
     publication: Publication | None = None
+    told: dict[Any, Any] | None = None
+    """The facts in words, by the fact, where the records no longer change: answers share most of them."""
 
     def __init__(self, reader: Reader, execution_id: str) -> None:
         self.reader = reader

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, cast
 
 from ..errors import StoreError
 from ..history.cursor import PHASES, Cursor
 from ..history.panes import protocol as p
+from ..history.panes.handlers import ROWS
 from ..history.panes.view import View
 from ..records import Phase
 from ..store.reader import Reader
 from .codec import Pool, Track, packed
+from .reasons import Reasons
 from .still import MANY, Changes, StillSource
 
 FORMAT = 1
 """The version of this block: a page is in the same file, and no other one reads it."""
 PHASED = 250
-"""The number of frames, the newest ones, of which each phase is in the file; older ones are there at their rest."""
+"""The number of frames, the newest ones, of which each phase is in the file, and why everything is as it is; older ones
+are there at their rest.
+"""
 READ_ONLY = "This page is a file: it shows what was recorded, and nothing runs here."
 """The reason why no command is taken in a page that is a file."""
 STORE = "Store('run.html')"
@@ -57,14 +62,15 @@ class _Recorder:
         self._flushed = 0
         """The last frame whose writes are among the last changes of their keys."""
         self._has_hits = bool(source.breakpoints() or source.hits(source.head.recorded, 1))
+        self._reasons = Reasons(lambda of, cursor: self._ask("why", cursor, of), partial(self._add, "why"))
         self._keys: dict[str, set[str]] = {}
         """The keys whose values the pane of a node shows, by node."""
 
     def record(self, numbers: range) -> dict[str, Any]:  # Any: JSON
         """Return all that the page needs."""
-        last = self._source.head.recorded
+        last = self._last = self._source.head.recorded
         numbers = range(max(1, numbers.start), min(last + 1, numbers.stop))
-        phased = max(numbers.start, numbers.stop - PHASED)
+        phased = self._phased = max(numbers.start, numbers.stop - PHASED)
         for number in numbers:
             for phase in _phases(whole=number >= phased, last=number == last):
                 self._cursor(self._source.cursor(number, phase))
@@ -77,6 +83,7 @@ class _Recorder:
             "phased": phased,
             "summary": {**self._view.summary(1, None, None), "read_only": READ_ONLY},
             "fixed": {**self._fixed(), "timeline": self._timeline(numbers.start)},
+            "end": self._ask("why"),
             **self._packed(),
             "searchable": self._searchable(),
             "texts": self._texts,
@@ -94,6 +101,7 @@ class _Recorder:
         """Record all panes at a cursor."""
         changes = self._changes
         changes.move(cursor, self._keys)
+        self._reasons.heed(changes)
         same = {"handlers": not changes.calls, "state": not changes.values, "tasks": not changes.listed}
         nodes: list[str] = []
         for pane in PANES:
@@ -110,6 +118,13 @@ class _Recorder:
         self._hits(cursor)
         self._each("node", nodes, changes.nodes, cursor)
         self._each("task", [task.task_id for task in self._source.tasks(cursor, MANY)], changes.tasks, cursor)
+        if cursor.frame >= self._phased and (cursor.phase in (Phase.EFFECTS, None) or cursor.frame == self._last):
+            self._reasons.record(cursor, self._happened(cursor))
+
+    def _happened(self, cursor: Cursor) -> list[str]:
+        """Return the ids of the writes and handler calls of a frame."""
+        calls = [one.call.id for one in self._source.calls(cursor, ROWS) if one.call.frame == cursor.frame]
+        return [*(write.id for write in self._source.file.writes(cursor.frame)), *calls]
 
     def _fixed(self) -> dict[str, Any]:  # Any: the panes' types
         found: dict[str, Any] = {pane: self._ask(pane) for pane in FIXED}

@@ -44,6 +44,7 @@ class StillSource(RecordedSource):
     def __init__(self, reader: Reader, execution_id: str) -> None:
         super().__init__(reader, execution_id)
         self.file = StillMoments(reader, execution_id)
+        self.told = {}
         self._head: Head | None = None
         self._points: tuple[Breakpoint, ...] | None = None
         self._tasks: dict[str, list[TaskRecord]] = {}
@@ -137,6 +138,8 @@ class Changes:
         self._owner = ""
         self.nodes: set[str] = set()
         """The nodes whose pane may be different."""
+        self.altered: set[str] = set()
+        """The nodes that look different themselves: their names may be in those of the nodes below."""
         self.tasks: set[str] = set()
         """The tasks whose pane may be different."""
         self.written: set[str] = set()
@@ -190,6 +193,7 @@ class Changes:
 
     def _content(self, cursor: Cursor) -> set[str]:
         """Return the nodes that look different from those of the last plan, with all that stand above them."""
+        self.altered = set()
         if cursor.tree is self._tree:
             return set()
         last = {} if self._tree is None else self._tree.index
@@ -199,6 +203,7 @@ class Changes:
             was = last.get(id)
             if was is None or not node.same_content(was) or _place(node) != _place(was):
                 found.add(id)
+        self.altered = set(found)
         # The prompt of a node is the text below it: what changes there changes all above.
         for id in list(found):
             for tree in (index, last):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, TypedDict, Unpack
 
 from ...errors import UnknownExecutionError
@@ -220,6 +220,7 @@ class Book:
         return self.rows.owner(max(frame, 1))
 
 
+@lru_cache(maxsize=10_000)  # An answer goes through all nodes of a plan, and neighbouring frames have the same.
 def component_paths(path: str) -> list[str]:
     """Return the paths of the components around a node, innermost first.
 

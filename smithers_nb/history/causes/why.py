@@ -76,13 +76,15 @@ def why(source: RecordedSource, asked: Target = None, frame: int | None = None) 
     """
     # One connection for all queries: an answer takes dozens, and SQLite reads the schema with each new one.
     with source.together():
-        facts = facts_of(Book(source), asked, frame)
-        return Why(question_of("why", asked, frame), chain_of(facts))
+        told = source.told
+        book = Book(source) if told is None else told.setdefault("book", Book(source))
+        facts = facts_of(book, asked, frame)
+        return Why(question_of("why", asked, frame), chain_of(facts, told))
 
 
-def chain_of(facts: Sequence[Matter | Told]) -> tuple[Statement, ...]:
-    """Return facts in words, each followed by its causes, one deeper."""
-    return tuple(_Chain().told(facts))
+def chain_of(facts: Sequence[Matter | Told], told: dict[Any, Any] | None = None) -> tuple[Statement, ...]:
+    """Return facts in words, each followed by its causes, one deeper; ``told`` keeps the words of each fact."""
+    return tuple(_Chain({} if told is None else told).told(facts))
 
 
 def question_of(word: str, asked: Target, frame: int | None) -> str:
@@ -105,6 +107,8 @@ def question_of(word: str, asked: Target, frame: int | None) -> str:
 class _Chain:
     """The statements so far."""
 
+    kept: dict[Any, Any]
+    """The words of facts that were told before, by the fact."""
     known: set[Statement] = field(default_factory=set)
     count: int = 0
 
@@ -122,7 +126,9 @@ class _Chain:
             yield replace(cause.statement, depth=depth)
             yield from self._below(cause, depth, path)
             return
-        told = EXPLAINED[type(cause)](cause)
+        told = self.kept.get(cause)
+        if told is None:
+            told = self.kept[cause] = EXPLAINED[type(cause)](cause)
         # Only along the path from the question: side by side, the same subject is no round.
         if path.count(cause.subject) >= ROUNDS:
             text = f"{told.statement.text}; and so on, the same way each time before"

@@ -1,7 +1,8 @@
 /** The execution in the file: answers what the front end asks of a kernel elsewhere. */
 
 import { PHASES } from "../model/cursor";
-import type { Get, Pane, PlanRow, Summary, Value } from "../model/protocol";
+import type { Get, Pane, PlanRow, Summary, Value, WhyPane } from "../model/protocol";
+import { answered, type FlatWhy } from "./answers";
 import { type Encoded, type PackedTrack, Pool, Track } from "./codec";
 import { type Searchable, searched } from "./search";
 
@@ -20,6 +21,8 @@ export interface Packed {
   readonly pool: readonly Encoded[];
   /** By pane and subject. */
   readonly tracks: Readonly<Record<string, Readonly<Record<string, PackedTrack>>>>;
+  /** Why the execution stands as it does. */
+  readonly end: WhyPane;
   readonly texts: readonly { readonly text: string; readonly type: string }[];
   /** By key: the place of a change, and the answer for the one before it. */
   readonly changes: Readonly<Record<string, readonly (readonly [number, number, number])[]>>;
@@ -31,6 +34,9 @@ const LAST = PHASES.indexOf("FLUSH");
 /** The most of a value that a kernel sends at once, and the limit of a request that names none. */
 const PAGE = 262_144;
 const DEFAULT_LIMIT = 500;
+
+const IN_PYTHON =
+  'In Python: h = Store("run.html").open("NAME"), then h.why(…), or h.why_not(…, app=App).';
 
 /** What has no answer, in words. */
 export class Missing extends Error {}
@@ -67,6 +73,12 @@ export class Recording {
         return searched(this.packed.searchable, get.of ?? "", this.nodesAt(get));
       case "last_change":
         return this.lastChange(get);
+      case "why":
+        return this.why(get);
+      case "why_not":
+      case "needs":
+      case "ghosts":
+        throw new Missing(`that takes the code, which is not in this file. ${IN_PYTHON}`);
       case "hit":
         return this.at(get, get.direction === "forward" ? "forward" : "back");
       default:
@@ -74,12 +86,35 @@ export class Recording {
     }
   }
 
-  private at(get: Get, of: string): unknown {
+  private optional(get: Get, of: string): unknown {
     const [frame, place] = this.placeOf(get);
-    const found = this.track(get.pane, of)?.at(place, frame) ?? null;
+    return this.track(get.pane, of)?.at(place, frame) ?? null;
+  }
+
+  private at(get: Get, of: string): unknown {
+    const [frame] = this.placeOf(get);
+    const found = this.optional(get, of);
     if (found === null)
       throw new Missing(`there is no ${get.pane}${of === "" ? "" : ` ${of}`} in frame ${frame}.`);
     return found;
+  }
+
+  /** Frames are asked about at their rest: the answers of their phases are the same. */
+  private why(get: Get): WhyPane {
+    const { last, end } = this.packed;
+    if (get.at == null && get.of == null) return end;
+    const rest = get.at != null && get.at !== last ? { ...get, phase: null } : get;
+    const [frame] = this.placeOf(rest);
+    const found = this.optional(rest, get.of ?? "");
+    if (found === null) {
+      const { phased } = this.packed;
+      const some = phased > this.first ? ` It has those of the frames from ${phased} on.` : "";
+      const what = get.of ?? "the frame";
+      throw new Missing(
+        `this file has no answer about ${what} in frame ${frame}.${some} ${IN_PYTHON}`,
+      );
+    }
+    return answered(found as FlatWhy, frame);
   }
 
   /** The frame, and the place of the cursor: seven to a frame. */

@@ -54,16 +54,18 @@ export function TreeView({ plan }: { readonly plan: WholePlan }) {
             fold unchanged
           </label>
         )}
-        <label title="The nodes that the code can return, and that are not in the plan: each tells why not">
-          <input
-            type="checkbox"
-            checked={ui.tree.ghosts}
-            onChange={({ currentTarget: { checked } }) =>
-              actions.setTree((was) => ({ ...was, ghosts: checked }))
-            }
-          />
-          show what could be here
-        </label>
+        {actions.acts && (
+          <label title="The nodes that the code can return, and that are not in the plan: each tells why not">
+            <input
+              type="checkbox"
+              checked={ui.tree.ghosts}
+              onChange={({ currentTarget: { checked } }) =>
+                actions.setTree((was) => ({ ...was, ghosts: checked }))
+              }
+            />
+            show what could be here
+          </label>
+        )}
         {nothing && (
           <span class="ss-dim">
             {plan.against === null

@@ -71,7 +71,7 @@ function WhyView({ why, question }: WhyViewProps) {
           head={order === 0 ? head : undefined}
         />
       ))}
-      {why.takes !== null && (
+      {why.takes !== null && client.acts && (
         <Takes key={JSON.stringify(question)} of={why.takes} question={question} />
       )}
     </div>
