@@ -21,6 +21,7 @@ from ..syntax.compile import cell_filename
 from ..syntax.transpile import transpile
 from . import static_view, subcommands
 from .cells import executed, parsed
+from .embedded import Embedded, is_asked
 from .line import Line
 from .options import CellOptions, OptionError, cell_options, offered, usage
 from .root import Root, bound_names, root_of
@@ -34,12 +35,16 @@ if TYPE_CHECKING:
 PYTHON = "It is a Python expression: names stand in it without braces."
 
 
+EMBEDDED = Embedded()
+"""The pages below the steppers of this notebook."""
+
+
 def _show(ex: Execution) -> None:
     _show_stepper(Stepper(ex))
 
 
-def _show_stepper(stepper: Stepper) -> None:
-    """Display the widget, and as an output of its own the static page, which can be replaced."""
+def _show_stepper(stepper: Stepper, *, embed: bool = False) -> None:
+    """Display the widget, and as outputs of their own the static page and, with ``embed``, the run as a page."""
     data, metadata = stepper._repr_mimebundle_()
     note = "The stepper needs its kernel. Below is how the execution stood."
     _display({**data, "text/html": f"<p>{note}</p>"}, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
@@ -47,6 +52,10 @@ def _show_stepper(stepper: Stepper) -> None:
     handle = _display({"text/html": ""}, raw=True, display_id=True)  # type: ignore[no-untyped-call]
     if handle is not None:
         stepper.keep_page(lambda html: handle.update({"text/html": html}, raw=True))
+    if embed or is_asked():
+        page = _display({"text/html": ""}, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        if page is not None:
+            EMBEDDED.add(stepper.execution, lambda html: page.update({"text/html": html}, raw=True))
 
 
 def _show_text(text: str) -> None:
@@ -66,6 +75,8 @@ def load(shell: InteractiveShell, names: dict[str, Any]) -> None:
     shell.events.register("pre_run_cell", _settle_imports)
     # A cell may have changed anything that a component reads.
     shell.events.register("post_run_cell", lambda *_result: anything_may_have_changed())
+    # Before the cell is done: nbconvert takes no output that comes later.
+    shell.events.register("post_run_cell", lambda *_result: EMBEDDED.write())
     formatter = shell.display_formatter
     if formatter is None:  # A shell that displays nothing.
         return
@@ -310,7 +321,7 @@ def _show_as(ex: Execution, options: CellOptions) -> None:
     elif options.show == "tree":
         _show_text("\n".join(_outline(ex.preview().roots, 0)))
     else:
-        _show(ex)
+        _show_stepper(Stepper(ex), embed=options.embed)
 
 
 def _move(ex: Execution, options: CellOptions) -> None:

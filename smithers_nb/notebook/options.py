@@ -45,6 +45,7 @@ class CellOptions:
     """The tasks and tools that the branch may repeat."""
     max_frames: int
     quiet: bool
+    embed: bool
 
 
 class _Parser(argparse.ArgumentParser):
@@ -88,6 +89,9 @@ def _parser() -> _Parser:
     )
     parser.add_argument("--max-frames", type=int, default=1000, help="how many frames one run renders at most")
     parser.add_argument("--quiet", action="store_true", help="show nothing")
+    parser.add_argument(
+        "--embed", action="store_true", help="keep the run in the notebook as a page that needs no kernel: nbconvert's"
+    )
     return parser
 
 

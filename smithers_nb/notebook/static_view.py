@@ -61,7 +61,9 @@ def as_html(view: View) -> str:
 
 def as_page(view: View) -> str:
     """Return the static HTML that stands below a stepper; the widget's style hides it."""
-    return f'<div class="smithers-static">{as_html(view)}</div>'
+    file = f'{view.caller() or "ex"}.export("run.html")'
+    offer = f"<p>Every frame of it, without a kernel: <code>{_safe(file)}</code> writes a page that opens anywhere.</p>"
+    return f'<div class="smithers-static">{as_html(view)}{offer}</div>'
 
 
 def frame_text(frame: Frame) -> str:

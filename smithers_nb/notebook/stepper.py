@@ -82,6 +82,8 @@ class Stepper(anywidget.AnyWidget):
             raise TypeError(
                 f"Stepper() shows an Execution, or a recorded one from Store.open(id); this is {kind_of(execution)}."
             )
+        self.execution = execution
+        """The execution that it was made for; the page may show a branch of it by now."""
         self._shown = Shown(execution)
         # An error or a running move of an execution is there again when its branch was looked at meanwhile.
         self._known = {execution.execution_id: self._shown}

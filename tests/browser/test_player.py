@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,13 +14,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from smithers_nb import Execution, Store
+from smithers_nb import Claude, Execution, Phase, Store, Task, component, scripted
 from smithers_nb.errors import StoreError
 from smithers_nb.execution import run_behind
 from smithers_nb.history.panes import protocol as p
 from smithers_nb.history.panes.view import View
 from smithers_nb.history.recorded import RecordedSource
 from smithers_nb.recording import History
+from tests.browser.lab import make_notebook
 from tests.history.programs import PROGRAMS
 
 PATIENCE_MS = 60_000
@@ -156,3 +161,131 @@ def test_every_pane_in_the_file_is_the_one_that_python_makes(name: str, run_of: 
             assert get["pane"] == "why" and "no answer" in its["error"], get
         else:
             assert without_clock(get, its) == without_clock(get, mine), get
+
+
+# ---- what one sees ---------------------------------------------------------------------------------------------
+
+
+LONG = "long " * 20_000
+NASTY = (
+    "</script><script>window.hit = 1</script>",
+    "<!-- <img src=x onerror='window.hit = 2'>",
+    "\u2028javascript:window.hit=3\u2029",
+    "&lt;b&gt; \\u003c/script>",
+)
+
+
+@component
+def Hostile(ctx: Any, words: tuple[str, ...] = NASTY) -> Any:
+    for text in words:
+        print(text)
+    return [
+        Phase(name=words[0])[Claude(id="c", model=scripted(words[1]), on_finished=kept)[f"{words[2]} {LONG}"]],
+        Task(id="t", key=words[3], run=fails, on_error=lambda result: print(result.error)),
+    ]
+
+
+def kept(result: Any, ctx: Any) -> None:
+    ctx.state.set(NASTY[0], [result.output, LONG, *NASTY])
+
+
+def fails() -> None:
+    raise ValueError(NASTY[0])
+
+
+def test_hostile_text_in_every_field_is_inert_and_literal(run_of: Any, opened: Open) -> None:
+    ex = run_of(Hostile(), name=NASTY[0])
+    ex.run_sync(max_frames=5)
+    file = opened(ex, "#frame=2&node=c&tab=XML")
+    expect(file.stepper).to_have_attribute("data-cursor", "2")
+    # The name, the plan, a value and the output are there as they were written.
+    expect(file.stepper.locator(".ss-name")).to_have_text(NASTY[0])
+    expect(file.stepper.get_by_role("treeitem")).to_have_count(0)
+    for tab, text in (("Tree", NASTY[0]), ("State", NASTY[0]), ("Output", NASTY[1]), ("Problems", NASTY[0])):
+        file.stepper.get_by_role("tab", name=tab).first.click()
+        expect(file.stepper.get_by_text(text).first).to_be_visible()
+    assert file.page.evaluate("[window.hit, document.images.length, document.links.length]") == [None, 0, 0]
+    # The page's own script and its three blocks.
+    assert file.page.locator("script").count() == 4
+
+
+def test_the_file_is_looked_through_and_offers_nothing_that_executes(run_of: Any, opened: Open) -> None:
+    ex = run_of(PROGRAMS["Approvals"](), name="asks")
+    run(ex)
+    file = opened(ex)
+    stepper, last = file.stepper, file.history.frames
+    expect(stepper.get_by_role("toolbar", name="Stepping").get_by_role("button")).to_have_text(
+        ["First frame", "Back", "Forward", "Last frame"]
+    )
+    words = stepper.get_by_role(
+        "button", name=re.compile("^(Step|Continue|Until|Pause|Stop|Branch|Approve|approve|Edit)")
+    )
+    expect(words).to_have_count(0)
+    expect(stepper.locator("input[type=checkbox][aria-label*=Once], .ss-dot:is(button)")).to_have_count(0)
+    # Keys walk, a phase at a time too, and the address follows.
+    stepper.press("Home")
+    expect(stepper).to_have_attribute("data-cursor", "1")
+    stepper.press("s")
+    expect(stepper.locator(".ss-place")).to_contain_text("f1 FLUSH")
+    stepper.press("n")
+    expect(stepper).to_have_attribute("data-cursor", "2")
+    expect(file.page).to_have_url(re.compile("#frame=2"), timeout=PATIENCE_MS)
+    stepper.press("End")
+    expect(stepper).to_have_attribute("data-cursor", "live")
+    # A link that is pasted leads there; a question is answered.
+    file.page.evaluate("location.hash = '#frame=2&node=ok&tab=why'")
+    expect(stepper).to_have_attribute("data-cursor", "2")
+    stepper.get_by_role("button", name="Why ok").last.click()
+    expect(stepper.get_by_role("tabpanel", name="Why")).to_contain_text("Approvals put it into the first frame")
+    stepper.press("/")
+    stepper.get_by_role("searchbox", name="Search").fill("ok")
+    expect(stepper.get_by_role("list", name="Results")).to_contain_text("ok")
+    assert last > 1
+
+
+def test_a_branch_is_shown_along_its_line_and_a_long_value_whole(run_of: Any, opened: Open) -> None:
+    ex = run_of(PROGRAMS["Loops"](), name="trunk", state={"big": "x" * 5_000_000})
+    ex.run_sync(max_frames=4)
+    branch = ex.fork(3, state={"n": 1}, name="twig")
+    branch.run_sync(max_frames=2)
+    file = opened(branch)
+    frames = file.history.df.frames
+    assert list(frames.execution_id.unique()) == [ex.execution_id, branch.execution_id]
+    answers = file.panes([{"pane": "frame", "at": int(frame)} for frame in frames.frame])
+    assert [answer["counts"]["writes"] for answer in answers] == list(frames.writes)
+    assert [part["name"] for part in file.panes([{"pane": "branches"}])[0]["line"]] == ["trunk", "twig"]
+    file.stepper.get_by_role("tab", name="State").click()
+    file.stepper.get_by_role("button", name="load all").click()
+    expect(file.stepper.get_by_text("of 5,000,002")).to_be_visible()
+    [row] = [row for row in file.panes([{"pane": "state"}])[0]["entries"] if row["key"] == "big"]
+    [whole_value] = file.panes([{"pane": "value", "of": row["value"]["ref"], "since": 4_999_000}])
+    assert whole_value["text"] == "x" * 1002 + '"'
+
+
+NOTEBOOK = """%%smithers report --run
+@component
+def App(ctx):
+    n = ctx.state.get("n", 0)
+    return <Task id={f"t{n}"} run={lambda: n} on_finished={lambda r: ctx.state.set("n", n + 1) if n < 2 else None}/>
+"""
+
+
+def test_html_of_a_notebook_has_the_run_in_it_and_needs_no_network(chromium: Browser, tmp_path: Path) -> None:
+    cells = ["%load_ext smithers_nb", NOTEBOOK, "report.recorded"]
+    notebook = tmp_path / "run.ipynb"
+    notebook.write_text(json.dumps(make_notebook(cells)))
+    convert = [sys.executable, "-m", "nbconvert", "--execute", "--to", "html", str(notebook)]
+    subprocess.run(convert, check=True, capture_output=True, cwd=tmp_path, env={**os.environ, "SMITHERS_EMBED": "1"})
+    page = chromium.new_context(offline=True).new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(f"file://{tmp_path}/run.html")
+    # nbconvert's own page asks a CDN for MathJax; the run asks nobody.
+    run = page.frame_locator("iframe[title='Run report']").locator(".smithers-stepper")
+    expect(run).to_have_attribute("data-status", "finished", timeout=PATIENCE_MS)
+    run.get_by_role("button", name="First frame").click()
+    expect(run).to_have_attribute("data-cursor", "1")
+    expect(run.get_by_role("treeitem")).to_contain_text(["t0"])
+    expect(page.locator(".smithers-static").first).to_contain_text('report.export("run.html")')
+    assert not [error for error in errors if "smithers" in error]
+    page.context.close()

@@ -18,7 +18,9 @@ async function show(root: HTMLElement): Promise<void> {
   // For scripts that look into the file, as tests do: `smithers.pane({ pane: "state", at: 3 })`.
   Object.assign(window, { smithers: { pane: (get: Get) => recording.answer(get) } });
   root.textContent = "";
-  render(<Stepper client={client} address={ADDRESS} />, root);
+  // In a notebook's page it stands in a frame, which has no address of its own.
+  const own = location.protocol === "about:" ? {} : { address: ADDRESS };
+  render(<Stepper client={client} {...own} />, root);
 }
 
 const ADDRESS: Address = {

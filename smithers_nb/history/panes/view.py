@@ -139,6 +139,10 @@ class View:
             caller = self._caller()
         return sentence(source, source.cursor(), caller)
 
+    def caller(self) -> str:
+        """Return the expression by which the user's code calls the execution; "" where there is none."""
+        return self._caller()
+
     def together(self) -> AbstractContextManager[None]:
         """Read everything that is asked for meanwhile, on this thread, over one connection."""
         return self._recorded.together()
