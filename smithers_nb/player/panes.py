@@ -20,10 +20,12 @@ from .still import MANY, Changes, StillSource
 
 FORMAT = 1
 """The version of this block: a page is in the same file, and no other one reads it."""
-PHASED = 250
-"""The number of frames, the newest ones, of which each phase is in the file, and why everything is as it is; older ones
-are there at their rest.
+PHASED, EXPLAINED = 10_000, 2_500
+"""The number of nodes, all together, of the newest frames whose phases are in the file, and of those with answers.
+Older frames are there at their rest: of 1,000 frames with 100 nodes 100 have their phases, and 25 answers to why.
 """
+LEAST = 25
+"""The least number of such frames."""
 READ_ONLY = "This page is a file: it shows what was recorded, and nothing runs here."
 """The reason why no command is taken in a page that is a file."""
 STORE = "Store('run.html')"
@@ -70,7 +72,8 @@ class _Recorder:
         """Return all that the page needs."""
         last = self._last = self._source.head.recorded
         numbers = range(max(1, numbers.start), min(last + 1, numbers.stop))
-        phased = self._phased = max(numbers.start, numbers.stop - PHASED)
+        nodes = len(self._source.tree(max(numbers, default=0)))
+        phased, self._explained = (_first(numbers, nodes, most) for most in (PHASED, EXPLAINED))
         for number in numbers:
             for phase in _phases(whole=number >= phased, last=number == last):
                 self._cursor(self._source.cursor(number, phase))
@@ -81,6 +84,7 @@ class _Recorder:
             "first": numbers.start if numbers else 0,
             "last": numbers.stop - 1 if numbers else 0,
             "phased": phased,
+            "explained": self._explained,
             "summary": {**self._view.summary(1, None, None), "read_only": READ_ONLY},
             "fixed": {**self._fixed(), "timeline": self._timeline(numbers.start)},
             "end": self._ask("why"),
@@ -118,7 +122,7 @@ class _Recorder:
         self._hits(cursor)
         self._each("node", nodes, changes.nodes, cursor)
         self._each("task", [task.task_id for task in self._source.tasks(cursor, MANY)], changes.tasks, cursor)
-        if cursor.frame >= self._phased and (cursor.phase in (Phase.EFFECTS, None) or cursor.frame == self._last):
+        if cursor.frame >= self._explained and (cursor.phase in (Phase.EFFECTS, None) or cursor.frame == self._last):
             self._reasons.record(cursor, self._happened(cursor))
 
     def _happened(self, cursor: Cursor) -> list[str]:
@@ -222,6 +226,11 @@ class _Recorder:
                 self._texts.append({"text": found.text, "type": found.type})
             known = self._refs[ref] = self._places[about]
         return known
+
+
+def _first(numbers: range, nodes: int, most: int) -> int:
+    """Return the first of the newest frames that have about so many nodes together."""
+    return max(numbers.start, numbers.stop - max(LEAST, most // max(1, nodes)))
 
 
 def _phases(*, whole: bool, last: bool) -> Iterable[Phase]:

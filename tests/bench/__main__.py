@@ -22,6 +22,7 @@ from tests.bench import (
     imports,
     peers,
     plans,
+    player,
     readback,
     recorded,
     sweeps,
@@ -44,6 +45,7 @@ MEASURES: dict[str, Callable[[], Iterable[Row | Missing]]] = {
     "tokens": agents.gaps,
     "sweep": sweeps.futures,
     "transitions": dataframes.transitions,
+    "player": player.player,
     "peers": peers.peers,
 }
 

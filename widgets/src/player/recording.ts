@@ -14,6 +14,8 @@ export interface Packed {
   readonly last: number;
   /** The first frame of which every phase is there. */
   readonly phased: number;
+  /** The first frame of which it is told why everything is as it is. */
+  readonly explained: number;
   readonly summary: Summary;
   /** The panes that are the same at every cursor. */
   readonly fixed: Readonly<Record<string, unknown>>;
@@ -107,8 +109,8 @@ export class Recording {
     const [frame] = this.placeOf(rest);
     const found = this.optional(rest, get.of ?? "");
     if (found === null) {
-      const { phased } = this.packed;
-      const some = phased > this.first ? ` It has those of the frames from ${phased} on.` : "";
+      const { explained } = this.packed;
+      const some = explained > this.first ? ` It has those of frames ${explained} to ${last}.` : "";
       const what = get.of ?? "the frame";
       throw new Missing(
         `this file has no answer about ${what} in frame ${frame}.${some} ${IN_PYTHON}`,

@@ -116,9 +116,11 @@ function AskLine() {
       <button type="submit" class="ss-button ss-small">
         Why
       </button>
-      <button type="button" class="ss-button ss-small" onClick={() => ask(true)}>
-        Why not
-      </button>
+      {client.acts && (
+        <button type="button" class="ss-button ss-small" onClick={() => ask(true)}>
+          Why not
+        </button>
+      )}
     </form>
   );
 }
