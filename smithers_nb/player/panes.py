@@ -229,7 +229,7 @@ class _Recorder:
 
 
 def _first(numbers: range, nodes: int, most: int) -> int:
-    """Return the first of the newest frames that have about so many nodes together."""
+    """Return the first of the newest frames that have about ``most`` nodes together."""
     return max(numbers.start, numbers.stop - max(LEAST, most // max(1, nodes)))
 
 

@@ -32,7 +32,7 @@ class Reasons:
         self._stood = False
         """What changed since the last frame that was asked about."""
         self._waiting: set[str] = set()
-        """The targets that are told what stands in their way, which may be somewhere else in the plan."""
+        """The targets whose answer is an obstacle, which may be somewhere else in the plan."""
         self._known: set[str] = set()
 
     def heed(self, changes: Changes) -> None:
@@ -84,7 +84,7 @@ class Reasons:
 
 
 def flat(found: p.WhyPane, cursor: Cursor) -> dict[str, Any]:  # Any: JSON
-    """Return an answer with its sentences in one list, so that a chain that grew by one is told by that one."""
+    """Return an answer with its sentences in one list, so that a chain that grew by one differs by that one."""
     statements: list[dict[str, Any]] = []
     depths: list[int] = []
     heads: list[list[object]] = []
