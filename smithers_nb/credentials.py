@@ -57,6 +57,14 @@ _HINT = re.compile(
     r"sk[-_]|[pr]k_|whsec_|gh[pousr]_|hub_pat|glpat|hf_|npm_|gsk_|r8_|pplx-|xai-|_pat_|xox|AKIA|ASIA|AROA|AIDA|AIza|eyJ"
     r"|PRIVATE KEY|://|(?i:bearer|basic |auth|key|token|secret|pass|pwd|cookie|credential)"
 )
+_WORDS = (
+    "sk-", "sk_", "pk_", "rk_", "whsec_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "hub_pat", "glpat", "hf_", "npm_",
+    "gsk_", "r8_", "pplx-", "xai-", "_pat_", "xox", "akia", "asia", "aroa", "aida", "aiza", "eyj", "private key", "://",
+    "bearer", "basic ", "auth", "key", "token", "secret", "pass", "pwd", "cookie", "credential",
+)  # fmt: skip
+"""The words of ``_HINT``, in lower case."""
+LONG = 10_000
+"""The length from which a text is looked through for these words."""
 _NAME = re.compile(
     rf"(?:.*_)?(?:{_STRONG}|authorization|auth|passphrase|pwd|secret|secrets|private_key|cookie|set_cookie|credentials?"
     r"|(?:bearer|refresh|session|id|api|bot|github|gitlab|hf|slack|authorization)_token|x_api_key|api_?key_?\d*)",
@@ -85,7 +93,7 @@ def masked(text: str) -> str:
 
 
 def _masked(text: str) -> str:
-    if _HINT.search(text) is None:
+    if not may_hold(text):
         return text
     return _any_shape().sub(lambda found: f"{next(kept for kept in found.groups() if kept is not None)}{MASK}", text)
 
@@ -116,7 +124,11 @@ def _behind(name: str, value: Any) -> Any:  # Any: JSON
 
 def may_hold(text: str) -> bool:
     """Return False if a text surely holds no credential: a quick look, before it is taken apart."""
-    return _HINT.search(text) is not None
+    if len(text) <= LONG:
+        return _HINT.search(text) is not None
+    # Word by word: for a long text that takes a tenth of the time of a pattern with so many ways to begin.
+    lower = text.lower()
+    return any(word in lower for word in _WORDS)
 
 
 def is_name(name: str) -> bool:
@@ -130,7 +142,7 @@ def is_name(name: str) -> bool:
 
 def masked_json(text: str) -> str:
     """Return a text of JSON with the credentials in it replaced. It still parses."""
-    if _HINT.search(text) is None:
+    if not may_hold(text):
         return text
     return json.dumps(masked_value(json.loads(text)), ensure_ascii=False, separators=(",", ":"))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from smithers_nb.credentials import MASK, masked, masked_json, masked_value
+from smithers_nb.credentials import LONG, MASK, masked, masked_json, masked_value
 
 # Written in two pieces: what looks like a key in a file of the project would be taken for one.
 SECRETS = {
@@ -126,3 +126,8 @@ def test_a_long_text_of_the_same_piece_is_looked_through_once(piece: str) -> Non
     """Not measured by a clock: a search that begins anew at each piece would not end within the test's patience."""
     text = f"token {piece * (300_000 // len(piece))}"
     assert len(masked(text)) <= len(text)
+
+
+@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
+def test_a_key_is_masked_in_a_long_text_too(secret: str) -> None:
+    assert secret not in masked(f"{'. ' * LONG}{secret} {'. ' * LONG}")
