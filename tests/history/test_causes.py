@@ -580,3 +580,22 @@ def test_a_bare_word_is_a_node_first_then_a_component_then_a_key(run_of: Any) ->
         "state:one": "one is 1 since frame 1",
         "state:two": "two is 2 since frame 1",
     }
+
+
+def test_the_reason_of_a_frame_names_nodes_without_an_id(run_of: Any) -> None:
+    ex = run_of(Task(key="a", run=int, on_finished=save("a")))
+    ex.run_sync()
+    told = " ".join(ex.why(number).statements[0].text for number in range(1, ex.recorded + 1))
+    assert 'task "a" succeeded' in told and 'task "a" settled' in told
+    assert not re.search(r"\b[0-9a-f]{12}\b", told)
+
+
+def test_a_key_without_a_value_is_named_only_where_a_text_shows_that(run_of: Any) -> None:
+    @component
+    def Page(ctx: Any) -> Any:
+        return Phase(id="p", name="page")["Notes: ", str(ctx.state.get("note"))]
+
+    ex = run_of(Page)
+    ex.run_sync()
+    assert "note has no value" in ex.why("p.text").text
+    assert "note" not in ex.why("p.name").text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ...identity import component_of
 from ...records import Phase, TaskRecord
@@ -25,7 +25,7 @@ def frame_made(fact: FrameMade) -> Told:
     found = book.source.frame(number)
     if found is None:
         return Told(book.say(f"frame {number} is not recorded any more", evidence=None))
-    reasons = ", ".join(found.reason) or "nothing that is recorded"
+    reasons = _listed(book, found.reason, number) or "nothing that is recorded"
     text = f"frame {number} was made, because of: {reasons}"
     if found.status == "open" and number < book.last:
         text += "; it was given up before its FLUSH"
@@ -34,13 +34,25 @@ def frame_made(fact: FrameMade) -> Told:
     return Told(book.say(text, **about), tuple(causes))
 
 
+def _listed(book: Book, reasons: Iterable[str], frame: int) -> str:
+    return ", ".join(_with_name(book, reason, frame) for reason in reasons)
+
+
+def _with_name(book: Book, reason: str, frame: int) -> str:
+    """Return a reason with the name of its node in the place of a generated id."""
+    match = re.fullmatch(r"(.+?)(@\w+)? (succeeded|failed|cancelled|abandoned|settled)", reason)
+    if match is None or (held := book.rows.last_node(match[1], frame)) is None or held.node.explicit_id:
+        return reason
+    return f"{book.name(match[1], frame)} {match[3]}"
+
+
 def due(book: Book) -> list[Told]:
     """Return the next frame, and what makes it due; empty where nothing does, or no process has the execution."""
     now = book.source.publication
     if now is None or not now.causes:
         return []
     number = book.last + 1
-    text = f"frame {number} is due, because of: {', '.join(now.causes)}"
+    text = f"frame {number} is due, because of: {_listed(book, now.causes, number)}"
     about: About = {"table": "frames", "row_id": str(number), "frame": number, "phase": Phase.SNAPSHOT}
     return [Told(book.say(text, **about), tuple(one for why in now.causes for one in _reason(book, why, number)))]
 

@@ -323,15 +323,18 @@ def _made_of(book: Book, path: str, content: _Content) -> list[Matter | Told]:
         text = f"{component_of(component)} read {key} in frame {frame}: {what}"
         about: About = {"table": "reads", "row_id": component, "frame": frame, "evidence": evidence}
         found.append(Told(book.say(text, **about), (maker_of(book, key, frame),)))
-    missing = [_read_nothing(book, key, keys[key], frame) for key in keys if book.rows.value(key, frame) is None]
+    missing: list[Told] = []
+    # What a text and an f-string make of a value that is not there.
+    if not content.text.strip() or "None" in content.text or content.text == "null":
+        none = [key for key in keys if book.rows.value(key, frame) is None]
+        missing = [_read_nothing(book, key, keys[key], frame) for key in none[:MOST_MISSING]]
     if found:
-        # What an f-string makes of a value that is not there.
-        return [*found, *(missing[:MOST_MISSING] if "None" in content.text else ())]
+        return [*found, *missing]
     code: list[Matter | Told] = [_from_the_code(book, path, component_paths(path), frame)]
     if frame > 1 or not keys:
         code = called_because(book, path, frame)
     files = [read for one in component_paths(path)[:1] for read in files_read(book, one, frame, frame)]
-    return [*code, *missing[:MOST_MISSING], *files]
+    return [*code, *missing, *files]
 
 
 def _read_nothing(book: Book, key: str, component: str, frame: int) -> Told:

@@ -101,7 +101,7 @@ def _named(book: Book, asked: str, frame: int | None) -> list[Matter]:
     # From the right: an id may have dots of its own.
     id, dot, prop = asked.rpartition(".")
     if dot and book.rows.last_node(id, at) is not None:
-        return _prop_facts(book, id, prop, at)
+        return prop_facts(book, id, prop, at)
     if (path := component_path(book, asked, at)) is not None:
         return [ComponentIn(book, path, at)]
     if book.rows.value(asked, frame or book.reads) is not None or asked in book.rows.known_keys():
@@ -134,7 +134,12 @@ def node_facts(book: Book, id: str, frame: int) -> list[Matter]:
     return found
 
 
-def _prop_facts(book: Book, id: str, prop: str, frame: int) -> list[Matter]:
+def prop_facts(book: Book, id: str, prop: str, frame: int) -> list[Matter]:
+    """Return the facts of a prop, or of the call of a handler.
+
+    Raises:
+        StoreError: if the node has no such prop, naming the nearest, or the handler was not called.
+    """
     # Events are no props: a handler is asked about for its call.
     if prop not in EVENTS:
         _refuse_unknown(book, id, prop, frame)

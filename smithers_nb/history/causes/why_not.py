@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ...errors import did_you_mean
+from ...errors import StoreError, did_you_mean
 from ...nodes.schedule import RUNNABLE
 from ...records import Ghosts, Phase, WriteRecord
 from ..recorded import RecordedSource
@@ -15,7 +15,7 @@ from .explanation import Explanation
 from .facts import ComponentIn, FrameMade, Matter, NotFired, Stands, Told, ValueAt, Written
 from .frames import due
 from .idle import leased, not_fired, not_started
-from .targets import Target, child_named, component_path, is_id, near_ids
+from .targets import Target, child_named, component_path, is_id, near_ids, prop_facts
 from .values import REPLACED, maker_of, value_words
 from .why import chain_of, question_of
 from .writers import would_write, writers
@@ -56,12 +56,22 @@ def _reasons(book: Book, asked: Target, frame: int | None, ghosts: Ghosts | None
         yield from found
     elif (path := component_path(book, asked, at)) is not None:
         yield ComponentIn(book, path, at)
+    elif dot and book.rows.last_node(id, at) is not None:
+        yield from _prop(book, id, event, at)
     elif (inner := child_named(book, asked)) is not None:
         yield from _reasons(*inner, None, None)
     elif not _could_be(book, asked, at, ghosts) and _is_key(book, asked):
         yield from _not_written(book, asked, frame)
     else:
         yield from not_in_plan(book, asked, at, ghosts)
+
+
+def _prop(book: Book, id: str, prop: str, at: int) -> Reasons:
+    """Yield a prop as it is: nothing stands in its way, and what made it tells why it is no other."""
+    try:
+        yield from prop_facts(book, id, prop, at)
+    except StoreError as none:
+        yield Told(book.say(str(none), frame=at, node_id=id))
 
 
 def _of_id(book: Book, asked: str, at: int) -> Reasons:
