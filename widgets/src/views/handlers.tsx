@@ -65,9 +65,10 @@ const EVENT: Column<{ node_id: string; event: string }> = {
 };
 
 const COLUMNS: readonly Column<CallRow>[] = [
-  { name: "#", align: "end", rank: 3, cell: ({ seq }) => seq },
+  { name: "#", align: "end", rank: 3, usual: ({ seq }) => seq === 1, cell: ({ seq }) => seq },
   {
     name: "Frame",
+    rank: 0,
     cell: ({ frame, phase }) => (
       <span class="ss-nowrap">
         <FrameLink frame={frame} /> · {phase}
