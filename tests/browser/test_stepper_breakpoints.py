@@ -125,9 +125,9 @@ def test_the_keyboard_alone_leads_from_the_cell_to_a_hit_and_back(lab):
                 return
         raise AssertionError(f"Tab does not lead to {wanted}")
 
-    tab_to("Step phase")
+    tab_to("Step frame")
     page.keyboard.press("ArrowRight")
-    assert page.evaluate(focus) == "Step frame"
+    assert page.evaluate(focus) == "Step phase"
     # To the plan, down to the draft, and a breakpoint on it.
     for _ in range(40):
         page.keyboard.press("Tab")
