@@ -111,7 +111,7 @@ def test_another_execution_is_a_baseline_of_the_plan_and_its_differences_lead_to
     write = rows.filter(has_text="write notes").first
     write.locator("td").nth(2).click()
     stepper.wait(cursor=2)
-    expect(stepper.status).to_contain_text("Frame 2 here, frame 2 of other: write notes of notes.")
+    expect(stepper.status).to_contain_text("Frame 2 here, frame 2 of other: write notes of claude #notes.")
     expect(stepper.node("notes")).to_have_attribute("aria-selected", "true")
     assert notebook.evaluate("len(report.df.frames)") == "3"
 
