@@ -242,7 +242,7 @@ function Sentence({ row, at, parts }: SentenceProps) {
               class="ss-link"
               onClick={() => actions.ask({ of: link, at: frame ?? at })}
             >
-              why <Text of={link} />?
+              why <Text of={link.replace(/^state:/, "")} />?
             </button>
           )}
         </span>
