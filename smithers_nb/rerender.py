@@ -18,7 +18,7 @@ from .records import REUSED, LoopKey, LoopState, Reusable
 from .records.words import dollars
 from .rendering import Renderer
 from .store.frames import frame_from
-from .store.past import PastFrame, PastFrames, PastNode, PastTask, Standing, plan_of
+from .store.past import PastFrame, PastFrames, PastNode, PastTask, TaskStanding, plan_of
 from .store.prune import refuse_missing
 from .store.reader import Reader
 
@@ -333,7 +333,7 @@ class _Judge:
         self._versions: dict[str, PastNode] = {}
         self._stale: set[str] = set()
         """Ids of recorded nodes that changed since the last verdict."""
-        self._tasks: dict[str, Standing] = {}
+        self._tasks: dict[str, TaskStanding] = {}
         self._asked: set[str] = set()
         """Nodes with a recorded answer."""
         self._new: set[tuple[str, str]] = set()
@@ -355,10 +355,10 @@ class _Judge:
         self._stale |= frame.nodes.keys()
         for task in frame.mounted:
             if task.node_id in self._versions:
-                self._tasks[task.node_id] = Standing("running", settled=False)
+                self._tasks[task.node_id] = TaskStanding("running", settled=False)
         for task in frame.settled:
             if task.node_id in self._tasks:
-                self._tasks[task.node_id] = Standing(task.status, settled=True)
+                self._tasks[task.node_id] = TaskStanding(task.status, settled=True)
         if frame.mounted or frame.settled or frame.loops:
             self._due = True
         self._to_tell = frame.started
@@ -558,7 +558,7 @@ def _kind(version: PastNode | None, node: TreeNode | None) -> str | None:
     return "position" if version.position != node.position else None
 
 
-def _pending(tree: Tree, tasks: Mapping[str, Standing], loops: Mapping[LoopKey, LoopState]) -> set[str]:
+def _pending(tree: Tree, tasks: Mapping[str, TaskStanding], loops: Mapping[LoopKey, LoopState]) -> set[str]:
     """Return the nodes that stand in a phase, step, sequence or loop that has not begun."""
     status = schedule(tree, tasks, loops).status
     found: set[str] = set()

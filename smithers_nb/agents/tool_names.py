@@ -18,7 +18,7 @@ BUILT_IN = frozenset({"ToolSearch", "PendingMessageDrainCapability"})
 
 
 @dataclass(slots=True)
-class Names:
+class ToolNames:
     """The names of tools, as far as they are known before a request is made."""
 
     known: set[str] = field(default_factory=set)
@@ -27,16 +27,16 @@ class Names:
     settled: bool = True
     """False if the tools may differ from request to request, because a function makes them."""
 
-    def add(self, other: Names, rename: Any = lambda name: name) -> None:
+    def add(self, other: ToolNames, rename: Any = lambda name: name) -> None:
         """Add the names of a part, as they are called here."""
         self.known |= {rename(name) for name in other.known}
         self.complete &= other.complete
         self.settled &= other.settled
 
 
-def names_of(agent: Any, task: AgentTask) -> Names:
+def names_of(agent: Any, task: AgentTask) -> ToolNames:
     """Return the names of the tools of an agent, a ``pydantic_ai.Agent``."""
-    found = Names()
+    found = ToolNames()
     for toolset in agent.toolsets:
         found.add(_of_toolset(toolset))
     found.known |= native_names(tool for tool in task.local.tools if is_native(tool))
@@ -52,27 +52,27 @@ def native_names(tools: Iterable[Any]) -> set[str]:
     return {name for tool in tools for name in (tool.kind, tool.unique_id)}
 
 
-def _of_toolset(toolset: Any) -> Names:
+def _of_toolset(toolset: Any) -> ToolNames:
     # The function may return other tools at each step: none of its names can be called wrong.
     if hasattr(toolset, "toolset_func"):
-        return Names(complete=False, settled=False)
+        return ToolNames(complete=False, settled=False)
     if hasattr(toolset, "toolsets"):
-        found = Names()
+        found = ToolNames()
         for one in toolset.toolsets:
             found.add(_of_toolset(one))
         return found
     if hasattr(toolset, "wrapped"):
-        inner, found = _of_toolset(toolset.wrapped), Names()
+        inner, found = _of_toolset(toolset.wrapped), ToolNames()
         new_names = {old: new for new, old in getattr(toolset, "name_map", {}).items()}
         prefix = f"{toolset.prefix}_" if hasattr(toolset, "prefix") else ""
         found.add(inner, lambda name: f"{prefix}{new_names.get(name, name)}")
         return found
     if isinstance(getattr(toolset, "tools", None), dict):
-        return Names(set(toolset.tools))
+        return ToolNames(set(toolset.tools))
     if isinstance(getattr(toolset, "tool_defs", None), list):
-        return Names({one.name for one in toolset.tool_defs})
+        return ToolNames({one.name for one in toolset.tool_defs})
     # An MCP server, or a class of the user's.
-    return Names(complete=False)
+    return ToolNames(complete=False)
 
 
 def refuse_unknown(task: AgentTask, known: Iterable[str]) -> None:

@@ -10,7 +10,7 @@ from ..errors import AgentConfigError, AgentError, UserCodeError, did_you_mean, 
 from ..records import Decision, Repeat
 from ..user_code import guarded
 from .runner import AgentTask, Past
-from .tool_names import Names, refuse_unknown
+from .tool_names import ToolNames, refuse_unknown
 from .turns import Turns
 
 
@@ -26,7 +26,7 @@ class ToolPolicy:
         """The names of tools that are known until the first request, which has those of servers; None if the names in
         the node's policy are looked at already."""
 
-    def check_with_first_request(self, names: Names) -> None:
+    def check_with_first_request(self, names: ToolNames) -> None:
         """Let the first request decide about the names in the policy, if the tools are not all known before."""
         if not names.complete and names.settled and self._task.recorded is None:
             self._unchecked = names.known

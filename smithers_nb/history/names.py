@@ -41,7 +41,7 @@ class Named(Protocol):
         """True if the user gave the id."""
 
 
-class Placed(Named, Protocol):
+class PlacedNode(Named, Protocol):
     """A node with all that is needed to name it."""
 
     @property
@@ -141,7 +141,7 @@ class Names:
                 tree = self._tree_of(node.frame)
             self._known[node.id] = self._name(node, tree)
 
-    def _name(self, node: Placed, tree: Tree) -> str:
+    def _name(self, node: PlacedNode, tree: Tree) -> str:
         # A text has no name, and its generated id says nothing: people see it in the node around it.
         parent, props = node.parent_id, node.props
         if node.type == "text" and parent is not None:

@@ -16,7 +16,7 @@ from ..records import Phase
 from ..store.reader import Reader
 from .codec import Pool, Track, packed
 from .reasons import Reasons
-from .still import MANY, Changes, StillSource
+from .still import MANY, CursorChanges, StillSource
 
 FORMAT = 1
 """The version of this block: a page is in the same file, and no other one reads it."""
@@ -52,7 +52,7 @@ class _Recorder:
     def __init__(self, source: StillSource) -> None:
         self._source = source
         self._view = View(source)
-        self._changes = Changes(source)
+        self._changes = CursorChanges(source)
         self._texts: list[dict[str, str]] = []
         self._places: dict[tuple[str, str], str] = {}
         """The places of the texts."""

@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import StoreError
 from ..history.cursor import Cursor
 from ..history.panes import protocol as p
-from .still import Changes
+from .still import CursorChanges
 
 Ask = Callable[[str | None, Cursor], p.WhyPane]
 """Returns the answer about a target at a cursor."""
@@ -35,7 +35,7 @@ class Reasons:
         """The targets whose answer is an obstacle, which may be somewhere else in the plan."""
         self._known: set[str] = set()
 
-    def heed(self, changes: Changes) -> None:
+    def heed(self, changes: CursorChanges) -> None:
         """Note what may be different from the cursor before."""
         self._nodes |= changes.nodes
         self._named |= changes.altered

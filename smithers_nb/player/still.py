@@ -119,7 +119,7 @@ class StillSource(RecordedSource):
         return found
 
 
-class Changes:
+class CursorChanges:
     """The differences of a cursor from the one before, as far as panes depend on them: only these are asked again.
 
     Everything that a pane of a node or a task depends on is compared, which takes a hundredth of the time of making it.

@@ -23,7 +23,7 @@ from .writer import as_json
 V = TypeVar("V")
 
 
-class Standing(NamedTuple):
+class TaskStanding(NamedTuple):
     """A recorded task, as the schedule needs it."""
 
     status: str
@@ -198,7 +198,7 @@ class PastFrames:
         return self.frames[self._numbers[place]]
 
 
-def past_frame(reader: Reader, execution_id: str, number: int, tree: Tree) -> tuple[PastFrame, dict[str, Standing]]:
+def past_frame(reader: Reader, execution_id: str, number: int, tree: Tree) -> tuple[PastFrame, dict[str, TaskStanding]]:
     """Return one recorded frame with all that it read, and by node id the tasks of its plan, as they stood in it.
 
     It costs the size of the state and of the plan, never that of the history.
@@ -229,7 +229,7 @@ def past_frame(reader: Reader, execution_id: str, number: int, tree: Tree) -> tu
         tasks = {}
         for task in file.newest_tasks(number):
             settled = task.settled_at_frame is not None and task.settled_at_frame < number
-            tasks[task.node_id] = Standing(task.status_at(until, asking), settled)
+            tasks[task.node_id] = TaskStanding(task.status_at(until, asking), settled)
     return frame, tasks
 
 

@@ -498,7 +498,7 @@ BROKEN = [
     ("orphan", ["UPDATE tasks SET status = 'running', ended_at = NULL WHERE node_id = 'c'"], "but no process, which has its lease"),
     ("orphan", ["UPDATE tasks SET status = 'running' WHERE node_id = 'c'"], "has ended, but is still marked"),
     ("orphan", ["UPDATE model_calls SET response = NULL"], "1 model calls of task c@1 have neither"),
-    ("orphan", [f"INSERT INTO tool_calls SELECT 1, execution_id, {TASK}, 1, 1, 'id', 'rm', '{{}}', NULL, 'running', '2026-01-01', NULL, NULL, NULL FROM executions"], "tool rm of task c@1 was called and has no end"),
+    ("orphan", [f"INSERT INTO tool_calls SELECT 1, execution_id, {TASK}, 1, 1, 'id', 'rm', '{{}}', NULL, 'running', '2026-01-01', NULL, NULL, NULL, NULL, NULL FROM executions"], "tool rm of task c@1 was called and has no end"),
     ("orphan", ["UPDATE tasks SET ended_at = '2026-01-01', status = 'cancelled' WHERE node_id = 'ask'"], "approval ask@.* waits for an answer, but its task"),
     ("foreign key", ["PRAGMA foreign_keys = OFF", "DELETE FROM tasks WHERE node_id = 'c'"], "1 rows of model_calls belong to no row of tasks"),
     ("schema", ["DELETE FROM schema_migrations WHERE version > 1"], "schema version 1, this release"),
