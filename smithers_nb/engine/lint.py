@@ -149,7 +149,7 @@ def _keys(rendered: Rendered, written: dict[ScopedKey, bool]) -> Iterator[Proble
         severity: Severity = "hint"
         if near in unread:
             severity = "error"
-        yield finding("KeyNeverWritten", _never_written(place, near), severity=severity)
+        yield finding("KeyNeverWritten", _never_written(place, near), _reader_of(rendered, place), severity=severity)
     first_only = {place for place in read & written.keys() if not written[place]}
     for place, near in _nearest({place for place in unread if written[place]}, first_only):
         if near is not None:
@@ -158,6 +158,14 @@ def _keys(rendered: Rendered, written: dict[ScopedKey, bool]) -> Iterator[Proble
                 f"{_name(place)} is written, and no component reads it. Did you mean {_short(near, place)}, which is "
                 "read and has only its first value?",
             )
+
+
+def _reader_of(rendered: Rendered, place: ScopedKey) -> TreeNode | None:
+    """Return the first node of a component that reads a key."""
+    for one in rendered.read_by(*place, most=1):
+        if one.node_id is not None:
+            return rendered.tree.index[one.node_id]
+    return None
 
 
 def _scoped_key(name: str) -> ScopedKey | None:

@@ -11,6 +11,7 @@ from ..nodes.tree import EMPTY, Tree
 from ..records.words import short
 from ..store.moments import Moments
 from .cursor import Cursor
+from .source import Source
 
 NAME_CHARS = 40
 _GENERATED = re.compile(r"(?<![0-9A-Za-z_/])([0-9a-f]{12})(@\d+)?(?![0-9A-Za-z_])")
@@ -121,6 +122,18 @@ class Names:
         """Return a text with names in place of the generated ids of nodes and their tasks."""
         return _GENERATED.sub(self._replaced, text)
 
+    def all(self, node_ids: Iterable[str | None]) -> dict[str, str]:
+        """Return the names of these nodes by id."""
+        known = sorted({id for id in node_ids if id is not None})
+        self.learn(known)
+        return {id: self._known.get(id, id) for id in known}
+
+    def in_some(self, text: str | None) -> str | None:
+        """Return a text as ``in_text`` does; None for none."""
+        if text is None:
+            return None
+        return self.in_text(text)
+
     def learn(self, node_ids: Iterable[str]) -> None:
         """Look for the names of all these nodes at once."""
         missing = [id for id in dict.fromkeys(node_ids) if id not in self._looked_for]
@@ -153,3 +166,8 @@ class Names:
         self.learn([id])
         # Twelve hex digits may be anything, such as the id of an execution.
         return self._known.get(id, found[0])
+
+
+def names_of(source: Source, cursor: Cursor) -> Names:
+    """Return the names of the nodes at a cursor."""
+    return Names(cursor, source.file, source.tree)

@@ -56,7 +56,7 @@ def test_a_person_looks_at_tool_calls_and_approves_one_and_denies_another(lab):
     stepper = Stepper(notebook.page, "asks")
     stepper.button("Until idle").click()
     stepper.wait(status="waiting")
-    row = stepper.grid("Tasks").locator("tbody").filter(has_text="claude c")
+    row = stepper.grid("Tasks").locator("tbody").filter(has_text="claude #c")
     expect(row).to_contain_text("blocked")
     expect(row).to_contain_text('c wants to call change with {"path":"a"}')
     expect(row.get_by_role("button", name="approve")).to_have_count(0)  # Not before it was looked at.
@@ -118,7 +118,7 @@ def test_a_person_edits_the_arguments_before_approving_and_gives_the_result_of_a
     stepper = Stepper(notebook.page, "edits")
     stepper.button("Until idle").click()
     stepper.wait(status="waiting")
-    row = stepper.grid("Tasks").locator("tbody").filter(has_text="claude c")
+    row = stepper.grid("Tasks").locator("tbody").filter(has_text="claude #c")
     row.get_by_role("button", name="look and answer").first.click()
     pane = stepper.region.get_by_role("tabpanel", name="Task", exact=True)
     send = pane.get_by_role("group", name=re.compile("wants to call send"))
@@ -188,7 +188,7 @@ def test_the_tail_is_seen_while_models_stream_and_pause_works_meanwhile(tokens, 
         notebook.run_cell(cell)
     stepper = Stepper(notebook.page, "streams")
     stepper.button("Until idle").click()
-    row = stepper.grid("Tasks").locator("tbody").filter(has_text="claude s0")
+    row = stepper.grid("Tasks").locator("tbody").filter(has_text="claude #s0")
     expect(row).to_contain_text(re.compile(r"w\d+ w\d+"), timeout=30_000)
     expect(row).to_contain_text("running")
     notebook.shot("streaming.png")
@@ -204,7 +204,7 @@ def test_the_tail_is_seen_while_models_stream_and_pause_works_meanwhile(tokens, 
     assert found is not None, notebook.text(2)
     assert (int(found[1]), found[2]) == (20 * (tokens + 1), "True")
     assert int(found[3]) > 5 and int(found[4]) <= 10, found[0]
-    row.get_by_role("button", name="s0", exact=True).click()
+    row.get_by_role("button", name="claude #s0", exact=True).click()
 
 
 RETRIES = """%%smithers retries
@@ -229,7 +229,7 @@ def test_a_blocked_retry_counts_down_with_its_attempt_and_the_rate_window(lab):
     stepper = Stepper(notebook.page, "retries")
     stepper.button("Until idle").click()
     grid = stepper.grid("Tasks")
-    row = grid.locator("tbody").filter(has_text="claude again")
+    row = grid.locator("tbody").filter(has_text="claude #again")
     expect(row).to_contain_text(re.compile(r"next in \d s, reason rate_limit"), timeout=60_000)
     expect(row).to_contain_text("blocked")
     pane = stepper.region.get_by_role("tabpanel", name="Tasks", exact=True)

@@ -78,7 +78,7 @@ def test_writes_show_their_order_what_loses_and_what_changes_nothing_and_can_be_
     expect(rows.nth(2)).to_contain_text('"mine"')
     rows.nth(2).get_by_role("button", name="operator on_finished").click()  # Edited: it leads to where it came from.
     expect(selected).to_contain_text("on_finished")
-    expect(selected.get_by_role("button", name="b", exact=True)).to_be_visible()
+    expect(selected.get_by_role("button", name="task #b", exact=True)).to_be_visible()
     stepper.tab("Pending writes")
     stepper.region.get_by_role("button", name="Drop same").click()
     expect(writes).to_contain_text("dropped")
@@ -110,7 +110,7 @@ def test_a_problem_leads_to_its_node_frame_and_line_and_earlier_frames_stay(lab)
         expect(row).to_contain_text(text)
 
     # The node in the plan, the frame, and the line in the cell.
-    row.get_by_role("button", name="bad", exact=True).click()
+    row.get_by_role("button", name="task #bad", exact=True).click()
     expect(stepper.node("bad")).to_have_attribute("aria-selected", "true")
     stepper.step(3)
     problems.get_by_role("button", name="f2").first.click()

@@ -166,7 +166,7 @@ def test_while_nothing_is_selected_the_inspector_shows_what_changed() -> None:
         inspector = stepper.region.get_by_role("tabpanel", name="Node", exact=True)
         expect(inspector).to_contain_text("research")  # The first of those that were mounted.
         stepper.step(2)
-        expect(inspector).to_contain_text("This frame changed nothing in the plan")
+        expect(inspector).to_contain_text("What frame 2 did")
         stepper.node("draft").click()
         expect(inspector).to_contain_text("draft")
         stepper.step(3)

@@ -56,7 +56,7 @@ def test_running_tasks_are_seen_and_a_person_can_act_on_them(lab):
     expect(row).to_contain_text("running")
 
     # Approve, and cancel.
-    approval = tasks.locator("tbody").filter(has_text="approval ok")
+    approval = tasks.locator("tbody").filter(has_text="approval #ok")
     approval.get_by_role("button", name="approve").click()
     row.get_by_role("button", name="Cancel long").click()
     expect(row).to_contain_text("cancelled", timeout=60_000)
@@ -66,7 +66,7 @@ def test_running_tasks_are_seen_and_a_person_can_act_on_them(lab):
     notebook.run_cell(2)
     assert "'answer': 'approve'" in notebook.text(2)
     expect(flaky).to_contain_text("failed")
-    flaky.get_by_role("button", name="flaky", exact=True).click()
+    flaky.get_by_role("button", name="task #flaky", exact=True).click()
     stepper.tab("Task")
     pane = stepper.region.get_by_role("tabpanel", name="Task", exact=True)
     expect(pane).to_contain_text("ValueError: try 5")

@@ -182,7 +182,7 @@ def without(shown: dict[str, Any], late: set[str], phase: str) -> dict[str, Any]
         found[name] = {**shown[name], "nodes": plan}
     never = [row for row in shown["handlers"]["never"] if row["node_id"] not in nodes]
     found["handlers"] = {**shown["handlers"], "never": never}
-    problems = [row for row in shown["problems"]["problems"] if row["frame"]]
+    problems = [row for row in shown["problems"]["problems"] if row["phase"]]
     found["problems"] = {"frame": shown["problems"]["frame"], "problems": problems}
     entries = [entry for entry in shown["state"]["entries"] if entry["scope"] == "state"]
     found["state"] = {"frame": shown["state"]["frame"], "entries": entries}

@@ -408,11 +408,12 @@ def test_a_conflict_shows_the_loser_and_a_noop_is_foreseen(view):
     # The handler that raises may be called a frame earlier or later: its writes don't count.
     while all(write.node_id == "bad" for write in shown.ex.pending):
         shown.ex.step_sync()
-    writes = ask(shown, "pending")["writes"]
+    pane = ask(shown, "pending")
+    writes, names = pane["writes"], pane["names"]
     lost, won, same = [w for w in writes if w["node_id"] != "bad"]
     assert (lost["status"], lost["conflict"]) == (
         "queued",
-        f"overridden by {won['id']} (on_finished of {won['node_id']})",
+        f"overridden by {won['id']} (on_finished of {names[won['node_id']]})",
     )
     assert won["conflict"].startswith(f"overrides {lost['id']}")
     assert (same["key"], same["noop"], won["noop"]) == ("same", True, False)

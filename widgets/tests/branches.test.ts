@@ -124,7 +124,7 @@ describe("a branch to be made", () => {
     if (entry === undefined) throw new Error("the sample has a value");
     const cut = { ...entry, key: "long", value: { ...entry.value, cut: true } };
     const vol = { ...entry, key: "vol", scope: "vol" as const };
-    const pane: StatePane = { frame: 4, total: 3, entries: [entry, cut, vol] };
+    const pane: StatePane = { names: {}, frame: 4, total: 3, entries: [entry, cut, vol] };
     expect([...textsOf(pane).keys()]).toEqual([entry.key]);
   });
 

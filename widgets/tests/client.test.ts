@@ -342,7 +342,7 @@ describe("lost messages", () => {
     watch(client, ["pending"]);
     kernel.replyToAll();
     kernel.data = panes({
-      pending: { frame: 1, editable: true, writes: [write(), write({ id: "w2" })] },
+      pending: { names: {}, frame: 1, editable: true, writes: [write(), write({ id: "w2" })] },
     });
     kernel.push({ seq: 1, frame: 1 });
     kernel.replyToAll();
@@ -402,9 +402,13 @@ describe("the cursor", () => {
     const { kernel, client } = started();
     watch(client, ["state"]);
     client.goTo(2);
-    kernel.reply(kernel.asked("state")[0], { data: { frame: 4, total: 9, entries: [] } });
+    kernel.reply(kernel.asked("state")[0], {
+      data: { names: {}, frame: 4, total: 9, entries: [] },
+    });
     expect(client.state.panes.state?.data ?? null).toBeNull();
-    kernel.reply(kernel.asked("state")[1], { data: { frame: 2, total: 1, entries: [] } });
+    kernel.reply(kernel.asked("state")[1], {
+      data: { names: {}, frame: 2, total: 1, entries: [] },
+    });
     expect(client.state.panes.state?.data?.total).toBe(1);
   });
 

@@ -81,6 +81,12 @@ function object<T>(fields: Fields<T>): Guard<T> {
   };
 }
 
+/** The names of nodes, by id. */
+const names: Guard<Readonly<Record<string, string>>> = (value, path) =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+    ? Object.entries(value).flatMap(([id, name]) => text(name, `${path}.${id}`))
+    : [`${path}: expected names`];
+
 /** Chooses the guard by what a field says. */
 const by =
   (field: string, guards: Readonly<Record<string, Guard<unknown>>>): Guard<unknown> =>
@@ -121,6 +127,7 @@ const versions: Guard<P.Versions> = object(
 );
 
 const runningTask = object<P.RunningRow>({
+  node: text,
   task_id: text,
   node_id: text,
   status: text,
@@ -135,6 +142,7 @@ const runningTask = object<P.RunningRow>({
 });
 
 const question = object<P.QuestionRow>({
+  node: text,
   approval_id: text,
   node_id: text,
   prompt: text,
@@ -468,8 +476,14 @@ const paneGuards: { readonly [K in P.Pane]: Guard<P.PaneData[K]> } = {
         : [`${path}: expected three`],
     ),
   }),
-  pending: object<P.PendingPane>({ frame: whole, writes: list(pendingWrite), editable: flag }),
+  pending: object<P.PendingPane>({
+    names,
+    frame: whole,
+    writes: list(pendingWrite),
+    editable: flag,
+  }),
   handlers: object<P.HandlersPane>({
+    names,
     frame: whole,
     calls: list(call),
     never: list(
@@ -482,8 +496,9 @@ const paneGuards: { readonly [K in P.Pane]: Guard<P.PaneData[K]> } = {
       }),
     ),
   }),
-  state: object<P.StatePane>({ frame: whole, total: whole, entries: list(stateEntry) }),
+  state: object<P.StatePane>({ names, frame: whole, total: whole, entries: list(stateEntry) }),
   tasks: object<P.TasksPane>({
+    names,
     frame: whole,
     now: number,
     tasks: list(taskRow),
@@ -497,6 +512,7 @@ const paneGuards: { readonly [K in P.Pane]: Guard<P.PaneData[K]> } = {
     ),
   }),
   task: object<P.TaskPane>({
+    names,
     ...taskFields,
     prompt: nullable(value),
     result: nullable(value),
@@ -533,8 +549,9 @@ const paneGuards: { readonly [K in P.Pane]: Guard<P.PaneData[K]> } = {
     tool_calls: list(toolCall),
     model_calls: list(modelCall),
   }),
-  breakpoints: object<P.BreakpointsPane>({ breakpoints: list(breakpoint), hits: list(hit) }),
+  breakpoints: object<P.BreakpointsPane>({ names, breakpoints: list(breakpoint), hits: list(hit) }),
   output: object<P.OutputPane>({
+    names,
     frame: whole,
     total: whole,
     entries: list(
@@ -552,8 +569,9 @@ const paneGuards: { readonly [K in P.Pane]: Guard<P.PaneData[K]> } = {
       }),
     ),
   }),
-  problems: object<P.ProblemsPane>({ frame: whole, total: whole, problems: list(problem) }),
+  problems: object<P.ProblemsPane>({ names, frame: whole, total: whole, problems: list(problem) }),
   node: object<P.NodePane>({
+    names,
     id: text,
     path: text,
     type: text,

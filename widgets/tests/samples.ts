@@ -218,6 +218,7 @@ export const taskRow = (change: Partial<TaskRow> = {}): TaskRow => ({
 
 export const task = (change: Partial<TaskPane> = {}): TaskPane => ({
   ...taskRow(),
+  names: {},
   prompt: null,
   result: null,
   trace: null,
@@ -233,6 +234,7 @@ export const task = (change: Partial<TaskPane> = {}): TaskPane => ({
 export const running = (change: Partial<RunningRow> = {}): RunningRow => ({
   task_id: "t1",
   node_id: "notes",
+  node: change.node_id ?? "claude #notes",
   status: "running",
   reason: null,
   attempt: 1,
@@ -311,15 +313,16 @@ export function panes(change: Partial<PaneData> = {}): PaneData {
       against: null,
       marks: [],
     },
-    pending: { frame: 4, writes: [write()], editable: true },
-    handlers: { frame: 4, calls: [], never: [] },
-    state: { frame: 4, total: 0, entries: [] },
-    tasks: { frame: 4, now: 10_000, tasks: [], windows: [] },
+    pending: { names: {}, frame: 4, writes: [write()], editable: true },
+    handlers: { names: {}, frame: 4, calls: [], never: [] },
+    state: { names: {}, frame: 4, total: 0, entries: [] },
+    tasks: { names: {}, frame: 4, now: 10_000, tasks: [], windows: [] },
     task: task(),
-    breakpoints: { breakpoints: [], hits: [] },
-    output: { frame: 4, total: 0, entries: [] },
-    problems: { frame: 4, total: 0, problems: [] },
+    breakpoints: { names: {}, breakpoints: [], hits: [] },
+    output: { names: {}, frame: 4, total: 0, entries: [] },
+    problems: { names: {}, frame: 4, total: 0, problems: [] },
     node: {
+      names: {},
       id: "notes",
       path: "App/notes",
       type: "claude",
@@ -464,6 +467,7 @@ export function panesFullOf(text: string): PaneData {
       marks: [[0, "changed", text]],
     },
     pending: {
+      names: {},
       frame: 4,
       editable: true,
       writes: [
@@ -485,6 +489,7 @@ export function panesFullOf(text: string): PaneData {
       ],
     },
     handlers: {
+      names: {},
       frame: 4,
       calls: [
         call({
@@ -500,6 +505,7 @@ export function panesFullOf(text: string): PaneData {
       never: [{ node_id: text, event: text, type: text, source: text, why: text }],
     },
     state: {
+      names: {},
       frame: 4,
       total: 1,
       entries: [
@@ -522,6 +528,7 @@ export function panesFullOf(text: string): PaneData {
       ],
     },
     tasks: {
+      names: {},
       frame: 4,
       now: 10_000,
       tasks: [row],
@@ -593,10 +600,12 @@ export function panesFullOf(text: string): PaneData {
       ],
     }),
     breakpoints: {
+      names: {},
       breakpoints: [breakpoint({ target: text, event: text, when: text, text, error: text })],
       hits: [hit({ text, node_id: text, phase: text })],
     },
     output: {
+      names: {},
       frame: 4,
       total: 1,
       entries: [
@@ -614,7 +623,7 @@ export function panesFullOf(text: string): PaneData {
         },
       ],
     },
-    problems: { frame: 4, total: 1, problems: [problem(text)] },
+    problems: { names: {}, frame: 4, total: 1, problems: [problem(text)] },
     node: {
       ...panes().node,
       id: text,

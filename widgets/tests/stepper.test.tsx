@@ -78,6 +78,7 @@ describe("the question that waits", () => {
   const question = (id: string) => ({
     approval_id: `${id}@1`,
     node_id: id,
+    node: id,
     kind: "approve",
     prompt: `Publish ${HOSTILE}?`,
     options: ["approve", "deny"],
@@ -199,7 +200,7 @@ describe("roles and names", () => {
   ] as const)("say in words that %s is empty", async (tab, words) => {
     const kernel = new FakeKernel(
       summary(),
-      panes({ pending: { frame: 4, editable: true, writes: [] } }),
+      panes({ pending: { names: {}, frame: 4, editable: true, writes: [] } }),
     );
     await shown(kernel);
     await open(kernel, tab);
@@ -208,7 +209,7 @@ describe("roles and names", () => {
 
   it("fold hints apart from errors, and count errors", async () => {
     const hint = { ...problem("hint"), severity: "hint" } as const;
-    const shownProblems = { frame: 4, total: 2, problems: [problem("broken"), hint] };
+    const shownProblems = { names: {}, frame: 4, total: 2, problems: [problem("broken"), hint] };
     const kernel = await shown(
       new FakeKernel(summary({ problems: [hint] }), panes({ problems: shownProblems })),
     );
@@ -364,7 +365,7 @@ describe("stepping", () => {
     expect(asked).toContain("The next step runs them again");
     expect(asked).toContain("is paid for again");
     expect(find(".ss-running").textContent).toMatch(
-      /^notes running, \d+ s, 1,200 tokens, \$0\.04\d*draft running$/,
+      /^claude #notes running, \d+ s, 1,200 tokens, \$0\.04\d*draft running$/,
     );
     await press(document.activeElement as HTMLElement, "Escape");
     expect(el.querySelector("[role='alertdialog']")).toBeNull();
@@ -439,7 +440,10 @@ describe("values", () => {
   it("that were cut can be loaded in full", async () => {
     const long = write({ new: value("lorem", { cut: true, chars: 3_100_000, ref: "v1" }) });
     const kernel = await shown(
-      new FakeKernel(summary(), panes({ pending: { frame: 4, editable: true, writes: [long] } })),
+      new FakeKernel(
+        summary(),
+        panes({ pending: { names: {}, frame: 4, editable: true, writes: [long] } }),
+      ),
     );
     all("button")
       .find((one) => one.textContent === "… load all (3.1 MB)")
@@ -456,7 +460,10 @@ describe("values", () => {
     [write({ old: null }), "unset"],
   ])("that are not there are said in words: %#", async (one, words) => {
     await shown(
-      new FakeKernel(summary(), panes({ pending: { frame: 4, editable: true, writes: [one] } })),
+      new FakeKernel(
+        summary(),
+        panes({ pending: { names: {}, frame: 4, editable: true, writes: [one] } }),
+      ),
     );
     expect(named("grid", "Pending writes").textContent).toContain(words);
   });
@@ -476,7 +483,7 @@ describe("values", () => {
       history: [],
     }));
     const kernel = await shown(
-      new FakeKernel(summary(), panes({ state: { frame: 4, total: 2, entries } })),
+      new FakeKernel(summary(), panes({ state: { names: {}, frame: 4, total: 2, entries } })),
     );
     await open(kernel, "State");
     const rows = () => all('[aria-label="State"] tbody').length;

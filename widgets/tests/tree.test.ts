@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { completed } from "../src/model/plan";
+import type { PlanRow } from "../src/model/protocol";
 import {
   FIRST_TREE,
   followed,
@@ -95,9 +96,58 @@ describe("keys", () => {
   });
 
   it("fold and unfold", () => {
-    const folded = toggled(new Set(), "a");
-    expect([...folded]).toEqual(["a"]);
-    expect([...toggled(folded, "a")]).toEqual([]);
+    const folded = toggled(FIRST_TREE, "research", true);
+    expect(visibleRows(TREE, folded).map(({ key }) => key)).toEqual(["research", "write"]);
+    const open = toggled(folded, "research", false);
+    expect(visibleRows(TREE, open)).toEqual(visibleRows(TREE, FIRST_TREE));
+  });
+});
+
+describe("settled phases", () => {
+  const phase = (id: string, change: Partial<PlanRow> = {}) => [
+    node(id, { type: "phase", children: 4, mounted: 0, ...change }),
+    ...[1, 2, 3, 4].map((n) =>
+      node(`${id}${n}`, {
+        parent: id,
+        depth: 1,
+        status: "succeeded",
+        task_id: `${id}${n}@1`,
+        mounted: 0,
+      }),
+    ),
+  ];
+  const settled = { status: "succeeded" };
+  const plan = [
+    ...phase("a", settled),
+    ...phase("b", settled),
+    ...phase("c", { status: "running" }),
+  ];
+  const seen = (nodes: readonly PlanRow[], change: Partial<TreeChoice> = {}) =>
+    visibleRows(nodes, choosing(change)).map((row) => row.key);
+
+  it("are one line each, with how its tasks ended", () => {
+    expect(seen(plan)).toEqual(["a", "b", "c", "c1", "c2", "c3", "c4"]);
+    expect(visibleRows(plan, FIRST_TREE)[0]).toMatchObject({
+      summary: "4 succeeded",
+      expanded: false,
+    });
+  });
+
+  it("are whole where something has just happened, where a handler raised, and where one looks", () => {
+    const now = plan.map((one) => (one.id === "a2" ? { ...one, status_before: "running" } : one));
+    expect(seen(now)).toContain("a1");
+    const raised = plan.map((one) => (one.id === "b2" ? { ...one, raised: true } : one));
+    expect(seen(raised)).toContain("b1");
+    expect(seen(plan, { selected: "a3" })).toContain("a1");
+  });
+
+  it("stay open once they were opened, and a search opens them", () => {
+    expect(seen(plan, toggled(FIRST_TREE, "a", false))).toContain("a1");
+    expect(seen(plan, { ...revealed(FIRST_TREE, plan, "b2"), selected: "c1" })).toContain("b1");
+  });
+
+  it("stay as they are in a small plan", () => {
+    expect(seen(phase("a", settled))).toContain("a1");
   });
 });
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ...records import Hit
 from ..cursor import Cursor
+from ..names import names_of
 from ..source import Source
 from . import protocol as p
 from .values import epoch_ms
@@ -15,6 +16,11 @@ HITS = 200
 
 def breakpoints(source: Source, cursor: Cursor) -> p.BreakpointsPane:
     """Return the breakpoints, and their hits up to the cursor."""
+    names = names_of(source, cursor)
+    found = hits(source, cursor.frame)
+    named = names.all([*(point.target for point in source.breakpoints()), *(one["node_id"] for one in found)])
+    for one in found:
+        one["text"] = names.in_text(one["text"])
     points: list[p.BreakpointRow] = [
         {
             "id": point.id,
@@ -28,12 +34,12 @@ def breakpoints(source: Source, cursor: Cursor) -> p.BreakpointsPane:
             "log_only": point.log_only,
             "hits": point.hits,
             "after": point.after,
-            "text": point.text,
+            "text": names.in_text(point.text),
             "error": _errors(source).get(point.id),
         }
         for point in source.breakpoints()
     ]
-    return {"breakpoints": points, "hits": hits(source, cursor.frame)}
+    return {"breakpoints": points, "hits": found, "names": named}
 
 
 def _errors(source: Source) -> Mapping[str, str]:

@@ -7,11 +7,10 @@ from ...store.branches import OtherExecution, others
 from ..baselines import Baselines
 from ..compare import Comparison, Contrast
 from ..cursor import Cursor
-from ..names import Names
+from ..names import Names, names_of
 from ..recorded import RecordedSource
 from ..source import Source
 from . import protocol as p
-from .did import names_of
 from .values import epoch_ms
 
 CHOICES = 100

@@ -25,23 +25,21 @@ _QUIET = re.compile(r"start|another agent may start|(state|vol)( |: ).*|.* settl
 """The reasons of a frame that tell what the engine went on with, and not what happened."""
 
 
-def names_of(source: Source, cursor: Cursor) -> Names:
-    """Return the names of the nodes at a cursor."""
-    return Names(cursor, source.file, source.tree)
-
-
 def reasons(found: tuple[str, ...], names: Names) -> list[str]:
     """Return the reasons of a frame with names in place of generated ids."""
     return [names.in_text(reason) for reason in found]
 
 
-def did(source: Source, cursor: Cursor, names: Names) -> list[str]:
-    """Return what the frame did up to the cursor, the most important first; [] where it changed nothing."""
+def did(source: Source, cursor: Cursor, names: Names, *, failures: bool = True) -> list[str]:
+    """Return what the frame did up to the cursor, the most important first; [] where it changed nothing.
+
+    ``failures`` is False where its error is told already.
+    """
     found = source.frame(cursor.frame)
     if found is None or cursor.phase is None:
         return []
     said: list[str] = []
-    if cursor.reached(Phase.EXECUTE):
+    if failures and cursor.reached(Phase.EXECUTE):
         said += _failed(source, cursor, names)
     happened = [reason for reason in reasons(found.reason, names) if not _QUIET.fullmatch(reason)]
     if happened:

@@ -7,10 +7,11 @@ from typing import Literal
 
 from ...records import FrameRecord, Phase
 from ..cursor import Cursor
+from ..names import names_of
 from ..source import Source
 from . import protocol as p
 from .breakpoints import hits
-from .did import did, names_of, reasons
+from .did import did, reasons
 from .sentence import kind_of, sentence
 from .values import epoch_ms, phase_name, rounded
 

@@ -8,6 +8,7 @@ from ...nodes.schedule import ORDERED
 from ...nodes.tree import Tree, TreeNode
 from ...records import CallRecord, Phase
 from ..cursor import Cursor
+from ..names import Names, names_of
 from ..source import Source
 from . import protocol as p
 
@@ -16,7 +17,10 @@ ROWS = 200
 
 def handlers(source: Source, cursor: Cursor) -> p.HandlersPane:
     """Return the newest calls up to the cursor, and the handlers of its plan that were not called so far."""
-    calls = [_call(one) for one in source.calls(cursor, ROWS)]
+    found = source.calls(cursor, ROWS)
+    names = names_of(source, cursor)
+    named = names.all(one.call.node_id for one in found)
+    calls = [_call(one, names) for one in found]
     fired = {place for place, (_, status) in source.fired(cursor).items() if status != "stale"}
     # Those of this frame are not in the file before its FLUSH, so that counting there misses them.
     fired |= {(call["node_id"], call["event"]) for call in calls if call["status"] != "stale"}
@@ -27,13 +31,14 @@ def handlers(source: Source, cursor: Cursor) -> p.HandlersPane:
             "event": event,
             "type": node.type,
             "source": node.source,
-            "why": _why_not(node, event, standing, cursor.tree),
+            "why": names.in_text(_why_not(node, event, standing, cursor.tree)),
         }
         for node in cursor.tree.walk()
         for event in node.events
         if (node.id, event) not in fired
     ]
-    return {"frame": cursor.frame, "calls": calls, "never": never[:ROWS]}
+    named |= names.all(row["node_id"] for row in never[:ROWS])
+    return {"frame": cursor.frame, "calls": calls, "never": never[:ROWS], "names": named}
 
 
 def _why_not(node: TreeNode, event: str, standing: Mapping[str, str], tree: Tree) -> str:
@@ -58,7 +63,7 @@ def _why_not(node: TreeNode, event: str, standing: Mapping[str, str], tree: Tree
     return f"its task {status}; the next frame calls it."
 
 
-def _call(found: CallRecord) -> p.CallRow:
+def _call(found: CallRecord, names: Names) -> p.CallRow:
     call = found.call
     return {
         "id": call.id,
@@ -73,7 +78,7 @@ def _call(found: CallRecord) -> p.CallRow:
         "source": call.source,
         "seq": found.seq,
         "phase": str(Phase.EXECUTE),
-        "trigger": _trigger(call.node_id, call.event, found.task_status),
+        "trigger": names.in_text(_trigger(call.node_id, call.event, found.task_status)),
     }
 
 

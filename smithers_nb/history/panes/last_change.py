@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...records import Phase
 from ..cursor import Cursor
+from ..names import names_of
 from ..source import Source
 from . import protocol as p
 from .pending import write_row
@@ -27,7 +28,9 @@ def last_change(source: Source, cursor: Cursor, key: str, before: tuple[int, int
     old, new = excerpt_words(found.old), excerpt_words(found.new)
     if found.op == "delete":
         new = "deleted"
-    text = f"{key} was changed {old} → {new} in frame {found.frame} by {found.author}, because {found.trigger}."
+    names = names_of(source, cursor)
+    by, why = names.in_text(found.author), names.in_text(found.trigger)
+    text = f"{key} was changed {old} → {new} in frame {found.frame} by {by}, because {why}."
     return {"found": write_row(1, found), "before": (found.frame, found.seq), "text": text}
 
 

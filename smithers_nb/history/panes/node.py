@@ -9,6 +9,7 @@ from ...nodes.tree import TreeNode
 from ...records import Excerpt, Phase
 from ...records.excerpt import of_text
 from ..cursor import Cursor
+from ..names import names_of
 from ..source import Source
 from . import protocol as p
 from .plan import Marks
@@ -44,6 +45,10 @@ def node(source: Source, cursor: Cursor, id: str) -> p.NodePane | None:
             text["ref"] = None
     fired = source.fired(cursor)
     component, reads = source.component(cursor, found.path)
+    names = names_of(source, cursor)
+    shown_reads = _reads(source, cursor, reads)
+    for read in shown_reads:
+        read["writer"] = names.in_some(read["writer"])
     return {
         "id": found.id,
         "path": found.path,
@@ -63,8 +68,9 @@ def node(source: Source, cursor: Cursor, id: str) -> p.NodePane | None:
         "events": [_event(event, *fired.get((id, event), (0, None))) for event in found.events],
         "task": _task(source, cursor, marks.tasks.get(id)),
         "component": component,
-        "reads": _reads(source, cursor, reads),
+        "reads": shown_reads,
         "breakpoints": marks.points.get(id, []),
+        "names": names.all([id, *(read["writer_node"] for read in shown_reads)]),
     }
 
 

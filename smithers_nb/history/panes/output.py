@@ -7,6 +7,7 @@ from time import time
 
 from ...records import EventRecord
 from ..cursor import Cursor
+from ..names import names_of
 from ..source import Source
 from . import protocol as p
 from .values import epoch_ms
@@ -15,7 +16,12 @@ from .values import epoch_ms
 def output(source: Source, cursor: Cursor, limit: int) -> p.OutputPane:
     """Return the output up to the cursor."""
     total, found = source.output(cursor, limit)
-    return {"frame": cursor.frame, "total": total, "entries": [_printed(event) for event in found]}
+    names = names_of(source, cursor)
+    named = names.all(event.node_id for event in found)
+    entries = [_printed(event) for event in found]
+    for entry in entries:
+        entry["where"] = names.in_text(entry["where"])
+    return {"frame": cursor.frame, "total": total, "entries": entries, "names": named}
 
 
 def _printed(event: EventRecord) -> p.PrintedRow:

@@ -6,6 +6,7 @@ from ...records import ReaderRecord, Write, WriteRecord
 from ...records.words import author, short
 from ...values import readable
 from ..cursor import Cursor
+from ..names import names_of
 from ..source import Source
 from . import protocol as p
 from .values import value_or_none
@@ -17,11 +18,18 @@ def pending(source: Source, cursor: Cursor) -> p.PendingPane:
     """Return the writes of the frame in the order in which they apply; after FLUSH with their outcome."""
     writes = [write_row(order, write) for order, write in enumerate(source.writes(cursor), 1)]
     _foresee(writes)
+    names = names_of(source, cursor)
     # All keys together: a query for each of a hundred writes is a hundred queries.
     found = source.readers(cursor, [(write["scope"], write["key"]) for write in writes], READERS)
     for write in writes:
         write["readers"] = [reader(one) for one in found.get((write["scope"], write["key"]), [])]
-    return {"frame": cursor.frame, "writes": writes, "editable": source.editable(cursor)}
+        write["trigger"], write["conflict"] = names.in_text(write["trigger"]), names.in_some(write["conflict"])
+    return {
+        "frame": cursor.frame,
+        "writes": writes,
+        "editable": source.editable(cursor),
+        "names": names.all(write["node_id"] for write in writes),
+    }
 
 
 def write_row(order: int, write: WriteRecord) -> p.WriteRow:

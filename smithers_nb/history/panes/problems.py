@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from ...records import Problem
 from ..cursor import Cursor
+from ..names import names_of
 from ..source import Source
 from . import protocol as p
 from .values import phase_name
@@ -40,10 +41,15 @@ def problems_pane(source: Source, cursor: Cursor, limit: int, findings: list[Pro
     shown = [problem_row(Problem.of_event(event.kind, event.node_id, event.payload), event.frame) for event in found]
     # Lint looks at the plan as it is now, and says nothing about a past one.
     if cursor.live:
-        shown += [problem_row(finding, 0) for finding in findings]
+        shown += [problem_row(finding, cursor.frame) for finding in findings]
         total += len(findings)
     shown.sort(key=lambda one: one["severity"] != "error")
-    return {"frame": cursor.frame, "total": total, "problems": shown[:limit]}
+    del shown[limit:]
+    names = names_of(source, cursor)
+    named = names.all(one["node_id"] for one in shown)
+    for one in shown:
+        one["message"] = names.in_text(one["message"])
+    return {"frame": cursor.frame, "total": total, "problems": shown, "names": named}
 
 
 def errors_of(problems: Iterable[Problem]) -> int:

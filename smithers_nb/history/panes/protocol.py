@@ -120,7 +120,7 @@ class ProblemRow(TypedDict):
     source: str | None
     """The place in the user's code, e.g. ``report:14:9``."""
     frame: int
-    """0 where it belongs to no frame."""
+    """Of a finding about the plan: the frame that was looked at."""
     advice: str | None
     """The way to mend it, where the message does not say it."""
     severity: Literal["error", "hint"]
@@ -131,6 +131,8 @@ class RunningRow(TypedDict):
 
     task_id: str
     node_id: str
+    node: str
+    """The name of the node."""
     status: str
     """running, blocked, pending."""
     reason: str | None
@@ -153,6 +155,8 @@ class QuestionRow(TypedDict):
 
     approval_id: str
     node_id: str
+    node: str
+    """The id of the node where the user gave it, or else its name."""
     kind: str
     prompt: str
     options: list[str]
@@ -472,6 +476,8 @@ class PendingPane(TypedDict):
     frame: int
     writes: list[WriteRow]
     editable: bool
+    names: dict[str, str]
+    """The names of the nodes that it tells of, by id."""
 
 
 class CallRow(TypedDict):
@@ -508,6 +514,8 @@ class HandlersPane(TypedDict):
     calls: list[CallRow]
     """Newest frame first, within a frame in the order in which they fired; the last 200."""
     never: list[NeverFiredRow]
+    names: dict[str, str]
+    """The names of the nodes that it tells of, by id."""
 
 
 class VersionRow(TypedDict):
@@ -545,6 +553,8 @@ class StatePane(TypedDict):
     total: int
     entries: list[StateRow]
     """The first ``limit`` by key, and all that changed."""
+    names: dict[str, str]
+    """The names of the nodes that it tells of, by id."""
 
 
 class TaskRow(TypedDict):
@@ -585,6 +595,8 @@ class TasksPane(TypedDict):
     """Newest first, 200."""
     windows: list[WindowRow]
     """The windows of the models that have refused a request; empty in a recorded frame."""
+    names: dict[str, str]
+    """The names of the nodes that it tells of, by id."""
 
 
 class WindowRow(TypedDict):
@@ -692,6 +704,8 @@ class TaskPane(TaskRow):
     """The newest requests to models, oldest first."""
     tool_calls: list[ToolCallRow]
     model_calls: list[ModelCallRow]
+    names: dict[str, str]
+    """The names of the nodes that it tells of, by id."""
 
 
 class BreakpointRow(TypedDict):
@@ -715,6 +729,8 @@ class BreakpointsPane(TypedDict):
     breakpoints: list[BreakpointRow]
     hits: list[HitRow]
     """Newest first, 200."""
+    names: dict[str, str]
+    """The names of the nodes that it tells of, by id."""
 
 
 class PrintedRow(TypedDict):
@@ -738,6 +754,8 @@ class OutputPane(TypedDict):
     total: int
     entries: list[PrintedRow]
     """Oldest first, the last ``limit`` of them."""
+    names: dict[str, str]
+    """The names of the nodes that it tells of, by id."""
 
 
 class ProblemsPane(TypedDict):
@@ -745,6 +763,8 @@ class ProblemsPane(TypedDict):
     total: int
     problems: list[ProblemRow]
     """Errors first, then hints; of each the newest frame first."""
+    names: dict[str, str]
+    """The names of the nodes that it tells of, by id."""
 
 
 class NodeProp(TypedDict):
@@ -792,6 +812,8 @@ class NodePane(TypedDict):
     reads: list[NodeRead]
     """The values that the component reads."""
     breakpoints: list[str]
+    names: dict[str, str]
+    """The names of the nodes that it tells of, by id."""
 
 
 class FoundRow(TypedDict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..cursor import Cursor
+from ..names import names_of
 from ..source import Source
 from . import protocol as p
 
@@ -20,4 +21,9 @@ def search(source: Source, cursor: Cursor, text: str) -> p.SearchPane:
     ]
     # One looks for what is on the page: the nodes of the plan that is shown, then keys. The sort is stable.
     found.sort(key=lambda one: (not (one["kind"] == "node" and one["id"] in index), one["kind"] != "key"))
-    return {"total": len(found), "found": found[:FOUND]}
+    shown = found[:FOUND]
+    names = names_of(source, cursor)
+    names.learn(one["node_id"] for one in shown if one["node_id"] is not None)
+    for one in shown:
+        one["label"] = names.in_text(one["label"])
+    return {"total": len(found), "found": shown}

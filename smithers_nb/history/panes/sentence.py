@@ -11,10 +11,10 @@ from ...records import Frame, Phase, Write, WriteRecord
 from ...records.publication import Publication
 from ...records.words import closed, count, listed, standing_of
 from ..cursor import PHASES, Cursor
-from ..names import Names
+from ..names import Names, names_of
 from ..source import Source
 from . import protocol as p
-from .did import CHANGES, changed, did, errors, names_of, raised, reasons
+from .did import CHANGES, changed, did, errors, raised, reasons
 from .pending import line_of
 from .values import excerpt_words
 
@@ -117,16 +117,16 @@ def _was(source: Source, cursor: Cursor, names: Names) -> str:
         case Phase.EXECUTE:
             return f"EXECUTE: {_fired(source, cursor, names, frame.counts.get('handlers', 0))}."
         case Phase.EFFECTS:
-            return closed(f"At rest: {_rested(source, cursor, names)}")
+            return closed(f"At rest: {_rested(source, cursor, names, failures=True)}")
         case Phase.FLUSH:
             return _flushed([write for write in source.writes(cursor) if write.status in ("applied", "edited")])
         case _:
             return f"{cursor.phase}: {nodes}."
 
 
-def _rested(source: Source, cursor: Cursor, names: Names) -> str:
+def _rested(source: Source, cursor: Cursor, names: Names, *, failures: bool) -> str:
     """Return what a frame did until it came to rest, and the writes that wait in it."""
-    return ", ".join([*did(source, cursor, names), *_waiting(source.writes(cursor))])
+    return ", ".join([*did(source, cursor, names, failures=failures), *_waiting(source.writes(cursor))])
 
 
 def _fired(source: Source, cursor: Cursor, names: Names, fired: int) -> str:
@@ -187,7 +187,10 @@ class Standing:
                 return f"{following} of frame {frame.number} waits for the import of {now.importing}, once in a kernel."
             done = f"{frame.phase} of frame {frame.number} is done: {self._done(frame)}."
             return f"{done} Next is {following}.{self._ends(frame)}"
-        rested = closed(f"Frame {frame.number} is at rest: {_rested(self.source, self.cursor, self.names)}")
+        # The reason of the stop has the error, where it is one.
+        told = now.hit is None and " has a problem" in now.reason
+        what = _rested(self.source, self.cursor, self.names, failures=not told)
+        rested = closed(f"Frame {frame.number} is at rest: {what}")
         return f"{rested} {self._next(frame)}"
 
     def _over(self) -> str:

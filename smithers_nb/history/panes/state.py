@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...records import Author, ValueRecord
 from ...records.words import short
 from ..cursor import Cursor
+from ..names import names_of
 from ..source import Source
 from . import protocol as p
 from .pending import READERS, reader
@@ -21,7 +22,13 @@ def state(source: Source, cursor: Cursor, limit: int) -> p.StatePane:
     readers = source.readers(cursor, [(entry["scope"], entry["key"]) for entry in entries], READERS)
     for entry in entries:
         entry["readers"] = [reader(one) for one in readers.get((entry["scope"], entry["key"]), [])]
-    return {"frame": cursor.frame, "total": total, "entries": entries}
+    names = names_of(source, cursor)
+    named = names.all(entry["writer_node"] for entry in entries)
+    for entry in entries:
+        entry["writer"] = names.in_some(entry["writer"])
+        for version in entry["history"]:
+            version["writer"] = names.in_some(version["writer"])
+    return {"frame": cursor.frame, "total": total, "entries": entries, "names": named}
 
 
 def _entry(found: ValueRecord) -> p.StateRow:

@@ -15,6 +15,7 @@ from ...records.publication import TaskProgress
 from ...records.words import last_line
 from ...store.moments import Moments
 from ..cursor import Cursor
+from ..names import Names, names_of
 from ..source import Source
 from ..transcript import ending, heading, label
 from . import protocol as p
@@ -29,11 +30,13 @@ TRACE_CHARS = 20_000
 
 def tasks(source: Source, cursor: Cursor) -> p.TasksPane:
     """Return the newest tasks up to the cursor, as they stood."""
+    found = source.tasks(cursor, ROWS)
     return {
         "frame": cursor.frame,
         "now": time() * 1000,
-        "tasks": [task_row(source, cursor, task) for task in source.tasks(cursor, ROWS)],
+        "tasks": [task_row(source, cursor, task) for task in found],
         "windows": _windows_at(source, cursor),
+        "names": names_of(source, cursor).all(task.node_id for task in found),
     }
 
 
@@ -140,6 +143,7 @@ def task(source: Source, cursor: Cursor, task_id: str) -> p.TaskPane | None:
         "result": None,
         "trace": None,
         "source": source_of(node),
+        "names": names_of(source, cursor).all([found.node_id]),
         **_conversation(file, found),
         "asked": [_asked(asked) for asked in source.asked(cursor, task_id)],
         "tool_calls": [],
@@ -252,7 +256,7 @@ def _model_call(call: ModelCallRecord) -> p.ModelCallRow:
 # ---- for the summary -------------------------------------------------------------------------------------------
 
 
-def running(source: Source) -> list[p.RunningRow]:
+def running(source: Source, names: Names) -> list[p.RunningRow]:
     """Return the tasks that have not ended."""
     if source.publication is None:
         return []
@@ -272,6 +276,7 @@ def running(source: Source) -> list[p.RunningRow]:
             {
                 "task_id": task.task_id,
                 "node_id": task.node_id,
+                "node": names.of(task.node_id),
                 "status": task.status,
                 "reason": reason,
                 "attempt": task.attempt,

@@ -18,6 +18,7 @@ from ..baselines import Baselines, Edited, laid_over
 from ..cursor import Cursor
 from ..live import LiveSource
 from ..matching import nearest, place_of
+from ..names import names_of
 from ..recorded import RecordedSource
 from ..source import Source
 from . import (
@@ -153,6 +154,7 @@ class View:
         head, now, cursor = source.head, source.publication, source.cursor()
         tokens, cost = source.totals()
         problems = self._problems(source)
+        names = names_of(source, cursor)
         return {
             "protocol": p.PROTOCOL,
             "seq": seq,
@@ -175,8 +177,8 @@ class View:
             "error": error,
             "recorded": head.recorded,
             "versions": self._versions.of(self._signatures(source, cursor)),
-            "running": tasks.running(source),
-            "questions": questions.questions(source.questions()),
+            "running": tasks.running(source, names),
+            "questions": questions.questions(source.questions(), names),
             "hit": _hit_row(now),
             "breakpoints": sum(1 for point in source.breakpoints() if point.enabled),
             "read_only": _read_only(now),

@@ -9,11 +9,19 @@ export const RUN_FROM = 4;
 
 const LOUD = new Set(["running", "blocked", "failed", "abandoned"]);
 
+/** In a smaller plan a settled phase stays open. */
+export const SETTLED_FROM = 12;
+/** More settled phases than these are runs of unchanged nodes like any others. */
+const MOST_SETTLED = 12;
+
+const ENDED = new Set(["succeeded", "settled", "finished"]);
+
 /** Nothing happened to the node, and nothing is under way in it. */
 export const isQuiet = (node: PlanRow): boolean =>
   node.change === "" &&
   !node.moved &&
   node.status_before === null &&
+  !node.raised &&
   !LOUD.has(node.status ?? "") &&
   node.breakpoints.length === 0;
 
@@ -34,6 +42,8 @@ export function runsOf(
   if (!foldUnchanged || small || nodes.every(isQuiet)) return runs;
   const size = sizes(nodes);
   const quiet = quietSubtrees(nodes, size, selected);
+  // A settled phase has a line of its own, which says how it ended.
+  for (const at of settledAt(nodes, quiet)) quiet[at] = false;
   for (let at = 0; at < nodes.length; at += 1) {
     const node = nodes[at];
     if (node === undefined || !quiet[at] || opened.has(node.parent ?? "")) continue;
@@ -45,6 +55,21 @@ export function runsOf(
     at = end - 1;
   }
   return runs;
+}
+
+/** The phases that have settled and in which nothing happened: each is one line, until it is opened. */
+export function settledIn(nodes: readonly PlanRow[], selected: string | null): ReadonlySet<string> {
+  if (nodes.length < SETTLED_FROM) return new Set();
+  const quiet = quietSubtrees(nodes, sizes(nodes), selected);
+  return new Set(settledAt(nodes, quiet).map((at) => nodes[at]?.id ?? ""));
+}
+
+function settledAt(nodes: readonly PlanRow[], quiet: readonly boolean[]): readonly number[] {
+  const found: number[] = [];
+  nodes.forEach((node, at) => {
+    if (node.type === "phase" && quiet[at] && ENDED.has(node.status ?? "")) found.push(at);
+  });
+  return found.length > MOST_SETTLED ? [] : found;
 }
 
 /** How many rows each node and all below it take. */

@@ -411,6 +411,12 @@ export interface BreakpointsPane {
    * Newest first, 200.
    */
   readonly hits: ReadonlyArray<HitRow>;
+  /**
+   * The names of the nodes that it tells of, by id.
+   */
+  readonly names: {
+    [k: string]: string;
+  };
 }
 /**
  * A hit of a breakpoint.
@@ -794,7 +800,7 @@ export interface ProblemRow {
    */
   readonly source: string | null;
   /**
-   * 0 where it belongs to no frame.
+   * Of a finding about the plan: the frame that was looked at.
    */
   readonly frame: number;
   /**
@@ -826,6 +832,10 @@ export interface Versions {
 export interface RunningRow {
   readonly task_id: string;
   readonly node_id: string;
+  /**
+   * The name of the node.
+   */
+  readonly node: string;
   /**
    * running, blocked, pending.
    */
@@ -860,6 +870,10 @@ export interface RunningRow {
 export interface QuestionRow {
   readonly approval_id: string;
   readonly node_id: string;
+  /**
+   * The id of the node where the user gave it, or else its name.
+   */
+  readonly node: string;
   readonly kind: string;
   readonly prompt: string;
   readonly options: ReadonlyArray<string>;
@@ -1140,6 +1154,12 @@ export interface HandlersPane {
    */
   readonly calls: ReadonlyArray<CallRow>;
   readonly never: ReadonlyArray<NeverFiredRow>;
+  /**
+   * The names of the nodes that it tells of, by id.
+   */
+  readonly names: {
+    [k: string]: string;
+  };
 }
 /**
  * A handler of the plan that was not called so far.
@@ -1331,6 +1351,12 @@ export interface NodePane {
    */
   readonly reads: ReadonlyArray<NodeRead>;
   readonly breakpoints: ReadonlyArray<string>;
+  /**
+   * The names of the nodes that it tells of, by id.
+   */
+  readonly names: {
+    [k: string]: string;
+  };
 }
 export interface PropChange {
   /**
@@ -1406,6 +1432,12 @@ export interface OutputPane {
    * Oldest first, the last `limit` of them.
    */
   readonly entries: ReadonlyArray<PrintedRow>;
+  /**
+   * The names of the nodes that it tells of, by id.
+   */
+  readonly names: {
+    [k: string]: string;
+  };
 }
 export interface PrintedRow {
   /**
@@ -1601,6 +1633,12 @@ export interface PendingPane {
   readonly frame: number;
   readonly writes: ReadonlyArray<WriteRow>;
   readonly editable: boolean;
+  /**
+   * The names of the nodes that it tells of, by id.
+   */
+  readonly names: {
+    [k: string]: string;
+  };
 }
 export interface StatePane {
   readonly frame: number;
@@ -1609,6 +1647,12 @@ export interface StatePane {
    * The first `limit` by key, and all that changed.
    */
   readonly entries: ReadonlyArray<StateRow>;
+  /**
+   * The names of the nodes that it tells of, by id.
+   */
+  readonly names: {
+    [k: string]: string;
+  };
 }
 export interface StateRow {
   readonly scope: "state" | "vol";
@@ -1666,6 +1710,12 @@ export interface TasksPane {
    * The windows of the models that have refused a request; empty in a recorded frame.
    */
   readonly windows: ReadonlyArray<WindowRow>;
+  /**
+   * The names of the nodes that it tells of, by id.
+   */
+  readonly names: {
+    [k: string]: string;
+  };
 }
 /**
  * The times at which all agents of the file may ask a model of a provider.
@@ -1725,6 +1775,12 @@ export interface TaskPane {
   readonly conversation: ReadonlyArray<ExchangeRow>;
   readonly tool_calls: ReadonlyArray<ToolCallRow>;
   readonly model_calls: ReadonlyArray<ModelCallRow>;
+  /**
+   * The names of the nodes that it tells of, by id.
+   */
+  readonly names: {
+    [k: string]: string;
+  };
 }
 export interface ToolCallRow {
   readonly id: number;
@@ -1748,6 +1804,12 @@ export interface ProblemsPane {
    * Errors first, then hints; of each the newest frame first.
    */
   readonly problems: ReadonlyArray<ProblemRow>;
+  /**
+   * The names of the nodes that it tells of, by id.
+   */
+  readonly names: {
+    [k: string]: string;
+  };
 }
 export interface SearchPane {
   readonly total: number;

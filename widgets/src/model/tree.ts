@@ -1,6 +1,6 @@
 /** The plan as rows: what is seen when some nodes are folded, and where the keys lead. */
 
-import { isQuiet, runsOf } from "./fold";
+import { isQuiet, runsOf, settledIn } from "./fold";
 import type { GhostRow, PlanRow } from "./protocol";
 
 export interface NodeRow {
@@ -11,6 +11,8 @@ export interface NodeRow {
   readonly depth: number;
   readonly expandable: boolean;
   readonly expanded: boolean;
+  /** How the tasks below a folded node stand; "" of one that is not folded. */
+  readonly summary: string;
   readonly position: number;
   readonly siblings: number;
 }
@@ -41,6 +43,8 @@ export const rowKey = (node: PlanRow): string =>
 /** What the person did to the tree; kept by node, so that it survives a step. */
 export interface TreeChoice {
   readonly folded: ReadonlySet<string>;
+  /** The settled phases that stay open. */
+  readonly unfolded: ReadonlySet<string>;
   /** The parents whose unchanged children are shown. */
   readonly opened: ReadonlySet<string>;
   readonly selected: string | null;
@@ -51,6 +55,7 @@ export interface TreeChoice {
 
 export const FIRST_TREE: TreeChoice = {
   folded: new Set(),
+  unfolded: new Set(),
   opened: new Set(),
   selected: null,
   foldUnchanged: true,
@@ -72,6 +77,7 @@ export function visibleRows(nodes: readonly PlanRow[], choice: TreeChoice): Row[
   for (const { parent } of nodes) siblings.set(parent, (siblings.get(parent) ?? 0) + 1);
   const positions = new Map<string | null, number>();
   const runs = runsOf(nodes, choice);
+  const settled = settledIn(nodes, choice.selected);
   const rows: Row[] = [];
   let hiddenBelow = Number.POSITIVE_INFINITY;
   for (let at = 0; at < nodes.length; at += 1) {
@@ -89,7 +95,8 @@ export function visibleRows(nodes: readonly PlanRow[], choice: TreeChoice): Row[
     }
     const key = rowKey(node);
     const expandable = (nodes[at + 1]?.depth ?? 0) > node.depth;
-    const expanded = expandable && !choice.folded.has(key);
+    const folds = choice.folded.has(key) || (settled.has(key) && !choice.unfolded.has(key));
+    const expanded = expandable && !folds;
     hiddenBelow = expandable && !expanded ? node.depth : Number.POSITIVE_INFINITY;
     rows.push({
       kind: "node",
@@ -98,11 +105,25 @@ export function visibleRows(nodes: readonly PlanRow[], choice: TreeChoice): Row[
       depth: node.depth,
       expandable,
       expanded,
+      summary: expandable && !expanded ? summaryOf(nodes, at) : "",
       position,
       siblings: siblings.get(node.parent) ?? 1,
     });
   }
   return rows;
+}
+
+/** How the tasks below a node stand: "2 succeeded, 1 failed". */
+function summaryOf(nodes: readonly PlanRow[], at: number): string {
+  const counts = new Map<string, number>();
+  const depth = nodes[at]?.depth ?? 0;
+  for (const node of nodes.slice(at + 1)) {
+    if (node.depth <= depth) break;
+    if (node.task_id === null || node.status === null) continue;
+    const word = node.raised ? "with a handler that raised" : node.status;
+    counts.set(word, (counts.get(word) ?? 0) + 1);
+  }
+  return [...counts].map(([word, count]) => `${count} ${word}`).join(", ");
 }
 
 /** Whether there is anything that "fold unchanged" could fold. */
@@ -167,9 +188,13 @@ export function revealed(choice: TreeChoice, nodes: readonly PlanRow[], id: stri
   const target = node ?? nodes.find((one) => one.id === id);
   if (target === undefined) return { ...choice, selected: id };
   const folded = new Set(choice.folded);
+  const unfolded = new Set(choice.unfolded);
   const byId = new Map(nodes.map((one) => [one.id, one]));
-  for (let up = target.parent; up !== null; up = byId.get(up)?.parent ?? null) folded.delete(up);
-  return { ...choice, folded, selected: rowKey(target) };
+  for (let up = target.parent; up !== null; up = byId.get(up)?.parent ?? null) {
+    folded.delete(up);
+    unfolded.add(up);
+  }
+  return { ...choice, folded, unfolded, selected: rowKey(target) };
 }
 
 /** The new nodes, each that is as it was being the old object: so that its row need not be drawn anew. */
@@ -186,11 +211,18 @@ export function keepingEqual(
   });
 }
 
-/** A set with one key put in or taken out. */
-export function toggled(keys: ReadonlySet<string>, key: string): ReadonlySet<string> {
-  const next = new Set(keys);
-  if (!next.delete(key)) next.add(key);
-  return next;
+/** The choice with a node folded, or opened: a settled phase, too. */
+export function toggled(choice: TreeChoice, key: string, expanded: boolean): TreeChoice {
+  const folded = new Set(choice.folded);
+  const unfolded = new Set(choice.unfolded);
+  if (expanded) {
+    folded.add(key);
+    unfolded.delete(key);
+  } else {
+    folded.delete(key);
+    unfolded.add(key);
+  }
+  return { ...choice, folded, unfolded };
 }
 
 /** What follows the type in a row: an id that the user gave, and a key. */

@@ -128,7 +128,7 @@ export function AskedNow() {
   const [first, ...others] = summary?.questions ?? [];
   if (first === undefined || !connected || !client.acts || cursor.at !== null) return null;
   return (
-    <div role="group" class="ss-asked-now" aria-label={`Answer ${visible(first.node_id)}`}>
+    <div role="group" class="ss-asked-now" aria-label={`Answer ${visible(first.node)}`}>
       <span class="ss-asked-prompt" title={visible(first.prompt)}>
         <Text of={first.prompt} />
       </span>

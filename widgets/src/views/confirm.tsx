@@ -41,7 +41,7 @@ export function ConfirmStop({ summary, stop, close }: ConfirmStopProps) {
         {running.map((task) => (
           <li key={task.task_id}>
             <code>
-              <Text of={task.node_id} />
+              <Text of={task.node} />
             </code>{" "}
             <span class="ss-dim">
               <Text of={[task.status, ...spent(task, now)].join(", ")} />

@@ -118,9 +118,9 @@ function Outcome({ call }: { readonly call: CallRow }) {
 const NEVER: readonly Column<NeverFiredRow>[] = [
   {
     name: "Node",
-    cell: ({ node_id, type }) => (
+    cell: ({ node_id }) => (
       <code>
-        <Text of={type} /> <NodeLink id={node_id} />
+        <NodeLink id={node_id} />
       </code>
     ),
   },

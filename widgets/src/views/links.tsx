@@ -1,4 +1,6 @@
-import type { ComponentChildren } from "preact";
+import { type ComponentChildren, createContext } from "preact";
+import { useContext } from "preact/hooks";
+import { visible } from "../model/text";
 import { Text } from "./text";
 import { useUi } from "./ui";
 
@@ -22,12 +24,18 @@ export function Link({ go, title, children }: LinkProps) {
   );
 }
 
+/** The names of the nodes that a panel tells of, by id. */
+export const NamesContext = createContext<Readonly<Record<string, string>>>({});
+
+/** A node by its name; its id is on hover. */
 export function NodeLink({ id }: { readonly id: string | null }) {
   const { actions } = useUi();
+  const names = useContext(NamesContext);
   if (id === null) return null;
+  const name = Object.hasOwn(names, id) ? names[id] : undefined;
   return (
-    <Link go={() => actions.showNode(id)} title="Show the node in the plan">
-      <Text of={id} />
+    <Link go={() => actions.showNode(id)} title={`${visible(id)}: show the node in the plan`}>
+      <Text of={name ?? id} />
     </Link>
   );
 }

@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import type { Tab, Watched } from "../model/layout";
 import type { Held } from "../model/panes";
 import type { Pane } from "../model/protocol";
+import { NamesContext } from "./links";
 import { panelId, tabId } from "./tabs";
 import { useUi } from "./ui";
 
@@ -36,7 +37,7 @@ interface FetchedProps<P extends Pane> {
   /** Where it is looked at, if not at the cursor. */
   readonly place?: Watched["place"];
   /** Shown where there is nothing to fetch. */
-  readonly none?: string;
+  readonly none?: ComponentChildren;
   readonly children: (data: Held[P]) => ComponentChildren;
 }
 
@@ -48,9 +49,7 @@ export function FetchedPanel<P extends Pane>(props: FetchedProps<P>) {
   const fits = client.fits({ pane, of, ...(place && { place }) });
   if (none !== undefined) {
     return (
-      <Panel tab={tab}>
-        <p class="ss-empty">{none}</p>
-      </Panel>
+      <Panel tab={tab}>{typeof none === "string" ? <p class="ss-empty">{none}</p> : none}</Panel>
     );
   }
   if (!state.connected && !fits) {
@@ -67,10 +66,21 @@ export function FetchedPanel<P extends Pane>(props: FetchedProps<P>) {
       busy={(slot?.loading ?? true) && !fits}
       at={fits ? (place ?? state.settled).at : undefined}
     >
-      {data === null ? <p class="ss-empty ss-waiting">Loading…</p> : children(data as Held[P])}
+      {data === null ? (
+        <p class="ss-empty ss-waiting">Loading…</p>
+      ) : (
+        <NamesContext.Provider value={namesIn(data)}>
+          {children(data as Held[P])}
+        </NamesContext.Provider>
+      )}
     </Panel>
   );
 }
+
+const NO_NAMES: Readonly<Record<string, string>> = {};
+
+const namesIn = (data: object): Readonly<Record<string, string>> =>
+  "names" in data ? (data.names as Readonly<Record<string, string>>) : NO_NAMES;
 
 export function DryNote({ dry }: { readonly dry: boolean }) {
   if (!dry) return null;

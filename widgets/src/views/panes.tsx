@@ -5,6 +5,7 @@ import type { Summary } from "../model/protocol";
 import { remember, remembered, type Split, withShare } from "../model/splits";
 import { BreakpointsView } from "./breakpoints";
 import { ComparisonView } from "./comparison";
+import { FrameChanges } from "./frame_changes";
 import { HandlersView } from "./handlers";
 import { NodeDetailView } from "./node_detail";
 import { OutputView } from "./output";
@@ -127,9 +128,7 @@ function PanelOf({ tab, summary, node, task }: PanelOfProps) {
           tab={tab}
           pane="node"
           of={node}
-          {...(node === null && {
-            none: "This frame changed nothing in the plan. Select a node to look at it.",
-          })}
+          {...(node === null && { none: <FrameChanges /> })}
         >
           {(node) => <NodeDetailView node={node} />}
         </FetchedPanel>

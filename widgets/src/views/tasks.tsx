@@ -56,13 +56,8 @@ function withNews(task: TaskRow, { running }: Summary): TaskRow {
 const columns = (now: number): readonly Column<TaskRow>[] => [
   {
     name: "Node",
-    cell: ({ node_id, type }) => (
+    cell: ({ node_id }) => (
       <code>
-        {type !== null && (
-          <>
-            <Text of={type} />{" "}
-          </>
-        )}
         <NodeLink id={node_id} />
       </code>
     ),

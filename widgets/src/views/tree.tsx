@@ -116,10 +116,12 @@ function Tree({ nodes, rows }: TreeProps) {
   const now = useNowOf(running.size > 0);
 
   const change = selected === null ? followed(nodes) : null;
+  const frame = state.settled.at ?? state.summary?.frame;
+  // The same node may change again: each frame brings it back into sight.
   useLayoutEffect(() => {
     const row = rows.findIndex(({ key }) => key === change);
     if (row >= 0) intoSight(scroll.current, row * ROW_PX);
-  }, [change]);
+  }, [change, frame]);
   // After a key or a link the selection is brought into sight, as soon as it has come; after a step it stays where it
   // is.
   useLayoutEffect(() => {
@@ -130,7 +132,7 @@ function Tree({ nodes, rows }: TreeProps) {
   }, [moved]);
 
   const toggle = useCallback(
-    (key: string) => actions.setTree((was) => ({ ...was, folded: toggled(was.folded, key) })),
+    (key: string, expanded: boolean) => actions.setTree((was) => toggled(was, key, expanded)),
     [actions],
   );
   const open = useCallback(
@@ -145,7 +147,7 @@ function Tree({ nodes, rows }: TreeProps) {
   const follow = (move: Move) => {
     const row = rows.find(({ key }) => key === move.key);
     if (move.kind === "open") open(move.key);
-    else if (move.kind === "toggle") toggle(move.key);
+    else if (move.kind === "toggle") toggle(move.key, row?.kind === "node" && row.expanded);
     else if (row) select(row);
     setMoved(moved + 1);
   };

@@ -17,13 +17,13 @@ interface TreeRowProps {
   readonly selected: boolean;
   readonly inTabOrder: boolean;
   readonly actions: Actions;
-  readonly toggle: (key: string) => void;
+  readonly toggle: (key: string, expanded: boolean) => void;
 }
 
 /** A row, drawn anew only when something that it shows has changed. */
 export function TreeRow(props: TreeRowProps) {
   const { row, task, now, selected, inTabOrder, actions, toggle } = props;
-  const { node, expandable, expanded, position, siblings } = row;
+  const { node, expandable, expanded, summary, position, siblings } = row;
   return useMemo(
     () => drawn(props),
     [
@@ -32,6 +32,7 @@ export function TreeRow(props: TreeRowProps) {
       now,
       expandable,
       expanded,
+      summary,
       position,
       siblings,
       selected,
@@ -75,7 +76,7 @@ function drawn({ row, task, now, selected, inTabOrder, actions, toggle }: TreeRo
         onClick={(event) => {
           if (!row.expandable) return;
           event.stopPropagation();
-          toggle(row.key);
+          toggle(row.key, row.expanded);
         }}
       >
         {row.expandable ? (row.expanded ? "▾" : "▸") : ""}
@@ -83,6 +84,7 @@ function drawn({ row, task, now, selected, inTabOrder, actions, toggle }: TreeRo
       <NodeLabel node={node} />
       <AskButton ask={() => actions.ask({ of: node.id })} name={spoken(node)} />
       <span class="ss-rest">
+        {row.summary !== "" && <span class="ss-below">{row.summary}</span>}
         <NodeRest node={node} task={task} now={now} ask={actions.ask} />
       </span>
       <NodeStatus node={node} task={task} now={now} />
