@@ -63,7 +63,7 @@ def test_the_sentence_tells_what_happened_and_has_what_can_be_done(lab):
     expect(stepper.status).to_contain_text("Waiting for a person: ok.", timeout=WAIT_MS)
     expect(stepper.node("sum")).to_have_attribute("data-raised", "true")
     expect(stepper.node("sum")).to_contain_text("handler raised")
-    failed = int(notebook.evaluate("team.df.handlers.query('status == \"raised\"').frame.item()"))
+    failed = int(notebook.evaluate("int(team.df.handlers.query('status == \"raised\"').frame.item())"))
     stepper.press(*["ArrowLeft"] * (int(notebook.evaluate("team.recorded")) - failed))
     stepper.wait(cursor=failed)
     expect(hero).to_have_attribute("data-tone", "bad")
