@@ -193,6 +193,7 @@ export const summaryGuard = object<P.Summary>({
   phases: sevenChips,
   sentence: text,
   kind: sentenceKind,
+  did: list(text),
   busy: nullable(text),
   counts,
   tokens: whole,

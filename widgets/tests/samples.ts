@@ -47,6 +47,7 @@ export function summary(change: Partial<Summary> = {}): Summary {
     })),
     sentence: "Frame 4 is at rest: 1 write is pending.",
     kind: "rest",
+    did: [],
     busy: null,
     counts: {
       nodes: 3,

@@ -240,6 +240,8 @@ class Summary(TypedDict):
     sentence: str
     """What the newest frame did, and the effect of the next step, in words."""
     kind: SentenceKind
+    did: list[str]
+    """What the newest frame did so far, in words."""
     busy: str | None
     """The running command, if any. Its buttons are off meanwhile; Pause and Stop are on."""
     counts: Counts

@@ -39,6 +39,7 @@ from . import (
     timeline,
 )
 from . import protocol as p
+from .did import did
 from .frame import chips, frame_head
 from .plan import Plans
 from .problems import errors_of, problem_row, problems_pane
@@ -169,6 +170,7 @@ class View:
             "phases": _strip(cursor, now),
             "sentence": sentence(source, cursor),
             "kind": kind_of(source, cursor),
+            "did": did(source, cursor, names),
             "busy": busy,
             "counts": self._counts(source, cursor, source.errors() + errors_of(self._findings_at(source))),
             "tokens": tokens,

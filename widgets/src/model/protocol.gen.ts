@@ -715,6 +715,10 @@ export interface Summary {
   readonly sentence: string;
   readonly kind: "rest" | "hit" | "error" | "waiting" | "over";
   /**
+   * What the newest frame did so far, in words.
+   */
+  readonly did: ReadonlyArray<string>;
+  /**
    * The running command, if any. Its buttons are off meanwhile; Pause and Stop are on.
    */
   readonly busy: string | null;

@@ -1,3 +1,5 @@
+import type { ClientState } from "../model/client";
+import { headAt } from "../model/sentence";
 import { Link } from "./links";
 import { Text } from "./text";
 import { useUi } from "./ui";
@@ -5,16 +7,16 @@ import { useUi } from "./ui";
 /** What the inspector shows while no node is selected and none in the plan has changed: what else the frame did. */
 export function FrameChanges() {
   const { state, actions } = useUi();
-  const head = state.panes.frame?.data;
-  if (!head) return <p class="ss-empty">Select a node of the plan to look at it.</p>;
-  if (head.status === "dry") {
+  const shown = shownIn(state);
+  if (shown === null) return <p class="ss-empty">Select a node of the plan to look at it.</p>;
+  if (shown.frame === 0) {
     return (
       <p class="ss-empty">
         There is no frame yet: a step renders the first. Select a node of the plan to look at it.
       </p>
     );
   }
-  const { frame, did, reason, counts } = head;
+  const { frame, did, writes } = shown;
   return (
     <div class="ss-detail">
       <p class="ss-detail-title">What frame {frame} did</p>
@@ -31,19 +33,23 @@ export function FrameChanges() {
           It called no handler, started no task, and changed nothing in the plan.
         </p>
       )}
-      {counts.writes > 0 && (
+      {writes > 0 && (
         <p>
           <Link go={() => actions.open("Pending writes")} title="Show the writes">
-            {counts.writes === 1 ? "Its write" : `Its ${counts.writes} writes`}
+            {writes === 1 ? "Its write" : `Its ${writes} writes`}
           </Link>
-        </p>
-      )}
-      {reason.length > 0 && (
-        <p class="ss-dim">
-          Because of: <Text of={reason.join(", ")} />
         </p>
       )}
       <p class="ss-dim">Select a node of the plan to look at it.</p>
     </div>
   );
+}
+
+/** The frame that is seen; null until it has come. */
+function shownIn({ settled, summary, panes }: ClientState) {
+  if (settled.at === null) {
+    return summary && { frame: summary.frame, did: summary.did, writes: summary.counts.pending };
+  }
+  const head = headAt(panes.frame, settled);
+  return head && { frame: head.frame, did: head.did, writes: head.counts.writes };
 }
