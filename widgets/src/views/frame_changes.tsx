@@ -18,7 +18,7 @@ export function FrameChanges() {
   }
   const { frame, did, writes } = shown;
   return (
-    <div class="ss-detail">
+    <div class="ss-detail ss-frame-did">
       <p class="ss-detail-title">What frame {frame} did</p>
       {did.length > 0 ? (
         <ul class="ss-did" aria-label={`What frame ${frame} did`}>
