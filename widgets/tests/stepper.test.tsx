@@ -184,7 +184,9 @@ describe("roles and names", () => {
     await shown(
       new FakeKernel(
         summary(),
-        panes({ pending: { frame: 4, editable: true, writes: [one, { ...one, id: "w2" }] } }),
+        panes({
+          pending: { names: {}, frame: 4, editable: true, writes: [one, { ...one, id: "w2" }] },
+        }),
       ),
     );
     const shownColumns = all('[aria-label="Pending writes"] th').map((th) => th.textContent);
