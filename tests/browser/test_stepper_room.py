@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Locator, expect
 
@@ -133,7 +135,8 @@ def test_a_bar_is_dragged_moved_by_keys_remembered_and_given_back() -> None:
         higher = box(group(stepper, "Details"))["height"]
         assert higher > high["height"]
         expect(stepper.region).to_have_attribute("data-cursor", "live")  # The arrows moved the bar, not the cursor.
-        expect(height).to_have_attribute("aria-valuetext", f"{float(valued(height)):.0f} percent")
+        expect(height).to_have_attribute("aria-valuetext", re.compile(r"^\d+ percent$"))
+        assert abs(float(valued(height)) - float((height.get_attribute("aria-valuetext") or "").split()[0])) <= 0.5
 
         # A stepper that is shown anew has the same room: the third cell shows the execution once more.
         notebook.run_cell(2)
@@ -143,8 +146,9 @@ def test_a_bar_is_dragged_moved_by_keys_remembered_and_given_back() -> None:
 
         # The layout decides again, and the bar tells the share that the pane has then.
         inspector.dblclick()
-        shares = box(group(stepper, "Inspector"))["width"] / box(stepper.region.locator(".ss-panes"))["width"]
-        expect(inspector).to_have_attribute("aria-valuenow", f"{100 * shares:.0f}")
+        percents = 100 * box(group(stepper, "Inspector"))["width"] / box(stepper.region.locator(".ss-panes"))["width"]
+        # A half is rounded to either side: here by Python, there by the page, from widths that it measured itself.
+        expect(inspector).to_have_attribute("aria-valuenow", re.compile(f"^({int(percents)}|{int(percents) + 1})$"))
         assert box(group(stepper, "Inspector"))["width"] == pytest.approx(wide["width"], abs=2)
         height.focus()
         notebook.page.keyboard.press("Enter")
