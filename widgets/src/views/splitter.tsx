@@ -36,7 +36,7 @@ export function Splitter({ split, share, set, done }: SplitterProps) {
       aria-valuemin={Math.min(LEAST, measured)}
       aria-valuemax={Math.max(MOST, measured)}
       aria-valuenow={measured}
-      aria-valuetext={share === undefined ? "automatic" : `${Math.round(share)} percent`}
+      aria-valuetext={share === undefined ? "automatic" : `${measured} percent`}
       title={`${label}: drag, or press arrow keys; a double click makes it automatic`}
       onKeyDown={(event) => {
         const pressed = pressedShare(
