@@ -57,8 +57,8 @@ const COLUMNS: readonly Column<WriteRow>[] = [
   },
   { name: "Op", rank: 3, usual: ({ op }) => op === "set", cell: ({ op }) => op },
   { name: "Old → new", wide: true, cell: (write) => <OldToNew write={write} /> },
-  { name: "Status", cell: (write) => <Standing write={write} /> },
-  { name: "Origin", cell: (write) => <Origin write={write} /> },
+  { name: "Status", rank: 0, cell: (write) => <Standing write={write} /> },
+  { name: "Origin", rank: -1, cell: (write) => <Origin write={write} /> },
   {
     name: "Node",
     rank: 5,
