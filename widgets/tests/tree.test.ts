@@ -9,6 +9,7 @@ import {
   nameOf,
   revealed,
   rowAttrs,
+  shownWhole,
   type TreeChoice,
   toggled,
   visibleRows,
@@ -139,6 +140,15 @@ describe("settled phases", () => {
     const raised = plan.map((one) => (one.id === "b2" ? { ...one, raised: true } : one));
     expect(seen(raised)).toContain("b1");
     expect(seen(plan, { selected: "a3" })).toContain("a1");
+  });
+
+  it("are whole where ghosts are shown, which stand among what is, and can still be folded", () => {
+    const ghosts = choosing({ ghosts: true });
+    const keys = (choice: TreeChoice) =>
+      visibleRows(plan, shownWhole(choice, plan)).map((row) => row.key);
+    expect(keys(ghosts)).toEqual(plan.map((one) => one.id));
+    expect(keys(toggled(ghosts, "a", true))).not.toContain("a1");
+    expect(shownWhole(FIRST_TREE, plan)).toBe(FIRST_TREE);
   });
 
   it("stay open once they were opened, and a search opens them", () => {

@@ -71,6 +71,12 @@ export function followed(nodes: readonly PlanRow[]): string | null {
   return found?.id ?? null;
 }
 
+/** The choice with ghosts: nothing is folded for being unchanged or settled, because they stand among what is. */
+export const shownWhole = (choice: TreeChoice, nodes: readonly PlanRow[]): TreeChoice =>
+  choice.ghosts
+    ? { ...choice, foldUnchanged: false, unfolded: new Set(nodes.map(rowKey)) }
+    : choice;
+
 /** The rows to show, in document order; what is below a folded node is left out. */
 export function visibleRows(nodes: readonly PlanRow[], choice: TreeChoice): Row[] {
   const siblings = new Map<string | null, number>();

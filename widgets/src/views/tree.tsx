@@ -11,7 +11,7 @@ import {
   moveOf,
   ROW_PX,
   type Row,
-  type TreeChoice,
+  shownWhole,
   toggled,
   visibleRows,
   WINDOWED_FROM,
@@ -31,7 +31,7 @@ export function TreeView({ plan }: { readonly plan: WholePlan }) {
   // Those of another frame would stand where they don't belong.
   const ghosts = ui.tree.ghosts && held?.frame === plan.frame ? held : null;
   const rows = useMemo(
-    () => withGhosts(visibleRows(nodes, shownWhole(ui.tree)), ghosts?.nodes ?? []),
+    () => withGhosts(visibleRows(nodes, shownWhole(ui.tree, nodes)), ghosts?.nodes ?? []),
     [nodes, ui.tree, ghosts],
   );
   const more = plan.total - plan.nodes.length;
@@ -86,10 +86,6 @@ export function TreeView({ plan }: { readonly plan: WholePlan }) {
     </div>
   );
 }
-
-/** With ghosts nothing is folded for being unchanged: they stand among what is. */
-const shownWhole = (tree: TreeChoice): TreeChoice =>
-  tree.ghosts ? { ...tree, foldUnchanged: false } : tree;
 
 function useKept(nodes: readonly PlanRow[]): readonly PlanRow[] {
   const kept = useRef<readonly PlanRow[]>([]);
