@@ -30,7 +30,7 @@ PLACED = ("frame", "base")
 
 Encoded = Any
 """JSON: a scalar; ``[n]``, the n-th of the pool, or below -1 a distance; ``[shape, member, …]`` for a dict or list;
-``{"rows": runs}``, ``{"lines": runs}``, or ``{"frame": distance}``.
+``{"rows": runs}``, ``{"lines": runs}``, or ``{"frame": distance}``; ``{}`` is a dict without members.
 """
 
 
@@ -76,7 +76,7 @@ class Pool:
         elif not isinstance(value, Mapping | list | tuple):
             return value
         elif not value:
-            return [LIST]
+            return {} if isinstance(value, Mapping) else [LIST]
         return [self.place(value)]
 
     def _entry(self, value: Any) -> Encoded:
@@ -241,7 +241,7 @@ class _Packing:
         for member in entry:
             if isinstance(member, list) and _is_place(member):
                 self._uses[member[0]] += 1
-            elif isinstance(member, dict) and "frame" not in member:
+            elif isinstance(member, dict) and member and "frame" not in member:
                 [found] = member.values()
                 for place in _literals(found):
                     self._uses[place] += 1
@@ -266,7 +266,7 @@ class _Packing:
         for distance, *entry in track.entries:
             found = [distance]
             for member in entry:
-                if isinstance(member, dict) and "frame" not in member:
+                if isinstance(member, dict) and member and "frame" not in member:
                     [(kind, places)] = member.items()
                     told, base = self._runs(places, base)
                     found.append({kind: told})

@@ -9,8 +9,10 @@ from typing import Any, cast
 
 from ..errors import StoreError
 from ..history.cursor import PHASES, Cursor
+from ..history.names import Names, names_of
 from ..history.panes import protocol as p
 from ..history.panes.handlers import ROWS
+from ..history.panes.search import label_of
 from ..history.panes.view import View
 from ..records import Phase
 from ..store.reader import Reader
@@ -67,6 +69,8 @@ class _Recorder:
         self._reasons = Reasons(lambda of, cursor: self._ask("why", cursor, of), partial(self._add, "why"))
         self._keys: dict[str, set[str]] = {}
         """The keys whose values the pane of a node shows, by node."""
+        self._named: dict[tuple[str, str], dict[str, str]] = {}
+        """The names of nodes that a pane shows, by pane and subject: where they change, the pane does."""
 
     def record(self, numbers: range) -> dict[str, Any]:  # Any: JSON
         """Return all that the page needs."""
@@ -106,10 +110,11 @@ class _Recorder:
         changes = self._changes
         changes.move(cursor, self._keys)
         self._reasons.heed(changes)
+        names = self._names = names_of(self._source, cursor)
         same = {"handlers": not changes.calls, "state": not changes.values, "tasks": not changes.listed}
         nodes: list[str] = []
         for pane in PANES:
-            if same.get(pane, False):
+            if same.get(pane, False) and not self._renamed(pane, "", names):
                 continue
             shown = self._ask(pane, cursor)
             if pane == "plan":
@@ -187,10 +192,14 @@ class _Recorder:
         label.
         """
         found: list[tuple[object, ...]] = []
-        for one, subject, texts in self._source.file.searchable():
-            known: dict[str | None, int] = {one.label: 1, one.id: 0}
+        names = names_of(self._source, self._source.cursor())
+        rows = list(self._source.file.searchable())
+        names.learn(one.node_id for one, *_ in rows if one.node_id is not None)
+        for one, subject, texts in rows:
+            label = label_of(names, one.kind, one.label, one.node_id)
+            known: dict[str | None, int] = {label: 1, one.id: 0}
             node, about, *told = (known.get(text, text) for text in (one.node_id, subject, *texts))
-            found.append((one.kind, one.id, one.label, one.frame, node, about, told))
+            found.append((one.kind, one.id, label, one.frame, node, about, told))
         return found
 
     def _each(self, pane: str, ids: Iterable[str], changed: set[str], cursor: Cursor) -> None:
@@ -198,7 +207,7 @@ class _Recorder:
         last = self._there[pane]
         now = self._there[pane] = set(ids)
         for id in ids:
-            if id in changed or id not in last:
+            if id in changed or id not in last or self._renamed(pane, id, self._names):
                 shown = self._ask(pane, cursor, id)
                 if pane == "node":
                     self._keys[id] = {read["key"] for read in shown["reads"]}
@@ -206,7 +215,14 @@ class _Recorder:
         for id in last - now:
             self._add(pane, id, cursor, None)
 
+    def _renamed(self, pane: str, of: str, names: Names) -> bool:
+        """Return whether a node that the pane names is called otherwise now."""
+        named = self._named.get((pane, of), {})
+        return names.all(named) != named
+
     def _add(self, pane: str, of: str, cursor: Cursor, shown: Mapping[str, Any] | None) -> None:
+        if shown is not None and "names" in shown:
+            self._named[pane, of] = shown["names"]
         tracks = self._tracks.setdefault(pane, {})
         if of not in tracks:
             tracks[of] = Track(self._pool, placed=not of)

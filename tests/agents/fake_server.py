@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import re
 import threading
 import time
 from collections import deque
@@ -78,6 +79,12 @@ APIS = {
     "/v1/chat/completions": Api(fake_openai.asked, fake_openai.chat_answer, fake_openai.chat_events, *OPENAI),
     "/v1/responses": Api(fake_openai.asked, fake_openai.responses_answer, fake_openai.responses_events, *OPENAI),
 }
+
+
+def _length(head: str) -> int:
+    """Return the length of a request's body, as its head tells it."""
+    found = re.search(r"^content-length: *(\d+)", head, re.IGNORECASE | re.MULTILINE)
+    return int(found[1]) if found else 0
 
 
 class FakeServer:
@@ -190,12 +197,12 @@ class FakeServer:
         """Serve one connection, which is one request: every answer closes it."""
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            body = json.loads(await reader.readexactly(_length(head)) or b"{}")
         except asyncio.IncompleteReadError:
-            return
+            return  # A client that was closed or killed while it sent: no fault of the server.
         line, *fields = head.strip().split("\r\n")
         path = line.split()[1].partition("?")[0]
         headers = {name.lower(): value.strip() for name, _, value in (field.partition(":") for field in fields)}
-        body = json.loads(await reader.readexactly(int(headers.get("content-length", 0))) or b"{}")
         api = APIS.get(path)
         if api is None:
             writer.write(_plain(404, {"error": {"message": f"no {path} here", "type": "not_found_error"}}))

@@ -117,7 +117,8 @@ def test_a_coding_agent_asks_all_that_is_recorded_and_changes_nothing(file: Path
             assert tool.description and tool.annotations and tool.annotations.read_only_hint
             assert all("description" in one for one in tool.input_schema["properties"].values()), tool.name
         (execution,) = (await ask(session, "list_executions"))["untrusted"]
-        assert (execution["name"], execution["waits_for"]) == ("talks", "approval ok@5")
+        # The frame in which it is asked depends on how the two tasks before it ended: together, or not.
+        assert (execution["name"], execution["waits_for"][:12]) == ("talks", "approval ok@")
         id = execution["execution_id"]
         (standing,) = (await ask(session, "get_execution", id=id))["untrusted"]
         assert standing["waits_for"][0]["prompt"] == HOSTILE
@@ -166,7 +167,11 @@ def test_a_long_answer_comes_in_pages_and_a_long_text_is_cut(file: Path) -> None
             rows += answer["untrusted"]
             arguments = answer["next"]
         assert [row["n"] for row in rows] == [*range(1, 3001)]
-        state = {row["key"]: row["value"] for row in (await ask(session, "state_at", id="talks", frame=5))["untrusted"]}
+        (execution,) = (await ask(session, "list_executions"))["untrusted"]
+        state = {
+            row["key"]: row["value"]
+            for row in (await ask(session, "state_at", id="talks", frame=execution["frame"]))["untrusted"]
+        }
         assert state["notes"] == HOSTILE and "100,000 characters" in state["large"]
 
     served(file, use)

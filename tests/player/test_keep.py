@@ -304,6 +304,6 @@ shell.user_ns["report"].close()
 
 def test_what_no_cell_defines_is_named() -> None:
     names: dict[str, Any] = {"component": component, "handle": object(), "__name__": "__main__"}
-    exec("@component\ndef App(ctx):\n    return str(handle)", names)
-    with pytest.raises(ValueError, match=r"it uses App, and no cell defines that\. Put the app into a module"):
-        code_of(names["App"])
+    exec("@component\ndef OfNoCell(ctx):\n    return str(handle)", names)
+    with pytest.raises(ValueError, match=r"it uses OfNoCell, and no cell defines that\. Put the app into a module"):
+        code_of(names["OfNoCell"])

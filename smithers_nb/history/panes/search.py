@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..cursor import Cursor
-from ..names import names_of
+from ..names import Names, names_of
 from ..source import Source
 from . import protocol as p
 
@@ -22,8 +22,16 @@ def search(source: Source, cursor: Cursor, text: str) -> p.SearchPane:
     # One looks for what is on the page: the nodes of the plan that is shown, then keys. The sort is stable.
     found.sort(key=lambda one: (not (one["kind"] == "node" and one["id"] in index), one["kind"] != "key"))
     shown = found[:FOUND]
-    names = names_of(source, cursor)
+    # Of the newest frame, wherever the cursor is: what is found may have come later.
+    names = names_of(source, source.cursor())
     names.learn(one["node_id"] for one in shown if one["node_id"] is not None)
     for one in shown:
-        one["label"] = names.in_text(one["label"])
+        one["label"] = label_of(names, one["kind"], one["label"], one["node_id"])
     return {"total": len(found), "found": shown}
+
+
+def label_of(names: Names, kind: str, label: str, node_id: str | None) -> str:
+    """Return the label of what was found, with names in place of generated ids."""
+    if kind == "node" and node_id is not None and names.word(node_id) != node_id:
+        return names.of(node_id)  # Its label begins with its type, and so does its name.
+    return names.in_text(label)

@@ -12,7 +12,8 @@ export type Encoded =
   | readonly Encoded[]
   | { readonly rows: readonly Encoded[] }
   | { readonly lines: readonly Encoded[] }
-  | { readonly frame: number };
+  | { readonly frame: number }
+  | Record<string, never>;
 
 export interface PackedTrack {
   readonly names: readonly string[];
@@ -182,10 +183,10 @@ class Told {
 
   field(encoded: Encoded): Field {
     if (encoded === null || typeof encoded !== "object") return { value: encoded };
-    if ("frame" in encoded) return encoded;
+    if ("frame" in encoded) return { frame: encoded.frame as number };
     if ("rows" in encoded) return { rows: this.members(encoded.rows) };
     if ("lines" in encoded) return { lines: this.members(encoded.lines) };
-    return { value: this.value(encoded) };
+    return { value: this.value(encoded as Encoded) };
   }
 
   private value(encoded: Encoded): unknown {

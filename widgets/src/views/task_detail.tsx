@@ -154,7 +154,7 @@ const TOOLS: readonly Column<ToolCallRow>[] = [
       </>
     ),
   },
-  { name: "Status", rank: 2, cell: ({ status }) => <Text of={status} /> },
+  { name: "Status", cell: ({ status }) => <Text of={status} /> },
   { name: "Input", wide: true, cell: ({ input }) => <ValueView value={input} /> },
   {
     name: "Output",
