@@ -33,7 +33,7 @@ def reasons(found: tuple[str, ...], names: Names) -> list[str]:
 def did(source: Source, cursor: Cursor, names: Names, *, failures: bool = True) -> list[str]:
     """Return what the frame did up to the cursor, the most important first; [] where it changed nothing.
 
-    ``failures`` is False where its error is told already.
+    ``failures`` is False where the sentence has its error already.
     """
     found = source.frame(cursor.frame)
     if found is None or cursor.phase is None:

@@ -31,7 +31,7 @@ def search(source: Source, cursor: Cursor, text: str) -> p.SearchPane:
 
 
 def label_of(names: Names, kind: str, label: str, node_id: str | None) -> str:
-    """Return the label of what was found, with names in place of generated ids."""
+    """Return the label of a match, with names in place of generated ids."""
     if kind == "node" and node_id is not None and names.word(node_id) != node_id:
         return names.of(node_id)  # Its label begins with its type, and so does its name.
     return names.in_text(label)

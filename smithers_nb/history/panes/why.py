@@ -125,7 +125,7 @@ class _Asked:
 
     @cached_property
     def rows(self) -> Origins:
-        """The rows of the execution that tell what it has had."""
+        """The rows that tell the past of the execution."""
         return Origins(self.source.reader, self.source.execution_id)
 
     @cached_property
@@ -178,7 +178,7 @@ class _Asked:
         return replace(found, question=self.question("why not"))
 
     def answers(self) -> Iterator[Explanation]:
-        """Yield the answer to what is asked for first; then the one that belongs to it."""
+        """Yield the answer to the question first; then the one that belongs to it."""
         node = self.cursor.tree.index.get(self.of or "")
         if node is not None and self.rows.last_node(node.id, max(self.cursor.frame, 1)) is None:
             yield self._uncommitted(node)
