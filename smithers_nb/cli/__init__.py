@@ -8,6 +8,7 @@
 ``moving``    run and resume
 ``programs``  the app of ``MODULE:App`` or of a notebook
 ``codes``     the exit codes
+``errors``    the errors of loading a program
 ``shown``     lines for people, and one JSON object a line for programs
 """
 

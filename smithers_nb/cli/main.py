@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 from ..errors import (
@@ -15,7 +16,8 @@ from ..errors import (
     UnknownExecutionError,
     did_you_mean,
 )
-from .codes import FAILED, FINISHED, OWNED, STOPPED
+from .codes import FAILED, FINISHED, OWNED, STOPPED, USAGE
+from .errors import ProgramRaisedError
 from .grammar import parser_of
 from .shown import complain, print_text
 from .words import WORDS, handler_of
@@ -30,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         arguments = sys.argv[1:]
     if not arguments:
-        return complain(usage())
+        print_text(usage(), error=True)
+        return USAGE
     word, *rest = arguments
     if word in ("-h", "--help", "help"):
         print_text(usage())
@@ -46,14 +49,16 @@ def _execute(word: str, rest: list[str]) -> int:
         found = vars(parser_of(word, handler).parse_args(rest))
         positional = {name.rstrip("_"): value for name, value in found.items()}
         return handler(**positional)
-    # What is wrong with the words or the file is told in a line. An error of the user's own code passes with its
-    # traceback, because that shows the line to mend.
+    # What is wrong with the words or the file is told in a line.
     except KeyboardInterrupt:
         return complain("interrupted", STOPPED)
     except BrokenPipeError:
         # The reader has enough: head, or a pager that was left. Python would complain at its exit otherwise.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FINISHED
+    except ProgramRaisedError as raised:
+        traceback.print_exception(raised.__cause__)
+        return FAILED
     except ExecutionOwnedError as error:
         return complain(str(error), OWNED)
     except (UnknownExecutionError, StoreError, ApprovalError, RunError, ValueError, LookupError) as error:

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -16,12 +17,9 @@ from ..notebook.cells import ParsedCell, executed, parsed
 from ..notebook.options import CellOptions, OptionError, cell_options
 from ..notebook.root import Root, root_of
 from ..syntax.compile import cell_filename
+from .errors import ProgramError, ProgramRaisedError
 
 MAGIC = "%%smithers"
-
-
-class ProgramError(ValueError):
-    """A target that names no app, or a notebook that can't be run without Jupyter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +37,7 @@ def load(target: str) -> Program:
 
     Raises:
         ProgramError: if there is none.
+        ProgramRaisedError: if the module, or a cell, raised.
     """
     # As python -m does: modules of the current folder are found.
     if os.getcwd() not in sys.path:
@@ -52,19 +51,30 @@ def load(target: str) -> Program:
 
 
 def _of_module(place: str, name: str) -> Program:
-    # What the module itself raises passes: its traceback shows the line to mend.
-    try:
-        module = import_module(place)
-    except ModuleNotFoundError as error:
-        if error.name is None or not place.startswith(error.name):
-            raise  # A module that the user's own imports.
-        raise ProgramError(f"there is no module {place!r}, seen from {os.getcwd()}.") from None
+    with _users_code():
+        try:
+            module = import_module(place)
+        except ModuleNotFoundError as error:
+            if error.name is None or not place.startswith(error.name):
+                raise  # A module that the user's own imports.
+            raise ProgramError(f"there is no module {place!r}, seen from {os.getcwd()}.") from None
     found = getattr(module, name, None)
     if not isinstance(found, Root):
         apps = [each for each, value in vars(module).items() if isinstance(value, Root)]
         near = did_you_mean(name, apps) or f" It has {', '.join(apps) or 'none'}."
         raise ProgramError(f"{place} has no component or node {name!r}.{near}")
     return Program(found, name.lower())
+
+
+@contextmanager
+def _users_code() -> Iterator[None]:
+    """Tell errors of the user's code apart from those of the words."""
+    try:
+        yield
+    except (ProgramError, OptionError):
+        raise
+    except Exception as error:
+        raise ProgramRaisedError from error
 
 
 def _of_notebook(path: Path, wanted: str) -> Program:
@@ -117,17 +127,18 @@ def _run_cell(path: Path, number: int, source: str, names: dict[str, Any]) -> Pr
     line, _, body = source.partition("\n")
     if not line.startswith(MAGIC):
         text = _plain(path, number, source)
-        executed(parsed(text, cell_filename(f"{path.stem}_{number}", text)), names)
+        with _users_code():
+            executed(parsed(text, cell_filename(f"{path.stem}_{number}", text)), names)
         return None
     try:
         options = _options(source)
         text = _plain(path, number, f"\n{body}")
-        cell = parsed(text, cell_filename(options.name, text))
-        app = _root(options, text, cell, names)
+        with _users_code():
+            app = _root(options, text, parsed(text, cell_filename(options.name, text)), names)
+            # An expression of the user's on the line of the cell, as the magic evaluates it.
+            props = options.props and eval(options.props, names)
     except OptionError as error:
         raise ProgramError(f"cell {number} of {path}: {error}") from None
-    # An expression of the user's on the line of the cell, as the magic evaluates it.
-    props = options.props and eval(options.props, names)
     return Program(app, options.name, props or None)
 
 

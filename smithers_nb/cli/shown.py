@@ -34,9 +34,10 @@ def print_json(rows: Iterable[object]) -> None:
         print(json.dumps(jsonable(row), ensure_ascii=True, allow_nan=False, default=str))
 
 
-def print_text(text: str) -> None:
+def print_text(text: str, error: bool = False) -> None:
     """Print a text of several lines. Control characters are written as escapes: a terminal would obey them."""
-    print("\n".join(plain(line) for line in text.split("\n")))
+    stream = sys.stderr if error else sys.stdout
+    print("\n".join(plain(line) for line in text.split("\n")), file=stream)
 
 
 def complain(message: str, code: int = USAGE) -> int:

@@ -209,6 +209,20 @@ def test_wrong_words_are_told_in_a_line_and_end_with_2(name: str, smithers: Any,
     assert code == 2 and told in out + err and "Traceback" not in err
 
 
+def test_what_the_users_own_code_raises_is_shown_with_its_line(smithers: Any, folder: Path) -> None:
+    (folder / "cli_raises.py").write_text("def f():\n    return {}['gone']\n\nf()\n")
+    code, _, err = smithers("run", "cli_raises:App")
+    assert code == 1 and "Traceback" in err and "cli_raises.py" in err and "KeyError: 'gone'" in err
+    notebook(folder / "r.ipynb", "%load_ext smithers_nb\nint('x')", CELL.format(name="one"))
+    code, _, err = smithers("run", "r.ipynb")
+    assert code == 1 and "Traceback" in err and "int('x')" in err and "ValueError" in err
+
+
+def test_without_a_word_the_help_is_shown_line_by_line(smithers: Any) -> None:
+    code, out, err = smithers()
+    assert (code, out) == (2, "") and len(err.splitlines()) > len(WORDS)
+
+
 def test_the_exit_code_tells_how_a_run_ended(smithers: Any) -> None:
     assert smithers("run", "cli_apps:Counts", "--until", "n")[0] == 5
     assert smithers("run", "cli_apps:Counts", "--max-frames", "2")[0] == 5
