@@ -177,14 +177,23 @@ class Store:
         """Return the family of an execution, one row each, oldest first: the one that others were forked from, and all
         branches of it and of its branches.
 
-        Columns: name, execution_id, parent_id, forked_at_frame, changed, status, reason, last_frame, created_at.
-        ``changed`` is a dict of what the fork changed: ``state`` (its keys), ``code`` (the new hash), ``props`` and
-        ``models`` (their names); without an entry for what stayed.
+        Columns: name, execution_id, parent_id, forked_at_frame, changed, status, reason, last_frame, created_at,
+        diverged_at. ``changed`` is a dict of what the fork changed: ``state`` (its keys), ``code`` (the new hash),
+        ``props`` and ``models`` (their names); without an entry for what stayed. ``diverged_at`` is the first frame of
+        its own in which a branch differs from its parent; missing where all that it has done is the same.
 
         Raises:
             UnknownExecutionError: naming those that there are.
         """
-        return frame_from(family(self.reader, self.reader.execution_id(id_or_name)), COLUMNS)
+        from .history.compare import Divergences
+
+        divergences, rows = Divergences(self.reader), []
+        with self.reader.together():
+            for row in family(self.reader, self.reader.execution_id(id_or_name)):
+                _, id, parent_id, frame, *_ = row
+                first = None if parent_id is None else divergences.first(parent_id, id, frame)
+                rows.append((*row, first))
+        return frame_from(rows, {**COLUMNS, "diverged_at": "INTEGER"})
 
     @takes(
         name=arguments.full_text,

@@ -86,7 +86,7 @@ class Contrast:
     node_id: str | None
     """The node; of a text, the node that it stands in."""
     key: str | None
-    """The name of the prop or state key, the event of a handler, the tool …"""
+    """The name of the prop or state key, the event of a handler, the tool, the part of a model call …"""
     iteration: int | None
     """The innermost loop iteration that the node stands in."""
     one: str | None
@@ -207,17 +207,62 @@ def compare(one: tuple[Reader, str], other: tuple[Reader, str]) -> Comparison:
     return Comparison(one=names[0], one_id=one[1], other=names[1], other_id=other[1], _unequal=unequal)
 
 
-def diverged_at(reader: Reader, parent_id: str, branch_id: str, frame: int) -> int | None:
-    """Return the first frame after ``frame`` in which a branch differs from what it was forked from; None if it has
-    done the same until now. What the fork itself changed is no difference, but all that it leads to is.
-    """
-    mine, its = (facts_by_turn(reader, id, since=frame + 1) for id in (parent_id, branch_id))
-    frames = [
-        (theirs or ours).frame  # type: ignore[union-attr]  # one of both is there
-        for ours, theirs in _unequal(mine, its)
-        if (ours or theirs).what not in ("state", "end")  # type: ignore[union-attr]  # as above
-    ]
-    return min(frames, default=None)
+class Divergences:
+    """Finds where branches begin to differ from their parents. The facts of a parent are read once."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._sides: dict[tuple[str, int], _Side] = {}
+
+    def first(self, parent_id: str, branch_id: str, frame: int) -> int | None:
+        """Return the first frame after ``frame`` in which a branch differs from what it was forked from; None if it
+        has done the same until now. What the fork itself changed is no difference, but all that it leads to is.
+        """
+        if (parent_id, frame) not in self._sides:
+            self._sides[parent_id, frame] = _Side.of(self._reader, parent_id, frame)
+        mine, its = self._sides[parent_id, frame], _Side.of(self._reader, branch_id, frame)
+        frames = [
+            (theirs or ours).frame  # type: ignore[union-attr]  # one of both is there
+            for ours, theirs in _unequal(mine.facts, its.facts)
+            if (ours or theirs).what not in ("state", "end")  # type: ignore[union-attr]  # as above
+            and not mine.may_reach(ours, theirs)
+            and not its.may_reach(theirs, ours)
+        ]
+        return min(frames, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """A side of two executions that are compared while they may still run."""
+
+    facts: Facts
+    over: bool
+    last_frame: int
+    running: frozenset[tuple[str | None, str]]
+    """The nodes, with their loop iterations, whose tasks have not ended."""
+
+    @classmethod
+    def of(cls, reader: Reader, execution_id: str, frame: int) -> _Side:
+        facts = facts_by_turn(reader, execution_id, since=frame + 1)
+        end = next((fact for fact in facts.values() if fact.what == "end"), None)
+        running = frozenset((one.node_id, one.loop) for one in facts.values() if _is_running(one))
+        if end is None:  # It has no frame after this one.
+            return cls(facts, over=False, last_frame=frame, running=running)
+        return cls(facts, over=end.fields[0] != "not over", last_frame=end.frame, running=running)
+
+    def may_reach(self, own: Fact | None, other: Fact | None) -> bool:
+        """Return True if this side, which is not over, may still come to be as the other one."""
+        if self.over or other is None:
+            return False
+        if other.what in ("task", "model call", "tool call") and (other.node_id, other.loop) in self.running:
+            return True
+        if own is None:
+            return other.frame > self.last_frame
+        return own.what == "node" and bool(own.fields[-1]) and own.fields[:-1] == other.fields[:-1]
+
+
+def _is_running(fact: Fact) -> bool:
+    return fact.what == "task" and fact.fields[0] == "not ended"
 
 
 def _parts(
@@ -260,7 +305,9 @@ def _unequal(one: Facts, other: Facts) -> Iterator[Pair]:
 def _rows(one: Fact | None, other: Fact | None, *, resized: set[str | None]) -> Iterator[Contrast]:
     fact = one or other
     assert fact is not None
-    if fact.what != "node":
+    if fact.what == "model call":
+        yield _of_call(one, other)
+    elif fact.what != "node":
         yield _contrast(one, other, what=fact.what, key=fact.key, sides=_told(one, other))
     elif one is None or other is None:
         what = "text" if fact.fields[0] == "text" else "node"
@@ -291,6 +338,47 @@ def _of_node(one: Fact, other: Fact, resized: set[str | None]) -> Iterator[Contr
         # Where siblings are missing, the others only moved up.
         elif part != "position" or _parent(one) not in resized:
             yield _contrast(one, other, what="node", key=part, sides=(str(mine), str(its)))
+
+
+_CALL = ("model", "request", "history", "settings", "answer", "status", "error")
+_MESSAGES = ("request", "history", "answer")
+
+
+def _of_call(one: Fact | None, other: Fact | None) -> Contrast:
+    """Return the row of a call of a model: what was said on each side, where that is all that differs."""
+    mine, its = (dict(zip(_CALL, fact.fields, strict=True)) if fact else {} for fact in (one, other))
+    # The answer and all that comes after it follow from another request.
+    key = "request"
+    if one and other:
+        key = next(part for part in _CALL if mine[part] != its[part])
+    sides = [str(part.get(key) or "nothing") if part else None for part in (mine, its)]
+    if key in _MESSAGES:
+        said = [side and _said(side) for side in sides]
+        if said[0] != said[1]:  # Else they differ in something that is not said, as in the kind of a part.
+            sides = said
+    return _contrast(one, other, what="model call", key=key, sides=(sides[0], sides[1]))
+
+
+def _said(text: str) -> str:
+    """Return messages, given as JSON, as the texts of their parts.
+
+    >>> _said('[{"parts": [{"content": "Hi"}, {"tool_name": "look", "args": {"at": 1}}]}]')
+    'Hi look({"at": 1})'
+    """
+    if not text.startswith(("[", "{")):
+        return text
+    found = json.loads(text)
+    messages = found if isinstance(found, list) else [found]
+    # A number tells how many messages of the call before were kept.
+    parts = [part for message in messages if isinstance(message, dict) for part in message.get("parts", ())]
+    return " ".join(filter(None, map(_of_part, parts))) or "nothing"
+
+
+def _of_part(part: dict[str, Any]) -> str:  # Any: JSON
+    content = part.get("content", part.get("args"))
+    if not isinstance(content, str):
+        content = json.dumps(content, ensure_ascii=False)
+    return f"{part['tool_name']}({content})" if "args" in part else content
 
 
 def _json(props: dict[str, Any], name: str) -> str | None:  # Any: JSON

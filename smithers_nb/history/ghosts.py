@@ -21,7 +21,7 @@ class Absent:
 
     frame: int
     nodes: tuple[Ghost, ...]
-    """In the order of the code, components within their callers."""
+    """The ghosts in the order of the code, components within their callers."""
     unknown: tuple[str, ...]
     """The components whose code can't be read, and why: what they can return is not known."""
 

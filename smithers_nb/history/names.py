@@ -51,7 +51,7 @@ class PlacedNode(Named, Protocol):
 
     @property
     def props(self) -> Mapping[str, object]:
-        """Its props."""
+        """The props of the node."""
 
 
 def name_of(node: Named, props: Mapping[str, object], tree: Tree) -> str:

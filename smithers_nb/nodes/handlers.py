@@ -62,7 +62,7 @@ def take(tag: str, props: dict[str, Any], *, runnable: bool, source: str | None)
         if event is None:
             raise EventPropError(
                 f"<{tag}> has no handler {name!r}: it would never be called."
-                f"{did_you_mean(name, SPELLINGS) or ' The handlers are on_finished, on_error and on_progress.'}",
+                f"{did_you_mean(name, SPELLINGS)} The handlers are on_finished, on_error and on_progress.",
                 source=source,
             )
         if not runnable:

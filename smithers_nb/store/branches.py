@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Any
 
 from ..records import Reuse
 from .line import of_line, once
@@ -44,9 +45,9 @@ ORDER BY one.created_at, one.rowid
 """
 
 
-def family(reader: Reader, execution_id: str) -> list[tuple[object, ...]]:
+def family(reader: Reader, execution_id: str) -> list[tuple[Any, ...]]:  # Any: the values of a table
     """Return the root of an execution's family and all of its branches, oldest first: rows of ``COLUMNS``."""
-    found: list[tuple[object, ...]] = []
+    found: list[tuple[Any, ...]] = []
     for row in reader.query(_FAMILY, (execution_id,)).rows:
         name, id, parent_id, at, status, reason, created_at, *changes = row
         code, props, reuse, old_code, old_props = changes

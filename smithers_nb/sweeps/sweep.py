@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from ..arguments import integer, takes, text
 from ..bridge import engine
 from ..errors import SweepError, UnknownExecutionError, did_you_mean
-from ..history.compare import diverged_at
+from ..history.compare import Divergences
 from ..history.rates import rate
 from ..history.static import table
 from ..records import BranchOutcome, Rate, SweepRecord
@@ -144,12 +144,12 @@ class Sweep(Generic[H]):
         if any(one.scorer for one in rows):
             kinds["score_error"] = "TEXT"
         kinds["diverged_at"] = "INTEGER"
-        found = []
+        found, divergences = [], Divergences(self.reader)
         with self.reader.together():
             for one in rows:
                 row = {**self._cells(one), **one.scores, "score_error": one.score_error}
                 if one.begun:
-                    row["diverged_at"] = self._diverged_at(one)
+                    row["diverged_at"] = self._diverged_at(one, divergences)
                 found.append(tuple(row.get(name) for name in kinds))
         return frame_from(found, kinds)
 
@@ -323,14 +323,14 @@ class Sweep(Generic[H]):
             "result": legible(one.result),
         }
 
-    def _diverged_at(self, one: BranchOutcome) -> int | None:
+    def _diverged_at(self, one: BranchOutcome, divergences: Divergences) -> int | None:
         record = self._record
         if record.parent_id is not None:
-            return diverged_at(self.reader, record.parent_id, one.branch.execution_id, record.frame or 0)
+            return divergences.first(record.parent_id, one.branch.execution_id, record.frame or 0)
         first = self._outcomes_first
         if first is None or first == one.branch.execution_id:
             return None
-        return diverged_at(self.reader, first, one.branch.execution_id, 0)
+        return divergences.first(first, one.branch.execution_id, 0)
 
     @cached_property
     def _outcomes_first(self) -> str | None:

@@ -79,6 +79,23 @@ def test_the_family_is_listed_with_what_each_changed(run_of: Any, branch_of: Any
         ex.store.branches("nothing")
 
 
+def test_the_family_tells_where_each_branch_first_differs_from_its_parent(run_of: Any, branch_of: Any) -> None:
+    ex = run_of(App, name="report", models={"m": model()})
+    ex.run_sync()
+    n = frame_of(ex, "first")
+    same, other, begun, half = (
+        branch_of(ex, n, name="same"),
+        branch_of(ex, n, name="other", models={"m": scripted("no mail")}),
+        branch_of(ex, n, name="begun"),
+        branch_of(ex, n, name="half"),
+    )
+    same.run_sync(), other.run_sync(), half.run_sync(max_frames=1)
+    differs = ex.store.branches("report").set_index("name").diverged_at
+    assert differs.index.tolist() == ["report", "same", "other", "begun", "half"] and begun.recorded == n
+    assert differs[["report", "same", "begun", "half"]].isna().all()
+    assert differs["other"] == ex.compare(other).first.frame == n + 1
+
+
 def test_notes_tell_what_the_parent_did_after_the_fork(run_of: Any, branch_of: Any) -> None:
     ex = run_of(App, name="report", models={"m": model()})
     ex.run_sync()

@@ -1,4 +1,4 @@
-"""What keeps a node of the plan from starting: the order, a limit, a person, a time, or an end in the plan."""
+"""Reasons that keep a node of the plan from starting: the order, a limit, a person, a time, or an end in the plan."""
 
 from __future__ import annotations
 

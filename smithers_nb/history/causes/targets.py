@@ -1,4 +1,4 @@
-"""What a question is about: a word, a number or nothing becomes facts of an execution, or of a child of it."""
+"""Targets of questions: a word, a number or nothing becomes facts of an execution, or of a child of it."""
 
 from __future__ import annotations
 

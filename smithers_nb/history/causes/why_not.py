@@ -25,7 +25,7 @@ Reasons = Iterator[Matter | Told]
 
 @dataclass(frozen=True, repr=False)
 class WhyNot(Explanation):
-    """What stands in the way, outermost first; below each sentence is what caused it."""
+    """The obstacles, outermost first; below each sentence is what caused it."""
 
 
 def why_not(source: RecordedSource, asked: Target, frame: int | None, ghosts: Ghosts | None) -> WhyNot:

@@ -1,4 +1,4 @@
-"""What a frame did up to a cursor, in words: which tasks ended and began, which handlers fired, what they wrote."""
+"""The work of a frame up to a cursor, in words: which tasks ended and began, which handlers fired, what they wrote."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ def _more_writes(writes: Sequence[object]) -> str:
 
 
 class Standing:
-    """How a running execution stands: what its newest frame did, and what the next step does."""
+    """The standing of a running execution: what its newest frame did, and what the next step does."""
 
     def __init__(self, source: Source, cursor: Cursor, now: Publication, *, names: Names, caller: str | None) -> None:
         self.source = source
