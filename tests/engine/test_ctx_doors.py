@@ -538,3 +538,22 @@ def test_the_files_rows_are_what_the_dataframes_show(run_of: Any) -> None:
     with sqlite3.connect(ex.store.path) as db:
         assert db.execute("SELECT scope, new FROM transitions").fetchall() == [("vol", '"set(…)"')]
     db.close()
+
+
+def test_a_state_is_printed_with_its_values_in_the_notebook_and_read_by_no_one_elsewhere(run_of: Any) -> None:
+    said: list[str] = []
+
+    @component
+    def App(ctx: Any) -> Any:
+        said.append(repr(ctx.state))
+        return Task(id="t", run=lambda ctx: ctx.state.set("n", repr((ctx, ctx.vol))))
+
+    ex = run_of(App())
+    assert repr(ex.state) == "<state: empty>"
+    ex.run_sync()
+    assert repr(ex.state) == "<state: n='(<ctx>, <ctx.vol>)'>" and set(said) == {"<ctx.state>"}
+    assert ex.df.reads.empty
+    for n in range(30):
+        ex.state.set(f"k{n:02}", "v" * 1000)
+    ex.run_sync()
+    assert repr(ex.state).endswith("and 21 more>") and len(repr(ex.state)) < 600

@@ -5,6 +5,7 @@ It is the same object everywhere. Its behaviour depends on the scope in which it
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from random import Random
@@ -24,6 +25,9 @@ from .sealed import Sealed
 from .signals import Computed, ComputedValues, Signal
 
 T = TypeVar("T")
+
+SHOWN = 10
+"""The most keys that the text form of a state shows."""
 
 
 class Context(Sealed):
@@ -48,6 +52,9 @@ class Context(Sealed):
         """Files: see ``FileApi``."""
         self.artifact = ArtifactApi(self, host)
         """Artifacts, which people see: see ``ArtifactApi``."""
+
+    def __repr__(self) -> str:
+        return "<ctx>"
 
     def _way(self, name: str) -> str:
         if name in ("state", "vol"):
@@ -170,6 +177,16 @@ class StateApi(Sealed):
             f"Values have keys: {called}.set({name!r}, value) sets one, {called}.get({name!r}) reads it, "
             f"{called}.delete({name!r}) removes it."
         )
+
+    def __repr__(self) -> str:
+        # In a component the values would be read, and in a handler a printed door says enough.
+        if scope_of(self._ctx) is not None:
+            return f"<{self._called}>"
+        keys = self.keys()
+        shown = [f"{key}={reprlib.repr(self.get(key))}" for key in keys[:SHOWN]]
+        if len(keys) > SHOWN:
+            shown.append(f"and {len(keys) - SHOWN:,} more")
+        return f"<{self._scope}: {', '.join(shown) or 'empty'}>"
 
     def get(self, key: str, default: Any = None) -> Any:  # Any: it is what the user stored
         """Return the value, or ``default`` if the key is missing."""
