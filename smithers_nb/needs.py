@@ -299,10 +299,10 @@ class _Sentences:
     def not_found(self, ghosts: Ghosts) -> Iterator[Statement]:
         """Yield the attempts, and the guards that stay closed."""
         if not self.wanted:
-            yield replace(
-                self.derived(f"no component can return {self.target}.{did_you_mean(self.target, ghosts.names)}"),
-                evidence=None,
-            )
+            hint = did_you_mean(self.target, ghosts.names)
+            if not hint and not self.target.isidentifier():
+                hint = f" Of a key, a task or a handler ask why_not({self.target!r})."
+            yield replace(self.derived(f"no component can return {self.target}.{hint}"), evidence=None)
         else:
             # The keys, and not the values: of these there may be hundreds.
             tried = dict.fromkeys(key for edit in self.search.tried for key in edit)

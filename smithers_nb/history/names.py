@@ -14,8 +14,8 @@ from .cursor import Cursor
 from .source import Source
 
 NAME_CHARS = 40
-_GENERATED = re.compile(r"(?<![0-9A-Za-z_/])([0-9a-f]{12})(@\d+)?(?![0-9A-Za-z_])")
-"""A generated id in a text, or the id of a task of such a node."""
+_GENERATED = re.compile(r"(?<![0-9A-Za-z_/])(?<!\([\'\"])([0-9a-f]{12})(@\d+)?(?![0-9A-Za-z_])")
+"""A generated id in a text, or the id of a task of such a node; not in ``ex.retry('…')``, which people copy."""
 
 
 class Named(Protocol):

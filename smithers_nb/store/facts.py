@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 from ..errors import message_of
 from ..identity import child_id, loop_of
+from ..records.words import count
 from .line import of_line
 from .reader import Reader
 from .requests import Assembled, decoded
@@ -234,7 +235,7 @@ def _handlers(record: _Record) -> Iterator[Fact]:
     ):
         if event != "on_progress":
             loop = record.iterations.at(node_id, frame)
-            yield Fact("handler", frame, (status, f"{writes} writes"), node_id, key=event, loop=loop)
+            yield Fact("handler", frame, (status, count(writes, "write")), node_id, key=event, loop=loop)
 
 
 def _effects(record: _Record) -> Iterator[Fact]:

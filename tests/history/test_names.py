@@ -43,6 +43,7 @@ def test_a_text_gets_names_for_the_ids_of_nodes_and_nothing_else(run_of: Any) ->
     (id,) = (node.id for node in ex.frame.tree.walk())
     names = names_of(view)
     assert names.in_text(f"{id}@1 settled, x{id}, {id[::-1]}") == f'task "a" settled, x{id}, {id[::-1]}'
+    assert names.in_text(f"ex.retry({id!r}) of {id}") == f'ex.retry({id!r}) of task "a"'
     assert names.word(id) == 'task "a"'
     assert names.of("nowhere") == "nowhere"
 

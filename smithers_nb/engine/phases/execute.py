@@ -10,6 +10,7 @@ from ...errors import AgentConfigError, HandlerError, RunError, UserCodeError, s
 from ...nodes import source as sources
 from ...nodes.runnable import AGENTS
 from ...records import HandlerCall, Phase, Problem, TaskResult
+from ...records.words import count
 from ...user_code import awaited
 from ...values import encode
 from ..draft import Draft
@@ -166,7 +167,8 @@ def _nothing_handles(entry: TaskEntry, frame: int) -> RunError:
 def _handler_error(entry: TaskEntry, event: str, failure: BaseException, writes: int) -> HandlerError:
     lost = "it had written nothing"
     if writes:
-        lost = f"its {writes} writes were rolled back"
+        were = "was" if writes == 1 else "were"
+        lost = f"its {count(writes, 'write')} {were} rolled back"
     return HandlerError(
         f"{event} of {entry.node.id} raised {said(failure)}; {lost}. The task has ended and "
         f"counts as handled; ex.retry({entry.node.id!r}) runs it again when the handler is mended.",

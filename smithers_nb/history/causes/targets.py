@@ -52,7 +52,10 @@ def facts_of(book: Book, asked: Target, frame: int | None) -> list[Matter]:
         return [FrameMade(book, number)]
     found = _named(book, asked, frame) or _in_children(book, asked, frame)
     if not found:
-        raise StoreError(f"execution {book.execution_id} has nothing of the name {asked!r}.{near(book, asked)}")
+        raise StoreError(
+            f"execution {book.execution_id} has nothing of the name {asked!r}.{near(book, asked)}"
+            f" What is not there is asked by why_not({asked!r})."
+        )
     return found
 
 
