@@ -19,6 +19,7 @@ from ..errors import AgentError, BudgetExceededError, ReplayMismatchError, RunEr
 from ..nodes.runnable import Task
 from ..nodes.tree import TreeNode
 from ..records import Answer, Phase, Question, Status, TaskRecord
+from ..records.frame import ENDED
 from ..store.recorded import OutsideWrite, Recorded
 from ..values import decode, opened, value_of
 from .draft import Draft
@@ -30,7 +31,6 @@ from .tasks.reusing import refused_task
 from .user_code.host import Host
 
 FAILED = ("failed", "abandoned")
-OVER = ("finished", "failed", "stalled")
 COMMITTED = 4
 """The number of phases that an abandoned frame had done for sure: those up to COMMIT, which writes its row."""
 
@@ -289,7 +289,7 @@ class Replaying:
             await self._by_hand(loop, number, late=True)
             await self._again(live, number)
         await self._ready(live, recorded.last + 1)
-        if recorded.execution.status in OVER:
+        if recorded.execution.status in ENDED:
             self.frame = inf
             self._move()
             await loop.run(max_frames)

@@ -34,6 +34,7 @@ from ..records import (
     WriteRecord,
 )
 from ..records.excerpt import kind_of
+from ..records.frame import OVER
 from ..records.publication import Publication, TaskProgress
 from ..store import breakpoints
 from ..store.moments import WHOLE, Moments
@@ -46,7 +47,6 @@ from .source import Head, last_phase
 
 MOST_PROBLEMS = 1000
 """The number of problems of a frame that are read to tell those that FLUSH found."""
-OVER = frozenset({"finished", "failed", "stalled", "terminated"})
 
 
 @dataclass(slots=True)

@@ -13,15 +13,13 @@ from typing import Any
 
 from ..errors import StoreError
 from ..identity import loop_of
+from ..records.frame import OVER_OR_STOPPED
 from .connection import now
 from .lease import is_dead
 from .reader import Reader
 from .sweeps import forget_removed
 from .upkeep import writing
 from .writer import add_event
-
-OVER = ("finished", "failed", "stopped", "stalled", "terminated")
-"""The statuses of executions that have ended."""
 
 PRUNED = "pruned"
 """The kind of the event that says which frames are no longer there."""
@@ -200,7 +198,7 @@ def _why_stays(family: list[Row], forks: list[str], unfinished: bool) -> str | N
     for row in family:
         if row["held"]:
             return f"{row['held']} has it open ({row['owner']})"
-        resumable = row["last"] and (row["status"] not in OVER or row["reason"] == "stopped by hand")
+        resumable = row["last"] and (row["status"] not in OVER_OR_STOPPED or row["reason"] == "stopped by hand")
         if resumable and not unfinished:
             return f"it is {row['status']} and can be resumed; with unfinished=True it is removed all the same"
     return None

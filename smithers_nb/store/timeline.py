@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ..errors import message_of
 from ..records import Stretch
-from .prune import OVER
+from ..records.frame import OVER_OR_STOPPED
 from .reader import Reader
 
 COLUMNS = {
@@ -294,7 +294,7 @@ class _Story:
 
     def _last(self) -> Iterator[Placed]:
         found = self._execution
-        if found.status in OVER:
+        if found.status in OVER_OR_STOPPED:
             last = max(self._numbers, default=0)
             text = f"execution {found.name} {found.status}: {found.reason}".removesuffix(": ")
             yield self._row((last, AFTER), "execution", self.id, text, status=found.status)

@@ -13,6 +13,7 @@ from ..engine.tasks.budget import Budget
 from ..errors import ExecutionOwnedError, RunError, SmithersError, StoreError, UnknownExecutionError, said
 from ..fork import branch_row, stored_props
 from ..records import BranchOutcome, ExecutionRecord, NewExecution, SweepBranch, SweepRecord
+from ..records.frame import OVER
 from ..run import Run, Setup, Until
 from ..store import sweeps
 from ..store.connection import Database
@@ -22,7 +23,6 @@ from ..values import Stored
 from ..version import __version__
 from .cases import SweepCase, key_of
 
-OVER = ("finished", "failed", "stalled", "terminated")
 BY_HAND = ("stopped by hand", "closed", "paused by hand", "")
 """Reasons of executions that rest and that the sweep continues."""
 END = tuple[str, str]

@@ -11,6 +11,7 @@ from ...nodes.control import LOOPS
 from ...nodes.schedule import RUNNABLE
 from ...nodes.tree import TreeNode
 from ...records import Ghosts, TaskRecord
+from ...records.frame import OVER_OR_STOPPED
 from ...records.words import count
 from .absence import not_in_plan
 from .book import About, Book
@@ -20,7 +21,6 @@ from .obstacles import in_the_way
 from .targets import EVENTS
 from .values import called
 
-OVER = ("finished", "failed", "stalled", "terminated", "stopped")
 _LOOP_ENDS = ("done", "max_reached")
 
 Reasons = Iterator[Matter | Told]
@@ -72,7 +72,7 @@ def not_started(book: Book, id: str, kind: str, frame: int) -> Reasons:
         return
     head = book.source.head
     # What holds for the whole execution comes first: nothing in it starts, whatever else is in the way.
-    if head.status in OVER:
+    if head.status in OVER_OR_STOPPED:
         yield Stands(book)
     yield from leased(book)
     yield from loops
