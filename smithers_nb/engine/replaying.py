@@ -19,7 +19,7 @@ from ..errors import AgentError, BudgetExceededError, ReplayMismatchError, RunEr
 from ..nodes.runnable import Task
 from ..nodes.tree import TreeNode
 from ..records import Answer, Phase, Question, Status, TaskRecord
-from ..records.frame import ENDED
+from ..records.frame import CONCLUDED
 from ..store.recorded import OutsideWrite, Recorded
 from ..values import decode, opened, value_of
 from .draft import Draft
@@ -289,7 +289,7 @@ class Replaying:
             await self._by_hand(loop, number, late=True)
             await self._again(live, number)
         await self._ready(live, recorded.last + 1)
-        if recorded.execution.status in ENDED:
+        if recorded.execution.status in CONCLUDED:
             self.frame = inf
             self._move()
             await loop.run(max_frames)

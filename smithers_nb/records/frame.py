@@ -16,9 +16,9 @@ from .write import Write
 Status = Literal["ready", "running", "paused", "waiting", "finished", "failed", "stopped", "stalled", "terminated"]
 """The status of an execution. ready: no frame yet; paused: at rest, a step continues; waiting: for tasks or people;
 stopped: by a Stop, or by hand, and then a step continues; finished, failed, stalled, terminated: over."""
-ENDED: frozenset[str] = frozenset({"finished", "failed", "stalled"})
+CONCLUDED: frozenset[str] = frozenset({"finished", "failed", "stalled"})
 """The statuses of an execution that came to its own end."""
-OVER: frozenset[str] = ENDED | {"terminated"}
+OVER: frozenset[str] = CONCLUDED | {"terminated"}
 """The statuses of an execution that takes no further step."""
 OVER_OR_STOPPED: frozenset[str] = OVER | {"stopped"}
 """The statuses of an execution that waits for nothing."""

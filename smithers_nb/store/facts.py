@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 from ..errors import message_of
 from ..identity import child_id, loop_of
-from ..records.frame import ENDED
+from ..records.frame import CONCLUDED
 from ..records.words import count
 from .line import of_line
 from .reader import Reader
@@ -368,7 +368,7 @@ def _end(record: _Record) -> Iterator[Fact]:
     found, last = record.reader.execution(record.execution_id), record.reader.last_frame(record.execution_id)
     # The other statuses say how a person left the execution, which a replay does not repeat.
     status = "not over"
-    if found.status in ENDED:
+    if found.status in CONCLUDED:
         status = found.status
     yield Fact("end", last, (status, *(found.result or (None, None))))
 
