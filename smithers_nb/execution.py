@@ -21,7 +21,7 @@ from .engine.tasks.answers import NO_RESULT, given
 from .engine.user_code.context import Context, StateApi
 from .engine.user_code.scope import refuse_while_rendering
 from .errors import AppChangedWarning, UnknownExecutionError, clean
-from .fork import branch_row, edited_state, first_state, forked, root_of, stored_props
+from .fork import edited_state, first_state, forked, new_branch, root_of, stored_props
 from .nodes.tree import Tree
 from .recording import History, Recording, Replay, Store, named_target, recorded_frames
 from .records import REUSED, Durability, Frame, NewExecution, Problem, Reusable, RunResult, Status, Write
@@ -187,7 +187,6 @@ class Execution(Recording):
         setup = Setup(
             app=root,
             path=file.path,
-            row=row,
             models=dict(models or {}),
             limits=checked_limits(limits),
             max_agents=max_agents,
@@ -195,7 +194,7 @@ class Execution(Recording):
             max_frames=max_frames,
             strict_effects=strict_effects,
         )
-        self._take(engine.call(Run.create(setup, first)), file)
+        self._take(engine.call(Run.create(setup, row, first)), file)
 
     @classmethod
     @takes(
@@ -257,7 +256,6 @@ class Execution(Recording):
         setup = Setup(
             app=root_with(app, props),
             path=file.path,
-            row=row,
             models=dict(models or {}),
             limits=checked_limits(limits),
             max_agents=max_agents,
@@ -265,7 +263,7 @@ class Execution(Recording):
             max_frames=max_frames,
             orphans=orphans,
         )
-        run = engine.call(Run.reopen(setup))
+        run = engine.call(Run.reopen(setup, row))
         if row.code_hash != found.code_hash:
             # Three frames up is the caller: between them stands the check of the arguments.
             warnings.warn(AppChangedWarning(engine.call(run.code_changes())), stacklevel=3)
@@ -755,10 +753,7 @@ class Execution(Recording):
         from .rerender import rerender
 
         reader = self.reader
-        root = root_of(
-            app if app is not None else self._run.setup.app, props, reader.execution(self.execution_id).props
-        )
-
+        root = root_of(app if app is not None else self._run.setup.app, props, reader, self.execution_id)
         return rerender(reader, self.execution_id, root, frames=frames, fork=partial(self.fork, app=root))
 
     @takes(state=optional(check.mapping), frame=optional(check.integer))
@@ -879,34 +874,41 @@ def fork_recorded(
     store: str | os.PathLike[str] | Store | None = None,
 ) -> Execution:
     """Return a branch of a recorded execution; see ``History.fork``."""
-    reader = Reader(history.reader.path)
-    point = fork_point(reader, history.execution_id, frame)
-    # Raises before a file is made.
-    root_of(app, props, reader.execution(history.execution_id).props)
-    if store is not None or reader.name != reader.path:
-        reader = _own_database(reader, history.execution_id, store)
-    engine.call(bring_up(reader.path))
-    root = root_of(app, props, reader.execution(history.execution_id).props)
+    refuse_while_rendering("fork() was called")
+    reader, id = Reader(history.reader.path), history.execution_id
+    with reader.together():
+        # Before a file is made: what can't be forked, or not by this app, raises.
+        point = fork_point(reader, id, frame)
+        root = root_of(app, props, reader, id)
+        durability = reader.execution(id).durability
+    path = reader.path
+    if store is not None or reader.name != path:
+        path = _own_database(reader, id, store)
+    asked = new_branch(
+        point.execution_id,
+        point.frame,
+        root,
+        name=name,
+        durability=durability,
+        edits=edited_state(state or {}),
+        reuse=reuse,
+        models=models or (),
+        allow_repeat=allow_repeat,
+    )
     setup = Setup(
         app=root,
-        path=reader.path,
-        row=branch_row(
-            reader, point, root, name=name, reuse=[*reuse], models=models or (), allow_repeat=[*allow_repeat]
-        ),
+        path=path,
         models=dict(models or {}),
         limits=checked_limits(limits),
         max_agents=MAX_AGENTS,
         runner=RUNNER,
         max_frames=max_frames,
     )
-    refuse_while_rendering("fork() was called")
-    return execution_of(
-        engine.call(Run.fork(setup, point, edited_state(state or {}), reader=reader)), Store(reader.path)
-    )
+    return execution_of(engine.call(Run.fork(setup, asked)), Store(path))
 
 
-def _own_database(reader: Reader, execution_id: str, store: str | os.PathLike[str] | Store | None) -> Reader:
-    """Return a database that has an execution with its line: ``store``, or ``run.db`` beside ``run.html``."""
+def _own_database(reader: Reader, execution_id: str, store: str | os.PathLike[str] | Store | None) -> str:
+    """Return the path of a database that has an execution with its line: ``store``, or that beside ``run.html``."""
     from .store.exported import add  # Only here: nearly all forks are in the file of their parent.
 
     path = _file(store if store is not None else f"{os.path.splitext(reader.name)[0]}.db").path
@@ -915,7 +917,7 @@ def _own_database(reader: Reader, execution_id: str, store: str | os.PathLike[st
             engine.call(bring_up(reader.path))
         engine.call(bring_up(path))
         add(reader, execution_id, path)
-    return Reader(path)
+    return path
 
 
 def execution_of(run: Run, file: Store | None = None) -> Execution:

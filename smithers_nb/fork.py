@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from typing import Any
 
 from .engine.code import code_hash, name_of
 from .engine.state import check_key
-from .errors import NotStorableError, PropError, clean, did_you_mean
+from .errors import NotStorableError, PropError, clean
 from .nodes.element import Component, Element
-from .records import DELETED, REUSED, NewExecution, Reuse
+from .records import DELETED, REUSED, Durability, NewBranch
 from .run import Run, root_with
-from .store.fork import ForkPoint, fork_point
+from .store.fork import fork_point
 from .store.reader import Reader
-from .store.reuse import repeatable_names
 from .values import Stored, Unreadable, Unstorable, encode, like, opened
 from .version import __version__
 
@@ -43,23 +40,26 @@ async def forked(
         PropError: if the app does not take these props.
         ValueError: for a name in ``allow_repeat`` that no task and no tool of the family has.
     """
-    # The point first: a frame that can't be forked is told before the app is looked at.
     reader = Reader(run.setup.path)
-    # One connection for all of it: on each new one SQLite reads the schema first.
-    with reader.together():
-        point = fork_point(reader, run.execution_id, frame)
-        root = root_of(app if app is not None else run.setup.app, props, reader.execution(run.execution_id).props)
-        row = branch_row(
-            reader, point, root, name=name, reuse=[*reuse], models=models or (), allow_repeat=[*allow_repeat]
-        )
-        setup = replace(
-            run.setup,
-            app=root,
-            row=row,
-            models={**run.setup.models, **(models or {})},
-            limits=run.setup.limits if limits is None else limits,
-        )
-        branch = await Run.fork(setup, point, edits, reader=reader, beside=run)
+    root = root_of(app if app is not None else run.setup.app, props, reader, run.execution_id)
+    setup = replace(
+        run.setup,
+        app=root,
+        models={**run.setup.models, **(models or {})},
+        limits=run.setup.limits if limits is None else limits,
+    )
+    asked = new_branch(
+        run.execution_id,
+        frame,
+        root,
+        name=name,
+        durability=run.row.durability,
+        edits=edits,
+        reuse=reuse,
+        models=models or (),
+        allow_repeat=allow_repeat,
+    )
+    branch = await Run.fork(setup, asked, beside=run)
     run.live.services.observers.notify()  # Its family has grown: a stepper shows where the branch leaves.
     return branch
 
@@ -118,70 +118,39 @@ def recorded_state(
     return encoded
 
 
-def branch_row(
-    reader: Reader,
-    point: ForkPoint,
-    app: object,
+def new_branch(
+    parent_id: str,
+    frame: int | None,
+    root: object,
     *,
     name: str | None,
-    reuse: Sequence[str],
-    models: Iterable[str],
-    allow_repeat: Sequence[str],
+    durability: Durability,
+    edits: Mapping[str, Stored | None],
+    reuse: Iterable[str] = REUSED,
+    models: Iterable[str] = (),
+    allow_repeat: Iterable[str] = (),
     id: str | None = None,
-) -> NewExecution:
-    """Return the facts about a branch of an execution; without a name it is called ``NAME~2``, ``NAME~3`` …
-
-    ``models`` are the names of the models that the branch replaces.
-
-    Raises:
-        ValueError: for a name in ``allow_repeat`` that no task and no tool of the family has.
-    """
-    _refuse_unknown(reader, point.execution_id, allow_repeat)
-    parent = reader.execution(point.execution_id)
-    id = id or secrets.token_hex(6)
-    replaced = {**Reuse.of(parent.reuse).models, **dict.fromkeys(models, id)}
-    return NewExecution(
-        execution_id=id,
-        name=clean(name) if name else free_name(reader, parent.name),
-        app=name_of(app),
-        code_hash=code_hash(app),
+) -> NewBranch:
+    """Return what is known of a branch with this root before it is in the file."""
+    return NewBranch(
+        parent_id=parent_id,
+        frame=frame,
+        execution_id=id or secrets.token_hex(6),
+        name=clean(name) if name else None,
+        app=name_of(root),
+        code_hash=code_hash(root),
         engine_version=__version__,
-        seed=parent.seed,
-        kind="branch",
-        parent_id=point.execution_id,
-        forked_at_frame=point.frame,
-        durability=parent.durability,
-        props=stored_props(app),
-        reuse=Reuse(tuple(reuse), replaced, tuple(allow_repeat)).as_json(),
+        durability=durability,
+        props=stored_props(root),
+        edits=edits,
+        reuse=tuple(reuse),
+        models=tuple(models),
+        allow_repeat=tuple(allow_repeat),
     )
 
 
-def _refuse_unknown(reader: Reader, execution_id: str, allow_repeat: Sequence[str]) -> None:
-    """Refuse a name that nothing has: what it was to allow would be refused in the middle of the run."""
-    if not allow_repeat:
-        return
-    known = repeatable_names(reader, execution_id)
-    for name in allow_repeat:
-        if not any(fnmatchcase(one, name) for one in known):
-            there = f" There are {', '.join(known)}." if known else " There are none."
-            raise ValueError(
-                f"allow_repeat names {name!r}, and no task of {reader.execution(execution_id).name} and no tool that "
-                f"it called has this name.{did_you_mean(name, known) or there}"
-            )
-
-
-def free_name(reader: Reader, name: str) -> str:
-    """Return the first of ``NAME~2``, ``NAME~3`` … that no execution of the file has."""
-    # A branch of NAME~2 is NAME~3, not NAME~2~2: its row says whose branch it is.
-    stem = re.sub(r"~\d+$", "", name)
-    number = 2
-    while reader.named(f"{stem}~{number}"):
-        number += 1
-    return f"{stem}~{number}"
-
-
-def root_of(app: object, props: Mapping[str, Any] | None, recorded: str | None) -> object:
-    """Return the root of a branch's plan: an app with these props, or with the recorded ones.
+def root_of(app: object, props: Mapping[str, Any] | None, reader: Reader, execution_id: str) -> object:
+    """Return the root of a plan: an app with these props, or with the recorded ones of an execution.
 
     Raises:
         PropError: if a component needs props, and those of the parent were not recorded.
@@ -190,6 +159,7 @@ def root_of(app: object, props: Mapping[str, Any] | None, recorded: str | None) 
         return root_with(app.component, {**app.props, **props})
     if not isinstance(app, Component) or props is not None:
         return root_with(app, props)
+    recorded = reader.execution(execution_id).props
     if recorded is None:
         raise PropError(f"the props of the execution could not be stored, so name them: fork({app.name}, props={{…}}).")
     return root_with(app, loaded_props(recorded))

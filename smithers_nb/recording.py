@@ -697,7 +697,7 @@ class History(Recording):
         from .replay import replay
 
         found = self.reader.execution(self.execution_id)
-        root = root_of(app, props, found.props)
+        root = root_of(app, props, self.reader, self.execution_id)
         reader = self.reader
         if reader.name != reader.path:
             reader = copy_of(reader)  # An exported run stays as it was sent.
@@ -755,7 +755,7 @@ class History(Recording):
 
         from .rerender import rerender
 
-        root = root_of(app, props, self.reader.execution(self.execution_id).props)
+        root = root_of(app, props, self.reader, self.execution_id)
         fork = partial(self.fork, app, props=props)
         return rerender(self.reader, self.execution_id, root, frames=frames, fork=fork)
 
@@ -797,7 +797,7 @@ class History(Recording):
     def _root(self, app: object) -> object:
         if app is None:
             return None
-        return root_of(app, None, self.reader.execution(self.execution_id).props)
+        return root_of(app, None, self.reader, self.execution_id)
 
     @takes(target=named_target, frame=optional(arguments.whole(1)))
     def why_not(self, target: str | int | None = None, frame: int | None = None, *, app: object = None) -> WhyNot:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Self, get_args
@@ -36,12 +37,11 @@ from .nodes.element import Component
 from .nodes.runnable import AGENT_TYPES, Limits
 from .nodes.schedule import foresee_end
 from .nodes.tree import Tree
-from .records import Answer, Frame, Hit, NewExecution, Problem, RunResult, Status
+from .records import Answer, Durability, Frame, Hit, NewBranch, NewExecution, Problem, RunResult, Status
 from .records.publication import Publication
 from .store import writer
 from .store.branches import SHARED_VALUES
 from .store.connection import Database
-from .store.fork import ForkPoint
 from .store.reader import Reader
 from .threads import after_fork
 from .user_code import guarded
@@ -70,7 +70,6 @@ class Setup:
     app: object
     path: str
     """The file."""
-    row: NewExecution
     models: dict[str, Any]  # Any: pydantic-ai's Model
     limits: dict[str, float]
     """Limits of all agents together."""
@@ -100,12 +99,14 @@ class Setup:
 class Run:
     """An execution that this process runs: created or reopened, moved, steered, published and closed."""
 
-    def __init__(self, setup: Setup, loop: Loop) -> None:
+    def __init__(self, setup: Setup, row: NewExecution, loop: Loop) -> None:
         self.setup = setup
         """The parts that it was made of, with the app of now."""
-        self.name = setup.row.name
+        self.row = row
+        """The facts about the execution when it was made, or reopened here."""
+        self.name = row.name
         """The name of the execution."""
-        self.execution_id = setup.row.execution_id
+        self.execution_id = row.execution_id
         """The id of the execution in the store."""
         self.reader = Reader(setup.path)
         """The file, to be read."""
@@ -128,53 +129,42 @@ class Run:
         _runs[setup.path, self.execution_id] = self
 
     @classmethod
-    async def create(cls, setup: Setup, state: dict[str, Stored]) -> Self:
+    async def create(cls, setup: Setup, row: NewExecution, state: dict[str, Stored]) -> Self:
         """Add a new execution to the file and return its run: nothing is rendered yet."""
-        database = await Database.open(setup.path, setup.row.durability)
-        return await cls._opened(setup, database, create(setup.row, setup.opening(database), state))
+        async with _opened(setup.path, row.durability) as database:
+            return cls(setup, row, await create(row, setup.opening(database), state))
 
     @classmethod
-    async def reopen(cls, setup: Setup) -> Self:
+    async def reopen(cls, setup: Setup, row: NewExecution) -> Self:
         """Return the run of an execution of the file, which continues where its frames ended."""
-        database = await Database.open(setup.path, setup.row.durability)
-        return await cls._opened(setup, database, reopen(setup.row, setup.opening(database)))
+        async with _opened(setup.path, row.durability) as database:
+            return cls(setup, row, await reopen(row, setup.opening(database)))
 
     @classmethod
-    async def fork(
-        cls,
-        setup: Setup,
-        point: ForkPoint,
-        edits: Mapping[str, Stored | None],
-        *,
-        reader: Reader,
-        beside: Run | None = None,
-    ) -> Self:
-        """Add a branch to the file and return its run. ``reader`` is one that no one else uses meanwhile.
+    async def fork(cls, setup: Setup, branch: NewBranch, beside: Run | None = None) -> Self:
+        """Add a branch to the file and return its run.
 
         If ``beside`` is a run of the parent that is at that frame, the branch begins with its volatile values.
+
+        Raises:
+            StoreError: naming the nearest frame that can be forked, if this one is not there, not flushed or pruned.
+            ValueError: for a name in ``allow_repeat`` that no task and no tool of the family has.
         """
-        database = await Database.open(setup.path, setup.row.durability)
-        run = await cls._opened(setup, database, fork(setup.row, setup.opening(database), point, edits, reader=reader))
-        if beside is not None and (beside.execution_id, beside.recorded) == (point.execution_id, point.frame):
+        async with _opened(setup.path, branch.durability) as database:
+            row, loop = await fork(branch, setup.opening(database))
+            run = cls(setup, row, loop)
+        if beside is not None and (beside.execution_id, beside.recorded) == (row.parent_id, row.forked_at_frame):
             run.live.committed.vol.update(beside.live.committed.vol)
             if shared := sorted(beside.live.committed.vol):
                 await database.transaction(
                     writer.add_event,
                     execution_id=run.execution_id,
-                    frame=point.frame,
+                    frame=beside.recorded,
                     kind=SHARED_VALUES,
                     node_id=None,
                     payload=json.dumps({"keys": shared}, ensure_ascii=False),
                 )
         return run
-
-    @classmethod
-    async def _opened(cls, setup: Setup, database: Database, opening: Awaitable[Loop]) -> Self:
-        try:
-            return cls(setup, await opening)
-        except BaseException:  # A cancelled opening gives the file back, too: its lease would block the next one.
-            await database.close()
-            raise
 
     @property
     def code(self) -> object:
@@ -549,6 +539,17 @@ def checked_limits(limits: Mapping[str, float] | None) -> dict[str, float]:
             "seconds, each more than 0."
         ) from None
     return checked
+
+
+@asynccontextmanager
+async def _opened(path: str, durability: Durability) -> AsyncIterator[Database]:
+    """Open a file for an execution that begins meanwhile, and has it from then on."""
+    database = await Database.open(path, durability)
+    try:
+        yield database
+    except BaseException:  # A cancelled opening gives the file back, too: its lease would block the next one.
+        await database.close()
+        raise
 
 
 async def bring_up(path: str) -> None:

@@ -68,5 +68,5 @@ async def _taken(path: str, id_or_name: str) -> Run:
         reuse=found.reuse,
     )
     # Never rendered: the run is closed before it moves, so that no app and no limits are needed.
-    setup = Setup(app=None, path=path, row=row, models={}, limits={}, max_agents=1, runner=RUNNER, max_frames=1)
-    return await Run.reopen(setup)
+    setup = Setup(app=None, path=path, models={}, limits={}, max_agents=1, runner=RUNNER, max_frames=1)
+    return await Run.reopen(setup, row)

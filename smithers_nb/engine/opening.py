@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..agents.runner import Runner, Spent
 from ..errors import EngineVersionError, StoreError, message_of
-from ..records import NewExecution, Reuse, TaskEnd, TaskRecord, TaskResult
+from ..records import Breakpoint, NewBranch, NewExecution, Question, Reuse, TaskEnd, TaskRecord, TaskResult
 from ..store import calls, writer
 from ..store.breakpoints import load as load_breakpoints
 from ..store.connection import Database
-from ..store.fork import ForkPoint
 from ..store.fork import fork as write_fork
 from ..store.lease import Lease
 from ..store.owned import OwnedDatabase
-from ..store.reader import Reader
+from ..store.reader import Reader, Within
 from ..values import Stored, opened
 from .breakpoints import Breakpoints
 from .committed import Committed, EffectMemory
@@ -70,7 +68,7 @@ async def create(row: NewExecution, opening: Opening, state: dict[str, Stored]) 
     lease = Lease()
     await opening.database.transaction(writer.create_execution, row, lease, state)
     committed = Committed({key: Cell(value, 1) for key, value in state.items()})
-    live = _live(row, opening, None, lease=lease, committed=committed)
+    live = _live(row, opening, lease, committed)
     live.inbox.cause("start")
     return Loop(live)
 
@@ -84,13 +82,22 @@ async def reopen(row: NewExecution, opening: Opening) -> Loop:
     """
     lease = Lease()
     id = row.execution_id
-    before = Reader(opening.database.path).execution(id)
+    reader = Reader(opening.database.path)
+    before = reader.execution(id)
     _check_version(row, before.engine_version)
     # Before anything is read that may still change: from here on the other process, if there is one, can write nothing.
     await opening.database.transaction(writer.claim_execution, id, lease)
     if row.durability != before.durability:
         await opening.database.transaction(writer.set_durability, id, row.durability)
-    live = await _as_recorded(row, opening, lease, Reader(opening.database.path), cut_off=True)
+    # No one else has this reader: what runs meanwhile has connections of its own.
+    with reader.together():
+        rest = _last_rest(reader, id)
+        await opening.database.transaction(_sort_out, id, rest, opening.orphans)
+        if rest.cut_off:
+            rest = _last_rest(reader, id)
+        if opening.budget is None:
+            opening = replace(opening, budget=Budget.of(opening.limits, reader, id))
+        live = await _continued(row, opening, lease, rest)
     if (row.code_hash, row.engine_version) != (before.code_hash, before.engine_version):
         code = row.app, row.code_hash, row.engine_version
         await live.services.database.transaction(writer.swap_app, id, live.committed.frame, *code)
@@ -100,29 +107,65 @@ async def reopen(row: NewExecution, opening: Opening) -> Loop:
     return Loop(live)
 
 
-async def fork(
-    row: NewExecution, opening: Opening, point: ForkPoint, edits: Mapping[str, Stored | None], *, reader: Reader
-) -> Loop:
-    """Add a branch to the file and return its loop, at the rest of the frame at which it was forked.
-
-    ``reader`` is one that no one else uses meanwhile.
-    """
+async def fork(branch: NewBranch, opening: Opening) -> tuple[NewExecution, Loop]:
+    """Add a branch to the file; return its row, and its loop at the rest of the frame at which it was forked."""
     lease = Lease()
-    await opening.database.transaction(write_fork, row=row, lease=lease, point=point, edits=edits)
-    live = await _as_recorded(row, opening, lease, reader, cut_off=False)
-    live.inbox.cause(f"forked after frame {point.frame}")
-    return Loop(live)
+    row, rest = await opening.database.transaction(_branched, opening.database.path, branch, lease)
+    live = await _continued(row, opening, lease, rest)
+    live.inbox.cause(f"forked after frame {row.forked_at_frame}")
+    return row, Loop(live)
 
 
-async def _as_recorded(row: NewExecution, opening: Opening, lease: Lease, reader: Reader, *, cut_off: bool) -> Live:
-    """Return an execution of ours as the file says that it was; ``cut_off`` if another process may have run it."""
-    id = row.execution_id
-    # No one else has this reader: what runs meanwhile has connections of its own.
-    with reader.together():
-        live = _live(row, opening, reader, lease=lease, committed=_committed(reader, id))
-        live.breakpoints = Breakpoints(live, load_breakpoints(reader, id))
-        await _load_tasks(live, reader, opening.orphans, cut_off=cut_off)
-    return live
+def _branched(db: Any, path: str, branch: NewBranch, lease: Lease) -> tuple[NewExecution, LastRest]:
+    # Read in the transaction that writes it: a hop to the connection's thread, or another connection, costs as much.
+    row = write_fork(db, path, branch, lease)
+    return row, _last_rest(Within(db, path), row.execution_id)
+
+
+@dataclass(frozen=True, slots=True)
+class LastRest:
+    """An execution as the file has it at its last rest: what it continues with."""
+
+    committed: Committed
+    breakpoints: list[Breakpoint]
+    tasks: list[TaskRecord]
+    """All tasks, oldest first."""
+    newest: list[TaskRecord]
+    """The newest task of each node of the plan, in the order of the tasks."""
+    questions: list[Question]
+
+    @property
+    def cut_off(self) -> list[TaskRecord]:
+        """The tasks that were running when their process ended."""
+        return [task for task in self.newest if task.status == "running"]
+
+
+def _last_rest(reader: Reader, execution_id: str) -> LastRest:
+    committed = _committed(reader, execution_id)
+    tasks = reader.tasks(execution_id)
+    newest: dict[str, TaskRecord] = {}
+    for task in tasks:
+        if task.node_id in committed.tree.index and _is_own(reader, execution_id, committed, task):
+            newest[task.node_id] = task
+    return LastRest(
+        committed=committed,
+        breakpoints=load_breakpoints(reader, execution_id),
+        tasks=tasks,
+        newest=list(newest.values()),
+        questions=reader.questions(execution_id),
+    )
+
+
+def _is_own(reader: Reader, execution_id: str, committed: Committed, task: TaskRecord) -> bool:
+    """Return whether a task of a mounted node began with it. A node may have been unmounted and mounted again under its
+    id: the task of its former life is not its own.
+    """
+    mounted_at = task.mounted_at_frame
+    # The start of the version that stands is the latest frame in which the node can have been mounted; the earlier
+    # versions are looked up only where that does not decide it.
+    return mounted_at >= committed.since[task.node_id] or mounted_at >= reader.mounted_at(
+        execution_id, task.node_id, committed.frame
+    )
 
 
 def _committed(reader: Reader, execution_id: str) -> Committed:
@@ -164,14 +207,9 @@ def _check_version(row: NewExecution, before: str) -> None:
         )
 
 
-def _live(row: NewExecution, opening: Opening, reader: Reader | None, *, lease: Lease, committed: Committed) -> Live:
-    """Return an execution of ours; ``reader`` is None for a new one, which has nothing in the file."""
+def _live(row: NewExecution, opening: Opening, lease: Lease, committed: Committed) -> Live:
+    """Return an execution of ours that continues with what the last committed frame left."""
     from .tasks.children import run_child  # Only here: a child is opened as its parent was.
-
-    budget = opening.budget or Budget(opening.limits, Spent())
-    # Not without need: a query opens a connection, which takes longer than the rest of this.
-    if opening.budget is None and reader is not None:
-        budget = Budget.of(opening.limits, reader, row.execution_id)
 
     services = Services(
         execution_id=row.execution_id,
@@ -179,7 +217,7 @@ def _live(row: NewExecution, opening: Opening, reader: Reader | None, *, lease: 
         database=OwnedDatabase(opening.database, row.execution_id, lease),
         runner=opening.runner,
         models=opening.models,
-        budget=budget,
+        budget=opening.budget or Budget(opening.limits, Spent()),
         seed=row.seed,
         lease=lease,
         strict_effects=opening.strict_effects,
@@ -196,47 +234,31 @@ def _reusing(row: NewExecution, path: str) -> Reusing | None:
     return Reusing(path, row.execution_id, Reuse.of(row.reuse))
 
 
-async def _load_tasks(live: Live, reader: Reader, orphans: Orphans, *, cut_off: bool) -> None:
-    """Load the newest task of each mounted node. A task without a node is given up; one that ran is an orphan."""
-    execution_id, frame, tree = live.services.execution_id, live.committed.frame, live.committed.tree
-    newest: dict[str, TaskRecord] = {}
-    tasks = reader.tasks(execution_id)
-    for task in tasks:
-        node = tree.index.get(task.node_id)
-        # A node may have been unmounted and mounted again under its id: the task of its former life is not its own.
-        if node is not None and task.mounted_at_frame >= reader.mounted_at(execution_id, node.id, frame):
-            newest[node.id] = task
-    kept = {task.task_id for task in newest.values()}
-    lost = [task.task_id for task in tasks if task.task_id not in kept and task.settled_at_frame is None]
-    ran = [task for task in newest.values() if task.status == "running"]
-    if cut_off:
-        await live.services.database.transaction(
-            _sorted_out, execution_id, ran, lost=lost, frame=frame, orphans=orphans
-        )
-    # Their rows were just changed, by the rule for orphans.
-    now: dict[str, TaskRecord] = {}
-    if ran:
-        now = {task.task_id: task for task in reader.tasks(execution_id)}
-    asked = reader.questions(execution_id)
-    for id, task in newest.items():
-        entry = _entry(TaskEntry(task.task_id, tree.index[id]), now.get(task.task_id, task))
-        entry.questions = {question.approval_id: question for question in asked if question.task_id == entry.task_id}
+async def _continued(row: NewExecution, opening: Opening, lease: Lease, rest: LastRest) -> Live:
+    """Return an execution of ours that continues as the file says."""
+    live = _live(row, opening, lease, rest.committed)
+    live.breakpoints = Breakpoints(live, rest.breakpoints)
+    for task in rest.newest:
+        entry = _entry(TaskEntry(task.task_id, rest.committed.tree.index[task.node_id]), task)
+        entry.questions = {one.approval_id: one for one in rest.questions if one.task_id == entry.task_id}
         if entry.result is not None and (task.reason or "").startswith(writer.HANDLED_AGAIN):
-            entry.again, entry.result = not entry.settled, _with_usage(entry.result, task, tasks)
+            entry.again, entry.result = not entry.settled, _with_usage(entry.result, task, rest.tasks)
         if entry.status == "blocked" and entry.is_agent:
-            entry.spent = spent_by(reader, execution_id, entry.task_id)
+            entry.spent = spent_by(Reader(opening.database.path), row.execution_id, entry.task_id)
         live.tasks.add(entry)
         # The process may have ended between a question and the answer that a branch takes from the file.
         await live.tasks.answer_from_recording(entry)
+    return live
 
 
-def _sorted_out(
-    db: Any, execution_id: str, ran: list[TaskRecord], lost: list[str], frame: int, orphans: Orphans
-) -> None:
+def _sort_out(db: Any, execution_id: str, rest: LastRest, orphans: Orphans) -> None:
+    """Give up the tasks whose nodes are gone, and treat those that were running as orphans."""
     # In one transaction: a process that ends here leaves either all tasks as they were, or none to be sorted out.
-    writer.abandon_tasks(db, execution_id, lost, frame)
+    kept = {task.task_id for task in rest.newest}
+    lost = [task.task_id for task in rest.tasks if task.task_id not in kept and task.settled_at_frame is None]
+    writer.abandon_tasks(db, execution_id, lost, rest.committed.frame)
     calls.interrupt_calls(db, execution_id)
-    for task in ran:
+    for task in rest.cut_off:
         id, node_id, attempt = task.task_id, task.node_id, task.attempt
         ended = f"the process that ran {node_id} ended"
         if orphans == "ask":

@@ -10,7 +10,7 @@
 ``question``    Question: a request to a person
 ``breakpoint``  Breakpoint and Hit
 ``statement``   Statement: a sentence of an answer to "why"
-``execution``   NewExecution, ExecutionRecord, and the iterations of loops
+``execution``   NewExecution, NewBranch, ExecutionRecord, and the iterations of loops
 ``ghost``       Ghost: a node that code can return, and the guards around it there
 ``sweep``       SweepRecord, SweepBranch and BranchOutcome: many executions that differ in chosen values
 ``edit``        DELETED, and the state after an edit
@@ -41,7 +41,16 @@ from .breakpoint import HIT, Breakpoint, BreakpointKind, Hit
 from .call import CallRecord, EffectRun, HandlerCall, HandlerOutcome
 from .edit import DELETED, Deletion, edited
 from .excerpt import Excerpt
-from .execution import Durability, ExecutionKind, ExecutionRecord, LoopKey, LoopState, NewExecution, Stretch
+from .execution import (
+    Durability,
+    ExecutionKind,
+    ExecutionRecord,
+    LoopKey,
+    LoopState,
+    NewBranch,
+    NewExecution,
+    Stretch,
+)
 from .frame import (
     PROBLEMS,
     Event,
@@ -137,6 +146,7 @@ __all__ = [
     "LoopState",
     "ModelCall",
     "ModelCallRecord",
+    "NewBranch",
     "NewExecution",
     "NodeVersion",
     "Occurrence",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from ..values import Stored
 from .frame import Status
+from .reuse import REUSED
 
 Durability = Literal["normal", "full"]
 """The failures that a commit survives: of the process, or of the power, too."""
@@ -65,7 +67,35 @@ class NewExecution:
     reuse: str | None = None
     """The answers that a branch takes from the file, as JSON (``Reuse``); None for an execution that is no branch."""
     forked_at_seq: int | None = None
-    """The ``seq`` of the last write of that frame that a branch shares; filled in when it is written."""
+    """The ``seq`` of the last write of that frame that a branch shares."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewBranch:
+    """The facts about a branch that is asked for; the others are in the file, and are read when it is written."""
+
+    parent_id: str
+    """The execution that is forked; a frame that it shares with an ancestor is forked there."""
+    frame: int | None
+    """The frame after which it begins; None for the last flushed one."""
+    execution_id: str
+    name: str | None
+    """None for the first of ``NAME~2``, ``NAME~3`` … that no execution has."""
+    app: str
+    code_hash: str
+    engine_version: str
+    # Not that of the parent's row: the connection is opened with it, before a row is read.
+    durability: Durability
+    props: str | None
+    """The props of the app as JSON, each with its type; None where they can't be stored."""
+    edits: Mapping[str, Stored | None] = field(default_factory=dict)
+    """Values of the state that are other from its first frame on; None removes a key."""
+    reuse: tuple[str, ...] = REUSED
+    """The kinds of answers that it takes from the file."""
+    models: tuple[str, ...] = ()
+    """The names of the models that it replaces."""
+    allow_repeat: tuple[str, ...] = ()
+    """Ids of tasks' nodes and names of tools, or patterns of them, whose calls may be repeated."""
 
 
 @dataclass(frozen=True, slots=True)

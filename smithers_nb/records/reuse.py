@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Literal, Self
 
@@ -38,7 +38,7 @@ class Reuse:
 
     def as_json(self) -> str:
         """Return it as its column has it."""
-        return json.dumps(asdict(self))
+        return json.dumps({"kinds": self.kinds, "models": dict(self.models), "allow_repeat": self.allow_repeat})
 
     @classmethod
     def of(cls, text: str | None) -> Self:

@@ -6,16 +6,19 @@ before ``forked_at_frame``; what the branch adds begins later.
 
 from __future__ import annotations
 
+import re
 import sqlite3
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
-from ..errors import StoreError
-from ..records import NewExecution
+from ..errors import StoreError, did_you_mean
+from ..records import ExecutionRecord, NewBranch, NewExecution, Reuse
 from ..values import Stored
 from .lease import Lease
 from .prune import refuse_pruned
-from .reader import Reader, held
+from .reader import Reader, Within, held
+from .reuse import repeatable_names
 from .writer import add_execution, last_seq
 
 _NODE = "node_id, path, type, key, explicit_id, parent_id, position, props, events, text, source, from_frame"
@@ -48,12 +51,18 @@ def fork_point(reader: Reader, execution_id: str, frame: int | None) -> ForkPoin
     Raises:
         StoreError: naming the nearest frame that can be forked, if this one is not there, not flushed or pruned.
     """
+    found, frame = _place(reader, execution_id, frame)
+    return ForkPoint(found.execution_id, frame)
+
+
+def _place(reader: Reader, execution_id: str, frame: int | None) -> tuple[ExecutionRecord, int]:
+    """Return the execution of the line that is forked, and the number of the frame."""
     found = reader.execution(execution_id)
     first = 0
     if found.kind == "branch":
         first = found.forked_at_frame or 0
         if frame is not None and frame < first:
-            return fork_point(reader, str(found.parent_id), frame)
+            return _place(reader, str(found.parent_id), frame)
     flushed = reader.last_flushed(execution_id)
     if frame is None:
         frame = flushed
@@ -65,38 +74,78 @@ def fork_point(reader: Reader, execution_id: str, frame: int | None) -> ForkPoin
             f"{min(max(frame, 0), flushed)}; 0 is the beginning."
         )
     refuse_pruned(reader, execution_id, max(frame, first, 1))
-    return ForkPoint(execution_id, frame)
+    return found, frame
 
 
-def fork(
-    db: sqlite3.Connection, row: NewExecution, lease: Lease, point: ForkPoint, edits: Mapping[str, Stored | None]
-) -> None:
-    """Add a branch that begins at a point, owned by us: all of it or, after a crash, nothing.
+def fork(db: sqlite3.Connection, path: str, branch: NewBranch, lease: Lease) -> NewExecution:
+    """Add a branch, owned by us: all of it or, after a crash, nothing. Return its facts.
 
-    ``edits`` are values of the state that are other from the first frame of the branch on; None removes a key.
+    Raises:
+        StoreError: naming the nearest frame that can be forked, if this one is not there, not flushed or pruned.
+        ValueError: for a name in ``allow_repeat`` that no task and no tool of the family has.
     """
-    values = {"id": point.execution_id, "frame": point.frame, "new": row.execution_id}
-    # Here, in the transaction: the parent may add writes to its frame until it begins the next one.
-    last_write = last_seq(db, point.execution_id, point.frame)
-    add_execution(db, replace(row, forked_at_seq=last_write), lease)
-    _copy_state(db, values, edits, last_write)
-    db.execute(
-        f"INSERT INTO nodes (execution_id, {_NODE}) SELECT :new, {_NODE} FROM ({held('nodes', _NODE)})",
-        values,
+    # All of it is read here, in the transaction: of two processes that fork the same, each finds a name of its own, and
+    # the parent may add writes to its frame until it begins the next one.
+    reader = Within(db, path)
+    parent, frame = _place(reader, branch.parent_id, branch.frame)
+    if branch.allow_repeat:
+        _refuse_unknown(reader, parent, branch.allow_repeat)
+    last_write = last_seq(db, parent.execution_id, frame)
+    row = NewExecution(
+        execution_id=branch.execution_id,
+        name=branch.name or _free_name(reader, parent.name),
+        app=branch.app,
+        code_hash=branch.code_hash,
+        engine_version=branch.engine_version,
+        seed=parent.seed,
+        kind="branch",
+        parent_id=parent.execution_id,
+        forked_at_frame=frame,
+        forked_at_seq=last_write,
+        durability=branch.durability,
+        props=branch.props,
+        reuse=_reuse(parent, branch).as_json(),
     )
-    for table, columns in (("reads", "component, key"), ("loops", "node_id, iteration, status")):
-        db.execute(
-            f"INSERT INTO {table} (execution_id, {columns}, from_frame) SELECT :new, {columns}, from_frame FROM {table}"
-            " WHERE execution_id = :id AND from_frame <= :frame AND (to_frame IS NULL OR to_frame > :frame)",
-            values,
-        )
-    _copy_effects(db, values)
+    add_execution(db, row, lease)
+    values = {"id": parent.execution_id, "frame": frame, "new": row.execution_id}
+    _copy_state(db, values, branch.edits, last_write)
+    _copy_plan(db, values)
     _copy_tasks(db, values)
     db.execute(
         f"INSERT INTO breakpoints (execution_id, {_BREAKPOINT}) SELECT :new, {_BREAKPOINT} FROM breakpoints"
         " WHERE execution_id = :id ORDER BY rowid",
         values,
     )
+    return row
+
+
+def _refuse_unknown(reader: Reader, parent: ExecutionRecord, allow_repeat: Sequence[str]) -> None:
+    """Refuse a name that nothing has: what it was to allow would be refused in the middle of the run."""
+    known = repeatable_names(reader, parent.execution_id)
+    for name in allow_repeat:
+        if not any(fnmatchcase(one, name) for one in known):
+            there = f" There are {', '.join(known)}." if known else " There are none."
+            raise ValueError(
+                f"allow_repeat names {name!r}, and no task of {parent.name} and no tool that it called has this name."
+                f"{did_you_mean(name, known) or there}"
+            )
+
+
+def _free_name(reader: Reader, name: str) -> str:
+    """Return the first of ``NAME~2``, ``NAME~3`` … that no execution of the file has."""
+    # A branch of NAME~2 is NAME~3, not NAME~2~2: its row says whose branch it is.
+    stem = re.sub(r"~\d+$", "", name)
+    rows = reader.query("SELECT name FROM executions WHERE substr(name, 1, ?) = ?", (len(stem) + 1, f"{stem}~")).rows
+    taken = {name for (name,) in rows}
+    number = 2
+    while f"{stem}~{number}" in taken:
+        number += 1
+    return f"{stem}~{number}"
+
+
+def _reuse(parent: ExecutionRecord, branch: NewBranch) -> Reuse:
+    replaced = {**Reuse.of(parent.reuse).models, **dict.fromkeys(branch.models, branch.execution_id)}
+    return Reuse(branch.reuse, replaced, branch.allow_repeat)
 
 
 def _copy_state(
@@ -139,8 +188,19 @@ def _copy_state(
             )
 
 
-def _copy_effects(db: sqlite3.Connection, values: dict[str, object]) -> None:
-    """Copy the last run of each effect in the plan: its deps decide whether it runs again."""
+def _copy_plan(db: sqlite3.Connection, values: dict[str, object]) -> None:
+    """Copy the nodes, what their components read, the loops, and the last run of each effect."""
+    db.execute(
+        f"INSERT INTO nodes (execution_id, {_NODE}) SELECT :new, {_NODE} FROM ({held('nodes', _NODE)})",
+        values,
+    )
+    for table, columns in (("reads", "component, key"), ("loops", "node_id, iteration, status")):
+        db.execute(
+            f"INSERT INTO {table} (execution_id, {columns}, from_frame) SELECT :new, {columns}, from_frame FROM {table}"
+            " WHERE execution_id = :id AND from_frame <= :frame AND (to_frame IS NULL OR to_frame > :frame)",
+            values,
+        )
+    # The deps of an effect's last run decide whether it runs again.
     db.execute(
         "INSERT INTO effects SELECT :new, id, frame, node_id, kind, status, deps, writes, ms, error FROM effects"
         " WHERE rowid IN (SELECT max(effects.rowid) FROM nodes CROSS JOIN effects USING (node_id)"
@@ -150,34 +210,29 @@ def _copy_effects(db: sqlite3.Connection, values: dict[str, object]) -> None:
     )
 
 
+# A task's id begins with its node's: so the index of the primary key finds the few tasks of one node.
+_NEWEST = (
+    "WITH newest (id) AS (SELECT (SELECT rowid FROM tasks WHERE execution_id = :id AND task_id >= node_id || '@'"
+    " AND task_id < nodes.node_id || 'A' AND tasks.node_id = nodes.node_id AND mounted_at_frame <= :frame"
+    " ORDER BY mounted_at_frame DESC, rowid DESC LIMIT 1) FROM nodes WHERE execution_id = :new)"
+)
+
+
 def _copy_tasks(db: sqlite3.Connection, values: dict[str, object]) -> None:
     """Copy the newest task of each node in the plan, with its result if it was settled; else it is to run again."""
-    newest: list[tuple[str, bool]] = []
-    for (node_id,) in db.execute(
-        "SELECT node_id FROM nodes WHERE execution_id = :new ORDER BY position", values
-    ).fetchall():
-        # A task's id begins with its node's: so the index of the primary key finds the few tasks of one node.
-        task = db.execute(
-            "SELECT task_id, settled_at_frame <= :frame FROM tasks WHERE execution_id = :id"
-            " AND task_id >= :node || '@' AND task_id < :node || 'A' AND node_id = :node AND mounted_at_frame <= :frame"
-            " ORDER BY mounted_at_frame DESC, rowid DESC LIMIT 1",
-            {**values, "node": node_id},
-        ).fetchone()
-        if task is not None:
-            newest.append((task[0], bool(task[1])))
-    for task_id, settled in newest:
-        of_task = {**values, "task": task_id}
-        if settled:
-            for table, columns in (("tasks", _TASK), ("approvals", _APPROVAL)):
-                db.execute(
-                    f"INSERT INTO {table} (execution_id, {columns}) SELECT :new, {columns} FROM {table}"
-                    " WHERE execution_id = :id AND task_id = :task ORDER BY rowid",
-                    of_task,
-                )
-        else:
-            db.execute(
-                "INSERT INTO tasks (execution_id, task_id, node_id, mounted_at_frame, status, attempt, max_attempts)"
-                " SELECT :new, task_id, node_id, mounted_at_frame, 'pending', 0, max_attempts FROM tasks"
-                " WHERE execution_id = :id AND task_id = :task",
-                of_task,
-            )
+    db.execute(
+        f"{_NEWEST} INSERT INTO tasks (execution_id, {_TASK}) SELECT :new, {_TASK} FROM tasks"
+        " WHERE rowid IN newest AND settled_at_frame <= :frame ORDER BY rowid",
+        values,
+    )
+    db.execute(
+        f"INSERT INTO approvals (execution_id, {_APPROVAL}) SELECT :new, {_APPROVAL} FROM approvals"
+        " WHERE execution_id = :id AND task_id IN (SELECT task_id FROM tasks WHERE execution_id = :new) ORDER BY rowid",
+        values,
+    )
+    db.execute(
+        f"{_NEWEST} INSERT INTO tasks (execution_id, task_id, node_id, mounted_at_frame, status, attempt, max_attempts)"
+        " SELECT :new, task_id, node_id, mounted_at_frame, 'pending', 0, max_attempts FROM tasks"
+        " WHERE rowid IN newest AND (settled_at_frame <= :frame) IS NOT TRUE ORDER BY rowid",
+        values,
+    )

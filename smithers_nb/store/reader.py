@@ -590,6 +590,21 @@ class Reader:
         return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
 
 
+class Within(Reader):
+    """Reads through the writing connection, inside of its transaction: what that has written is seen, and the schema is
+    not read again.
+    """
+
+    def __init__(self, db: sqlite3.Connection, path: str) -> None:
+        super().__init__(path)
+        self._db = db
+
+    def query(self, sql: str, parameters: Parameters = (), most_s: float | None = None) -> Rows:
+        """Return what a query of this package gives: it is trusted, and neither guarded nor timed."""
+        cursor = self._db.execute(sql, parameters)
+        return Rows([column[0] for column in cursor.description or ()], cursor.fetchall())
+
+
 def _executed(connection: sqlite3.Connection, sql: str, parameters: Parameters) -> sqlite3.Cursor:
     try:
         return connection.execute(sql, parameters)

@@ -9,15 +9,14 @@ from typing import Any, get_args
 from .. import arguments as check
 from ..agents.runner import Runner
 from ..arguments import optional, takes
-from ..engine.code import code_hash, name_of
+from ..engine.code import name_of
 from ..engine.services import MAX_AGENTS
 from ..engine.user_code.scope import refuse_while_rendering
 from ..execution import OPTIONS, until_check
 from ..fork import first_state
 from ..recording import History, Store
-from ..records import Durability, NewExecution
+from ..records import Durability
 from ..run import RUNNER, Setup, Until, checked_limits
-from ..version import __version__
 from .opening import Ground, SweepCall, begin, known_of
 from .sweep import Sweep
 
@@ -80,19 +79,9 @@ def sweep(
     refuse_while_rendering("sweep() was called")
     first = first_state(state or {})
     file = store if isinstance(store, Store) else Store(store)
-    row = NewExecution(
-        execution_id="",
-        name="",
-        app=name_of(app),
-        code_hash=code_hash(app),
-        engine_version=__version__,
-        seed=seed,
-        durability=durability,
-    )
     setup = Setup(
         app=app,
         path=file.path,
-        row=row,
         models=dict(models or {}),
         limits={},
         max_agents=max_agents,
@@ -110,7 +99,9 @@ def sweep(
         name=name,
         progress=progress,
     )
-    ground = Ground(setup=setup, app=app, props=props, state=first, title=name_of(app))
+    ground = Ground(
+        setup=setup, app=app, seed=seed, durability=durability, props=props, state=first, title=name_of(app)
+    )
     known = known_of(vary, app, keys=first, models=models or ())
     # The Store is kept by what reads it: one of ":memory:" is removed with it.
     return begin(asked, ground, known, lambda id: History(file.reader, id)).resume()

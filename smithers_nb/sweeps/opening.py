@@ -15,14 +15,13 @@ from ..errors import AppChangedWarning, PropError, SweepError, did_you_mean, kin
 from ..fork import loaded_props, stored_props
 from ..nodes.element import Component, Element
 from ..nodes.runnable import Claude
-from ..records import REUSED, NewExecution, SweepBranch, SweepOptions, SweepRecord, Varied
+from ..records import REUSED, Durability, SweepBranch, SweepOptions, SweepRecord, Varied
 from ..run import RUNNER, Run, Setup, Until, bring_up, compiled, root_with
 from ..store import sweeps
 from ..store.connection import Database
 from ..store.fork import ForkPoint, fork_point
 from ..store.reader import Reader
 from ..values import Stored, opened
-from ..version import __version__
 from .cases import MOST, Choice, KnownNames, SweepCase, cases_of, unknown
 from .running import Work
 from .scores import Scorable, scorer_of, wrong_score
@@ -56,6 +55,8 @@ class Ground:
     setup: Setup
     app: object
     """The app that is not varied, without its props if it is a component."""
+    seed: int
+    durability: Durability
     props: Mapping[str, Any] | None  # Any: they are the user's
     state: Mapping[str, Stored]
     title: str
@@ -126,6 +127,8 @@ def over_run(run: Run, asked: SweepCall, frame: int | None, history: Histories[H
     ground = Ground(
         setup=setup,
         app=app,
+        seed=run.row.seed,
+        durability=run.row.durability,
         props=props,
         state={},
         title=run.name,
@@ -257,8 +260,8 @@ def _record(
         max_parallel=asked.max_parallel,
         max_agents=setup.max_agents,
         strict_effects=setup.strict_effects,
-        seed=setup.row.seed,
-        durability=setup.row.durability,
+        seed=ground.seed,
+        durability=ground.durability,
         props=_props_of(ground),
         state={key: (value.text, value.type) for key, value in ground.state.items()},
         models=tuple(sorted(setup.models)),
@@ -426,24 +429,12 @@ def _ground_again(
 ) -> Ground:
     """Return what the branches of a recorded sweep have in common: as it is recorded, with what was given again."""
     options = sweep.options
-    # Each branch gets a row of its own; of this one it takes seed and durability.
-    row = NewExecution(
-        execution_id="",
-        name=sweep.name,
-        app=name_of(app),
-        code_hash=code_hash(app),
-        engine_version=__version__,
-        seed=options.seed,
-        durability=options.durability,
-        props=options.props,
-    )
     if options.props is not None:
         props = {**loaded_props(options.props), **props}
     return Ground(
         setup=Setup(
             app=app,
             path=reader.path,
-            row=row,
             models=dict(models),
             limits=dict(options.branch_limits),
             max_agents=options.max_agents,
@@ -452,6 +443,8 @@ def _ground_again(
             strict_effects=options.strict_effects,
         ),
         app=app,
+        seed=options.seed,
+        durability=options.durability,
         props=props,
         state={key: Stored(*value) for key, value in options.state.items()},
         title=sweep.name,

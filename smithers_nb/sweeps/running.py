@@ -11,7 +11,7 @@ from time import perf_counter
 from ..engine.code import code_hash, name_of
 from ..engine.tasks.budget import Budget
 from ..errors import ExecutionOwnedError, RunError, SmithersError, StoreError, UnknownExecutionError, said
-from ..fork import branch_row, stored_props
+from ..fork import new_branch, stored_props
 from ..records import BranchOutcome, ExecutionRecord, NewExecution, SweepBranch, SweepRecord
 from ..records.frame import OVER
 from ..run import Run, Setup, Until
@@ -35,7 +35,7 @@ class Work:
 
     sweep: SweepRecord
     setup: Setup
-    """The parts that they have in common; each gets an app and a row of its own."""
+    """The parts that they have in common; each gets an app of its own."""
     cases: Mapping[str, SweepCase]
     """The cases by their key."""
     root: Callable[[SweepCase], object]
@@ -88,7 +88,7 @@ class SweepRun:
 
     async def run(self) -> None:
         """Run the branches to their ends, at most ``max_parallel`` at a time."""
-        database = await Database.open(self.work.setup.path, self.work.setup.row.durability)
+        database = await Database.open(self.work.setup.path, self.work.sweep.options.durability)
         running = asyncio.ensure_future(self._all(database))
         of_parent: set[asyncio.Task[None]] = set()
         if self.work.beside is not None:
@@ -212,29 +212,28 @@ class SweepRun:
             return None
 
     async def _opened(self, branch: SweepBranch, recorded: ExecutionRecord | None) -> Run:
-        work = self.work
+        work, options = self.work, self.work.sweep.options
         case = work.cases[key_of(branch.varied)]
         models = {name: choice.value for name, choice in case.of("models").items()}
         root = work.root(case)
         setup = replace(work.setup, app=root, models={**work.setup.models, **models}, budget=self.budget)
         if recorded is not None:
-            return await Run.reopen(replace(setup, row=_row_again(recorded, root)))
+            return await Run.reopen(setup, _row_again(recorded, root))
         edits = {key: choice.stored for key, choice in case.of("state").items() if choice.stored is not None}
         name = f"{self.name}[{branch.number}]"
         if work.point is not None:
-            row = branch_row(
-                self.reader,
-                work.point,
+            asked = new_branch(
+                work.point.execution_id,
+                work.point.frame,
                 root,
                 name=name,
+                durability=options.durability,
+                edits=edits,
                 reuse=work.sweep.reuse,
                 models=[*work.replaced, *models],
-                allow_repeat=(),
                 id=branch.execution_id,
             )
-            reader = Reader(setup.path)
-            return await Run.fork(replace(setup, row=row), work.point, edits, reader=reader, beside=work.beside)
-        options = work.sweep.options
+            return await Run.fork(setup, asked, beside=work.beside)
         row = NewExecution(
             execution_id=branch.execution_id,
             name=name,
@@ -243,10 +242,10 @@ class SweepRun:
             engine_version=__version__,
             # Repeats with one seed would draw the same numbers from ctx.rand().
             seed=options.seed + branch.repeat - 1,
-            durability=work.setup.row.durability,
+            durability=options.durability,
             props=stored_props(root),
         )
-        return await Run.create(replace(setup, row=row), {**work.state, **edits})
+        return await Run.create(setup, row, {**work.state, **edits})
 
 
 def _is_over(recorded: ExecutionRecord) -> bool:

@@ -108,7 +108,7 @@ def test_a_fork_that_is_killed_leaves_no_branch_or_a_whole_one(
     assert as_forked["state"] and as_forked["nodes"] and as_forked["tasks"] and hashed(whole) == before
     kills = [{"point": point, "count": n + 1} for point, count in seen.items() for n in range(count)]
     assert len([kill for kill in kills if kill["point"] == STATEMENT]) > 30
-    assert {"before COMMIT of fork", "after COMMIT of fork"} <= seen.keys()
+    assert {"before COMMIT of _branched", "after COMMIT of _branched"} <= seen.keys()
 
     def killed(number: int) -> tuple[dict[str, Any], Path]:
         folder = copied(parent, tmp_path / str(number))

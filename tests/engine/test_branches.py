@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -10,7 +11,11 @@ from typing import Any
 import pytest
 
 from smithers_nb import Approval, Effect, Execution, Ralph, Sequence, Store, Task, component, errors
+from smithers_nb.bridge import engine
+from smithers_nb.execution import run_behind
+from smithers_nb.fork import forked
 from smithers_nb.store import fork as forking
+from smithers_nb.store.connection import Database
 from tests.history import programs
 
 Made = Callable[..., Execution]
@@ -345,3 +350,39 @@ def test_prune_keeps_what_a_branch_stands_on(run_of: Made, branch_of: Any) -> No
     done = ex.store.prune(keep_frames=1)
     assert branch.name in done.skipped[ex.execution_id]
     assert branch.at(2).state == ex.at(2).state
+
+
+def test_a_fork_is_one_transaction_and_opens_no_connection(run_of: Made, branch_of: Any, monkeypatch: Any) -> None:
+    ex = run_of(Steps)
+    ex.run_sync()
+    made: list[str] = []
+    transaction = Database.transaction
+
+    async def counted(self: Database, work: Any, *args: Any, **named: Any) -> Any:
+        made.append(f"transaction {work.__name__}")
+        return await transaction(self, work, *args, **named)
+
+    def connect(*_: Any, **__: Any) -> Any:
+        made.append("connection")
+        raise AssertionError("a connection was opened")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "transaction", counted)
+        patch.setattr(sqlite3, "connect", connect)
+        branch = branch_of(ex, 2)
+    assert len(made) == 1 and made[0].startswith("transaction"), made
+    branch.run_sync()
+    assert branch.state["n"] == ex.state["n"]
+
+
+def test_forks_at_the_same_moment_get_names_of_their_own(run_of: Made) -> None:
+    ex = run_of(Steps)
+    ex.run_sync()
+
+    async def at_once() -> list[str]:
+        runs = await asyncio.gather(*(forked(run_behind(ex), 2, {}) for _ in range(5)))
+        for run in runs:
+            await run.close()
+        return sorted(run.name for run in runs)
+
+    assert engine.call(at_once()) == [f"{ex.name}~{n}" for n in range(2, 7)]
