@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from playwright.sync_api import Locator, expect
@@ -21,6 +22,12 @@ DRAWN = """([canvas, x, y]) => {
 
 def drawn(canvas: Locator, x: float, y: float) -> bool:
     return bool(canvas.page.evaluate(DRAWN, [canvas.element_handle(), x, y]))
+
+
+def closest(labels: Locator) -> float:
+    """The least distance between two of them, in pixels."""
+    tops = labels.evaluate_all("all => all.map(e => e.getBoundingClientRect().top)")
+    return min(after - before for before, after in itertools.pairwise(tops))
 
 
 def test_the_timeline_tells_what_each_frame_did_and_shows_the_tasks_on_demand(lab) -> None:
@@ -71,6 +78,8 @@ def test_the_timeline_tells_what_each_frame_did_and_shows_the_tasks_on_demand(la
     notebook.run_cell(2)
     lane = timeline.locator("[data-branch=other]")
     expect(lane).to_have_count(1)
+    expect(labels).to_have_text("framesactivitybookmarksother")  # Writes and handlers share a row for it.
+    assert closest(labels.locator("> *")) >= 11, "the labels must not run into each other"
     assert box(lane)["x"] == at["x"] + BAR_PX, "it leaves after frame 1"
     assert box(timeline)["height"] <= 49
     labels.get_by_text("other").click()

@@ -166,13 +166,20 @@ describe("the timeline", () => {
   });
 
   it("hides what is empty, and the marks share a row", () => {
-    const rows = (track: Partial<TimelinePane>, bookmarks: number[] = []) =>
-      rowsOf(joined(EMPTY_TRACK, piece(1, [0, 1], track)), bookmarks).map(({ label }) => label);
-    expect(rowsOf(EMPTY_TRACK, [])).toEqual([]);
+    const rows = (track: Partial<TimelinePane>, bookmarks: number[] = [], branches = 0) =>
+      rowsOf(joined(EMPTY_TRACK, piece(1, [0, 1], track)), bookmarks, branches).map(
+        ({ label }) => label,
+      );
+    expect(rowsOf(EMPTY_TRACK, [], 0)).toEqual([]);
     expect(rows({})).toEqual(["writes"]);
     expect(rows({ handlers: [0, 2] })).toEqual(["writes", "handlers"]);
     expect(rows({ writes: [0, 0], errors: [[2, 1]] })).toEqual(["errors"]);
     expect(rows({ hits: [[1, 1]], errors: [[2, 1]] }, [2])).toEqual(["writes", "marks"]);
+    // Three rows with the branches: more would be closer than their labels are high.
+    expect(rows({ handlers: [0, 2] }, [], 1)).toEqual(["writes", "handlers"]);
+    expect(rows({ handlers: [0, 2] }, [], 2)).toEqual(["activity"]);
+    expect(rows({ handlers: [0, 2] }, [1], 1)).toEqual(["activity", "bookmarks"]);
+    expect(rows({}, [1], 9)).toEqual(["writes", "bookmarks"]);
   });
 
   it("gives each of few frames its share of the pixels", () => {

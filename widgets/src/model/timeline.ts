@@ -87,12 +87,23 @@ export interface Row {
 
 const isAny = (column: readonly number[]): boolean => column.some((count) => count > 0);
 
-/** The rows that hold something. */
-export function rowsOf(track: Track, bookmarks: readonly number[]): readonly Row[] {
+/** As many rows as there is room for; the marks share one. */
+export const ROWS = 3;
+
+/** The rows that hold something; where the branches need their room, writes and handlers share one. */
+export function rowsOf(
+  track: Track,
+  bookmarks: readonly number[],
+  branches: number,
+): readonly Row[] {
   const bars = (["writes", "handlers"] as const).filter((lane) => isAny(track[lane]));
   const marked = marksOf(track, bookmarks);
   const marks = MARKS.filter((mark) => marked[mark].length > 0);
-  const rows = bars.map((lane): Row => ({ label: lane, lanes: [lane] }));
+  const below = branches + Math.min(1, marks.length);
+  const rows: Row[] =
+    bars.length === 2 && bars.length + below > ROWS
+      ? [{ label: "activity", lanes: bars }]
+      : bars.map((lane) => ({ label: lane, lanes: [lane] }));
   const [mark] = marks;
   if (mark === undefined) return rows;
   return [...rows, { label: marks.length === 1 ? mark : "marks", lanes: marks }];

@@ -1,5 +1,5 @@
 import type { BranchRows } from "../model/branches";
-import { HEAD_PX, rowHeight } from "./lanes";
+import { HEAD_PX, ROW_PX } from "./lanes";
 
 interface BranchLanesProps {
   readonly lanes: readonly BranchRows[];
@@ -11,7 +11,6 @@ interface BranchLanesProps {
 
 /** The executions of the family that leave this line, each from its first frame to its last. */
 export function BranchLanes({ lanes, above, slot }: BranchLanesProps) {
-  const high = rowHeight(above + lanes.length);
   return (
     <div class="ss-branch-lanes" aria-hidden="true">
       {lanes.map(({ label, parts }, index) =>
@@ -20,10 +19,10 @@ export function BranchLanes({ lanes, above, slot }: BranchLanesProps) {
             key={execution_id}
             data-branch={label}
             style={{
-              top: `${HEAD_PX + (above + index) * high}px`,
+              top: `${HEAD_PX + (above + index) * ROW_PX}px`,
               left: `${(first - 1) * slot}px`,
               width: `${Math.max(2, (last - first + 1) * slot)}px`,
-              height: `${high}px`,
+              height: `${ROW_PX}px`,
             }}
           />
         )),

@@ -19,12 +19,11 @@ const GAP_PX = 2;
 const MARK_PX = 7;
 const LEAST_ROWS = 2;
 
-/** The height of a row: where there are many they share the room of three. */
-export const rowHeight = (rows: number): number => (rows > 3 ? 7.5 : 10);
+/** The height of a row: that of its label's type, below which the labels run into each other. */
+export const ROW_PX = 11;
 
 /** The height of all: that of two rows is kept free, so that the panes below don't jump with the first write. */
-export const heightOf = (rows: number): number =>
-  HEAD_PX + Math.max(LEAST_ROWS, rows) * rowHeight(rows);
+export const heightOf = (rows: number): number => HEAD_PX + Math.max(LEAST_ROWS, rows) * ROW_PX;
 
 interface LanesProps {
   readonly track: Track;
@@ -48,10 +47,10 @@ export function Lanes({ track, bookmarks, rows, total, frames, width }: LanesPro
     if (brush === null) return;
     const slot = frames > 0 ? pixels / frames : 0;
     const marked = marksOf(track, bookmarks);
-    const high = rowHeight(total) - GAP_PX;
+    const high = ROW_PX - GAP_PX;
     drawBars(brush, "frames", buckets, { top: HEAD_PX - FRAMES_PX, high: FRAMES_PX, slot });
     rows.forEach(({ lanes }, index) => {
-      const top = HEAD_PX + index * rowHeight(total) + GAP_PX / 2;
+      const top = HEAD_PX + index * ROW_PX + GAP_PX / 2;
       lanes.forEach((lane, order) => {
         if (isBar(lane)) drawBars(brush, lane, buckets, { top, high, slot });
         else {

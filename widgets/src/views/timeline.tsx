@@ -4,7 +4,16 @@ import { isLook } from "../model/controls";
 import { seenFrame } from "../model/cursor";
 import { editWords } from "../model/edited";
 import { visible } from "../model/text";
-import { frameAt, frameWords, rowsOf, spanOf, ticks, tipWords, usedOf } from "../model/timeline";
+import {
+  frameAt,
+  frameWords,
+  ROWS,
+  rowsOf,
+  spanOf,
+  ticks,
+  tipWords,
+  usedOf,
+} from "../model/timeline";
 import { ofFrame } from "../model/why";
 import { about } from "./ask";
 import { BranchLanes } from "./branch_lanes";
@@ -12,13 +21,10 @@ import { BranchMarks } from "./branch_marks";
 import { EditMarks } from "./edited";
 import { Gantt } from "./gantt";
 import { Icon } from "./icon";
-import { HEAD_PX, heightOf, Lanes, rowHeight } from "./lanes";
+import { HEAD_PX, heightOf, Lanes, ROW_PX } from "./lanes";
 import { Text } from "./text";
 import { Tip } from "./tip";
 import { useUi } from "./ui";
-
-/** As many rows as there is room for; the marks share one. */
-const ROWS = 4;
 
 /** The whole history, a bucket a pixel. Moving along it asks nobody; the details follow. */
 export function TimelineView() {
@@ -57,23 +63,24 @@ export function TimelineView() {
     ...editWords(edited, frame),
   ];
   const words = [frameWords(track, bookmarks, seen, frames), ...moreWords(seen)].join(", ");
-  const rows = useMemo(() => rowsOf(track, bookmarks), [track, bookmarks]);
-  const lanes = useMemo(
-    () => (branches === null ? [] : inRows(laneOfEach(branches), ROWS - rows.length)),
-    [branches, rows],
+  const leaving = useMemo(() => (branches === null ? [] : laneOfEach(branches)), [branches]);
+  const rows = useMemo(
+    () => rowsOf(track, bookmarks, leaving.length),
+    [track, bookmarks, leaving.length],
   );
+  const lanes = useMemo(() => inRows(leaving, ROWS - rows.length), [leaving, rows.length]);
   const total = rows.length + lanes.length;
   const sizes = {
     "--ss-timeline": `${heightOf(total)}px`,
     "--ss-head": `${HEAD_PX}px`,
-    "--ss-lane": `${rowHeight(total)}px`,
+    "--ss-lane": `${ROW_PX}px`,
   };
   return (
     <div class="ss-timeline" style={sizes}>
       <div class="ss-lanes" aria-hidden="true">
         <span>frames</span>
-        {rows.map(({ label }) => (
-          <span key={label} data-lane={label}>
+        {rows.map(({ label, lanes: shown }) => (
+          <span key={label} data-lane={label} title={shown.join(", ")}>
             {label}
           </span>
         ))}
