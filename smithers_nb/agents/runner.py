@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ..errors import AgentConfigError
 from ..nodes.parts import Content
-from ..records import BlockReason, Decision, ModelCall, Repeat, ReusedAnswer, ToolCall
-from ..values import Unstorable, encode
+from ..records import BlockReason, Decision, ModelCall, Repeat, ReusedAnswer, StallReason, ToolCall
+from .wire import agent_as_dict
 
 
 @dataclass(slots=True)
@@ -141,6 +140,8 @@ class Local:
     output_type: Any = None  # Any: whatever pydantic-ai takes
     approve: Callable[[str, dict[str, Any]], Any] | None = None  # Any: whether, or what to show
     agent: Any = None  # Any: the user's pydantic_ai.Agent
+    reference: str | None = None
+    """The ``module:variable`` that holds that agent."""
     deps: Any = None  # Any: whatever the agent's tools take
     parts: list[str | Content] | None = None
     """The prompt in its parts, if some of them are no text."""
@@ -178,6 +179,8 @@ class AgentTask:
     seed: int
     """The seed of the jitter of waits."""
     source: str | None
+    leg: int = 0
+    """The number of times that it came back without an end: each leg is an item of its own elsewhere."""
     stands: str = ""
     """The name or node that a model stands under which can't be told from another by itself, such as a script."""
     past: Past | None = None
@@ -211,52 +214,21 @@ class AgentTask:
         Raises:
             AgentConfigError: naming the part that can't leave this process, and what to do.
         """
-        local = self.local
-        if not isinstance(local.model, str | None):
-            raise self._stays("model", "name it by its id")
-        if local.parts is not None:
-            raise self._stays("an image or another file of the prompt", "give a tool that reads it")
-        if local.history is not None:
-            raise self._stays("history", "name the node whose conversation it is")
-        if local.agent is not None and self.agent == "agent":
-            raise self._stays("agent", "give it a name, Agent(…, name='…')")
-        parts = {
-            "tools": [self._reference(f"tool {tool!r:.60}", tool) for tool in local.tools],
-            "output_type": self._reference("output_type", local.output_type),
-            "approve": self._reference("approve", local.approve),
-            "deps": self._deps(),
-            "system": self._reference("system", local.system),
-        }
-        try:
-            json.dumps(self.settings)
-        except TypeError as why:
-            raise self._stays("settings", f"make them JSON ({why})") from None
-        return json.dumps({**asdict(replace(self, local=Local())), "local": parts})
+        return json.dumps(agent_as_dict(self), ensure_ascii=False)
 
-    def _deps(self) -> list[str] | None:
-        if self.local.deps is None:
-            return None
-        try:
-            return [*encode(self.local.deps)]
-        except Unstorable as why:
-            raise self._stays("deps", f"make it JSON or a pydantic model ({why})") from None
 
-    def _reference(self, what: str, thing: object) -> str | None:
-        """Return ``module:name`` of something that another process can import; None for None."""
-        if thing is None:
-            return None
-        module, name = getattr(thing, "__module__", "__main__"), getattr(thing, "__qualname__", "<none>")
-        if module == "__main__" or "<" in name:
-            raise self._stays(what, "define it at the top of a module that can be imported there")
-        return f"{module}:{name}"
+@dataclass(frozen=True, slots=True)
+class FunctionTask:
+    """The task of a function that runs in another process."""
 
-    def _stays(self, what: str, fix: str) -> AgentConfigError:
-        return AgentConfigError(
-            f"{what} of {self.node_id} can't leave this process, and its runner is in another one: {fix}, or run the "
-            "execution with the runner of this process, which is the default.",
-            node_id=self.node_id,
-            source=self.source,
-        )
+    execution_id: str
+    task_id: str
+    node_id: str
+    leg: int
+    run: Callable[..., Any]
+    args: list[Any] | dict[str, Any]
+    timeout_s: float | None = None
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,13 +342,14 @@ class Runner(Protocol):
     """Runs agents. The engine calls the methods on its loop."""
 
     remote: bool
-    """True if it runs them in another process: the engine then checks that ``AgentTask.as_json()`` works."""
+    """True if it runs them in another process."""
 
     async def check(self, task: AgentTask) -> None:
         """Check that the agent could run, when its node mounts. Nothing is sent.
 
         Raises:
-            AgentConfigError: for a missing package or key, or a model that does not exist, with the fix.
+            AgentConfigError: for a missing package or key, a model that does not exist, or a part that can't leave this
+                process, with the fix.
         """
 
     async def submit(self, task: AgentTask, ledger: Ledger) -> AgentReply:
@@ -389,3 +362,52 @@ class Runner(Protocol):
             ApprovalRequired: if people are to decide about tool calls; likewise.
             AgentError: in our words; anything else as the library raised it.
         """
+
+
+class FarLedger(Ledger, Protocol):
+    """The ledger of a task that runs on workers, which outlives the kernel."""
+
+    @property
+    def offset(self) -> int:
+        """The number of rows of this leg that are recorded."""
+
+    @property
+    def leaving(self) -> bool:
+        """True if only this process gives the task up: the workers continue it."""
+
+    async def told(self, call: ModelCall | ToolCall, offset: int) -> None:
+        """Record a row, and that the rows up to ``offset`` are recorded."""
+
+    async def taken(self, worker: str, note: str | None) -> None:
+        """Record the worker that has the task, with a note, if there is one."""
+
+    async def stalled(self, reason: StallReason | None, why: str = "") -> None:
+        """Record that the task can't continue for now, and why; without a reason, that it can again."""
+
+
+class FarRunner(Runner, Protocol):
+    """Runs agents and functions on workers, which continue when the kernel ends."""
+
+    outlives: bool
+    """True: that tells it from a runner whose work ends with the kernel."""
+    send_code: bool
+    """True if it sends the code of what can't be imported there."""
+
+    async def call(self, task: FunctionTask, ledger: FarLedger) -> AgentReply:
+        """Call a function to its end, as ``submit`` runs an agent."""
+
+    def rest(self) -> None:
+        """Close the connections that are held for tasks, if there are none. Called when an execution was closed."""
+
+
+class WorkerFailure(Exception):
+    """The failure of a task on a worker, as the worker tells it."""
+
+    def __init__(self, message: str, trace: str | None = None, *, abandoned: bool = False) -> None:
+        super().__init__(message)
+        self.message = message
+        """The class and message of the error there."""
+        self.trace = trace
+        """The traceback there."""
+        self.abandoned = abandoned
+        """True if the workers that began it have ended, one after the other."""

@@ -66,8 +66,18 @@ class Scripted:
             raise TypeError(f"a scripted reply is text, a dict, a pydantic object or call_tool(…), not {reply!r:.80}")
         return reply
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Its lock can't be pickled. The calls that it has had come along: a copy answers with the next reply.
+        return _scripted_after, (self.replies, self.delay_s, list(self.calls))
+
     def __repr__(self) -> str:
         return f"<scripted model, {len(self.replies)} replies, {len(self.calls)} calls>"
+
+
+def _scripted_after(replies: tuple[Answer, ...], delay_s: float, calls: list[str]) -> Scripted:
+    found = Scripted(replies, delay_s)
+    found.calls = calls
+    return found
 
 
 @takes(delay_s=arguments.seconds)

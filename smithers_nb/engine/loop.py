@@ -157,7 +157,7 @@ class Loop:
         # lease last, because without it nothing is written.
         await self._slot.halt("stopped")
         with self._gone_already(ExecutionOwnedError, StoreLostError):
-            await live.tasks.interrupt()
+            await live.tasks.interrupt(leaving=True)
         await self.abandon()
         self._heart.cancel()
         live.services.closed = True
@@ -169,6 +169,8 @@ class Loop:
         await self._record()
         with self._gone_already(StoreLostError):
             await live.services.database.release()
+        if rest := getattr(live.services.runner, "rest", None):
+            rest()
 
     @contextmanager
     def _gone_already(self, *kinds: type[StoreError]) -> Iterator[None]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ..agents.runner import Runner, Spent
 from ..errors import EngineVersionError, StoreError, message_of
-from ..records import Breakpoint, NewBranch, NewExecution, Question, Reuse, TaskEnd, TaskRecord, TaskResult
+from ..records import Breakpoint, NewBranch, NewExecution, Question, Reuse, StallReason, TaskEnd, TaskRecord, TaskResult
 from ..store import calls, writer
 from ..store.breakpoints import load as load_breakpoints
 from ..store.connection import Database
@@ -32,6 +33,8 @@ from .tasks.reusing import Reusing
 
 if TYPE_CHECKING:
     from .replaying import Replaying
+
+logger = logging.getLogger(__name__)
 
 Orphans = Literal["retry", "fail", "ask"]
 """The treatment of a task that was running when its process ended."""
@@ -92,7 +95,14 @@ async def reopen(row: NewExecution, opening: Opening) -> Loop:
     # No one else has this reader: what runs meanwhile has connections of its own.
     with reader.together():
         rest = _last_rest(reader, id)
-        await opening.database.transaction(_sort_out, id, rest, opening.orphans)
+        outlives = getattr(opening.runner, "outlives", False)
+        if not outlives and any(task.worker is not None for task in rest.newest if not task.ended):
+            logger.warning(
+                "workers have tasks of %s, and it is resumed without them: what they run is run again here. "
+                "Execution.resume(…, runner=DbosRunner(…)) joins them.",
+                row.name,
+            )
+        await opening.database.transaction(_sort_out, id, rest, opening.orphans, outlives=outlives)
         if rest.cut_off:
             rest = _last_rest(reader, id)
         if opening.budget is None:
@@ -137,7 +147,7 @@ class LastRest:
     @property
     def cut_off(self) -> list[TaskRecord]:
         """The tasks that were running when their process ended."""
-        return [task for task in self.newest if task.status == "running"]
+        return [task for task in self.newest if task.status == "running" or _is_stalled(task)]
 
 
 def _last_rest(reader: Reader, execution_id: str) -> LastRest:
@@ -239,11 +249,12 @@ async def _continued(row: NewExecution, opening: Opening, lease: Lease, rest: La
     live = _live(row, opening, lease, rest.committed)
     live.breakpoints = Breakpoints(live, rest.breakpoints)
     for task in rest.newest:
-        entry = _entry(TaskEntry(task.task_id, rest.committed.tree.index[task.node_id]), task)
+        outlives = getattr(opening.runner, "outlives", False)
+        entry = _entry(TaskEntry(task.task_id, rest.committed.tree.index[task.node_id]), task, outlives=outlives)
         entry.questions = {one.approval_id: one for one in rest.questions if one.task_id == entry.task_id}
         if entry.result is not None and (task.reason or "").startswith(writer.HANDLED_AGAIN):
             entry.again, entry.result = not entry.settled, _with_usage(entry.result, task, rest.tasks)
-        if entry.status == "blocked" and entry.is_agent:
+        if (entry.status == "blocked" or entry.out) and entry.is_agent:
             entry.spent = spent_by(Reader(opening.database.path), row.execution_id, entry.task_id)
         live.tasks.add(entry)
         # The process may have ended between a question and the answer that a branch takes from the file.
@@ -251,14 +262,25 @@ async def _continued(row: NewExecution, opening: Opening, lease: Lease, rest: La
     return live
 
 
-def _sort_out(db: Any, execution_id: str, rest: LastRest, orphans: Orphans) -> None:
-    """Give up the tasks whose nodes are gone, and treat those that were running as orphans."""
+def _is_stalled(task: TaskRecord) -> bool:
+    return task.status == "blocked" and task.reason in get_args(StallReason)
+
+
+def _sort_out(db: Any, execution_id: str, rest: LastRest, orphans: Orphans, *, outlives: bool) -> None:
+    """Give up the tasks whose nodes are gone, and treat those that were running as orphans; ``outlives`` if workers
+    continue theirs.
+    """
     # In one transaction: a process that ends here leaves either all tasks as they were, or none to be sorted out.
     kept = {task.task_id for task in rest.newest}
     lost = [task.task_id for task in rest.tasks if task.task_id not in kept and task.settled_at_frame is None]
     writer.abandon_tasks(db, execution_id, lost, rest.committed.frame)
+    ran = rest.cut_off
+    if outlives:
+        # Workers have not ended with the process: what they run is no orphan, and its calls are not interrupted.
+        writer.leave_tasks(db, execution_id)
+        ran = [task for task in ran if task.worker is None]
     calls.interrupt_calls(db, execution_id)
-    for task in rest.cut_off:
+    for task in ran:
         id, node_id, attempt = task.task_id, task.node_id, task.attempt
         ended = f"the process that ran {node_id} ended"
         if orphans == "ask":
@@ -273,12 +295,14 @@ def _sort_out(db: Any, execution_id: str, rest: LastRest, orphans: Orphans) -> N
             writer.release_tasks(db, execution_id, [id], "its process ended")
 
 
-def _entry(entry: TaskEntry, task: TaskRecord) -> TaskEntry:
-    """Fill a task's entry from its task."""
+def _entry(entry: TaskEntry, task: TaskRecord, *, outlives: bool) -> TaskEntry:
+    """Fill a task's entry from its task; ``outlives`` if its runner's workers continue without a kernel."""
     entry.status = task.status
     entry.attempt = task.attempt
     entry.settled = task.settled_at_frame is not None
     entry.answered = task.status == "pending" and task.reason == writer.ANSWERED
+    entry.out = outlives and task.status == "pending" and task.reason == calls.ON_WORKERS
+    entry.leg, entry.ledger_offset = task.leg, task.ledger_offset
     if task.status == "blocked" and task.next_retry_at is not None:
         entry.retry_at = datetime.fromisoformat(task.next_retry_at).timestamp()
         entry.waited, entry.why = True, task.error or ""

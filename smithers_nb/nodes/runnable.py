@@ -187,6 +187,7 @@ class Agent(NodeBase):
 
     type: Literal["agent"] = "agent"
     agent: Annotated[Any, AfterValidator(_own_agent)]  # Any: a pydantic_ai.Agent, which must not be imported yet
+    """A ``pydantic_ai.Agent``, or the place of one, ``"module:variable"``, by which workers find it, too."""
     deps: Any = None  # Any: whatever that agent takes
     """The dependencies that its tools and instructions get as ``ctx.deps``. They need not be storable."""
     history: str | Messages | None = None

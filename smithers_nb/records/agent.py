@@ -8,6 +8,8 @@ from typing import Literal, TypeAlias
 from .excerpt import Excerpt
 
 BlockReason = Literal["retry", "rate_limit"]
+StallReason = Literal["no_worker", "engine"]
+"""The reason why a task on workers can't continue: none of them is alive, or the engine between can't be reached."""
 AnsweredBy = Literal["model", "cache", "replay", "recording"]
 """cache: the same request had been answered before. replay: the answer is the recorded one. recording: a branch took
 the answer from the record of its family, or an agent in a tool that is called again after an interruption from its own.

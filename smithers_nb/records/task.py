@@ -100,6 +100,12 @@ class TaskRecord:
     output_tokens: int | None
     requests: int | None
     cost_usd: float | None
+    worker: str | None = None
+    """The worker that runs it, or ran it last; empty if none has begun it yet. None for a task of the kernel."""
+    leg: int = 0
+    """The number of times that it came back without an end: blocked, stopped, or to be tried again."""
+    ledger_offset: int = 0
+    """The number of rows of this leg that came from workers and are recorded."""
     comment: str | None = None
     """The comment of the person who answered."""
     tools: int = 0

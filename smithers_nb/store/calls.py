@@ -8,13 +8,18 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from ..records import ModelCall, Piece, ToolCall
 from .blobs import taken_out
 from .connection import now
 from .requests import Base, stored
+
+OUT = "worker IS NOT NULL AND (status = 'running' OR status = 'blocked' AND reason IN ('no_worker', 'engine'))"
+"""The condition for a task that workers run, or are to run: it continues whatever happens to the kernel."""
+ON_WORKERS = "on workers"
+"""The reason of such a task while no kernel has its execution: the next one joins it, at the same attempt."""
 
 
 def at_time(seconds: float) -> str:
@@ -71,7 +76,9 @@ def put_model_call(db: sqlite3.Connection, execution_id: str, call: ModelCall, b
 
 
 def put_tool_call(db: sqlite3.Connection, execution_id: str, call: ToolCall) -> None:
-    """Record that a tool call waits for a person, or starts; or how a recorded one continues or ends."""
+    """Record that a tool call waits for a person, or starts; or how a recorded one continues or ends. An end that is
+    recorded already changes nothing.
+    """
     # Most often the row is there: it is inserted before the tool is called, so that after a crash it shows that the
     # tool may have run.
     cursor = db.execute(
@@ -95,7 +102,7 @@ def put_tool_call(db: sqlite3.Connection, execution_id: str, call: ToolCall) -> 
             call.caller,
         ),
     )
-    if cursor.rowcount:
+    if cursor.rowcount or _has_ended(db, execution_id, call):
         return
     db.execute(
         "INSERT INTO tool_calls (execution_id, task_id, turn, attempt, tool_call_id, tool, input, output, status,"
@@ -120,11 +127,77 @@ def put_tool_call(db: sqlite3.Connection, execution_id: str, call: ToolCall) -> 
     )
 
 
+def _has_ended(db: sqlite3.Connection, execution_id: str, call: ToolCall) -> bool:
+    """Return whether this end of a tool call is recorded already: a runner elsewhere may tell it twice."""
+    if call.status in ("waiting", "running"):
+        return False
+    return (
+        db.execute(
+            "SELECT 1 FROM tool_calls WHERE execution_id = ? AND task_id = ? AND turn = ? AND tool_call_id = ?"
+            " AND attempt = ? AND agent IS ? AND caller IS ? AND status = ? AND output IS ?",
+            (
+                execution_id,
+                call.task_id,
+                call.turn,
+                call.tool_call_id,
+                call.attempt,
+                call.agent,
+                call.caller,
+                call.status,
+                call.output,
+            ),
+        ).fetchone()
+        is not None
+    )
+
+
+# ---- the rows of workers -----------------------------------------------------------------------------------------
+
+
+def put_told(
+    db: sqlite3.Connection, execution_id: str, call: ModelCall | ToolCall, *, offset: int, base: Base | None
+) -> int | None:
+    """Record a request or a tool call that a worker told, and with it that the rows up to ``offset`` are here; return
+    the id of a request's row.
+    """
+    id = None
+    if isinstance(call, ModelCall):
+        # The worker knows no ids of this file.
+        id = put_model_call(db, execution_id, replace(call, id=_told_before(db, execution_id, call)), base)
+    else:
+        put_tool_call(db, execution_id, call)
+    _advance(db, execution_id, call.task_id, offset)
+    return id
+
+
+def _told_before(db: sqlite3.Connection, execution_id: str, call: ModelCall) -> int | None:
+    """Return the id of the row that a request has since it was sent; None for one that is sent now."""
+    if call.status == "running":
+        return None
+    row = db.execute(
+        "SELECT max(id) FROM model_calls WHERE execution_id = ? AND task_id = ? AND turn = ? AND attempt = ?"
+        " AND agent IS ? AND caller IS ?",
+        (execution_id, call.task_id, call.turn, call.attempt, call.agent, call.caller),
+    ).fetchone()
+    found: int | None = row[0]
+    return found
+
+
+def _advance(db: sqlite3.Connection, execution_id: str, task_id: str, offset: int) -> None:
+    # With the row that it counts: whatever ends between the two leaves neither a row twice nor one that is missing.
+    db.execute(
+        "UPDATE tasks SET ledger_offset = ? WHERE execution_id = ? AND task_id = ?", (offset, execution_id, task_id)
+    )
+
+
 def interrupt_calls(db: sqlite3.Connection, execution_id: str, task_id: str | None = None) -> None:
     """Record that requests and tool calls which were open when their process ended have no end; without a task, those
-    of all tasks.
+    of all tasks but the ones that workers run.
     """
-    whose = "execution_id = ?1 AND status = 'running' AND (?2 IS NULL OR task_id = ?2)"
+    whose = (
+        "execution_id = ?1 AND status = 'running' AND (task_id = ?2 OR (?2 IS NULL AND task_id NOT IN"
+        f" (SELECT task_id FROM tasks WHERE execution_id = ?1 AND ({OUT} OR reason = '{ON_WORKERS}'))))"
+    )
     db.execute(f"UPDATE tool_calls SET status = 'interrupted' WHERE {whose}", (execution_id, task_id))
     db.execute(
         "UPDATE model_calls SET status = 'interrupted', error = 'its process ended before the answer came'"

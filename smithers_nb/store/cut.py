@@ -378,7 +378,7 @@ class _Cutting:
             return row
         if row["execution_id"] != self._tip:
             return None  # In the branch it has begun again.
-        again = dict.fromkeys(_OF_RUN) | {"status": "pending", "attempt": 0}
+        again = dict.fromkeys(_OF_RUN) | {"status": "pending", "attempt": 0, "leg": 0, "ledger_offset": 0}
         return row | again
 
     def _execution(self, row: Row, part: CutPart, ids: Sequence[str]) -> Row:
@@ -504,6 +504,7 @@ _OF_REQUEST = ("id", "base_id", "request", "history", "parameters", "response")
 _OF_RUN = (
     "reason", "next_retry_at", "started_at", "ended_at", "settled_at_frame", "result", "result_type", "error",
     "input_tokens", "output_tokens", "requests", "cost_usd", "args_hash", "code_hash", "reused_from",
+    "worker",
 )  # fmt: skip
 """Columns of a task that its run fills in."""
 

@@ -25,7 +25,7 @@ _NODE = "node_id, path, type, key, explicit_id, parent_id, position, props, even
 _TASK = (
     "task_id, node_id, mounted_at_frame, status, reason, attempt, max_attempts, started_at, ended_at,"
     " settled_at_frame, result, result_type, error, input_tokens, output_tokens, requests, cost_usd,"
-    " args_hash, code_hash, reused_from"
+    " args_hash, code_hash, reused_from, worker"
 )
 _APPROVAL = (
     "approval_id, task_id, node_id, kind, prompt, payload, options, status, choice, comment, asked_at, answered_at,"

@@ -90,9 +90,10 @@ _EXECUTION = (
 )
 TASK_COLUMNS = (
     "tasks.task_id, tasks.node_id, mounted_at_frame, tasks.status, tasks.reason, attempt, max_attempts, next_retry_at,"
-    " started_at, ended_at, settled_at_frame, NULL, tasks.error, input_tokens, output_tokens, requests, cost_usd"
+    " started_at, ended_at, settled_at_frame, NULL, tasks.error, input_tokens, output_tokens, requests, cost_usd,"
+    " worker, leg, ledger_offset"
 )
-"""The columns of a ``TaskRecord`` up to its cost, without the result."""
+"""The columns of a ``TaskRecord`` up to its offset, without the result."""
 _MODEL_CALL = (
     "task_id", "turn", "attempt", "provider", "model", "started_at", "response", "accepted", "partial", "input_tokens",
     "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "cost_usd", "unpriced", "ms",

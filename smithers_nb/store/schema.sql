@@ -166,7 +166,9 @@ CREATE TABLE effects (
   PRIMARY KEY (execution_id, id)
 );
 
--- settled_at_frame is the frame whose FLUSH applied the handler's writes: set in that same transaction.
+-- settled_at_frame is the frame whose FLUSH applied the handler's writes: set in that same transaction. worker is NULL
+-- for a task of this process, '' for one that was handed to workers and that none has begun. leg counts how often it came
+-- back without an end, and ledger_offset the rows of this leg that are in the file: both are set with what they count.
 CREATE TABLE tasks (
   execution_id TEXT NOT NULL REFERENCES executions ON DELETE CASCADE,
   task_id TEXT NOT NULL,
@@ -192,6 +194,9 @@ CREATE TABLE tasks (
   args_hash TEXT,
   code_hash TEXT,
   reused_from TEXT,
+  worker TEXT,
+  leg INTEGER NOT NULL DEFAULT 0,
+  ledger_offset INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (execution_id, task_id)
 );
 

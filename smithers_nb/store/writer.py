@@ -34,7 +34,7 @@ from ..records import (
     Write,
 )
 from ..values import Stored
-from .calls import add_call, at_time
+from .calls import ON_WORKERS, OUT, add_call, at_time
 from .connection import now
 from .lease import Lease, expiry, is_dead
 
@@ -674,6 +674,22 @@ def ask(db: sqlite3.Connection, execution_id: str, question: Question) -> None:
     )
 
 
+def stall_task(db: sqlite3.Connection, execution_id: str, task_id: str, *, reason: str | None, why: str | None) -> None:
+    """Record that a task on workers can't continue for now, and why; or that it can again, without a reason."""
+    db.execute(
+        "UPDATE tasks SET status = ?, reason = ?, error = ? WHERE execution_id = ? AND task_id = ?",
+        ("blocked" if reason else "running", reason, why, execution_id, task_id),
+    )
+
+
+def note_worker(db: sqlite3.Connection, execution_id: str, task_id: str, *, worker: str, note: str | None) -> None:
+    """Record the worker that has a task, with a note, if there is one."""
+    db.execute(
+        "UPDATE tasks SET worker = ?, reason = coalesce(?, reason) WHERE execution_id = ? AND task_id = ?",
+        (worker, note, execution_id, task_id),
+    )
+
+
 def ask_about_tools(
     db: sqlite3.Connection, execution_id: str, questions: list[Question], late: Iterable[ModelCall | ToolCall]
 ) -> list[Question]:
@@ -689,11 +705,16 @@ def ask_about_tools(
     numbered = [replace(one, approval_id=f"{one.task_id}:tool{n}") for n, one in enumerate(questions, before + 1)]
     for question in numbered:
         ask(db, execution_id, question)
+    db.execute(
+        f"UPDATE tasks SET {_COMES_BACK} WHERE execution_id = ? AND task_id = ?", (execution_id, questions[0].task_id)
+    )
     return numbered
 
 
 ANSWERED = "answered"
 """The reason of a task that is ready to continue after people have answered: no attempt of it has failed."""
+_COMES_BACK = "leg = leg + 1, ledger_offset = 0"
+"""The change of a task that comes back without an end: the next leg is a new item, with rows of its own."""
 
 
 def answer(
@@ -730,17 +751,43 @@ def answer(
     )
 
 
-def start_tasks(db: sqlite3.Connection, execution_id: str, tasks: Mapping[str, TaskCall], lease: Lease) -> set[str]:
-    """Acquire tasks that are ready to be run, by id, with what they call; return the ids of those that are ours now."""
+def start_tasks(
+    db: sqlite3.Connection,
+    execution_id: str,
+    tasks: Mapping[str, TaskCall],
+    lease: Lease,
+    *,
+    here: Mapping[str, str | None] | None = None,
+) -> set[str]:
+    """Acquire tasks that are ready to be run, by id, with what they call; return the ids of those that are ours now.
+
+    ``here`` has the tasks that stay in this process although others go to workers, with the reason to tell; None if
+    none goes there.
+    """
     acquired = set()
     for task_id, call in tasks.items():
-        # A task that continues after an answer is still at the attempt in which it asked. IS NOT, because the reason
-        # may be NULL.
+        out = here is not None and task_id not in here
+        # A task that continues after an answer is still at the attempt in which it asked, and one that workers have
+        # run meanwhile is at the same. IS NOT, because the reason may be NULL.
         cursor = db.execute(
-            "UPDATE tasks SET status = 'running', attempt = attempt + (reason IS NOT ?1), reason = nullif(reason, ?1),"
+            "UPDATE tasks SET status = 'running', attempt = attempt + (reason IS NOT ?1 AND reason IS NOT ?9),"
+            " reason = CASE WHEN ?10 THEN NULL ELSE coalesce(?11, nullif(nullif(reason, ?1), ?9)) END,"
+            " worker = CASE WHEN ?10 THEN coalesce(worker, '') END,"
             " lease_owner = ?2, lease_expires_at = ?3, started_at = coalesce(started_at, ?4), args_hash = ?7,"
             " code_hash = ?8 WHERE execution_id = ?5 AND task_id = ?6 AND status = 'pending'",
-            (ANSWERED, lease.owner, expiry(), now(), execution_id, task_id, call.args_hash, call.code_hash),
+            (
+                ANSWERED,
+                lease.owner,
+                expiry(),
+                now(),
+                execution_id,
+                task_id,
+                call.args_hash,
+                call.code_hash,
+                ON_WORKERS,
+                out,
+                None if here is None else here.get(task_id),
+            ),
         )
         if cursor.rowcount:
             acquired.add(task_id)
@@ -764,7 +811,7 @@ def block_task(
         add_call(db, execution_id, call)
     db.execute(
         "UPDATE tasks SET status = 'blocked', reason = ?, next_retry_at = ?, error = ?, lease_owner = NULL,"
-        " lease_expires_at = NULL WHERE execution_id = ? AND task_id = ?",
+        f" lease_expires_at = NULL, {_COMES_BACK} WHERE execution_id = ? AND task_id = ?",
         (reason, until, error, execution_id, task_id),
     )
 
@@ -782,7 +829,7 @@ def unblock_task(db: sqlite3.Connection, execution_id: str, task_id: str, lease:
 def next_attempt(db: sqlite3.Connection, execution_id: str, task_id: str, attempt: int, error: str) -> None:
     """Record that an attempt failed and another begins."""
     db.execute(
-        "UPDATE tasks SET attempt = ?, error = ? WHERE execution_id = ? AND task_id = ?",
+        f"UPDATE tasks SET attempt = ?, error = ?, {_COMES_BACK} WHERE execution_id = ? AND task_id = ?",
         (attempt, error, execution_id, task_id),
     )
 
@@ -833,9 +880,22 @@ def end_task(
 def release_tasks(db: sqlite3.Connection, execution_id: str, task_ids: Iterable[str], reason: str) -> None:
     """Make tasks ready to be run again that were running when their process ended, or was stopped."""
     db.executemany(
-        "UPDATE tasks SET status = 'pending', reason = ?, lease_owner = NULL, lease_expires_at = NULL"
-        " WHERE execution_id = ? AND task_id = ? AND status = 'running'",
+        f"UPDATE tasks SET status = 'pending', reason = ?, lease_owner = NULL, lease_expires_at = NULL, {_COMES_BACK}"
+        f" WHERE execution_id = ? AND task_id = ? AND (status = 'running' OR {OUT})",
         [(reason, execution_id, task_id) for task_id in task_ids],
+    )
+
+
+def leave_tasks(db: sqlite3.Connection, execution_id: str, task_ids: Iterable[str] | None = None) -> None:
+    """Leave tasks to the workers that run them, while no kernel has the execution; without ids all that workers run."""
+    whose = "execution_id = :execution AND (:task IS NULL OR task_id = :task)"
+    db.executemany(
+        "UPDATE tasks SET status = 'pending', reason = :reason, lease_owner = NULL, lease_expires_at = NULL"
+        f" WHERE {whose} AND {OUT}",
+        [
+            {"reason": ON_WORKERS, "execution": execution_id, "task": task_id}
+            for task_id in ([None] if task_ids is None else task_ids)
+        ],
     )
 
 

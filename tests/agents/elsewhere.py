@@ -10,14 +10,14 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import asdict
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from smithers_nb.agents.pydantic_ai import PydanticAiRunner
-from smithers_nb.agents.runner import AgentReply, AgentTask, Ledger, Local, Past
+from smithers_nb.agents.runner import AgentReply, AgentTask, Ledger
+from smithers_nb.agents.wire import from_json, to_json
 from smithers_nb.records import ModelCall, ToolCall
 
 
@@ -38,7 +38,7 @@ class Elsewhere:
         pass
 
     async def submit(self, task: AgentTask, ledger: Ledger) -> AgentReply:
-        self.sent.append(task.as_json())
+        self.sent.append(to_json(task))
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -66,24 +66,6 @@ class Elsewhere:
             if process.returncode is None:
                 process.kill()
             await process.wait()
-
-
-def rebuilt(text: str) -> AgentTask:
-    """Return the task that was sent, with what its references stand for."""
-    sent = json.loads(text)
-    local = sent.pop("local")
-    sent["past"] = sent["past"] and TypeAdapter(Past).validate_python(sent["past"])
-    here = Local(
-        model=sent["model"],
-        tools=[named(tool) for tool in local["tools"]],
-        output_type=local["output_type"] and named(local["output_type"]),
-    )
-    return AgentTask(**{**sent, "local": here})
-
-
-def named(reference: str) -> Any:
-    module, _, name = reference.partition(":")
-    return getattr(import_module(module), name)
 
 
 class Lines:
@@ -140,7 +122,7 @@ class Lines:
 
 
 async def main() -> None:
-    task = rebuilt(sys.stdin.readline())
+    task: Any = from_json(sys.stdin.readline()).task
     reply = await PydanticAiRunner().submit(task, Lines())
     print(json.dumps(["reply", reply.output]), flush=True)
 

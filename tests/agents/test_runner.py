@@ -59,7 +59,8 @@ def test_a_task_goes_as_json_to_another_process_and_comes_back_as_rows(elsewhere
     assert [request.asked.turn for request in server.requests] == [1, 2]
     assert list(ex.df.model_calls.turn) == [1, 2]
     assert ex.df.tool_calls[["tool", "output", "status"]].to_numpy().tolist() == [["double", 8, "ok"]]
-    [sent] = map(json.loads, runner.sent)
+    [sent] = [json.loads(text)["task"] for text in runner.sent]
+    assert json.loads(runner.sent[0])["format"] == 1
     assert (sent["agent"], sent["model"], sent["prompt"]) == ("claude", "haiku", "Double 4.")
     assert sent["limits"] == {"tokens": 100, "turns": 50} and sent["past"] is None
     assert sent["local"]["tools"] == ["tests.agents.elsewhere:double"]

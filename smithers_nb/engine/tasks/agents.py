@@ -13,8 +13,9 @@ from typing import Any
 
 from ...agents.runner import AgentTask, Local, Past
 from ...agents.scripted import Scripted
+from ...agents.wire import resolve, to_json
 from ...credentials import is_masked
-from ...errors import AgentError, StoreError
+from ...errors import AgentConfigError, AgentError, StoreError, said
 from ...nodes.parts import Content, PromptPart
 from ...nodes.runnable import Agent, Claude
 from ...nodes.tree import TreeNode
@@ -36,7 +37,9 @@ REPORT_S = 0.1
 """The time for which pieces are collected before they are reported as progress."""
 
 
-def agent_task(services: Services, node: TreeNode, task_id: str, past: Past | None = None) -> AgentTask:
+def agent_task(
+    services: Services, node: TreeNode, task_id: str, past: Past | None = None, *, leg: int = 0
+) -> AgentTask:
     """Return an agent node as the runner gets it.
 
     Raises:
@@ -71,6 +74,7 @@ def agent_task(services: Services, node: TreeNode, task_id: str, past: Past | No
         retries=agent.retries,
         seed=services.seed,
         source=node.source,
+        leg=leg,
         stands=_stands(services, agent, node.id),
         past=past,
         settings=settings,
@@ -84,7 +88,8 @@ def agent_task(services: Services, node: TreeNode, task_id: str, past: Past | No
     if parts := _parts(node):
         task = replace(task, local=replace(local, parts=parts))
     if services.runner.remote:
-        task.as_json()  # Refused here, where the node is known, and not by a worker that gets half of the agent.
+        # Refused here, where the node is known, and not by a worker that gets half of the agent.
+        to_json(task, send_code=getattr(services.runner, "send_code", False))
     return task
 
 
@@ -104,7 +109,24 @@ def _parts(node: TreeNode) -> list[str | Content]:
 def _agent_name(agent: Claude | Agent) -> str:
     if isinstance(agent, Claude):
         return "claude"
-    return str(getattr(agent.agent, "name", None) or "agent")
+    return str(getattr(_own(agent), "name", None) or "agent")
+
+
+def _own(agent: Agent) -> Any:  # Any: a pydantic_ai.Agent
+    """Return the user's agent, from its module where the node names it.
+
+    Raises:
+        AgentConfigError: if it can't be imported.
+    """
+    if not isinstance(agent.agent, str) or ":" not in agent.agent:
+        return agent.agent
+    try:
+        return resolve(agent.agent)
+    except Exception as error:  # an import runs the user's module
+        raise AgentConfigError(
+            f"agent={agent.agent!r} can't be imported ({said(error)}). It names a variable of a module: "
+            "'research.agents:writer'."
+        ) from error
 
 
 def _stands(services: Services, agent: Claude | Agent, node_id: str) -> str:
@@ -125,7 +147,7 @@ def _model_name(agent: Claude | Agent) -> str | None:
     """Return the name of an agent's model; None for an object of the user's that has none."""
     if isinstance(agent, Claude):
         return agent.model if isinstance(agent.model, str) else None
-    own: Any = getattr(agent.agent, "model", None)
+    own: Any = getattr(_own(agent), "model", None)
     return str(getattr(own, "model_id", own))
 
 
@@ -160,7 +182,8 @@ def _local(services: Services, agent: Claude | Agent) -> Local:
     return Local(
         model=services.models.get(str(_model_name(agent))),
         approve=approve,
-        agent=agent.agent,
+        agent=_own(agent),
+        reference=agent.agent if isinstance(agent.agent, str) else None,
         deps=agent.deps,
         history=history,
         history_limit=agent.history_limit,
@@ -177,6 +200,8 @@ async def past_of(services: Services, entry: TaskEntry) -> Past | None:
     """
     node = entry.node.node
     assert isinstance(node, Claude | Agent)  # for the type checker
+    if entry.out:
+        return await _past_out(services, entry)
     cut_off, entry.cut_off = entry.cut_off, False
     if not cut_off and not entry.waited:
         return None
@@ -196,6 +221,22 @@ async def past_of(services: Services, entry: TaskEntry) -> Past | None:
         return None
     past, entry.base = recorded_past(Reader(services.database.path), services.execution_id, entry.task_id)
     entry.spent = replace(past.spent)
+    return past
+
+
+async def _past_out(services: Services, entry: TaskEntry) -> Past | None:
+    """Return the progress of an agent that workers have run while no kernel had the execution; None if it begins.
+
+    It is for an item that was not handed over before the kernel ended. One that was has its past already.
+    """
+    entry.out = False
+    if entry.ledger_offset == 0:
+        # No row of this leg is here: what is open belongs to an earlier one, which has ended.
+        await services.database.transaction(calls.interrupt_calls, services.execution_id, entry.task_id)
+    past, entry.base = recorded_past(Reader(services.database.path), services.execution_id, entry.task_id)
+    entry.spent = replace(past.spent)
+    if not past.turn and not past.attempts and not past.tools:
+        return None
     return past
 
 
@@ -238,7 +279,8 @@ class TaskLedger:
         self._bases: dict[tuple[str | None, str | None], Base] = {(None, None): entry.base} if entry.base else {}
         """The last request of the node's agent, and of each that its tools run: the next one is stored against it."""
         self.reuses = services.reusing is not None and "agents" in services.reusing.reuse.kinds
-        services.budget.begin()
+        if entry.is_agent:
+            services.budget.begin()
 
     async def asked(self, request: ModelCall) -> int | None:
         """Record a request, and return the id of its row."""

@@ -47,6 +47,8 @@ async def run_child(parent: Live, entry: TaskEntry, node: Smithers) -> Any:  # A
         # interruption, the same task does.
         if not entry.interrupted:
             await loop.terminate()
+        elif not entry.leaving:
+            await loop.live.tasks.interrupt()
         raise
     finally:
         del parent.tasks.children[entry.node.id]

@@ -55,6 +55,18 @@ class TaskEntry:
     """True if it has been blocked, and continues from there."""
     answered: bool = False
     """True if it continues because people have answered: that is no new attempt."""
+    on_workers: bool = False
+    """True if it was handed to workers."""
+    out: bool = False
+    """True if workers have run it while no kernel had the execution: it is joined, which is no new attempt."""
+    leaving: bool = False
+    """True if this process gives it up, and workers continue it."""
+    stalled: bool = False
+    """True if it is blocked because no worker or engine is there: that is the workers' wait, and not its own."""
+    leg: int = 0
+    """The number of times that it came back without an end."""
+    ledger_offset: int = 0
+    """The number of rows of this leg that came from workers and are recorded."""
     again: bool = False
     """True if it has the result of an earlier task, whose handler is called again by hand."""
     retry_at: float | None = None
@@ -78,6 +90,10 @@ class TaskEntry:
     def waits(self) -> bool:
         """True if it waits for a person, or for a time to try again; not while an answer is being recorded."""
         return self.status == "blocked" and bool(self.questions or self.retry_at is not None)
+
+    def comes_back(self) -> None:
+        """Count that it came back without an end: its next leg is told from the first row."""
+        self.leg, self.ledger_offset = self.leg + 1, 0
 
     def used(self) -> tuple[dict[str, int], float | None]:
         """Return usage and cost in USD; nothing for a plain task."""

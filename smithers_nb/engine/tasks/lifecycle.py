@@ -27,6 +27,7 @@ from ..user_code.scope import TaskScope
 from . import questions
 from .attempt import CANCELLED, in_thread
 from .entry import ENDED, TaskEntry
+from .remote import staying
 from .running import ChildRunner, TaskRunner
 from .table import TaskTable
 
@@ -106,23 +107,26 @@ class Tasks(TaskTable):
             entry.node = self._present_node(entry)
             if isinstance(task := entry.node.node, Task):
                 entry.call = call_of(task)
+        here = staying(self._services, ready)
         ours = await self._services.database.transaction(
             writer.start_tasks,
             self._services.execution_id,
             {id: entry.call for id, entry in ready.items()},
             self._services.lease,
+            **({} if here is None else {"here": here}),
         )
         for task_id, entry in ready.items():
             if task_id not in ours:
                 logger.warning("task %s is not ours to run: its row says who has it", task_id)
                 continue
             self.version += 1
-            entry.cut_off = entry.attempt > 0 and not entry.answered
+            entry.on_workers = here is not None and task_id not in here
+            entry.cut_off = entry.attempt > 0 and not entry.answered and not entry.out
             # An agent that continues has made its first requests with those props: a new system prompt would come
             # between the old prompt and the rest. Only one that starts over takes the present ones.
             if not entry.continues:
                 entry.started = entry.node
-            entry.attempt += not entry.answered
+            entry.attempt += not entry.answered and not entry.out
             entry.waited, entry.answered = entry.waited or entry.answered, False
             if isinstance(entry.node.node, Approval):
                 await self._ask(entry, entry.node.node)
@@ -288,8 +292,10 @@ class Tasks(TaskTable):
         for entry in self.unsettled:
             self.settle(entry.task_id)
 
-    async def interrupt(self) -> None:
-        """End everything that is running, to be run again later; the rows are pending again."""
+    async def interrupt(self, *, leaving: bool = False) -> None:
+        """End everything that is running, to be run again later; the rows are pending again. ``leaving`` leaves to
+        workers what they run.
+        """
         halted = [
             entry
             for entry in self._open.values()
@@ -298,16 +304,19 @@ class Tasks(TaskTable):
         # All are cancelled before one is waited for: they end together, and not one after the other.
         for entry in halted:
             entry.interrupted = True
+            entry.leaving = leaving and self._services.runner.remote
             entry.scope.closed = True
             if entry.handle is not None:
                 entry.handle.cancel()
         # Those that were cancelled because their node is gone end with a record, too; a thread can't be waited for.
         await self.cancel_leaving()
-        leaving = [one for one in self._open.values() if one.unmounted and not in_thread(one.node.node)]
-        ending = [entry.handle for entry in [*halted, *leaving] if entry.handle]
+        unmounted = [one for one in self._open.values() if one.unmounted and not in_thread(one.node.node)]
+        ending = [entry.handle for entry in [*halted, *unmounted] if entry.handle]
         await asyncio.gather(*ending, return_exceptions=True)
         if halted:
             ids = [entry.task_id for entry in halted]
+            if leaving:
+                await self._services.database.transaction(writer.leave_tasks, self._services.execution_id, ids)
             await self._services.database.transaction(
                 writer.release_tasks, self._services.execution_id, ids, "interrupted"
             )
@@ -316,8 +325,9 @@ class Tasks(TaskTable):
             if entry.status not in ("running", "blocked"):
                 continue
             # A blocked task stays so: its time to try again holds after a stop, too.
-            if entry.status == "running":
-                entry.status = "pending"
+            if entry.status == "running" or entry.stalled:
+                entry.status, entry.stalled = "pending", False
+                entry.comes_back()
             entry.interrupted, entry.handle = False, None
             # The old scope stays closed for good: what the cancelled code still starts can't write into the next run.
             entry.scope = TaskScope(entry.node.id, entry.task_id)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from time import perf_counter, time
 from typing import Any
 
-from ...agents.runner import AgentReply, ApprovalRequired, RetryLater
+from ...agents.runner import AgentReply, ApprovalRequired, RetryLater, WorkerFailure
 from ...credentials import masked
 from ...errors import (
     AgentError,
@@ -36,6 +36,7 @@ from . import questions
 from .agents import TaskLedger, agent_task, as_started, past_of
 from .attempt import CANCELLED, call, stored, text, timed
 from .entry import ENDED, TaskEntry
+from .remote import RemoteLedger, called_elsewhere
 from .table import TaskTable
 
 logger = logging.getLogger(__name__)
@@ -232,6 +233,7 @@ class TaskRunner:
         )
         entry.late.clear()
         entry.questions = {question.approval_id: question for question in asked}
+        entry.comes_back()
         entry.handle = None
         # It is blocked only then: a run would return to wait for people who need not answer.
         await self._asked(entry)
@@ -252,6 +254,7 @@ class TaskRunner:
             late=entry.late,
         )
         entry.late.clear()
+        entry.comes_back()
         entry.waited, entry.why = True, str(later)
         entry.retry_at = later.at
         self._blocked(entry)
@@ -297,6 +300,7 @@ class TaskRunner:
                 failure = said(raised_by(error))
                 logger.info("attempt %d of %s failed: %s", entry.attempt, entry.task_id, failure)
                 entry.attempt += 1
+                entry.comes_back()
                 with suppress(StoreError):  # The task's end says it again.
                     await self._services.database.transaction(
                         writer.next_attempt,
@@ -312,14 +316,18 @@ class TaskRunner:
         entry.scope.handed_out.clear()
         with entered(self._printed.ctx, entry.scope), heard(self._printed):
             if isinstance(node, Task):
+                if entry.on_workers:
+                    return await called_elsewhere(self._services, started, entry, self._table.changed)
                 return AgentReply(await call(node, self._printed.ctx))
             if isinstance(node, Smithers):
                 return AgentReply(await self._run_child(entry, node))
             past = await past_of(self._services, entry)
             if entry.started is None and past is not None:
                 started = await as_started(self._services, entry)
-            task = agent_task(self._services, started, entry.task_id, past)
+            task = agent_task(self._services, started, entry.task_id, past, leg=entry.leg)
             ledger = TaskLedger(self._services, entry, self._printed.ctx.progress)
+            if entry.on_workers:
+                ledger = RemoteLedger(self._services, entry, self._printed.ctx.progress, moved=self._table.changed)
             timeout_s = getattr(node, "timeout_s", None)
             if task.recorded is not None:
                 timeout_s = None  # A recorded answer was in time when it was recorded.
@@ -333,6 +341,9 @@ def _cancelled(why: str) -> Outcome:
 
 def _failed(raised: BaseException) -> Outcome:
     error = raised_by(raised)
+    if isinstance(error, WorkerFailure):
+        status: TaskStatus = "abandoned" if error.abandoned else "failed"
+        return Outcome(status, error.message, error=error.message, trace=error.trace)
     # Providers quote the key that they refuse, and a traceback the line that has it.
     message = masked(said(error))
     trace = reason = None
