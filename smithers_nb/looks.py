@@ -14,6 +14,7 @@ from typing import Annotated
 from .recording import History
 from .store import listed
 from .store import timeline as times
+from .store.names import FileNames
 
 Target = Annotated[str | None, "a node, node.prop, node.on_finished, state:KEY, component, frame or id"]
 AtFrame = Annotated[int | None, "the frame that is asked about, by default the last one"]
@@ -52,8 +53,9 @@ def show(history: History) -> LookResult:
     found = history.reader.execution(history.execution_id)
     asked = history.reader.questions(history.execution_id)
     lines = [f"{found.name} ({found.execution_id}): {found.status}, {history.frames} frames"]
-    if found.reason:
-        lines.append(f"reason: {found.reason}")
+    reason = FileNames(history.reader).in_text(history.execution_id, found.reason, history.frames)
+    if reason:
+        lines.append(f"reason: {reason}")
     # As stored, not read back: the class of a value may not be importable in this process.
     result = found.result and loads(found.result.text)
     if found.result is not None:
@@ -62,7 +64,7 @@ def show(history: History) -> LookResult:
         lines.append(f"waits for approval {one.approval_id}: {one.prompt}")
         lines.append(f"  smithers answer {found.execution_id} {one.approval_id} {'|'.join(one.options)}")
     waits = [{"approval": one.approval_id, "prompt": one.prompt, "options": one.options} for one in asked]
-    row = {**asdict(found), "result": result, "frames": history.frames, "waits_for": waits}
+    row = {**asdict(found), "reason": reason, "result": result, "frames": history.frames, "waits_for": waits}
     return LookResult([row], text="\n".join(lines))
 
 
@@ -117,9 +119,14 @@ def follow(
 def diff(history: History, one: Frame, other: Annotated[int, "a later frame"]) -> LookResult:
     """Lists the nodes that mounted, unmounted, changed or moved from one frame to another."""
     changes = asdict(history.diff(one, other))
-    rows = [{"node_id": node_id, "change": change} for change, ids in changes.items() for node_id in ids]
+    names = FileNames(history.reader)
+    rows = []
+    for change, ids in changes.items():
+        at = one if change == "unmounted" else other
+        owner = history.reader.owner(history.execution_id, at)
+        rows += [{"node_id": id, "change": change, "node": names.of(owner, id, at)} for id in ids]
     if rows:
-        return LookResult(rows, ("change", "node_id"))
+        return LookResult(rows, ("change", "node"))
     return LookResult(rows, text=f"The plans of the frames {one} and {other} are the same.")
 
 
@@ -133,21 +140,21 @@ def compare(history: History, other: Annotated[str, "the id or name of another e
 @_look
 def tasks(history: History) -> LookResult:
     """Lists the tasks of an execution."""
-    columns = ("task_id", "status", "attempt", "error", "cost_usd")
+    columns = ("node", "task_id", "status", "attempt", "error", "cost_usd")
     return LookResult(listed.tasks(history.reader, history.execution_id), columns)
 
 
 @_look
 def approvals(history: History) -> LookResult:
     """Lists the questions to people, and their answers."""
-    columns = ("approval_id", "status", "prompt", "options", "choice")
+    columns = ("node", "approval_id", "status", "prompt", "options", "choice")
     return LookResult(listed.questions(history.reader, history.execution_id), columns)
 
 
 @_look
 def errors(history: History) -> LookResult:
     """Lists the problems, the failed tasks and the handlers that raised, in the order of their frames."""
-    return LookResult(listed.errors(history.reader, history.execution_id), ("frame", "what", "node_id", "error"))
+    return LookResult(listed.errors(history.reader, history.execution_id), ("frame", "what", "node", "error"))
 
 
 @_look

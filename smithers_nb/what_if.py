@@ -9,8 +9,8 @@ from .engine.state import key_of
 from .engine.user_code.scope import refuse_while_rendering
 from .errors import StoreError, did_you_mean
 from .history.causes.explanation import Explanation
-from .history.names import name_of
 from .nodes.diff import Changes, diff
+from .nodes.names import name_of
 from .nodes.schedule import schedule
 from .nodes.tree import Tree, TreeNode
 from .records import Phase, Statement

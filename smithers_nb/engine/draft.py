@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ..errors import SmithersError
 from ..nodes.base import NodeBase
 from ..nodes.diff import Changes
+from ..nodes.names import named_in
 from ..nodes.schedule import Schedule
 from ..nodes.tree import EMPTY, Tree, TreeNode
 from ..records import EffectRun, Event, Frame, HandlerCall, Phase, Problem, Write
@@ -138,14 +139,19 @@ class Draft:
     def problem(self, error: SmithersError, phase: Phase) -> None:
         """Add an error that does not stop the frame."""
         error.at(frame=self.number)
-        found = Problem(type(error).__name__, str(error), error.node_id, phase=phase, source=error.source)
+        self.found(type(error).__name__, str(error), error.node_id, phase=phase, source=error.source)
+
+    def found(self, kind: str, message: str, node_id: str | None, *, phase: Phase, source: str | None) -> None:
+        """Add a problem, which names nodes as people do: a message of the engine has their ids."""
+        message = named_in(message, self.tree, self.before)
+        found = Problem(kind, message, node_id, phase=phase, source=source)
         if found not in self.problems:  # FLUSH may be tried again.
             self.problems.append(found)
 
     def changes_lost(self, messages: Iterable[str], node: TreeNode, phase: Phase) -> None:
         """Add a problem for each value of the state that was changed in place and not set."""
         for message in messages:
-            self.problems.append(Problem("ChangeLost", message, node.id, phase=phase, source=node.source))
+            self.found("ChangeLost", message, node.id, phase=phase, source=node.source)
 
     def add_call(self, transaction: Transaction, call: HandlerCall) -> None:
         """Add the call of a handler, with the writes that it queued."""

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Set
+from dataclasses import replace
 from difflib import SequenceMatcher
 
 from ..nodes.control import LoopNode
+from ..nodes.names import named_in
 from ..nodes.schedule import RUNNABLE, Schedule, name_of
 from ..nodes.tree import Tree, TreeNode
 from ..records import Problem, Severity
@@ -43,7 +45,8 @@ def lint(rendered: Rendered, end: Schedule | None, reader: Reader, execution_id:
         found += _cut_short(rendered.tree, end)
     found += _keys(rendered, reader.written_keys(execution_id))
     found += _unseen(rendered)
-    return sorted(found, key=lambda problem: problem.severity != "error")
+    named = [replace(one, message=named_in(one.message, rendered.tree)) for one in found]
+    return sorted(named, key=lambda problem: problem.severity != "error")
 
 
 class _History:

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from ..errors import ExecutionOwnedError, SmithersError, StalledError, StoreError, said
 from ..nodes.base import NodeBase
 from ..nodes.control import End
+from ..nodes.names import named_in
 from ..nodes.schedule import schedule
 from ..records import Event, Hit, Phase, Problem, Status, Write
 from ..store import writer
@@ -412,7 +413,11 @@ class Loop:
             return f"approval {', '.join(self.live.tasks.questions)} waits for an answer"
         first = sleeping[0]
         until = datetime.fromtimestamp(first.retry_at or 0.0, UTC)
-        return f"{first.node.id} waits until {until:%H:%M:%S} UTC to try again: {first.why}"
+        return self._named(f"{first.node.id} waits until {until:%H:%M:%S} UTC to try again: {first.why}")
+
+    def _named(self, text: str) -> str:
+        """Return a text with the names of nodes in place of generated ids."""
+        return named_in(text, self.live.committed.tree)
 
     def _begin(self) -> None:
         live = self.live
@@ -502,9 +507,10 @@ class Loop:
         """Record how an execution ended in which nothing is outstanding."""
         failed = self.failures
         if failed:
-            await self._enter("failed", f"{', '.join(failed[:3])} failed and has no on_error")
+            await self._enter("failed", self._named(f"{', '.join(failed[:3])} failed and has no on_error"))
         elif looping := [id for id, last in self.live.committed.effect_runs.items() if last.refused]:
-            await self._enter("stalled", f"effect {', '.join(looping[:3])} keeps causing itself and was not run")
+            why = f"effect {', '.join(looping[:3])} keeps causing itself and was not run"
+            await self._enter("stalled", self._named(why))
         else:
             await self._enter("finished", "nothing is left to do")
         self.over = True

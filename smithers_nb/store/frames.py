@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,6 +12,7 @@ from ..nodes import xml
 from . import plots, timeline
 from .conversations import MESSAGE_COLUMNS, messages
 from .line import of_line, once
+from .names import FileNames, NodeNames
 from .prune import refuse_missing
 from .reader import BELOW, Parameters, Reader
 from .requests import Assembled, decoded
@@ -59,6 +61,19 @@ ORDER = {
     "events": "id",
     "breakpoints": "created_at, rowid",
 }
+
+
+_TEXTS = {
+    "executions": ("reason",),
+    "frames": ("reason",),
+    "transitions": ("trigger",),
+    "handlers": ("error",),
+    "effects": ("error",),
+    "tasks": ("reason", "error"),
+}
+"""The columns that say something in words, by table."""
+_AT = ("frame", "mounted_at_frame")
+"""The columns that have the frame of a row."""
 
 
 COST_COLUMNS = {
@@ -307,8 +322,9 @@ class DataFrames:
         Raises:
             ImportError: if matplotlib is not installed.
         """
-        self._one()
-        return plots.tasks(self.tasks, nodes=self.nodes, frames=self.frames, by=by, ax=ax)
+        names = NodeNames(self._reader, self._one())
+        # As in its first frame: a row has the tasks of all iterations.
+        return plots.tasks(self.tasks, name=lambda id: names.of(id, 0), frames=self.frames, by=by, ax=ax)
 
     @takes(key=text)
     def plot_state(self, key: str, ax: Axes | None = None) -> Axes:
@@ -367,7 +383,25 @@ class DataFrames:
                 given["id"] = self._execution_id
         columns = ", ".join(f'"{column}"' for column in kinds)
         sql = f"SELECT {columns} FROM {name} WHERE {where} ORDER BY {ORDER[name]}"
-        return frame_of(self._reader, sql, given, kinds)
+        found = frame_of(self._reader, sql, given, kinds)
+        for column in _TEXTS.get(name, ()):
+            found[column] = self._named(found, column)
+        return found
+
+    def _named(self, frame: pd.DataFrame, column: str) -> pd.Series[Any]:  # Any: texts, lists of them, and None
+        """Return a column of texts with the names of nodes in place of generated ids; ids stay in their columns."""
+        import pandas as pd
+
+        names = FileNames(self._reader)
+        at = next((frame[name] for name in _AT if name in frame), [sys.maxsize] * len(frame))
+
+        def named(id: str, text: Any, number: int) -> Any:
+            if isinstance(text, list):  # The reasons of a frame, which are of the one before.
+                return [names.in_text(id, one, number - 1) for one in text]
+            return names.in_text(id, text, number)
+
+        told = [named(*row) for row in zip(frame["execution_id"], frame[column], at, strict=True)]
+        return pd.Series(told, index=frame.index, dtype="object")
 
 
 def _assembled(frame: pd.DataFrame) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
 from .lease import is_dead
+from .names import FileNames
 from .reader import Reader
 
 # Plain values, not records: a listing shows columns as they are, and a shell's prompt must not wait for decoding.
@@ -18,12 +21,13 @@ SELECT execution_id, name, kind, parent_id, status, reason, owner, created_at, u
 FROM executions ORDER BY created_at, execution_id
 """
 _TASKS = """
-SELECT task_id, node_id, status, reason, attempt, max_attempts, next_retry_at, started_at, ended_at, error,
-       input_tokens, output_tokens, requests, cost_usd FROM tasks WHERE execution_id = ? ORDER BY rowid
+SELECT task_id, node_id, mounted_at_frame, status, reason, attempt, max_attempts, next_retry_at, started_at,
+       ended_at, error, input_tokens, output_tokens, requests, cost_usd FROM tasks WHERE execution_id = ? ORDER BY rowid
 """
 _QUESTIONS = """
-SELECT approval_id, node_id, kind, prompt, payload, options, status, choice, comment, asked_at, answered_at
-FROM approvals WHERE execution_id = ? ORDER BY rowid
+SELECT approval_id, approvals.node_id, mounted_at_frame, kind, prompt, payload, options, approvals.status, choice,
+       comment, asked_at, answered_at
+FROM approvals LEFT JOIN tasks USING (execution_id, task_id) WHERE execution_id = ? ORDER BY approvals.rowid
 """
 
 # A failed task whose frame is not known yet stands in the frame that mounted it.
@@ -60,18 +64,34 @@ def _standing(row: Row) -> Row:
 
 
 def tasks(reader: Reader, execution_id: str) -> list[Row]:
-    """Return the tasks of an execution, in the order in which they were mounted."""
-    return answer(reader, _TASKS, execution_id)[1]
+    """Return the tasks of an execution, in the order in which they were mounted, each with the name of its node."""
+    return _named(reader, execution_id, answer(reader, _TASKS, execution_id)[1])
 
 
 def questions(reader: Reader, execution_id: str) -> list[Row]:
-    """Return the questions that people were asked, with their answers."""
-    return answer(reader, _QUESTIONS, execution_id)[1]
+    """Return the questions that people were asked, with their answers, each with the name of its node."""
+    return _named(reader, execution_id, answer(reader, _QUESTIONS, execution_id)[1])
 
 
 def errors(reader: Reader, execution_id: str) -> list[Row]:
-    """Return the problems, the failed tasks and the handlers and effects that raised, in the order of their frames."""
-    return answer(reader, _ERRORS, execution_id)[1]
+    """Return the problems, the failed tasks and the handlers that raised, by frame, each with the name of its node."""
+    return _named(reader, execution_id, answer(reader, _ERRORS, execution_id)[1])
+
+
+def _named(reader: Reader, execution_id: str, rows: list[Row]) -> list[Row]:
+    """Return rows with the name of the node of each, and with names in their texts."""
+    names = FileNames(reader)
+    found: list[Row] = []
+    for row in rows:
+        at = row.get("frame", row.get("mounted_at_frame"))
+        frame = at if isinstance(at, int) else sys.maxsize
+        node_id = row["node_id"]
+        named: Row = {"node": names.of(execution_id, node_id if isinstance(node_id, str) else None, frame)}
+        for column in ("error", "reason"):
+            if isinstance(text := row.get(column), str):
+                named[column] = names.in_text(execution_id, text, frame)
+        found.append({**row, **named})
+    return found
 
 
 def answer(reader: Reader, query: str, *parameters: object, most_s: float | None = None) -> tuple[list[str], list[Row]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
@@ -63,13 +63,17 @@ def _axes(ax: Axes | None, rows: float) -> Axes:
 
 
 def tasks(
-    tasks: pd.DataFrame, *, nodes: pd.DataFrame, frames: pd.DataFrame, by: Literal["frame", "time"], ax: Axes | None
+    tasks: pd.DataFrame,
+    *,
+    name: Callable[[str], str],
+    frames: pd.DataFrame,
+    by: Literal["frame", "time"],
+    ax: Axes | None,
 ) -> Axes:
-    """Draw tasks as bars, a row per node, over frames or seconds."""
+    """Draw tasks as bars, a row per node, over frames or seconds. ``name`` returns that of a node, by its id."""
     if by not in ("frame", "time"):
         raise ValueError(f"by={by!r}: a task can be drawn over 'frame' or 'time'.")
     _pyplot()
-    kinds = dict(zip(nodes["node_id"], nodes["type"], strict=True))
     rows = list(dict.fromkeys(tasks["node_id"]))
     ax = _axes(ax, max(len(rows), 1))
     bars, left, label = _over_time(tasks), 0.0, "seconds since the first task started"
@@ -81,7 +85,7 @@ def tasks(
         nodes_of, _, starts, lengths = zip(*(bar for bar in bars if bar[1] == status), strict=True)
         ax.barh([places[node] for node in nodes_of], lengths, left=starts, height=0.7, linewidth=1, **_look(status))
     _say(ax, bars, places, right - left)
-    ax.set_yticks(range(len(rows)), [f"{kinds.get(node, '?')}#{node}" for node in rows])
+    ax.set_yticks(range(len(rows)), [name(node) for node in rows])
     ax.set_ylim(max(len(rows), 1) - 0.5, -0.5)
     # Room for the words of the last bar.
     ax.set_xlim(left, right + (right - left) * 0.12)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from ..errors import message_of
 from ..records import Stretch
 from ..records.frame import OVER_OR_STOPPED
+from .names import NodeNames
 from .reader import Reader
 
 COLUMNS = {
@@ -167,7 +168,7 @@ class _Story:
             " ORDER BY mounted_at_frame, rowid"
         )
         self._task_rows_by_id = {row[0]: row for row in self._tasks}
-        self._types = {row[0]: row[1] for row in self._nodes}
+        self._names = NodeNames(reader, execution_id)
         self._parents = {row[0]: (row[2], row[9]) for row in self._nodes}
         self._read = {key for (key,) in self._all("SELECT DISTINCT key FROM reads WHERE execution_id = ?")}
         self._requests = [_Request(*row) for row in self._all(f"SELECT {', '.join(_Request._fields)} {_MODEL_CALLS}")]
@@ -229,12 +230,9 @@ class _Story:
         )
         return Placed(position, at or sorted_at, row)
 
-    def _name(self, node_id: str | None) -> str:
-        """Return the name of a node for people: ``claude#notes``."""
-        kind = self._types.get(node_id)
-        if kind is None:
-            return str(node_id)
-        return f"{kind}#{node_id}"
+    def _name(self, node_id: str | None, frame: int) -> str:
+        """Return the name of a node for people as it was in a frame: ``claude #notes``."""
+        return self._names.of(node_id, frame)
 
     def _order(self, node_id: str | None) -> tuple[int, ...]:
         """Return a sort key for document order, by the last positions of the nodes."""
@@ -296,7 +294,8 @@ class _Story:
         found = self._execution
         if found.status in OVER_OR_STOPPED:
             last = max(self._numbers, default=0)
-            text = f"execution {found.name} {found.status}: {found.reason}".removesuffix(": ")
+            reason = self._names.in_text(found.reason, last)
+            text = f"execution {found.name} {found.status}: {reason}".removesuffix(": ")
             yield self._row((last, AFTER), "execution", self.id, text, status=found.status)
 
     def _frame_rows(self) -> Iterator[Placed]:
@@ -318,7 +317,8 @@ class _Story:
             causes = json.loads(reason)
             found = (self._cause(cause, frame, writes, newest) for cause in sorted(causes, key=self._weight))
             id = f"frame {frame}"
-            text = f"{id} began, because of: {', '.join(causes) or 'nothing that is recorded'}"
+            told = self._names.in_texts(causes, frame - 1)
+            text = f"{id} began, because of: {', '.join(told) or 'nothing that is recorded'}"
             if status == "open" and frame != self._numbers[-1]:
                 text += ", and was given up before its FLUSH"
             cause = next(filter(None, found), None)
@@ -367,10 +367,12 @@ class _Story:
                 yield self._change(after, after[7], "mounted", "came into the plan")
 
     def _change(self, row: tuple[Any, ...], frame: int, what: str, text: str) -> Placed:
-        id, kind, parent = row[:3]
-        text = f"{self._name(id)} {text}"
+        id, kind = row[:2]
+        # As it was before, where it left the plan.
+        name = self._name(id, row[7])
+        text = f"{name} {text}"
         if kind == "text":
-            text = f"the text of {self._name(parent)} is now {_cut(row[5])}"
+            text = f"{name} is now {_cut(row[5])}"
         position, row_id = (frame, RECONCILE), f"{id} {what} {frame}"
         return self._row(position, what, row_id, text, phase="RECONCILE", node=id, cause=f"frame {frame}")
 
@@ -378,7 +380,7 @@ class _Story:
 
     def _task_rows(self) -> Iterator[Placed]:
         for id, node, mounted, status, reason, attempt, started, ended, settled, error, tokens, cost in self._tasks:
-            name = self._name(node)
+            name = self._name(node, mounted)
             common: dict[str, Any] = {"node": node, "task": id}
             if started is not None:
                 frame = max(self._frame_at(started), mounted)
@@ -438,7 +440,7 @@ class _Story:
             self._timed(when, mounted),
             what,
             id,
-            f"{self._name(node)} {did}",
+            f"{self._name(node, mounted)} {did}",
             at=at,
             status=status,
             node=node,
@@ -500,7 +502,7 @@ class _Story:
                 # Its task ended after the frame, and "~" sorts after every time: the end of the task comes first.
                 position, sorted_at = (frame, AFTER), "~"
             yield self._row(
-                position, "handler", id, f"{event} of {self._name(node)} {what}", phase="EXECUTE", status=status,
+                position, "handler", id, f"{event} of {self._name(node, frame)} {what}", phase="EXECUTE", status=status,
                 node=node, task=task, cause=task, sorted_at=sorted_at,
             )  # fmt: skip
 
@@ -508,7 +510,7 @@ class _Story:
         for id, frame, node, kind, status, error in self._all(
             "SELECT id, frame, node_id, kind, status, error FROM effects WHERE execution_id = ? ORDER BY frame, rowid"
         ):
-            text = f"{self._name(node)} {_EFFECTS[kind]}"
+            text = f"{self._name(node, frame)} {_EFFECTS[kind]}"
             if error:
                 text += f" and raised {_message(error)}"
             yield self._row(
@@ -521,10 +523,11 @@ class _Story:
             " origin_id, node_id, handler FROM transitions WHERE execution_id = ? ORDER BY frame, seq"
         ):
             id, frame, scope, key, op, old, new, status, trigger, origin, origin_id, node, handler = row
+            author = self._name(node, frame)
             who = {
-                "handler": f"{handler} of {self._name(node)}",
-                "effect": f"{handler} of {self._name(node)}",
-                "task": f"{self._name(node)}",
+                "handler": f"{handler} of {author}",
+                "effect": f"{handler} of {author}",
+                "task": author,
                 "operator": "an operator",
             }.get(origin, trigger)
             name = key
@@ -563,10 +566,11 @@ class _Story:
         ):
             common: dict[str, Any] = {"node": node, "task": task, "cause": task}
             position = (self._frame_at(asked), EXECUTE)
-            text = f"{self._name(node)} asked: {_cut(prompt)}"
+            name = self._name(node, position[0])
+            text = f"{name} asked: {_cut(prompt)}"
             yield self._row(position, "approval", id, text, at=asked, phase="EXECUTE", status="waiting", **common)
             if answered is not None:
-                text = f"a person answered {self._name(node)} with {choice}"
+                text = f"a person answered {name} with {choice}"
                 if comment:
                     text += f", saying: {_cut(comment)}"
                 position = self._timed(answered)
@@ -577,7 +581,7 @@ class _Story:
         ):
             who = "an operator"
             if node:
-                who = self._name(node)
+                who = self._name(node, frame)
             text = f"{who} showed {kind} {title or id}"
             yield self._row((frame, FLUSH), "artifact", id, text, phase="FLUSH", at=at, node=node)
         for number, frame, kind, node, payload, at in self._all(
@@ -586,8 +590,8 @@ class _Story:
         ):
             text = kind
             if node:
-                text += f" by {self._name(node)}"
-            text += f": {_cut(payload)}"
+                text += f" by {self._name(node, frame)}"
+            text += f": {_cut(self._names.in_text(payload, frame))}"
             yield self._row((frame, FLUSH), "event", f"event {number}", text, at=at, node=node)
 
 

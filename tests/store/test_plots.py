@@ -82,8 +82,8 @@ def test_tasks_are_bars_from_the_frame_that_started_them_to_the_one_that_dealt_w
         if task.node_id in ("notes", "bad", "turn"):
             assert until == task.settled_at_frame
         assert colour == {"succeeded": BLUE, "failed": ORANGE, "blocked": "#ffffff"}[task.status]
-    assert [label.get_text() for label in ax.get_yticklabels()][:2] == ["claude#notes", "task#bad"]
-    assert {until for label, _, until, _ in drawn if label == "approval#ask"} == {ex.recorded + 1}, "it is under way"
+    assert [label.get_text() for label in ax.get_yticklabels()][:2] == ["claude #notes", "task #bad"]
+    assert {until for label, _, until, _ in drawn if label == "approval #ask"} == {ex.recorded + 1}, "it is under way"
     assert {"failed", "blocked"} <= {text.get_text() for text in ax.texts}
     assert [text.get_text() for text in ax.get_legend().get_texts()] == [
         "succeeded", "failed, cancelled or abandoned", "running",

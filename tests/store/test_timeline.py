@@ -45,25 +45,25 @@ STORY = [
     (0, "execution", "execution report of Report was made"),
     (0, "write", "Execution(state=…) wrote topic = \"tides\""),
     (1, "frame", "frame 1 began, because of: start"),
-    (1, "mounted", "phase#research came into the plan"),
-    (1, "mounted", "claude#notes came into the plan"),
-    (1, "mounted", "phase#write came into the plan"),
-    (1, "mounted", "claude#draft came into the plan"),
-    (1, "task started", "claude#notes started"),
-    (1, "model call", "claude#notes asked scripted, turn 1: 50 tokens in, 3 out"),
-    (1, "task ended", "claude#notes succeeded (53 tokens, 0.0000 USD)"),
+    (1, "mounted", "phase #research came into the plan"),
+    (1, "mounted", "claude #notes came into the plan"),
+    (1, "mounted", "phase #write came into the plan"),
+    (1, "mounted", "claude #draft came into the plan"),
+    (1, "task started", "claude #notes started"),
+    (1, "model call", "claude #notes asked scripted, turn 1: 50 tokens in, 3 out"),
+    (1, "task ended", "claude #notes succeeded (53 tokens, 0.0000 USD)"),
     (2, "frame", "frame 2 began, because of: notes succeeded"),
-    (2, "handler", "on_finished of claude#notes was called"),
-    (2, "write", 'on_finished of claude#notes wrote notes = "1. tides"'),
-    (3, "frame", "frame 3 began, because of: state notes, notes@1 settled"),
-    (3, "updated", "the text of claude#draft is now write: 1. tides"),
-    (3, "task started", "claude#draft started"),
-    (3, "model call", "claude#draft asked scripted, turn 1: 50 tokens in, 3 out"),
-    (3, "task ended", "claude#draft succeeded (53 tokens, 0.0000 USD)"),
+    (2, "handler", "on_finished of claude #notes was called"),
+    (2, "write", 'on_finished of claude #notes wrote notes = "1. tides"'),
+    (3, "frame", "frame 3 began, because of: state notes, claude #notes settled"),
+    (3, "updated", "the text of claude #draft is now write: 1. tides"),
+    (3, "task started", "claude #draft started"),
+    (3, "model call", "claude #draft asked scripted, turn 1: 50 tokens in, 3 out"),
+    (3, "task ended", "claude #draft succeeded (53 tokens, 0.0000 USD)"),
     (4, "frame", "frame 4 began, because of: draft succeeded"),
-    (4, "handler", "on_finished of claude#draft was called"),
-    (4, "write", 'on_finished of claude#draft wrote draft = "A draft."'),
-    (5, "frame", "frame 5 began, because of: state draft, draft@3 settled"),
+    (4, "handler", "on_finished of claude #draft was called"),
+    (4, "write", 'on_finished of claude #draft wrote draft = "A draft."'),
+    (5, "frame", "frame 5 began, because of: state draft, claude #draft settled"),
     (5, "execution", "execution report finished: nothing is left to do"),
 ]  # fmt: skip
 
@@ -137,23 +137,23 @@ def Parent(ctx: Any) -> Any:
 
 
 HAPPENINGS = [
-    ("a task that fails", Task(id="t", run=fails), ["task#t started", "task#t failed: KeyError: 'cupboard'"]),
-    ("at its second attempt", Task(id="t", run=fails, retries=1), ["task#t failed at attempt 2: KeyError: 'cupboard'"]),
-    ("a handler that raises", Task(id="t", run=int, on_finished=raises), ["on_finished of task#t raised ValueError: no such luck"]),
+    ("a task that fails", Task(id="t", run=fails), ["task #t started", "task #t failed: KeyError: 'cupboard'"]),
+    ("at its second attempt", Task(id="t", run=fails, retries=1), ["task #t failed at attempt 2: KeyError: 'cupboard'"]),
+    ("a handler that raises", Task(id="t", run=int, on_finished=raises), ["on_finished of task #t raised ValueError: no such luck"]),
     ("a write that is lost", Task(id="t", run=int, on_finished=twice), [
-        "on_finished of task#t wrote x = 1; a later write of the same frame replaced it",
-        "on_finished of task#t wrote x = 2, which was 1",
-        "on_finished of task#t wrote same = 0, which it was already",
-        "on_finished of task#t deleted old, which was 9",
-        "on_finished of task#t wrote vol zoom = 3",
+        "on_finished of task #t wrote x = 1; a later write of the same frame replaced it",
+        "on_finished of task #t wrote x = 2, which was 1",
+        "on_finished of task #t wrote same = 0, which it was already",
+        "on_finished of task #t deleted old, which was 9",
+        "on_finished of task #t wrote vol zoom = 3",
     ]),
     ("a write that is rolled back", Task(id="t", run=int, on_finished=writes_and_raises), [
-        "on_finished of task#t wrote x = 1; it was rolled back, because its author raised",
+        "on_finished of task #t wrote x = 1; it was rolled back, because its author raised",
     ]),
-    ("an effect", Effect(id="e", deps=[], run=lambda ctx: ctx.state.set("x", 1)), ["effect#e ran", "run of effect#e wrote x = 1"]),
-    ("an effect that raises", Effect(id="e", deps=[], run=fails), ["effect#e ran and raised KeyError: 'cupboard'"]),
-    ("a task that writes", Task(id="t", run=lambda ctx: ctx.state.set("x", 1)), ["task#t wrote x = 1"]),
-    ("an artifact", Effect(id="e", deps=[], run=lambda ctx: ctx.artifact.markdown("hi", title="Hello")), ["effect#e showed markdown Hello"]),
+    ("an effect", Effect(id="e", deps=[], run=lambda ctx: ctx.state.set("x", 1)), ["effect #e ran", "run of effect #e wrote x = 1"]),
+    ("an effect that raises", Effect(id="e", deps=[], run=fails), ["effect #e ran and raised KeyError: 'cupboard'"]),
+    ("a task that writes", Task(id="t", run=lambda ctx: ctx.state.set("x", 1)), ["task #t wrote x = 1"]),
+    ("an artifact", Effect(id="e", deps=[], run=lambda ctx: ctx.artifact.markdown("hi", title="Hello")), ["effect #e showed markdown Hello"]),
     ("a Stop", Stop(reason="enough"), ["execution execution stopped: enough"]),
     ("an End", End(message="bye"), ["execution execution finished: bye"]),
     ("a loop", Ralph(id="l", max_iterations=2)[Task(id="t", run=int)], ["frame 4 began, because of: loop l: iteration 2"]),
@@ -176,8 +176,8 @@ def test_the_story_of_a_child_stands_between_the_start_and_the_end_of_its_task(r
     inner = story[story.execution_id != ex.execution_id]
     assert inner.text.iloc[0] == f"execution execution/child of Report was made, a child of execution {ex.execution_id}"
     assert inner.text.iloc[-1] == "execution execution/child finished: nothing is left to do"
-    started = story.index[story.text == "smithers#child started"][0]
-    ended = story.index[story.text == "smithers#child succeeded"][0]
+    started = story.index[story.text == "smithers #child started"][0]
+    ended = story.index[story.text == "smithers #child succeeded"][0]
     assert started < inner.index[0] < inner.index[-1] < ended
 
 
@@ -191,13 +191,13 @@ def test_a_persons_answer_and_writes_are_told(run_of: Any) -> None:
     story = [text for text in told(ex) if "frame" not in text]
     assert story == [
         "execution execution of approval was made",
-        "approval#ask came into the plan",
-        "approval#ask started",
-        "approval#ask asked: go on?",
-        "a person answered approval#ask with deny, saying: not yet",
-        "approval#ask succeeded",
-        "on_finished of approval#ask was called",
-        'on_finished of approval#ask wrote choice = "deny"',
+        "approval #ask came into the plan",
+        "approval #ask started",
+        "approval #ask asked: go on?",
+        "a person answered approval #ask with deny, saying: not yet",
+        "approval #ask succeeded",
+        "on_finished of approval #ask was called",
+        'on_finished of approval #ask wrote choice = "deny"',
         "an operator wrote x = 1",
         "execution execution finished: nothing is left to do",
     ]
@@ -220,12 +220,12 @@ def test_nodes_that_leave_come_before_those_that_come_and_texts_are_not_named_ap
     ex.state.set("gate", False)
     ex.run_sync()
     assert told(ex, "mounted", "unmounted", "updated") == [
-        "if#if came into the plan",
-        "task#t came into the plan",
-        "step#s came into the plan",
-        "task#t left the plan",
-        "if#if has other props",
-        "step#s has other props",
+        "if #if came into the plan",
+        "task #t came into the plan",
+        "step #s came into the plan",
+        "task #t left the plan",
+        "if #if has other props",
+        "step #s has other props",
     ]
 
 
@@ -242,7 +242,7 @@ def test_what_ended_while_a_step_rested_is_told_before_its_flush(
     one.open()
     wait_until(lambda: ex.df.tasks.status[0] == "succeeded")
     ex.run_sync()
-    ended, wrote = "task#t succeeded", "run of effect#e wrote x = 1"
+    ended, wrote = "task #t succeeded", "run of effect #e wrote x = 1"
     story = [text for text in told(ex) if text in (ended, wrote)]
     assert story == ([ended, wrote] if rests else [wrote, ended])
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from ...errors import AgentConfigError, HandlerError, RunError, UserCodeError, said
 from ...nodes import source as sources
 from ...nodes.runnable import AGENTS
-from ...records import HandlerCall, Phase, Problem, TaskResult
+from ...records import HandlerCall, Phase, TaskResult
 from ...records.words import count
 from ...user_code import awaited
 from ...values import encode
@@ -81,9 +81,7 @@ async def _deal_with(live: Live, draft: Draft, entry: TaskEntry) -> None:
             frame=draft.number,
             source=node.source,
         )
-        draft.problems.append(
-            Problem("TaskError", str(error), node.id, phase=Phase.EXECUTE, source=node.source),
-        )
+        draft.found("TaskError", str(error), node.id, phase=Phase.EXECUTE, source=node.source)
 
 
 async def _progress(live: Live, draft: Draft, entry: TaskEntry) -> None:

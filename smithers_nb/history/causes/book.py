@@ -9,6 +9,7 @@ from typing import Any, TypedDict, Unpack
 
 from ...errors import UnknownExecutionError
 from ...identity import child_id, component_of, prefixes_of
+from ...nodes.names import name_of
 from ...nodes.tree import EMPTY, Tree
 from ...records import (
     CallRecord,
@@ -24,7 +25,6 @@ from ...records import (
 from ...store.origins import NodeSpan, Origins
 from ...store.past import PastNode
 from ...store.reader import Reader
-from ..names import name_of
 from ..recorded import RecordedSource
 
 

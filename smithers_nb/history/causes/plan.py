@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ...identity import component_of, iteration_of, loop_of
+from ...nodes.names import ordinal
 from ...nodes.tree import TreeNode
 from ...records import Evidence, Phase
 from ...records.words import count, short
 from ...store.origins import NodeSpan
-from ..names import ordinal
 from ..remounts import remounted
 from .book import About, Book, component_paths, props_of
 from .facts import ComponentIn, Matter, NodeAt, NodeGone, PropAt, TaskBegan, TaskEnded, Told, ValueAt

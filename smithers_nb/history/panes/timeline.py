@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..cursor import Cursor
-from ..names import name_of
+from ..names import names_of
 from ..source import Source
 from . import protocol as p
 
@@ -38,19 +38,13 @@ def gantt(source: Source, cursor: Cursor) -> p.GanttPane:
     """Return the newest tasks up to the cursor with the frames in which they began and ended."""
     found = source.tasks(cursor, TASKS + 1)
     tasks = found[TASKS - 1 :: -1]
+    names = names_of(source, cursor).all(task.node_id for task in tasks)
     places = {node: place for place, node in enumerate(dict.fromkeys(task.node_id for task in tasks))}
     return {
-        "nodes": [_name(cursor, node_id) for node_id in places],
+        "nodes": [names[node_id] for node_id in places],
         "tasks": [
             (task.task_id, places[task.node_id], task.status, task.mounted_at_frame, task.settled_at_frame)
             for task in tasks
         ],
         "more": len(found) > TASKS,
     }
-
-
-def _name(cursor: Cursor, node_id: str) -> str:
-    node = cursor.tree.index.get(node_id)
-    if node is None:  # It is not in the plan any more.
-        return node_id
-    return name_of(node, node.props, cursor.tree)

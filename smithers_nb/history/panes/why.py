@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from ...errors import StoreError
+from ...nodes.names import name_of
 from ...nodes.schedule import RUNNABLE
 from ...nodes.tree import TreeNode
 from ...records import Ghosts, Statement
@@ -21,7 +22,6 @@ from ..causes.targets import EVENTS
 from ..causes.why import question_of, why
 from ..causes.why_not import why_not
 from ..cursor import Cursor
-from ..names import name_of
 from ..recorded import RecordedSource
 from . import protocol as p
 
