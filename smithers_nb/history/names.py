@@ -7,6 +7,7 @@ from typing import Protocol
 
 from ..nodes.names import Named, name_of, with_names
 from ..nodes.tree import EMPTY, Tree
+from ..records.frame import LastNode
 from ..store.moments import Moments
 from .cursor import Cursor
 from .source import Source
@@ -52,6 +53,16 @@ class Names:
         known = sorted({id for id in node_ids if id is not None})
         self.learn(known)
         return {id: self._known.get(id, id) for id in known}
+
+    def of_tasks(self, nodes: Mapping[str, LastNode]) -> dict[str, str]:
+        """Return by task id the names of the nodes of tasks, each in the iteration of its own loop."""
+        self.learn(node.id for node in nodes.values())
+        named = {}
+        for task_id, node in nodes.items():
+            counted = not node.explicit_id and node.key is None and node.props["name"] is None
+            # Counted in its plan, it is one node of one iteration.
+            named[task_id] = self.of(node.id) if counted else name_of(node, node.props, EMPTY)
+        return named
 
     def in_some(self, text: str | None) -> str | None:
         """Return a text as ``in_text`` does; None for none."""

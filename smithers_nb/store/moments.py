@@ -559,19 +559,22 @@ class Moments:
             ids=json.dumps(sorted(set(node_ids))),
             frame=frame,
         )
-        return [
-            LastNode(
-                id=id,
-                path=path,
-                type=type_,
-                key=key,
-                explicit_id=bool(given),
-                parent_id=parent,
-                props={"name": name},
-                frame=last,
-            )
-            for id, path, type_, key, given, parent, name, last, _ in rows
-        ]
+        return [_last_node(row[:-1]) for row in rows]
+
+    def nodes_of_tasks(self, tasks: Iterable[TaskRecord]) -> dict[str, LastNode]:
+        """Return by task id the node of each task as the frame that mounted it had it: in a loop, each iteration has
+        one of its own.
+        """
+        asked = [(task.task_id, task.node_id, task.mounted_at_frame) for task in tasks]
+        rows = self._rows(
+            "WITH asked AS (SELECT json_extract(value, '$[0]') AS task_id, json_extract(value, '$[1]') AS node,"
+            " json_extract(value, '$[2]') AS at FROM json_each(:asked))"
+            " SELECT task_id, node_id, path, type, key, explicit_id, parent_id, json_extract(props, '$.name'), at,"
+            f" max(from_frame) FROM asked CROSS JOIN nodes ON node_id = node WHERE {self._of('nodes')}"
+            " AND from_frame <= at GROUP BY task_id",
+            asked=json.dumps(asked),
+        )
+        return {task_id: _last_node(row) for task_id, *row, _ in rows}
 
     # ---- searching ---------------------------------------------------------------------------------------------
 
@@ -668,6 +671,20 @@ class Moments:
     def _rows(self, sql: str, **parameters: object) -> list[Row]:
         _, of_parts = of_line(self.line, "frames")
         return self.reader.query(sql, {"id": self.execution_id, **of_parts, **parameters}).rows
+
+
+def _last_node(row: Sequence[Any]) -> LastNode:  # Any: SQLite's values
+    id, path, kind, key, given, parent, name, frame = row
+    return LastNode(
+        id=id,
+        path=path,
+        type=kind,
+        key=key,
+        explicit_id=bool(given),
+        parent_id=parent,
+        props={"name": name},
+        frame=frame,
+    )
 
 
 WHOLE = {

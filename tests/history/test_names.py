@@ -9,6 +9,7 @@ import pytest
 
 from smithers_nb import Claude, Parallel, Phase, Ralph, Sequence, Store, Task, component, scripted
 from smithers_nb.history.names import Names
+from smithers_nb.history.panes.tasks import tasks
 from smithers_nb.history.panes.timeline import gantt
 from smithers_nb.looks import LOOKS
 from smithers_nb.notebook.view_of import view_of
@@ -140,11 +141,19 @@ def test_what_the_shell_and_the_server_list_has_the_names_beside_the_ids(ended: 
     assert {row["node"] for row in shown["diff"].rows} >= {"claude #notes (2nd)", "task (3rd, iteration 2)"}
 
 
-def test_tasks_of_nodes_that_have_left_are_named_in_the_drawing(ended: Any) -> None:
+def test_each_task_of_a_loop_is_named_with_the_iteration_of_its_own(ended: Any) -> None:
     source = view_of(ended).source()
-    names = gantt(source, source.cursor())["nodes"]
-    assert names[:3] == ['claude "tides"', "task", "task (2nd)"]
-    assert {"task (3rd)", "task (3rd, iteration 2)"} <= {*names} and not HASH.search(str(names))
+    cursor = source.cursor()
+    assert gantt(source, cursor)["nodes"] == [
+        'claude "tides"', "task", "task (2nd)", "claude #notes", "task (3rd)", "claude #notes (2nd)",
+        "task (3rd, iteration 2)", "task (4th)",
+    ]  # fmt: skip
+    pane = tasks(source, cursor)
+    rows = [(pane["names"][row["task_id"]], row["iteration"]) for row in reversed(pane["tasks"])]
+    assert rows == [
+        ('claude "tides"', None), ("task", None), ("task (2nd)", None), ("claude #notes", 1), ("task (3rd)", 1),
+        ("claude #notes (2nd)", 2), ("task (3rd, iteration 2)", 2), ("task (4th)", None),
+    ]  # fmt: skip
 
 
 def test_rest_is_no_pause_and_a_mark_is_no_full_stop() -> None:

@@ -85,7 +85,7 @@ def _task(source: Source, cursor: Cursor, task_id: str | None) -> p.TaskRow | No
     task = None if task_id is None else source.task(cursor, task_id)
     if task is None:
         return None
-    return task_row(source, cursor, task)
+    return task_row(source, cursor, task, source.file.nodes_of_tasks([task]).get(task.task_id))
 
 
 def _event(event: str, calls: int, last: str | None) -> p.NodeEvent:

@@ -598,7 +598,7 @@ class TasksPane(TypedDict):
     windows: list[WindowRow]
     """The windows of the models that have refused a request; empty in a recorded frame."""
     names: dict[str, str]
-    """The names of the nodes that it tells of, by id."""
+    """The names of the nodes by id, and by the ids of their tasks: in a loop, each in the iteration of its own."""
 
 
 class WindowRow(TypedDict):

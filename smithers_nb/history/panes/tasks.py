@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from time import time
 from typing import Any
 
+from ...identity import iteration_of, loop_of
 from ...nodes.runnable import AGENT_TYPES
 from ...nodes.tree import TreeNode
 from ...records import Exchange, ModelCallRecord, Part, QuestionRecord, TaskRecord, ToolCallRecord
 from ...records.excerpt import of_text
+from ...records.frame import LastNode
 from ...records.publication import TaskProgress
 from ...records.words import last_line
 from ...store.moments import Moments
@@ -31,12 +32,14 @@ TRACE_CHARS = 20_000
 def tasks(source: Source, cursor: Cursor) -> p.TasksPane:
     """Return the newest tasks up to the cursor, as they stood."""
     found = source.tasks(cursor, ROWS)
+    names = names_of(source, cursor)
+    nodes = source.file.nodes_of_tasks(found)
     return {
         "frame": cursor.frame,
         "now": time() * 1000,
-        "tasks": [task_row(source, cursor, task) for task in found],
+        "tasks": [task_row(source, cursor, task, nodes.get(task.task_id)) for task in found],
         "windows": _windows_at(source, cursor),
-        "names": names_of(source, cursor).all(task.node_id for task in found),
+        "names": {**names.all(task.node_id for task in found), **names.of_tasks(nodes)},
     }
 
 
@@ -61,8 +64,8 @@ def windows(source: Source) -> list[p.WindowRow]:
     ]
 
 
-def task_row(source: Source, cursor: Cursor, task: TaskRecord) -> p.TaskRow:
-    """Return a task as it stood at the cursor."""
+def task_row(source: Source, cursor: Cursor, task: TaskRecord, mounted: LastNode | None) -> p.TaskRow:
+    """Return a task as it stood at the cursor; ``mounted`` is its node in the frame that mounted it."""
     node = cursor.tree.index.get(task.node_id)
     progress = source.progress(cursor, task.node_id, task.task_id)
     requests, tail = task.requests, ""
@@ -74,7 +77,7 @@ def task_row(source: Source, cursor: Cursor, task: TaskRecord) -> p.TaskRow:
         "task_id": task.task_id,
         "node_id": task.node_id,
         "type": type_of(node),
-        "iteration": _iteration(node),
+        "iteration": None if mounted is None else iteration_of(loop_of(mounted.path)),
         "attempt": task.attempt,
         "max_attempts": task.max_attempts,
         "status": task.status,
@@ -122,15 +125,6 @@ def _options(task: TaskProgress | None) -> list[str]:
     return pressable(task.questions[0])
 
 
-def _iteration(node: TreeNode | None) -> int | None:
-    if node is None:
-        return None
-    found = re.search(r"/@(\d+)$", node.loop)
-    if found is None:
-        return None
-    return int(found[1])
-
-
 def task(source: Source, cursor: Cursor, task_id: str) -> p.TaskPane | None:
     """Return one task with its calls; None if there is none of that id."""
     found = source.task(cursor, task_id)
@@ -160,7 +154,8 @@ def task(source: Source, cursor: Cursor, task_id: str) -> p.TaskPane | None:
     if found.status != "pending" or found.attempt > 0:
         more["tool_calls"] = [_tool_call(call) for call in file.tool_calls(task_id)]
         more["model_calls"] = [_model_call(call) for call in file.model_calls(task_id)]
-    return {**task_row(source, cursor, found), **more}  # type: ignore[return-value]  # mypy takes it for a plain dict
+    mounted = source.file.nodes_of_tasks([found]).get(task_id)
+    return {**task_row(source, cursor, found, mounted), **more}  # type: ignore[return-value]  # mypy takes it for a plain dict
 
 
 def _conversation(file: Moments, task: TaskRecord) -> dict[str, Any]:  # Any: two fields of the pane

@@ -38,13 +38,14 @@ def gantt(source: Source, cursor: Cursor) -> p.GanttPane:
     """Return the newest tasks up to the cursor with the frames in which they began and ended."""
     found = source.tasks(cursor, TASKS + 1)
     tasks = found[TASKS - 1 :: -1]
-    names = names_of(source, cursor).all(task.node_id for task in tasks)
-    places = {node: place for place, node in enumerate(dict.fromkeys(task.node_id for task in tasks))}
+    names = names_of(source, cursor).of_tasks(source.file.nodes_of_tasks(tasks))
+    named = [names.get(task.task_id, task.node_id) for task in tasks]
+    places = {name: place for place, name in enumerate(dict.fromkeys(named))}
     return {
-        "nodes": [names[node_id] for node_id in places],
+        "nodes": [*places],
         "tasks": [
-            (task.task_id, places[task.node_id], task.status, task.mounted_at_frame, task.settled_at_frame)
-            for task in tasks
+            (task.task_id, places[name], task.status, task.mounted_at_frame, task.settled_at_frame)
+            for task, name in zip(tasks, named, strict=True)
         ],
         "more": len(found) > TASKS,
     }

@@ -1715,7 +1715,7 @@ export interface TasksPane {
    */
   readonly windows: ReadonlyArray<WindowRow>;
   /**
-   * The names of the nodes that it tells of, by id.
+   * The names of the nodes by id, and by the ids of their tasks: in a loop, each in the iteration of its own.
    */
   readonly names: {
     [k: string]: string;

@@ -27,12 +27,18 @@ export function Link({ go, title, children }: LinkProps) {
 /** The names of the nodes that a panel tells of, by id. */
 export const NamesContext = createContext<Readonly<Record<string, string>>>({});
 
+interface NodeLinkProps {
+  readonly id: string | null;
+  /** The id in ``names``, where it is not the node's own. */
+  readonly named?: string;
+}
+
 /** A node by its name; its id is on hover. */
-export function NodeLink({ id }: { readonly id: string | null }) {
+export function NodeLink({ id, named }: NodeLinkProps) {
   const { actions } = useUi();
   const names = useContext(NamesContext);
   if (id === null) return null;
-  const name = Object.hasOwn(names, id) ? names[id] : undefined;
+  const name = Object.hasOwn(names, named ?? id) ? names[named ?? id] : undefined;
   return (
     <Link go={() => actions.showNode(id)} title={`${visible(id)}: show the node in the plan`}>
       <Text of={name ?? id} />

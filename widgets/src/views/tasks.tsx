@@ -1,11 +1,12 @@
+import { useContext } from "preact/hooks";
 import { attemptWords, elapsed, windowWords } from "../model/clock";
 import { nodeLook } from "../model/looks";
 import type { QuestionRow, Summary, TaskRow, TasksPane } from "../model/protocol";
-import { dollars, grouped } from "../model/text";
+import { dollars, grouped, visible } from "../model/text";
 import { Choices } from "./asked";
 import { type Column, Grid } from "./grid";
 import { useNow } from "./hooks";
-import { FrameLink, NodeLink, TaskLink } from "./links";
+import { FrameLink, NamesContext, NodeLink, TaskLink } from "./links";
 import { Mark, Text } from "./text";
 import { useUi } from "./ui";
 
@@ -56,9 +57,9 @@ function withNews(task: TaskRow, { running }: Summary): TaskRow {
 const columns = (now: number): readonly Column<TaskRow>[] => [
   {
     name: "Node",
-    cell: ({ node_id }) => (
+    cell: ({ node_id, task_id }) => (
       <code>
-        <NodeLink id={node_id} />
+        <NodeLink id={node_id} named={task_id} />
       </code>
     ),
   },
@@ -129,6 +130,7 @@ const ACTIONS = { cancel: "Cancel", retry: "Retry", handle_again: "Handle again"
 /** What a person can do about a task: cancel, retry, have it handled again, and answer what it asks. */
 export function TaskActions({ task }: { readonly task: TaskRow }) {
   const { client, state } = useUi();
+  const names = useContext(NamesContext);
   const { node_id: node, can, options } = task;
   const off = (key: string) => state.underway[key] !== undefined;
   return (
@@ -141,7 +143,7 @@ export function TaskActions({ task }: { readonly task: TaskRow }) {
               key={name}
               type="button"
               class="ss-button ss-small"
-              aria-label={`${ACTIONS[name]} ${node}`}
+              aria-label={`${ACTIONS[name]} ${spokenName(names, node)}`}
               aria-disabled={off(`${name} ${node}`)}
               onClick={() => client.order({ name, node })}
             >
@@ -151,6 +153,12 @@ export function TaskActions({ task }: { readonly task: TaskRow }) {
       )}
     </span>
   );
+}
+
+/** The id of a node where the user gave it, and people type it; or else its name. */
+function spokenName(names: Readonly<Record<string, string>>, node: string): string {
+  const name = Object.hasOwn(names, node) ? (names[node] ?? node) : node;
+  return visible(name.includes(`#${node}`) ? node : name);
 }
 
 function below(task: TaskRow, questions: readonly QuestionRow[], now: number) {
