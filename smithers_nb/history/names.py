@@ -28,10 +28,18 @@ class PlacedNode(Named, Protocol):
 class Names:
     """The names of the nodes at a cursor, and of those that have left its plan, as the file has them."""
 
-    def __init__(self, cursor: Cursor, file: Moments, tree_of: Callable[[int], Tree]) -> None:
+    def __init__(
+        self,
+        cursor: Cursor,
+        file: Moments,
+        tree_of: Callable[[int], Tree],
+        gone: dict[tuple[str, int], str] | None = None,
+    ) -> None:
         self._cursor = cursor
         self._file = file
         self._tree_of = tree_of
+        self._gone = gone
+        """The names of nodes that have left, by id and last frame, if they are kept from cursor to cursor."""
         self._known: dict[str, str] = {}
         self._looked_for: set[str] = set()
 
@@ -72,10 +80,12 @@ class Names:
 
     def learn(self, node_ids: Iterable[str]) -> None:
         """Look for the names of all these nodes at once."""
-        missing = [id for id in dict.fromkeys(node_ids) if id not in self._looked_for]
-        self._looked_for.update(missing)
         gone = []
-        for id in missing:
+        for id in node_ids:
+            # The name of a text looks for that of the node around it, which may be one of these.
+            if id in self._looked_for:
+                continue
+            self._looked_for.add(id)
             for tree in (self._cursor.tree, self._cursor.before):
                 if id in tree.index:
                     self._known[id] = self._name(tree.index[id], tree)
@@ -84,11 +94,22 @@ class Names:
                 gone.append(id)
         if not gone:
             return
-        for node in self._file.last_nodes(gone, self._cursor.frame):
-            tree = EMPTY
-            if not node.explicit_id and node.key is None:
-                tree = self._tree_of(node.frame)
-            self._known[node.id] = self._name(node, tree)
+        # Texts come last: their names have those of the nodes around them.
+        for node in sorted(self._file.last_nodes(gone, self._cursor.frame), key=lambda node: node.type == "text"):
+            self._known[node.id] = self._gone_name(node)
+
+    def _gone_name(self, node: LastNode) -> str:
+        place = (node.id, node.frame)
+        if self._gone is not None and place in self._gone:
+            return self._gone[place]
+        tree = EMPTY
+        if not node.explicit_id and node.key is None:
+            tree = self._tree_of(node.frame)
+        name = self._name(node, tree)
+        # The name of a text is that of the node around it, which may stand in the plan still.
+        if self._gone is not None and node.type != "text":
+            self._gone[place] = name
+        return name
 
     def _name(self, node: PlacedNode, tree: Tree) -> str:
         # A text has no name, and its generated id says nothing: people see it in the node around it.
@@ -104,4 +125,4 @@ class Names:
 
 def names_of(source: Source, cursor: Cursor) -> Names:
     """Return the names of the nodes at a cursor."""
-    return Names(cursor, source.file, source.tree)
+    return source.once(cursor, "names", lambda: Names(cursor, source.file, source.tree, source.gone))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import StoreError
 from ..identity import component_of, prefixes_of
@@ -47,6 +47,7 @@ from .source import Head, last_phase
 
 MOST_PROBLEMS = 1000
 """The number of problems of a frame that are read to tell those that FLUSH found."""
+Answer = TypeVar("Answer")
 
 
 @dataclass(slots=True)
@@ -64,6 +65,8 @@ class RecordedSource:
     publication: Publication | None = None
     told: dict[Any, Any] | None = None
     """The facts in words, by the fact, where the records no longer change: answers share most of them."""
+    gone: dict[tuple[str, int], str] | None = None
+    """The names of nodes that have left the plan, by id and last frame, where the records no longer change."""
 
     def __init__(self, reader: Reader, execution_id: str) -> None:
         self.reader = reader
@@ -90,6 +93,10 @@ class RecordedSource:
     def together(self) -> AbstractContextManager[None]:
         """Read everything that is asked for meanwhile, on this thread, over one connection."""
         return self.reader.together()
+
+    def once(self, cursor: Cursor, what: str, read: Callable[[], Answer]) -> Answer:
+        """Return an answer at a cursor, which may be kept for the panes of the same cursor."""
+        return read()
 
     def totals(self) -> tuple[int, float | None]:
         """Return the tokens, and the cost in USD, of all tasks; None where no price is known."""

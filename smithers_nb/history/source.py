@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from ..nodes.tree import Tree
 from ..records import (
@@ -29,6 +29,8 @@ from ..records.publication import Publication, TaskProgress
 from ..store.moments import Moments
 from ..values import Stored
 from .cursor import Cursor
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,13 @@ class Source(Protocol):
     # A pane asks a dozen times, and SQLite reads the schema with each connection.
     def together(self) -> AbstractContextManager[None]:
         """Read everything that is asked for meanwhile, on this thread, over one connection."""
+
+    @property
+    def gone(self) -> dict[tuple[str, int], str] | None:
+        """The names of nodes that have left the plan, by id and last frame, where the records no longer change."""
+
+    def once(self, cursor: Cursor, what: str, read: Callable[[], Answer]) -> Answer:
+        """Return an answer at a cursor, which may be kept for the panes of the same cursor."""
 
     def totals(self) -> tuple[int, float | None]:
         """Return the tokens, and the cost in USD, of all tasks; None where no price is known."""

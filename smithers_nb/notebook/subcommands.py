@@ -192,6 +192,16 @@ def export(ex: Execution, path: Annotated[str, _TEXT] = "") -> object:
     return Lines(ex.export(_path(path) or f"{ex.name}.ndjson"))
 
 
+@_own(takes="PATH [KEY …]")
+def keep(
+    ex: Execution,
+    path: Annotated[str, _TEXT, Field(description="the test: %smithers keep tests/test_report.py")],
+) -> object:
+    """Writes a test that replays the run, with its recording beside it; the values of the keys stand in it."""
+    test, *values = words(path)
+    return ex.keep(test, values=values)
+
+
 # ---- about the file, or several executions ---------------------------------------------------------------------
 
 

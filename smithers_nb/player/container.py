@@ -11,16 +11,15 @@ import html
 import json
 import os
 import re
-import tempfile
 import zlib
 from base64 import b64decode, b64encode
-from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from ..errors import SchemaVersionError, StoreDamagedError, StoreError
+from ..store.whole_file import written_whole
 
 FORMAT = 1
 """The version of the container."""
@@ -66,33 +65,33 @@ class Contents:
 
 def page(contents: Contents) -> bytes:
     """Return the file."""
-    script, style = _built("player.js"), _built("player.css")
+    loader, script, style = _built("loader.js"), _built("player.js"), _built("player.css")
     header = contents.header
     title = html.escape(f"{header.name}: frames {header.frames[0]} to {header.frames[1]}")
-    # The blocks stand before the script, which reads them as soon as it is parsed.
+    # The blocks stand before the script, which reads them as soon as it is parsed. The page's own script and style are
+    # one of them: compressed, they take a third.
     body = [
         "<!doctype html>",
         '<html lang="en"><head><meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{_policy(script)}">',
+        f'<meta http-equiv="Content-Security-Policy" content="{_policy(loader, script)}">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{title}</title>",
-        f"<style>{style}</style>",
         _block("header", asdict(header)),
+        _block("page", _compressed(json.dumps({"style": style, "script": script}).encode())),
         _block("store", _compressed(contents.database)),
         _block("panes", _compressed(contents.panes)),
         f'</head><body><div id="smithers-player">{_summary(header)}</div>',
-        f"<script>{script}</script>" if script else "",
+        f"<script>{loader}</script>",
         "</body></html>",
     ]
     return "\n".join(body).encode()
 
 
-def _policy(script: str) -> str:
-    """Return the policy of the page: nothing is requested from anywhere, and only its own script runs."""
-    allowed = "'none'"
-    if script:
-        allowed = f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'"
-    # By the hash of the script, not "unsafe-inline": a text that came to stand in the page as a script would not run.
+def _policy(*scripts: str) -> str:
+    """Return the policy of the page: nothing is requested from anywhere, and only its own scripts run."""
+    hashes = (b64encode(sha256(script.encode()).digest()).decode() for script in scripts)
+    allowed = " ".join(f"'sha256-{one}'" for one in hashes)
+    # By their hashes, not "unsafe-inline": a text that came to stand in the page as a script would not run.
     # Styles need "unsafe-inline", because the front end sets positions and sizes on its elements.
     return (
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; font-src data:; "
@@ -101,13 +100,18 @@ def _policy(script: str) -> str:
 
 
 def _built(name: str) -> str:
-    """Return a built file of the page as it can stand between its tags; "" where the page is not built."""
+    """Return a built file of the page.
+
+    Raises:
+        StoreError: if it is missing.
+    """
     path = STATIC / name
     if not path.exists():
-        return ""
-    text = path.read_text(encoding="utf-8")
-    # In a string or a pattern of the script the backslash changes nothing; elsewhere these can't stand.
-    return re.sub(r"<(/(?:script|style)|!--)", r"<\\\1", text, flags=re.IGNORECASE)
+        raise StoreError(
+            f"the page of an export is not built: {path} is missing. A wheel of smithers_nb has it; in a clone, make "
+            "widget builds it."
+        )
+    return path.read_text(encoding="utf-8")
 
 
 def _summary(header: Header) -> str:
@@ -138,31 +142,8 @@ def write(path: str | os.PathLike[str], data: bytes) -> None:
     Raises:
         StoreError: if it can't be written.
     """
-    target = Path(path)
-    try:
-        # Written beside the target, and moved to its place when it is whole: no reader ever sees half of one.
-        with tempfile.NamedTemporaryFile("wb", dir=target.parent, suffix=".part", delete=False) as file:
-            try:
-                file.write(data)
-                file.close()
-                # A temporary file can be read by its owner only; this one is to be passed on.
-                os.chmod(file.name, 0o666 & ~_umask())
-                os.replace(file.name, target)
-            except BaseException:
-                with suppress(FileNotFoundError):
-                    os.unlink(file.name)
-                raise
-    except OSError as error:
-        raise StoreError(
-            f"{target} can't be written: {error.strerror}. Check the folder and its permissions."
-        ) from error
-
-
-def _umask() -> int:
-    # It can't be asked without being set.
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
+    with written_whole(path) as file:
+        file.write(data)
 
 
 # ---- reading ---------------------------------------------------------------------------------------------------

@@ -116,7 +116,7 @@ def export(
         target = os.path.join(folder, "run.db")
         found = cut(reader, execution_id, target, frames=_range(frames), redaction=redaction)
         there = (found.first, found.last)
-        panes = panes_of(Reader(target), execution_id, there)
+        panes = panes_of(target, execution_id, there)
         contents = container.Contents(
             _header(Reader(target), found, redaction, execution_id), Path(target).read_bytes(), panes
         )

@@ -55,9 +55,12 @@ def keep(
     _refuse_name(test, replace)
     execution = reader.execution(execution_id)
     if execution.kind == "branch":
+        root = reader.execution(reader.line(execution_id)[0].execution_id)
         raise StoreError(
             f"execution {execution.name} ({execution_id}) is a branch, and a test replays from frame 1: its first "
-            f"frames are those of execution {execution.parent_id}. Keep that one, or make a new run of this code."
+            f"frames are those of {root.name}. Keep the run that it began with, "
+            f"store.open({root.execution_id!r}).keep({str(path)!r}, app), or run this code from the beginning, with "
+            "the values that the fork gave in state=, and keep that."
         )
     if execution.props is None:
         raise StoreError(

@@ -9,22 +9,21 @@ from typing import Any, cast
 
 from ..errors import StoreError
 from ..history.cursor import PHASES, Cursor
-from ..history.names import Names, names_of
+from ..history.names import names_of
 from ..history.panes import protocol as p
 from ..history.panes.handlers import ROWS
 from ..history.panes.search import label_of
 from ..history.panes.view import View
 from ..records import Phase
-from ..store.reader import Reader
-from .codec import Pool, Track, packed
+from .codec import Pool, Tracks
 from .reasons import Reasons
-from .still import MANY, CursorChanges, StillSource
+from .still import MANY, CursorChanges, StillReader, StillSource
 
-FORMAT = 1
+FORMAT = 2
 """The version of this block: a page is in the same file, and no other one reads it."""
-PHASED, EXPLAINED = 10_000, 2_500
-"""The number of nodes, all together, of the newest frames whose phases are in the file, and of those with answers.
-Older frames are there at their rest: of 1,000 frames with 100 nodes 100 have their phases, and 25 answers to why.
+PHASED = 10_000
+"""The number of nodes, all together, of the newest frames whose phases are in the file. Older frames are there at their
+rest: of 1,000 frames with 100 nodes 100 have their phases.
 """
 LEAST = 25
 """The least number of such frames."""
@@ -40,8 +39,9 @@ FIXED: tuple[p.PaneName, ...] = ("branches", "notes", "compare")
 """The panes that are the same at every cursor."""
 
 
-def panes_of(reader: Reader, execution_id: str, frames: tuple[int, int]) -> bytes:
-    """Return the panes of frames ``first`` to ``last`` as the page reads them: JSON."""
+def panes_of(path: str, execution_id: str, frames: tuple[int, int]) -> bytes:
+    """Return the panes of frames ``first`` to ``last`` in a database as the page reads them: JSON."""
+    reader = StillReader(path)
     recorder = _Recorder(StillSource(reader, execution_id))
     with reader.together():
         found = recorder.record(range(frames[0], frames[1] + 1))
@@ -60,24 +60,29 @@ class _Recorder:
         """The places of the texts."""
         self._refs: dict[str, str] = {}
         self._pool = Pool(self._ref_of)
-        self._tracks: dict[str, dict[str, Track]] = {}
+        self._tracks: dict[str, Tracks] = {}
         self._there: dict[str, set[str]] = {"node": set(), "task": set()}
         """The nodes and tasks that had a pane at the cursor before."""
+        self._changed: dict[str, None] = {}
+        """The keys that have a last change at some cursor."""
         self._flushed = 0
         """The last frame whose writes are among the last changes of their keys."""
         self._has_hits = bool(source.breakpoints() or source.hits(source.head.recorded, 1))
-        self._reasons = Reasons(lambda of, cursor: self._ask("why", cursor, of), partial(self._add, "why"))
+        self._reasons = Reasons(source, self._pool, partial(self._add, "why"))
         self._keys: dict[str, set[str]] = {}
         """The keys whose values the pane of a node shows, by node."""
         self._named: dict[tuple[str, str], dict[str, str]] = {}
         """The names of nodes that a pane shows, by pane and subject: where they change, the pane does."""
+        self._called: dict[str, str] = {}
+        """The names of all these nodes at the cursor."""
+        self._fresh: set[str] = set()
+        """The nodes that had another name at the cursor before."""
 
     def record(self, numbers: range) -> dict[str, Any]:  # Any: JSON
         """Return all that the page needs."""
         last = self._last = self._source.head.recorded
         numbers = range(max(1, numbers.start), min(last + 1, numbers.stop))
-        nodes = len(self._source.tree(max(numbers, default=0)))
-        phased, self._explained = (_first(numbers, nodes, most) for most in (PHASED, EXPLAINED))
+        phased = _first(numbers, len(self._source.tree(max(numbers, default=0))))
         for number in numbers:
             for phase in _phases(whole=number >= phased, last=number == last):
                 self._cursor(self._source.cursor(number, phase))
@@ -88,12 +93,10 @@ class _Recorder:
             "first": numbers.start if numbers else 0,
             "last": numbers.stop - 1 if numbers else 0,
             "phased": phased,
-            "explained": self._explained,
             "summary": {**self._view.summary(1, None, None), "read_only": READ_ONLY},
             "fixed": {**self._fixed(), "timeline": self._timeline(numbers.start)},
-            "end": self._ask("why"),
+            "end": self._reasons.end(),
             **self._packed(),
-            "searchable": self._searchable(),
             "texts": self._texts,
         }
 
@@ -110,11 +113,11 @@ class _Recorder:
         changes = self._changes
         changes.move(cursor, self._keys)
         self._reasons.heed(changes)
-        names = self._names = names_of(self._source, cursor)
+        self._rename(cursor)
         same = {"handlers": not changes.calls, "state": not changes.values, "tasks": not changes.listed}
         nodes: list[str] = []
         for pane in PANES:
-            if same.get(pane, False) and not self._renamed(pane, "", names):
+            if same.get(pane, False) and not self._renamed(pane, ""):
                 continue
             shown = self._ask(pane, cursor)
             if pane == "plan":
@@ -127,7 +130,7 @@ class _Recorder:
         self._hits(cursor)
         self._each("node", nodes, changes.nodes, cursor)
         self._each("task", [task.task_id for task in self._source.tasks(cursor, MANY)], changes.tasks, cursor)
-        if cursor.frame >= self._explained and (cursor.phase in (Phase.EFFECTS, None) or cursor.frame == self._last):
+        if cursor.phase in (Phase.EFFECTS, None) or cursor.frame == self._last:
             self._reasons.record(cursor, self._happened(cursor))
 
     def _happened(self, cursor: Cursor) -> list[str]:
@@ -157,22 +160,26 @@ class _Recorder:
             self._flushed += 1
             keys |= {write.key for write in self._source.file.writes(self._flushed)}
         for key in keys | self._changes.written:
+            self._changed[key] = None
             self._add("last_change", key, cursor, self._ask("last_change", cursor, key))
 
     def _packed(self) -> dict[str, Any]:  # Any: JSON
-        changes = {key: self._changes_of(key) for key in self._tracks.get("last_change", {})}
-        found = packed(self._pool, self._tracks, [place for told in changes.values() for *_, place in told])
-        places = iter(found.pop("kept"))
-        found["changes"] = {key: [(*at, next(places)) for *at, _ in told] for key, told in changes.items()}
-        return found
+        found: dict[str, Any] = {
+            "changes": self._pool.place([(key, self._changes_of(key)) for key in self._changed]),
+            "searchable": self._pool.place(self._searchable()),
+            "facts": self._reasons.packed(),
+            "tracks": {pane: tracks.packed() for pane, tracks in self._tracks.items()},
+        }
+        # The pool is the last: it has the values of all others.
+        return found | self._pool.packed()
 
-    def _changes_of(self, key: str) -> list[tuple[int, int, int]]:
+    def _changes_of(self, key: str) -> list[tuple[int, int, Any]]:
         """Return the place of each change of a key with the answer for the change before it, newest first."""
-        found: list[tuple[int, int, int]] = []
+        found: list[tuple[int, int, Any]] = []
         before = self._ask("last_change", of=key)["before"]
         while True:
             shown = self._ask("last_change", of=key, before=before)
-            found.append((*before, self._pool.place(shown)))
+            found.append((*before, shown))
             if shown["found"] is None:
                 return found
             before = shown["before"]
@@ -207,7 +214,7 @@ class _Recorder:
         last = self._there[pane]
         now = self._there[pane] = set(ids)
         for id in ids:
-            if id in changed or id not in last or self._renamed(pane, id, self._names):
+            if id in changed or id not in last or self._renamed(pane, id):
                 shown = self._ask(pane, cursor, id)
                 if pane == "node":
                     self._keys[id] = {read["key"] for read in shown["reads"]}
@@ -215,19 +222,24 @@ class _Recorder:
         for id in last - now:
             self._add(pane, id, cursor, None)
 
-    def _renamed(self, pane: str, of: str, names: Names) -> bool:
+    def _rename(self, cursor: Cursor) -> None:
+        """Find out which of the nodes that panes name are called otherwise now."""
+        found = names_of(self._source, cursor).all(self._called)
+        self._fresh = {id for id, name in found.items() if self._called[id] != name}
+        self._called = found
+
+    def _renamed(self, pane: str, of: str) -> bool:
         """Return whether a node that the pane names is called otherwise now."""
-        named = self._named.get((pane, of), {})
-        return names.all(named) != named
+        return bool(self._fresh) and not self._fresh.isdisjoint(self._named.get((pane, of), ()))
 
     def _add(self, pane: str, of: str, cursor: Cursor, shown: Mapping[str, Any] | None) -> None:
         if shown is not None and "names" in shown:
             self._named[pane, of] = shown["names"]
-        tracks = self._tracks.setdefault(pane, {})
-        if of not in tracks:
-            tracks[of] = Track(self._pool, placed=not of)
+            self._called |= shown["names"]
+        if pane not in self._tracks:
+            self._tracks[pane] = Tracks(self._pool)
         place = cursor.frame * len(PHASES) + PHASES.index(cursor.phase or Phase.EFFECTS)
-        tracks[of].add(place, cursor.frame, shown)
+        self._tracks[pane].add(of, place, cursor.frame, shown)
 
     def _ref_of(self, ref: str) -> str:
         """Return the place of a whole text, by the name that the panes have for it."""
@@ -244,9 +256,9 @@ class _Recorder:
         return known
 
 
-def _first(numbers: range, nodes: int, most: int) -> int:
-    """Return the first of the newest frames that have about ``most`` nodes together."""
-    return max(numbers.start, numbers.stop - max(LEAST, most // max(1, nodes)))
+def _first(numbers: range, nodes: int) -> int:
+    """Return the first of the newest frames whose phases are in the file."""
+    return max(numbers.start, numbers.stop - max(LEAST, PHASED // max(1, nodes)))
 
 
 def _phases(*, whole: bool, last: bool) -> Iterable[Phase]:

@@ -3,39 +3,70 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from ..history.cursor import Cursor
 from ..history.recorded import RecordedSource
 from ..history.source import Head
 from ..nodes.tree import Tree
-from ..records import Breakpoint, CallRecord, Phase, TaskRecord
-from ..store.moments import Moments, Row
-from ..store.reader import Reader
+from ..records import Breakpoint, CallRecord, LastNode, Phase, TaskRecord
+from ..store.moments import Moments
+from ..store.reader import Parameters, Reader, Rows
 
 Answer = TypeVar("Answer")
-KEPT = 500
+CURSORS = 16
+"""The number of cursors whose answers are kept: a question about one looks at others."""
+KEPT = 2_000
 """The number of answers of the file that are kept."""
 MANY = 100_000
 """The most tasks that are compared from cursor to cursor."""
 
 
-class StillMoments(Moments):
-    """Records that no longer change: neighbouring cursors and panes ask the same, and it is read once."""
+class StillReader(Reader):
+    """Reads a file that no longer changes: what neighbouring cursors and panes ask alike is read once."""
 
-    def __init__(self, reader: Reader, execution_id: str) -> None:
-        super().__init__(reader, execution_id)
-        self._read: dict[tuple[object, ...], list[Row]] = {}
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self._read: dict[tuple[object, ...], Rows] = {}
 
-    def _rows(self, sql: str, **parameters: object) -> list[Row]:
-        asked = (sql, *parameters.items())
+    def query(self, sql: str, parameters: Parameters = (), most_s: float | None = None) -> Rows:
+        """Return what a query gives, as ``Reader.query`` does."""
+        told = tuple(parameters.items()) if isinstance(parameters, Mapping) else tuple(parameters)
+        asked = (sql, *told)
         rows = self._read.get(asked)
         if rows is None:
             if len(self._read) > KEPT:
                 self._read.clear()
-            rows = self._read[asked] = super()._rows(sql, **parameters)
+            rows = self._read[asked] = super().query(sql, parameters, most_s)
         return rows
+
+
+class StillMoments(Moments):
+    """Records that no longer change."""
+
+    def __init__(self, reader: Reader, execution_id: str) -> None:
+        super().__init__(reader, execution_id)
+        self._spans: dict[str, list[tuple[int, int | None, LastNode]]] = {}
+        """The versions of the nodes that were asked for."""
+
+    def last_nodes(self, node_ids: Iterable[str], frame: int) -> list[LastNode]:
+        """Return each of these nodes as it was in the last frame up to one that had it; not those that never were."""
+        wanted = set(node_ids)
+        if missing := wanted - self._spans.keys():
+            self._spans |= {id: [] for id in missing} | self.node_spans(missing)
+        found = []
+        for id in sorted(wanted):
+            spans = self._spans[id]
+            at = bisect_right(spans, frame, key=lambda span: span[0]) - 1
+            if at >= 0:
+                _, until, node = spans[at]
+                # It may have stood in frames after this one, too.
+                there = until is None or until - 1 > frame
+                found.append(replace(node, frame=frame) if there else node)
+        return found
 
 
 class StillSource(RecordedSource):
@@ -44,15 +75,16 @@ class StillSource(RecordedSource):
     def __init__(self, reader: Reader, execution_id: str) -> None:
         super().__init__(reader, execution_id)
         self.file = StillMoments(reader, execution_id)
-        self.told = {}
+        self.told: dict[Any, Any] = {}  # Any: facts, and the book
+        self.gone = {}
         self._head: Head | None = None
         self._points: tuple[Breakpoint, ...] | None = None
         self._tasks: dict[str, list[TaskRecord]] = {}
         """The tasks as the file has them, by execution of the line."""
-        self._place: tuple[object, ...] = ()
-        self._cursor: Cursor | None = None
-        self._known: dict[tuple[object, ...], Any] = {}  # Any: the answers of the methods below, by name and arguments
-        """The answers at the cursor."""
+        self._cursors: dict[tuple[object, ...], Cursor] = {}
+        """The cursors that were asked for last, by frame, phase and base, oldest first."""
+        self._known: dict[int, dict[str, Any]] = {}  # Any: the answers of the methods below, by name and arguments
+        """The answers at each of these cursors, by its identity."""
 
     @property
     def head(self) -> Head:
@@ -70,30 +102,34 @@ class StillSource(RecordedSource):
     def cursor(self, at: int | None = None, phase: str | None = None, base: int | None = None) -> Cursor:
         """Return a cursor; the same one for all panes that are asked in turn."""
         place = (at, phase, base)
-        if self._cursor is None or place != self._place:
-            self._known.clear()
-            self._place, self._cursor = place, super().cursor(at, phase, base)
-        return self._cursor
+        found = self._cursors.get(place)
+        if found is None:
+            if len(self._cursors) >= CURSORS:
+                oldest = self._cursors.pop(next(iter(self._cursors)))
+                del self._known[id(oldest)]
+            found = self._cursors[place] = super().cursor(at, phase, base)
+            self._known[id(found)] = {}
+        return found
 
     def standing(self, cursor: Cursor) -> tuple[Mapping[str, str], Mapping[str, str]]:
         """Return by node id the status of each runnable, phase and loop, and the id of each runnable's newest task."""
-        return self._once(cursor, "standing", lambda: RecordedSource.standing(self, cursor))
+        return self.once(cursor, "standing", lambda: RecordedSource.standing(self, cursor))
 
     def stood(self, cursor: Cursor) -> Mapping[str, str]:
         """Return by node id the status of the nodes that a cursor is compared with."""
-        return self._once(cursor, "stood", lambda: RecordedSource.stood(self, cursor))
+        return self.once(cursor, "stood", lambda: RecordedSource.stood(self, cursor))
 
     def fired(self, cursor: Cursor) -> dict[tuple[str, str], tuple[int, str]]:
         """Return by node id and event the number of calls up to the cursor, and the status of the last one."""
-        return self._once(cursor, "fired", lambda: RecordedSource.fired(self, cursor))
+        return self.once(cursor, "fired", lambda: RecordedSource.fired(self, cursor))
 
     def calls(self, cursor: Cursor, most: int) -> list[CallRecord]:
         """Return the newest handler calls up to the cursor, newest frame first."""
-        return self._once(cursor, f"calls {most}", lambda: RecordedSource.calls(self, cursor, most))
+        return self.once(cursor, f"calls {most}", lambda: RecordedSource.calls(self, cursor, most))
 
     def tasks(self, cursor: Cursor, most: int) -> list[TaskRecord]:
         """Return the newest tasks up to the cursor, newest first, as they stood there; without results."""
-        return self._once(cursor, "tasks", lambda: self._tasks_at(cursor))[:most]
+        return self.once(cursor, "tasks", lambda: self._tasks_at(cursor))[:most]
 
     def _tasks_at(self, cursor: Cursor) -> list[TaskRecord]:
         file = self.file.up_to(cursor.frame)
@@ -105,17 +141,17 @@ class StillSource(RecordedSource):
 
     def task(self, cursor: Cursor, task_id: str) -> TaskRecord | None:
         """Return a task as it stood at the cursor, without its result; None if there is none of this id."""
-        known = self._once(cursor, "by id", lambda: {task.task_id: task for task in self.tasks(cursor, MANY)})
+        known = self.once(cursor, "by id", lambda: {task.task_id: task for task in self.tasks(cursor, MANY)})
         return known.get(task_id) or super().task(cursor, task_id)
 
-    def _once(self, cursor: Cursor, what: str, read: Callable[[], Answer]) -> Answer:
-        if cursor is not self._cursor:
+    def once(self, cursor: Cursor, what: str, read: Callable[[], Answer]) -> Answer:
+        """Return an answer at a cursor, read once for all panes."""
+        known = self._known.get(id(cursor))
+        if known is None:
             return read()
-        found: Answer
-        if (what,) in self._known:
-            found = self._known[what,]
-        else:
-            found = self._known[what,] = read()
+        if what not in known:
+            known[what] = read()
+        found: Answer = known[what]
         return found
 
 

@@ -6,18 +6,17 @@ import heapq
 import json
 import os
 import sqlite3
-import tempfile
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ..errors import StoreError, UnknownExecutionError
+from ..errors import UnknownExecutionError
 from ..records import Stretch
 from .line import of_line
 from .reader import Reader
 from .requests import Assembled
+from .whole_file import written_whole
 
 FORMAT = 1
 """The version of the format, in the first line."""
@@ -64,29 +63,14 @@ def export(reader: Reader, execution_id: str, path: str | os.PathLike[str]) -> P
             {"execution": _execution(reader, part.execution_id), "first_frame": part.first, "last_frame": part.last}
             for part in line[:-1]
         ]
-    try:
-        # Written beside the target, and moved to its place when it is whole: no reader ever sees half of one.
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=target.parent, suffix=".part", delete=False
-        ) as file:
-            try:
-                file.write(_line(head))
-                # All tables in one read transaction: an execution that is running may write meanwhile.
-                with reader.moment() as db:
-                    for _, _, row in heapq.merge(*(_rows(db, n, line) for n in range(len(_TABLES)))):
-                        file.write(_line(row))
-                    for row in _blobs(db, line):
-                        file.write(_line(row))
-                file.close()
-                os.replace(file.name, target)
-            except BaseException:
-                with suppress(FileNotFoundError):
-                    os.unlink(file.name)
-                raise
-    except OSError as error:
-        raise StoreError(
-            f"{target} can't be written: {error.strerror}. Check the folder and its permissions."
-        ) from error
+    with written_whole(target) as file:
+        file.write(_line(head))
+        # All tables in one read transaction: an execution that is running may write meanwhile.
+        with reader.moment() as db:
+            for _, _, row in heapq.merge(*(_rows(db, n, line) for n in range(len(_TABLES)))):
+                file.write(_line(row))
+            for row in _blobs(db, line):
+                file.write(_line(row))
     return target
 
 
@@ -133,6 +117,6 @@ def _blobs(db: sqlite3.Connection, line: Sequence[Stretch]) -> Iterator[dict[str
         yield {"table": "blobs", "hash": hash, "bytes": b64encode(data).decode(), "created_at": created_at}
 
 
-def _line(row: dict[str, Any]) -> str:
+def _line(row: dict[str, Any]) -> bytes:
     # In ASCII: some readers take U+2028 for the end of a line.
-    return json.dumps(row) + "\n"
+    return f"{json.dumps(row)}\n".encode()

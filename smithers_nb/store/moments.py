@@ -576,6 +576,28 @@ class Moments:
         )
         return {task_id: _last_node(row) for task_id, *row, _ in rows}
 
+    def node_spans(self, node_ids: Iterable[str]) -> dict[str, list[tuple[int, int | None, LastNode]]]:
+        """Return by id the versions of nodes, oldest first: the first frame, the first one without it, and the node."""
+        found: dict[str, list[tuple[int, int | None, LastNode]]] = {}
+        for id, path, type_, key, given, parent, name, since, until in self._rows(
+            "SELECT node_id, path, type, key, explicit_id, parent_id, json_extract(props, '$.name'), from_frame,"
+            f" to_frame FROM nodes WHERE {self._of('nodes')} AND node_id IN (SELECT value FROM json_each(:ids))"
+            " ORDER BY from_frame",
+            ids=json.dumps(sorted(set(node_ids))),
+        ):
+            node = LastNode(
+                id=id,
+                path=path,
+                type=type_,
+                key=key,
+                explicit_id=bool(given),
+                parent_id=parent,
+                props={"name": name},
+                frame=since if until is None else until - 1,
+            )
+            found.setdefault(id, []).append((since, until, node))
+        return found
+
     # ---- searching ---------------------------------------------------------------------------------------------
 
     def search(self, text: str, most: int) -> list[SearchHit]:

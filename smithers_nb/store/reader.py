@@ -158,10 +158,9 @@ class Reader:
         Raises:
             StoreError: if the SQL is wrong, or writes, or takes longer.
         """
-        guard = _Guard()
         until = math.inf
-        with mapped(self.name), self._connection() as connection:
-            connection.set_authorizer(guard)
+        with mapped(self.name), self._connection() as (connection, guard):
+            guard.denied = False
             if most_s is not None:
                 until = monotonic() + most_s
                 connection.set_progress_handler(lambda: monotonic() > until, _STEPS)
@@ -192,18 +191,19 @@ class Reader:
             try:
                 yield
             finally:
-                self._kept.until = self._kept.connection = None
+                self._kept.until = self._kept.guarded = None
 
     @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
+    def _connection(self) -> Iterator[tuple[sqlite3.Connection, _Guard]]:
         kept = self._kept
         if kept.until is None:
             with closing(self._connect()) as connection:
-                yield connection
+                yield connection, _guarded(connection)
             return
-        if kept.connection is None:
-            kept.connection = kept.until.enter_context(closing(self._connect()))
-        yield kept.connection
+        if kept.guarded is None:
+            connection = kept.until.enter_context(closing(self._connect()))
+            kept.guarded = (connection, _guarded(connection))
+        yield kept.guarded
 
     @contextmanager
     def moment(self) -> Iterator[sqlite3.Connection]:
@@ -618,7 +618,7 @@ class _Kept(local):
     """The connection that a thread's queries share."""
 
     until: ExitStack | None = None
-    connection: sqlite3.Connection | None = None
+    guarded: tuple[sqlite3.Connection, _Guard] | None = None
 
 
 class _Guard:
@@ -633,6 +633,13 @@ class _Guard:
             self.denied = True
             return sqlite3.SQLITE_DENY
         return sqlite3.SQLITE_OK
+
+
+def _guarded(connection: sqlite3.Connection) -> _Guard:
+    # Once for a connection: each time that it is set, SQLite compiles all statements again.
+    guard = _Guard()
+    connection.set_authorizer(guard)
+    return guard
 
 
 def _value(text: str | None, kind: str | None) -> Stored | None:

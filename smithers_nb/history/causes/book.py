@@ -54,6 +54,8 @@ class Book:
         self._books: dict[str, Book] = books if books is not None else {}
         self._books[self.execution_id] = self
         self._names: dict[tuple[str, int], str] = {}
+        self._components: tuple[Tree, dict[str, str]] = (EMPTY, {})
+        """The plan that was gone through last, and its components."""
 
     # ---- the execution, and those around it --------------------------------------------------------------------
 
@@ -171,6 +173,18 @@ class Book:
         # The source keeps what it has read: a frame that is made later would stay empty there.
         return self.source.tree(frame) if frame <= self.last else EMPTY
 
+    def components(self, frame: int) -> dict[str, str]:
+        """Return by name the path of the first component of that name that made something in a frame's plan."""
+        tree = self.tree(frame)
+        # Each word that is asked about may be one: the plan is gone through once for all of them.
+        if self._components[0] is not tree:
+            found: dict[str, str] = {}
+            for node in tree.walk():
+                for path in component_paths(node.path):
+                    found.setdefault(component_of(path), path)
+            self._components = (tree, found)
+        return self._components[1]
+
     # ---- words -------------------------------------------------------------------------------------------------
 
     def name(self, node_id: str | None, frame: int) -> str:
@@ -218,6 +232,16 @@ class Book:
     def owner(self, frame: int) -> str:
         """Return the execution of the line that a frame belongs to."""
         return self.rows.owner(max(frame, 1))
+
+
+def book_of(source: RecordedSource) -> Book:
+    """Return the book of a source: the same one for all questions where what it tells is kept."""
+    if source.told is None:
+        return Book(source)
+    book: Book | None = source.told.get(Book)
+    if book is None:
+        book = source.told[Book] = Book(source)
+    return book
 
 
 @lru_cache(maxsize=10_000)  # An answer goes through all nodes of a plan, and neighbouring frames have the same.

@@ -167,10 +167,8 @@ def _refuse_unknown(book: Book, id: str, prop: str, frame: int) -> None:
 
 def component_path(book: Book, name: str, frame: int) -> str | None:
     """Return the path of the first component of a name in a frame's plan; None if it made nothing there."""
-    for node in book.tree(frame).walk():
-        for path in component_paths(node.path):
-            if component_of(path) == name:
-                return path
+    if (path := book.components(frame).get(name)) is not None:
+        return path
     # One that returns nothing has no node, but it may read.
     return next((path for path in book.rows.readers_in(frame) if component_of(path) == name), None)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...records import Statement
 from ..recorded import RecordedSource
-from .book import Book
+from .book import book_of
 from .ends import stands
 from .explanation import Explanation
 from .facts import (
@@ -42,6 +42,8 @@ ROUNDS = 5
 """The number of times that a chain may come to the same subject: an effect that counts has a cause for each number."""
 MOST = 200
 """The most sentences of an answer."""
+AND_SO_ON = "; and so on, the same way each time before"
+"""The end of a sentence whose causes are folded: a chain has come to the same subject often enough."""
 
 EXPLAINED: dict[type[Matter], Callable[[Any], Told]] = {  # Any: the fact of its key
     ValueAt: value_at,
@@ -76,15 +78,31 @@ def why(source: RecordedSource, asked: Target = None, frame: int | None = None) 
     """
     # One connection for all queries: an answer takes dozens, and SQLite reads the schema with each new one.
     with source.together():
-        told = source.told
-        book = Book(source) if told is None else told.setdefault("book", Book(source))
-        facts = facts_of(book, asked, frame)
-        return Why(question_of("why", asked, frame), chain_of(facts, told))
+        return Why(question_of("why", asked, frame), chain_of(asked_about(source, asked, frame), source.told))
+
+
+def asked_about(source: RecordedSource, asked: Target, frame: int | None) -> list[Matter]:
+    """Return the facts that a question is about, as ``why`` tells them.
+
+    Raises:
+        StoreError: if there is nothing of this name, or no such frame.
+    """
+    return facts_of(book_of(source), asked, frame)
 
 
 def chain_of(facts: Sequence[Matter | Told], told: dict[Any, Any] | None = None) -> tuple[Statement, ...]:
     """Return facts in words, each followed by its causes, one deeper; ``told`` keeps the words of each fact."""
     return tuple(_Chain({} if told is None else told).told(facts))
+
+
+def in_words(fact: Matter | Told, told: dict[Any, Any]) -> Told:
+    """Return a fact in words; ``told`` keeps the words of each fact."""
+    if isinstance(fact, Told):
+        return fact
+    known: Told | None = told.get(fact)
+    if known is None:
+        known = told[fact] = EXPLAINED[type(fact)](fact)
+    return known
 
 
 def question_of(word: str, asked: Target, frame: int | None) -> str:
@@ -126,12 +144,10 @@ class _Chain:
             yield replace(cause.statement, depth=depth)
             yield from self._below(cause, depth, path)
             return
-        told = self.kept.get(cause)
-        if told is None:
-            told = self.kept[cause] = EXPLAINED[type(cause)](cause)
+        told = in_words(cause, self.kept)
         # Only along the path from the question: side by side, the same subject is no round.
         if path.count(cause.subject) >= ROUNDS:
-            text = f"{told.statement.text}; and so on, the same way each time before"
+            text = f"{told.statement.text}{AND_SO_ON}"
             yield replace(told.statement, depth=depth, text=text)
             return
         yield replace(told.statement, depth=depth)

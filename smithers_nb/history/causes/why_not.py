@@ -10,7 +10,7 @@ from ...nodes.schedule import RUNNABLE
 from ...records import Ghosts, Phase, WriteRecord
 from ..recorded import RecordedSource
 from .absence import not_in_plan
-from .book import About, Book
+from .book import About, Book, book_of
 from .explanation import Explanation
 from .facts import ComponentIn, FrameMade, Matter, NotFired, Stands, Told, ValueAt, Written
 from .frames import due
@@ -34,9 +34,15 @@ def why_not(source: RecordedSource, asked: Target, frame: int | None, ghosts: Gh
     Nothing is refused for want of a name: that there is none of it is a reason, too.
     """
     with source.together():
-        book = Book(source)
-        reasons = list(_reasons(book, asked, frame, ghosts))
-        return WhyNot(question_of("why not", asked, frame), chain_of(reasons))
+        reasons = in_the_way_of(source, asked, frame, ghosts)
+        return WhyNot(question_of("why not", asked, frame), chain_of(reasons, source.told))
+
+
+def in_the_way_of(
+    source: RecordedSource, asked: Target, frame: int | None, ghosts: Ghosts | None
+) -> list[Matter | Told]:
+    """Return the facts that stand in the way of a target, as ``why_not`` tells them."""
+    return list(_reasons(book_of(source), asked, frame, ghosts))
 
 
 def _reasons(book: Book, asked: Target, frame: int | None, ghosts: Ghosts | None) -> Reasons:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, Protocol, TypeVar
 
 from ...errors import StoreError
 from ...nodes.names import name_of
@@ -17,10 +17,11 @@ from ...records import Ghosts, Statement
 from ...records.words import short
 from ...store.origins import Origins
 from ...store.prune import refuse_missing
-from ..causes.explanation import Explanation
+from ..causes.book import book_of
+from ..causes.facts import Matter, Told
 from ..causes.targets import EVENTS
-from ..causes.why import question_of, why
-from ..causes.why_not import why_not
+from ..causes.why import asked_about, chain_of, question_of
+from ..causes.why_not import in_the_way_of
 from ..cursor import Cursor
 from ..recorded import RecordedSource
 from . import protocol as p
@@ -54,30 +55,51 @@ Code = Callable[[], Ghosts | None]
 """Returns the nodes that the code can return; None where there is no code."""
 
 
+Answer = TypeVar("Answer")
+Facts = Sequence[Matter | Told]
+Tell = Callable[[str, Facts], Answer]
+"""Returns the answer to a question, of which the facts are given."""
+
+
 def why_pane(source: RecordedSource, cursor: Cursor, get: p.Get, code: Code) -> p.WhyPane:
     """Return why something is as it is; of a thing that is absent or has not begun, what stands in its way."""
     with source.together():
-        asked = _Asked(source, cursor, get, code)
-        return _pane(asked, asked.answers)
+        answers, takes = answers_to(source, cursor, get, code, partial(_told, source))
+        return {"of": get.of, "answers": answers, "takes": takes}
+
+
+def answers_to(
+    source: RecordedSource, cursor: Cursor, get: p.Get, code: Code, tell: Tell[Answer]
+) -> tuple[list[Answer], str | None]:
+    """Return the answers of a ``why``, as ``tell`` tells them, and the target of the search for an edit."""
+    asked = _Asked(source, cursor, get, code)
+    return _answers(asked, tell, lambda: [*asked.answers(tell)])
 
 
 def why_not_pane(source: RecordedSource, cursor: Cursor, get: p.Get, code: Code) -> p.WhyPane:
     """Return what stands in the way of something."""
     with source.together():
-        asked = _Asked(source, cursor, get, code)
-        return _pane(asked, lambda: [asked.why_not()])
+        asked, tell = _Asked(source, cursor, get, code), partial(_told, source)
+        answers, takes = _answers(asked, tell, lambda: [asked.why_not(tell)])
+        return {"of": get.of, "answers": answers, "takes": takes}
 
 
-def _pane(asked: _Asked, answers: Callable[[], Iterable[Explanation]]) -> p.WhyPane:
+def _answers(
+    asked: _Asked, tell: Tell[Answer], answers: Callable[[], list[tuple[str, Answer]]]
+) -> tuple[list[Answer], str | None]:
     try:
-        found = [_answer(asked.source, one) for one in answers()]
+        found = answers()
         # What is there needs nothing, whatever it is called.
-        takes = asked.takes if found[0]["negative"] else None
-        return {"of": asked.of, "answers": found, "takes": takes}
+        takes = asked.takes if is_negative(found[0][0]) else None
+        return [answer for _, answer in found], takes
     except StoreError as error:
         # That there is no such frame, or that it was pruned, is the answer: the page shows it under the question.
-        said = Explanation(asked.question(), (Statement(text=str(error), evidence=None),))
-        return {"of": asked.of, "answers": [_answer(asked.source, said)], "takes": None}
+        return [tell(asked.question(), [Told(Statement(text=str(error), evidence=None))])], None
+
+
+def is_negative(question: str) -> bool:
+    """Return whether a question is a "why not"."""
+    return question.startswith("why not")
 
 
 def needs_pane(source: RecordedSource, get: p.Get, of: str, search: Search) -> p.NeedsPane:
@@ -90,7 +112,7 @@ def needs_pane(source: RecordedSource, get: p.Get, of: str, search: Search) -> p
     return {
         "of": of,
         "frame": found.frame,
-        "answer": _answer(source, found),
+        "answer": _answer(source, found.question, found.statements),
         "found": found.found,
         "after": max(0, found.frame - 1),
         "state": _as_json(found.state),
@@ -126,7 +148,7 @@ class _Asked:
     @cached_property
     def rows(self) -> Origins:
         """The rows that tell the past of the execution."""
-        return Origins(self.source.reader, self.source.execution_id)
+        return book_of(self.source).rows
 
     @cached_property
     def ghosts(self) -> Ghosts | None:
@@ -170,33 +192,35 @@ class _Asked:
             return f"{call.call.event} of {call.call.node_id} in call {of}"
         return of
 
-    def why(self) -> Explanation:
-        return replace(why(self.source, self.of, self.frame), question=self.question())
+    def why(self, tell: Tell[Answer]) -> tuple[str, Answer]:
+        question = self.question()
+        return question, tell(question, asked_about(self.source, self.of, self.frame))
 
-    def why_not(self) -> Explanation:
-        found = why_not(self.source, self.of, self.frame, self.ghosts)
-        return replace(found, question=self.question("why not"))
+    def why_not(self, tell: Tell[Answer]) -> tuple[str, Answer]:
+        question = self.question("why not")
+        return question, tell(question, in_the_way_of(self.source, self.of, self.frame, self.ghosts))
 
-    def answers(self) -> Iterator[Explanation]:
-        """Yield the answer to the question first; then the one that belongs to it."""
+    def answers(self, tell: Tell[Answer]) -> Iterator[tuple[str, Answer]]:
+        """Yield question and answer of what is asked first; then of what belongs to it."""
         node = self.cursor.tree.index.get(self.of or "")
         if node is not None and self.rows.last_node(node.id, max(self.cursor.frame, 1)) is None:
-            yield self._uncommitted(node)
+            question = self.question()
+            yield question, tell(question, [self._uncommitted(node)])
         elif self._waits():
-            yield self.why_not()
-            yield self.why()
+            yield self.why_not(tell)
+            yield self.why(tell)
         elif self._is_absent():
-            yield self.why_not()
+            yield self.why_not(tell)
         else:
             try:
-                yield self.why()
+                yield self.why(tell)
             except StoreError:
                 # There is nothing of this name to explain; that is what is to be explained.
                 if self.of is None:
                     raise
-                yield self.why_not()
+                yield self.why_not(tell)
 
-    def _uncommitted(self, node: TreeNode) -> Explanation:
+    def _uncommitted(self, node: TreeNode) -> Told:
         """Return the answer about a node that no frame has committed."""
         name = name_of(node, node.props, self.cursor.tree)
         text = f"frame {self.cursor.frame} has rendered {name}; the causes are recorded when it commits"
@@ -209,7 +233,7 @@ class _Asked:
             source=node.source,
             evidence="derived",
         )
-        return Explanation(self.question(), (about,))
+        return Told(about)
 
     def _waits(self) -> bool:
         """Return whether it is a node of the plan that has not begun."""
@@ -246,17 +270,21 @@ class _Asked:
 # ---- the answer --------------------------------------------------------------------------------------------------
 
 
-def _answer(source: RecordedSource, found: Explanation | Found) -> p.AnswerRow:
-    rows = _rows(source, found.statements[:STATEMENTS])
+def _told(source: RecordedSource, question: str, facts: Facts) -> p.AnswerRow:
+    return _answer(source, question, chain_of(facts, source.told))
+
+
+def _answer(source: RecordedSource, question: str, statements: Sequence[Statement]) -> p.AnswerRow:
     return {
-        "question": found.question,
-        "negative": found.question.startswith("why not"),
-        "statements": rows,
-        "more": max(0, len(found.statements) - STATEMENTS),
+        "question": question,
+        "negative": is_negative(question),
+        "statements": rows_of(source, statements[:STATEMENTS]),
+        "more": max(0, len(statements) - STATEMENTS),
     }
 
 
-def _rows(source: RecordedSource, statements: Sequence[Statement]) -> list[p.StatementRow]:
+def rows_of(source: RecordedSource, statements: Sequence[Statement]) -> list[p.StatementRow]:
+    """Return statements as the page has them."""
     line = {part.execution_id for part in source.file.line}
     names: dict[str, str] = {}
     return [_row(one, _elsewhere(source, one.execution_id, line, names)) for one in statements]

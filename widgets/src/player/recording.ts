@@ -2,34 +2,35 @@
 
 import { PHASES } from "../model/cursor";
 import type { Get, Pane, PlanRow, Summary, Value, WhyPane } from "../model/protocol";
-import { answered, type FlatWhy } from "./answers";
-import { type Encoded, type PackedTrack, Pool, Track } from "./codec";
+import { Answers, type PackedFacts, type PlacedWhy } from "./answers";
+import { type PackedPool, type PackedTracks, Pool, Tracks } from "./codec";
 import { type Searchable, searched } from "./search";
 
 /** The block `smithers-panes`, as `player/panes.py` writes it. */
-export interface Packed {
+export interface Packed extends PackedPool {
   readonly format: number;
   /** The first and the last frame; 0 where there is none. */
   readonly first: number;
   readonly last: number;
   /** The first frame of which every phase is there. */
   readonly phased: number;
-  /** The first frame of which it is told why everything is as it is. */
-  readonly explained: number;
   readonly summary: Summary;
   /** The panes that are the same at every cursor. */
   readonly fixed: Readonly<Record<string, unknown>>;
-  readonly shapes: readonly (readonly string[])[];
-  readonly pool: readonly Encoded[];
-  /** By pane and subject. */
-  readonly tracks: Readonly<Record<string, Readonly<Record<string, PackedTrack>>>>;
+  /** By pane. */
+  readonly tracks: Readonly<Record<string, PackedTracks>>;
+  /** What answers are made of. */
+  readonly facts: PackedFacts;
   /** Why the execution stands as it does. */
-  readonly end: WhyPane;
+  readonly end: PlacedWhy;
   readonly texts: readonly { readonly text: string; readonly type: string }[];
-  /** By key: the place of a change, and the answer for the one before it. */
-  readonly changes: Readonly<Record<string, readonly (readonly [number, number, number])[]>>;
-  readonly searchable: readonly Searchable[];
+  /** The places of `Changes` and `Searchable` rows in the pool. */
+  readonly changes: number;
+  readonly searchable: number;
 }
+
+/** By key: frame and number of a change, and the answer for the one before it. */
+type Changes = readonly (readonly [string, readonly (readonly [number, number, unknown])[]])[];
 
 const REST = PHASES.indexOf("EFFECTS");
 const LAST = PHASES.indexOf("FLUSH");
@@ -45,10 +46,12 @@ export class Missing extends Error {}
 
 export class Recording {
   private readonly pool: Pool;
-  private readonly tracks = new Map<string, Track>();
+  private readonly tracks = new Map<string, Tracks>();
+  private readonly answers: Answers;
 
   constructor(private readonly packed: Packed) {
-    this.pool = new Pool(packed.pool, packed.shapes);
+    this.pool = new Pool(packed);
+    this.answers = new Answers(packed.facts, this.pool);
   }
 
   get summary(): Summary {
@@ -72,7 +75,11 @@ export class Recording {
       case "value":
         return this.value(get);
       case "search":
-        return searched(this.packed.searchable, get.of ?? "", this.nodesAt(get));
+        return searched(
+          this.pool.at(this.packed.searchable) as readonly Searchable[],
+          get.of ?? "",
+          this.nodesAt(get),
+        );
       case "last_change":
         return this.lastChange(get);
       case "why":
@@ -90,7 +97,7 @@ export class Recording {
 
   private optional(get: Get, of: string): unknown {
     const [frame, place] = this.placeOf(get);
-    return this.track(get.pane, of)?.at(place, frame) ?? null;
+    return this.tracksOf(get.pane)?.at(of, place, frame) ?? null;
   }
 
   private at(get: Get, of: string): unknown {
@@ -104,19 +111,15 @@ export class Recording {
   /** Frames are asked about at their rest: the answers of their phases are the same. */
   private why(get: Get): WhyPane {
     const { last, end } = this.packed;
-    if (get.at == null && get.of == null) return end;
+    if (get.at == null && get.of == null) return this.answers.told(end, null, last);
     const rest = get.at != null && get.at !== last ? { ...get, phase: null } : get;
     const [frame] = this.placeOf(rest);
     const found = this.optional(rest, get.of ?? "");
     if (found === null) {
-      const { explained } = this.packed;
-      const some = explained > this.first ? ` It has those of frames ${explained} to ${last}.` : "";
       const what = get.of ?? "the frame";
-      throw new Missing(
-        `this file has no answer about ${what} in frame ${frame}.${some} ${IN_PYTHON}`,
-      );
+      throw new Missing(`this file has no answer about ${what} in frame ${frame}. ${IN_PYTHON}`);
     }
-    return answered(found as FlatWhy, frame);
+    return this.answers.told(found as PlacedWhy, get.of ?? null, frame);
   }
 
   /** The frame, and the place of the cursor: seven to a frame. */
@@ -128,17 +131,14 @@ export class Recording {
     return [at, at * PHASES.length + index];
   }
 
-  private track(pane: Pane, of: string): Track | undefined {
-    const name = `${pane} ${of}`;
-    const known = this.tracks.get(name);
-    if (known !== undefined) return known;
-    const tracks = this.packed.tracks[pane];
-    // The names are a model's, too: `constructor` is none of an object's own.
-    const packed = tracks !== undefined && Object.hasOwn(tracks, of) ? tracks[of] : undefined;
-    if (packed === undefined) return undefined;
-    const track = new Track(packed, this.pool);
-    this.tracks.set(name, track);
-    return track;
+  private tracksOf(pane: Pane): Tracks | undefined {
+    const packed = this.packed.tracks[pane];
+    let known = this.tracks.get(pane);
+    if (known === undefined && packed !== undefined) {
+      known = new Tracks(packed, this.pool);
+      this.tracks.set(pane, known);
+    }
+    return known;
   }
 
   private nodesAt(get: Get): ReadonlySet<string> {
@@ -159,13 +159,13 @@ export class Recording {
   /** The write that changed a key last before the cursor, or before the one that was found before. */
   private lastChange(get: Get): unknown {
     const { of, before } = get;
-    const changes = this.packed.changes;
     if (before === null || before === undefined) return this.at(get, of ?? "");
-    const known = of != null && Object.hasOwn(changes, of) ? (changes[of] ?? []) : [];
+    const changes = this.pool.at(this.packed.changes) as Changes;
+    const known = changes.find(([key]) => key === of)?.[1] ?? [];
     const found = known.find(([frame, seq]) => frame === before[0] && seq === before[1]);
     if (found === undefined)
       throw new Missing(`the change of ${of} before this one is not in the file.`);
-    return this.pool.at(found[2]);
+    return found[2];
   }
 }
 
