@@ -113,6 +113,7 @@ class Pool:
         for table in self._order:
             row = self._tables[table][seen[table]]
             seen[table] += 1
+            # A template of one text saves nothing, and each table takes room.
             if table[0] == TEXT and len(self._tables[table]) == 1:
                 table, row = scalar, _joined(table[1], row)
             tables.setdefault(table, []).append(row)
@@ -169,6 +170,7 @@ def column_of(numbers: Sequence[int | None]) -> Column:
 
 def _shorter(values: Sequence[int | None]) -> tuple[int, Sequence[int | None]]:
     """Return 0 and the values, or 1 and the differences of each from the one before: what compresses better."""
+    # Tried, not guessed: what grows is shorter as differences, and what repeats with a period as it is.
     last = 0
     apart: list[int | None] = []
     for value in values:
@@ -225,6 +227,7 @@ class Tracks:
         """Write a field if it has changed, and return the kind of the change."""
         kind, members = _members(name, value)
         before = last.get(name)
+        # A list that became empty is a value like others: no later list begins from the one before it.
         if before is not None and before.kind != kind:
             before = None
         if kind == CELL:
@@ -238,6 +241,7 @@ class Tracks:
             return None
         places = self._places(members, before)
         last[name] = _Field(kind, members=members, places=places)
+        # The members may differ in the names by which a kernel would be asked for them.
         if before is not None and before.places == places:
             return None
         self._runs.setdefault(name, _Runs()).add([] if before is None else before.places, places)

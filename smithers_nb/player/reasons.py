@@ -118,7 +118,7 @@ class Reasons:
         def tell(question: str, facts: Sequence[Matter | Told]) -> Answer:
             return _placed(question, cursor), is_negative(question), self._facts.places(facts)
 
-        answers, takes = answers_to(self._source, cursor, get, lambda: None, tell)
+        answers, takes = answers_to(self._source, cursor, get, lambda: None, tell=tell)
         heads = [(question, negative) for question, negative, _ in answers]
         return {"takes": takes, "heads": heads, "facts": [places for *_, places in answers]}
 
@@ -171,6 +171,7 @@ class _Facts:
         subject = -1
         if isinstance(fact, Matter):
             subject = self._subjects.setdefault(fact.subject, len(self._subjects))
+        # A node that is in the plan since frame 3 is so in each later frame: facts of their own, and one for a reader.
         same = (subject, told.statement, told.causes)
         place = self._place_of.get(same)
         if place is None:

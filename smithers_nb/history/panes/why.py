@@ -64,12 +64,12 @@ Tell = Callable[[str, Facts], Answer]
 def why_pane(source: RecordedSource, cursor: Cursor, get: p.Get, code: Code) -> p.WhyPane:
     """Return why something is as it is; of a thing that is absent or has not begun, what stands in its way."""
     with source.together():
-        answers, takes = answers_to(source, cursor, get, code, partial(_told, source))
+        answers, takes = answers_to(source, cursor, get, code, tell=partial(_told, source))
         return {"of": get.of, "answers": answers, "takes": takes}
 
 
 def answers_to(
-    source: RecordedSource, cursor: Cursor, get: p.Get, code: Code, tell: Tell[Answer]
+    source: RecordedSource, cursor: Cursor, get: p.Get, code: Code, *, tell: Tell[Answer]
 ) -> tuple[list[Answer], str | None]:
     """Return the answers of a ``why``, as ``tell`` tells them, and the target of the search for an edit."""
     asked = _Asked(source, cursor, get, code)
