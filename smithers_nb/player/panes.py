@@ -35,7 +35,7 @@ PANES: tuple[p.PaneName, ...] = (
     "frame", "plan", "xml", "pending", "handlers", "state", "tasks", "breakpoints", "output", "problems",
 )  # fmt: skip
 """The panes that there is one of at each cursor."""
-FIXED: tuple[p.PaneName, ...] = ("branches", "notes", "compare")
+FIXED: tuple[p.PaneName, ...] = ("branches", "notes", "compare", "gantt")
 """The panes that are the same at every cursor."""
 
 
@@ -234,8 +234,10 @@ class _Recorder:
 
     def _add(self, pane: str, of: str, cursor: Cursor, shown: Mapping[str, Any] | None) -> None:
         if shown is not None and "names" in shown:
-            self._named[pane, of] = shown["names"]
-            self._called |= shown["names"]
+            # The name of a task is that of its node where it began, which does not change.
+            tasks = {row["task_id"] for row in shown.get("tasks", ())}
+            named = self._named[pane, of] = {id: name for id, name in shown["names"].items() if id not in tasks}
+            self._called |= named
         if pane not in self._tracks:
             self._tracks[pane] = Tracks(self._pool)
         place = cursor.frame * len(PHASES) + PHASES.index(cursor.phase or Phase.EFFECTS)
