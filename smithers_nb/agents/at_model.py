@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
@@ -10,7 +11,8 @@ from hashlib import sha256
 from json import dumps, loads
 from typing import Any
 
-from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelResponse
+from pydantic_ai.exceptions import ModelRequestTimeout
+from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelResponse, ModelResponseStreamEvent
 from pydantic_ai.models import CompletedStreamedResponse, Model, ModelRequestParameters, StreamedResponse
 from pydantic_ai.models.function import FunctionModel
 from pydantic_ai.models.test import TestModel
@@ -23,6 +25,9 @@ from ..credentials import masked_json
 from ..values import cleaned
 from .runner import AgentTask, ModelAnswer, Request
 from .settings import inner_models
+
+TOGETHER = 4
+"""The number of events of an answer that are heard before others may use the loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +71,19 @@ class RecordedModel(WrapperModel):
     """A model whose requests are recorded, and answered from the record where that is possible."""
 
     def __init__(
-        self, wrapped: Model, model: Model, opens: Callable[[Given], AbstractAsyncContextManager[Opened]]
+        self,
+        wrapped: Model,
+        opens: Callable[[Given], AbstractAsyncContextManager[Opened]],
+        hears: Callable[[ModelResponseStreamEvent], None] | None = None,
+        run: Any = None,
     ) -> None:
         super().__init__(wrapped)
-        self._model = model
-        """The user's model, without the wrappers of ours."""
         self._opens = opens
         """Called for each request: it is sent, and answered, while that is open."""
+        self._hears = hears
+        """Called with what an answer says while it comes; None where the library streams, and tells it by itself."""
+        self._run = run
+        """The run of the agent, as the library gives it to models."""
 
     async def request(
         self,
@@ -81,15 +92,49 @@ class RecordedModel(WrapperModel):
         model_request_parameters: ModelRequestParameters,
     ) -> ModelResponse:
         """Ask the model, unless the answer is known."""
-        given = Given(self._model, messages, model_settings, model_request_parameters)
+        given = Given(self.wrapped, messages, model_settings, model_request_parameters)
         if given.continues:
-            return await self.wrapped.request(messages, model_settings, model_request_parameters)
+            return await self._answer(given, None)
         async with self._opens(given) as opened:
             if opened.known is not None:
+                if self._hears is not None:
+                    async for event in _known(opened.known, given):
+                        self._hears(event)
                 return opened.known
-            response = await self.wrapped.request(messages, model_settings, model_request_parameters)
+            response = await self._answer(given, opened)
             await opened.answered(response)
             return response
+
+    async def _answer(self, given: Given, opened: Opened | None) -> ModelResponse:
+        """Return the model's answer. It streams where it can: a run that streams costs the library twice as much, for
+        events that no one else listens to.
+
+        Raises:
+            ModelRequestTimeout: if nothing has come within ``first_event_timeout`` of the settings.
+        """
+        model, messages, settings, parameters = self.wrapped, given.messages, given.settings, given.parameters
+        if self._hears is None or not _streams(model):
+            return await model.request(messages, settings, parameters)
+        first_s = (merge_model_settings(model.settings, settings) or {}).get("first_event_timeout")
+        limit = asyncio.timeout(first_s)
+        try:
+            async with limit, model.request_stream(messages, settings, parameters, self._run) as stream:
+                if opened is not None:
+                    opened.stream = stream
+                number = 0
+                async for event in stream:
+                    if first_s is not None:
+                        limit.reschedule(None)
+                    self._hears(event)
+                    number += 1
+                    # A function that waits for nothing would keep the loop from all others.
+                    if number % TOGETHER == 0:
+                        await asyncio.sleep(0)
+        except TimeoutError:
+            if first_s is None or not limit.expired():
+                raise
+            raise ModelRequestTimeout(model.model_name, first_s, setting="first_event_timeout") from None
+        return stream.get()
 
     @asynccontextmanager
     async def request_stream(
@@ -101,21 +146,35 @@ class RecordedModel(WrapperModel):
     ) -> AsyncGenerator[StreamedResponse]:
         """Ask the model for an answer in pieces, unless it is known."""
         asked = self.wrapped.request_stream(messages, model_settings, model_request_parameters, run_context)
-        given = Given(self._model, messages, model_settings, model_request_parameters)
+        given = Given(self.wrapped, messages, model_settings, model_request_parameters)
         if given.continues:
             async with asked as stream:
                 yield stream
             return
         async with self._opens(given) as opened:
             if opened.known is not None:
-                yield CompletedStreamedResponse(
-                    opened.known, model_request_parameters=model_request_parameters, replay_events=True
-                )
+                yield _known(opened.known, given)
                 return
             async with asked as stream:
                 opened.stream = stream
                 yield stream
             await opened.answered(stream.get())
+
+
+def _known(answer: ModelResponse, given: Given) -> StreamedResponse:
+    """Return an answer that is known as a stream of it."""
+    return CompletedStreamedResponse(answer, model_request_parameters=given.parameters, replay_events=True)
+
+
+def _streams(model: Model) -> bool:
+    """Return True if a model can stream: one made of a function may lack the function for it."""
+    for one in inner_models(model):
+        if isinstance(one, FunctionModel):
+            if one.stream_function is None:
+                return False
+        elif type(one).request_stream is Model.request_stream:
+            return False
+    return True
 
 
 # ---- requests as JSON ------------------------------------------------------------------------------------------

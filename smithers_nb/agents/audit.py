@@ -9,8 +9,10 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
+from pydantic_ai import CallToolsNode
 from pydantic_ai.capabilities import AbstractCapability
 from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelResponse
 from pydantic_ai.models.function import FunctionModel
@@ -33,31 +35,35 @@ from .at_model import (
     texts_of,
 )
 from .audited_tools import AuditedTools
-from .clients import keep_apart
 from .conversation import Conversation
-from .failures import window
-from .fallback import windowed
+from .fallback import at_window, each, falls_back
 from .inner import Caller, called_by
 from .native_tools import withheld
 from .runner import AgentTask, Request
 from .scripted import Scripted
 from .servers import kept_alive, replayed
 from .tool_names import native_names
-from .tool_results import asked_by
+from .tool_results import asked_by, told_of_tools
 
 Alone = Callable[[str | None], AbstractAsyncContextManager[object]]
 """Holds the place of the only request of a signature."""
 
 
 class Audit(AbstractCapability[Any]):
-    """Lets a conversation know of everything but the pieces of a stream."""
+    """Lets a conversation know of everything that an agent does."""
 
     def __init__(self, conversation: Conversation, alone: Alone) -> None:
         self.conversation = conversation
         self.alone = alone
         self._tools = AuditedTools(conversation)
+        self._ctx: Any = None
+        """The run, as the library gives it to the request."""
         self._first: Any = None
         """The model that a request is made to first."""
+        self._library_streams = False
+        """True if the library streams the request: then it tells of the pieces by itself."""
+        self._calls_tools = False
+        """True while the library calls the tools of an answer."""
         self._told: list[ModelMessage] = []
         """The conversation up to the turn."""
         self._said: ModelResponse | None = None
@@ -69,17 +75,30 @@ class Audit(AbstractCapability[Any]):
         return replayed(toolset, self.conversation.cassette)
 
     def get_wrapper_model(self, model: Any) -> Any:
-        # The first has its turn at its window while it is open. Others come from the user's capabilities, such as
-        # ModelFallback.
-        sends = model
-        if model is not self._first:
-            sends = windowed(model, self.conversation)
-        return RecordedModel(sends, model, self._opened)
+        # Others than the first come from the user's capabilities, such as ModelFallback.
+        waits = model is self._first and not falls_back(model)
+        opens = partial(self._opened, whole=model, waits=waits)
+        hears = None if self._library_streams else self.conversation.streamed.hear
+        return each(model, lambda one: RecordedModel(one, opens, hears, self._ctx))
 
     async def wrap_run(self, ctx: Any, *, handler: Callable[..., Any]) -> Any:
         _whose(ctx, self.conversation.task)
         with called_by(Caller(self.conversation)):
             return await handler()
+
+    @property
+    def has_on_event(self) -> bool:
+        # The library streams every request of a run in which someone listens, and that takes it twice the time. Here
+        # models tell by themselves what they say, and only the calls of tools are listened to.
+        return self._calls_tools
+
+    async def on_event(self, ctx: Any, *, event: Any) -> None:
+        if self._library_streams or event.event_kind in TOOL_EVENTS:
+            self.conversation.streamed.hear(event)
+
+    async def before_node_run(self, ctx: Any, *, node: Any) -> Any:
+        self._calls_tools = isinstance(node, CallToolsNode) and bool(node.model_response.tool_calls)
+        return node
 
     async def after_node_run(self, ctx: Any, *, node: Any, result: Any) -> Any:
         if result is node:
@@ -99,6 +118,7 @@ class Audit(AbstractCapability[Any]):
         if past is not None:
             return _response(past)
         self._told, self._said, self._first = list(asked.messages), None, asked.model
+        self._ctx, self._library_streams = ctx, asked.streaming
         response: ModelResponse = clean_response(await handler(asked))
         if conversation.log.open is None and not conversation.turns.is_answered:
             # A wrapper of the user's, such as one that sends requests in batches, has asked past all others.
@@ -112,29 +132,35 @@ class Audit(AbstractCapability[Any]):
         return response
 
     @asynccontextmanager
-    async def _opened(self, given: Given) -> AsyncIterator[Opened]:
-        """Open a request: in its turn, with a row in the store before it is sent."""
-        conversation, model = self.conversation, given.model
-        signature = _signature(given, conversation.task)
-        request = self._request(given, signature)
-        request = replace(request, same=same_of(given, request, conversation.task))
-        async with self.alone(signature):
+    async def _opened(self, given: Given, *, whole: Any, waits: bool) -> AsyncIterator[Opened]:
+        """Open a request: in its turn, with a row in the store before it is sent. ``whole`` is the model that the
+        library asks: the given one, or one that falls back, and tries it.
+        """
+        conversation = self.conversation
+        request = self._identified(given, whole)
+        async with self.alone(request.signature):
             if known := await conversation.recall(request):
                 yield Opened(self._answered, known=_response(known))
                 return
-            name = window(request.provider, request.model)
-            is_first = model is self._first
-            async with conversation.ledger.turn(name if is_first else None):
+            async with at_window(given.model, request.provider, conversation, waits=waits):
                 await conversation.ask(request)
-                keep_apart(model)
                 opened = Opened(self._answered)
                 try:
                     yield opened
                 except BaseException as error:
                     conversation.log.broke(error, opened.so_far())
-                    if is_first and isinstance(error, Exception):
-                        await conversation.failures.limited(request.provider, request.model, error)
                     raise
+
+    def _identified(self, given: Given, whole: Any) -> Request:
+        """Return a request as it is recorded, with what makes it the same as another one. For a model that falls back
+        that is the same whichever model it tries: any of them has answered the turn.
+        """
+        task = self.conversation.task
+        request = self._request(given, _signature(replace(given, model=whole), task))
+        if whole is given.model:
+            return replace(request, same=same_of(given, request, task))
+        asked = replace(given, model=whole)
+        return replace(request, same=same_of(asked, self._request(asked, None), task))
 
     async def _answered(self, response: ModelResponse) -> None:
         if response.state != "suspended":
@@ -178,11 +204,7 @@ class Audit(AbstractCapability[Any]):
         return await self._tools.execute(ctx, call, tool_def, args=args, handler=handler)
 
 
-class Streaming(Audit):
-    """Lets it know of every piece, too: the library then streams, which not every model can."""
-
-    async def on_event(self, ctx: Any, *, event: Any) -> None:
-        self.conversation.streamed.hear(event)
+TOOL_EVENTS = ("function_tool_call", "function_tool_result")
 
 
 def _whose(ctx: Any, task: AgentTask) -> None:
@@ -254,13 +276,3 @@ def _response(text: str) -> ModelResponse:
     (found,) = ModelMessagesTypeAdapter.validate_json(f"[{text}]")
     assert isinstance(found, ModelResponse)  # for the type checker: it is the record of an answer
     return found
-
-
-def told_of_tools(messages: list[ModelMessage]) -> dict[str, str]:
-    """Return the answers that the model got to its tool calls, by their id."""
-    parts = [part for message in messages for part in message.parts]
-    return {
-        part.tool_call_id: str(getattr(part, "content", ""))
-        for part in parts
-        if part.part_kind in ("tool-return", "retry-prompt") and part.tool_call_id
-    }

@@ -110,9 +110,10 @@ class Conversation:
             Exception: the error, or one in our words, if it can't be tried again.
         """
         asked = self.log.open
-        if asked is None:
+        if asked is not None:
+            await self.log.fail(said(raised_by(self.log.own_error(error))))
+        elif not self.failures.is_closed(error):
             raise error
-        await self.log.fail(said(raised_by(error)))
         return await self.failures.wait_s(asked, error)
 
     async def broke_off(self, why: str) -> None:

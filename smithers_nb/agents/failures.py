@@ -28,8 +28,15 @@ class Failures:
         """Forget the failures of a turn that was answered after all."""
         self._count = 0
 
-    async def wait_s(self, asked: ModelCall, error: Exception) -> float:
-        """Count a failed attempt, and return the seconds to wait before the next one.
+    def is_closed(self, error: BaseException) -> bool:
+        """Return True if the windows of all models that an agent could ask were closed, so that none was asked."""
+        if isinstance(error, BaseExceptionGroup):
+            return any(map(self.is_closed, error.exceptions))
+        return error is self.refusal
+
+    async def wait_s(self, asked: ModelCall | None, error: Exception) -> float:
+        """Count a failed attempt, and return the seconds to wait before the next one. ``asked`` is the last request of
+        the attempt, if one was made.
 
         Raises:
             RetryLater: if that is long.
@@ -39,11 +46,11 @@ class Failures:
         wait_s = self._wait_s(found)
         # The failures of a fallback have told the windows of its models already.
         name = None
-        if not isinstance(error, BaseExceptionGroup):
+        if asked is not None and not isinstance(error, BaseExceptionGroup):
             name = window(asked.provider, asked.model)
             await self.limited(asked.provider, asked.model, error)
         self._count += 1
-        if not found.passes and found.fix:
+        if not found.passes and found.fix and asked is not None:
             raise AgentError(
                 f"{asked.provider} refused the request of {task.node_id} to {asked.model!r}: {_short(error)}. "
                 f"{found.fix}, then ex.retry({task.node_id!r}).",

@@ -7,27 +7,27 @@ only when the first agent begins.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from contextvars import ContextVar
 from copy import copy
 from dataclasses import replace
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, TypeVar
 
 from pydantic_ai import Agent
 from pydantic_ai.capabilities import AbstractCapability
-from pydantic_ai.messages import ModelMessagesTypeAdapter, ModelResponse
+from pydantic_ai.messages import ModelMessagesTypeAdapter, ModelResponse, ToolCallPart
 
 from ..errors import said
 from ..records import ModelCall, ToolCall
 from .at_model import Given, Opened, RecordedModel, answer_of, clean_response, parameters_of, same_of, texts_of
 from .conversation import Conversation
-from .fallback import windowed
+from .fallback import at_window, each
 from .inner_requests import InnerAgent
 from .runner import Request
 from .tool_calls import Asked
-from .tool_results import asked_by, end_of, output_of, recalled
+from .tool_results import asked_by, end_of, output_of, recalled, told_of_tools
 
 T = TypeVar("T")
 
@@ -85,17 +85,22 @@ class Inner(AbstractCapability[Any]):
         self._agent = InnerAgent(name, caller.tool_call_id)
         self._answer: ModelCall | None = None
         """The last request that was answered from a record; None if the model was asked since."""
+        self._offered: set[str] = set()
+        """The names of the tools that the model was offered with its last request."""
+        self._calls: list[ToolCallPart] = []
+        """The calls that its last answer asks for."""
+        self._recorded: set[str] = set()
+        """The ids of those that have a row."""
 
     def get_wrapper_model(self, model: Any) -> Any:
-        sends = model
-        # A rate window belongs to the engine's loop.
-        if self._caller.is_here and self._caller.conversation.cassette is None:
-            sends = windowed(model, self._caller.conversation)
-        return RecordedModel(sends, model, self._opened)
+        return each(model, lambda one: RecordedModel(one, self._opened))
 
     @asynccontextmanager
     async def _opened(self, given: Given) -> AsyncIterator[Opened]:
         conversation, there = self._caller.conversation, self._caller.there
+        await self._reconcile(told_of_tools(given.messages[-1:]))
+        offered = (*given.parameters.function_tools, *given.parameters.output_tools)
+        self._offered, self._recorded = {tool.name for tool in offered}, set()
         provider, model = given.model.system, given.model.model_name
         request = Request(provider, model, texts_of(given.messages), parameters_of(given))
         request = replace(request, same=same_of(given, request, conversation.task))
@@ -106,17 +111,20 @@ class Inner(AbstractCapability[Any]):
             self._answer = asked
             (known,) = ModelMessagesTypeAdapter.validate_json(f"[{asked.response}]")
             assert isinstance(known, ModelResponse)  # for the type checker: it is the record of an answer
+            self._calls = _calls_in(known)
             yield Opened(_nothing, known=known)
             return
 
         async def answered(response: ModelResponse) -> None:
+            self._calls = _calls_in(response)
             answer = answer_of(clean_response(response))
             await there(lambda: conversation.inner.end(asked, answer, None))
             await there(lambda: conversation.inner_tools.record_native(answer.response, self._agent))
 
         opened = Opened(answered)
         try:
-            yield opened
+            async with self._turn(given):
+                yield opened
         except BaseException as error:
             why = said(error)
             if isinstance(error, asyncio.CancelledError):
@@ -124,8 +132,30 @@ class Inner(AbstractCapability[Any]):
             await there(lambda: conversation.inner.end(asked, opened.so_far(), why))
             raise
 
+    async def on_run_error(self, ctx: Any, *, error: BaseException) -> Any:
+        await self._reconcile({})
+        raise error
+
+    async def _reconcile(self, told: Mapping[str, str]) -> None:
+        """Record the calls of the last answer whose tools do not exist: the library tells no hook of them. ``told`` is
+        what the model was told about each, by id.
+        """
+        tools, calls = self._caller.conversation.inner_tools, self._calls
+        self._calls = []
+        for call in calls:
+            if call.tool_name not in self._offered and call.tool_call_id not in self._recorded:
+                asked, why = asked_by(call), told.get(call.tool_call_id, "it was not called")
+                await self._caller.there(partial(tools.never_called, asked, self._agent, status="unknown", why=why))
+
+    def _turn(self, given: Given) -> AbstractAsyncContextManager[None]:
+        # A rate window belongs to the engine's loop.
+        if not self._caller.is_here:
+            return nullcontext()
+        return at_window(given.model, given.model.system, self._caller.conversation, waits=False)
+
     async def on_tool_validate_error(self, ctx: Any, *, call: Any, tool_def: Any, args: Any, error: Any) -> Any:
         tools, asked = self._caller.conversation.inner_tools, asked_by(call)
+        self._recorded.add(asked.id)
         await self._caller.there(
             lambda: tools.never_called(asked, self._agent, status="invalid", why=str(error)),
         )
@@ -135,6 +165,7 @@ class Inner(AbstractCapability[Any]):
         self, ctx: Any, *, call: Any, tool_def: Any, args: Any, handler: Callable[..., Any]
     ) -> Any:
         conversation, there, asked = self._caller.conversation, self._caller.there, asked_by(call)
+        self._recorded.add(asked.id)
         if past := await there(lambda: self._past(asked, tool_def)):
             return recalled(past)
         tools = conversation.inner_tools
@@ -160,6 +191,11 @@ class Inner(AbstractCapability[Any]):
             return await conversation.inner_tools.replay(asked, self._agent, conversation.cassette)
         repeat = conversation.policy.repeat(asked.tool, tool_def.metadata)
         return await conversation.inner_tools.recall(asked, self._agent, answer=self._answer, repeat=repeat)
+
+
+def _calls_in(response: ModelResponse) -> list[ToolCallPart]:
+    """Return the calls that an answer asks for."""
+    return [part for part in response.parts if isinstance(part, ToolCallPart)]
 
 
 async def _nothing(response: ModelResponse) -> None:

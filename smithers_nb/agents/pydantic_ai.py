@@ -23,7 +23,7 @@ from .imports import imports
 from .making import Agents
 from .runner import AgentReply, AgentTask, ApprovalRequired, Ledger
 from .scripted import Plain, Scripted
-from .settings import inner_models, wrong_setting
+from .settings import wrong_setting
 from .tool_names import names_of, refuse_unknown
 
 if TYPE_CHECKING:
@@ -177,17 +177,14 @@ async def _runs(agent: Agent[Any, Any], model: Model, conversation: Conversation
     from pydantic_ai.messages import ModelMessagesTypeAdapter
     from pydantic_ai.usage import UsageLimits
 
-    from .audit import Audit, Streaming, told_of_tools
-    from .fallback import with_windows
+    from .audit import Audit
+    from .tool_results import told_of_tools
 
     past = conversation.begin()
     task = conversation.task
     if task.names_tools:
         conversation.policy.check_with_first_request(names_of(agent, task))
-    audit = Audit
-    if _streams(model):
-        audit = Streaming
-    capabilities: list[Any] = [audit(conversation, alone)]
+    capabilities: list[Any] = [Audit(conversation, alone)]
     if task.local.agent is not None and (task.history != "[]" or task.local.history):
         # The library adds an agent's system prompt only where there is no history.
         capabilities.append(ReinjectSystemPrompt(replace_existing=True))
@@ -202,7 +199,7 @@ async def _runs(agent: Agent[Any, Any], model: Model, conversation: Conversation
         result = await agent.run(
             None if past else _prompt(task),
             message_history=ModelMessagesTypeAdapter.validate_json(past.request if past else _history(task)) or None,
-            model=with_windows(model, conversation),
+            model=model,
             deps=task.local.deps,
             model_settings=settings,
             # The limits are the conversation's: they hold over restarts, too.
@@ -388,13 +385,6 @@ def _checked(model: object, task: AgentTask) -> Model:
             source=task.source,
         )
     return model
-
-
-def _streams(model: Model) -> bool:
-    """Return True if a model can stream: one made of a function may lack the function for it."""
-    from pydantic_ai.models.function import FunctionModel
-
-    return not any(isinstance(one, FunctionModel) and one.stream_function is None for one in inner_models(model))
 
 
 # ---- scripted models -------------------------------------------------------------------------------------------

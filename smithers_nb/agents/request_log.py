@@ -70,6 +70,12 @@ class RequestLog:
         """Keep what had come of the answer when the open request was cut off."""
         self._broken, self._came = error, came
 
+    def own_error(self, error: Exception) -> BaseException:
+        """Return the error of the open request itself, where others of the turn have failed, too."""
+        if isinstance(error, BaseExceptionGroup) and self._broken is not None:
+            return self._broken
+        return error
+
     async def answer(self, answer: ModelAnswer, by: AnsweredBy) -> None:
         """Record the answer to the open request."""
         ended = self._ended("ok", **told(answer), answered_by=by)
@@ -96,7 +102,9 @@ class RequestLog:
 
     async def repeat(self, recorded: ModelCall, request: Request) -> ModelCall:
         """Record an attempt of the recording as one of this execution; return it."""
-        again = replace(recorded, messages=request.messages, parameters=request.parameters, history=self._told(request))
+        again = replace(recorded, messages=request.messages, history=self._told(request))
+        if (again.provider, again.model) == (request.provider, request.model):
+            again = replace(again, parameters=request.parameters)
         self._attempts[self._turns.now] = again.attempt
         again = await self.copy(again)
         if again.response is not None:

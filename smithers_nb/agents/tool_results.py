@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterable
 from dataclasses import fields, replace
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter
 from pydantic_ai import ApprovalRequired, CallDeferred, ModelRetry, ToolDenied, ToolFailed
 from pydantic_ai.exceptions import ToolFailedError, ToolRetryError
-from pydantic_ai.messages import ToolReturn
+from pydantic_ai.messages import ModelMessage, ToolReturn
 from pydantic_core import PydanticSerializationError
 
 from ..errors import NotStorableError, UserCodeError, said
@@ -31,6 +32,16 @@ _SENT: TypeAdapter[Any] = TypeAdapter(Any, config=ConfigDict(ser_json_bytes="bas
 def asked_by(call: Any) -> Asked:  # Any: pydantic-ai's ToolCallPart
     """Return a call as an answer of the model asks for it."""
     return Asked(call.tool_call_id, call.tool_name, call.args_as_json_str())
+
+
+def told_of_tools(messages: Iterable[ModelMessage]) -> dict[str, str]:
+    """Return the answers that the model got to its tool calls, by their id."""
+    parts = [part for message in messages for part in message.parts]
+    return {
+        part.tool_call_id: str(getattr(part, "content", ""))
+        for part in parts
+        if part.part_kind in ("tool-return", "retry-prompt") and part.tool_call_id
+    }
 
 
 def recalled(past: ToolCall) -> Any:  # Any: what the tool returned

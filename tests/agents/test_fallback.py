@@ -15,6 +15,8 @@ from pydantic_ai.models.fallback import FallbackModel
 from pydantic_ai.models.wrapper import WrapperModel
 
 from smithers_nb import Agent, Claude, Sequence
+from smithers_nb.engine.tasks.past import recorded_past
+from smithers_nb.store.reader import Reader
 from tests.agents.conftest import APIS, Background, model_at
 from tests.agents.fake_replies import Status, call, say
 
@@ -35,14 +37,52 @@ def test_failures_that_pass_are_asked_again_and_each_is_named(api: str, provider
     assert (result.status, result.output) == ("succeeded", "hello")
     assert (first.statuses, second.statuses) == ([503, 200], [429])
     rows = ex.df.model_calls
-    assert list(rows.attempt) == [1, 2] and list(rows.response.notna()) == [False, True]
-    assert "503" in rows.error[0] and "429" in rows.error[0]
+    assert list(rows.attempt) == [1, 2, 3] and list(rows.response.notna()) == [False, False, True]
+    assert "503" in rows.error[0] and "429" in rows.error[1]
 
 
 def test_the_window_of_each_model_that_refused_is_closed_and_no_other(provider: Any, ask: Any, tmp_path: Path) -> None:
     busy, limited = provider(Status(503, "0"), say("hello")), provider(Status(429, "0"))
     ask(busy, model=FallbackModel(model_at(busy), model_at(limited, "chat")))
     assert windows(tmp_path) == {"anthropic:claude-haiku-5-5": False, "openai:gpt-5": True}
+
+
+@each_api
+def test_each_model_that_was_tried_has_a_row_of_its_own(api: str, provider: Any, ask: Any) -> None:
+    busy, other = provider(Status(503, "0", "no room")), provider(say("hello"))
+    ex, result = ask(busy, model=FallbackModel(model_at(busy, api), model_at(other, "chat")))
+    assert result.output == "hello" and result.attempts == 2
+    rows = ex.df.model_calls
+    assert list(rows.model) == [model_at(busy, api).model_name, "gpt-5"]
+    assert list(rows.status) == ["failed", "ok"] and list(rows.attempt) == [1, 2]
+    assert "no room" in rows.error[0] and rows.response[1]["parts"][0]["content"] == "hello"
+    assert list(rows.output_tokens.notna()) == [False, True] and rows.cost_usd[1] > 0
+    pieces = ex.df.stream_events
+    assert "".join(pieces.payload) == "hello" and set(pieces.attempt) == {2}
+    # A replay gives the attempts as they were, and asks no one.
+    replay = ex.replay()
+    assert replay.same, replay
+    again = replay.history.df.model_calls
+    assert list(again.model) == list(rows.model) and list(again.status) == ["failed", "ok"]
+    assert (len(busy.requests), len(other.requests)) == (1, 1)
+
+
+def test_a_stream_that_breaks_off_falls_back_too(provider: Any, ask: Any) -> None:
+    cut, other = provider(say("hel", "lo", cut_after=4)), provider(say("hello"))
+    ex, result = ask(cut, model=FallbackModel(model_at(cut), model_at(other, "chat")))
+    assert result.output == "hello"
+    rows = ex.df.model_calls
+    assert list(rows.status) == ["failed", "ok"] and rows.partial[0]["parts"][0]["content"] == "hel"
+    assert ex.df.stream_events.attempt[0] == 1
+
+
+def test_a_branch_takes_the_answer_of_whichever_model_gave_it(provider: Any, ask: Any) -> None:
+    busy, other = provider(Status(503, "0")), provider(say("hello"))
+    ex, _ = ask(busy, model=FallbackModel(model_at(busy), model_at(other, "chat")))
+    branch = ex.fork(0)
+    assert branch.run_sync().status == "finished"
+    rows = branch.df.model_calls
+    assert list(rows.answered_by) == ["recording"] and (len(busy.requests), len(other.requests)) == (1, 1)
 
 
 @each_api
@@ -90,8 +130,15 @@ def test_every_cause_is_named_when_no_attempts_are_left(
     busy, limited = provider(Status(503, "0", "no room")), provider(Status(429, "0", "slow down"))
     ex, result = ask(busy, model=shape(model_at(busy), model_at(limited, "chat")), retries=1)
     assert (result.status, len(busy.requests), len(limited.requests)) == ("failed", 2, 2)
-    for words in (result.error, *ex.df.model_calls.error):
-        assert "503" in words and "no room" in words and "429" in words and "slow down" in words
+    causes = ["503", "no room"], ["429", "slow down"]
+    assert all(word in result.error for words in causes for word in words)
+    rows = ex.df.model_calls
+    assert list(rows.model) == ["claude-haiku-5-5", "gpt-5"] * 2 and list(rows.attempt) == [1, 2, 3, 4]
+    for error, words in zip(rows.error, causes * 2, strict=True):
+        assert all(word in error for word in words)
+    # After a crash, too, an attempt of the whole fallback counts once.
+    past, _ = recorded_past(Reader(str(tmp_path / "t.db")), ex.execution_id, ex.df.tasks.task_id[0])
+    assert (past.attempts, past.failures) == (4, 2)
     assert windows(tmp_path) == {"anthropic:claude-haiku-5-5": False, "openai:gpt-5": True}
 
 
@@ -122,7 +169,8 @@ def test_tools_are_called_once_whichever_model_answers(provider: Any, ask: Any) 
     second = provider(Status(429, "0"))
     ex, result = ask(first, model=FallbackModel(model_at(first), model_at(second, "chat")), tools=[look])
     assert (result.output, called) == ("done", ["look"])
-    assert list(ex.df.model_calls.turn) == [1, 2, 2]
+    rows = ex.df.model_calls
+    assert list(rows.turn) == [1, 2, 2, 2] and list(rows.attempt) == [1, 1, 2, 3]
 
 
 def test_the_users_own_model_stays_as_it_is(provider: Any, ask: Any) -> None:

@@ -95,6 +95,28 @@ def test_each_call_stands_under_its_caller_with_its_end(ways: str, provider: Any
     assert ex.replay().same
 
 
+@pytest.mark.parametrize("gives_up", [False, True])
+@pytest.mark.parametrize("ways", ["run", "in a thread"])
+def test_a_tool_that_does_not_exist_has_a_row(ways: str, gives_up: bool, provider: Any, run_of: Any) -> None:
+    def look(word: str) -> str:
+        """Look a word up."""
+        return word
+
+    inner = provider(by_turn(call("loook", word="red"), call("look", word="red"), say("a colour")))
+    server = provider(by_turn(call("delegate", what="red?"), say("done")))
+    worker = OwnAgent(model_at(inner), name="worker", tools=[look], retries=0 if gives_up else 3)
+    ex = run_of(Claude(id="c", model=model_at(server), tools=[delegating(worker, ways)])["Go."])
+    ex.run_sync()
+    unknown = ("worker", "loook", "unknown", 1)
+    if gives_up:
+        assert found(ex) == [("", "delegate", "raised", 1), unknown]
+        return
+    assert found(ex) == [("", "delegate", "ok", 1), unknown, ("worker", "look", "ok", 1)]
+    rows = ex.df.tool_calls
+    assert rows.input[1] == {"word": "red"} and "loook" in rows.error[1] and "'look'" in rows.error[1]
+    assert ex.replay().same
+
+
 def test_ids_that_a_model_uses_again_are_calls_of_their_own(run_of: Any) -> None:
     def look(word: str) -> str:
         """Look a word up."""

@@ -23,7 +23,7 @@ from pydantic_ai.models.wrapper import WrapperModel
 from pydantic_ai.usage import RequestUsage
 
 from smithers_nb import Agent, Claude, Phase, scripted
-from smithers_nb.agents import pydantic_ai as runner
+from smithers_nb.agents import at_model
 from smithers_nb.errors import BudgetExceededError
 from smithers_nb.store.requests import patch, patched, shortened, whole
 from tests.agents.conftest import APIS, Background, model_at
@@ -179,7 +179,7 @@ THREE_TURNS = by_turn(call("look_up", word="red"), call("keep", text="a\nb"), ou
 def test_what_is_recorded_is_what_the_server_saw(
     api: str, streams: bool, provider: Any, run_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "_streams", lambda model: streams)
+    monkeypatch.setattr(at_model, "_streams", lambda model: streams)
     server = provider(THREE_TURNS)
     ex = run_of(Agent(id="c", agent=edited(model_at(server, api)))["Which colour?"])
     assert ex.run_sync().status == "finished", ex.df.tasks.error[0]
@@ -216,8 +216,7 @@ class Spelling(AbstractCapability[Any]):
         return replace(response, parts=[TextPart(response.parts[0].content.replace("colour", "color"))])
 
 
-def test_what_a_capability_answers_or_changes_is_recorded(run_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "_streams", lambda model: False)
+def test_what_a_capability_answers_or_changes_is_recorded(run_of: Any) -> None:
     agents = [
         OwnAgent(FunctionModel(never), capabilities=[Canned()]),
         OwnAgent(FunctionModel(lambda m, i: ModelResponse(parts=[TextPart("a colour")])), capabilities=[Spelling()]),

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from time import perf_counter, process_time
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
+from pydantic_ai import Agent as OwnAgent
+from pydantic_ai.capabilities import AbstractCapability
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 
-from smithers_nb import Claude, Parallel
+from smithers_nb import Agent, Claude, Parallel
 from smithers_nb.agents.partial import PartialAnswer
 from smithers_nb.bridge import engine
 from tests.agents.conftest import APIS, Background, model_at
@@ -179,3 +181,52 @@ def test_partial_values_of_arguments_that_come_in_pieces() -> None:
         {"title": "The coast", "stops": ["a"]},
         {"title": "The coast", "stops": ["a", "b"]},
     ]
+
+
+class Hears(AbstractCapability[Any]):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    async def on_event(self, ctx: Any, *, event: Any) -> None:
+        if event.event_kind == "part_delta":
+            self.said.append(event.delta.content_delta)
+
+
+@pytest.mark.parametrize("listens", [False, True])
+def test_a_piece_is_recorded_once_whoever_else_listens(listens: bool, run_of: Any) -> None:
+    hears, models = Hears(), []
+
+    class Looks(AbstractCapability[Any]):
+        async def wrap_model_request(self, ctx: Any, *, request_context: Any, handler: Any) -> Any:
+            models.append(request_context.streaming)
+            return await handler(request_context)
+
+    async def stream(messages: Any, info: Any) -> AsyncIterator[str]:
+        for word in ("one ", "two ", "three"):
+            yield word
+
+    own: Any = OwnAgent(FunctionModel(stream_function=stream), capabilities=[Looks(), *([hears] if listens else [])])
+    ex = run_of(Agent(id="c", agent=own)["Count."])
+    assert ex.run_sync().status == "finished", ex.df.tasks.error[0]
+    assert list(ex.df.stream_events.payload) == ["one ", "two ", "three"]
+    # The library streams only where it has to: that takes it twice as long.
+    assert models == [listens] and len(hears.said) == (2 if listens else 0)
+    assert list(ex.df.tasks.result) == ["one two three"]
+
+
+@pytest.mark.parametrize("wait_s", [0.0, 5.0])
+def test_a_stream_has_to_begin_within_the_time_of_its_settings(wait_s: float, run_of: Any) -> None:
+    async def stream(messages: Any, info: Any) -> AsyncIterator[str]:
+        await asyncio.sleep(wait_s)
+        yield "one "
+        await asyncio.sleep(0.3)
+        yield "two"
+
+    own: Any = OwnAgent(FunctionModel(stream_function=stream), model_settings={"first_event_timeout": 0.2})
+    errors: list[Any] = []
+    ex = run_of(Agent(id="c", agent=own, retries=0, on_error=errors.append)["Count."])
+    assert ex.run_sync().status == "finished"
+    if wait_s:
+        assert "without producing any output" in errors[0].error and list(ex.df.model_calls.status) == ["failed"]
+    else:
+        assert list(ex.df.tasks.result) == ["one two"]

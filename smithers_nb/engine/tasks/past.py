@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 from ...agents.runner import Past, RecordedAgent, Spent
@@ -34,6 +35,7 @@ def recorded_past(reader: Reader, execution_id: str, task_id: str) -> tuple[Past
     spent = Spent()
     past = Past()
     inner: list[ModelCall] = []
+    failed: Counter[tuple[str, str]] = Counter()
     last: ModelCall | None = None
     for call in reader.model_calls(execution_id, task_id):
         if call.status != "running":
@@ -47,9 +49,12 @@ def recorded_past(reader: Reader, execution_id: str, task_id: str) -> tuple[Past
             history = call.messages if call.history is None else call.history
             past = Past(call.turn, f"[{','.join(history)}]", call.accepted or call.response, attempt=call.attempt)
             past = replace(past, reused_id=call.reused_id)
+            failed.clear()
         else:
-            # Only the attempts of the turn that comes next count: earlier ones led to an answer.
-            past = replace(past, attempts=past.attempts + 1, failures=past.failures + (call.status == "failed"))
+            # Only the attempts of the turn that comes next count: earlier ones led to an answer. A fallback that fails
+            # has failed with each of its models, and counts once.
+            failed[call.provider, call.model] += call.status == "failed"
+            past = replace(past, attempts=past.attempts + 1, failures=max(failed.values()))
     calls = reader.tool_calls(execution_id, task_id)
     # A call that was made again in a later attempt has a row for each; the last one holds.
     tools = {call.tool_call_id: call for call in calls if call.agent is None}
