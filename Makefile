@@ -8,7 +8,7 @@ SHELL := bash
 .NOTPARALLEL:
 
 PYTHON ?= python3
-EXTRAS ?= test
+EXTRAS ?= test,docs
 NOTEBOOK ?= notebooks/01_first_frames.ipynb
 CHECK ?=
 ONLY ?=
@@ -30,8 +30,8 @@ NODE_MODULES := widgets/node_modules/.installed
 # The kernel of .venv, not one of the same name in the user's folder.
 export JUPYTER_PREFER_ENV_PATH := 1
 
-.PHONY: help demo test test-long bench lint widget clean
-.PHONY: stage-lint stage-widget stage-vitest system need-node
+.PHONY: help demo test test-long bench lint widget docs clean
+.PHONY: stage-docs stage-lint stage-widget stage-vitest system need-node
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,7 +49,7 @@ endif
 test: ## the gate: lint, types, widget, notebooks, browser; everything but the long campaigns
 	@# Each stage is a make of its own, so that it is timed and the first that fails ends the gate.
 	@# pytest comes last, without a line of ours after it: CI reads its closing line.
-	@for stage in system $(DEVELOP) stage-lint stage-widget stage-vitest; do \
+	@for stage in system $(DEVELOP) stage-lint stage-widget stage-vitest stage-docs; do \
 	  name=$${stage#stage-}; case $$name in system) name="system packages";; .venv/*) name="install [$(EXTRAS)]";; esac; \
 	  printf '\n== %s\n' "$$name"; begin=$$SECONDS; \
 	  $(MAKE) --no-print-directory $$stage || { printf '== %s FAILED (%d s)\n' "$$name" $$((SECONDS - begin)); exit 1; }; \
@@ -70,8 +70,10 @@ widget: $(RUNTIME) $(NODE_MODULES) ## write the protocol's TypeScript and build 
 	@$(PY) -m tests.golden.schema | npm run --silent --prefix widgets protocol
 	@cd widgets && npm run build
 
+docs: stage-docs ## build the documentation, offline: docs/_build/html
+
 clean: ## remove what was installed and built; keeps the committed widget
-	rm -rf $(VENV) widgets/node_modules test-output .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) widgets/node_modules test-output docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # ---- the gate's stages
 
@@ -88,6 +90,10 @@ stage-widget: widget
 
 stage-vitest: $(NODE_MODULES)
 	@cd widgets && npm test
+
+# It executes the notebooks that have changed; the tests take them from there. --fresh-env: the reference is made from docstrings.
+stage-docs: $(DEVELOP)
+	@$(PY) -m sphinx --quiet --fresh-env --fail-on-warning --keep-going -d docs/_build/doctrees docs docs/_build/html
 
 # ---- what they need
 
