@@ -192,11 +192,10 @@ class RecordedSource:
         until = file.ended(frame if begun else frame - 1)
         asking = _asking(file, until)
         tasks: dict[str, _Task] = {}
-        for task in file.newest_tasks(frame):
-            node = tree.index.get(task.node_id)
-            if node is not None and node.type in RUNNABLE:
-                settled = task.settled_at_frame is not None and task.settled_at_frame < frame
-                tasks[task.node_id] = _Task(task.status_at(until, asking), settled, task.task_id)
+        # A long run has thousands of tasks whose nodes have left.
+        for task in file.newest_tasks(frame, [id for id, node in tree.index.items() if node.type in RUNNABLE]):
+            settled = task.settled_at_frame is not None and task.settled_at_frame < frame
+            tasks[task.node_id] = _Task(task.status_at(until, asking), settled, task.task_id)
         stood = schedule(tree, tasks)
         if stood.loops:
             _end_loops(tree, stood, self.reader.loops(file.execution_id))

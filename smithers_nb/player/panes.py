@@ -27,6 +27,8 @@ rest: of 1,000 frames with 100 nodes 100 have their phases.
 """
 LEAST = 25
 """The least number of such frames."""
+TEXT_OF = "the text of "
+"""The beginning of the names of texts."""
 READ_ONLY = "This page is a file: it shows what was recorded, and nothing runs here."
 """The reason why no command is taken in a page that is a file."""
 STORE = "Store('run.html')"
@@ -75,19 +77,21 @@ class _Recorder:
         """The names of nodes that a pane shows, by pane and subject: where they change, the pane does."""
         self._called: dict[str, str] = {}
         """The names of all these nodes at the cursor."""
+        self._gone: set[str] = set()
+        """Those of them that had left before the cursor: their names stay."""
         self._fresh: set[str] = set()
         """The nodes that had another name at the cursor before."""
 
     def record(self, numbers: range) -> dict[str, Any]:  # Any: JSON
         """Return all that the page needs."""
-        last = self._last = self._source.head.recorded
+        last = self._source.head.recorded
         numbers = range(max(1, numbers.start), min(last + 1, numbers.stop))
         phased = _first(numbers, len(self._source.tree(max(numbers, default=0))))
         for number in numbers:
             for phase in _phases(whole=number >= phased, last=number == last):
-                self._cursor(self._source.cursor(number, phase))
+                self._cursor(self._source.cursor(number, phase), told=phase is Phase.EFFECTS or number == last)
         if not numbers:
-            self._cursor(self._source.cursor())
+            self._cursor(self._source.cursor(), told=True)
         return {
             "format": FORMAT,
             "first": numbers.start if numbers else 0,
@@ -108,8 +112,8 @@ class _Recorder:
             place |= {"at": cursor.frame, "phase": cursor.phase}
         return self._view.pane(get.model_copy(update=place))
 
-    def _cursor(self, cursor: Cursor) -> None:
-        """Record all panes at a cursor."""
+    def _cursor(self, cursor: Cursor, *, told: bool) -> None:
+        """Record all panes at a cursor; with ``told`` also why all of it is so."""
         changes = self._changes
         changes.move(cursor, self._keys)
         self._reasons.heed(changes)
@@ -130,7 +134,7 @@ class _Recorder:
         self._hits(cursor)
         self._each("node", nodes, changes.nodes, cursor)
         self._each("task", [task.task_id for task in self._source.tasks(cursor, MANY)], changes.tasks, cursor)
-        if cursor.phase in (Phase.EFFECTS, None) or cursor.frame == self._last:
+        if told:
             self._reasons.record(cursor, self._happened(cursor))
 
     def _happened(self, cursor: Cursor) -> list[str]:
@@ -224,9 +228,16 @@ class _Recorder:
 
     def _rename(self, cursor: Cursor) -> None:
         """Find out which of the nodes that panes name are called otherwise now."""
-        found = names_of(self._source, cursor).all(self._called)
+
+        def is_here(id: str) -> bool:
+            return id in cursor.tree.index or id in cursor.before.index
+
+        found = names_of(self._source, cursor).all(id for id in self._called if id not in self._gone or is_here(id))
         self._fresh = {id for id, name in found.items() if self._called[id] != name}
-        self._called = found
+        self._called |= found
+        # The name of a text is that of the node around it, which may be there still.
+        texts = {id for id, name in found.items() if name.startswith(TEXT_OF)}
+        self._gone = {id for id in self._called if not is_here(id)} - texts
 
     def _renamed(self, pane: str, of: str) -> bool:
         """Return whether a node that the pane names is called otherwise now."""

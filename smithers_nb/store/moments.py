@@ -396,13 +396,16 @@ class Moments:
         )
         return {task_id for (task_id,) in rows}
 
-    def newest_tasks(self, until: int) -> list[TaskRecord]:
-        """Return the newest task of each node that was mounted in a frame or before."""
+    def newest_tasks(self, until: int, node_ids: Iterable[str] | None = None) -> list[TaskRecord]:
+        """Return the newest task of each node that was mounted in a frame or before; only of ``node_ids``, if given."""
+        wanted = "" if node_ids is None else " AND node_id IN (SELECT value FROM json_each(:nodes))"
         # With max(), SQLite takes the other columns from the row that has the maximum.
         columns = TASK_COLUMNS.replace("mounted_at_frame", "max(mounted_at_frame)")
         rows = self._rows(
-            f"SELECT {columns} FROM tasks WHERE {self._of('tasks')} AND mounted_at_frame <= :until GROUP BY node_id",
+            f"SELECT {columns} FROM tasks WHERE {self._of('tasks')} AND mounted_at_frame <= :until{wanted}"
+            " GROUP BY node_id",
             until=until,
+            nodes=_json(node_ids or ()),
         )
         return [TaskRecord(*row) for row in rows]
 

@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,12 @@ from smithers_nb.history.panes import protocol as p
 from smithers_nb.history.panes.view import View
 from smithers_nb.history.recorded import RecordedSource
 from smithers_nb.recording import History
+from tests.bench.player import Board
 from tests.browser.lab import make_notebook
 from tests.history.programs import PROGRAMS
 
 PATIENCE_MS = 60_000
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 PANES = ("frame", "plan", "xml", "pending", "handlers", "state", "tasks", "breakpoints", "output", "problems")
 OTHERS = ("SNAPSHOT", "RENDER", "RECONCILE", "COMMIT", "EXECUTE", "FLUSH")
 ASK = """gets => gets.map(get => {
@@ -55,10 +57,14 @@ class File:
         except StoreError as error:
             return {"error": str(error)}
 
-    def requests(self) -> Iterator[dict[str, Any]]:
-        """Yield a request for every pane, node, task and key, at each frame's rest and after two of its phases."""
-        for frame in range(1, self.history.frames + 1):
-            for phase in (None, OTHERS[frame % 6], OTHERS[(frame + 3) % 6]):
+    def requests(self, frames: Iterable[int] | None = None) -> Iterator[dict[str, Any]]:
+        """Yield a request for every pane, node, task and key, at each frame's rest and after two of its phases.
+
+        ``frames`` are those of a long run that are looked at: only at their rest, which all of its frames have.
+        """
+        phased = frames is None
+        for frame in frames or range(1, self.history.frames + 1):
+            for phase in (None, OTHERS[frame % 6], OTHERS[(frame + 3) % 6])[: 3 if phased else 1]:
                 at = {"at": frame, "phase": phase}
                 yield from ({"pane": pane, **at} for pane in PANES)
                 for pane, rows, name, about in (
@@ -153,14 +159,77 @@ def test_every_pane_in_the_file_is_the_one_that_python_makes(name: str, run_of: 
     run(ex)
     ex.breakpoints.add(key="k")
     file = opened(ex)
-    gets = list(file.requests())
+    assert_same(file)
+
+
+def assert_same(file: File, frames: Iterable[int] | None = None) -> None:
+    """Hold all panes of the page against those that Python makes of the file."""
+    gets = list(file.requests(frames))
     for get, shown in zip(gets, file.panes(gets), strict=True):
         mine = whole(file.expected(get), lambda ref: file.expected({"pane": "value", "of": ref}))
-        its = whole(shown, lambda ref: file.panes([{"pane": "value", "of": ref}])[0])
+        its = whole(shown, lambda ref: file.panes([{"pane": "value", "of": ref, "limit": 100_000}])[0])
         if mine.keys() == {"error"}:
             assert get["pane"] == "why" and "no answer" in its["error"], get
         else:
             assert without_clock(get, its) == without_clock(get, mine), get
+
+
+@component
+def Report(ctx: Any, topic: str = "tidal energy") -> Any:
+    notes = ctx.state.get("notes")
+    return [
+        Phase(name="research")[
+            Claude(
+                id="notes",
+                model=scripted("1. tides 2. turbines"),
+                on_finished=lambda r: ctx.state.set("notes", r.output),
+            )["Give two notes on ", topic, "."]
+        ],
+        Phase(name="write")[
+            Claude(
+                id="draft", model=scripted("A short draft."), on_finished=lambda r: ctx.state.set("draft", r.output)
+            )["Write it up: ", notes]
+        ],
+    ]
+
+
+def test_the_report_is_the_same_in_the_file(run_of: Any, opened: Open) -> None:
+    ex = run_of(Report, name="report")
+    ex.run_sync()
+    file = opened(ex)
+    assert_same(file)
+    frames, last = file.history.df.frames, file.history.frames
+    for n, writes in zip(frames.frame, frames.writes, strict=True):
+        assert file.panes([{"pane": "frame", "at": int(n)}])[0]["counts"]["writes"] == writes
+    state = {row["key"]: row["value"]["text"] for row in file.panes([{"pane": "state", "at": last}])[0]["entries"]}
+    recorded = file.history.df.state_at(last)
+    assert state == {key: json.dumps(value) for key, value in zip(recorded.key, recorded.value, strict=True)}
+
+
+def test_a_run_that_was_killed_and_resumed_is_the_same_in_the_file(
+    resumed: Any, opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = json.loads((NOTEBOOKS / "05_kill_and_resume.ipynb").read_text(encoding="utf-8"))["cells"]
+    [code] = [text for cell in cells if (text := "".join(cell["source"])).startswith("%%writefile essay.py")]
+    (tmp_path / "essay.py").write_text(code.partition("\n")[2], encoding="utf-8")
+    died = subprocess.run([sys.executable, "essay.py"], cwd=tmp_path, check=False)
+    assert died.returncode == -9
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    ex = resumed(__import__("essay").Essay, store=tmp_path / "crash.db", name="essay")
+    assert ex.run_sync().status == "finished"
+    file = opened(ex)
+    # The frame in which the process died has stayed open.
+    assert "open" in set(file.history.df.frames.status)
+    assert_same(file)
+
+
+@pytest.mark.long
+def test_a_long_run_is_the_same_in_the_file(run_of: Any, opened: Open) -> None:
+    ex = run_of(Board, name="board")
+    ex.run_sync(max_frames=1000)
+    file = opened(ex)
+    assert_same(file, [1, 2, 20, 333, 500, 899, 900, 999, 1000])
 
 
 # ---- what one sees ---------------------------------------------------------------------------------------------
@@ -249,6 +318,7 @@ def test_a_branch_is_shown_along_its_line_and_a_long_value_whole(run_of: Any, op
     branch = ex.fork(3, state={"n": 1}, name="twig")
     branch.run_sync(max_frames=2)
     file = opened(branch)
+    assert_same(file)
     frames = file.history.df.frames
     assert list(frames.execution_id.unique()) == [ex.execution_id, branch.execution_id]
     answers = file.panes([{"pane": "frame", "at": int(frame)} for frame in frames.frame])
