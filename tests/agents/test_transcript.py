@@ -389,7 +389,7 @@ def test_arguments_that_a_person_edited_stand_beside_those_of_the_model(provider
     assert 'calls send: {"to": "bob"}' in text and 'a person edits the arguments of send: {"to":"alice"}' in text
 
 
-def test_the_model_of_a_fallback_that_answered_is_named_and_all_causes_if_none_did(provider: Any, run_of: Any) -> None:
+def test_each_model_of_a_fallback_stands_with_its_end(provider: Any, run_of: Any) -> None:
     down, up, closed = provider(Status(503)), provider(say("fine")), provider(Status(401))
     app = Sequence()[
         Claude(id="a", model=FallbackModel(model_at(down), model_at(up, "chat")), retries=0)["Hi."],
@@ -397,7 +397,12 @@ def test_the_model_of_a_fallback_that_answered_is_named_and_all_causes_if_none_d
     ]
     ex = run_of(app)
     assert ex.run_sync().status == "failed"
-    assert "stop of gpt-5 · 10 tokens in, 5 out · $0.0000625" in ex.transcript("a").text
-    last = ex.transcript("b").text.splitlines()[-1]
-    assert last.startswith("failed: FallbackExceptionGroup: All models")
-    assert "ModelUnavailableError: status_code: 503" in last and "ModelAuthenticationError: status_code: 401" in last
+    text = ex.transcript("a").text
+    assert "a: succeeded (a@1; 2 requests" in text, "the fallback was tried once"
+    assert "turn 1 · claude-haiku-5-5" in text and "failed: ModelUnavailableError: status_code: 503" in text
+    assert "turn 1, attempt 2 after 0.0 s · gpt-5" in text and "stop · 10 tokens in, 5 out · $0.0000625" in text
+    text = ex.transcript("b").text
+    assert "failed: ModelUnavailableError: status_code: 503" in text
+    assert "failed: ModelAuthenticationError: status_code: 401" in text
+    last = text.splitlines()[-1]
+    assert last.startswith("failed: FallbackExceptionGroup: All models") and "503" in last and "401" in last

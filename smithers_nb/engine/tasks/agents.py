@@ -285,7 +285,8 @@ class TaskLedger:
     async def asked(self, request: ModelCall) -> int | None:
         """Record a request, and return the id of its row."""
         entry = self._entry
-        entry.attempt = max(entry.attempt, request.attempt)
+        # A fallback asks several models in one attempt: their requests may be more than the attempts that the task has.
+        entry.attempt = max(entry.attempt, min(request.attempt, entry.max_attempts))
         ended = request.status != "running"
         if ended:
             entry.spent.add(request)
