@@ -23,6 +23,7 @@ exclude_patterns = ["_build"]
 nitpicky = False
 smartquotes = False
 
+html_title = f"smithers_nb {version}"
 html_theme = "pydata_sphinx_theme"
 html_static_path = ["_static"]
 html_css_files = ["docs.css"]
