@@ -130,11 +130,12 @@ need-node:
 system:
 	@missing=(); \
 	command -v "$${CHROMIUM:-chromium}" > /dev/null || missing+=(chromium); \
+	command -v initdb > /dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' > /dev/null || missing+=(postgresql); \
 	if command -v dpkg-query > /dev/null; then \
 	  dpkg-query -W -f='$${Status}' fonts-dejavu-core 2> /dev/null | grep -q ' installed' || missing+=(fonts-dejavu-core); fi; \
 	if [ "$${#missing[@]}" = 0 ]; then exit 0; fi; \
 	if [ "$$(id -u)" != 0 ] || ! command -v apt-get > /dev/null; then \
-	  echo "The browser tests need: $${missing[*]}. Run: sudo apt-get install $${missing[*]} (or set CHROMIUM to a Chromium's path)." >&2; exit 1; fi; \
+	  echo "The tests in a browser, and those of workers, need: $${missing[*]}. Run: sudo apt-get install $${missing[*]} (or set CHROMIUM to a Chromium's path)." >&2; exit 1; fi; \
 	echo "Installing $${missing[*]}"; \
 	export DEBIAN_FRONTEND=noninteractive; \
 	apt-get update -qq; apt-get install -y -qq --no-install-recommends "$${missing[@]}" > /dev/null

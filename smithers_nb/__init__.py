@@ -15,6 +15,7 @@ from .version import __version__
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from .agents.dbos import DbosRunner
     from .agents.scripted import call_tool, scripted
     from .execution import Execution
     from .nodes.control import Case, Default, Each, End, If, Ralph, Stop, Switch, While
@@ -36,6 +37,7 @@ __all__ = [
     "Audio",
     "Case",
     "Claude",
+    "DbosRunner",
     "Default",
     "Document",
     "Each",
@@ -71,6 +73,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "smithers_nb.agents.dbos": ("DbosRunner",),
     "smithers_nb.agents.scripted": ("call_tool", "scripted"),
     "smithers_nb.execution": ("Execution",),
     "smithers_nb.sweeps.fresh": ("sweep",),

@@ -21,6 +21,7 @@ PUBLIC = [
     "Case",
     "Claude",
     "DELETED",
+    "DbosRunner",
     "Default",
     "Document",
     "Each",

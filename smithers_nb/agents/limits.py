@@ -36,7 +36,7 @@ class Limits:
         # An unknown price could be any: continuing would break the promise of the limit.
         if "cost_usd" in limits and spent.unpriced:
             raise self._unpriced("cost_usd", f"{spent.unpriced} of its {spent.turns} answers")
-        self._check_execution(tool=False)
+        self.check_execution(tool=False)
 
     def count_tool(self) -> None:
         """Count a tool call that is about to be made.
@@ -47,10 +47,10 @@ class Limits:
         most = self._task.limits.get("tool_calls")
         if most is not None and self.spent.tool_calls >= most:
             raise self.over("tool_calls", f"{self.spent.tool_calls} of {most:g} are used")
-        self._check_execution(tool=True)
+        self.check_execution(tool=True)
         self.spent.tool_calls += 1
 
-    def _check_execution(self, *, tool: bool) -> None:
+    def check_execution(self, *, tool: bool) -> None:
         """Look whether the limits of the execution allow a further request, or tool call.
 
         Raises:

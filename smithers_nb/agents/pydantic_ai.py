@@ -97,7 +97,7 @@ class PydanticAiRunner:
         name = (task.execution_id, task.task_id)
         running = self._under_way.get(name)
         if running is None:
-            running = asyncio.get_running_loop().create_task(self._talks(task, ledger), name=f"agent {task.task_id}")
+            running = asyncio.get_running_loop().create_task(self.run(task, ledger), name=f"agent {task.task_id}")
             self._under_way[name] = running
             running.add_done_callback(lambda _: self._under_way.pop(name, None))
         try:
@@ -109,7 +109,7 @@ class PydanticAiRunner:
                 running.exception()  # Looked at: asyncio would log it.
             raise
 
-    async def _talks(self, task: AgentTask, ledger: Ledger) -> AgentReply:
+    async def run(self, task: AgentTask, ledger: Ledger) -> AgentReply:
         """Run the agent; after a failure that passes, continue from the last turn that was answered."""
         conversation = Conversation(task, ledger)
         async with self._beginning:
@@ -286,7 +286,7 @@ async def _started(agent: Agent[Any, Any], task: AgentTask, stack: AsyncExitStac
 def prepare(models: Iterable[str]) -> None:
     """Begin to import what agents with these models need, before one of them mounts."""
     full = (ALIASES.get(name, name) for name in models)
-    imports.begin(["pydantic_ai", *(name.partition(":")[0] for name in full if ":" in name)], _load_all)
+    imports.begin(["pydantic_ai", *(name.partition(":")[0] for name in full if ":" in name)], load_all)
 
 
 _loaded = threading.Event()
@@ -304,7 +304,7 @@ def load() -> None:
     _loaded.set()
 
 
-def _load_all(names: list[str]) -> None:
+def load_all(names: list[str]) -> None:
     """Import what every agent needs, and the packages of providers."""
     with suppress(Exception):  # What is missing is told by ``check``, where a person looks.
         load()

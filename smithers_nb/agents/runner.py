@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..nodes.parts import Content
-from ..records import BlockReason, Decision, ModelCall, Repeat, ReusedAnswer, StallReason, ToolCall
+from ..records import BlockReason, Decision, ModelCall, Piece, Repeat, ReusedAnswer, StallReason, ToolCall
 from .wire import agent_as_dict
 
 
@@ -377,6 +377,12 @@ class FarLedger(Ledger, Protocol):
 
     async def told(self, call: ModelCall | ToolCall, offset: int) -> None:
         """Record a row, and that the rows up to ``offset`` are recorded."""
+
+    async def told_pieces(self, pieces: list[Piece], offset: int) -> None:
+        """Record streamed pieces, and that the rows up to ``offset`` are recorded."""
+
+    async def lost(self, worker: str, why: str) -> None:
+        """Record that a worker has gone, and that the task waits for the next one."""
 
     async def taken(self, worker: str, note: str | None) -> None:
         """Record the worker that has the task, with a note, if there is one."""

@@ -90,8 +90,8 @@ def _hash_of(file: str, _changed: int) -> str:
 # ---- tasks to JSON ---------------------------------------------------------------------------------------------
 
 
-def to_json(task: AgentTask | FunctionTask, *, send_code: bool = False) -> str:
-    """Return a task for another process.
+def to_json(task: AgentTask | FunctionTask, *, send_code: bool = False, strict_code: bool = False) -> str:
+    """Return a task for another process; ``strict_code`` lets it refuse one whose modules are not the same there.
 
     Raises:
         AgentConfigError: naming the part that can't leave this process, and what to do.
@@ -104,7 +104,8 @@ def to_json(task: AgentTask | FunctionTask, *, send_code: bool = False) -> str:
         kind, body = "agent", agent_as_dict(task, send_code)
     else:
         kind, body = "function", function_as_dict(task, send_code)
-    return json.dumps({"format": FORMAT, "kind": kind, "task": body, "code": _code(body)}, ensure_ascii=False)
+    sent = {"format": FORMAT, "kind": kind, "task": body, "code": _code(body), "strict_code": strict_code}
+    return json.dumps(sent, ensure_ascii=False)
 
 
 def agent_as_dict(task: AgentTask, send_code: bool = False) -> dict[str, Any]:  # Any: JSON
@@ -234,12 +235,12 @@ class Item:
     """The modules that are not the same here."""
 
 
-def from_json(text: str, *, strict_code: bool = False) -> Item:
+def from_json(text: str) -> Item:
     """Return the task that was sent, with what its references stand for here.
 
     Raises:
         AgentConfigError: if it has a different format, needs what can't be imported here, or was pickled by a different
-            Python; with ``strict_code`` also if a module is not the same here.
+            Python; also if a module is not the same here, where the sender wants it to be.
     """
     sent = json.loads(text)
     if sent.get("format") != FORMAT:
@@ -251,7 +252,7 @@ def from_json(text: str, *, strict_code: bool = False) -> Item:
     make = _function if sent["kind"] == "function" else _agent
     task = make(body, where)
     other = [module for module, code in sent["code"].items() if code_of(module) != code]
-    if other and strict_code:
+    if other and sent["strict_code"]:
         raise AgentConfigError(
             f"{where} has different code of {', '.join(other)}, and strict_code=True refuses that. Put the same files "
             "on both sides, and restart the worker."

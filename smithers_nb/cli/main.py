@@ -46,9 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _execute(word: str, rest: list[str]) -> int:
     try:
         handler = handler_of(word)
-        found = vars(parser_of(word, handler).parse_args(rest))
-        positional = {name.rstrip("_"): value for name, value in found.items()}
-        return handler(**positional)
+        return handler(**vars(parser_of(word, handler).parse_args(rest)))
     # What is wrong with the words or the file is told in a line.
     except KeyboardInterrupt:
         return complain("interrupted", STOPPED)

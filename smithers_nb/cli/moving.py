@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from ..execution import Execution, run_behind
 from ..recording import Store
@@ -17,11 +17,15 @@ from .listing import DB, AsJson
 from .programs import load
 from .shown import complain, print_json, print_text
 
+if TYPE_CHECKING:
+    from ..agents.dbos import DbosRunner
+
 AppPlace = Annotated[str, "MODULE:App, FILE.ipynb, or FILE.ipynb:NAME for one cell of several"]
 Models = Annotated[list[str], "NAME=ID: the model of that name in the plan is the provider's ID"]
 MaxFrames = Annotated[int | None, "the most frames that are rendered now"]
 Until = Annotated[str | None, "a state key, or an expression such as state['n'] > 3, that ends it early"]
 Quiet = Annotated[bool, "no line of progress, also on a terminal"]
+Engine = Annotated[str | None, "run agents and functions on workers: postgresql://user@host/database"]
 REFRESH_S = 0.2
 
 
@@ -33,6 +37,7 @@ def run(
     model: Models = (),  # type: ignore[assignment]  # argparse gives a list
     max_frames: MaxFrames = None,
     until: Until = None,
+    runner: Engine = None,
     db: DB = "smithers.db",
     json: AsJson = False,
     quiet: Quiet = False,
@@ -43,7 +48,7 @@ def run(
     if props is not None:
         given = _props(props)
     options: dict[str, Any] = {"name": name or program.name, "store": db, "props": given, "models": _models(model)}
-    return _run(Execution(program.app, **options), until, max_frames, json=json, quiet=quiet)
+    return _run(Execution(program.app, **options, runner=_runner(runner)), until, max_frames, json=json, quiet=quiet)
 
 
 def resume(
@@ -53,6 +58,7 @@ def resume(
     model: Models = (),  # type: ignore[assignment]  # as above
     max_frames: MaxFrames = None,
     until: Until = None,
+    runner: Engine = None,
     db: DB = "smithers.db",
     json: AsJson = False,
     quiet: Quiet = False,
@@ -60,8 +66,16 @@ def resume(
     """Continues an execution of the file, after an answer, a stop or a crash."""
     program = load(app)
     found = Store(db).reader.execution_id(id or program.name)
-    ex = Execution.resume(program.app, store=db, id=found, models=_models(model))
+    ex = Execution.resume(program.app, store=db, id=found, models=_models(model), runner=_runner(runner))
     return _run(ex, until, max_frames, json=json, quiet=quiet)
+
+
+def _runner(url: str | None) -> DbosRunner | None:
+    if url is None:
+        return None
+    from ..agents.dbos import DbosRunner
+
+    return DbosRunner(url)
 
 
 def _props(text: str) -> dict[str, Any]:

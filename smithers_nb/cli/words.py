@@ -31,6 +31,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "check": ("smithers_nb.cli.looking", "Checks the file against the rules that the store keeps."),
     "prune": ("smithers_nb.cli.looking", "Removes executions that are over and old."),
     "sql": ("smithers_nb.cli.looking", "Queries the file, read-only."),
+    "worker": ("smithers_nb.cli.workers", "Takes tasks of agents and functions from a queue and runs them."),
+    "workers": ("smithers_nb.cli.workers", "Lists the workers."),
     "mcp": ("smithers_nb.mcp.server", "Serves the records to a coding agent (MCP)."),
     "version": ("smithers_nb.cli.listing", "Shows the version."),
 }

@@ -13,7 +13,7 @@ from IPython.utils.text import DollarFormatter
 
 from ..agents.imports import imports
 from ..engine.user_code.purity import anything_may_have_changed
-from ..errors import StoreError, kind_of
+from ..errors import AgentConfigError, StoreError, kind_of
 from ..execution import Execution, run_behind
 from ..recording import FrameView, History, Store
 from ..records import Frame, RunResult
@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
+
+    from ..agents.dbos import DbosRunner
 
 PYTHON = "It is a Python expression: names stand in it without braces."
 
@@ -292,15 +294,35 @@ class SmithersMagics(Magics):
         if options.resume:
             return self._resumed(options, app, props)
         try:
-            return Execution(app, name=options.name, store=options.db, props=props, max_frames=options.max_frames)
+            return Execution(
+                app,
+                name=options.name,
+                store=options.db,
+                props=props,
+                max_frames=options.max_frames,
+                runner=self._runner(options),
+            )
         except StoreError as error:
             raise UsageError(f"%%smithers: {error}") from error
+
+    def _runner(self, options: CellOptions) -> DbosRunner | None:
+        """Return the runner whose workers the line names."""
+        if options.runner is None:
+            return None
+        from ..agents.dbos import DbosRunner
+
+        try:
+            return DbosRunner(options.runner, send_code=options.send_code)
+        except (ValueError, AgentConfigError) as error:
+            raise UsageError(f"%%smithers --runner: {error}") from error
 
     def _resumed(self, options: CellOptions, app: object, props: dict[str, Any] | None) -> Execution:
         try:
             file = Store(options.db)
             id = subcommands.unfinished(file, options.name).execution_id
-            return Execution.resume(app, store=file, id=id, props=props, max_frames=options.max_frames)
+            return Execution.resume(
+                app, store=file, id=id, props=props, max_frames=options.max_frames, runner=self._runner(options)
+            )
         except (OptionError, StoreError) as error:
             raise UsageError(f"%%smithers --resume: {error}") from error
 

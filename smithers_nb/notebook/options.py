@@ -44,6 +44,10 @@ class CellOptions:
     allow_repeat: tuple[str, ...]
     """The tasks and tools that the branch may repeat."""
     max_frames: int
+    runner: str | None
+    """The address of the engine whose workers run the tasks; None for the kernel."""
+    send_code: bool
+    """True to send them the code of tools and types that they can't import."""
     quiet: bool
     embed: bool
 
@@ -88,6 +92,12 @@ def _parser() -> _Parser:
         "--allow-repeat", metavar="NAMES", help="tasks and tools that --branch may repeat, separated by commas"
     )
     parser.add_argument("--max-frames", type=int, default=1000, help="how many frames one run renders at most")
+    parser.add_argument(
+        "--runner", metavar="URL", help="run agents and functions on workers: postgresql://user@host/database"
+    )
+    parser.add_argument(
+        "--send-code", action="store_true", help="send workers the code of tools, types and functions of this notebook"
+    )
     parser.add_argument("--quiet", action="store_true", help="show nothing")
     parser.add_argument(
         "--embed", action="store_true", help="keep the run in the notebook as a page that needs no kernel: nbconvert's"

@@ -170,6 +170,14 @@ def put_told(
     return id
 
 
+def add_told_pieces(
+    db: sqlite3.Connection, execution_id: str, task_id: str, pieces: Iterable[Piece], *, offset: int
+) -> None:
+    """Record streamed pieces that a worker told, and with it that the rows up to ``offset`` are here."""
+    add_pieces(db, execution_id, pieces)
+    _advance(db, execution_id, task_id, offset)
+
+
 def _told_before(db: sqlite3.Connection, execution_id: str, call: ModelCall) -> int | None:
     """Return the id of the row that a request has since it was sent; None for one that is sent now."""
     if call.status == "running":

@@ -682,6 +682,14 @@ def stall_task(db: sqlite3.Connection, execution_id: str, task_id: str, *, reaso
     )
 
 
+def lose_worker(db: sqlite3.Connection, execution_id: str, task_id: str, *, node_id: str, why: str) -> None:
+    """Record that the worker of a task has gone: no other has the task yet."""
+    note_worker(db, execution_id, task_id, worker="", note=why)
+    (frame,) = db.execute("SELECT max(frame) FROM frames WHERE execution_id = ?", (execution_id,)).fetchone()
+    payload = json.dumps({"task_id": task_id, "text": why}, ensure_ascii=False)
+    add_event(db, execution_id, frame=frame, kind="worker_lost", node_id=node_id, payload=payload)
+
+
 def note_worker(db: sqlite3.Connection, execution_id: str, task_id: str, *, worker: str, note: str | None) -> None:
     """Record the worker that has a task, with a note, if there is one."""
     db.execute(

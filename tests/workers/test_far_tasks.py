@@ -75,7 +75,7 @@ class Items:
 
 
 def until(ex: Any, condition: Any) -> None:
-    for _ in range(1000):
+    for _ in range(6000):
         if condition(ex.df.tasks):
             return
         Event().wait(0.01)

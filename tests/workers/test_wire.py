@@ -118,7 +118,7 @@ def test_other_code_is_told_or_refused(tmp_path: Path, monkeypatch: pytest.Monke
     module.write_text("def tool(n: int) -> int:\n    return n + 1  # another\n")
     assert wire.from_json(sent).other_code == ["wired_tools"]
     with pytest.raises(AgentConfigError, match="different code of wired_tools"):
-        wire.from_json(sent, strict_code=True)
+        wire.from_json(sent.replace('"strict_code": false', '"strict_code": true'))
 
 
 def test_code_can_be_sent_and_a_different_python_refuses_it() -> None:

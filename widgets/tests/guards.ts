@@ -517,6 +517,7 @@ const paneGuards: { readonly [K in P.Pane]: Guard<P.PaneData[K]> } = {
     ...taskFields,
     prompt: nullable(value),
     result: nullable(value),
+    worker: nullable(text),
     trace: nullable(text),
     source: nullable(text),
     asked: list(

@@ -220,6 +220,7 @@ export const taskRow = (change: Partial<TaskRow> = {}): TaskRow => ({
 export const task = (change: Partial<TaskPane> = {}): TaskPane => ({
   ...taskRow(),
   names: {},
+  worker: null,
   prompt: null,
   result: null,
   trace: null,

@@ -12,7 +12,7 @@ from ...agents.wire import to_json
 from ...errors import AgentConfigError, ExecutionOwnedError, StoreError
 from ...nodes.runnable import AGENT_TYPES, Task
 from ...nodes.tree import TreeNode
-from ...records import ModelCall, StallReason, ToolCall
+from ...records import ModelCall, Piece, StallReason, ToolCall
 from ...store import calls, writer
 from ...store.requests import base_of
 from ..services import Services
@@ -123,10 +123,25 @@ class RemoteLedger(TaskLedger):
                 self._bases[who] = base_of(call, id)
         services.observers.notify()
 
+    async def told_pieces(self, pieces: list[Piece], offset: int) -> None:
+        """Record streamed pieces, and that the rows up to ``offset`` are recorded."""
+        entry, services = self._entry, self._services
+        await self._recorded(calls.add_told_pieces, services.execution_id, entry.task_id, pieces, offset=offset)
+        entry.ledger_offset = offset
+        services.stream.tell(pieces)
+
     async def taken(self, worker: str, note: str | None) -> None:
         """Record the worker that has the task, with a note, if there is one."""
         services = self._services
         await self._recorded(writer.note_worker, services.execution_id, self._entry.task_id, worker=worker, note=note)
+        services.observers.notify()
+
+    async def lost(self, worker: str, why: str) -> None:
+        """Record that a worker has gone, and that the task waits for the next one."""
+        services = self._services
+        await self._recorded(
+            writer.lose_worker, services.execution_id, self._entry.task_id, node_id=self._entry.node.id, why=why
+        )
         services.observers.notify()
 
     async def stalled(self, reason: StallReason | None, why: str = "") -> None:

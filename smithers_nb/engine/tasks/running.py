@@ -297,7 +297,7 @@ class TaskRunner:
                 # An agent's runner tries again by itself: request by request.
                 if entry.is_agent or entry.attempt >= entry.max_attempts:
                     raise
-                failure = said(raised_by(error))
+                failure = _message(error)
                 logger.info("attempt %d of %s failed: %s", entry.attempt, entry.task_id, failure)
                 entry.attempt += 1
                 entry.comes_back()
@@ -333,6 +333,13 @@ class TaskRunner:
                 timeout_s = None  # A recorded answer was in time when it was recorded.
             reply: AgentReply = await timed(awaited(self._services.runner.submit(task, ledger)), timeout_s)
             return reply
+
+
+def _message(raised: BaseException) -> str:
+    error = raised_by(raised)
+    if isinstance(error, WorkerFailure):
+        return error.message
+    return said(error)
 
 
 def _cancelled(why: str) -> Outcome:

@@ -51,6 +51,13 @@ class Stream:
         elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(BATCH_S, self._timed)
 
+    def tell(self, pieces: list[Piece]) -> None:
+        """Show the newest text of pieces that are recorded already."""
+        for task_id, *_, payload, _at in pieces:
+            if payload.startswith('"'):
+                self.tails[task_id] = (self.tails.get(task_id, "") + json.loads(payload))[-TAIL:]
+        self._observers.notify()
+
     async def written(self) -> None:
         """Wait until all pieces that have come are in the store, or until the file refuses them."""
         while self._waiting or self._writing:

@@ -14,6 +14,7 @@ from time import time
 from ...agents.retry import IN_PLACE_S
 from ...agents.runner import RetryLater
 from ...store import calls
+from ...store.connection import Database
 from ...store.owned import OwnedDatabase
 from ...threads import after_fork
 
@@ -76,7 +77,7 @@ after_fork(_gates.clear)
 
 
 @asynccontextmanager
-async def turn(database: OwnedDatabase, name: str) -> AsyncIterator[None]:
+async def turn(database: OwnedDatabase | Database, name: str) -> AsyncIterator[None]:
     """Wait until the provider may be asked. The request is made inside.
 
     Raises:
@@ -91,7 +92,7 @@ async def turn(database: OwnedDatabase, name: str) -> AsyncIterator[None]:
         gate.leave()
 
 
-async def _wait(database: OwnedDatabase, name: str) -> None:
+async def _wait(database: OwnedDatabase | Database, name: str) -> None:
     while True:
         given = await database.transaction(calls.take_turn, name, time(), IN_PLACE_S)
         if given.closed_until:

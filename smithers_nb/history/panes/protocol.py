@@ -694,6 +694,8 @@ class ExchangeRow(TypedDict):
 
 
 class TaskPane(TaskRow):
+    worker: str | None
+    """The worker that has it, or why none can continue it; None for a task of the kernel."""
     prompt: Value | None
     result: Value | None
     trace: str | None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from time import time
-from typing import Any
+from typing import Any, get_args
 
 from ...identity import iteration_of, loop_of
 from ...nodes.runnable import AGENT_TYPES
 from ...nodes.tree import TreeNode
-from ...records import Exchange, ModelCallRecord, Part, QuestionRecord, TaskRecord, ToolCallRecord
+from ...records import Exchange, ModelCallRecord, Part, QuestionRecord, StallReason, TaskRecord, ToolCallRecord
 from ...records.excerpt import of_text
 from ...records.frame import LastNode
 from ...records.publication import TaskProgress
@@ -133,6 +133,7 @@ def task(source: Source, cursor: Cursor, task_id: str) -> p.TaskPane | None:
     node = cursor.tree.index.get(found.node_id)
     file = source.file.up_to(cursor.frame)
     more: dict[str, Any] = {  # Any: the fields that a task has more than its row
+        "worker": _worker(found),
         "prompt": None,
         "result": None,
         "trace": None,
@@ -156,6 +157,16 @@ def task(source: Source, cursor: Cursor, task_id: str) -> p.TaskPane | None:
         more["model_calls"] = [_model_call(call) for call in file.model_calls(task_id)]
     mounted = source.file.nodes_of_tasks([found]).get(task_id)
     return {**task_row(source, cursor, found, mounted), **more}  # type: ignore[return-value]  # mypy takes it for a plain dict
+
+
+def _worker(task: TaskRecord) -> str | None:
+    """Return the worker of a task in words; None for one that the kernel runs."""
+    if task.worker is None:
+        return None
+    # What it takes to continue, such as the command that starts a worker, is more than any name.
+    if task.reason in get_args(StallReason):
+        return task.error
+    return task.worker or "none has begun it yet"
 
 
 def _conversation(file: Moments, task: TaskRecord) -> dict[str, Any]:  # Any: two fields of the pane

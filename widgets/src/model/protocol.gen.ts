@@ -1761,6 +1761,10 @@ export interface TaskPane {
   readonly error: string | null;
   readonly can: ReadonlyArray<"cancel" | "retry" | "handle_again" | "answer">;
   readonly options: ReadonlyArray<string>;
+  /**
+   * The worker that has it, or why none can continue it; None for a task of the kernel.
+   */
+  readonly worker: string | null;
   readonly prompt: Value | null;
   readonly result: Value | null;
   readonly trace: string | null;

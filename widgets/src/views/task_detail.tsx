@@ -45,6 +45,7 @@ export function TaskDetail({
           ["status", <Status key="s" task={task} status={latest.status} />],
           ["time", elapsed({ ...latest, ended: task.ended }, now)],
           ["attempt", attempt || `${latest.attempt}/${task.max_attempts}`],
+          ["worker", task.worker],
           ["frames", <Frames key="f" task={task} />],
           ["tokens", task.tokens === null ? null : grouped(task.tokens)],
           ["cost", task.cost_usd === null ? null : dollars(task.cost_usd)],

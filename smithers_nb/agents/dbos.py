@@ -1,0 +1,507 @@
+"""The runner whose agents and functions run on workers: DBOS on a PostgreSQL hands them over and brings the rows back.
+
+A task is an item of a queue, named by its execution, itself and its leg: handing it over twice changes nothing, and a
+kernel that was killed joins its items when the execution is resumed. SQLite stays the one truth: the database has tasks
+and rows on their way only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from threading import Lock
+from time import monotonic, time
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+
+from .. import errors
+from ..errors import AgentConfigError, AgentError, BudgetExceededError, said
+from ..records import ModelCall, ToolCall
+from ..threads import CALLS, called
+from ..values import Stored, opened
+from .imports import imports
+from .limits import Limits
+from .pydantic_ai import PydanticAiRunner
+from .runner import (
+    AgentReply,
+    AgentTask,
+    ApprovalRequired,
+    FarLedger,
+    FunctionTask,
+    RetryLater,
+    Spent,
+    ToolQuestion,
+    WorkerFailure,
+)
+from .wire import FORMAT, to_json
+from .workers import BEAT_S, WorkerRecord, checked_url, needs_extra, place_of, workers_of
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+WORKFLOW = "smithers_task"
+"""The name under which workers know how to run a task."""
+LEDGER = "ledger"
+"""The stream of a task's rows."""
+PATIENCE_S = 10.0
+"""The time for which the engine may be out of reach before the tasks say so."""
+LEAST_LOST_S = 15.0
+AGAIN_S = 0.5
+
+_REQUEST = TypeAdapter(ModelCall)
+_CALL = TypeAdapter(ToolCall)
+
+
+@dataclass(slots=True)
+class Followed:
+    """An item whose rows this process records."""
+
+    id: str
+    task: AgentTask | FunctionTask
+    ledger: FarLedger
+    at: int
+    """The number of rows that have come."""
+    open: dict[tuple[object, ...], ModelCall | ToolCall] = field(default_factory=dict)
+    """The requests and tool calls that have no end yet."""
+
+
+class DbosRunner:
+    """Runs agents, and functions that can be imported, on workers: ``python -m smithers_nb worker URL``.
+
+    Components, handlers, state and the file stay in this process. Running tasks continue when it ends, and
+    ``Execution.resume(…, runner=…)`` joins it: no answer is paid for twice.
+
+    Parameters
+    ----------
+    url : str, optional
+        The address of a PostgreSQL, ``postgresql://user@host/database``. Defaults to ``$SMITHERS_ENGINE``.
+    queue : str
+        The name of the queue that the workers listen to.
+    send_code : bool
+        Send the code of tools, types and functions that workers can't import, such as those of a notebook. Whoever can
+        write to that database then runs code on the workers.
+    strict_code : bool
+        Let workers refuse a task if a module that it names is not the same there.
+    lost_after_s : float
+        The age of a worker's last heartbeat after which its tasks are given to others, 15 seconds or more.
+
+    Raises
+    ------
+    AgentConfigError
+        If the extra is not installed; it has the line that installs it.
+    ValueError
+        If there is no address, or ``lost_after_s`` is too short.
+    """
+
+    remote = True
+    outlives = True
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        queue: str = "agents",
+        send_code: bool = False,
+        strict_code: bool = False,
+        lost_after_s: float = 30.0,
+    ) -> None:
+        needs_extra()
+        self._url = checked_url(url)
+        self.queue = queue
+        self.send_code = send_code
+        self.strict_code = strict_code
+        if not lost_after_s >= LEAST_LOST_S:
+            raise ValueError(
+                f"lost_after_s={lost_after_s} is too short: a heartbeat and the look at it take {2 * BEAT_S:.0f} s, so "
+                f"it is {LEAST_LOST_S:.0f} or more"
+            )
+        self.lost_after_s = lost_after_s
+        self._here = PydanticAiRunner()
+        """Answers the agents of branches from the record."""
+        self._client: Any = None  # Any: DBOSClient, which must not be imported before it is needed
+        self._connecting = Lock()
+        self._followed: dict[str, Followed] = {}
+        self._under_way: dict[str, asyncio.Task[AgentReply]] = {}
+        self._watching: asyncio.Task[None] | None = None
+        self._present: asyncio.Event | None = None
+        """Set while a worker is alive."""
+        self._away_since: float | None = None
+        """The time since which the engine is out of reach."""
+        self._closed_until: dict[str, float] = {}
+        """The ends of the pauses of models that have refused a request."""
+
+    def __repr__(self) -> str:
+        return f"DbosRunner({place_of(self._url)!r}, queue={self.queue!r})"
+
+    # ---- the protocol ------------------------------------------------------------------------------------------
+
+    async def check(self, task: AgentTask) -> None:
+        """Check that the task can leave this process. Models and keys are those of the workers.
+
+        Raises:
+            AgentConfigError: naming the part that can't.
+        """
+        to_json(task, send_code=self.send_code)
+
+    async def submit(self, task: AgentTask, ledger: Any) -> AgentReply:
+        """Run an agent on a worker to its end, or join it if it runs already; cancelling ends its request."""
+        if ledger.reuses or task.recorded is not None:
+            return await self._here.submit(task, ledger)
+        limits = Limits(task, ledger, Spent())
+        limits.check_execution(tool=False)
+        await asyncio.sleep(max(0.0, min(60.0, self._closed_until.get(task.model, 0.0) - time())))
+        limit = asyncio.timeout(ledger.remaining_s())
+        try:
+            async with limit:
+                return await self._joined(task, ledger, limits)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise limits.over("seconds", "its time is up") from error
+
+    async def call(self, task: FunctionTask, ledger: FarLedger) -> AgentReply:
+        """Call a function on a worker to its end."""
+        return await self._joined(task, ledger, None)
+
+    def rest(self) -> None:
+        """Close the connections, unless a task is followed."""
+        if not self._followed:
+            self.close()
+
+    def close(self) -> None:
+        """End the listener and the connections. What workers run continues; a later task connects again."""
+        if self._watching is not None:
+            self._watching.cancel()
+            self._watching = None
+        client, self._client = self._client, None
+        if client is not None:
+            # In a thread: it waits for its listener, and this is called on the engine's loop.
+            CALLS.submit(client.destroy)
+
+    def forget(self, before: datetime) -> int:
+        """Delete the items that ended before a time, with their rows; return their number. Their executions have them
+        in their files.
+
+        Raises:
+            ValueError: if the time has no time zone.
+        """
+        if before.tzinfo is None:
+            raise ValueError("before= needs a time zone: datetime.now(UTC) - timedelta(days=7)")
+        client = self._connect()
+        try:
+            ended = client.list_workflows(
+                name=WORKFLOW,
+                status=["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"],
+                completed_before=before.isoformat(),
+                load_input=False,
+                load_output=False,
+            )
+            client.delete_workflows([item.workflow_id for item in ended])
+        finally:
+            client.destroy()
+        return len(ended)
+
+    # ---- an item from its start to its end ---------------------------------------------------------------------
+
+    async def _joined(self, task: AgentTask | FunctionTask, ledger: FarLedger, limits: Limits | None) -> AgentReply:
+        id = f"{task.execution_id}:{task.task_id}:{task.leg}"
+        running = self._under_way.get(id)
+        if running is None:
+            running = asyncio.get_running_loop().create_task(self._item(id, task, ledger, limits=limits))
+            self._under_way[id] = running
+            running.add_done_callback(lambda _: self._under_way.pop(id, None))
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            running.cancel()
+            await asyncio.wait({running})
+            if not running.cancelled():
+                running.exception()  # Looked at: asyncio would log it.
+            raise
+
+    async def _item(
+        self, id: str, task: AgentTask | FunctionTask, ledger: FarLedger, *, limits: Limits | None
+    ) -> AgentReply:
+        payload = to_json(task, send_code=self.send_code, strict_code=self.strict_code)
+        await called(_load)
+        followed = self._followed[id] = Followed(id, task, ledger, ledger.offset)
+        self._watch()
+        try:
+            await self._hand_over(followed, payload)
+            return await self._follow(followed, limits)
+        except (asyncio.CancelledError, BudgetExceededError):
+            if not ledger.leaving:
+                await self._break_off(followed)
+            raise
+        finally:
+            del self._followed[id]
+
+    async def _hand_over(self, followed: Followed, payload: str) -> None:
+        """Put an item into the queue, once a worker is there; one that is there already stays as it is."""
+        assert self._present is not None  # for the type checker: the watch has begun
+        await self._present.wait()
+        if followed.at and not await self._tries(self._status, followed.id):
+            raise WorkerFailure(
+                f"the item of {followed.task.node_id} is no longer at {place_of(self._url)}: it was deleted there "
+                f"before its end had come. ex.retry({followed.task.node_id!r}) runs it again from the beginning."
+            )
+        options = {
+            "workflow_name": WORKFLOW,
+            "queue_name": self.queue,
+            "workflow_id": followed.id,
+            # Otherwise only a worker of the same source would take it, and none would say so.
+            "app_version": str(FORMAT),
+        }
+        await self._tries(lambda: self._connect_once().enqueue(options, payload))
+        await followed.ledger.stalled(None)
+
+    async def _follow(self, followed: Followed, limits: Limits | None) -> AgentReply:
+        """Record the rows of an item as they come, and return its end."""
+        while True:
+            async with aclosing(self._rows(followed)) as rows:
+                async for kind, body in rows:
+                    if kind == "end":
+                        return _end(body, followed.task)
+                    await self._take(followed, kind, body, limits=limits)
+            # It has ended without an end of ours: it was cancelled, or DBOS gave it up.
+            status = await self._tries(self._status, followed.id)
+            if status in ("ENQUEUED", "PENDING", "DELAYED"):
+                continue
+            if status == "CANCELLED":
+                raise RetryLater("retry", time(), "its item was cancelled")
+            raise WorkerFailure(
+                f"the item of {followed.task.node_id} ended as {status} on worker level: its worker's log says why",
+                abandoned=status == "MAX_RECOVERY_ATTEMPTS_EXCEEDED",
+            )
+
+    async def _rows(self, followed: Followed) -> AsyncGenerator[tuple[str, Any], None]:  # Any: JSON
+        """Yield the rows of an item after those that have come, until it ends."""
+        while True:
+            try:
+                client = await called(self._connect_once)
+                async with aclosing(client.read_stream_async(followed.id, LEDGER, offset=followed.at)) as texts:
+                    async for text in texts:
+                        followed.at += 1
+                        self._away_since = None
+                        _, kind, body = json.loads(text)
+                        yield kind, body
+                return
+            except _trouble() as error:
+                await self._away(error)
+
+    async def _take(self, followed: Followed, kind: str, body: Any, *, limits: Limits | None) -> None:  # Any: JSON
+        """Record a row."""
+        ledger, at = followed.ledger, followed.at
+        call: ModelCall | ToolCall
+        if kind == "asked":
+            call = _REQUEST.validate_python(body)
+            _note(followed, ("request", call.turn, call.attempt, call.agent, call.caller), call)
+            if call.status == "running" and limits is not None:
+                # In this process the request would not have been made. Now it is broken off.
+                await ledger.told(call, at)
+                limits.check_execution(tool=False)
+                return
+            await ledger.told(call, at)
+        elif kind == "tool":
+            call = _CALL.validate_python(body)
+            _note(followed, ("tool", call.tool_call_id, call.agent, call.caller), call)
+            await ledger.told(call, at)
+        elif kind == "pieces":
+            task_id = followed.task.task_id
+            await ledger.told_pieces([(task_id, *piece) for piece in body], at)
+        elif kind == "alive":
+            await ledger.taken(body["worker"], body["note"])
+        elif kind == "progress":
+            output = opened(Stored(*body), f"the progress of {followed.task.node_id}", "finish it")
+            ledger.progress(lambda: output)
+        elif kind == "refused" and isinstance(followed.task, AgentTask):
+            self._closed_until[followed.task.model] = time() + body["wait_s"]
+            await ledger.refused(body["window"], body["wait_s"])
+
+    async def _break_off(self, followed: Followed) -> None:
+        """Cancel an item, and record that its open calls were cancelled."""
+        try:
+            client = await called(self._connect_once)
+            await called(client.cancel_workflow, followed.id)
+            # From here on DBOS refuses the worker's rows, those about this end too: what is there is all.
+            async with aclosing(client.read_stream_async(followed.id, LEDGER, offset=followed.at)) as texts:
+                async for text in texts:
+                    followed.at += 1
+                    _, kind, body = json.loads(text)
+                    if kind in ("asked", "tool", "pieces"):
+                        await self._take(followed, kind, body, limits=None)
+        except _trouble() as error:
+            logger.warning("%s could not be cancelled at %s: %s", followed.id, place_of(self._url), said(error))
+        for call in list(followed.open.values()):
+            ended: ModelCall | ToolCall = replace(call, status="interrupted")
+            if isinstance(call, ModelCall):
+                ms = (time() - call.started_at) * 1000
+                ended = replace(call, status="cancelled", error="it was cancelled", ms=ms)
+            await followed.ledger.told(ended, followed.at)
+
+    # ---- the engine --------------------------------------------------------------------------------------------
+
+    def _connect(self) -> Any:  # Any: DBOSClient
+        from dbos import DBOSClient
+
+        return DBOSClient(
+            system_database_url=self._url,
+            application_name="smithers_nb",
+            use_listen_notify=True,
+            # An engine that is away is to be told, not waited for in a thread that nothing ends.
+            retry_connection_errors=False,
+        )
+
+    def _connect_once(self) -> Any:  # Any: DBOSClient
+        with self._connecting:  # Many tasks begin at once, each in a thread.
+            if self._client is None:
+                self._client = self._connect()
+            return self._client
+
+    def _status(self, id: str) -> str | None:
+        found = self._connect_once().list_workflows(workflow_ids=[id], load_input=False, load_output=False)
+        return found[0].status if found else None
+
+    async def _tries(self, work: Callable[..., T], *args: Any) -> T:  # Any: as ``work`` has them
+        """Call something in a thread, again until the engine can be reached."""
+        while True:
+            try:
+                found = await called(work, *args)
+            except _trouble() as error:
+                await self._away(error)
+            else:
+                self._away_since = None
+                return found
+
+    async def _away(self, error: BaseException) -> None:
+        """Wait a little because the engine is out of reach; after a while the tasks say so."""
+        now = monotonic()
+        self._away_since = self._away_since or now
+        if now - self._away_since > PATIENCE_S:
+            why = f"the engine at {place_of(self._url)} can't be reached: it is tried again"
+            for followed in list(self._followed.values()):
+                await followed.ledger.stalled("engine", why)
+        logger.info("the engine can't be reached: %s", said(error))
+        await asyncio.sleep(AGAIN_S)
+
+    def _watch(self) -> None:
+        if self._watching is None or self._watching.done():
+            self._present = asyncio.Event()
+            self._watching = asyncio.get_running_loop().create_task(self._look_after(), name="smithers workers")
+
+    async def _look_after(self) -> None:
+        """Look at the workers while tasks are out: give away the tasks of a lost one, and say where none is."""
+        while self._followed:
+            workers = await self._tries(workers_of, self._url, self.queue)
+            recent = [one for one in workers if one.seen_s < self.lost_after_s and one.running >= 0]
+            alive = [one for one in recent if one.format == FORMAT]
+            if lost := [one for one in workers if one.seen_s >= self.lost_after_s]:
+                await self._move(lost)
+            await self._tell(alive, workers)
+            await asyncio.sleep(BEAT_S if alive else 1.0)
+
+    async def _tell(self, alive: list[WorkerRecord], workers: list[WorkerRecord]) -> None:
+        assert self._present is not None  # for the type checker: the watch has begun
+        if alive:
+            self._present.set()
+            for followed in list(self._followed.values()):
+                await followed.ledger.stalled(None)
+            return
+        why = (
+            f"no worker listens to queue {self.queue!r} of {place_of(self._url)}. Start one where the same code is: "
+            f"python -m smithers_nb worker URL --id w0 --queue {self.queue}"
+        )
+        others = sorted({one.format for one in workers if one.seen_s < self.lost_after_s})
+        if others:
+            why = (
+                f"the workers of queue {self.queue!r} understand format {', '.join(map(str, others))} of tasks, and "
+                f"this process writes format {FORMAT}: use the same release of smithers_nb on both sides"
+            )
+        if self._present.is_set() or not self._told_none:
+            logger.warning(why)
+        self._told_none = True
+        self._present.clear()
+        for followed in list(self._followed.values()):
+            await followed.ledger.stalled("no_worker", why)
+
+    _told_none = False
+
+    async def _move(self, lost: list[WorkerRecord]) -> None:
+        """Put the tasks of lost workers back into the queue: DBOS itself waits until a worker of the same id begins."""
+        by_id = {one.worker_id: one for one in lost}
+
+        def move() -> list[Any]:  # Any: DBOS' record of a workflow
+            client = self._connect_once()
+            items: list[Any] = client.list_workflows(
+                status="PENDING",
+                executor_id=list(by_id),
+                queue_name=self.queue,
+                load_input=False,
+                load_output=False,
+            )
+            if items:
+                # Without the queue's name they would run past its limits.
+                client.resume_workflows([item.workflow_id for item in items], queue_name=self.queue)
+            return items
+
+        for item in await self._tries(move):
+            if followed := self._followed.get(item.workflow_id):
+                worker = by_id[item.executor_id]
+                await followed.ledger.lost(
+                    worker.worker_id, f"worker {worker.worker_id} was not seen for {worker.seen_s:.0f} s: moved"
+                )
+
+
+def _note(followed: Followed, key: tuple[object, ...], call: ModelCall | ToolCall) -> None:
+    if call.status == "running":
+        followed.open[key] = call
+    else:
+        followed.open.pop(key, None)
+
+
+def _load() -> None:
+    """Import the packages of the extra: in one thread, because two that do so get modules that are half made."""
+    with imports.alone():
+        import dbos  # noqa: F401
+        import psycopg  # noqa: F401
+        import sqlalchemy.exc  # noqa: F401
+
+
+def _trouble() -> tuple[type[BaseException], ...]:
+    """Return the errors of an engine that is out of reach."""
+    import psycopg
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return SQLAlchemyError, psycopg.Error, OSError
+
+
+def _end(end: dict[str, Any], task: AgentTask | FunctionTask) -> AgentReply:  # Any: JSON
+    """Return the reply that an item ended with.
+
+    Raises:
+        RetryLater, ApprovalRequired: if it waits.
+        AgentError, WorkerFailure: if it failed.
+    """
+    if end["end"] == "reply":
+        if end["type"] == "model":
+            # A class of a notebook has no name there: it is checked by the one that is here.
+            assert isinstance(task, AgentTask)  # for the type checker: only agents have an output_type
+            return AgentReply(TypeAdapter(task.local.output_type).validate_json(end["value"]))
+        return AgentReply(opened(Stored(end["value"], end["type"]), f"the output of {task.node_id}", "retry it"))
+    if end["end"] == "later":
+        raise RetryLater(end["reason"], end["at"], end["why"])
+    if end["end"] == "asks":
+        raise ApprovalRequired([ToolQuestion(**question) for question in end["questions"]])
+    own = getattr(errors, end["type"], None)
+    if end["limit"] is not None:
+        raise BudgetExceededError(end["error"], limit=end["limit"], node_id=task.node_id, source=task.source)
+    if own in (AgentError, AgentConfigError):
+        raise own(end["error"], node_id=task.node_id, source=task.source)
+    raise WorkerFailure(end["error"], end["trace"], abandoned=end["end"] == "abandoned")

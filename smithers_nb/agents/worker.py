@@ -1,0 +1,433 @@
+"""A worker: takes tasks from a queue of DBOS, runs them as the kernel would, and sends their rows back.
+
+A task is one workflow with one step, and all rows are in the step's stream: a worker that takes over reads
+the rows of the one before, and continues the agent from there. DBOS refuses the rows of a worker that was frozen and
+comes back after that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext, suppress
+from dataclasses import asdict, replace
+from time import time
+from typing import Any, Protocol
+
+from pydantic import BaseModel, TypeAdapter
+
+from ..credentials import masked
+from ..errors import AgentError, BudgetExceededError, NotStorableError, said, traceback_of
+from ..records import ModelCall, Repeat, ReusedAnswer, ToolCall
+from ..threads import CALLS, called
+from ..user_code import awaited, guarded, raised_by
+from ..values import Unstorable, encode
+from .dbos import LEDGER, WORKFLOW
+from .progress import progress
+from .pydantic_ai import PydanticAiRunner, load_all
+from .runner import AgentTask, ApprovalRequired, FunctionTask, Past, RetryLater
+from .scripted import Scripted
+from .wire import FORMAT, PYTHON, from_json
+from .workers import BEAT_S, beat, claim, connected, leave
+
+logger = logging.getLogger(__name__)
+
+BATCH_S = 0.1
+"""The time for which streamed pieces are collected."""
+CANCEL_S = 0.25
+"""The interval at which DBOS looks for cancelled tasks."""
+STARTS = 4
+"""The number of workers that begin a task; if none of them lives to its end, it is given up: it may be what ends them.
+"""
+
+_REQUEST = TypeAdapter(ModelCall)
+_CALL = TypeAdapter(ToolCall)
+Row = list[Any]
+"""A row of a task's stream: its number, its kind, and its content as JSON."""
+
+
+class Windows(Protocol):
+    """The rate windows of this process."""
+
+    def turn(self, window: str) -> AbstractAsyncContextManager[None]:
+        """Wait until a provider may be asked; the request is made inside."""
+
+    async def refused(self, window: str, wait_s: float) -> None:
+        """Close a provider's window for these seconds."""
+
+
+def work(url: str, worker_id: str, queue: str, *, concurrency: int, windows: Windows) -> None:
+    """Take tasks from the queue and run them, until SIGTERM or SIGINT.
+
+    Raises:
+        RunError: if a living worker has this id.
+    """
+    claim(url, worker_id, queue)
+    # Now, on this thread: the first tasks would wait for seconds, and import beside the threads of DBOS.
+    providers = [name for name in ("anthropic", "openai") if os.environ.get(f"{name.upper()}_API_KEY")]
+    load_all(providers)
+    worker = Worker(worker_id, windows)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    dbos = _launched(url, worker, queue, concurrency)
+    with connected(url) as db:
+        beat(db, worker_id, 0)  # Only now do kernels count on it.
+    logger.info("worker %s takes tasks of queue %s", worker_id, queue)
+    heart = threading.Thread(target=_beats, args=(url, worker, stop), name="smithers heartbeat", daemon=True)
+    heart.start()
+    while not stop.wait(1.0):
+        pass
+    _hand_back(dbos, url, worker, queue)
+
+
+def _launched(url: str, worker: Worker, queue: str, concurrency: int) -> Any:  # Any: DBOS, of an extra
+    from dbos import DBOS, _core
+
+    DBOS(
+        config={
+            "name": "smithers_nb",
+            "system_database_url": url,
+            "executor_id": worker.id,
+            # Not a hash of this file: an edited worker would take nothing that was handed over before.
+            "application_version": str(FORMAT),
+            "log_level": "WARNING",
+        }
+    )
+
+    async def step(payload: str) -> str:
+        return await worker.run(payload, DBOS)
+
+    # A second, for which the provider would write on: half of it is what a person waits for anyway.
+    _core._PREEMPTIBLE_POLL_INTERVAL_SEC = CANCEL_S
+    stepped = DBOS.step(name=f"{WORKFLOW}_step", preemptible=True)(step)
+
+    async def workflow(payload: str) -> str:
+        # Nothing but the step: what is not in it could replay differently.
+        end: str = await stepped(payload)
+        return end
+
+    DBOS.workflow(name=WORKFLOW)(workflow)
+
+    DBOS.listen_queues([queue])
+    DBOS.launch()
+    DBOS.register_queue(queue, worker_concurrency=concurrency, polling_interval_sec=0.1, on_conflict="always_update")
+    return DBOS
+
+
+def _beats(url: str, worker: Worker, stop: threading.Event) -> None:
+    """Record at intervals that the worker is alive."""
+    db = None
+    while not stop.wait(BEAT_S):
+        try:
+            db = db or connected(url)
+            beat(db, worker.id, worker.running)
+        except Exception as error:  # noqa: BLE001  # psycopg's: the next beat connects again
+            logger.warning("the heartbeat could not be recorded: %s", said(error))
+            db = None
+
+
+def _hand_back(dbos: Any, url: str, worker: Worker, queue: str) -> None:  # Any: DBOS
+    """Take nothing more, put running tasks back into the queue at once, and end."""
+    from dbos import DBOSClient
+
+    # No row leaves this worker from here on: the next one marks what is open as interrupted.
+    worker.stopping = True
+    dbos.destroy(workflow_completion_timeout_sec=0)
+    client = DBOSClient(system_database_url=url, application_name="smithers_nb")
+    mine = client.list_workflows(status="PENDING", executor_id=worker.id, load_input=False, load_output=False)
+    if mine:
+        client.resume_workflows([item.workflow_id for item in mine], queue_name=queue)
+    with suppress(Exception), connected(url) as db:  # Its heartbeat ends by itself, too.
+        leave(db, worker.id)
+    logger.info("worker %s ends, %d tasks go to others", worker.id, len(mine))
+    # Threads of tools may never end, and the interpreter would wait for them.
+    os._exit(0)
+
+
+class Worker:
+    """Runs the tasks that this process has taken."""
+
+    def __init__(self, id: str, windows: Windows) -> None:
+        self.id = id
+        self.windows = windows
+        self.running = 0
+        """The number of tasks that run."""
+        self.stopping = False
+        """True once nothing more is to be recorded."""
+        self._runner = PydanticAiRunner()
+
+    async def run(self, payload: str, dbos: Any) -> str:  # Any: DBOS
+        """Run a task to its end and return that as JSON; within the step of a workflow."""
+        rows = await _rows(dbos)
+        if rows and rows[-1][1] == "end":  # The worker before has ended just after it.
+            return json.dumps(rows[-1][2])
+        self.running += 1
+        try:
+            stream = RowStream(self, dbos, len(rows))
+            end = await self._ended(payload, rows, stream)
+            await stream.flush()
+            await stream.say("end", end)
+            return json.dumps(end)
+        finally:
+            self.running -= 1
+
+    async def _ended(self, payload: str, rows: list[Row], stream: RowStream) -> dict[str, Any]:  # Any: JSON
+        try:
+            item = await called(from_json, payload)
+            note = None
+            if item.other_code:
+                note = f"{self.id} has different code of {', '.join(item.other_code)}"
+            await stream.say("alive", {"worker": self.id, "note": note, "python": PYTHON, "host": socket.gethostname()})
+            starts = sum(1 for _, kind, _ in rows if kind == "alive")
+            if starts >= STARTS:
+                return _failed("abandoned", "AgentError", f"{starts} workers began it and ended before it did", None)
+            if isinstance(item.task, FunctionTask):
+                return _reply(await _called(item.task))
+            return await self._agent(item.task, rows, stream)
+        except Exception as error:  # noqa: BLE001  # it goes to the kernel
+            return _end_of(error)
+
+    async def _agent(self, task: AgentTask, rows: list[Row], stream: RowStream) -> dict[str, Any]:  # Any: JSON
+        requests, calls = _told(rows)
+        past = await _continued(task.past or Past(), requests, calls, stream=stream)
+        if isinstance(task.local.model, Scripted):
+            # The copy that was sent has not seen the requests that were answered since.
+            task.local.model.calls.extend("" for call in requests if call.response is not None)
+        begun = past.turn or past.attempts or past.tools
+        ledger = StreamLedger(stream, self.windows, reports=task.reports)
+        reply = await self._runner.run(replace(task, past=past if begun else None), ledger)
+        await ledger.flush()
+        return _reply(reply.output)
+
+
+async def _rows(dbos: Any) -> list[Row]:  # Any: DBOS
+    """Return the rows that the workers before have sent."""
+    from dbos import error
+
+    rows: list[Row] = []
+    with suppress(error.DBOSStreamTimeoutError):  # That is the end of what is there.
+        async for text in dbos.read_stream_async(dbos.workflow_id, LEDGER, timeout_seconds=0):
+            rows.append(json.loads(text))  # noqa: PERF401  # those before the error count
+    return rows
+
+
+def _told(rows: list[Row]) -> tuple[list[ModelCall], list[ToolCall]]:
+    """Return the requests and tool calls of a stream, each as it was sent last, oldest first."""
+    requests: dict[tuple[Any, ...], ModelCall] = {}
+    calls: dict[tuple[Any, ...], ToolCall] = {}
+    for _, kind, body in rows:
+        if kind == "asked":
+            request = _REQUEST.validate_python(body)
+            requests[request.turn, request.attempt, request.agent, request.caller] = request
+        elif kind == "tool":
+            call = _CALL.validate_python(body)
+            calls[call.turn, call.tool_call_id, call.attempt, call.agent, call.caller] = call
+    return list(requests.values()), list(calls.values())
+
+
+async def _continued(past: Past, requests: list[ModelCall], calls: list[ToolCall], *, stream: RowStream) -> Past:
+    """Return the progress of an agent after the rows of a stream; what has no end there is interrupted."""
+    why = "its worker ended before the answer came"
+    for place, request in enumerate(requests):
+        if request.status == "running":
+            requests[place] = replace(request, status="interrupted", error=why)
+            await stream.say("asked", asdict(requests[place]))
+    for place, call in enumerate(calls):
+        if call.status == "running":
+            calls[place] = replace(call, status="interrupted")
+            await stream.say("tool", asdict(calls[place]))
+    return progress(past, requests, calls)
+
+
+async def _called(task: FunctionTask) -> Any:  # Any: the function's value
+    args: list[Any] = []
+    named: dict[str, Any] = {}
+    if isinstance(task.args, dict):
+        named.update(task.args)
+    else:
+        args.extend(task.args)
+    limit = asyncio.timeout(task.timeout_s)
+    try:
+        async with limit:
+            if inspect.iscoroutinefunction(task.run) or inspect.iscoroutinefunction(type(task.run).__call__):
+                return await awaited(guarded(task.run, *args, **named))
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(CALLS, lambda: guarded(task.run, *args, **named))
+    except TimeoutError as error:
+        if error.args or not limit.expired():
+            raise
+        raise TimeoutError(f"it took longer than timeout_s={task.timeout_s:g} s") from None
+
+
+# ---- the end ---------------------------------------------------------------------------------------------------
+
+
+def _reply(output: Any) -> dict[str, Any]:  # Any: what was returned; JSON
+    if isinstance(output, BaseModel) and type(output).__module__ == "__main__":
+        return {"end": "reply", "value": output.model_dump_json(), "type": "model"}
+    try:
+        value = encode(output, "output")
+    except Unstorable as why:
+        raise NotStorableError(f"the output ({type(output).__name__}) can't be stored: {why}.") from None
+    return {"end": "reply", "value": value.text, "type": value.type}
+
+
+def _end_of(raised: BaseException) -> dict[str, Any]:  # Any: JSON
+    """Return how a task ended that raised."""
+    if isinstance(raised, RetryLater):
+        return {"end": "later", "reason": raised.reason, "at": raised.at, "why": str(raised)}
+    if isinstance(raised, ApprovalRequired):
+        return {"end": "asks", "questions": [asdict(one) for one in raised.questions]}
+    error = raised_by(raised)
+    kind = type(error).__name__
+    if isinstance(error, BudgetExceededError):
+        return {**_failed("error", kind, str(error), None), "limit": error.limit}
+    if isinstance(error, AgentError):
+        return _failed("error", kind, str(error), None)
+    return _failed("error", kind, said(error), traceback_of(error))
+
+
+def _failed(end: str, kind: str, error: str, trace: str | None) -> dict[str, Any]:  # Any: JSON
+    return {"end": end, "type": kind, "error": masked(error), "trace": trace and masked(trace), "limit": None}
+
+
+# ---- the rows --------------------------------------------------------------------------------------------------
+
+
+class RowStream:
+    """The stream of a task, as its worker writes it: row after row, in order."""
+
+    def __init__(self, worker: Worker, dbos: Any, count: int) -> None:  # Any: DBOS
+        self._worker = worker
+        self._dbos = dbos
+        self._count = count
+        self._writing = asyncio.Lock()
+        self._pieces: list[Row] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._flushing: asyncio.Task[None] | None = None
+
+    async def say(self, kind: str, body: Any) -> int:  # Any: JSON
+        """Write a row and return its number."""
+        async with self._writing:
+            if self._worker.stopping:
+                await asyncio.Event().wait()  # Its successor says what became of it.
+            self._count += 1
+            await self._dbos.write_stream_async(LEDGER, json.dumps([self._count, kind, body]))
+            return self._count
+
+    def piece(self, piece: Row) -> None:
+        """Write a streamed piece with the next batch."""
+        self._pieces.append(piece)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(BATCH_S, self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        self._flushing = asyncio.get_running_loop().create_task(self.flush())
+
+    async def flush(self) -> None:
+        """Write the pieces that wait."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        pieces, self._pieces = self._pieces, []
+        if pieces:
+            await self.say("pieces", pieces)
+
+
+class StreamLedger:
+    """The ledger of an agent on a worker: its rows go into the stream."""
+
+    reuses = False
+
+    def __init__(self, stream: RowStream, windows: Windows, *, reports: bool) -> None:
+        self._stream = stream
+        self._windows = windows
+        self._reports = reports
+        self._report: Callable[[], object] | None = None
+        self._reporting: asyncio.Task[None] | None = None
+
+    async def asked(self, request: ModelCall) -> int | None:
+        """Send a request's row; its number stands for the id that only the kernel's file has."""
+        if request.status != "running":
+            await self._stream.flush()
+        return await self._stream.say("asked", asdict(request))
+
+    async def accepted(self, request: ModelCall) -> None:
+        """Send the answer that the agent continues with."""
+        await self._stream.say("asked", asdict(request))
+
+    async def tool(self, call: ToolCall) -> None:
+        """Send the row of a tool call."""
+        await self._stream.say("tool", asdict(call))
+
+    async def answer_to(self, signature: str) -> str | None:
+        """Return None: only the kernel's file has answers."""
+        return None
+
+    async def reused_answer(self, same: str) -> ReusedAnswer | None:
+        """Return None: branches are answered in the kernel."""
+        return None
+
+    async def reused_tool_call(self, reused_id: int, tool_call_id: str) -> ToolCall | None:
+        """Return None, likewise."""
+        return None
+
+    async def repeated_tool_call(self, tool: str, given: str, repeat: Repeat) -> ToolCall | None:
+        """Return None, likewise."""
+        return None
+
+    def in_tool(self, tool_call_id: str) -> AbstractContextManager[None]:
+        """Do nothing: a tool on a worker has no state to write."""
+        return nullcontext()
+
+    def piece(self, turn: int, attempt: int, kind: str, payload: object) -> None:
+        """Send a streamed piece with the next batch."""
+        self._stream.piece([turn, attempt, kind, json.dumps(payload, ensure_ascii=False, default=str), time()])
+
+    def progress(self, report: Callable[[], object]) -> None:
+        """Send the output as far as it has come, a few times a second, if the node listens to it."""
+        self._report = report
+        if self._reports and (self._reporting is None or self._reporting.done()):
+            self._reporting = asyncio.get_running_loop().create_task(self._reported())
+
+    async def _reported(self) -> None:
+        await asyncio.sleep(BATCH_S)
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Send the newest output that was reported."""
+        report, self._report = self._report, None
+        if not self._reports or report is None or (output := report()) is None:
+            return
+        with suppress(Unstorable):  # The end says it.
+            await self._stream.say("progress", [*encode(output)])
+
+    def turn(self, window: str | None) -> AbstractAsyncContextManager[None]:
+        """Wait until the provider may be asked from this worker."""
+        return nullcontext() if window is None else self._windows.turn(window)
+
+    async def refused(self, window: str, wait_s: float) -> None:
+        """Close the window here, and let the kernel hold back further tasks."""
+        await self._windows.refused(window, wait_s)
+        await self._stream.say("refused", {"window": window, "wait_s": wait_s})
+
+    def reached(self, tool: bool = False) -> str | None:
+        """Return None: the kernel counts for all agents, and cancels."""
+        return None
+
+    def unpriced(self) -> int:
+        """Return 0, likewise."""
+        return 0
+
+    def remaining_s(self) -> float | None:
+        """Return None, likewise."""
+        return None

@@ -1,0 +1,268 @@
+"""Executions whose agents and functions run on real workers, over DBOS on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from smithers_nb import Claude, DbosRunner, Parallel, Task, call_tool, scripted
+from tests.agents.conftest import Background
+from tests.agents.fake_replies import Hang, by_turn, call, say, tokens
+from tests.workers.conftest import PATIENCE_S, ROOT
+from tests.workers.remote_app import fails, look, square
+from tests.workers.test_far_tasks import until
+
+IMPORT_S = 3.0
+"""The time that the import of dbos takes on a busy machine."""
+
+ROWS = ["node_id", "turn", "attempt", "model", "request", "response", "input_tokens", "output_tokens", "status"]
+
+
+def agents(count: int) -> Any:
+    return Parallel()[[Claude(id=f"a{n}", model="haiku", tools=[look])[f"Look up {n}."] for n in range(count)]]
+
+
+def test_an_execution_on_workers_has_the_rows_of_one_in_this_process(
+    url: str, worker: Any, model: Any, run_of: Any
+) -> None:
+    server = model(by_turn(call("look", n=1), call("look", n=2), say("done")))
+    worker("w0")
+    worker("w1")
+    there = run_of(agents(20), runner=DbosRunner(url))
+    assert there.run_sync().status == "finished"
+    assert len(server.requests) == 60
+    here = run_of(agents(20))
+    assert here.run_sync().status == "finished"
+
+    def rows(ex: Any, table: str, columns: list[str]) -> list[Any]:
+        return sorted(map(str, getattr(ex.df, table)[columns].to_numpy().tolist()))
+
+    calls = ["node_id", "turn", "attempt", "tool", "input", "output", "status"]
+    assert rows(there, "tool_calls", calls) == rows(here, "tool_calls", calls)
+    bare = [name for name in ROWS if name not in ("request", "response")]
+    assert rows(there, "model_calls", bare) == rows(here, "model_calls", bare)
+    tasks = ["node_id", "status", "attempt", "result", "input_tokens", "output_tokens", "requests", "error"]
+    assert rows(there, "tasks", tasks) == rows(here, "tasks", tasks)
+    assert set(there.df.tasks.worker) == {"w0", "w1"}
+
+
+def test_functions_run_on_workers_and_fail_as_they_do_here(url: str, worker: Any, run_of: Any) -> None:
+    def app() -> Any:
+        return Parallel()[
+            Task(id="ok", run=square, args=[3]),
+            Task(id="bad", run=fails, args=["x"], retries=1, on_error=lambda result: None),
+        ]
+
+    worker("w0")
+    there, here = run_of(app(), runner=DbosRunner(url)), run_of(app())
+    for ex in (there, here):
+        assert ex.run_sync().status == "finished"
+    columns = ["node_id", "status", "attempt", "result", "reason"]
+    assert str(there.df.tasks[columns].to_numpy().tolist()) == str(here.df.tasks[columns].to_numpy().tolist())
+    ours, theirs = (ex.df.tasks.set_index("node_id").error["bad"].splitlines() for ex in (here, there))
+    assert theirs[-1] == ours[-1] == "ValueError: x"
+    assert set(there.df.tasks.worker) == {"w0"}
+
+
+def asked_once(server: Any, turns: int, agents: int, repeated: int = 0) -> None:
+    """Check that no answered request was made again, and that every one was made."""
+    answered = [(entry.asked.prompt, entry.asked.turn) for entry in server.requests if entry.outcome == "sent"]
+    twice = len(answered) - len(set(answered))
+    assert twice <= repeated, f"{twice} of {len(answered)} answers were paid for twice"
+    assert len(set(answered)) == turns * agents
+
+
+def nothing_is_open(ex: Any) -> None:
+    assert "running" not in set(ex.df.model_calls.status) | set(ex.df.tool_calls.status) | set(ex.df.tasks.status)
+    made = ex.df.tool_calls[ex.df.tool_calls.status == "ok"]
+    assert not made.duplicated(["task_id", "turn", "tool_call_id"]).any(), "a tool that had ended ran again"
+
+
+def slow_turns() -> Any:
+    return by_turn(*(replace(act, delay_s=0.4) for act in (call("look", n=1), call("look", n=2), say("done"))))
+
+
+def test_the_tasks_of_a_killed_worker_are_moved_and_no_answer_is_paid_twice(
+    url: str, worker: Any, model: Any, run_of: Any
+) -> None:
+    server = model(slow_turns())
+    first = worker("w0")
+    worker("w1")
+    ex = run_of(agents(8), runner=DbosRunner(url, lost_after_s=15))
+    run = Background(ex)
+    server.wait_for(lambda requests: len(requests) >= 6, PATIENCE_S)
+    first.kill()
+    assert run.ended(90).status == "finished"
+    asked_once(server, 3, 8)
+    nothing_is_open(ex)
+    assert (ex.df.events.kind == "worker_lost").any() or set(ex.df.tasks.worker) == {"w1"}
+
+
+def test_a_killed_kernel_finds_what_the_workers_did_meanwhile(
+    url: str, worker: Any, model: Any, resumed: Any, tmp_path: Path
+) -> None:
+    server = model(slow_turns())
+    worker("w0")
+    kernel = subprocess.Popen([sys.executable, "-m", "tests.workers.kernel", tmp_path / "t.db", url, "6"], cwd=ROOT)
+    server.wait_for(lambda requests: len(requests) >= 4, PATIENCE_S)
+    kernel.kill()
+    kernel.wait()
+    server.wait_for(lambda requests: len(requests) == 18, PATIENCE_S)
+    ex = resumed(agents(6), runner=DbosRunner(url))
+    assert ex.run_sync().status == "finished"
+    asked_once(server, 3, 6)
+    assert len(server.requests) == 18 and len(ex.df.model_calls) == 18
+    assert ex.df.tasks.attempt.tolist() == [1] * 6 and ex.df.tool_calls.status.tolist() == ["ok"] * 12
+    nothing_is_open(ex)
+
+
+def test_without_a_worker_the_task_says_so_and_one_that_starts_goes_on(url: str, worker: Any, run_of: Any) -> None:
+    ex = run_of(Task(id="t", run=square, args=[3]), runner=DbosRunner(url))
+    run, began = Background(ex), time.monotonic()
+    until(ex, lambda tasks: len(tasks) and tasks.status[0] == "blocked")
+    took = time.monotonic() - began
+    assert ex.df.tasks.reason[0] == "no_worker" and "smithers_nb worker" in ex.df.tasks.error[0]
+    assert "@" not in ex.df.tasks.error[0], "the address may hold a password"
+    worker("w0")
+    assert run.ended(30).status == "finished"
+    assert ex.df.tasks.result[0] == 9 and took < 2 + 3 * IMPORT_S
+
+
+def test_a_cancelled_agent_ends_its_request_and_the_row_says_so(url: str, worker: Any, model: Any, run_of: Any) -> None:
+    server = model(Hang())
+    worker("w0")
+    ex = run_of(Claude(id="c", model="haiku", on_error=lambda result: None)["hi"], runner=DbosRunner(url))
+    run = Background(ex)
+    server.wait_for(lambda requests: len(requests) == 1, PATIENCE_S)
+    until(ex, lambda tasks: len(ex.df.model_calls) == 1)
+    began = time.monotonic()
+    ex.cancel("c")
+    server.wait_for(lambda requests: requests[0].outcome == "gone")
+    took = time.monotonic() - began
+    assert run.ended().status == "finished"
+    assert ex.df.tasks.status[0] == "cancelled" and ex.df.model_calls.status.tolist() == ["cancelled"]
+    assert took < 2.5, f"the provider saw the client go after {took:.1f} s"
+
+
+def test_a_stop_ends_requests_and_a_run_continues_with_the_next_leg(
+    url: str, worker: Any, model: Any, run_of: Any
+) -> None:
+    answers = by_turn(call("look", n=1), say("done"))
+    server = model(lambda asked: Hang() if asked.number == 2 else answers(asked))
+    worker("w0")
+    ex = run_of(agents(1), runner=DbosRunner(url))
+    run = Background(ex)
+    server.wait_for(lambda requests: len(requests) == 2, PATIENCE_S)
+    until(ex, lambda tasks: len(ex.df.model_calls) == 2)
+    ex.stop()
+    run.ended()
+    assert ex.run_sync().status == "finished"
+    assert [entry.asked.turn for entry in server.requests] == [1, 2, 2]
+    assert ex.df.tasks.leg[0] == 1
+    nothing_is_open(ex)
+
+
+def test_a_question_is_answered_after_a_restart_of_the_kernel(
+    url: str, worker: Any, model: Any, run_of: Any, resumed: Any
+) -> None:
+    server = model(by_turn(call("look", n=4), say("done")))
+    worker("w0")
+    app = Claude(id="c", model="haiku", tools=[look], approve=["look"])["Look."]
+    ex = run_of(app, runner=DbosRunner(url))
+    assert ex.run_sync().status == "waiting"
+    ex.close()
+    ex = resumed(app, runner=DbosRunner(url))
+    [question] = ex.df.approvals.approval_id
+    ex.answer(question, "approve")
+    assert ex.run_sync().status == "finished"
+    assert [entry.asked.turn for entry in server.requests] == [1, 2]
+    assert ex.df.tool_calls[["tool", "status", "output"]].to_numpy().tolist() == [["look", "ok", 8]]
+    assert ex.df.tasks.leg[0] == 1
+
+
+def test_a_worker_that_is_ended_hands_its_tasks_back_at_once(url: str, worker: Any, model: Any, run_of: Any) -> None:
+    server = model(slow_turns())
+    first = worker("w0")
+    ex = run_of(agents(4), runner=DbosRunner(url))
+    run = Background(ex)
+    server.wait_for(lambda requests: len(requests) >= 3, PATIENCE_S)
+    worker("w1")
+    first.signal(signal.SIGTERM)
+    assert first.process.wait(30) == 0, first.said()
+    began = time.monotonic()
+    assert run.ended(60).status == "finished"
+    assert time.monotonic() - began < 25, "nobody waited until the worker counted as lost"
+    asked_once(server, 3, 4)
+    nothing_is_open(ex)
+
+
+def test_a_living_workers_id_is_refused(url: str, worker: Any) -> None:
+    worker("w0")
+    second = worker("w0", wait=False)
+    assert second.process.wait(60) == 2
+    assert "a worker 'w0' is alive" in second.said()
+
+
+def test_a_limit_of_the_execution_ends_agents_on_workers(url: str, worker: Any, model: Any, run_of: Any) -> None:
+    server = model(by_turn(*[replace(call("look", n=n), delay_s=0.2) for n in range(9)]))
+    worker("w0")
+    ex = run_of(agents(2), runner=DbosRunner(url), limits={"turns": 4})
+    assert ex.run_sync().status == "failed"
+    assert set(ex.df.tasks.reason) == {"limit: turns of the execution"}
+    assert 4 <= len(server.requests) <= 6, "at most the requests in flight are too many"
+
+
+def test_tokens_and_progress_come_while_an_agent_runs(url: str, worker: Any, model: Any, run_of: Any) -> None:
+    model(tokens(30, delay_s=0.05))
+    worker("w0")
+    heard: list[str] = []
+    node = Claude(id="c", model="haiku", on_progress=lambda result: heard.append(result.text))["hi"]
+    ex = run_of(node, runner=DbosRunner(url))
+    assert ex.run_sync().status == "finished"
+    pieces = ex.df.stream_events[ex.df.stream_events.kind == "token"].payload
+    assert "".join(pieces) == "".join(f"w{n} " for n in range(30))
+    assert heard and all("".join(pieces).startswith(text) for text in heard)
+
+
+def test_code_of_a_notebook_is_sent_where_it_is_allowed(url: str, worker: Any, run_of: Any) -> None:
+    factor = 3
+    worker("w0")
+    app = Parallel()[
+        Task(id="t", run=lambda n: n * factor, args=[2]),
+        Claude(id="c", model=scripted(call_tool("triple", n=2), "done"), tools=[tripled(factor)])["hi"],
+    ]
+    ex = run_of(app, runner=DbosRunner(url, send_code=True))
+    assert ex.run_sync().status == "finished"
+    tasks = ex.df.tasks.set_index("node_id")
+    assert tasks.result.to_dict() == {"t": 6, "c": "done"} and set(tasks.worker) == {"w0"}
+    assert ex.df.tool_calls.output.tolist() == [6]
+
+
+def tripled(factor: int) -> Any:
+    def triple(n: int) -> int:
+        """Triple a number."""
+        return n * factor
+
+    return triple
+
+
+def test_an_engine_that_goes_away_is_said_and_waited_for(
+    postgres: Any, url: str, worker: Any, model: Any, run_of: Any
+) -> None:
+    server = model(slow_turns())
+    worker("w0")
+    ex = run_of(agents(3), runner=DbosRunner(url))
+    run = Background(ex)
+    server.wait_for(lambda requests: len(requests) >= 2, PATIENCE_S)
+    postgres.kill()
+    until(ex, lambda tasks: (tasks.reason == "engine").all())
+    assert "127.0.0.1" in ex.df.tasks.error[0] and "smithers@" not in ex.df.tasks.error[0]
+    postgres.start()
+    assert run.ended(90).status == "finished"
+    asked_once(server, 3, 3)
+    nothing_is_open(ex)
