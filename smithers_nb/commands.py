@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
@@ -394,6 +396,27 @@ async def break_change(
     if when == "":
         changes["when"] = None
     await run.live.breakpoints.change(breakpoint, **changes)
+
+
+# ---- the file that is a run ------------------------------------------------------------------------------------
+
+
+@_command("looks")
+async def export(
+    run: Run,
+    path: Annotated[
+        str,
+        Field(description="a page that is a store, run.html, or lines, run.ndjson; by default a page named as the run"),
+    ] = "",
+    redact: Annotated[
+        str | None, Field(description="keys of the state and columns that are removed, separated by commas")
+    ] = None,
+) -> str:
+    """Writes what is recorded to a file, a page or lines, and tells what went out."""
+    path = path.strip() or re.sub(r"[^\w.~-]+", "_", run.name) + ".html"
+    write = partial(execution_of(run).export, path, redact=_listed(redact or ""), show=False)
+    written = await asyncio.to_thread(write)
+    return str(getattr(written, "text", written))
 
 
 # ---- questions --------------------------------------------------------------------------------------------------

@@ -388,7 +388,9 @@ def _log_failure(answer: Future[None]) -> None:
 
 
 def _told(result: object) -> str | None:
-    """Return the part of a command's result that the page gets: the id of a new breakpoint, or of a branch."""
+    """Return what the page gets of a command's result: the id of a new breakpoint or branch, or what was exported."""
+    if isinstance(result, str):
+        return result
     if isinstance(result, Breakpoint):
         return result.id
     if isinstance(result, Run):

@@ -95,6 +95,8 @@ def _add(command: Command) -> None:
             raise OptionError(str(error)) from None
         if command.effect in ("halts", "writes") and result is None:
             return status(ex)
+        if isinstance(result, str):
+            return Lines(result)
         return result
 
     SUBCOMMANDS[command.word] = Subcommand(
@@ -184,12 +186,6 @@ def xml(ex: Execution, frame: Annotated[int | None, _FRAME] = None) -> object:
     if now is None:
         return Lines(visible(ex.preview().xml))
     return Lines(visible(now.xml))
-
-
-@_own(takes="[PATH]")
-def export(ex: Execution, path: Annotated[str, _TEXT] = "") -> object:
-    """Writes what is recorded to a file: run.html, a page that is a store, or lines, by default NAME.ndjson."""
-    return Lines(ex.export(_path(path) or f"{ex.name}.ndjson"))
 
 
 @_own(takes="PATH [KEY …]")

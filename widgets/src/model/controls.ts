@@ -29,7 +29,8 @@ export type Action =
   | "help"
   | "gantt"
   | "fork"
-  | "branches";
+  | "branches"
+  | "export";
 
 export interface Control {
   readonly name: Action;
@@ -109,6 +110,7 @@ export const OTHERS: readonly Control[] = [
     "T",
     "Shows the tasks by frame, or hides them.",
   ),
+  control("export", "Export", "X", "X", "Writes the run to one file: a page that opens offline."),
   control("help", "Help", "?", "?", "Shows the keys."),
 ];
 
@@ -128,6 +130,7 @@ const ACTING: readonly Action[] = [
   "fork",
   "compare",
   "first_difference",
+  "export",
 ];
 
 /** Whether it only looks: then a page that is a file has it, too. */
@@ -290,6 +293,7 @@ const KEYS: Readonly<Record<string, Action>> = {
   o: "compare",
   f: "fork",
   t: "gantt",
+  x: "export",
 };
 
 const SHIFTED: Readonly<Record<string, Action>> = {

@@ -68,6 +68,7 @@ export type Command =
   | BreakCheck
   | BreakRemove
   | BreakChange
+  | Export
   | Why
   | WhyNot
   | Needs
@@ -96,6 +97,7 @@ export type Outgoing =
       | BreakCheck
       | BreakRemove
       | BreakChange
+      | Export
       | Why
       | WhyNot
       | Needs
@@ -986,6 +988,23 @@ export interface PartRow {
   readonly label: string;
   readonly text: Value;
   readonly ms: number | null;
+}
+/**
+ * Writes what is recorded to a file, a page or lines, and tells what went out.
+ */
+export interface Export {
+  readonly type: "command";
+  readonly id: string;
+  readonly name: "export";
+  readonly execution_id?: string | null;
+  /**
+   * a page that is a store, run.html, or lines, run.ndjson; by default a page named as the run
+   */
+  readonly path?: string;
+  /**
+   * keys of the state and columns that are removed, separated by commas
+   */
+  readonly redact?: string | null;
 }
 /**
  * Tells where a text or value came from, and all that holds it.

@@ -6,7 +6,7 @@ import type { NeedsPane, PlanRow } from "./protocol";
 import { FIRST_TREE, revealed, type TreeChoice } from "./tree";
 import { asking, type Question, type Trail } from "./why";
 
-export type Popup = "stop" | "help" | "search" | "go_to" | "fork" | "branches";
+export type Popup = "stop" | "help" | "search" | "go_to" | "fork" | "branches" | "export";
 
 export type Selection =
   | Subject

@@ -78,6 +78,7 @@ function makeActions(
     gantt: () => setUi((was) => ({ ...was, gantt: !was.gantt })),
     help: () => setUi((was) => ({ ...was, popup: "help" })),
     fork: () => setUi((was) => ({ ...was, popup: "fork" })),
+    export: () => setUi((was) => ({ ...was, popup: "export" })),
     branches: () => {
       client.renew("branches");
       setUi((was) => ({ ...was, popup: was.popup === "branches" ? null : "branches" }));

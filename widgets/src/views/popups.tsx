@@ -5,6 +5,7 @@ import type { FoundRow, SearchPane } from "../model/protocol";
 import { plural } from "../model/text";
 import { BranchMenu } from "./branches";
 import { ConfirmStop } from "./confirm";
+import { ExportDialog } from "./export";
 import { ForkDialog } from "./fork";
 import { type CloseProps, Popup, useFocus } from "./popup";
 import { Text } from "./text";
@@ -38,6 +39,8 @@ export function Popups() {
       return <ForkDialog close={close} />;
     case "branches":
       return <BranchMenu close={close} />;
+    case "export":
+      return <ExportDialog close={close} />;
   }
 }
 

@@ -238,6 +238,7 @@ const TOOLS = [
   { name: "go_to", label: "Go to frame", title: "Go to frame (G)" },
   { name: "search", label: "Search", title: "Nodes, keys, handlers, tasks, output (/)" },
   { name: "compare", label: "Compare", title: "Compare with another execution (O)" },
+  { name: "export", label: "Export", title: "Writes the run to one file (X)" },
   { name: "help", label: "Help", title: "The keys (?)" },
 ] as const;
 
