@@ -63,6 +63,20 @@ describe("a kernel that says nothing", () => {
     expect(client.state.connected).toBe(true);
   });
 
+  it("is there when it answered, also where the next ping is sent before its mark of the first is heard", () => {
+    const { kernel, client } = started();
+    vi.advanceTimersByTime(2 * BEAT_MS);
+    kernel.say({ type: "pong", id: "p" });
+    vi.advanceTimersByTime(2 * BEAT_MS);
+    expect(kernel.pings).toBe(2);
+    kernel.handle(0);
+    vi.advanceTimersByTime(PONG_MS);
+    expect(client.state.connected).toBe(true);
+    kernel.handle(1);
+    vi.advanceTimersByTime(PONG_MS);
+    expect(client.state.connected).toBe(false);
+  });
+
   it("is busy or gone when it neither handles nor answers, which is not held against it later", () => {
     const { kernel, client, off } = started();
     vi.advanceTimersByTime((BEATS + 2) * BEAT_MS);

@@ -44,7 +44,15 @@ export class FakeKernel implements Channel {
   send(message: Outgoing, callbacks?: Callbacks): void {
     if (this.dead) throw new Error("Cannot send");
     this.sent.push(message);
+    if (message.type === "ping") this.callbacks.push(callbacks);
     if (this.forgot) callbacks?.iopub.status({ content: { execution_state: "idle" } });
+  }
+
+  private readonly callbacks: (Callbacks | undefined)[] = [];
+
+  /** Says that a ping was handled. */
+  handle(ping: number): void {
+    this.callbacks[ping]?.iopub.status({ content: { execution_state: "idle" } });
   }
 
   get pings(): number {

@@ -292,6 +292,17 @@ describe("while nothing is selected", () => {
     );
   });
 
+  it("one that waits for a person or has failed comes first, and a task before its phase", () => {
+    const task = (id: string, status: string) =>
+      node(id, { ...quiet, status, status_before: "pending", task_id: `${id}@1` });
+    const phase = node("phase", { ...quiet, status: "running", status_before: "pending" });
+    const changed = node("text", { ...quiet, change: "changed" });
+    expect(followed([changed, phase, task("ok", "blocked")])).toBe("ok");
+    expect(followed([phase, task("fine", "succeeded"), task("bad", "failed")])).toBe("bad");
+    expect(followed([phase, task("fine", "succeeded")])).toBe("fine");
+    expect(followed([phase, task("fine", "succeeded"), changed])).toBe("text");
+  });
+
   it("else the first that runs", () => {
     const running = { ...quiet, status: "running", task_id: "b@1" } as const;
     expect(followed([node("a", quiet), node("b", running)])).toBe("b");

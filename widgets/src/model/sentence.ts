@@ -10,9 +10,13 @@ const BUSY =
 const SILENT =
   "The kernel does not answer: it is busy with something that lets nothing else run, or it is gone.";
 
-const GONE =
-  "There is no kernel. What was fetched can be looked at; run the cell again, with --resume to " +
-  "continue this execution.";
+const GONE = "There is no kernel. What was fetched can be looked at; run the cell again";
+
+/** What to do without a kernel: what is over can't continue. */
+const gone = (summary: Summary | null): string =>
+  summary?.over
+    ? `${GONE} for a new execution.`
+    : `${GONE}, with --resume to continue this execution.`;
 
 export interface Said {
   readonly text: string;
@@ -27,11 +31,11 @@ const failed = (text: string): Said => ({ text, look: sentenceLook("error"), err
 /** The one sentence that is always there: what just happened, and what the next step will do. */
 export function saidOf(state: ClientState): Said {
   const { summary, underway, connected, silent, note, settled } = state;
-  if (summary === null) return connected ? warned("Waiting for the kernel…") : failed(GONE);
+  if (summary === null) return connected ? warned("Waiting for the kernel…") : failed(gone(null));
   if (summary.protocol !== PROTOCOL) return failed("The page and the kernel don't fit together.");
   if (connected && Object.values(underway).some(({ late }) => late)) return warned(BUSY);
   if (silent) return warned(SILENT);
-  if (settled.at === null && !connected) return failed(`${GONE} ${stood(summary)}`);
+  if (settled.at === null && !connected) return failed(`${gone(summary)} ${stood(summary)}`);
   const said = settled.at === null ? saidLive(summary) : saidAt(state, summary);
   return note === null ? said : { ...said, text: note };
 }
@@ -42,7 +46,9 @@ function saidLive(summary: Summary): Said {
   const { sentence, kind, problems, counts } = summary;
   const fails = problems.some(({ severity }) => severity === "error");
   const look = kind === "rest" ? standingLook(summary) : sentenceLook(kind);
-  return { text: sentence, look, error: fails || (kind === "error" && counts.problems > 0) };
+  // The badge counts those of the whole run: once it is over, the sentence leads to them.
+  const told = kind === "error" || kind === "over";
+  return { text: sentence, look, error: fails || (told && counts.problems > 0) };
 }
 
 function saidAt({ settled, panes }: ClientState, summary: Summary): Said {

@@ -53,8 +53,9 @@ export interface Receiver {
 export class Transport {
   private silence: ReturnType<typeof setTimeout> | undefined;
   private beating: ReturnType<typeof setInterval> | undefined;
-  /** Pings since something was heard. */
-  private unanswered = 0;
+  private pings = 0;
+  /** The pings that had been sent when something was heard last. */
+  private answered = 0;
   private heardSinceBeat = true;
   private sent = 0;
   /** Two views of one model hear each other's replies, so each has ids of its own. */
@@ -102,7 +103,7 @@ export class Transport {
     clearTimeout(this.silence);
     this.silence = undefined;
     this.heardSinceBeat = true;
-    this.unanswered = 0;
+    this.answered = this.pings;
   }
 
   /** Expects to hear something: else it is a loss. */
@@ -119,11 +120,12 @@ export class Transport {
     const quiet = !this.heardSinceBeat;
     this.heardSinceBeat = false;
     if (!quiet || !this.receiver.understood) return;
-    this.unanswered += 1;
-    if (this.unanswered > BEATS && this.receiver.connected) this.receiver.onSilence();
-    const sent = this.unanswered;
+    this.pings += 1;
+    if (this.pings - this.answered > BEATS && this.receiver.connected) this.receiver.onSilence();
+    const ping = this.pings;
+    // Beats of a page that was held up come close together: a later ping says nothing about this one.
     const handled = () => {
-      if (this.unanswered >= sent && this.receiver.connected) this.receiver.onGone();
+      if (this.answered < ping && this.receiver.connected) this.receiver.onGone();
     };
     const status = ({ content }: { readonly content: { readonly execution_state: string } }) => {
       if (content.execution_state === "idle") setTimeout(handled, PONG_MS);

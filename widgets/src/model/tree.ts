@@ -62,12 +62,23 @@ export const FIRST_TREE: TreeChoice = {
   ghosts: false,
 };
 
-/** The node that is shown while none is selected: the first that the frame changed, else the first that runs. */
+/** The statuses of a task that a person has to see to. */
+const TROUBLE = ["failed", "blocked"];
+
+/**
+ * The node that is shown while none is selected: one that has just failed or waits for a person, else the first that
+ * the frame changed, with its tasks before the phases around them, else the first that runs.
+ */
 export function followed(nodes: readonly PlanRow[]): string | null {
   const there = nodes.filter(({ change }) => change !== "removed");
+  const turned = there.filter(({ status_before }) => status_before !== null);
+  const isTask = ({ task_id }: PlanRow) => task_id !== null;
   const found =
-    there.find((node) => node.change !== "" || node.status_before !== null) ??
-    there.find((node) => node.status === "running" && node.task_id !== null);
+    turned.find((node) => isTask(node) && TROUBLE.includes(node.status ?? "")) ??
+    there.find(({ change }) => change !== "") ??
+    turned.find(isTask) ??
+    turned[0] ??
+    there.find((node) => isTask(node) && node.status === "running");
   return found?.id ?? null;
 }
 

@@ -37,7 +37,7 @@ export function Compare({ base, against, children }: CompareProps) {
   return (
     <div class="ss-filter ss-compare">
       <label>
-        <span class="ss-dim">compare with</span>
+        <span class="ss-dim ss-compare-word">compare with</span>
         <select
           aria-label="Compare with"
           value={chosen}
