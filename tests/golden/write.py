@@ -219,6 +219,7 @@ def messages() -> dict[str, Any]:
                 {"type": "command", "id": "c2", "name": "why_not", "target": "notes", "frame": 2},
                 {"type": "command", "id": "c2", "name": "needs", "target": "notes"},
                 {"type": "command", "id": "c2", "name": "follow", "text": "notes"},
+                {"type": "command", "id": "c2", "name": "export", "path": "run.html", "redact": "notes"},
                 *({"type": "get", "id": "r1", "pane": pane} for pane in get_args(p.PaneName)),
                 {
                     "type": "get",

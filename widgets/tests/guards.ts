@@ -825,6 +825,7 @@ const commandGuard = by("name", {
   why_not: order("why_not", { target: optional(text), frame: optional(nullable(whole)) }),
   needs: order("needs", { target: text, frame: optional(nullable(whole)) }),
   follow: order("follow", { text: text, frame: optional(nullable(whole)) }),
+  export: order("export", { path: optional(text), redact: optional(nullable(text)) }),
 });
 
 export const outgoingGuard = by("type", {

@@ -90,7 +90,7 @@ describe("controls", () => {
     ["u", false, "until_idle"],
     [" ", false, "pause"],
     ["X", true, "stop"],
-    ["x", false, null],
+    ["x", false, "export"],
     ["ArrowLeft", false, "back"],
     ["ArrowRight", false, "forward"],
     ["Home", false, "first"],
