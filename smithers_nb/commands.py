@@ -21,14 +21,16 @@ from .arguments import choices
 from .engine.tasks.answers import NO_RESULT, given
 from .engine.tasks.entry import ENDED
 from .execution import execution_of
-from .fork import forked, recorded_state
+from .fork import forked, in_place_of, recorded_state
 from .history.matching import NAMES
 from .nodes.tree import EMPTY
 from .records import REUSED, Breakpoint, BreakpointKind, Frame, Reusable, RunResult
 from .records.publication import Publication
 from .records.words import short
 from .run import Run
+from .store.reader import Reader
 from .syntax.expression import Expression
+from .values import Stored, decode
 
 Effect = Literal["moves", "halts", "writes", "looks"]
 """The effect of a command on its execution. One that moves it runs alone; the others neither wait for it nor hold it
@@ -51,6 +53,11 @@ class InWords:
     """Returns the values that the present state suggests."""
     rest: bool = False
     """True if it takes all that is left of the line as it is written, with spaces and quotes."""
+
+
+@dataclass(frozen=True, slots=True)
+class JsonText:
+    """Marks an argument that is JSON as a text; a face whose arguments are JSON themselves takes the value, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +145,7 @@ WriteId = Annotated[
     InWords(lambda now: (write.id for write in now.pending)),
     Field(description="the id of a pending write"),
 ]
+NewValue = Annotated[str, InWords(rest=True), JsonText(), Field(description="the new value as JSON")]
 EndedNode = Annotated[str, InWords(_ended), Field(description="the id of a node whose task has ended")]
 BreakpointId = Annotated[
     str,
@@ -222,7 +230,9 @@ def _problem(frame: Frame) -> str | None:
 
 @_command("writes", word="edit")
 async def edit_pending(
-    run: Run, write: WriteId, value: Annotated[str, InWords(rest=True), Field(description="the new value as JSON")]
+    run: Run,
+    write: WriteId,
+    value: NewValue,
 ) -> None:
     """Changes a pending write to a value, given as JSON."""
     await run.edit_pending(write, _json(value))
@@ -263,16 +273,35 @@ async def answer(
     choice: Annotated[str, InWords(_choices), Field(description="one of the options")],
     comment: Annotated[str | None, InWords(rest=True), Field(description="a comment for the records")] = None,
     args: Annotated[
-        str | None, InWords(rest=True), Field(description="arguments of the tool instead of the model's, as JSON")
+        str | None,
+        InWords(rest=True),
+        JsonText(),
+        Field(description="arguments of the tool instead of the model's, as JSON"),
     ] = None,
     result: Annotated[
-        str | None, InWords(rest=True), Field(description="the result of a call that is made elsewhere, as JSON")
+        str | None,
+        InWords(rest=True),
+        JsonText(),
+        Field(description="the result of a call that is made elsewhere, as JSON"),
     ] = None,
 ) -> None:
     """Answers an approval, named by its id or its node's."""
     with_args = None if args is None else _json(args)
     with_result = NO_RESULT if result is None else _json(result)
     await run.answer(approval, given(choice, comment, with_args, with_result))
+
+
+@_command("writes", word="set-state")
+async def set_state(
+    run: Run,
+    key: Annotated[str, InWords(lambda now: now.state), Field(description="a key of the state")],
+    value: NewValue,
+) -> None:
+    """Sets a key of the state to a value, given as JSON: the next frame reads it."""
+    # JSON has no dates, sets or models: a key that holds one keeps its class, which the handlers that read it expect.
+    cell = run.live.committed.cells.get(key)
+    stored = in_place_of(None if cell is None else cell.stored, key, _json(value))
+    run.live.context.state.set(key, decode(stored))
 
 
 def _json(text: str) -> object:
@@ -300,7 +329,7 @@ async def fork(
     ] = None,
     branch: Annotated[str | None, Field(description="the name of the branch")] = None,
     state: Annotated[
-        str | None, InWords(rest=True), Field(description="values that differ, by key, as a JSON object")
+        str | None, InWords(rest=True), JsonText(), Field(description="values that differ, by key, as a JSON object")
     ] = None,
     # Behind the rest of the line, so that they are given by name: allow_repeat=pay,send_mail
     reuse: Annotated[
@@ -311,12 +340,29 @@ async def fork(
     ] = None,
 ) -> Run:
     """Makes a branch that begins after a frame, by default the last flushed one."""
+    values, reused, allowed = branch_options(
+        run.reader, run.execution_id, frame, state=state, repeated=(reuse, allow_repeat)
+    )
+    return await forked(run, frame, values, name=branch or None, reuse=reused, allow_repeat=allowed)
+
+
+def branch_options(
+    reader: Reader, execution_id: str, frame: int | None, state: str | None, repeated: tuple[str | None, str | None]
+) -> tuple[dict[str, Stored], tuple[str, ...], tuple[str, ...]]:
+    """Return the state, ``reuse`` and ``allow_repeat`` of a branch from what was typed; the last two as a pair.
+
+    Raises:
+        ValueError, NotStorableError: saying what is wrong with them.
+        StoreError: if the frame is not there, not flushed, or pruned.
+    """
+    reuse, allow_repeat = repeated
     edits = {} if state is None else _json(state)
     if not isinstance(edits, dict):
         raise ValueError(f"the state of a branch is a JSON object of values by key, not {state!r:.60}.")
-    reused = REUSED if reuse is None else choices(*get_args(Reusable))("reuse", _listed(reuse))
-    values = recorded_state(run.reader, run.execution_id, frame, edits)
-    return await forked(run, frame, values, name=branch or None, reuse=reused, allow_repeat=_listed(allow_repeat or ""))
+    reused: tuple[str, ...] = REUSED
+    if reuse is not None:
+        reused = tuple(choices(*get_args(Reusable))("reuse", _listed(reuse)))
+    return recorded_state(reader, execution_id, frame, edits), reused, _listed(allow_repeat or "")
 
 
 def _listed(names: str) -> tuple[str, ...]:

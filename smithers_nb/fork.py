@@ -105,17 +105,24 @@ def recorded_state(
     if not values:
         return {}
     # JSON has no dates, sets or models: without the recorded type a handler that reads the key would find a text.
-    plain = first_state(values)
     point = fork_point(reader, execution_id, frame)
-    held = reader.state(point.execution_id, point.frame + 1)
-    encoded = {}
-    for key, value in plain.items():
-        kind = held[key][0].type if key in held else value.type
-        try:
-            encoded[key] = like(value, kind)
-        except (Unreadable, Unstorable) as why:
-            raise NotStorableError(f"state key {key!r} holds a {kind}: {why}") from None
-    return encoded
+    held = {key: stored for key, (stored, _) in reader.state(point.execution_id, point.frame + 1).items()}
+    return {key: in_place_of(held.get(key), key, value) for key, value in values.items()}
+
+
+def in_place_of(held: Stored | None, key: str, value: object) -> Stored:
+    """Return a JSON value as the store keeps it: where the key holds a value of a class, it is one of that class.
+
+    Raises:
+        NotStorableError: if it can't be stored, or the class does not accept it.
+    """
+    plain = first_state({key: value})[key]
+    if held is None:
+        return plain
+    try:
+        return like(plain, held.type)
+    except (Unreadable, Unstorable) as why:
+        raise NotStorableError(f"state key {key!r} holds a {held.type}: {why}") from None
 
 
 def new_branch(

@@ -6,41 +6,62 @@ file, and the next resume continues with it.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from pydantic import BaseModel, ValidationError
 
 from .bridge import engine
-from .commands import Command
+from .commands import COMMANDS, Command, branch_options
 from .recording import Store
-from .records import NewExecution
+from .records import NewBranch, NewExecution
 from .run import RUNNER, Run, Setup, bring_up
 from .version import __version__
 
+STEERING = ("answer", "cancel", "retry", "set_state", "fork")
+"""The names of the commands that need no code."""
 
-def steer(path: str, id_or_name: str, command: Command, given: Mapping[str, object]) -> str:
-    """Execute a command on an execution of a file, and return a sentence that says so.
+
+@dataclass(frozen=True, slots=True)
+class Steered:
+    """The outcome of a command."""
+
+    execution_id: str
+    """The id of the execution; that of the branch, of a fork."""
+    name: str
+    text: str
+    """A sentence that says what was done."""
+
+
+def steer(path: str, id_or_name: str, command: Command, given: Mapping[str, object]) -> Steered:
+    """Execute a command on an execution of a file.
 
     Raises:
         ValueError: if the arguments are not those of the command.
-        ExecutionOwnedError: naming the living process that has it.
+        ExecutionOwnedError: naming the living process that has it; a fork needs no lease on its parent.
         RunError, ApprovalError: as the command says.
     """
     try:
         arguments = command.arguments(**given)
     except ValidationError as error:
         raise ValueError("; ".join(f"{one['loc'][0]}: {one['msg']}" for one in error.errors())) from None
+    if command is COMMANDS["fork"]:
+        return engine.call(_forked(path, id_or_name, **dict(arguments)))
     run = engine.call(_taken(path, id_or_name))
     try:
         engine.call(_steered(run, command, arguments))
     finally:
         engine.call(run.close())
-    return f"{run.name} ({run.execution_id}): {command.word} is recorded; resume it to continue."
+    told = f"{run.name} ({run.execution_id}): {command.word} is recorded; resume it to continue."
+    return Steered(run.execution_id, run.name, told)
 
 
 async def _steered(run: Run, command: Command, arguments: BaseModel) -> None:
     """Execute a command, and record how the execution stands after it: nothing moves it before it is resumed."""
     await command.run(run, arguments)
+    # In memory only, a write would be gone when the execution is given back.
+    await run.loop.apply_waiting()
     if asked := run.live.tasks.questions:
         await run.live.record_standing("waiting", f"approval {', '.join(asked)} waits for an answer")
     else:
@@ -67,6 +88,48 @@ async def _taken(path: str, id_or_name: str) -> Run:
         durability=found.durability,
         reuse=found.reuse,
     )
+    return await Run.reopen(_without_code(path), row)
+
+
+async def _forked(
+    path: str,
+    id_or_name: str,
+    *,
+    frame: int | None,
+    branch: str | None,
+    state: str | None,
+    reuse: str | None,
+    allow_repeat: str | None,
+) -> Steered:
+    """Add a branch that is recorded with the code of its parent, and runs when it is resumed."""
+    reader = Store(path).reader
+    found = reader.execution(reader.execution_id(id_or_name))
+    values, reused, allowed = branch_options(
+        reader, found.execution_id, frame, state=state, repeated=(reuse, allow_repeat)
+    )
+    # With the hash of the parent's code: a resume with other code says what that means for the nodes.
+    asked = NewBranch(
+        parent_id=found.execution_id,
+        frame=frame,
+        execution_id=secrets.token_hex(6),
+        name=branch or None,
+        app=found.app,
+        code_hash=found.code_hash,
+        engine_version=__version__,
+        durability=found.durability,
+        props=found.props,
+        edits=values,
+        reuse=reused,
+        allow_repeat=allowed,
+    )
+    run = await Run.fork(_without_code(path), asked)
+    try:
+        told = f"{run.name} ({run.execution_id}) begins after frame {run.row.forked_at_frame} of {found.name}; "
+        return Steered(run.execution_id, run.name, f"{told}resume it to continue.")
+    finally:
+        await run.close()
+
+
+def _without_code(path: str) -> Setup:
     # Never rendered: the run is closed before it moves, so that no app and no limits are needed.
-    setup = Setup(app=None, path=path, models={}, limits={}, max_agents=1, runner=RUNNER, max_frames=1)
-    return await Run.reopen(setup, row)
+    return Setup(app=None, path=path, models={}, limits={}, max_agents=1, runner=RUNNER, max_frames=1)

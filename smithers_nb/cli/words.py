@@ -27,6 +27,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "answer": ("smithers_nb.cli.steering", "Answers an approval."),
     "cancel": ("smithers_nb.cli.steering", "Ends the task of a node."),
     "retry": ("smithers_nb.cli.steering", "Runs the task of a node again when the execution is resumed."),
+    "set-state": ("smithers_nb.cli.steering", "Sets a key of the state, which the next frame reads."),
+    "fork": ("smithers_nb.cli.steering", "Makes a branch that begins after a frame."),
     "export": ("smithers_nb.cli.looking", "Writes what is recorded to a file."),
     "check": ("smithers_nb.cli.looking", "Checks the file against the rules that the store keeps."),
     "prune": ("smithers_nb.cli.looking", "Removes executions that are over and old."),

@@ -373,6 +373,11 @@ class Loop:
                 self.reason = ""
         return True
 
+    async def apply_waiting(self) -> None:
+        """Apply the writes that have come, where no frame is open: for one who ends here, and does not move it."""
+        if self._phases is None and (self.live.inbox.writes or self.live.inbox.ending):
+            await self._flush_between()
+
     async def _flush_between(self) -> bool:
         """Apply writes that came between two frames; return whether a breakpoint stops at them."""
         live = self.live

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -16,11 +18,12 @@ from pydantic import Field
 
 from ..cli.listing import DB
 from ..cli.programs import load
-from ..commands import COMMANDS, Command
+from ..commands import COMMANDS, Command, JsonText
 from ..errors import SmithersError
+from ..execution import Execution
 from ..looks import LOOKS, Look
 from ..recording import Store
-from ..steering import steer
+from ..steering import STEERING, steer
 from ..store import listed
 from ..version import __version__
 from .page import page
@@ -42,8 +45,8 @@ After = Annotated[int, Field(ge=0, description="the number of rows that are skip
 def serve(
     *,
     db: DB = "smithers.db",
-    write: Annotated[bool, "offer the tools that answer, cancel and retry, too"] = False,
-    app: Annotated[str | None, "the app, MODULE:App, for what only rendering can tell"] = None,
+    write: Annotated[bool, "offer the tools that steer, fork and step, too"] = False,
+    app: Annotated[str | None, "the app, MODULE:App, for what only its code can tell, and to step"] = None,
 ) -> int:
     """Serves the records of a file to a coding agent, on standard input and output (MCP)."""
     try:
@@ -59,9 +62,12 @@ def serve(
         for name, tool in tools(db, loaded).items():
             server.add_tool(tool, name=name, annotations=ToolAnnotations(readOnlyHint=True), structured_output=False)
         if write:
-            for name, tool in steering(db).items():
+            for name, tool in steering(db, loaded).items():
                 server.add_tool(tool, name=name, structured_output=False)
     server.run("stdio")
+    # While it serves, the library leads descriptor 1 to the error stream. What user code printed may still be in the
+    # buffer of Python, and must not go to the client at the end.
+    os.dup2(2, 1)
     return 0
 
 
@@ -83,9 +89,28 @@ def tools(db: str, app: object = None) -> dict[str, Callable[..., str]]:
     return {"list_executions": list_executions, **found, "sql": sql}
 
 
-def steering(db: str) -> dict[str, Callable[..., str]]:
-    """Return the tools that steer an execution which no process has, by name."""
-    return {name: _steering(db, COMMANDS[name]) for name in ("answer", "cancel", "retry")}
+def steering(db: str, app: object = None) -> dict[str, Callable[..., str]]:
+    """Return the tools that steer an execution which no process has, by name; ``app`` is the code to step it."""
+
+    def step(
+        id: Id, frames: Annotated[int, Field(ge=1, le=1000, description="the most frames that are run")] = 1
+    ) -> str:
+        """Runs the next frames of an execution that no process has, with the app of the server, until it ends or waits
+        for people."""
+        with _told():
+            if app is None:
+                raise ValueError("to step is to run code: start the server with --app MODULE:App")
+            return page([_stepped(db, id, app, frames)], 0, {})
+
+    return {**{name: _steering(db, COMMANDS[name]) for name in STEERING}, "step": step}
+
+
+def _stepped(db: str, id: str, app: object, frames: int) -> dict[str, object]:
+    # Opened and closed for each call: between two of them another process may take it.
+    store = Store(db)
+    with Execution.resume(app, store=store, id=store.reader.execution_id(id)) as ex:
+        result = ex.run_sync(max_frames=frames)
+        return {"status": result.status, "reason": result.reason, "frame": ex.recorded, "problems": result.problems}
 
 
 def _asking(db: str, look: Look, app: object) -> Callable[..., str]:
@@ -106,9 +131,17 @@ def _steering(db: str, command: Command) -> Callable[..., str]:
 
     def order(id: str, **given: Any) -> str:  # Any: as above
         with _told():
-            return steer(db, id, command, given)
+            return steer(db, id, command, {name: _text(value) for name, value in given.items()}).text
 
     return _declared(order, command.handler, parameters, [])
+
+
+def _text(value: object) -> object:
+    """Return an argument as the commands take it: an object, or a list, as the JSON that it was sent as."""
+    # A text is taken as it is: the library has read those that are objects, and the commands read them again.
+    if isinstance(value, dict | list):
+        return json.dumps(value)
+    return value
 
 
 def _declared(
@@ -134,6 +167,9 @@ def _field(declared: Any) -> Any:  # Any: an annotation
     if get_origin(declared) is not Annotated:
         return declared
     kind, *others = get_args(declared)
+    if any(isinstance(one, JsonText) for one in others):
+        # The library reads JSON in texts, and an agent sends objects as they are.
+        kind = kind | dict | list
     described = [Field(description=one) if isinstance(one, str) else one for one in others]
     return Annotated[(kind, *described)]
 

@@ -113,6 +113,22 @@ def test_a_run_asks_and_is_answered_and_resumed_from_the_shell(smithers: Any) ->
     assert Store("smithers.db").check().ok
 
 
+def test_the_state_is_set_and_a_branch_is_made_from_the_shell(smithers: Any) -> None:
+    assert smithers("run", "cli_apps:Counts", "--max-frames", "4", "--name", "counts")[0] == 5
+    code, out, _ = smithers("set-state", "counts", "n", "40", "--json")
+    assert code == 0 and json.loads(out)["name"] == "counts"
+    assert smithers("set-state", "counts", "n", "forty")[0] == 2
+    code, out, _ = smithers("fork", "counts", "--frame", "2", "--branch", "other", "--state", '{"n": 7}')
+    assert code == 0 and "begins after frame 2 of counts" in out
+    assert smithers("fork", "counts", "--frame", "99")[0] == 2
+    for name, frame, expected in (("counts", 5, 40), ("other", 3, 7)):
+        assert smithers("resume", "cli_apps:Counts", name, "--max-frames", "1")[0] == 5
+        _, out, _ = smithers("state-at", name, str(frame), "--json")
+        assert [json.loads(line) for line in out.splitlines()] == [{"key": "n", "value": expected}]
+    _, out, _ = smithers("timeline", "other", "--json")
+    assert any("an operator wrote n = 7" in json.loads(line)["text"] for line in out.splitlines())
+
+
 def test_a_task_is_run_again_when_it_is_resumed(smithers: Any) -> None:
     assert smithers("run", "cli_apps:Fails")[0] == 1
     assert smithers("retry", "fails", "nothing")[0] == 2

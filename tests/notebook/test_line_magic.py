@@ -164,6 +164,7 @@ STEERED = [
     ("%smithers cancel slow", "<Execution 'asking'"),
     ("%smithers retry quick", "<Execution 'asking'"),
     ("%smithers handle_again say", "nothing to handle again"),
+    ('%smithers set-state "the goal" {"price": 7}', "<Execution 'asking'"),
     ("%smithers answer say maybe", "maybe"),
     ("%smithers answer say deny", "<Execution 'asking'"),
     ("%smithers until_idle", "<RunResult "),
@@ -174,6 +175,7 @@ STEERED = [
     ),
     ("print(*zip(asking.df.tasks.node_id, asking.df.tasks.status))", "('slow', 'cancelled')"),
     ("print(list(asking.df.tasks.node_id).count('quick'))", "3"),
+    ("print(asking.state['the goal'])", "{'price': 7}"),
 ]
 STEERED_COMPLETED = [
     ("%smithers answer ", ["ok", "say", "asking"]),

@@ -62,6 +62,7 @@ export type Command =
   | Retry
   | HandleAgain
   | Answer
+  | SetState
   | Fork
   | BranchEdited
   | BreakAdd
@@ -91,6 +92,7 @@ export type Outgoing =
       | Retry
       | HandleAgain
       | Answer
+      | SetState
       | Fork
       | BranchEdited
       | BreakAdd
@@ -1899,6 +1901,23 @@ export interface Retry {
    * the id of a node whose task has ended
    */
   readonly node: string;
+}
+/**
+ * Sets a key of the state to a value, given as JSON: the next frame reads it.
+ */
+export interface SetState {
+  readonly type: "command";
+  readonly id: string;
+  readonly name: "set_state";
+  readonly execution_id?: string | null;
+  /**
+   * a key of the state
+   */
+  readonly key: string;
+  /**
+   * the new value as JSON
+   */
+  readonly value: string;
 }
 /**
  * Shows another execution of the family in this stepper: the running one, or its records where none runs here.
