@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from .agents.dbos import DbosRunner
     from .agents.scripted import call_tool, scripted
+    from .classroom import classroom
     from .execution import Execution
     from .nodes.control import Case, Default, Each, End, If, Ralph, Stop, Switch, While
     from .nodes.effect import Effect
@@ -65,6 +66,7 @@ __all__ = [
     "While",
     "__version__",
     "call_tool",
+    "classroom",
     "component",
     "errors",
     "jsx",
@@ -75,6 +77,7 @@ __all__ = [
 _HOMES = {
     "smithers_nb.agents.dbos": ("DbosRunner",),
     "smithers_nb.agents.scripted": ("call_tool", "scripted"),
+    "smithers_nb.classroom": ("classroom",),
     "smithers_nb.execution": ("Execution",),
     "smithers_nb.sweeps.fresh": ("sweep",),
     "smithers_nb.syntax.create": ("jsx",),

@@ -24,6 +24,7 @@ from .execution import execution_of
 from .fork import forked, in_place_of, recorded_state
 from .history.matching import NAMES
 from .nodes.tree import EMPTY
+from .predicting import LEARNER, said_in
 from .records import REUSED, Breakpoint, BreakpointKind, Frame, Reusable, RunResult
 from .records.publication import Publication
 from .records.words import short
@@ -309,6 +310,24 @@ def _json(text: str) -> object:
         return json.loads(text)
     except ValueError as error:
         raise ValueError(f"{text[:60]!r} is no JSON ({error}). A text stands in double quotes.") from None
+
+
+# ---- predictions ------------------------------------------------------------------------------------------------
+
+
+@_command("writes")
+async def predict(
+    run: Run,
+    frame: Annotated[int, Field(ge=1, description="the number of the next frame")],
+    said: Annotated[
+        str | None,
+        InWords(rest=True),
+        Field(max_length=100_000, description='what it will do, as JSON: {"starts:notes": true}; nothing skips it'),
+    ] = None,
+    learner: Annotated[str, Field(min_length=1, max_length=200, description="the name of the learner")] = LEARNER,
+) -> None:
+    """Predicts the next frame: which nodes start, which handlers fire, which keys are written."""
+    await run.predictions.add(frame, learner, None if said is None else said_in(said))
 
 
 # ---- branches ---------------------------------------------------------------------------------------------------

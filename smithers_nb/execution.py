@@ -23,6 +23,7 @@ from .engine.user_code.scope import refuse_while_rendering
 from .errors import AppChangedWarning, UnknownExecutionError, clean
 from .fork import edited_state, first_state, forked, new_branch, root_of, stored_props
 from .nodes.tree import Tree
+from .predicting import LEARNER
 from .recording import History, Recording, Replay, Store, named_target, recorded_frames
 from .records import REUSED, Durability, Frame, NewExecution, Problem, Reusable, RunResult, Status, Write
 from .replay import Replayed
@@ -360,6 +361,20 @@ class Execution(Recording):
             NotStorableError: if JSON can't hold the result.
         """
         self._engine.call(self._run.answer(approval_id, given(choice, comment, args, result)))
+
+    @takes(frame=check.integer, said=optional(check.named), learner=check.text)
+    def predict(self, frame: int, said: Mapping[str, Any] | None = None, *, learner: str = LEARNER) -> None:
+        """Record what a learner expects of the next frame; without ``said``, that they skip it.
+
+        ``said`` has ``starts:NODE``, ``fires:NODE.on_finished`` and ``writes:KEY`` with True or False, and
+        ``value:KEY`` with a value. Items that are left out are not expected. Once the frame has come to rest, the
+        records' answers stand beside it in ``ex.df.predictions``.
+
+        Raises:
+            ValueError: if it is not the next frame, it has begun, the learner has predicted it, or the plan has no
+                such item.
+        """
+        self._engine.call(self._run.predictions.add(frame, learner, said))
 
     @takes(node_id=check.text)
     def cancel(self, node_id: str) -> None:

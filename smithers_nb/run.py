@@ -37,6 +37,7 @@ from .nodes.element import Component
 from .nodes.runnable import AGENT_TYPES, Limits
 from .nodes.schedule import foresee_end
 from .nodes.tree import Tree
+from .predicting import Predictions
 from .records import Answer, Durability, Frame, Hit, NewBranch, NewExecution, Problem, RunResult, Status
 from .records.publication import Publication
 from .store import writer
@@ -118,6 +119,7 @@ class Run:
         """The number of times that it was given."""
         self.closed = False
         """True once it was given back to the file here."""
+        self._predictions: Predictions | None = None
         self.sweeps: set[asyncio.Task[None]] = set()
         """The sweeps over its branches that are running."""
         self._swapped: tuple[int, Draft | None, Tree] | None = None
@@ -436,6 +438,13 @@ class Run:
         if frame == self.recorded and draft is self.draft:
             return tree
         return None
+
+    @property
+    def predictions(self) -> Predictions:
+        """The predictions of learners: from the first use on they are scored after each phase."""
+        if self._predictions is None:
+            self._predictions = Predictions(self)
+        return self._predictions
 
     def observe(self, observer: Callable[[], None]) -> None:
         """Call ``observer()`` on the engine's thread after each phase and task; it must return at once."""

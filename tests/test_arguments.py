@@ -136,6 +136,7 @@ TOLD: list[tuple[str, Callable[[Execution], Any], type[Exception], str]] = [
     ("choice", lambda ex: ex.answer("a", True), TypeError, "choice=True is a bool; it takes a text"),  # type: ignore[arg-type]
     ("retry", lambda ex: ex.retry(5), TypeError, "node_id=5 is an int; it takes a text"),  # type: ignore[arg-type]
     ("handle_again", lambda ex: ex.handle_again(5), TypeError, "node_id=5 is an int; it takes a text"),  # type: ignore[arg-type]
+    ("predict", lambda ex: ex.predict("1"), TypeError, "frame='1' is a str; it takes a whole number"),  # type: ignore[arg-type]
     ("cancel", lambda ex: ex.cancel(["a"]), TypeError, "node_id=['a'] is a list"),  # type: ignore[arg-type]
     ("hits", lambda ex: ex.breakpoints.add(key="n", hits="x"), TypeError, "hits='x' is a str; it takes a whole number"),  # type: ignore[arg-type]
     ("many hits", lambda ex: ex.breakpoints.add(key="n", hits=LARGE), ValueError, "it takes at most"),
@@ -176,6 +177,7 @@ RIGHT: dict[str, dict[str, Any]] = {
     "Execution.run": {},
     "Execution.run_sync": {},
     "Execution.answer": {"approval_id": "a", "choice": "b"},
+    "Execution.predict": {"frame": 1},
     "Execution.cancel": {"node_id": "a"},
     "Execution.retry": {"node_id": "a"},
     "Execution.handle_again": {"node_id": "a"},

@@ -35,7 +35,19 @@ FLOORS = {
     **dict.fromkeys(
         [
             *("execution", "run", "commands", "fork", "recording", "replay", "breakpoints", "bridge"),
-            *("rerender", "rendering", "what_if", "needs", "edits", "sweeps", "looks", "steering", "player"),
+            *(
+                "rerender",
+                "rendering",
+                "what_if",
+                "needs",
+                "edits",
+                "sweeps",
+                "looks",
+                "steering",
+                "player",
+                "predicting",
+                "classroom",
+            ),
         ],
         4,
     ),

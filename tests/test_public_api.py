@@ -49,6 +49,7 @@ PUBLIC = [
     "While",
     "__version__",
     "call_tool",
+    "classroom",
     "component",
     "errors",
     "jsx",

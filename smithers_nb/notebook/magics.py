@@ -343,7 +343,7 @@ def _show_as(ex: Execution, options: CellOptions) -> None:
     elif options.show == "tree":
         _show_text("\n".join(_outline(ex.preview().roots, 0)))
     else:
-        _show_stepper(Stepper(ex), embed=options.embed)
+        _show_stepper(Stepper(ex, predict=options.predict, learner=options.learner), embed=options.embed)
 
 
 def _move(ex: Execution, options: CellOptions) -> None:

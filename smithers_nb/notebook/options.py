@@ -49,6 +49,8 @@ class CellOptions:
     send_code: bool
     """True to send them the code of tools and types that they can't import."""
     quiet: bool
+    predict: bool
+    learner: str | None
     embed: bool
 
 
@@ -98,6 +100,8 @@ def _parser() -> _Parser:
     parser.add_argument(
         "--send-code", action="store_true", help="send workers the code of tools, types and functions of this notebook"
     )
+    parser.add_argument("--predict", action="store_true", help="ask what the next frame will do before each step")
+    parser.add_argument("--learner", metavar="L", help="the name of the one who predicts")
     parser.add_argument("--quiet", action="store_true", help="show nothing")
     parser.add_argument(
         "--embed", action="store_true", help="keep the run in the notebook as a page that needs no kernel: nbconvert's"
@@ -142,6 +146,12 @@ def _refuse_senseless(found: argparse.Namespace, public: Collection[str]) -> Non
         raise OptionError(
             "--dry executes nothing, and shows what differs: it goes without --run, --step, --show, --quiet"
         )
+    if found.predict and (found.run or found.quiet or found.dry or found.show != "stepper"):
+        raise OptionError(
+            "--predict asks before each step of the stepper: it goes without --run, --quiet, --dry and --show"
+        )
+    if found.learner is not None and not found.predict:
+        raise OptionError("--learner names the one who predicts: it goes with --predict")
     if found.allow_repeat is not None and found.branch is None:
         raise OptionError("--allow-repeat says what a branch may repeat: it goes with --branch")
     if found.branch:

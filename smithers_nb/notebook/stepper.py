@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import traceback
 from asyncio import TimerHandle
@@ -21,7 +22,9 @@ from ..bridge import engine
 from ..errors import SmithersError, StoreError, kind_of
 from ..execution import Execution, execution_of
 from ..history.panes import protocol as p
+from ..history.panes.predict import predicting, refused
 from ..history.panes.view import RECORDED, View
+from ..predicting import LEARNER
 from ..recording import History
 from ..records import Breakpoint
 from ..run import Run, run_of
@@ -66,6 +69,10 @@ class Stepper(anywidget.AnyWidget):
     execution : Execution or History
         The running execution to step, or a recorded one to look through: ``Stepper(store.open(ID))``. Nothing
         executes there.
+    predict : bool
+        True to ask what the next frame will do before each step.
+    learner : str, optional
+        The name of the one who predicts; by default $JUPYTERHUB_USER, or "learner".
 
     Raises
     ------
@@ -77,7 +84,7 @@ class Stepper(anywidget.AnyWidget):
     _css = (_static / "stepper.css").read_text(encoding="utf-8")
     summary = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, execution: Execution | History) -> None:
+    def __init__(self, execution: Execution | History, *, predict: bool = False, learner: str | None = None) -> None:
         if not isinstance(execution, Execution | History):
             raise TypeError(
                 f"Stepper() shows an Execution, or a recorded one from Store.open(id); this is {kind_of(execution)}."
@@ -85,6 +92,9 @@ class Stepper(anywidget.AnyWidget):
         self.execution = execution
         """The execution that it was made for; the page may show a branch of it by now."""
         self._shown = Shown(execution)
+        self._learner = None
+        if predict:
+            self._learner = learner or os.environ.get("JUPYTERHUB_USER") or LEARNER
         # An error or a running move of an execution is there again when its branch was looked at meanwhile.
         self._known = {execution.execution_id: self._shown}
         self._seq = 0
@@ -107,6 +117,8 @@ class Stepper(anywidget.AnyWidget):
     def _follow(self, run: Run | None) -> None:
         """Hear of the changes of a run."""
         if run is not None:
+            if self._learner is not None:
+                run.predictions.watch()
             run.prepare(self._view.source().cursor().tree)
             run.observe(self._changed)
 
@@ -122,7 +134,7 @@ class Stepper(anywidget.AnyWidget):
         error = shown.error_now()
         if error is None and shown.lost is not None:
             error = _words(shown.lost)
-        self._last = shown.view.summary(self._seq, shown.moves, error)
+        self._last = shown.view.summary(self._seq, shown.moves, error, self._learner)
         return self._last
 
     def _changed(self, wait: float = PUSH_S) -> None:
@@ -214,8 +226,16 @@ class Stepper(anywidget.AnyWidget):
                 self._acknowledge(message, f"this stepper shows {self._view.name} by now")
             case _ if self._shown.run is None:
                 self._acknowledge(message, RECORDED)
+            case _ if why := self._locked(message):
+                self._acknowledge(message, why)
             case _:
                 self._command(self._shown.run, message)
+
+    def _locked(self, message: m.CommandMessage) -> str:
+        """Return why a move has to wait for a prediction; "" where it has not."""
+        if self._learner is None or message.command.effect != "moves":
+            return ""
+        return refused(predicting(self._view.source(), self._learner), message.name)
 
     def _look(self, gets: Sequence[p.Get]) -> None:
         """Answer requests together, but for those that may take long."""

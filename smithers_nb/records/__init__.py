@@ -8,6 +8,7 @@
 ``conversation`` TaskConversation, Exchange and Part: what an agent and its models said
 ``occurrence``  Occurrence: a place in the record that holds a text
 ``question``    Question: a request to a person
+``prediction``  Prediction: what a learner expects of a frame, and Offer: what there is to expect
 ``breakpoint``  Breakpoint and Hit
 ``statement``   Statement: a sentence of an answer to "why"
 ``execution``   NewExecution, NewBranch, ExecutionRecord, and the iterations of loops
@@ -68,6 +69,7 @@ from .frame import (
     Severity,
     Status,
 )
+from .prediction import NEW, SKIPPED, Offer, Prediction
 from .question import Answer, Question, QuestionRecord
 from .reuse import REUSED, Repeat, Reusable, Reuse, ReusedAnswer, TaskMade, TaskWrite, ToolMade
 from .task import REPEAT_REFUSED, TaskCall, TaskEnd, TaskFrames, TaskRecord, TaskResult, TaskStart, TaskStatus
@@ -107,9 +109,11 @@ __all__ = [
     "DELETED",
     "HIT",
     "MISSING",
+    "NEW",
     "PROBLEMS",
     "REPEAT_REFUSED",
     "REUSED",
+    "SKIPPED",
     "Answer",
     "AnsweredBy",
     "Author",
@@ -151,11 +155,13 @@ __all__ = [
     "NewExecution",
     "NodeVersion",
     "Occurrence",
+    "Offer",
     "Op",
     "Origin",
     "Part",
     "Phase",
     "Piece",
+    "Prediction",
     "Problem",
     "Question",
     "QuestionRecord",

@@ -41,6 +41,7 @@ _KEPT = {
     "transitions": "(frame, seq) <= (:frame, :last_write)",
     "handlers": "frame <= :frame",
     "effects": "frame <= :frame",
+    "predictions": "frame <= :frame",
     "artifacts": "frame <= :frame",
     "events": "(frame < :frame OR (frame = :frame AND created_at <= :left_at))",
     "tasks": "mounted_at_frame <= :frame",
@@ -54,7 +55,7 @@ _ENDS = {"nodes": 0, "reads": 0, "loops": 0, "artifacts": 0, "state": 1}
 """Tables of intervals, with the number of frames by which one may end after the cut; a later end is left open."""
 TABLES = (
     "executions", "frames", "nodes", "state", "reads", "transitions", "handlers", "effects", "tasks", "model_calls",
-    "tool_calls", "stream_events", "loops", "approvals", "artifacts", "events", "breakpoints",
+    "tool_calls", "stream_events", "loops", "approvals", "artifacts", "events", "breakpoints", "predictions",
 )  # fmt: skip
 """The tables that have rows of executions, parents before their children."""
 WITHOUT_ROWID = frozenset({"frames", "nodes", "reads", "loops"})
@@ -64,7 +65,7 @@ _PRIVATE = ("owner", "lease_expires_at", "owned_since", "lease_owner")
 _NAMES = frozenset(
     {
         *("execution_id", "id", "key", "node_id", "task_id", "approval_id", "artifact_id", "breakpoint_id", "path"),
-        *("component", "parent_id", "tool_call_id", "caller", "origin_id", "reused_from"),
+        *("component", "item", "parent_id", "tool_call_id", "caller", "origin_id", "reused_from"),
     }
 )
 """Columns of texts by which rows are found, here and in other tables."""
@@ -99,7 +100,14 @@ _EMPTIED = frozenset(
             "approvals.options",
             "approvals.args",
         ),
-        *("approvals.result", "artifacts.content", "events.payload", "breakpoints.value"),
+        *(
+            "approvals.result",
+            "artifacts.content",
+            "events.payload",
+            "breakpoints.value",
+            "predictions.said",
+            "predictions.was",
+        ),
     }
 )
 """Columns of JSON, of which each text is removed."""

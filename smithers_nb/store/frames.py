@@ -40,6 +40,7 @@ TABLES = (
     "artifacts",
     "events",
     "breakpoints",
+    "predictions",
 )
 ORDER = {
     "executions": "created_at",
@@ -60,6 +61,7 @@ ORDER = {
     "artifacts": "created_at, rowid",
     "events": "id",
     "breakpoints": "created_at, rowid",
+    "predictions": "frame, rowid",
 }
 
 
@@ -236,6 +238,15 @@ class DataFrames:
     def breakpoints(self) -> pd.DataFrame:
         """A row per breakpoint: kind, target, event, value, condition, once, enabled, log_only, after, hits."""
         return self._table("breakpoints")
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        """A row per item of which a learner was asked: frame, learner, item, said, was, right, at.
+
+        An item is ``starts:NODE``, ``fires:NODE.on_finished``, ``writes:KEY`` or ``value:KEY``; ``said`` and ``was``
+        are true or false, or a value. A frame that was skipped has one row, with the item ``skipped``.
+        """
+        return self._table("predictions")
 
     @takes(frame=integer)
     def state_at(self, frame: int) -> pd.DataFrame:

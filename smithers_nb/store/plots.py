@@ -320,3 +320,34 @@ def _flows(ax: Axes, flows: Mapping[tuple[Place, Place], int], bottoms: Mapping[
         xs = [one[0] + HALF, other[0] - HALF]
         ax.fill_between(xs, [start, end], [start + count, end + count], color=PALE_BLUE, linewidth=0)
         left[one], right[other] = start + count, end + count
+
+
+# ---- predictions -----------------------------------------------------------------------------------------------
+
+
+def heat(cells: Mapping[tuple[int, str], tuple[float, str, bool | None]], ax: Axes | None) -> Axes:
+    """Draw a cell for each column and row: its share from 0 to 1, its text, and whether it has a frame around it."""
+    _pyplot()
+    columns = sorted({column for column, _ in cells})
+    rows = sorted({row for _, row in cells}, reverse=True)
+    ax = _axes(ax, max(len(rows), 1))
+    for (column, row), (share, text, framed) in cells.items():
+        x, y = columns.index(column), rows.index(row)
+        edge = ORANGE if framed else "none"
+        ax.add_patch(_cell(x, y, share, edge))
+        ax.text(x, y, text, ha="center", va="center", fontsize=8, color="white" if share > 0.6 else "black")
+    ax.set_xlim(-0.5, max(len(columns), 1) - 0.5)
+    ax.set_ylim(-0.5, max(len(rows), 1) - 0.5)
+    ax.set_xticks(range(len(columns)), [str(column) for column in columns])
+    # A dollar sign would begin a formula.
+    ax.set_yticks(range(len(rows)), [row.replace("$", r"\$") for row in rows])
+    ax.set_xlabel("frame")
+    ax.set_title("learners who expected it; a frame around what happened", fontsize=9)
+    return ax
+
+
+def _cell(x: int, y: int, share: float, edge: str) -> Any:  # Any: matplotlib's patch
+    from matplotlib.patches import Rectangle
+
+    ground = (0.0, 0.45, 0.70, share)
+    return Rectangle((x - 0.46, y - 0.44), 0.92, 0.88, facecolor=ground, edgecolor=edge, linewidth=2)

@@ -140,8 +140,8 @@ def _prune(
 
 _CHILDREN_FIRST = (
     "model_calls", "tool_calls", "stream_events", "approvals", "tasks", "frames", "nodes", "state", "reads",
-    "transitions", "handlers", "effects", "loops", "artifacts", "events", "breakpoints", "blob_uses",
-    "executions",
+    "transitions", "handlers", "effects", "loops", "artifacts", "events", "breakpoints", "predictions",
+    "blob_uses", "executions",
 )  # fmt: skip
 
 

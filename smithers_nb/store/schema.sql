@@ -422,3 +422,17 @@ CREATE TABLE sweep_branches (
 ) WITHOUT ROWID;
 
 CREATE INDEX sweep_branches_of_execution ON sweep_branches (execution_id);
+
+-- What a learner expected of a frame before it began. said is NULL where the frame was skipped; was and right are NULL
+-- until the records have an answer.
+CREATE TABLE predictions (
+  execution_id TEXT NOT NULL REFERENCES executions ON DELETE CASCADE,
+  frame INTEGER NOT NULL,
+  learner TEXT NOT NULL,
+  item TEXT NOT NULL,
+  said JSON TEXT,
+  was JSON TEXT,
+  "right" INTEGER,
+  at TIME TEXT NOT NULL,
+  PRIMARY KEY (execution_id, frame, learner, item)
+);

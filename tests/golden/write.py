@@ -61,6 +61,7 @@ def messages() -> dict[str, Any]:
             view = view_of(ex)
             asked = _Asked(view)
             asked("plan")
+            ex.predict(1, {"starts:notes": True}, learner="ada")
             ex.breakpoints.add(key="notes")
             ex.breakpoints.add(when="state.count > 0", log=True)
             ex.breakpoints.add(node="more", event="finished", once=True, hits=2)
@@ -70,7 +71,7 @@ def messages() -> dict[str, Any]:
             ex.run_sync()
             hit = view.summary(6, None, None)
             ex.run_sync(until=lambda frame: bool(frame.handlers))
-            summary = view.summary(7, None, None)
+            summary = view.summary(7, None, None, "ada")
             plan = asked("plan")
             asked("plan", known=plan["version"])
             for pane in (
@@ -168,6 +169,7 @@ def messages() -> dict[str, Any]:
                     "state": '{"old": [2]}',
                     "reuse": "agents",
                 },
+                {"type": "command", "id": "c2", "name": "predict", "frame": 3, "said": "{}", "learner": "ada"},
                 {"type": "command", "id": "c2", "name": "cancel", "node": "notes"},
                 {"type": "command", "id": "c2", "name": "retry", "node": "notes"},
                 {"type": "command", "id": "c2", "name": "handle_again", "node": "notes"},

@@ -7,5 +7,6 @@ import "./styles/grids.css";
 import "./styles/details.css";
 import "./styles/branches.css";
 import "./styles/why.css";
+import "./styles/predict.css";
 // Last: it overrides.
 import "./styles/widths.css";

@@ -169,6 +169,38 @@ const sevenChips: Guard<readonly P.PhaseChip[]> = (value, path) => [
   ...(Array.isArray(value) && value.length === 7 ? [] : [`${path}: expected seven phases`]),
 ];
 
+const predictOption = object<P.PredictOption>({ item: text, label: text });
+
+const predictRow = object<P.PredictRow>({
+  item: text,
+  label: text,
+  said: text,
+  was: nullable(text),
+  right: nullable(flag),
+  because: text,
+  ask: nullable(text),
+  happened: flag,
+});
+
+const predictResult = object<P.PredictResult>({
+  frame: whole,
+  right: whole,
+  of: whole,
+  rows: list(predictRow),
+  quiet: whole,
+  reached: flag,
+});
+
+const predicting = object<P.Predicting>({
+  learner: text,
+  frame: nullable(whole),
+  nodes: list(predictOption),
+  handlers: list(predictOption),
+  keys: list(predictOption),
+  more: whole,
+  result: nullable(predictResult),
+});
+
 export const summaryGuard = object<P.Summary>({
   protocol: whole,
   seq: whole,
@@ -208,6 +240,7 @@ export const summaryGuard = object<P.Summary>({
   breakpoints: whole,
   read_only: nullable(text),
   edited: whole,
+  predict: nullable(predicting),
   limits: list(text),
   now: number,
 });
@@ -785,6 +818,11 @@ const commandGuard = by("name", {
   until: order("until", { condition: text, ask: optional(list(getGuard)) }),
   edit_pending: order("edit_pending", { write: text, value: text }),
   drop_pending: order("drop_pending", { write: text }),
+  predict: order("predict", {
+    frame: whole,
+    said: optional(nullable(text)),
+    learner: optional(text),
+  }),
   fork: order("fork", {
     frame: optional(nullable(whole)),
     branch: optional(nullable(text)),

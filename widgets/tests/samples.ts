@@ -72,6 +72,7 @@ export function summary(change: Partial<Summary> = {}): Summary {
     breakpoints: 0,
     read_only: null,
     edited: 0,
+    predict: null,
     limits: [],
     now: Date.now(),
     ...change,

@@ -215,6 +215,58 @@ VERSIONED = tuple(Versions.__annotations__)
 """Panes that have a version in the summary."""
 
 
+class PredictOption(TypedDict):
+    """An item of which a learner may say something."""
+
+    item: str
+    """``starts:NODE``, ``fires:NODE.on_finished`` or ``writes:KEY``."""
+    label: str
+
+
+class PredictRow(TypedDict):
+    """An item that was expected or that happened."""
+
+    item: str
+    label: str
+    said: str
+    was: str | None
+    """None until FLUSH computes it."""
+    right: bool | None
+    because: str
+    """The cause of what happened; "" where it did not."""
+    ask: str | None
+    """The target of a question about it; None where it has no name."""
+    happened: bool
+
+
+class PredictResult(TypedDict):
+    """The outcome of a prediction."""
+
+    frame: int
+    right: int
+    of: int
+    """The number of items whose answer is known."""
+    rows: list[PredictRow]
+    quiet: int
+    """The number of items that were rightly not expected."""
+    reached: bool
+    """False if the execution ended before the frame."""
+
+
+class Predicting(TypedDict):
+    """The form for the prediction of the next frame, and the result of the last one."""
+
+    learner: str
+    frame: int | None
+    """The frame that has to be predicted before a step; None while a step is free."""
+    nodes: list[PredictOption]
+    handlers: list[PredictOption]
+    keys: list[PredictOption]
+    more: int
+    """The number of items that the form leaves out."""
+    result: PredictResult | None
+
+
 class Summary(TypedDict):
     """The synced trait: the contents of the header, the toolbar, the strip and the sentence. At most 64 KiB."""
 
@@ -266,6 +318,8 @@ class Summary(TypedDict):
     """The reason why nothing can be executed here, in words; None where an engine runs the execution."""
     edited: int
     """The number of times that edited code was given for the recorded frames; 0 where there is none."""
+    predict: Predicting | None
+    """The predictions of a learner; None where this stepper asks for none."""
     limits: list[str]
     """The limits of this kernel, in words."""
     # The clocks of the page and the kernel may differ: durations are counted from this.

@@ -42,6 +42,7 @@ from . import protocol as p
 from .did import did
 from .frame import chips, frame_head
 from .plan import Plans
+from .predict import predicting
 from .problems import errors_of, problem_row, problems_pane
 from .sentence import kind_of, sentence
 from .values import epoch_ms, phase_name
@@ -149,13 +150,21 @@ class View:
         """Read everything that is asked for meanwhile, on this thread, over one connection."""
         return self._recorded.together()
 
-    def summary(self, seq: int, busy: str | None, error: str | None) -> p.Summary:
-        """Return the contents of the header, the toolbar, the phase strip and the sentence."""
+    def summary(self, seq: int, busy: str | None, error: str | None, learner: str | None = None) -> p.Summary:
+        """Return the contents of the header, the toolbar, the phase strip and the sentence.
+
+        ``learner`` is the one who predicts the frames; None where no one does.
+        """
         source = self.source()
         head, now, cursor = source.head, source.publication, source.cursor()
         tokens, cost = source.totals()
         problems = self._problems(source)
         names = names_of(source, cursor)
+        predicted = None if learner is None else predicting(source, learner)
+        told = sentence(source, cursor)
+        if predicted is not None and predicted["frame"] is not None:
+            # What the next step does is what the learner is asked.
+            told = f"Predict frame {predicted['frame']} below, or skip it; then Step runs it."
         return {
             "protocol": p.PROTOCOL,
             "seq": seq,
@@ -168,7 +177,7 @@ class View:
             "frame": head.frame,
             "phase": phase_name(_phase(now)),
             "phases": _strip(cursor, now),
-            "sentence": sentence(source, cursor),
+            "sentence": told,
             "kind": kind_of(source, cursor),
             "did": did(source, cursor, names),
             "busy": busy,
@@ -185,6 +194,7 @@ class View:
             "breakpoints": sum(1 for point in source.breakpoints() if point.enabled),
             "read_only": _read_only(now),
             "edited": 0 if self._running is None else self._running.edits,
+            "predict": predicted,
             "limits": limits(),
             "now": time() * 1000,
         }

@@ -153,6 +153,7 @@ const COMMAND_LABELS = new Map<string, string>([
   ["edit_pending", "Edit"],
   ["drop_pending", "Drop"],
   ["branch_edited", "Branch"],
+  ["predict", "The prediction"],
   ["break_add", "Breakpoint"],
   ["break_check", "Breakpoint"],
   ["break_remove", "Remove breakpoint"],
@@ -191,7 +192,15 @@ export function whyOff(
   if (name === "pause") return underway.pause ? "Pause is under way." : whyNotPause(summary, busy);
   if (name === "stop") return underway.stop ? "Stop is under way." : whyEnded(summary);
   if (!isMove(name)) return null;
-  return busy === null ? whyEnded(summary) : `${labelOf(busy)} is under way.`;
+  if (busy !== null) return `${labelOf(busy)} is under way.`;
+  return whyEnded(summary) ?? whyUnpredicted(name, summary.predict);
+}
+
+/** Where a learner predicts, a step waits for what they expect of the frame. */
+function whyUnpredicted(name: CommandName, predict: Summary["predict"]): string | null {
+  if (predict === null) return null;
+  if (name !== "step_frame" && name !== "step_phase") return "Frames are predicted one at a time.";
+  return predict.frame === null ? null : `Predict frame ${predict.frame} first, or skip it.`;
 }
 
 function whyNotPause(summary: Summary, busy: string | null): string | null {

@@ -63,6 +63,7 @@ export type Command =
   | HandleAgain
   | Answer
   | SetState
+  | Predict
   | Fork
   | BranchEdited
   | BreakAdd
@@ -93,6 +94,7 @@ export type Outgoing =
       | HandleAgain
       | Answer
       | SetState
+      | Predict
       | Fork
       | BranchEdited
       | BreakAdd
@@ -767,6 +769,10 @@ export interface Summary {
    */
   readonly edited: number;
   /**
+   * The predictions of a learner; None where this stepper asks for none.
+   */
+  readonly predict: Predicting | null;
+  /**
    * The limits of this kernel, in words.
    */
   readonly limits: ReadonlyArray<string>;
@@ -885,6 +891,76 @@ export interface QuestionRow {
   readonly kind: string;
   readonly prompt: string;
   readonly options: ReadonlyArray<string>;
+}
+/**
+ * The form for the prediction of the next frame, and the result of the last one.
+ */
+export interface Predicting {
+  readonly learner: string;
+  /**
+   * The frame that has to be predicted before a step; None while a step is free.
+   */
+  readonly frame: number | null;
+  readonly nodes: ReadonlyArray<PredictOption>;
+  readonly handlers: ReadonlyArray<PredictOption>;
+  readonly keys: ReadonlyArray<PredictOption>;
+  /**
+   * The number of items that the form leaves out.
+   */
+  readonly more: number;
+  readonly result: PredictResult | null;
+}
+/**
+ * An item of which a learner may say something.
+ */
+export interface PredictOption {
+  /**
+   * `starts:NODE`, `fires:NODE.on_finished` or `writes:KEY`.
+   */
+  readonly item: string;
+  readonly label: string;
+}
+/**
+ * The outcome of a prediction.
+ */
+export interface PredictResult {
+  readonly frame: number;
+  readonly right: number;
+  /**
+   * The number of items whose answer is known.
+   */
+  readonly of: number;
+  readonly rows: ReadonlyArray<PredictRow>;
+  /**
+   * The number of items that were rightly not expected.
+   */
+  readonly quiet: number;
+  /**
+   * False if the execution ended before the frame.
+   */
+  readonly reached: boolean;
+}
+/**
+ * An item that was expected or that happened.
+ */
+export interface PredictRow {
+  readonly item: string;
+  readonly label: string;
+  readonly said: string;
+  /**
+   * None until FLUSH computes it.
+   */
+  readonly was: string | null;
+  readonly right: boolean | null;
+  /**
+   * The cause of what happened; "" where it did not.
+   */
+  readonly because: string;
+  /**
+   * The target of a question about it; None where it has no name.
+   */
+  readonly ask: string | null;
+  readonly happened: boolean;
 }
 export interface Reply {
   readonly type: "reply";
@@ -1881,6 +1957,27 @@ export interface Ping {
 export interface Pong {
   readonly type: "pong";
   readonly id: string;
+}
+/**
+ * Predicts the next frame: which nodes start, which handlers fire, which keys are written.
+ */
+export interface Predict {
+  readonly type: "command";
+  readonly id: string;
+  readonly name: "predict";
+  readonly execution_id?: string | null;
+  /**
+   * the number of the next frame
+   */
+  readonly frame: number;
+  /**
+   * what it will do, as JSON: {"starts:notes": true}; nothing skips it
+   */
+  readonly said?: string | null;
+  /**
+   * the name of the learner
+   */
+  readonly learner?: string;
 }
 /**
  * The answers to a look, in one message: the page draws them together.

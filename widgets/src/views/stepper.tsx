@@ -15,6 +15,7 @@ import { actionPressed, keepFromPage, keepShortcutsAway } from "./keys";
 import { Panes } from "./panes";
 import { Phases } from "./phases";
 import { Popups } from "./popups";
+import { Predict } from "./predict";
 import { Sentence } from "./sentence";
 import { TimelineView } from "./timeline";
 import { Toolbar } from "./toolbar";
@@ -101,6 +102,7 @@ export function Stepper({ client, address }: StepperProps) {
         </div>
         {room !== "tiny" && <TimelineView />}
         <Sentence />
+        <Predict />
         <Alerts alerts={state.alerts} dismiss={(alert) => client.dismiss(alert)} />
         {summary?.protocol === PROTOCOL && groups.length > 0 && (
           <Panes groups={groups} summary={summary} node={node} task={task} />
