@@ -10,7 +10,7 @@ import smithers_nb
 from smithers_nb import errors
 
 GROUPS = {
-    "The run": ["Execution", "Store", "Stepper", "sweep", "classroom", "Frame", "RunResult", "DELETED"],
+    "The run": ["Execution", "Store", "Stepper", "sweep", "classroom", "DbosRunner", "Frame", "RunResult", "DELETED"],
     "Components": ["component", "Fragment", "jsx", "Text"],
     "Structure": ["Phase", "Step", "Sequence", "Parallel"],
     "Control flow": ["If", "Switch", "Case", "Default", "Each", "While", "Ralph", "Stop", "End"],

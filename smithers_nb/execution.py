@@ -362,7 +362,7 @@ class Execution(Recording):
         """
         self._engine.call(self._run.answer(approval_id, given(choice, comment, args, result)))
 
-    @takes(frame=check.integer, said=optional(check.named), learner=check.text)
+    @takes(frame=check.integer, said=optional(check.named), learner=check.full_text)
     def predict(self, frame: int, said: Mapping[str, Any] | None = None, *, learner: str = LEARNER) -> None:
         """Record what a learner expects of the next frame; without ``said``, that they skip it.
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from .errors import did_you_mean
+from .errors import clean, did_you_mean
 from .history.live import LiveSource
 from .history.predictions import offer, scored, wanted
 from .history.recorded import RecordedSource
@@ -64,13 +64,14 @@ class Predictions:
         run = self._run
         if run.over:
             return f"{run.name} is {run.status}: there is no frame {frame} to predict."
-        following = run.recorded + 1
+        begun = run.draft.number if run.draft is not None else run.recorded
+        following = begun + 1
         if frame == following and any(
             one.learner == learner for one in stored.load(run.reader, run.execution_id, frame)
         ):
             return f"{learner} has already predicted frame {frame}; step, and see what came of it."
-        if frame <= (run.draft.number if run.draft is not None else run.recorded):
-            return f"frame {frame} has begun: a prediction is made before it. The next one is frame {frame + 1}."
+        if frame <= begun:
+            return f"frame {frame} has begun: a prediction is made before it. The next one is frame {following}."
         return f"frame {frame} is not the next one, which is frame {following}."
 
     def _keep(self, predictions: list[Prediction]) -> None:
@@ -123,4 +124,7 @@ def _check(said: Mapping[str, object], items: tuple[str, ...]) -> None:
 
 
 def _text(item: str, value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    try:
+        return clean(json.dumps(value, ensure_ascii=False, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{item} is expected to be something that JSON can't hold: {error}.") from None
