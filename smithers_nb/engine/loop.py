@@ -298,7 +298,6 @@ class Loop:
                 # Kept together: while the file is written, a person may answer, and a task may end.
                 self._rested = self.standing
                 await self._record()
-                await self.live.services.database.shared.synced()
                 self.live.services.observers.notify()
 
     def _come_to_rest(self, paused: bool) -> None:
@@ -365,8 +364,6 @@ class Loop:
                 return False
             elif live.tasks.waits and (not self._sleeps or (live.tasks.waits_for_people and not self.patient)):
                 return False  # ``standing`` says for what.
-            elif live.services.database.shared.unsynced:
-                await live.services.database.shared.synced()
             else:
                 self.reason = ""
                 if live.tasks.waits:

@@ -7,15 +7,15 @@ import logging
 import os
 import re
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from collections.abc import Awaitable, Callable
+from contextlib import closing
 from ctypes import py_object, pythonapi
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from time import monotonic, sleep, time
-from typing import Concatenate, Generic, ParamSpec, TypeVar, cast
+from typing import Concatenate, ParamSpec, TypeVar, cast
 
 import aiosqlite
 
@@ -98,19 +98,6 @@ def forked(path: str, pid: int) -> StoreError:
     )
 
 
-class FollowedWork(Generic[P, T]):
-    """The work of a transaction that a second one follows. Nothing happens in between that a loss of power must not
-    forget, and so the disk is waited for once for both, however durable they are to be.
-    """
-
-    def __init__(self, work: Callable[Concatenate[sqlite3.Connection, P], T]) -> None:
-        self._work = work
-        self.__name__ = work.__name__
-
-    def __call__(self, db: sqlite3.Connection, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return self._work(db, *args, **kwargs)
-
-
 class Database:
     """A file with its one connection on its one thread, shared by all executions of this process in that file.
 
@@ -132,8 +119,6 @@ class Database:
         self._retired = False
         """True if the file has lost its name, and another connection serves that name."""
         self._look_at_log = False
-        self.unsynced = False
-        """True if the log has a transaction that was not waited for, although ``durability`` is full."""
         self._folded_at = 0.0
         """End of the last transaction that is in the file itself."""
         self._idle: asyncio.TimerHandle | None = None
@@ -173,11 +158,8 @@ class Database:
             StoreLostError: if the file was removed, renamed or replaced since it was opened.
         """
 
-        waits = self.durability == "full" and not isinstance(work, FollowedWork)
-
         def hop(opened: sqlite3.Connection) -> T:
             connection = self._present(opened)
-            before = connection.total_changes
 
             def committed(taken: sqlite3.Connection) -> T:
                 # Not a plain BEGIN: a transaction that reads first and writes later fails at once, whatever
@@ -187,9 +169,6 @@ class Database:
                     result = work(taken, *args, **kwargs)
                     connection.execute("COMMIT")
                     self._presence.written_at = time()
-                    # The disk has taken the log as a whole; a transaction without a change does not wait for it.
-                    if waits and connection.total_changes != before:
-                        self.unsynced = False
                 except BaseException:
                     # After some errors, a full disk for one, SQLite has rolled back by itself.
                     if connection.in_transaction:
@@ -197,46 +176,16 @@ class Database:
                     raise
                 return result
 
-            with self._not_waiting(connection, work):
-                try:
-                    return committed(connection)
-                except REFUSALS:
-                    # A text that SQLite refuses must not keep the rest of a frame from being recorded.
-                    return committed(cast(sqlite3.Connection, Recordable(connection)))
+            try:
+                return committed(connection)
+            except REFUSALS:
+                # A text that SQLite refuses must not keep the rest of a frame from being recorded.
+                return committed(cast(sqlite3.Connection, Recordable(connection)))
 
         if self._idle is None:
             self._fold_when_idle()
         with mapped(self.path):
             return await _outcome(self._hop(hop))
-
-    def _not_waiting(self, connection: sqlite3.Connection, work: object) -> AbstractContextManager[None]:
-        """Keep a transaction that a second one follows from waiting for the disk."""
-        if self.durability != "full" or not isinstance(work, FollowedWork):
-            return nullcontext()
-        return self._at_normal(connection)
-
-    @contextmanager
-    def _at_normal(self, connection: sqlite3.Connection) -> Iterator[None]:
-        connection.execute("PRAGMA synchronous = NORMAL")
-        self.unsynced = True
-        try:
-            yield
-        finally:
-            connection.execute("PRAGMA synchronous = FULL")
-
-    async def synced(self) -> None:
-        """Wait until the disk has what ``FollowedWork`` transactions have written, and no other one since."""
-        if self.unsynced:
-            with mapped(self.path):
-                await _outcome(self._hop(self._sync))
-
-    def _sync(self, connection: sqlite3.Connection) -> None:
-        # A change of the file's header, to the value that it has. The log is not opened here and synced: that would
-        # depend on how this system's SQLite syncs it.
-        self._present(connection)
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        connection.execute(f"PRAGMA user_version = {version}")
-        self.unsynced = False
 
     async def _make_full(self) -> None:
         with mapped(self.path):

@@ -12,8 +12,6 @@ from datetime import UTC, datetime, timedelta
 # executions of a file would share it. The price is the wait for the end of a lease whose owner died on another machine.
 LEASE_S = 30.0
 """The time from the last renewal of a lease to its end."""
-FRESH = 29 / 30
-"""The part of that time that a lease still has which no frame need renew: for a second it holds as it is."""
 
 
 def _this_process() -> str:
@@ -29,9 +27,9 @@ class Lease:
     """``pid 4711 on host (a1b2c3)``; the last part tells two executions of one process apart."""
 
 
-def expiry(part: float = 1.0) -> str:
-    """Return when a lease runs out of which this part is left, as ISO 8601 in UTC; by default one renewed now."""
-    return (datetime.now(UTC) + timedelta(seconds=LEASE_S * part)).isoformat(timespec="microseconds")
+def expiry() -> str:
+    """Return when a lease that is renewed now runs out, as ISO 8601 in UTC."""
+    return (datetime.now(UTC) + timedelta(seconds=LEASE_S)).isoformat(timespec="microseconds")
 
 
 def is_dead(owner: str) -> bool:

@@ -36,7 +36,7 @@ from ..records import (
 from ..values import Stored
 from .calls import ON_WORKERS, OUT, add_call, at_time
 from .connection import now
-from .lease import FRESH, Lease, expiry, is_dead
+from .lease import Lease, expiry, is_dead
 
 # 16 columns (transitions) make 512 parameters: SQLite before 3.32 takes 999.
 TOGETHER = 32
@@ -224,16 +224,6 @@ def renew_lease(db: sqlite3.Connection, execution_id: str) -> None:
     )
 
 
-def renew_lease_in_time(db: sqlite3.Connection, execution_id: str) -> None:
-    """Extend our lease, unless that was done in the last second."""
-    # A row that stays as it is costs no page of the log: at a thousand frames a second that is a tenth of what is
-    # written. Times are compared as texts (claim_execution).
-    db.execute(
-        "UPDATE executions SET lease_expires_at = ?, updated_at = ? WHERE execution_id = ? AND lease_expires_at < ?",
-        (expiry(), now(), execution_id, expiry(FRESH)),
-    )
-
-
 def heartbeat(db: sqlite3.Connection, execution_id: str, lease: Lease) -> None:
     """Extend our lease, and those of the tasks that we are running."""
     renew_lease(db, execution_id)
@@ -353,7 +343,7 @@ def commit_frame(
 ) -> None:
     """Write a COMMIT: the frame's row, the node versions that begin and end with it, the tasks to start."""
     # In the frame's transaction, which costs nothing more: a process that commits frames never loses its lease.
-    renew_lease_in_time(db, execution_id)
+    renew_lease(db, execution_id)
     _commit_nodes(db, execution_id, commit)
     _commit_reads(db, execution_id, commit)
     add_tasks(db, execution_id, commit.tasks, commit.frame)

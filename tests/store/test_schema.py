@@ -6,7 +6,6 @@ import gc
 import os
 import sqlite3
 import tempfile
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from smithers_nb import Approval, Execution, If, Smithers, Step, Store, Task, co
 from smithers_nb.bridge import engine
 from smithers_nb.errors import SchemaVersionError, StoreDamagedError, StoreError, UnknownExecutionError
 from smithers_nb.execution import run_behind
-from smithers_nb.store import connection, writer
+from smithers_nb.store import connection
 
 
 def described(db: sqlite3.Connection) -> list[Any]:
@@ -314,44 +313,3 @@ def test_a_durability_that_there_is_not_is_refused(way: str, beside: bool, run_o
     with pytest.raises(ValueError, match=r"durability='nonsense' is none of normal, full"):
         (run_of if way == "make" else resumed)(Step(), name="x", durability="nonsense")
     assert len(ex.store.df.executions) == 1
-
-
-def test_full_waits_for_the_disk_in_each_commit_and_wherever_no_commit_follows_a_flush(
-    run_of: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A FLUSH that the next COMMIT follows does not wait; by the time a command rests or sleeps, the disk has it."""
-    seen: list[tuple[str, int]] = []
-
-    def spied(name: str) -> None:
-        real = getattr(writer, name)
-
-        def spy(db: Any, *args: Any, **named: Any) -> Any:
-            seen.append((name, db.execute("PRAGMA synchronous").fetchone()[0]))
-            return real(db, *args, **named)
-
-        spy.__name__ = name
-        monkeypatch.setattr(writer, name, spy)
-
-    for name in ("commit_frame", "flush_frame", "start_tasks", "end_task"):
-        spied(name)
-    real, slept = connection.Database._sync, threading.Event()
-
-    def sync(self: Any, db: Any) -> None:
-        real(self, db)
-        seen.append(("sync", 0))
-        slept.set()
-
-    monkeypatch.setattr(connection.Database, "_sync", sync)
-    # The task ends once the command has slept for it.
-    waits = Task(id="t", run=lambda: slept.wait(30), on_finished=lambda _: ex.state.set("x", 1))
-    ex = run_of(waits, durability="full")
-    ex.step_sync()
-    ex.step_sync()
-    assert seen == [
-        ("commit_frame", 2), ("start_tasks", 2), ("flush_frame", 1), ("sync", 0), ("end_task", 2), ("commit_frame", 2),
-    ]  # fmt: skip
-    ex.step_phase_sync()
-    assert seen[6:] == [("flush_frame", 1), ("sync", 0)]
-    assert ex.run_sync().status == "finished"
-    assert seen[8:] == [("commit_frame", 2), ("flush_frame", 1)], "and the status, in a transaction that waits"
-    assert not run_behind(ex).live.services.database.shared.unsynced and synchronous(ex) == 2

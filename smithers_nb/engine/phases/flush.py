@@ -45,8 +45,7 @@ async def _flush(live: Live, draft: Draft, ms: Mapping[Phase, float] | None) -> 
     draft.written = tuple(write for write, _, _ in resolved.transitions)
     noted = [*draft.problem_events(), *live.take_noted()]
     try:
-        # The COMMIT of the next frame follows, or the command waits for the disk before it ends or sleeps.
-        await live.services.database.followed(
+        await live.services.database.transaction(
             writer.flush_frame,
             live.services.execution_id,
             _result(live, draft, transactions, resolved, ends=ends, noted=noted),
