@@ -9,7 +9,7 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from functools import cache
 from hashlib import sha256
 from json import dumps, loads
-from typing import Any
+from typing import Any, Self
 
 from pydantic_ai.exceptions import ModelRequestTimeout
 from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelResponse, ModelResponseStreamEvent
@@ -84,6 +84,14 @@ class RecordedModel(WrapperModel):
         """Called with what an answer says while it comes; None where the library streams, and tells it by itself."""
         self._run = run
         """The run of the agent, as the library gives it to models."""
+
+    async def __aenter__(self) -> Self:
+        # The library enters a wrapper for one request, and the user's model is open for longer: closed with the
+        # request, it would lose the connections that others use. It knows that model, but none that falls back below.
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        """Leave the model as it is."""
 
     async def request(
         self,

@@ -13,6 +13,7 @@ from smithers_nb.execution import run_behind
 from smithers_nb.store.frames import TABLES
 
 TIMES = {
+    "at",
     "created_at",
     "owned_since",
     "updated_at",
