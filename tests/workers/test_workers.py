@@ -31,8 +31,9 @@ def test_an_execution_on_workers_has_the_rows_of_one_in_this_process(
     url: str, worker: Any, model: Any, run_of: Any
 ) -> None:
     server = model(by_turn(call("look", n=1), call("look", n=2), say("done")))
-    worker("w0")
-    worker("w1")
+    # Half of them each: with room for all, the first that looks may take all.
+    for id in ("w0", "w1"):
+        worker(id, "--concurrency", "10")
     there = run_of(agents(20), runner=DbosRunner(url))
     assert there.run_sync().status == "finished"
     assert len(server.requests) == 60
