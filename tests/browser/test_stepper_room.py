@@ -183,22 +183,22 @@ def test_while_nothing_is_selected_the_inspector_shows_what_changed() -> None:
 FIRST = Path(__file__).parents[2] / "notebooks" / "01_first_frames.ipynb"
 
 
-def test_the_first_notebook_needs_no_scrolling_between_a_cell_and_its_stepper(lab) -> None:
-    notebook: Lab = lab(FIRST, viewport=(1280, 720))
-    sources = ["".join(cell["source"]) for cell in json.loads(FIRST.read_text())["cells"]]
-    shown = sources.index("report")
-    for cell in range(shown + 1):
-        if not sources[cell].startswith("#"):
-            notebook.run_cell(cell)
-    stepper = Stepper(notebook.page, "report")
-    stepper.step(1)
-    cell = notebook.cell(shown)
-    cell.evaluate("e => e.scrollIntoView({block: 'start'})")
-    page = box(notebook.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-WindowedPanel-outer"))
-    top, end = box(cell)["y"], box(stepper.region)
-    assert top >= page["y"]
-    assert end["y"] + end["height"] <= page["y"] + page["height"]
-    notebook.shot("first.png")
+def test_the_first_notebook_needs_no_scrolling_between_a_cell_and_its_stepper() -> None:
+    with Lab(FIRST, viewport=(1280, 720)) as notebook:
+        sources = ["".join(cell["source"]) for cell in json.loads(FIRST.read_text())["cells"]]
+        shown = sources.index("report")
+        for cell in range(shown + 1):
+            if not sources[cell].startswith("#"):
+                notebook.run_cell(cell)
+        stepper = Stepper(notebook.page, "report")
+        stepper.step(1)
+        cell = notebook.cell(shown)
+        cell.evaluate("e => e.scrollIntoView({block: 'start'})")
+        page = box(notebook.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-WindowedPanel-outer"))
+        top, end = box(cell)["y"], box(stepper.region)
+        assert top >= page["y"]
+        assert end["y"] + end["height"] <= page["y"] + page["height"]
+        notebook.shot("first.png")
 
 
 LONG = """long = "a long line of text " * 200 + "\\n" * 9 + "x" * 3000
