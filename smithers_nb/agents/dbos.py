@@ -26,6 +26,7 @@ from ..records import ModelCall, ToolCall
 from ..threads import CALLS, called
 from ..values import Stored, opened
 from .imports import imports
+from .joined import joined
 from .limits import Limits
 from .pydantic_ai import PydanticAiRunner
 from .runner import (
@@ -212,19 +213,7 @@ class DbosRunner:
 
     async def _joined(self, task: AgentTask | FunctionTask, ledger: FarLedger, limits: Limits | None) -> AgentReply:
         id = f"{task.execution_id}:{task.task_id}:{task.leg}"
-        running = self._under_way.get(id)
-        if running is None:
-            running = asyncio.get_running_loop().create_task(self._item(id, task, ledger, limits=limits))
-            self._under_way[id] = running
-            running.add_done_callback(lambda _: self._under_way.pop(id, None))
-        try:
-            return await asyncio.shield(running)
-        except asyncio.CancelledError:
-            running.cancel()
-            await asyncio.wait({running})
-            if not running.cancelled():
-                running.exception()  # Looked at: asyncio would log it.
-            raise
+        return await joined(self._under_way, id, self._item(id, task, ledger, limits=limits), name=f"item {id}")
 
     async def _item(
         self, id: str, task: AgentTask | FunctionTask, ledger: FarLedger, *, limits: Limits | None

@@ -20,6 +20,7 @@ from . import native_tools
 from .conversation import Conversation
 from .history import last_exchanges
 from .imports import imports
+from .joined import joined
 from .making import Agents
 from .runner import AgentReply, AgentTask, ApprovalRequired, Ledger
 from .scripted import Plain, Scripted
@@ -94,20 +95,8 @@ class PydanticAiRunner:
 
     async def submit(self, task: AgentTask, ledger: Ledger) -> AgentReply:
         """Run the agent to its end, or join it if it runs already; cancelling ends the request."""
-        name = (task.execution_id, task.task_id)
-        running = self._under_way.get(name)
-        if running is None:
-            running = asyncio.get_running_loop().create_task(self.run(task, ledger), name=f"agent {task.task_id}")
-            self._under_way[name] = running
-            running.add_done_callback(lambda _: self._under_way.pop(name, None))
-        try:
-            return await asyncio.shield(running)
-        except asyncio.CancelledError:
-            running.cancel()
-            await asyncio.wait({running})
-            if not running.cancelled():
-                running.exception()  # Looked at: asyncio would log it.
-            raise
+        key = (task.execution_id, task.task_id)
+        return await joined(self._under_way, key, self.run(task, ledger), name=f"agent {task.task_id}")
 
     async def run(self, task: AgentTask, ledger: Ledger) -> AgentReply:
         """Run the agent; after a failure that passes, continue from the last turn that was answered."""
