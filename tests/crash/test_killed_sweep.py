@@ -17,12 +17,12 @@ from tests.agents.fake_server import FakeServer, say
 
 WORKER = Path(__file__).with_name("sweeping.py")
 ROOT = Path(__file__).parents[2]
-POINTS = ["before fork 30", "before put_model_call 61", "after end_branch 20"]
+POINTS = ["before _branched 30", "before put_model_call 61", "after end_branch 20"]
 LONG = [
     f"{moment} {name} {number}"
     for name, numbers in {
         "add_sweep": (1,),
-        "fork": (1, 9, 50),
+        "_branched": (1, 9, 50),
         "commit_frame": (1, 40, 140),
         "start_tasks": (1, 33),
         "put_model_call": (1, 2, 50, 100),

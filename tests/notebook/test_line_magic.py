@@ -29,8 +29,13 @@ SESSION = [
     ("%smithers status one", "Step renders frame 1"),
     ("%smithers xml one", '<phase name="only">'),
     ("f = %smithers step one\nprint(f.number, one.frame.number, count.frame)", "1 1 None"),
+    ('%smithers predict 1 {"starts:add": true}', "<Execution 'count'"),
     ("%smithers phase", "<Frame 1 after SNAPSHOT"),
     ("%smithers step 2", "<Frame 2 after EFFECTS"),
+    (
+        "print(*count.df.predictions[['item', 'said', 'was']].itertuples(index=False, name=None))",
+        "('starts:add', True, True)",
+    ),
     ("%smithers pending", ": update n: null → computed at flush (on_finished of add, queued)"),
     ("%smithers edit {count.pending[0].id} 1", "<Execution 'count'"),
     ("%smithers pending", ": set n: null → 1 (operator add, edited)"),
