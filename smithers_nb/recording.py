@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from . import arguments
 from .arguments import optional, takes
 from .artifacts import Artifact
+from .bridge import engine
 from .fork import edited_state, root_of
 from .history.notes import notes_of
 from .nodes.diff import Changes, diff
@@ -27,7 +28,7 @@ from .nodes.tree import Tree
 from .records import REUSED, Ghosts, Reusable, Status
 from .replay import Replayed
 from .replay import Tasks as ReplayTasks
-from .run import Until, checked_limits
+from .run import Until, bring_up, checked_limits
 from .store.branches import COLUMNS, family
 from .store.connection import is_page, refuse_lines
 from .store.frames import DataFrames, frame_from, frame_of
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from .player.keep import Kept
     from .rerender import Rerender
     from .store.check import Report
+    from .store.merge import Merged
     from .store.upkeep import Vacuumed
     from .sweeps.sweep import Sweep
     from .what_if import WhatIf
@@ -306,6 +308,26 @@ class Store:
         copy = Store(path)
         save(self.reader, copy.path)
         return copy
+
+    @takes(path=arguments.path)
+    def merge(self, path: str | os.PathLike[str]) -> Merged:
+        """Add the executions of a second file, or of an exported run, with their sweeps; return a report.
+
+        That file is only read, and this one is made if it is not there. Executions that belong together, such as
+        branches of one, are added in one transaction. What is here already, with the same rows, stays as it is: the
+        same call again changes nothing. An execution that is not over and that a process has is left out, with those
+        that belong to it.
+
+        Raises:
+            StoreError: before anything is changed, if both files have an execution with different rows, or sweeps of
+                one name that are different.
+            StoreBusyError: if another process is writing for longer than we wait. A later call adds the rest.
+        """
+        from .store.merge import merge
+
+        other = Store(path)
+        engine.call(bring_up(self.path))
+        return merge(other.reader, self.path)
 
     def vacuum(self) -> Vacuumed:
         """Rewrite the file without the space of removed rows; return its bytes before and after.

@@ -129,6 +129,7 @@ TOLD: list[tuple[str, Callable[[Execution], Any], type[Exception], str]] = [
     ("no sql", lambda ex: ex.store.sql(" "), ValueError, "query=' ' is empty"),
     ("parameters", lambda ex: ex.store.sql("select ?", "x"), TypeError, "it takes a list for the ? of the query"),
     ("prune", lambda ex: ex.store.prune(keep_frames="x"), TypeError, "keep_frames='x' is a str"),  # type: ignore[arg-type]
+    ("merge", lambda ex: ex.store.merge(5), TypeError, "path=5 is an int"),  # type: ignore[arg-type]
     ("answer", lambda ex: ex.answer(5, "approve"), TypeError, "approval_id=5 is an int; it takes a text"),  # type: ignore[arg-type]
     ("args", lambda ex: ex.answer("a", "approve", args=["x"]), TypeError, "args=['x'] is a list; it takes a dict"),  # type: ignore[arg-type]
     ("a result", lambda ex: ex.answer("a", result=object()), errors.NotStorableError, "result of the answer can't be"),
@@ -198,6 +199,7 @@ RIGHT: dict[str, dict[str, Any]] = {
     "Store.sql": {"query": "select 1"},
     "Store.prune": {"keep_frames": 9},
     "Store.save": {"path": "copy.db"},
+    "Store.merge": {"path": "other.db"},
     "Store.branches": {"id_or_name": "one"},
     "Recording.at": {"frame": 1},
     "Recording.diff": {"one": 1, "other": 1},

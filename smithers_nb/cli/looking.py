@@ -77,6 +77,21 @@ def check(*, db: DB = "smithers.db", json: AsJson = False) -> int:
     return int(not report.ok)
 
 
+def merge(
+    path: Annotated[str, "the second file, or an exported run; it is only read"],
+    *,
+    db: DB = "smithers.db",
+    json: AsJson = False,
+) -> int:
+    """Adds the executions of a second file to the file."""
+    merged = Store(db).merge(path)
+    if json:
+        print_json([merged])
+    else:
+        print_text(repr(merged))
+    return 0
+
+
 def prune(
     *,
     keep_frames: Annotated[int | None, "the newest frames that each execution keeps"] = None,
@@ -105,6 +120,7 @@ HANDLERS: dict[str, Callable[..., int]] = {
     **{name.replace("_", "-"): _handler(look) for name, look in LOOKS.items()},
     "export": export,
     "check": check,
+    "merge": merge,
     "prune": prune,
     "sql": sql,
 }

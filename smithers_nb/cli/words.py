@@ -31,6 +31,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "fork": ("smithers_nb.cli.steering", "Makes a branch that begins after a frame."),
     "export": ("smithers_nb.cli.looking", "Writes what is recorded to a file."),
     "check": ("smithers_nb.cli.looking", "Checks the file against the rules that the store keeps."),
+    "merge": ("smithers_nb.cli.looking", "Adds the executions of a second file to the file."),
     "prune": ("smithers_nb.cli.looking", "Removes executions that are over and old."),
     "sql": ("smithers_nb.cli.looking", "Queries the file, read-only."),
     "worker": ("smithers_nb.cli.workers", "Takes tasks of agents and functions from a queue and runs them."),

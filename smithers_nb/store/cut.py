@@ -60,7 +60,7 @@ TABLES = (
 """The tables that have rows of executions, parents before their children."""
 WITHOUT_ROWID = frozenset({"frames", "nodes", "reads", "loops"})
 """Tables whose rows have no order in which they were written."""
-_PRIVATE = ("owner", "lease_expires_at", "owned_since", "lease_owner")
+PRIVATE = frozenset({"owner", "lease_expires_at", "owned_since", "lease_owner"})
 """Columns about the process that ran it, which no other file needs."""
 _NAMES = frozenset(
     {
@@ -205,12 +205,12 @@ def cut(reader: Reader, execution_id: str, target: str, *, frames: tuple[int, in
     Raises:
         StoreError: if one of them is not there.
     """
-    with _of_now(reader) as current:
+    with of_now(reader) as current:
         return _cut(current, execution_id, target, frames=frames, redaction=redaction)
 
 
 @contextmanager
-def _of_now(reader: Reader) -> Iterator[Reader]:
+def of_now(reader: Reader) -> Iterator[Reader]:
     """Read a file with this release's schema: one of an older release is copied and brought up to it.
 
     Raises:
@@ -390,7 +390,7 @@ class _Cutting:
         return row | again
 
     def _execution(self, row: Row, part: CutPart, ids: Sequence[str]) -> Row:
-        row = row | dict.fromkeys(_PRIVATE[:3])
+        row = row | dict.fromkeys(PRIVATE & row.keys())
         if row["parent_id"] not in ids:
             row["parent_id"] = None
         if part.until is not None:
@@ -407,7 +407,7 @@ class _Cutting:
         row = self._removed(table, row, named)
         masks = self._masks
         for name, value in row.items():
-            if name in _PRIVATE:
+            if name in PRIVATE:
                 row[name] = None
             elif not isinstance(value, str) or kinds[name] == "TIME TEXT":
                 continue

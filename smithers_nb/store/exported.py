@@ -10,14 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import SchemaVersionError, StoreError
-from . import connection
-from .cut import TABLES, WITHOUT_ROWID
+from . import connection, merge
 from .reader import Reader
 from .upkeep import writing
-
-_NUMBERED = {"model_calls": ("base_id", "reused_id"), "tool_calls": ("reused_id",), "stream_events": (), "events": ()}
-"""Tables whose rows have a number of their file, and the columns with the numbers of other rows."""
-
 
 _NEW = """
 WITH RECURSIVE family (id) AS (
@@ -65,44 +60,8 @@ def add(reader: Reader, execution_id: str, path: str) -> None:
         db.execute("ATTACH ? AS source", (reader.path,))
         with closing(connection.bare(reader.path)) as source:
             connection.refuse_newer(source, reader.name)
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            db.execute("PRAGMA defer_foreign_keys = ON")  # A child may come before its parent.
-            ids = [id for (id,) in db.execute(_NEW, (line,))]
-            # In this order a row comes after those that it belongs to.
-            for table in TABLES:
-                _add(db, table, ids)
-            wanted = (
-                "hash IN (SELECT hash FROM source.blob_uses WHERE execution_id IN (SELECT value FROM json_each(?)))"
-            )
-            new = (json.dumps(ids),)
-            db.execute(f"INSERT OR IGNORE INTO main.blobs SELECT * FROM source.blobs WHERE {wanted}", new)
-            uses = "SELECT * FROM source.blob_uses WHERE execution_id IN (SELECT value FROM json_each(?))"
-            db.execute(f"INSERT OR IGNORE INTO main.blob_uses {uses}", new)
-            db.execute("COMMIT")
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
-
-
-def _add(db: sqlite3.Connection, table: str, ids: list[str]) -> None:
-    columns = [row[1] for row in db.execute(f"PRAGMA main.table_xinfo({table})") if row[6] == 0]
-    taken = {name: f'"{name}"' for name in columns}
-    if table in _NUMBERED:
-        [(offset,)] = db.execute(f"SELECT coalesce(max(id), 0) FROM main.{table}")
-        taken["id"] = f"id + {offset}"
-        for name in _NUMBERED[table]:
-            # A row that is not in this file gets a number that no row has.
-            there = f"{name} IN (SELECT id FROM source.{table})"
-            taken[name] = f"iif({there}, {name} + {offset}, -{name})"
-    names = ", ".join(f'"{name}"' for name in columns)
-    order = "1" if table in WITHOUT_ROWID else "rowid"
-    for id in ids:
-        db.execute(
-            f"INSERT INTO main.{table} ({names}) SELECT {', '.join(taken.values())} FROM source.{table}"
-            f" WHERE execution_id = ? ORDER BY {order}",
-            (id,),
-        )
+        with merge.transaction(db):
+            merge.add(db, [id for (id,) in db.execute(_NEW, (line,))])
 
 
 @dataclass(frozen=True, slots=True)

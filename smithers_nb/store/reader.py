@@ -580,6 +580,15 @@ class Reader:
         return self.query(f"{held(table, columns)} ORDER BY {order}", {"id": execution_id, "frame": frame}).rows
 
     def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+
+    @property
+    def uri(self) -> str:
+        """The file as SQLite opens it to be read only.
+
+        Raises:
+            StoreError: if there is no such file.
+        """
         if not Path(self.path).exists():
             raise StoreError(f"there is no file {self.name}. An Execution makes it; check the name and the folder.")
         # Quoted, because "?", "#" and "%" in a file's name would be read as parts of the URI.
@@ -588,7 +597,7 @@ class Reader:
         if not writable and not Path(f"{self.path}-wal").exists():
             # No process can write it. Without this SQLite would want to make a log beside it, and fail.
             uri += "&immutable=1"
-        return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+        return uri
 
 
 class Within(Reader):

@@ -117,7 +117,8 @@ def writing(path: str) -> Iterator[sqlite3.Connection]:
         raise StoreError(f"there is no file {path}. An Execution makes it; check the name and the folder.")
     with (
         connection.mapped(path),
-        closing(sqlite3.connect(path, timeout=connection.BUSY_TIMEOUT_S, isolation_level=None)) as db,
+        # uri=True: of a second file that is attached it can be said that it is only read.
+        closing(sqlite3.connect(path, uri=True, timeout=connection.BUSY_TIMEOUT_S, isolation_level=None)) as db,
     ):
         db.execute("PRAGMA foreign_keys = ON")
         # Upkeep knows the tables of this release only: an older file is migrated first, a newer one is refused.
