@@ -561,7 +561,8 @@ class Recording:
         """Return where a value or a text came from, and where it went: ``.text``, ``.df``.
 
         ``target`` is the id of a node, whose result is meant, ``"draft.prompt"``, ``"draft.PROP"``, ``"state:KEY"``, a
-        bare key, or else the text itself. ``frame`` is the frame of which the value is meant.
+        bare key, or else the text itself, which may be a number (``"751"``). ``frame`` is the frame of which the value
+        is meant.
 
         ``df`` has ``direction`` (back, forward), ``where`` and ``key`` besides the columns of ``why``. The evidence is
         ``recorded`` where the text is the whole value, and ``inferred`` where a longer one contains it, which is looked

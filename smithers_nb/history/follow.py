@@ -6,7 +6,10 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isinf
 from typing import Any, ClassVar, Literal
+
+from pydantic_core import from_json
 
 from ..errors import StoreError, did_you_mean
 from ..nodes.tree import TreeNode
@@ -167,7 +170,7 @@ def _anchor(reader: Reader, execution_id: str, target: str, frame: int | None) -
     owner = reader.owner(execution_id, max(at, 1))
     if not target.startswith("state:") and (found := _of_node(reader, owner, target, at)) is not None:
         return found
-    return _of_key(reader, owner, target, at) or _Anchor(repr(short(target, SHOWN)), (Sought.of(target),))
+    return _of_key(reader, owner, target, at) or _Anchor(repr(short(target, SHOWN)), _as_typed(target))
 
 
 def _of_node(reader: Reader, owner: str, target: str, at: int) -> _Anchor | None:
@@ -210,6 +213,18 @@ def _sought(value: Any) -> tuple[Sought, ...]:
     # Of a dict, its JSON is found only where it stands whole; prompts hold the texts in it.
     inner = [Sought.of(text) for text in _texts(value) if len(text) >= SHORTEST]
     return tuple(dict.fromkeys([Sought.of(value), *inner]))[:TEXTS]
+
+
+def _as_typed(text: str) -> tuple[Sought, ...]:
+    """Return a text as it is looked for: itself, and the number that it spells."""
+    try:
+        value = from_json(text, allow_inf_nan=False)
+    except ValueError:
+        return (Sought.of(text),)
+    # true, false and null are the whole value of many columns by chance, and 1e400 is infinite.
+    if isinstance(value, bool) or not isinstance(value, int | float) or isinf(value):
+        return (Sought.of(text),)
+    return Sought.of(text), Sought.of(value)
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -161,6 +161,43 @@ def test_short_values_are_found_only_where_they_are_the_whole(run_of: Made) -> N
     assert places(found, "forward") == {("prop", "c", "inferred")}
 
 
+@pytest.mark.parametrize(("value", "typed"), [(751, "751"), (2.5, "2.50")])
+def test_a_number_is_found_as_it_is_typed(value: float, typed: str, run_of: Made) -> None:
+    def measure() -> float:
+        return value
+
+    @component
+    def Counts(ctx: Any) -> Any:
+        total = ctx.state.get("total")
+        return [
+            Claude(
+                id="agent", model="m", tools=[measure], on_finished=lambda r: ctx.state.set("total", value)
+            )["Count them."],
+            total and Task(id="use", run=str, args=[total]),
+        ]  # fmt: skip
+
+    ex = run_of(Counts, models={"m": scripted(call_tool("measure"), "Counted.")})
+    ex.run_sync()
+    found = ex.follow(typed)
+    assert [(one.where, one.key) for one in found.statements if one.direction == "back"] == [("output", "measure")]
+    assert ("write", "agent") in {(one.where, one.node_id) for one in found.statements}
+
+
+def test_a_text_of_digits_is_still_found_as_a_text(run_of: Made) -> None:
+    ex = run_of(Task(id="t", run=lambda: "751"))
+    ex.run_sync()
+    [one] = ex.follow("751").statements
+    assert (one.where, one.node_id) == ("result", "t")
+
+
+@pytest.mark.parametrize("typed", ["7511", "null", "true", "1e400", "NaN", "[" * 1000, "1" * 5000])
+def test_what_is_typed_is_no_number_by_chance(typed: str, run_of: Made) -> None:
+    ex = run_of(Task(id="t", run=lambda: None))
+    ex.run_sync()
+    with pytest.raises(errors.StoreError, match="nothing that is recorded"):
+        ex.follow(typed)
+
+
 def test_structured_values_are_followed_by_their_texts(ex: Execution) -> None:
     found = ex.follow("draft")
     assert found.followed == f"A draft: {FOUND}!"
