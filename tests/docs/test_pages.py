@@ -18,10 +18,12 @@ from smithers_nb import Execution, errors
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-MADE = {"api.md", "errors.md", "tables.md"}
+MADE = {"api.md": generated.api, "errors.md": generated.errors_page, "tables.md": generated.tables}
 PAGES = sorted(page for page in DOCS.rglob("*.md") if "_build" not in page.parts and page.name not in MADE)
 FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<!\\)\[[^\]]*\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
+LINKING = [*PAGES, *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"))]
 
 
 @dataclass
@@ -95,13 +97,33 @@ def test_each_mistake_has_the_words_of_its_error_in_its_heading():
             assert part.strip() in message[1], heading
 
 
-@pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md"], ids=lambda page: str(page.relative_to(ROOT)))
+def anchors(text: str) -> set[str]:
+    """The anchors that a page's headings have, on GitHub and in the documentation."""
+    slugs = [
+        re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in HEADING.findall(FENCE.sub("", text))
+    ]
+    # Headings in the same words are numbered, from the second one on.
+    return {slug + (f"-{again}" if (again := slugs[:place].count(slug)) else "") for place, slug in enumerate(slugs)}
+
+
+def test_the_anchors_of_headings_are_made_as_where_they_are_shown():
+    text = (
+        "# One frame, seven phases\n## `a` *b*\n```python\n# no heading\n```\n## Note\n### Note\n## snake_case & co.\n"
+    )
+    assert anchors(text) == {"one-frame-seven-phases", "a-b", "note", "note-1", "snake_case--co"}
+
+
+@pytest.mark.parametrize("page", LINKING, ids=lambda page: str(page.relative_to(ROOT)))
 def test_no_link_of_a_page_is_dead(page):
     for target in LINK.findall(FENCE.sub("", page.read_text(encoding="utf-8"))):
-        path = target.partition("#")[0]
-        if "://" in target or not path or Path(path).name in MADE:
+        path, _, anchor = target.partition("#")
+        if "://" in target or target.startswith("mailto:"):
             continue
-        assert (page.parent / path).exists(), f"{title(page) if DOCS in page.parents else page.name}: {target}"
+        aim = page.parent / path if path else page
+        assert aim.name in MADE or aim.exists(), f"{page.name}: {target}"
+        if anchor:
+            text = MADE[aim.name]() if aim.name in MADE else aim.read_text(encoding="utf-8")
+            assert anchor in anchors(text), f"{page.name}: {target} leads to no heading"
 
 
 def test_the_reference_has_every_public_name_and_every_error():
