@@ -14,6 +14,14 @@ Handler = Callable[..., Any]  # Any: (result) or (result, ctx), sync or async; i
 EVENTS = ("on_finished", "on_error", "on_progress")
 SPELLINGS = {name: event for event in EVENTS for name in (event, f"on{event[3:].capitalize()}")}
 
+_ELSEWHERE = {
+    "on_finished": "success succeeded complete completed done end result approved answer answered",
+    "on_error": "failure failed fail exception",
+    "on_progress": "token stream chunk update",
+}
+MEANT = {word: event for event, words in _ELSEWHERE.items() for word in words.split()}
+"""The handlers that are meant by names that other libraries have for them."""
+
 
 class Handlers(BaseModel):
     """The functions that are called when a runnable node's task ends.
@@ -61,8 +69,8 @@ def take(tag: str, props: dict[str, Any], *, runnable: bool, source: str | None)
         event = SPELLINGS.get(name)
         if event is None:
             raise EventPropError(
-                f"<{tag}> has no handler {name!r}: it would never be called."
-                f"{did_you_mean(name, SPELLINGS)} The handlers are on_finished, on_error and on_progress.",
+                f"<{tag}> has no handler {name!r}: it would never be called.{_meant(name)} "
+                "The handlers are on_finished, on_error and on_progress.",
                 source=source,
             )
         if not runnable:
@@ -79,6 +87,11 @@ def take(tag: str, props: dict[str, Any], *, runnable: bool, source: str | None)
             )
         taken[event] = value
     return Handlers(**taken)
+
+
+def _meant(name: str) -> str:
+    meant = MEANT.get(name.lower()[2:].strip("_"))
+    return did_you_mean(name, SPELLINGS) if meant is None else f" Did you mean {meant!r}?"
 
 
 def _spread(tag: str, props: dict[str, Any], source: str | None) -> None:

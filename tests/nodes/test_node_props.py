@@ -119,6 +119,11 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception], list[str]]] = {
         EventPropError,
         ["'onFinish'", "Did you mean 'onFinished'"],
     ),
+    "handler by the name of another library": (
+        lambda: Approval(prompt="?", on_approved=nothing),
+        EventPropError,
+        ["<approval>", "'on_approved'", "Did you mean 'on_finished'"],
+    ),
     "handler of another world": (
         lambda: Claude(onClick=nothing),
         EventPropError,
