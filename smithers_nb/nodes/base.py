@@ -200,7 +200,7 @@ def _prop_error(node: type[NodeBase], tag: str, error: ValidationError, source: 
     prop = node.spelled.get(field, field)
     known = [node.spelled.get(name, name) for name, _ in node.declared]
     if first["type"] == "extra_forbidden":
-        hint = did_you_mean(prop, [*known, "key", "id"])
+        hint = did_you_mean(prop, [*known, "key", "id"]) or _owners(prop)
         if not hint and known:
             hint = f" It has: {', '.join(known)}."
         elif not hint:
@@ -214,6 +214,16 @@ def _prop_error(node: type[NodeBase], tag: str, error: ValidationError, source: 
         if first["type"].startswith("bool"):
             message += _advice(prop, first)
     return PropError(message, source=source)
+
+
+def _owners(prop: str) -> str:
+    """Return which nodes have the prop; "" if none has."""
+    owners = sorted(one.model_fields["type"].default for one in NodeBase.__subclasses__() if prop in _props_of(one))
+    return f" It is a prop of <{'>, <'.join(owners)}>." if owners else ""
+
+
+def _props_of(node: type[NodeBase]) -> set[str]:
+    return {node.spelled.get(name, name) for name, _ in node.declared}
 
 
 def _advice(prop: str, found: ErrorDetails) -> str:

@@ -71,6 +71,7 @@ def TagFrame(children: Any) -> Any:
 
 REFUSED: dict[str, tuple[Callable[[], object], type[Exception], list[str]]] = {
     "unknown prop, near": (lambda: Phase(nmae="a", name="b"), PropError, ["<phase>", "'nmae'", "'name'"]),
+    "prop of other nodes": (lambda: Claude(agent=None), PropError, ["<claude>", "'agent'", "It is a prop of <agent>"]),
     "unknown prop, far": (lambda: Phase(name="a", zzz=1), PropError, ["<phase>", "'zzz'", "It has: name"]),
     "an each by its field": (lambda: Each(items=[], by="id", render=str), PropError, ["'by'", "Did you mean 'key'"]),
     "an each with a key of another type": (lambda: Each(items=[], key=5, render=str), PropError, ["'key' of <each>"]),
