@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from .arguments import choices
 from .engine.tasks.answers import NO_RESULT, given
 from .engine.tasks.entry import ENDED
+from .errors import without_place
 from .execution import execution_of
 from .fork import forked, in_place_of, recorded_state
 from .history.matching import NAMES
@@ -220,7 +221,9 @@ def _problem(frame: Frame) -> str | None:
     if not frame.problems:
         return None
     first, *others = frame.problems
-    words = f"frame {frame.number} has a problem: {first.kind}: {short(first.message.splitlines()[0], 120)}"
+    words = (
+        f"frame {frame.number} has a problem: {first.kind}: {short(without_place(first.message).splitlines()[0], 120)}"
+    )
     if others:
         words += f" (and {len(others)} more)"
     return words

@@ -458,6 +458,18 @@ def _innermost_package(error: BaseException) -> str | None:
     return None
 
 
+def without_place(message: str) -> str:
+    """Return a message without the place at its end, for where that is shown beside it.
+
+    >>> without_place("<task> has no prop 'a'. (/App[0]/task[0], frame 1, app:3:5)")
+    "<task> has no prop 'a'."
+    """
+    return _PLACE.sub("", message)
+
+
+_PLACE = re.compile(r" \((?:/|frame \d|\S+:\d+:\d+)[^()]*\)$")
+
+
 def message_of(trace: str) -> str:
     """Return the class name and message, with all its lines, of the error at the end of a traceback.
 

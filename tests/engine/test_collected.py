@@ -18,6 +18,15 @@ from smithers_nb.errors import AppChangedWarning
 from smithers_nb.store.connection import Database
 
 
+@pytest.fixture(autouse=True, scope="module")
+def small_heap():
+    """Take what other tests have left out of each collection, which would take seconds."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 def made(tmp_path: Path, app: object, **options: Any) -> Execution:
     return Execution(app, store=tmp_path / "t.db", name="x", **options)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from ...errors import message_of
+from ...errors import message_of, without_place
 from ...nodes.schedule import RUNNABLE
 from ...records import EventRecord, HandlerCall, Phase, Problem
 from ...records.words import count, listed, short
@@ -97,7 +97,7 @@ def _failed(source: Source, cursor: Cursor, names: Names) -> Iterator[str]:
         message = short(" ".join(message_of(call.error or "").split()), ERROR_CHARS)
         yield f"{call.event} of {names.word(call.node_id)} raised {message}"
         return
-    yield short(" ".join(names.in_text(found[0].message).split()), ERROR_CHARS).rstrip(".")
+    yield short(" ".join(names.in_text(without_place(found[0].message)).split()), ERROR_CHARS).rstrip(".")
 
 
 def _began(source: Source, cursor: Cursor, names: Names) -> Iterator[str]:
