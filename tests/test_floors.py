@@ -51,7 +51,7 @@ FLOORS = {
         ],
         4,
     ),
-    **dict.fromkeys(["notebook", "cli", "mcp", "__main__", "pytest_plugin"], 5),
+    **dict.fromkeys(["notebook", "cli", "mcp", "exercises", "__main__", "pytest_plugin"], 5),
     **dict.fromkeys([""], 6),  # smithers_nb/__init__.py
 }
 

@@ -17,8 +17,13 @@ from .variables import Variables
 class Line:
     """The ``%smithers`` line of one notebook."""
 
-    def __init__(self, names: dict[str, Any], show: Callable[[str], None]) -> None:  # Any: the notebook's variables
-        self.variables = Variables(names)
+    def __init__(
+        self,
+        names: dict[str, Any],  # Any: the notebook's variables
+        show: Callable[[str], None],
+        put: Callable[[str], None],
+    ) -> None:
+        self.variables = Variables(names, put=put)
         self._show = show
 
     def do(self, text: str) -> object:
@@ -55,8 +60,10 @@ class Line:
         if len(typed) < 2:
             return list(SUBCOMMANDS)
         found = SUBCOMMANDS.get(typed[0])
-        if found is None or not found.of_one:
+        if found is None:
             return []
+        if not found.of_one:
+            return list(found.offered(self.variables, typed[1:-1]))
         names, before = self.variables.executions(), typed[1:-1]
         if not before:
             return [*names, *self._offered(found, line, before)]

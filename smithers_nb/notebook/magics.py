@@ -108,7 +108,8 @@ class SmithersMagics(Magics):
     def __init__(self, shell: InteractiveShell, names: dict[str, Any]) -> None:
         super().__init__(shell)
         self._names = names
-        self._line = Line(shell.user_ns, _show_text)
+        # In the place of the line, as %load does: run again, the cell is the exercise, and not a second copy of it.
+        self._line = Line(shell.user_ns, _show_text, lambda text: shell.set_next_input(text, replace=True))
 
     def provide_names(self) -> None:
         """Define the public names that the notebook has not defined itself."""
@@ -128,6 +129,9 @@ class SmithersMagics(Magics):
             _show_text(transpile(source, cell_filename(options.name, source)).code.strip("\n"))
             return None
         names = self.shell.user_ns
+        if not options.dry and options.branch is None:
+            # Before it is run: %smithers check also says of a cell what keeps it from running.
+            self._line.variables.cells[options.name] = cell
         if options.dry:
             # A copy: the execution's own code finds its names in the notebook, and must not find edited ones there.
             self.provide_names()

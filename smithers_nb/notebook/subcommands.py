@@ -17,13 +17,13 @@ from ..nodes.element import Component
 from ..nodes.xml import visible
 from ..recording import Store
 from ..records import ExecutionRecord
-from . import breakpoint_words, grammar
+from . import breakpoint_words, exercise_words, grammar
 from .options import OptionError, words
 from .static_view import write_line
 from .variables import Variables
 from .view_of import view_of
 
-Completes = Callable[[Execution, Sequence[str]], Iterable[str]]
+Completes = Callable[[Any, Sequence[str]], Iterable[str]]  # Any: an Execution, or the Variables
 """Returns what may follow the words that are typed already."""
 
 
@@ -50,11 +50,13 @@ class Subcommand:
     completes: Completes | None = None
     """Completes the line; without it the arguments' own suggestions do."""
 
-    def offered(self, ex: Execution, before: Sequence[str]) -> Iterable[str]:
+    def offered(self, about: Execution | Variables, before: Sequence[str]) -> Iterable[str]:
         """Return what may follow the words that are typed already."""
         if self.completes is not None:
-            return self.completes(ex, before)
-        return grammar.offered(self.arguments, len(before), run_behind(ex).publish())
+            return self.completes(about, before)
+        if isinstance(about, Variables):
+            return ()
+        return grammar.offered(self.arguments, len(before), run_behind(about).publish())
 
 
 def _absent(ex: Execution, before: Sequence[str]) -> Iterable[str]:
@@ -240,6 +242,18 @@ def resume(
     variables.names[name] = ex
     variables.last = name
     return ex
+
+
+@_own(of_one=False, takes=exercise_words.TAKES, completes=exercise_words.names)
+def exercise(variables: Variables, of: Annotated[str, _TEXT] = "") -> object:
+    """Puts the cell of an exercise, with a bug to find, in the place of the line; without a name lists them."""
+    return Lines(exercise_words.begin(variables, of))
+
+
+@_own(of_one=False, takes=exercise_words.TAKES, completes=exercise_words.names)
+def check(variables: Variables, of: Annotated[str, _TEXT] = "") -> object:
+    """Checks the exercise that was begun last, or NAME: says what holds and what does not, and keeps the result."""
+    return Lines(exercise_words.check(variables, of))
 
 
 @_own(of_one=False)

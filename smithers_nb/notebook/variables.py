@@ -5,11 +5,13 @@ from __future__ import annotations
 import keyword
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..execution import Execution
 from ..recording import Store
+from ..records import ExerciseCheck
 from .options import FILE, OptionError
 
 
@@ -25,6 +27,12 @@ class Variables:
     names: dict[str, Any]  # Any: the user's own values
     last: str | None = None
     """The variable of the execution that a cell has made last: the one that is meant where none is named."""
+    put: Callable[[str], None] = lambda text: None
+    """Puts a text in the place of the running cell's."""
+    cells: dict[str, str] = field(default_factory=dict)
+    """The text of the last ``%%smithers`` cell of each name, without its first line; one that fails, too."""
+    begun: dict[str, ExerciseCheck] = field(default_factory=dict)
+    """The exercises that were begun in this kernel, the last one last."""
 
     def target(self, text: str) -> tuple[Execution, str]:
         """Return the execution that is named first, or else the last one, and what follows.

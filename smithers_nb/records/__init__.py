@@ -9,6 +9,7 @@
 ``occurrence``  Occurrence: a place in the record that holds a text
 ``question``    Question: a request to a person
 ``prediction``  Prediction: what a learner expects of a frame, and Offer: what there is to expect
+``exercise``    ExerciseCheck: an attempt at an exercise, and Held: a statement of it
 ``breakpoint``  Breakpoint and Hit
 ``statement``   Statement: a sentence of an answer to "why"
 ``execution``   NewExecution, NewBranch, ExecutionRecord, and the iterations of loops
@@ -53,6 +54,7 @@ from .execution import (
     NewExecution,
     Stretch,
 )
+from .exercise import ExerciseCheck, Held
 from .frame import (
     PROBLEMS,
     Event,
@@ -135,6 +137,7 @@ __all__ = [
     "Exchange",
     "ExecutionKind",
     "ExecutionRecord",
+    "ExerciseCheck",
     "Exists",
     "Frame",
     "FrameRecord",
@@ -144,6 +147,7 @@ __all__ = [
     "Guard",
     "HandlerCall",
     "HandlerOutcome",
+    "Held",
     "Hit",
     "Holding",
     "LastNode",

@@ -56,6 +56,7 @@ _ENDS = {"nodes": 0, "reads": 0, "loops": 0, "artifacts": 0, "state": 1}
 TABLES = (
     "executions", "frames", "nodes", "state", "reads", "transitions", "handlers", "effects", "tasks", "model_calls",
     "tool_calls", "stream_events", "loops", "approvals", "artifacts", "events", "breakpoints", "predictions",
+    "exercise_checks",
 )  # fmt: skip
 """The tables that have rows of executions, parents before their children."""
 WITHOUT_ROWID = frozenset({"frames", "nodes", "reads", "loops"})
@@ -87,6 +88,7 @@ _REMOVED: dict[str, Any] = {  # Any: SQLite's values
     "approvals.prompt": HIDDEN,
     "approvals.comment": HIDDEN,
     "artifacts.title": HIDDEN,
+    "exercise_checks.cell": HIDDEN,
 }
 """Columns that can be removed, and what stands in their place."""
 _EMPTIED = frozenset(
@@ -107,6 +109,7 @@ _EMPTIED = frozenset(
             "breakpoints.value",
             "predictions.said",
             "predictions.was",
+            "exercise_checks.held",
         ),
     }
 )

@@ -41,6 +41,7 @@ TABLES = (
     "events",
     "breakpoints",
     "predictions",
+    "exercise_checks",
 )
 ORDER = {
     "executions": "created_at",
@@ -62,6 +63,7 @@ ORDER = {
     "events": "id",
     "breakpoints": "created_at, rowid",
     "predictions": "frame, rowid",
+    "exercise_checks": "at, rowid",
 }
 
 
@@ -247,6 +249,15 @@ class DataFrames:
         are true or false, or a value. A frame that was skipped has one row, with the item ``skipped``.
         """
         return self._table("predictions")
+
+    @property
+    def exercise_checks(self) -> pd.DataFrame:
+        """A row per attempt at an exercise: exercise, seat, learner, attempt, solved, held, cell, execution_id, at.
+
+        ``held`` has each statement of the exercise, whether it holds, and what was found instead. Attempt 0 is the
+        beginning. The execution is the one that the checked cell has made.
+        """
+        return self._table("exercise_checks")
 
     @takes(frame=integer)
     def state_at(self, frame: int) -> pd.DataFrame:

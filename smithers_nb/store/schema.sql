@@ -436,3 +436,18 @@ CREATE TABLE predictions (
   at TIME TEXT NOT NULL,
   PRIMARY KEY (execution_id, frame, learner, item)
 );
+
+-- An attempt of a learner at an exercise. Number 0 is its beginning: held is empty, and cell NULL. held has each
+-- statement of the exercise, and whether it held. execution_id is NULL where the cell has made no execution.
+CREATE TABLE exercise_checks (
+  exercise TEXT NOT NULL,
+  seat INTEGER NOT NULL,
+  learner TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  solved INTEGER NOT NULL,
+  held JSON TEXT NOT NULL,
+  cell TEXT,
+  execution_id TEXT REFERENCES executions ON DELETE SET NULL,
+  at TIME TEXT NOT NULL,
+  PRIMARY KEY (exercise, seat, learner, attempt)
+);

@@ -88,6 +88,8 @@ SESSION = [
     ("print(get_ipython().object_inspect_text('%smithers'))", "the executions in the file, as a DataFrame"),
     ("%smithers help", "%smithers SUBCOMMAND [NAME]"),
     ("%smithers watch n written", "<Breakpoint b8"),
+    ("%smithers exercise", "lost-write"),
+    ("%smithers exercise lost-write --seat 2", "Exercise lost-write, seat 2"),
 ]
 
 WRONG = [
@@ -116,6 +118,8 @@ WRONG = [
     ("%smithers answer nope approve", "nope"),
     ("%smithers drop 9o9 now", "'now' is more than drop takes: WRITE"),
     ("%smithers break a b c", "'c' is more than break takes"),
+    ("%smithers check", "the cell of lost-write was not run in this kernel"),
+    ("%smithers check count", "there is no exercise 'count'"),
     ("%smithers sql", "sql needs a query"),
     ("%smithers sql drop table frames", "open for reading only"),
     ("%smithers export run.txt", ".ndjson"),
@@ -242,6 +246,7 @@ def test_tab_offers_what_can_be_steered(steered, number, typed, words):
 def test_every_subcommand_is_typed_in_these_tests():
     typed = {cell.split()[1] for cell, _ in [*SESSION, *STEERED] if cell.startswith("%smithers ")}
     typed |= {"step", "fork", "branch_edited"}  # Branches are typed in test_fork_line.py.
+    typed |= {"check"}  # Its cells are run in tests/exercises.
     assert set(SUBCOMMANDS) == typed
 
 

@@ -1,0 +1,1 @@
+"""Exercises that mark themselves: cells with a planted bug, and checks of what a learner makes of them."""

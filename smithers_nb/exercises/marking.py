@@ -1,0 +1,95 @@
+"""Marking: a cell is judged in a process of its own, and the result is kept in the notebook's file."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from ..bridge import engine
+from ..records import ExerciseCheck, Held
+from ..store import exercises as stored
+from ..store.connection import Database
+from . import judge
+from .exercise import Seat
+
+T = TypeVar("T")
+
+HINT_FROM = 3
+"""The attempt from which on a hint is given."""
+KILLED_S = 120.0
+"""The time after which the judge's process is killed. It ends itself before, unless its cell lets no thread run."""
+
+
+def begin(path: str, seat: Seat, learner: str) -> None:
+    """Record in a file that a learner begins an exercise."""
+    begun = ExerciseCheck(seat.exercise.name, seat.number, learner, attempt=0)
+    engine.call(_written(path, stored.begin, begun))
+
+
+def mark(path: str, seat: Seat, learner: str, *, cell: str, execution_id: str | None) -> ExerciseCheck:
+    """Check a cell, and return the attempt as the file has it."""
+    check = ExerciseCheck(
+        *(seat.exercise.name, seat.number, learner),
+        attempt=0,
+        held=judge_apart(seat, cell),
+        cell=cell,
+        execution_id=execution_id,
+    )
+    return engine.call(_written(path, stored.add, check))
+
+
+async def _written(path: str, write: Callable[..., T], check: ExerciseCheck) -> T:
+    # The connection of the executions that are open in this file, if any are.
+    database = await Database.open(path)
+    try:
+        return await database.transaction(write, check)
+    finally:
+        await database.close()
+
+
+def judge_apart(seat: Seat, cell: str) -> tuple[Held, ...]:
+    """Return the statements of an exercise, judged in a process of its own: a cell may loop for ever."""
+    with tempfile.TemporaryDirectory(prefix="smithers-", ignore_cleanup_errors=True) as folder:
+        target = Path(folder) / "held.json"
+        asked = {"exercise": seat.exercise.name, "seat": seat.number, "cell": cell, "target": str(target)}
+        # What the cell prints is of no use here: the learner has run it.
+        try:
+            subprocess.run(
+                [sys.executable, "-c", f"from {judge.__name__} import main; main()"],
+                input=json.dumps(asked),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=KILLED_S,
+                check=False,
+                text=True,
+            )
+        except subprocess.TimeoutExpired:
+            return (Held("The cell runs.", holds=False, found=f"it does not end within {KILLED_S:.0f} seconds"),)
+        if not target.exists():
+            return (Held("The cell runs.", holds=False, found="the cell ends the process that checks it"),)
+        return tuple(Held(**one) for one in json.loads(target.read_text(encoding="utf-8")))
+
+
+def told(seat: Seat, check: ExerciseCheck) -> str:
+    """Return the result of an attempt in words: what holds and what does not, without the answer."""
+    lines = [f"Exercise {seat.exercise.name}, seat {seat.number}, attempt {check.attempt}:"]
+    for one in check.held:
+        mark, found = "✓", ""
+        if not one.holds:
+            mark, found = "✗", f"\n    Found: {one.found}."
+        lines.append(f"  {mark} {one.says}{found}")
+    lines.append(_end(seat, check))
+    return "\n".join(lines)
+
+
+def _end(seat: Seat, check: ExerciseCheck) -> str:
+    if check.solved:
+        return "Solved: all of it holds."
+    if check.attempt >= HINT_FROM:
+        return f"Hint: {seat.told(seat.variant.hint)}"
+    return f"Not yet. There is a hint with attempt {HINT_FROM}."
