@@ -1,4 +1,4 @@
-"""``classroom("handed_in/*")``: the predictions of a class, from all of its files."""
+"""``classroom("handed_in/*")``: the predictions and exercises of a class, from all of its files."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from .errors import StoreError
 from .history.static import inert, safe
 from .predicting import LEARNER
 from .recording import Store
+from .records import ExerciseCheck
 from .records.words import count
-from .store import plots
+from .store import exercises, plots
 from .store import predictions as stored
 from .store.frames import frame_from
 
@@ -35,6 +36,16 @@ COLUMNS = {
     "right": "BOOLEAN",
 }
 """The columns of a classroom's DataFrame."""
+EXERCISE_COLUMNS = {
+    "file": "TEXT",
+    "learner": "TEXT",
+    "exercise": "TEXT",
+    "seat": "INTEGER",
+    "attempts": "INTEGER",
+    "solved": "BOOLEAN",
+    "missed": "OBJECT",
+}
+"""The columns of the DataFrame of its exercises."""
 CELLS = 40
 """The most frames and items of the static table: a saved notebook keeps it for ever."""
 
@@ -56,14 +67,43 @@ class Expected:
         return self.yes / self.of
 
 
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """A learner's attempts at an exercise, up to the first that solved it."""
+
+    file: str
+    learner: str
+    exercise: str
+    seat: int
+    checks: tuple[ExerciseCheck, ...]
+
+    @property
+    def solved(self) -> bool:
+        """True if the last of them solved it."""
+        return bool(self.checks) and self.checks[-1].solved
+
+    @property
+    def missed(self) -> list[str]:
+        """The statements that did not hold in the last of them."""
+        return [one.says for check in self.checks[-1:] for one in check.held if not one.holds]
+
+
 class Classroom:
-    """The predictions of a class. ``df`` has a row each, ``plot()`` draws how many expected what, frame by item.
+    """The predictions and exercises of a class. ``df`` has a row for each prediction, ``plot()`` draws how many
+    expected what, frame by item, and ``exercises`` has a row for each learner and exercise.
 
     A file that can't be read is in ``broken``, with the reason; the others are read all the same.
     """
 
-    def __init__(self, rows: list[tuple[object, ...]], broken: dict[str, str], files: int) -> None:
+    def __init__(
+        self,
+        rows: list[tuple[object, ...]],
+        broken: dict[str, str],
+        files: int,
+        attempts: list[Attempts],
+    ) -> None:
         self._rows = rows
+        self._attempts = attempts
         self.broken = broken
         """The reason why a file could not be read, by its path."""
         self.files = files
@@ -77,6 +117,19 @@ class Classroom:
         """
         # Made when it is asked for: the table of a large class is drawn without pandas.
         return frame_from(self._rows, COLUMNS)
+
+    @property
+    def exercises(self) -> pd.DataFrame:
+        """A row per learner and exercise that was begun: file, learner, exercise, seat, attempts, solved, missed.
+
+        ``attempts`` is the number of those up to the first that solved it, and ``missed`` the list of statements that
+        did not hold in the last of them.
+        """
+        rows = [
+            (one.file, one.learner, one.exercise, one.seat, len(one.checks), one.solved, one.missed)
+            for one in self._attempts
+        ]
+        return frame_from(rows, EXERCISE_COLUMNS)
 
     def expected(self) -> dict[tuple[int, str], Expected]:
         """Return by frame and item how many expected it, of how many; without values and skipped frames."""
@@ -114,7 +167,7 @@ class Classroom:
         return f"<Classroom: {self._head()}>"
 
     def _head(self) -> str:
-        learners = {(row[0], row[3]) for row in self._rows}
+        learners = {(row[0], row[3]) for row in self._rows} | {(one.file, one.learner) for one in self._attempts}
         words = f"{count(len(learners), 'learner')} in {count(self.files, 'file')}"
         if self.broken:
             words += f"; {count(len(self.broken), 'file')} could not be read"
@@ -132,8 +185,23 @@ class Classroom:
             cells = "".join(_cell(expected.get((frame, item))) for frame in frames[:CELLS])
             parts.append(f'<tr><td style="text-align:left">{safe(item)}</td>{cells}</tr>')
         parts.append("</tbody></table>")
-        left = max(0, len(items) - CELLS) + max(0, len(frames) - CELLS)
-        return "".join(parts) + ("<p>… and more: .df has all.</p></div>" if left else "</div>")
+        if len(items) > CELLS or len(frames) > CELLS:
+            parts.append("<p>… and more: .df has all.</p>")
+        return "".join([*parts, *self._solved_html(), "</div>"])
+
+    def _solved_html(self) -> list[str]:
+        """Return a line for each exercise: the numbers of those who have begun and solved it."""
+        by_exercise: dict[str, list[Attempts]] = defaultdict(list)
+        for one in self._attempts:
+            by_exercise[one.exercise].append(one)
+        lines = []
+        for name, those in sorted(by_exercise.items()):
+            solved = [len(one.checks) for one in those if one.solved]
+            words = f"{name}: begun by {count(len(those), 'learner')}, solved by {len(solved)}"
+            if solved:
+                words += f", with {sum(solved) / len(solved):.1f} attempts"
+            lines.append(f"<p>{safe(words)}.</p>")
+        return lines
 
 
 def _cell(one: Expected | None) -> str:
@@ -147,9 +215,10 @@ def _cell(one: Expected | None) -> str:
 
 @takes(pattern=text)
 def classroom(pattern: str) -> Classroom:
-    """Return the predictions of all files that a pattern of paths names: databases and exported runs.
+    """Return the predictions and exercises of all files that a pattern of paths names: databases and exported runs.
 
-    ``classroom("handed_in/*")``. A learner without a name has that of the file.
+    ``classroom("handed_in/*")``. An exported run has the checks of the cell that made it. A learner without a name has
+    that of the file.
 
     Raises:
         FileNotFoundError: if the pattern names no file.
@@ -158,19 +227,37 @@ def classroom(pattern: str) -> Classroom:
     if not paths:
         raise FileNotFoundError(f'{pattern!r} names no file. A pattern such as "handed_in/*" names all of a folder.')
     rows: list[tuple[object, ...]] = []
+    attempts: list[Attempts] = []
     broken: dict[str, str] = {}
     for path in paths:
         try:
             rows += _rows_of(path)
+            attempts += _attempts_in(path)
         except StoreError as error:
             # One file that was cut short in the mail must not hide the work of a class.
             broken[path] = str(error)
-    return Classroom(rows, broken, len(paths) - len(broken))
+    return Classroom(rows, broken, len(paths) - len(broken), attempts)
 
 
 def _may_be_a_run(path: str) -> bool:
     # SQLite keeps two files beside a database that is open, or was left so.
     return os.path.isfile(path) and not path.endswith(("-wal", "-shm", "-journal"))
+
+
+def _attempts_in(path: str) -> list[Attempts]:
+    """Return the attempts of a file, by learner and exercise.
+
+    Raises:
+        StoreError: if it can't be read.
+    """
+    by_learner: dict[tuple[str, str, int], list[ExerciseCheck]] = defaultdict(list)
+    for check in exercises.in_file(Store(path).reader):
+        learner = os.path.basename(path) if check.learner == LEARNER else check.learner
+        known = by_learner[learner, check.exercise, check.seat]
+        # A check of a solved exercise is no attempt any more; number 0 is its beginning.
+        if check.attempt and not (known and known[-1].solved):
+            known.append(check)
+    return [Attempts(path, *of, checks=tuple(checks)) for of, checks in by_learner.items()]
 
 
 def _rows_of(path: str) -> list[tuple[object, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from .exercise import Check, Exercise, Variant
-from .trial import Trial
+from .trial import Trial, unless
 
 # ---- two editors -----------------------------------------------------------------------------------------------
 
@@ -31,13 +31,13 @@ def _both_asked(trial: Trial) -> str | None:
         df = ex.df.approvals
         asked = sorted(df[df.status == "waiting"].node_id)
     wanted = sorted((trial.word("one"), trial.word("two")))
-    return None if asked == wanted else f"the open questions are {asked}"
+    return unless(asked == wanted, f"the open questions are {asked}")
 
 
 def _remarks(trial: Trial, answers: dict[str, str], before: list[str]) -> str | None:
     """Answer both questions before the next frame; the key has the remarks of before and both of these."""
     key = trial.word("key")
-    with trial.execution(state={key: before} if before else None) as ex:
+    with trial.execution(state={key: before} if before else {}) as ex:
         ex.run_sync()
         for place, remark in answers.items():
             ex.answer(trial.word(place), "mend", remark)
@@ -90,14 +90,14 @@ def _together(trial: Trial) -> str | None:
         trial.settle(ex)
         ended = sorted(ex.df.tasks[ex.df.tasks.ended_at.notna()].node_id)
     wanted = sorted((trial.word("one"), trial.word("two")))
-    return None if ended == wanted else f"the tasks that frame 1 starts are {ended}"
+    return unless(ended == wanted, f"the tasks that frame 1 starts are {ended}")
 
 
 # Numbers of the check's own: a total that is written into the cell is not one of them.
 def _sum(trial: Trial, first: int, second: int, before: int) -> str | None:
     key, one, two = (trial.word(name) for name in ("key", "one", "two"))
     given = {f"count_{one}": lambda: first, f"count_{two}": lambda: second}
-    with trial.execution(given, state={key: before} if before else None) as ex:
+    with trial.execution(given, state={key: before} if before else {}) as ex:
         ex.step_sync()
         # Both results are there before the frame that hands them over: how fast the tasks are must not matter.
         trial.settle(ex)

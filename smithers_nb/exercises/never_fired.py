@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .exercise import Check, Exercise, Variant
-from .trial import Trial
+from .trial import Trial, unless
 
 # ---- an error that is returned ---------------------------------------------------------------------------------
 
@@ -139,7 +139,7 @@ def _in_order(trial: Trial) -> str | None:
             return "the digest is never begun"
         sources = tasks[tasks.index != "digest"]
         early = list(sources[sources.ended_at > tasks.started_at["digest"]].index)
-    return f"the digest begins while {early} still runs" if early else None
+    return unless(not early, f"the digest begins while {early} still runs")
 
 
 NEVER_FIRED = Exercise(

@@ -15,6 +15,15 @@ from .exercise import Seat
 
 FRAMES = 100
 """The most frames of a trial. None of the exercises needs half of them."""
+WAIT_S = 60.0
+"""The time for which a slow task waits at most until its check lets it end."""
+
+
+def unless(holds: bool, found: str) -> str | None:
+    """Return an observation unless the statement that it contradicts holds."""
+    if holds:
+        return None
+    return found
 
 
 class CellError(Exception):
@@ -63,8 +72,8 @@ class Trial:
         with Execution(app, name=variable, store=":memory:", state=state, max_frames=FRAMES) as ex:
             yield ex
 
-    def settle(self, ex: Execution) -> None:
-        """Wait until the running tasks have ended; no frame is made meanwhile, so the next one gets all results."""
+    def settle(self, ex: Execution, *, running: int = 0) -> None:
+        """Wait until at most ``running`` tasks run. No frame is made meanwhile: the next one gets all results."""
         # Not forever: the judge has a time limit.
-        while ex.running:
+        while ex.running > running:
             sleep(0.005)

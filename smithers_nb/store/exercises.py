@@ -17,10 +17,11 @@ _COLUMNS = "exercise, seat, learner, attempt, held, cell, execution_id"
 
 def begin(db: sqlite3.Connection, begun: ExerciseCheck) -> None:
     """Record that a learner begins an exercise, or begins it again: its attempts are counted further."""
+    its = (begun.exercise, begun.seat, begun.learner)
+    db.execute("DELETE FROM exercise_checks WHERE exercise = ? AND seat = ? AND learner = ? AND attempt = 0", its)
     db.execute(
-        f"INSERT INTO exercise_checks ({_COLUMNS}, solved, at) VALUES (?, ?, ?, 0, '[]', NULL, NULL, 0, ?)"
-        " ON CONFLICT DO UPDATE SET at = excluded.at",
-        (begun.exercise, begun.seat, begun.learner, now()),
+        f"INSERT INTO exercise_checks ({_COLUMNS}, solved, at) VALUES (?, ?, ?, 0, '[]', NULL, NULL, 0, ?)",
+        (*its, now()),
     )
 
 
@@ -55,7 +56,12 @@ def last_begun(reader: Reader, exercise: str | None = None) -> ExerciseCheck | N
 
 
 def in_file(reader: Reader) -> list[ExerciseCheck]:
-    """Return all attempts of a file, in the order in which they were made, and the beginnings."""
+    """Return all attempts of a file, in the order in which they were made, and the beginnings.
+
+    A file of a release without exercises has none.
+    """
+    if not reader.query("SELECT 1 FROM sqlite_schema WHERE name = 'exercise_checks'").rows:
+        return []
     return [_check(row) for row in reader.query(f"SELECT {_COLUMNS} FROM exercise_checks ORDER BY at, rowid").rows]
 
 

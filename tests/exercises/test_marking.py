@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from smithers_nb import Execution, Store
+from smithers_nb import Execution, Store, classroom
 from smithers_nb.exercises import judge, marking
 from smithers_nb.exercises.book import EXERCISES
 from smithers_nb.exercises.judge import judged
 from smithers_nb.notebook.line import Line
 from smithers_nb.notebook.options import OptionError
+from smithers_nb.records import Held
 from tests.exercises.answers import ANSWERS
 from tests.exercises.test_exercises import cell
 from tests.notebook.kernel import run_cells
@@ -153,6 +154,38 @@ def test_a_run_that_is_handed_in_as_a_page_has_its_checks(notebook, tmp_path: Pa
         ex.export("run.html", show=False)
     [row] = Store("run.html").df.exercise_checks.itertuples()
     assert (row.exercise, row.seat, row.attempt, row.solved) == ("lost-write", 1, 1, 0)
+
+
+def test_files_of_two_learners_without_a_name_are_merged(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(marking, "judge_apart", lambda seat, text: (Held("The cell runs.", holds=True),))
+    for name in ("one.db", "two.db"):
+        with Execution([], name="lost_write", store=tmp_path / name) as ex:
+            ex.run_sync()
+            marking.mark(ex.store.path, SEAT, "learner", cell="", execution_id=ex.execution_id)
+    both = Store(tmp_path / "one.db")
+    both.merge(tmp_path / "two.db")
+    assert both.df.exercise_checks.attempt.tolist() == [1, 1]
+
+
+def test_a_class_is_collected_with_attempts_and_what_was_missed(tmp_path: Path, monkeypatch) -> None:
+    # Judged in this process: three learners, and a process for each attempt, would take long.
+    monkeypatch.setattr(marking, "judge_apart", lambda seat, text: tuple(judged(seat, text)))
+    for learner, cells in {"ada": [(), FIX, FIX], "ben": [ANSWERS["lost-write"][0].wrong], "cleo": []}.items():
+        file = str(tmp_path / f"{learner}.db")
+        marking.begin(file, SEAT, "learner")
+        for edits in cells:
+            marking.mark(file, SEAT, "learner", cell=cell(SEAT, edits), execution_id=None)
+    found = classroom(f"{tmp_path}/*.db")
+    rows = [tuple(row) for row in found.exercises[["learner", "exercise", "seat", "attempts", "solved"]].values]
+    assert rows == [
+        ("ada.db", "lost-write", 1, 2, True),
+        ("ben.db", "lost-write", 1, 1, False),
+        ("cleo.db", "lost-write", 1, 0, False),
+    ]
+    assert [len(missed) for missed in found.exercises.missed] == [0, 3, 0]
+    assert found.exercises.missed[1][0] == "Both people are asked at the same time."
+    assert "3 learners in 3 files" in repr(found)
+    assert "lost-write: begun by 3 learners, solved by 1, with 2.0 attempts" in found._repr_html_()
 
 
 def test_a_kernel_puts_the_cell_in_the_place_of_the_line_and_checks_what_was_run(tmp_path: Path) -> None:
