@@ -59,11 +59,20 @@ def _has_prompt(message: Message) -> bool:
     return any(part["part_kind"] == "user-prompt" for part in message["parts"])
 
 
-def without_system_prompts(messages: list[Message]) -> list[Message]:
-    """Return a conversation without the system prompts of the agent that led it: who takes it over has its own."""
+def without_instructions(messages: list[Message]) -> list[Message]:
+    """Return a conversation without the system prompts and instructions of the agent that led it: the one that takes it
+    over has its own.
+
+    No provider would be sent these instructions, but as a part of the recorded request they would be found in it.
+
+    >>> ask = {"kind": "request", "parts": [{"part_kind": "user-prompt", "content": "hi"}]}
+    >>> without_instructions([{**ask, "instructions": "Be brief."}]) == [ask]
+    True
+    """
     found = []
     for message in messages:
         parts = [part for part in message["parts"] if part["part_kind"] != "system-prompt"]
         if parts or not message["parts"]:
-            found.append({**message, "parts": parts})
+            kept = {name: value for name, value in message.items() if name != "instructions"}
+            found.append({**kept, "parts": parts})
     return found

@@ -65,6 +65,8 @@ def test_a_node_continues_the_conversation_of_another(api: str, provider: Any, r
     assert server.requests[2].status == 200, "the call of the tool stands with its result"
     row = ex.df.model_calls.to_dict("records")[2]
     assert (row["task_id"], len(row["request"])) == (ex.df.tasks.task_id[1], 5)
+    assert "You add." not in str(row["request"]), "what was not sent is not recorded as sent"
+    assert max(ex.follow("You add.").df.frame) < ex.df.tasks.mounted_at_frame[1], "and is not found there"
     assert ex.replay().same
     assert len(server.requests) == 3
 

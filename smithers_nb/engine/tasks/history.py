@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from ...agents.history import conversation_of, last_exchanges, without_system_prompts
+from ...agents.history import conversation_of, last_exchanges, without_instructions
 from ...errors import AgentConfigError, did_you_mean
 from ...nodes.runnable import AGENT_TYPES, Agent, Claude
 from ...nodes.tree import TreeNode
@@ -29,7 +29,7 @@ def history_of(services: Services, node: TreeNode, task_id: str) -> str:
         return "[]"
     past, _ = recorded_past(reader, *ran)
     messages = last_exchanges(conversation_of(past), agent.history_limit)
-    return json.dumps(without_system_prompts(messages), ensure_ascii=False)
+    return json.dumps(without_instructions(messages), ensure_ascii=False)
 
 
 def check_history(services: Services, node: TreeNode, index: Mapping[str, TreeNode]) -> None:
