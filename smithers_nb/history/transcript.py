@@ -163,7 +163,7 @@ _COLORS = {
     "assistant": "var(--jp-content-font-color2,#616161)",
     "tool": "var(--jp-warn-color1,#f57c00)",
 }
-_PRE = "white-space:pre-wrap;overflow-wrap:anywhere;margin:0"
+_PRE = "white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere;margin:0"  # Jupyter breaks within words.
 
 
 def _html(conversation: TaskConversation) -> str:
