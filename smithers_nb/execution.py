@@ -24,7 +24,7 @@ from .errors import AppChangedWarning, UnknownExecutionError, clean
 from .fork import edited_state, first_state, forked, new_branch, root_of, stored_props
 from .nodes.tree import Tree
 from .predicting import LEARNER
-from .recording import History, Recording, Replay, Store, named_target, recorded_frames
+from .recording import History, Recording, Replay, Store, agent_runner, named_target, recorded_frames
 from .records import REUSED, Durability, Frame, NewExecution, Problem, Reusable, RunResult, Status, Write
 from .replay import Replayed
 from .replay import Tasks as ReplayTasks
@@ -54,12 +54,6 @@ def until_check(name: str, value: Any) -> Any:
     return value
 
 
-def _agent_runner(name: str, value: Any) -> Any:
-    if not callable(getattr(value, "submit", None)) or not callable(getattr(value, "check", None)):
-        raise check.wrong(name, value, "a Runner: an object with check() and submit()")
-    return value
-
-
 def _store(name: str, value: Any) -> Any:
     if isinstance(value, Store):
         return value
@@ -73,7 +67,7 @@ OPTIONS: dict[str, check.Check] = {
     "max_frames": _FRAMES,
     "limits": optional(check.mapping),
     "max_agents": check.whole(1),
-    "runner": optional(_agent_runner),
+    "runner": optional(agent_runner),
 }
 """Checks of the arguments of a new execution and of a resumed one."""
 _BRANCH: dict[str, check.Check] = {

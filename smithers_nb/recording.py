@@ -28,7 +28,7 @@ from .nodes.tree import Tree
 from .records import REUSED, Ghosts, Reusable, Status
 from .replay import Replayed
 from .replay import Tasks as ReplayTasks
-from .run import Until, bring_up, checked_limits
+from .run import RUNNER, Until, bring_up, checked_limits
 from .store.branches import COLUMNS, family
 from .store.connection import is_page, refuse_lines
 from .store.frames import DataFrames, frame_from, frame_of
@@ -39,6 +39,7 @@ from .values import Stored, legible, opened, value_of
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .agents.runner import Runner
     from .execution import Execution
     from .history.causes.why import Why
     from .history.causes.why_not import WhyNot
@@ -81,6 +82,13 @@ def _recording(name: str, value: Any) -> Any:
     if isinstance(value, str):
         return arguments.full_text(name, value)
     raise arguments.wrong(name, value, "an Execution, a History, or the id or name of one of this file")
+
+
+def agent_runner(name: str, value: Any) -> Any:
+    """Take a runner of agents."""
+    if not callable(getattr(value, "submit", None)) or not callable(getattr(value, "check", None)):
+        raise arguments.wrong(name, value, "a Runner: an object with check() and submit()")
+    return value
 
 
 def named_target(name: str, value: Any) -> Any:
@@ -204,6 +212,7 @@ class Store:
         limits=optional(arguments.mapping),
         max_parallel=arguments.whole(1),
         progress=arguments.flag,
+        runner=optional(agent_runner),
     )
     def sweep(
         self,
@@ -217,6 +226,7 @@ class Store:
         limits: Mapping[str, float] | None = None,
         max_parallel: int = 8,
         progress: bool = True,
+        runner: Runner | None = None,
     ) -> Sweep[History]:
         """Return a recorded sweep by its name: to be read, and with its app to be taken up, ``.resume()``.
 
@@ -247,6 +257,7 @@ class Store:
             app=app,
             props=props,
             models=models or {},
+            runner=runner or RUNNER,
             asked=asked,
         )
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Lock
 from time import monotonic, time
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter
 
@@ -33,8 +33,11 @@ from .runner import (
     AgentReply,
     AgentTask,
     ApprovalRequired,
+    ExecutionTask,
     FarLedger,
+    FarTask,
     FunctionTask,
+    ItemLedger,
     RetryLater,
     Spent,
     ToolQuestion,
@@ -60,13 +63,20 @@ _REQUEST = TypeAdapter(ModelCall)
 _CALL = TypeAdapter(ToolCall)
 
 
+def queue_of_executions(queue: str) -> str:
+    """Return the name of the queue for whole executions, which wait for the tasks in the queue of a name."""
+    # In one queue they would take the places that their own agents need.
+    return f"{queue}.executions"
+
+
 @dataclass(slots=True)
 class Followed:
     """An item whose rows this process records."""
 
     id: str
-    task: AgentTask | FunctionTask
-    ledger: FarLedger
+    task: FarTask
+    ledger: ItemLedger
+    queue: str
     at: int
     """The number of rows that have come."""
     open: dict[tuple[object, ...], ModelCall | ToolCall] = field(default_factory=dict)
@@ -171,6 +181,14 @@ class DbosRunner:
         """Call a function on a worker to its end."""
         return await self._joined(task, ledger, None)
 
+    async def execute(self, task: ExecutionTask, ledger: ItemLedger) -> dict[str, Any]:  # Any: JSON
+        """Run a whole execution on a worker to its end or rest, and return that with its file."""
+        # One that was cancelled stays so: the next one begins beside it.
+        while await self._tries(self._status, _id_of(task)) == "CANCELLED":
+            task = replace(task, leg=task.leg + 1)
+        end: dict[str, Any] = (await self._joined(task, ledger, None)).output
+        return end
+
     def rest(self) -> None:
         """Close the connections, unless a task is followed."""
         if not self._followed:
@@ -211,16 +229,17 @@ class DbosRunner:
 
     # ---- an item from its start to its end ---------------------------------------------------------------------
 
-    async def _joined(self, task: AgentTask | FunctionTask, ledger: FarLedger, limits: Limits | None) -> AgentReply:
-        id = f"{task.execution_id}:{task.task_id}:{task.leg}"
+    async def _joined(self, task: FarTask, ledger: ItemLedger, limits: Limits | None) -> AgentReply:
+        id = _id_of(task)
         return await joined(self._under_way, id, self._item(id, task, ledger, limits=limits), name=f"item {id}")
 
-    async def _item(
-        self, id: str, task: AgentTask | FunctionTask, ledger: FarLedger, *, limits: Limits | None
-    ) -> AgentReply:
+    async def _item(self, id: str, task: FarTask, ledger: ItemLedger, *, limits: Limits | None) -> AgentReply:
+        queue = self.queue
+        if isinstance(task, ExecutionTask):
+            queue = queue_of_executions(queue)
         payload = to_json(task, send_code=self.send_code, strict_code=self.strict_code)
         await called(_load)
-        followed = self._followed[id] = Followed(id, task, ledger, ledger.offset)
+        followed = self._followed[id] = Followed(id, task, ledger, queue, ledger.offset)
         self._watch()
         try:
             await self._hand_over(followed, payload)
@@ -243,7 +262,7 @@ class DbosRunner:
             )
         options = {
             "workflow_name": WORKFLOW,
-            "queue_name": self.queue,
+            "queue_name": followed.queue,
             "workflow_id": followed.id,
             # Otherwise only a worker of the same source would take it, and none would say so.
             "app_version": str(FORMAT),
@@ -287,8 +306,12 @@ class DbosRunner:
 
     async def _take(self, followed: Followed, kind: str, body: Any, *, limits: Limits | None) -> None:  # Any: JSON
         """Record a row."""
-        ledger, at = followed.ledger, followed.at
+        at = followed.at
         call: ModelCall | ToolCall
+        if kind == "alive":
+            await followed.ledger.taken(body["worker"], body["note"])
+            return
+        ledger = cast(FarLedger, followed.ledger)  # Only agents and functions have other rows.
         if kind == "asked":
             call = _REQUEST.validate_python(body)
             _note(followed, ("request", call.turn, call.attempt, call.agent, call.caller), call)
@@ -305,8 +328,6 @@ class DbosRunner:
         elif kind == "pieces":
             task_id = followed.task.task_id
             await ledger.told_pieces([(task_id, *piece) for piece in body], at)
-        elif kind == "alive":
-            await ledger.taken(body["worker"], body["note"])
         elif kind == "progress":
             output = opened(Stored(*body), f"the progress of {followed.task.node_id}", "finish it")
             ledger.progress(lambda: output)
@@ -333,7 +354,7 @@ class DbosRunner:
             if isinstance(call, ModelCall):
                 ms = (time() - call.started_at) * 1000
                 ended = replace(call, status="cancelled", error="it was cancelled", ms=ms)
-            await followed.ledger.told(ended, followed.at)
+            await cast(FarLedger, followed.ledger).told(ended, followed.at)
 
     # ---- the engine --------------------------------------------------------------------------------------------
 
@@ -428,17 +449,20 @@ class DbosRunner:
 
         def move() -> list[Any]:  # Any: DBOS' record of a workflow
             client = self._connect_once()
-            items: list[Any] = client.list_workflows(
-                status="PENDING",
-                executor_id=list(by_id),
-                queue_name=self.queue,
-                load_input=False,
-                load_output=False,
-            )
-            if items:
-                # Without the queue's name they would run past its limits.
-                client.resume_workflows([item.workflow_id for item in items], queue_name=self.queue)
-            return items
+            moved: list[Any] = []
+            for queue in (self.queue, queue_of_executions(self.queue)):
+                items: list[Any] = client.list_workflows(
+                    status="PENDING",
+                    executor_id=list(by_id),
+                    queue_name=queue,
+                    load_input=False,
+                    load_output=False,
+                )
+                if items:
+                    # Without the queue's name they would run past its limits.
+                    client.resume_workflows([item.workflow_id for item in items], queue_name=queue)
+                moved += items
+            return moved
 
         for item in await self._tries(move):
             if followed := self._followed.get(item.workflow_id):
@@ -471,7 +495,11 @@ def _trouble() -> tuple[type[BaseException], ...]:
     return SQLAlchemyError, psycopg.Error, OSError
 
 
-def _end(end: dict[str, Any], task: AgentTask | FunctionTask) -> AgentReply:  # Any: JSON
+def _id_of(task: FarTask) -> str:
+    return f"{task.execution_id}:{task.task_id}:{task.leg}"
+
+
+def _end(end: dict[str, Any], task: FarTask) -> AgentReply:  # Any: JSON
     """Return the reply that an item ended with.
 
     Raises:
@@ -484,6 +512,8 @@ def _end(end: dict[str, Any], task: AgentTask | FunctionTask) -> AgentReply:  # 
             assert isinstance(task, AgentTask)  # for the type checker: only agents have an output_type
             return AgentReply(TypeAdapter(task.local.output_type).validate_json(end["value"]))
         return AgentReply(opened(Stored(end["value"], end["type"]), f"the output of {task.node_id}", "retry it"))
+    if end["end"] == "execution":
+        return AgentReply(end)
     if end["end"] == "later":
         raise RetryLater(end["reason"], end["at"], end["why"])
     if end["end"] == "asks":

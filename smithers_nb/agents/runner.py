@@ -232,6 +232,30 @@ class FunctionTask:
 
 
 @dataclass(frozen=True, slots=True)
+class ExecutionTask:
+    """A whole execution that runs in another process, in a file of its own."""
+
+    execution_id: str
+    """Unique among all files that the same workers serve."""
+    node_id: str
+    """The name of the execution: errors name it."""
+    root: object
+    """The root of its plan."""
+    models: dict[str, Any]  # Any: ids, ``Scripted``, and pydantic-ai's models
+    until: Callable[..., object] | str | None
+    options: dict[str, Any]  # Any: JSON
+    """The rest, which needs no care on its way."""
+    leg: int = 0
+    """The number of times that it was cancelled."""
+    task_id: str = "execution"
+    source: str | None = None
+
+
+FarTask = AgentTask | FunctionTask | ExecutionTask
+"""Anything that can run in another process."""
+
+
+@dataclass(frozen=True, slots=True)
 class AgentReply:
     """The result of an agent that did not raise."""
 
@@ -364,8 +388,8 @@ class Runner(Protocol):
         """
 
 
-class FarLedger(Ledger, Protocol):
-    """The ledger of a task that runs on workers, which outlives the kernel."""
+class ItemLedger(Protocol):
+    """The part of a ledger that all that runs on workers has."""
 
     @property
     def offset(self) -> int:
@@ -375,12 +399,6 @@ class FarLedger(Ledger, Protocol):
     def leaving(self) -> bool:
         """True if only this process gives the task up: the workers continue it."""
 
-    async def told(self, call: ModelCall | ToolCall, offset: int) -> None:
-        """Record a row, and that the rows up to ``offset`` are recorded."""
-
-    async def told_pieces(self, pieces: list[Piece], offset: int) -> None:
-        """Record streamed pieces, and that the rows up to ``offset`` are recorded."""
-
     async def lost(self, worker: str, why: str) -> None:
         """Record that a worker has gone, and that the task waits for the next one."""
 
@@ -389,6 +407,16 @@ class FarLedger(Ledger, Protocol):
 
     async def stalled(self, reason: StallReason | None, why: str = "") -> None:
         """Record that the task can't continue for now, and why; without a reason, that it can again."""
+
+
+class FarLedger(ItemLedger, Ledger, Protocol):
+    """The ledger of a task that runs on workers, which outlives the kernel."""
+
+    async def told(self, call: ModelCall | ToolCall, offset: int) -> None:
+        """Record a row as one of this task, whichever its own is, and that the rows up to ``offset`` are recorded."""
+
+    async def told_pieces(self, pieces: list[Piece], offset: int) -> None:
+        """Record streamed pieces, and that the rows up to ``offset`` are recorded."""
 
 
 class FarRunner(Runner, Protocol):
@@ -401,6 +429,9 @@ class FarRunner(Runner, Protocol):
 
     async def call(self, task: FunctionTask, ledger: FarLedger) -> AgentReply:
         """Call a function to its end, as ``submit`` runs an agent."""
+
+    async def execute(self, task: ExecutionTask, ledger: ItemLedger) -> dict[str, Any]:  # Any: JSON
+        """Run a whole execution to its end or rest, and return that with its file."""
 
     def rest(self) -> None:
         """Close the connections that are held for tasks, if there are none. Called when an execution was closed."""

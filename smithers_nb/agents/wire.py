@@ -11,6 +11,7 @@ import hashlib
 import json
 import pickle
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from importlib import import_module
@@ -21,10 +22,11 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic import __version__ as pydantic_version
 
 from ..errors import AgentConfigError, said, whose
+from ..nodes.element import Element
 from ..values import Stored, Unstorable, encode, opened
 
 if TYPE_CHECKING:
-    from .runner import AgentTask, FunctionTask
+    from .runner import AgentTask, ExecutionTask, FarTask, FunctionTask
 
 FORMAT = 1
 """The number of this format. Both sides name it: a worker of a different one takes no task of this one."""
@@ -60,7 +62,9 @@ def reference(thing: object) -> str | None:
     >>> reference(json.dumps), reference(list[int]), reference("text".upper), reference(lambda: 1)
     ('json:dumps', None, None, None)
     """
-    module, name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
+    # A component is named like its function, in whose place it stands.
+    named = thing if hasattr(thing, "__qualname__") else getattr(thing, "__wrapped__", thing)
+    module, name = getattr(named, "__module__", None), getattr(named, "__qualname__", None)
     if not isinstance(module, str) or not isinstance(name, str) or module == "__main__":
         return None
     try:
@@ -90,15 +94,18 @@ def _hash_of(file: str, _changed: int) -> str:
 # ---- tasks to JSON ---------------------------------------------------------------------------------------------
 
 
-def to_json(task: AgentTask | FunctionTask, *, send_code: bool = False, strict_code: bool = False) -> str:
+def to_json(task: FarTask, *, send_code: bool = False, strict_code: bool = False) -> str:
     """Return a task for another process; ``strict_code`` lets it refuse one whose modules are not the same there.
 
     Raises:
         AgentConfigError: naming the part that can't leave this process, and what to do.
     """
-    from .runner import AgentTask
+    from .runner import AgentTask, ExecutionTask
 
-    if isinstance(task, AgentTask):
+    kind: str
+    if isinstance(task, ExecutionTask):
+        kind, body = "execution", execution_as_dict(task, send_code)
+    elif isinstance(task, AgentTask):
         if task.cache:
             raise stays(task, "cache=True", "leave it out: the answers are in a file that workers can't read")
         kind, body = "agent", agent_as_dict(task, send_code)
@@ -125,7 +132,7 @@ def agent_as_dict(task: AgentTask, send_code: bool = False) -> dict[str, Any]:  
     if local.agent is not None and local.reference is None:
         raise stays(task, "agent", "name it by where it is, Agent(agent='module:variable')")
     parts = {
-        "model": _model(task, send_code),
+        "model": _model(task, local.model, send_code),
         "agent": local.reference,
         "tools": [_sent(task, f"tool {_named(tool)}", tool, send_code) for tool in local.tools],
         "output_type": _sent(task, "output_type", local.output_type, send_code),
@@ -156,7 +163,31 @@ def function_as_dict(task: FunctionTask, send_code: bool = False) -> dict[str, A
     }
 
 
-def stays(task: AgentTask | FunctionTask, what: str, fix: str) -> AgentConfigError:
+def execution_as_dict(task: ExecutionTask, send_code: bool = False) -> dict[str, Any]:  # Any: JSON
+    """Return a whole execution as what JSON can hold.
+
+    Raises:
+        AgentConfigError: naming the part that can't leave this process, and what to do.
+    """
+    root, until = task.root, task.until
+    sent: Sent
+    if isinstance(root, Element) and not root.children:
+        props = {name: _stored(task, f"the prop {name!r}", value) for name, value in root.props.items()}
+        app = _sent(task, f"the app {root.component.name}", root.component, send_code)
+        sent = {"component": app, "props": props}
+    else:
+        sent = {"plan": _sent(task, "the app", root, send_code)}
+    return {
+        "execution_id": task.execution_id,
+        "node_id": task.node_id,
+        "root": sent,
+        "models": {name: _model(task, model, send_code) for name, model in task.models.items()},
+        "until": {"text": until} if isinstance(until, str) else {"function": _sent(task, "until", until, send_code)},
+        "options": task.options,
+    }
+
+
+def stays(task: FarTask, what: str, fix: str) -> AgentConfigError:
     """Return the error for a part of a task that can't leave this process."""
     return AgentConfigError(
         f"{what} of {task.node_id} can't leave this process, and its runner is in another one: {fix}, or run the "
@@ -166,8 +197,7 @@ def stays(task: AgentTask | FunctionTask, what: str, fix: str) -> AgentConfigErr
     )
 
 
-def _model(task: AgentTask, send_code: bool) -> Sent:
-    wanted = task.local.model
+def _model(task: FarTask, wanted: object, send_code: bool) -> Sent:
     if isinstance(wanted, str | None):
         return wanted and {"id": wanted}
     if not send_code:
@@ -175,7 +205,7 @@ def _model(task: AgentTask, send_code: bool) -> Sent:
     return _pickled(task, "model", wanted)
 
 
-def _sent(task: AgentTask | FunctionTask, what: str, thing: object, send_code: bool) -> Sent:
+def _sent(task: FarTask, what: str, thing: object, send_code: bool) -> Sent:
     """Return ``module:name`` of something that another process can import, or its code; None for None."""
     if thing is None:
         return None
@@ -191,7 +221,7 @@ def _sent(task: AgentTask | FunctionTask, what: str, thing: object, send_code: b
     )
 
 
-def _pickled(task: AgentTask | FunctionTask, what: str, thing: object) -> Sent:
+def _pickled(task: FarTask, what: str, thing: object) -> Sent:
     import cloudpickle  # type: ignore[import-not-found,import-untyped,unused-ignore]  # with the extra only
 
     try:
@@ -201,7 +231,7 @@ def _pickled(task: AgentTask | FunctionTask, what: str, thing: object) -> Sent:
     return {"pickle": base64.b64encode(code).decode(), "python": PYTHON, "pydantic": PYDANTIC}
 
 
-def _stored(task: AgentTask | FunctionTask, what: str, value: object) -> list[str]:
+def _stored(task: FarTask, what: str, value: object) -> list[str]:
     try:
         found = encode(value)
     except Unstorable as why:
@@ -218,7 +248,15 @@ def _named(thing: object) -> str:
 def _code(body: dict[str, Any]) -> dict[str, str]:  # Any: JSON
     """Return the hash of each module that a task names."""
     local = body.get("local", {})
-    sent = [body.get("run"), local.get("agent"), local.get("output_type"), local.get("approve"), local.get("system")]
+    app = body.get("root", {}).get("component")
+    sent = [
+        app,
+        body.get("run"),
+        local.get("agent"),
+        local.get("output_type"),
+        local.get("approve"),
+        local.get("system"),
+    ]
     named = {one.partition(":")[0] for one in [*sent, *local.get("tools", [])] if isinstance(one, str)}
     return {module: code for module in sorted(named) if (code := code_of(module)) is not None}
 
@@ -230,7 +268,7 @@ def _code(body: dict[str, Any]) -> dict[str, str]:  # Any: JSON
 class Item:
     """A task as it came from another process."""
 
-    task: AgentTask | FunctionTask
+    task: FarTask
     other_code: list[str] = field(default_factory=list)
     """The modules that are not the same here."""
 
@@ -249,8 +287,7 @@ def from_json(text: str) -> Item:
             "release of smithers_nb on both sides."
         )
     body, where = sent["task"], f"a worker of {sent['task']['node_id']}"
-    make = _function if sent["kind"] == "function" else _agent
-    task = make(body, where)
+    task = _MAKES[sent["kind"]](body, where)
     other = [module for module, code in sent["code"].items() if code_of(module) != code]
     if other and sent["strict_code"]:
         raise AgentConfigError(
@@ -264,14 +301,12 @@ def _agent(body: dict[str, Any], where: str) -> AgentTask:  # Any: JSON
     from .runner import AgentTask, Local
 
     local = body.pop("local")
-    model = local["model"]
-    if isinstance(model, dict):
-        model = model["id"] if "id" in model else _here(model, where)
+    model = _model_here(local["model"], where)
     agent = _here(local["agent"], where)
     parts = {name: _here(local[name], where) for name in ("output_type", "approve", "system")}
     deps = None
     if local["deps"] is not None:
-        deps = opened(Stored(*local["deps"]), f"deps of {body['node_id']}", "restart the worker with the same code")
+        deps = _opened(local["deps"], f"deps of {body['node_id']}")
     tools = [_here(tool, where) for tool in local["tools"]]
     here = Local(model=model, agent=agent, reference=local["agent"], tools=tools, deps=deps, **parts)
     try:
@@ -283,8 +318,31 @@ def _agent(body: dict[str, Any], where: str) -> AgentTask:  # Any: JSON
 def _function(body: dict[str, Any], where: str) -> FunctionTask:  # Any: JSON
     from .runner import FunctionTask
 
-    args = opened(Stored(*body.pop("args")), f"args of {body['node_id']}", "restart the worker with the same code")
+    args = _opened(body.pop("args"), f"args of {body['node_id']}")
     return FunctionTask(**{**body, "run": _here(body["run"], where), "args": args})
+
+
+def _execution(body: dict[str, Any], where: str) -> ExecutionTask:  # Any: JSON
+    from .runner import ExecutionTask
+
+    sent, until = body.pop("root"), body.pop("until")
+    if "component" in sent:
+        component = _here(sent["component"], where)
+        props = {name: _opened(stored, f"the prop {name!r}") for name, stored in sent["props"].items()}
+        root = replace(component(**props), source=component.source)
+    else:
+        root = _here(sent["plan"], where)
+    models = {name: _model_here(model, where) for name, model in body.pop("models").items()}
+    ends = until["text"] if "text" in until else _here(until["function"], where)
+    return ExecutionTask(**body, root=root, models=models, until=ends)
+
+
+def _model_here(sent: Sent, where: str) -> Any:  # Any: as ``Local`` has it
+    return sent["id"] if isinstance(sent, dict) and "id" in sent else _here(sent, where)
+
+
+def _opened(stored: list[str], what: str) -> Any:  # Any: it is the user's
+    return opened(Stored(*stored), what, "restart the worker with the same code")
 
 
 def _here(sent: Sent, where: str) -> Any:  # Any: whatever was sent
@@ -315,3 +373,10 @@ def _here(sent: Sent, where: str) -> Any:  # Any: whatever was sent
             f"{where} (pydantic {PYDANTIC}) can't load code that was sent from pydantic {sent['pydantic']}: "
             f"{said(error)}."
         ) from error
+
+
+_MAKES: dict[str, Callable[[dict[str, Any], str], FarTask]] = {
+    "agent": _agent,
+    "function": _function,
+    "execution": _execution,
+}

@@ -17,7 +17,7 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext, suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from time import time
 from typing import Any, Protocol
 
@@ -29,10 +29,10 @@ from ..records import ModelCall, Repeat, ReusedAnswer, ToolCall
 from ..threads import CALLS, called
 from ..user_code import awaited, guarded, raised_by
 from ..values import Unstorable, encode
-from .dbos import LEDGER, WORKFLOW
+from .dbos import LEDGER, WORKFLOW, queue_of_executions
 from .progress import progress
 from .pydantic_ai import PydanticAiRunner, load_all
-from .runner import AgentTask, ApprovalRequired, FunctionTask, Past, RetryLater
+from .runner import AgentTask, ApprovalRequired, ExecutionTask, FunctionTask, Past, RetryLater
 from .scripted import Scripted
 from .wire import FORMAT, PYTHON, from_json
 from .workers import BEAT_S, beat, claim, connected, leave
@@ -63,7 +63,24 @@ class Windows(Protocol):
         """Close a provider's window for these seconds."""
 
 
-def work(url: str, worker_id: str, queue: str, *, concurrency: int, windows: Windows) -> None:
+class Executions(Protocol):
+    """Runs whole executions in this process."""
+
+    async def run(self, task: ExecutionTask, leaving: Callable[[], bool]) -> dict[str, Any]:  # Any: JSON
+        """Run one to its end or rest, and return that with its file. Cancelling stops it, unless it is ``leaving``:
+        then another worker continues it.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """The most items that a worker runs at a time."""
+
+    tasks: int
+    executions: int
+
+
+def work(url: str, worker_id: str, queue: str, *, places: Places, windows: Windows, executions: Executions) -> None:
     """Take tasks from the queue and run them, until SIGTERM or SIGINT.
 
     Raises:
@@ -73,11 +90,11 @@ def work(url: str, worker_id: str, queue: str, *, concurrency: int, windows: Win
     # Now, on this thread: the first tasks would wait for seconds, and import beside the threads of DBOS.
     providers = [name for name in ("anthropic", "openai") if os.environ.get(f"{name.upper()}_API_KEY")]
     load_all(providers)
-    worker = Worker(worker_id, windows)
+    worker = Worker(worker_id, windows, executions)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    dbos = _launched(url, worker, queue, concurrency)
+    dbos = _launched(url, worker, queue, places)
     with connected(url) as db:
         beat(db, worker_id, 0)  # Only now do kernels count on it.
     logger.info("worker %s takes tasks of queue %s", worker_id, queue)
@@ -88,7 +105,7 @@ def work(url: str, worker_id: str, queue: str, *, concurrency: int, windows: Win
     _hand_back(dbos, url, worker, queue)
 
 
-def _launched(url: str, worker: Worker, queue: str, concurrency: int) -> Any:  # Any: DBOS, of an extra
+def _launched(url: str, worker: Worker, queue: str, places: Places) -> Any:  # Any: DBOS, of an extra
     from dbos import DBOS, _core
 
     DBOS(
@@ -116,9 +133,12 @@ def _launched(url: str, worker: Worker, queue: str, concurrency: int) -> Any:  #
 
     DBOS.workflow(name=WORKFLOW)(workflow)
 
-    DBOS.listen_queues([queue])
+    queues = {queue: places.tasks, queue_of_executions(queue): places.executions}
+    listened = {name: most for name, most in queues.items() if most}
+    DBOS.listen_queues([*listened])
     DBOS.launch()
-    DBOS.register_queue(queue, worker_concurrency=concurrency, polling_interval_sec=0.1, on_conflict="always_update")
+    for name, most in listened.items():
+        DBOS.register_queue(name, worker_concurrency=most, polling_interval_sec=0.1, on_conflict="always_update")
     return DBOS
 
 
@@ -143,8 +163,9 @@ def _hand_back(dbos: Any, url: str, worker: Worker, queue: str) -> None:  # Any:
     dbos.destroy(workflow_completion_timeout_sec=0)
     client = DBOSClient(system_database_url=url, application_name="smithers_nb")
     mine = client.list_workflows(status="PENDING", executor_id=worker.id, load_input=False, load_output=False)
-    if mine:
-        client.resume_workflows([item.workflow_id for item in mine], queue_name=queue)
+    for name in (queue, queue_of_executions(queue)):
+        if ids := [item.workflow_id for item in mine if item.queue_name == name]:
+            client.resume_workflows(ids, queue_name=name)
     with suppress(Exception), connected(url) as db:  # Its heartbeat ends by itself, too.
         leave(db, worker.id)
     logger.info("worker %s ends, %d tasks go to others", worker.id, len(mine))
@@ -155,9 +176,10 @@ def _hand_back(dbos: Any, url: str, worker: Worker, queue: str) -> None:  # Any:
 class Worker:
     """Runs the tasks that this process has taken."""
 
-    def __init__(self, id: str, windows: Windows) -> None:
+    def __init__(self, id: str, windows: Windows, executions: Executions) -> None:
         self.id = id
         self.windows = windows
+        self._executions = executions
         self.running = 0
         """The number of tasks that run."""
         self.stopping = False
@@ -175,7 +197,8 @@ class Worker:
             end = await self._ended(payload, rows, stream)
             await stream.flush()
             await stream.say("end", end)
-            return json.dumps(end)
+            # The stream has the file of an execution; once is enough.
+            return json.dumps({name: value for name, value in end.items() if name != "file"})
         finally:
             self.running -= 1
 
@@ -191,6 +214,8 @@ class Worker:
                 return _failed("abandoned", "AgentError", f"{starts} workers began it and ended before it did", None)
             if isinstance(item.task, FunctionTask):
                 return _reply(await _called(item.task))
+            if isinstance(item.task, ExecutionTask):
+                return await self._executions.run(item.task, lambda: self.stopping)
             return await self._agent(item.task, rows, stream)
         except Exception as error:  # noqa: BLE001  # it goes to the kernel
             return _end_of(error)

@@ -30,6 +30,8 @@ def worker(
     id: Annotated[str | None, "its name, the same after a restart; $SMITHERS_WORKER, or host and process"] = None,
     queue: Annotated[str, "the queue that it takes tasks from"] = "agents",
     concurrency: Annotated[int, "the most tasks that run here at a time"] = 32,
+    executions: Annotated[int, "the most whole executions of sweeps that run here at a time; 0 for none"] = 8,
+    dir: Annotated[str | None, "the folder for the files of whole executions, which stay there"] = None,
     import_: Annotated[list[str], "a module to import first; may be repeated"] = [],  # noqa: B006  # never changed
 ) -> int:
     """Takes tasks of agents and functions from a queue and runs them, until it is ended."""
@@ -39,12 +41,23 @@ def worker(
     sys.path.insert(0, os.getcwd())
     for module in import_:
         import_module(module)
-    from ..agents.worker import work
+    from ..agents.dbos import DbosRunner
+    from ..agents.worker import Places, work
+    from ..sweeps.on_worker import WorkerExecutions
 
     name = id or os.environ.get("SMITHERS_WORKER") or f"{socket.gethostname()}-{os.getpid()}"
     print_text(f"worker {name} takes tasks of queue {queue!r}; SIGTERM ends it", error=True)
     with tempfile.TemporaryDirectory(prefix="smithers-worker-") as folder:
-        work(address, name, queue, concurrency=concurrency, windows=OwnWindows(Path(folder)))
+        shards = Path(dir or folder)
+        shards.mkdir(parents=True, exist_ok=True)
+        work(
+            address,
+            name,
+            queue,
+            places=Places(tasks=concurrency, executions=executions),
+            windows=OwnWindows(Path(folder)),
+            executions=WorkerExecutions(DbosRunner(address, queue=queue), shards),
+        )
     return 0
 
 

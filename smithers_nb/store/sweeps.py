@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
@@ -119,6 +120,12 @@ def sweep_of(reader: Reader, name: str) -> SweepRecord:
     names = sweep_names(reader)
     there = f"It has {', '.join(map(repr, names[-5:]))}." if names else "It has none."
     raise UnknownExecutionError(f"{reader.name} has no sweep {name!r}.{did_you_mean(name, names)} {there}")
+
+
+def scope_of(reader: Reader, name: str) -> str:
+    """Return a text that tells a sweep from the same one in another file."""
+    [(created,)] = reader.query("SELECT created_at FROM sweeps WHERE name = ?", (name,)).rows
+    return hashlib.sha256(created.encode()).hexdigest()[:8]
 
 
 def sweep_names(reader: Reader) -> list[str]:

@@ -55,6 +55,10 @@ def sweep(
 ) -> Sweep[History]:
     """Run many executions of an app that differ in chosen values, and return them: a ``Sweep``.
 
+    With a ``DbosRunner``, whole executions run on workers, and are added to the file as each ends. Those whose app
+    workers can't import, all where ``limits`` are given, and those that wait for a person or are taken up run in this
+    process, with their agents on workers.
+
     ``vary``, ``repeat``, ``score``, ``until``, ``limits``, ``max_parallel``, ``name`` and ``progress`` are those of
     ``Execution.sweep``, and the others those of ``Execution``, for all executions alike. ``limits`` are those of all
     agents of all executions together. Each repeat has a seed of its own: ``seed``, ``seed + 1`` …

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from ..agents.runner import Runner
 from ..bridge import engine
 from ..engine.code import code_hash, name_of, texts_of
 from ..errors import AppChangedWarning, PropError, SweepError, did_you_mean, kind_of
@@ -147,6 +148,7 @@ def recorded(
     app: object,
     props: Mapping[str, Any] | None,
     models: Mapping[str, Any],
+    runner: Runner,
     asked: SweepCall,
 ) -> Sweep[H]:
     """Return a sweep of a file, which can be run further where its app is given; see ``Store.sweep``."""
@@ -156,6 +158,7 @@ def recorded(
     work = None
     if app is not None:
         work = _work_again(reader, found, app=app, props=props, models=models, asked=asked)
+        work = replace(work, setup=replace(work.setup, runner=runner))
     return Sweep(reader, name, Means(work=work, score=asked.score, progress=asked.progress), history)
 
 

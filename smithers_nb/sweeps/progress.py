@@ -22,7 +22,12 @@ class Bar:
     def show(self) -> None:
         """Draw how things stand."""
         progress = self._progress
-        self._bar.set_postfix(failed=progress.failed, cost=f"${progress.cost_usd:.4f}", refresh=False)
+        shown = {"failed": progress.failed, "cost": f"${progress.cost_usd:.4f}"}
+        if progress.workers:
+            shown["workers"] = len(progress.workers)
+        if progress.stalled:
+            shown["waits"] = progress.stalled
+        self._bar.set_postfix(shown, refresh=False)
         self._bar.update(progress.done - self._bar.n)
 
     def __enter__(self) -> Self:

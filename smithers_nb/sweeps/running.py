@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from time import perf_counter
+from typing import cast
 
+from ..agents.runner import ExecutionTask, FarRunner, RetryLater, WorkerFailure
+from ..agents.scoped import ScopedRunner
 from ..engine.code import code_hash, name_of
 from ..engine.tasks.budget import Budget
 from ..errors import ExecutionOwnedError, RunError, SmithersError, StoreError, UnknownExecutionError, said
@@ -22,6 +26,9 @@ from ..store.reader import Reader
 from ..values import Stored
 from ..version import __version__
 from .cases import SweepCase, key_of
+from .elsewhere import BranchLedger, kept_here, take, task_of
+
+logger = logging.getLogger(__name__)
 
 BY_HAND = ("stopped by hand", "closed", "paused by hand", "")
 """Reasons of executions that rest and that the sweep continues."""
@@ -64,6 +71,12 @@ class Progress:
     """True if ``stop`` of the parent has ended it."""
     ended: list[int] = field(default_factory=list)
     """The numbers of the branches that have ended, in that order."""
+    workers: set[str] = field(default_factory=set)
+    """The workers that have run whole branches."""
+    stalled: str = ""
+    """The reason why the workers' branches don't continue, in words."""
+    note: str = ""
+    """The last thing that was told about workers."""
 
 
 class SweepRun:
@@ -81,6 +94,17 @@ class SweepRun:
             done=len(known) - len(self.missing),
             cost_usd=sum(one.cost_usd for one in known),
         )
+        self.far: FarRunner | None = None
+        """The runner of whole branches, where workers can run them."""
+        self._merging = asyncio.Lock()
+        runner = work.setup.runner
+        if getattr(runner, "outlives", False):
+            self._scope = sweeps.scope_of(self.reader, self.name)
+            scoped = ScopedRunner(cast(FarRunner, runner), self._scope)
+            self.work = replace(work, setup=replace(work.setup, runner=scoped))
+            # The kernel counts what limits= of all branches together allow, and has what a branch was forked from.
+            if work.point is None and not work.sweep.options.limits:
+                self.far = scoped
         self.budget: Budget | None = None
         if limits := dict(work.sweep.options.limits):
             begun = [one.branch.execution_id for one in known if one.begun]
@@ -104,6 +128,8 @@ class SweepRun:
             self.progress.stopped = True
         finally:
             of_parent.discard(running)
+            if self.far is not None:
+                self.far.rest()
             await database.fold()
             await database.close()
 
@@ -151,6 +177,8 @@ class SweepRun:
             return self._starved(branch) or (recorded.status, recorded.reason)
         if self.budget is not None and (limit := self.budget.reached(tool=False)):
             return "failed", f"limit: {limit}"
+        if recorded is None and self.far is not None and (task := self._far_task(branch, self.far)) is not None:
+            return await self._elsewhere(task, one, self.far)
         try:
             run = await self._opened(branch, recorded)
         except ExecutionOwnedError:
@@ -164,6 +192,33 @@ class SweepRun:
         finally:
             self._count_cost(run, one)
             await run.close()
+
+    def _far_task(self, branch: SweepBranch, runner: FarRunner) -> ExecutionTask | None:
+        """Return a branch as it is handed to workers; None if it has to run here, which is said."""
+        setup, row, state = self._new(branch)
+        task = task_of(setup, row, state=state, until=self.work.until, scope=self._scope)
+        why = kept_here(task, runner.send_code)
+        if why is None:
+            return task
+        if not self.progress.note:
+            logger.warning(
+                "executions of sweep %r stay in this process, with their agents on workers: %s", self.name, why
+            )
+        self.progress.note = why
+        return None
+
+    async def _elsewhere(self, task: ExecutionTask, one: BranchOutcome, runner: FarRunner) -> END | None:
+        """Let a worker run a branch, and add it to the file when it rests."""
+        try:
+            end = await runner.execute(task, BranchLedger(self.progress))
+        except RetryLater:
+            return None  # Somebody has cancelled its item.
+        except (SmithersError, WorkerFailure) as error:
+            return "failed", said(error)
+        await take(end, self.work.setup.path, self._merging)
+        self.progress.cost_usd += self.reader.usage(one.branch.execution_id).cost_usd or 0.0
+        # One that waits for a person continues here, with its agents on workers.
+        return (end["status"], end["reason"]) if end["ended"] else None
 
     async def _run(self, run: Run, branch: SweepBranch, again: bool) -> END | None:
         # Whatever user code raises, until= too, is the end of this branch alone.
@@ -211,41 +266,53 @@ class SweepRun:
         except UnknownExecutionError:
             return None
 
-    async def _opened(self, branch: SweepBranch, recorded: ExecutionRecord | None) -> Run:
-        work, options = self.work, self.work.sweep.options
-        case = work.cases[key_of(branch.varied)]
+    def _setup(self, branch: SweepBranch) -> Setup:
+        """Return the parts that the run of a branch is made of."""
+        case = self.work.cases[key_of(branch.varied)]
         models = {name: choice.value for name, choice in case.of("models").items()}
-        root = work.root(case)
-        setup = replace(work.setup, app=root, models={**work.setup.models, **models}, budget=self.budget)
-        if recorded is not None:
-            return await Run.reopen(setup, _row_again(recorded, root))
-        edits = {key: choice.stored for key, choice in case.of("state").items() if choice.stored is not None}
-        name = f"{self.name}[{branch.number}]"
-        if work.point is not None:
-            asked = new_branch(
-                work.point.execution_id,
-                work.point.frame,
-                root,
-                name=name,
-                durability=options.durability,
-                edits=edits,
-                reuse=work.sweep.reuse,
-                models=[*work.replaced, *models],
-                id=branch.execution_id,
-            )
-            return await Run.fork(setup, asked, beside=work.beside)
+        common = self.work.setup
+        return replace(common, app=self.work.root(case), models={**common.models, **models}, budget=self.budget)
+
+    def _edits(self, branch: SweepBranch) -> dict[str, Stored]:
+        varied = self.work.cases[key_of(branch.varied)].of("state")
+        return {key: choice.stored for key, choice in varied.items() if choice.stored is not None}
+
+    def _new(self, branch: SweepBranch) -> tuple[Setup, NewExecution, dict[str, Stored]]:
+        """Return a branch that is an execution of its own, with its first state."""
+        options, setup = self.work.sweep.options, self._setup(branch)
         row = NewExecution(
             execution_id=branch.execution_id,
-            name=name,
-            app=name_of(root),
-            code_hash=code_hash(root),
+            name=f"{self.name}[{branch.number}]",
+            app=name_of(setup.app),
+            code_hash=code_hash(setup.app),
             engine_version=__version__,
             # Repeats with one seed would draw the same numbers from ctx.rand().
             seed=options.seed + branch.repeat - 1,
             durability=options.durability,
-            props=stored_props(root),
+            props=stored_props(setup.app),
         )
-        return await Run.create(setup, row, {**work.state, **edits})
+        return setup, row, {**self.work.state, **self._edits(branch)}
+
+    async def _opened(self, branch: SweepBranch, recorded: ExecutionRecord | None) -> Run:
+        work = self.work
+        if recorded is None and work.point is None:
+            return await Run.create(*self._new(branch))
+        setup = self._setup(branch)
+        if recorded is not None:
+            return await Run.reopen(setup, _row_again(recorded, setup.app))
+        assert work.point is not None  # for the type checker: see above
+        asked = new_branch(
+            work.point.execution_id,
+            work.point.frame,
+            setup.app,
+            name=f"{self.name}[{branch.number}]",
+            durability=work.sweep.options.durability,
+            edits=self._edits(branch),
+            reuse=work.sweep.reuse,
+            models=[*work.replaced, *work.cases[key_of(branch.varied)].of("models")],
+            id=branch.execution_id,
+        )
+        return await Run.fork(setup, asked, beside=work.beside)
 
 
 def _is_over(recorded: ExecutionRecord) -> bool:

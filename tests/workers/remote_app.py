@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic_ai import Agent as OwnAgent
 from pydantic_ai.models.test import TestModel
+
+from smithers_nb import Claude, End, Task, component
 
 
 class Note(BaseModel):
@@ -57,3 +60,35 @@ def with_ctx(ctx: Any) -> int:
 
 
 writer = OwnAgent(TestModel(custom_output_text="by the module's agent"), name="writer")
+
+
+@component
+def Asking(ctx: Any, n: int) -> Any:
+    """Asks one agent, and then a second about the answer of the first."""
+    first, second = ctx.state.get("first"), ctx.state.get("second")
+    if second is not None:
+        return End(value=f"{n}: {first}, {second}")
+    return [
+        Claude(id="first", model="haiku", tools=[look], on_finished=lambda r: ctx.state.set("first", r.output))[
+            f"Look up {n}."
+        ],
+        None
+        if first is None
+        else Claude(id="second", model="haiku", tools=[look], on_finished=lambda r: ctx.state.set("second", r.output))[
+            f"More about {n}, after {first}."
+        ],
+    ]
+
+
+def needing(n: int, file: str) -> int:
+    if file and not Path(file).exists():
+        raise FileNotFoundError(file)
+    return n * n
+
+
+@component
+def Counting(ctx: Any, n: int, needs: str = "") -> Any:
+    """Lets a worker multiply a number by itself."""
+    if (done := ctx.state.get("done")) is not None:
+        return End(value=done)
+    return Task(id="t", run=needing, args=[n, needs], on_finished=lambda r: ctx.state.set("done", r.output))

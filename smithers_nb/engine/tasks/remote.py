@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 from ...agents.runner import AgentReply, FarRunner, FunctionTask
@@ -107,6 +108,8 @@ class RemoteLedger(TaskLedger):
     async def told(self, call: ModelCall | ToolCall, offset: int) -> None:
         """Record a row, and that the rows up to ``offset`` are recorded."""
         entry, services = self._entry, self._services
+        # Another run of the execution may have handed it over first, from another frame.
+        call = replace(call, task_id=entry.task_id)
         who = (call.agent, call.caller)
         base = self._bases.get(who) if isinstance(call, ModelCall) else None
         id = await self._recorded(calls.put_told, services.execution_id, call, offset=offset, base=base)
@@ -126,6 +129,7 @@ class RemoteLedger(TaskLedger):
     async def told_pieces(self, pieces: list[Piece], offset: int) -> None:
         """Record streamed pieces, and that the rows up to ``offset`` are recorded."""
         entry, services = self._entry, self._services
+        pieces = [(entry.task_id, *piece[1:]) for piece in pieces]
         await self._recorded(calls.add_told_pieces, services.execution_id, entry.task_id, pieces, offset=offset)
         entry.ledger_offset = offset
         services.stream.tell(pieces)

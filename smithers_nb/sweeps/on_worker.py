@@ -1,0 +1,99 @@
+"""Whole executions on a worker: each in a file of its own, which goes to the kernel with its end."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..agents.runner import ExecutionTask, FarRunner
+from ..agents.scoped import JoiningRunner
+from ..bridge import engine
+from ..engine.code import code_hash, name_of
+from ..errors import StoreError, said
+from ..fork import stored_props
+from ..records import NewExecution
+from ..run import Run, Setup
+from ..store.reader import Reader
+from ..values import Stored
+from ..version import __version__
+
+
+class WorkerExecutions:
+    """Runs executions whose agents and functions are items of the workers, too.
+
+    One that is moved begins again on another worker, and joins its items: what was paid for is not paid for again.
+    """
+
+    def __init__(self, runner: FarRunner, folder: Path) -> None:
+        self._runner = runner
+        self._folder = folder
+
+    async def run(self, task: ExecutionTask, leaving: Callable[[], bool]) -> dict[str, Any]:  # Any: JSON
+        """Run an execution to its end or rest, and return that with its file. Cancelling stops it, unless this worker
+        is ``leaving``: then another one continues it.
+        """
+        return await engine.wait(self._run(task, leaving))
+
+    async def _run(self, task: ExecutionTask, leaving: Callable[[], bool]) -> dict[str, Any]:  # Any: JSON
+        path = self._folder / f"{task.options['id']}.db"
+        for left in self._folder.glob(f"{path.name}*"):  # By this worker before it was started again.
+            left.unlink()
+        run = await Run.create(self._setup(task, str(path)), _row(task), _state(task))
+        try:
+            status, reason, ended = await _advanced(run, task)
+        except asyncio.CancelledError:
+            if not leaving():
+                await run.stop()
+            raise
+        finally:
+            await run.close()
+        with Reader(str(path)).moment() as db:
+            data = db.serialize()
+        file = base64.b64encode(zlib.compress(data)).decode()
+        return {"end": "execution", "status": status, "reason": reason, "ended": ended, "file": file}
+
+    def _setup(self, task: ExecutionTask, path: str) -> Setup:
+        given = task.options
+        return Setup(
+            app=task.root,
+            path=path,
+            models=task.models,
+            limits=given["limits"],
+            max_agents=given["max_agents"],
+            runner=JoiningRunner(self._runner, given["scope"], given["id"]),
+            max_frames=given["max_frames"],
+            strict_effects=given["strict_effects"],
+        )
+
+
+async def _advanced(run: Run, task: ExecutionTask) -> tuple[str, str, bool]:
+    """Run an execution; return its status, the reason, and whether the sweep is done with it."""
+    try:
+        outcome = await run.advance(task.until, None)
+    except StoreError:
+        raise
+    except Exception as error:  # noqa: BLE001  # whatever user code raises is the end of this execution
+        return "failed", said(error), True
+    # One that rests without a breakpoint was ended by until= or max_frames.
+    return outcome.status, outcome.reason, run.over or outcome.status == "paused"
+
+
+def _row(task: ExecutionTask) -> NewExecution:
+    return NewExecution(
+        execution_id=task.options["id"],
+        name=task.node_id,
+        app=name_of(task.root),
+        code_hash=code_hash(task.root),
+        engine_version=__version__,
+        seed=task.options["seed"],
+        durability=task.options["durability"],
+        props=stored_props(task.root),
+    )
+
+
+def _state(task: ExecutionTask) -> dict[str, Stored]:
+    return {key: Stored(*value) for key, value in task.options["state"].items()}
