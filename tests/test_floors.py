@@ -22,6 +22,7 @@ FLOORS = {
             "typed",
             "values",
             "captured",
+            "printing",
             "artifacts",
             "threads",
             "user_code",

@@ -328,6 +328,8 @@ class DbosRunner:
         elif kind == "pieces":
             task_id = followed.task.task_id
             await ledger.told_pieces([(task_id, *piece) for piece in body], at)
+        elif kind == "printed":
+            await ledger.told_output(body, at)
         elif kind == "progress":
             output = opened(Stored(*body), f"the progress of {followed.task.node_id}", "finish it")
             ledger.progress(lambda: output)
@@ -345,7 +347,7 @@ class DbosRunner:
                 async for text in texts:
                     followed.at += 1
                     _, kind, body = json.loads(text)
-                    if kind in ("asked", "tool", "pieces"):
+                    if kind in ("asked", "tool", "pieces", "printed"):
                         await self._take(followed, kind, body, limits=None)
         except _trouble() as error:
             logger.warning("%s could not be cancelled at %s: %s", followed.id, place_of(self._url), said(error))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..nodes.parts import Content
+from ..printing import Stream
 from ..records import BlockReason, Decision, ModelCall, Piece, Repeat, ReusedAnswer, StallReason, ToolCall
 from .wire import agent_as_dict
 
@@ -414,6 +415,9 @@ class FarLedger(ItemLedger, Ledger, Protocol):
 
     async def told(self, call: ModelCall | ToolCall, offset: int) -> None:
         """Record a row as one of this task, whichever its own is, and that the rows up to ``offset`` are recorded."""
+
+    async def told_output(self, pieces: list[tuple[Stream, str]], offset: int) -> None:
+        """Record what the task printed, and that the rows up to ``offset`` are recorded."""
 
     async def told_pieces(self, pieces: list[Piece], offset: int) -> None:
         """Record streamed pieces, and that the rows up to ``offset`` are recorded."""

@@ -17,7 +17,10 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext, suppress
+from contextvars import copy_context
 from dataclasses import asdict, dataclass, replace
+from functools import partial
+from itertools import groupby
 from time import time
 from typing import Any, Protocol
 
@@ -25,6 +28,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from ..credentials import masked
 from ..errors import AgentError, BudgetExceededError, NotStorableError, said, traceback_of
+from ..printing import Stream, heard
 from ..records import ModelCall, Repeat, ReusedAnswer, ToolCall
 from ..threads import CALLS, called
 from ..user_code import awaited, guarded, raised_by
@@ -41,6 +45,9 @@ logger = logging.getLogger(__name__)
 
 BATCH_S = 0.1
 """The time for which streamed pieces are collected."""
+PRINTED_CHARS = 1_000_000
+"""The most characters that a task prints into the record; more is in the worker's log only."""
+MORE = "\n… more was printed; it is in the worker's log.\n"
 CANCEL_S = 0.25
 """The interval at which DBOS looks for cancelled tasks."""
 STARTS = 4
@@ -212,11 +219,12 @@ class Worker:
             starts = sum(1 for _, kind, _ in rows if kind == "alive")
             if starts >= STARTS:
                 return _failed("abandoned", "AgentError", f"{starts} workers began it and ended before it did", None)
-            if isinstance(item.task, FunctionTask):
-                return _reply(await _called(item.task))
             if isinstance(item.task, ExecutionTask):
                 return await self._executions.run(item.task, lambda: self.stopping)
-            return await self._agent(item.task, rows, stream)
+            with heard(stream.printed):
+                if isinstance(item.task, FunctionTask):
+                    return _reply(await _called(item.task))
+                return await self._agent(item.task, rows, stream)
         except Exception as error:  # noqa: BLE001  # it goes to the kernel
             return _end_of(error)
 
@@ -284,8 +292,9 @@ async def _called(task: FunctionTask) -> Any:  # Any: the function's value
         async with limit:
             if inspect.iscoroutinefunction(task.run) or inspect.iscoroutinefunction(type(task.run).__call__):
                 return await awaited(guarded(task.run, *args, **named))
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(CALLS, lambda: guarded(task.run, *args, **named))
+            # With the context: what the function prints on that thread is heard, too.
+            call = partial(copy_context().run, guarded, task.run, *args, **named)
+            return await asyncio.get_running_loop().run_in_executor(CALLS, call)
     except TimeoutError as error:
         if error.args or not limit.expired():
             raise
@@ -335,7 +344,11 @@ class RowStream:
         self._dbos = dbos
         self._count = count
         self._writing = asyncio.Lock()
+        self._loop = asyncio.get_running_loop()
         self._pieces: list[Row] = []
+        self._prints: list[tuple[Stream, str]] = []
+        """What was printed since the last batch; any thread adds to it."""
+        self._printed_chars = 0
         self._timer: asyncio.TimerHandle | None = None
         self._flushing: asyncio.Task[None] | None = None
 
@@ -351,21 +364,38 @@ class RowStream:
     def piece(self, piece: Row) -> None:
         """Write a streamed piece with the next batch."""
         self._pieces.append(piece)
+        self._batch()
+
+    def printed(self, stream: Stream, text: str) -> None:
+        """Write what user code has printed with the next batch; from any thread."""
+        left = PRINTED_CHARS - self._printed_chars
+        if left <= 0:
+            return
+        self._printed_chars += len(text)
+        self._prints.append((stream, text if len(text) <= left else f"{text[:left]}{MORE}"))
+        self._loop.call_soon_threadsafe(self._batch)
+
+    def _batch(self) -> None:
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(BATCH_S, self._due)
+            self._timer = self._loop.call_later(BATCH_S, self._due)
 
     def _due(self) -> None:
         self._timer = None
         self._flushing = asyncio.get_running_loop().create_task(self.flush())
 
     async def flush(self) -> None:
-        """Write the pieces that wait."""
+        """Write the pieces and the prints that wait."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         pieces, self._pieces = self._pieces, []
         if pieces:
             await self.say("pieces", pieces)
+        prints, self._prints = self._prints, []
+        if prints:
+            # print() writes its text and the end of the line apart.
+            joined = [(stream, "".join(text for _, text in run)) for stream, run in groupby(prints, lambda one: one[0])]
+            await self.say("printed", joined)
 
 
 class StreamLedger:

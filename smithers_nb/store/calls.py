@@ -166,7 +166,7 @@ def put_told(
         id = put_model_call(db, execution_id, replace(call, id=_told_before(db, execution_id, call)), base)
     else:
         put_tool_call(db, execution_id, call)
-    _advance(db, execution_id, call.task_id, offset)
+    advance(db, execution_id, call.task_id, offset)
     return id
 
 
@@ -175,7 +175,7 @@ def add_told_pieces(
 ) -> None:
     """Record streamed pieces that a worker told, and with it that the rows up to ``offset`` are here."""
     add_pieces(db, execution_id, pieces)
-    _advance(db, execution_id, task_id, offset)
+    advance(db, execution_id, task_id, offset)
 
 
 def _told_before(db: sqlite3.Connection, execution_id: str, call: ModelCall) -> int | None:
@@ -191,7 +191,8 @@ def _told_before(db: sqlite3.Connection, execution_id: str, call: ModelCall) -> 
     return found
 
 
-def _advance(db: sqlite3.Connection, execution_id: str, task_id: str, offset: int) -> None:
+def advance(db: sqlite3.Connection, execution_id: str, task_id: str, offset: int) -> None:
+    """Record that the rows of a task up to ``offset`` are here."""
     # With the row that it counts: whatever ends between the two leaves neither a row twice nor one that is missing.
     db.execute(
         "UPDATE tasks SET ledger_offset = ? WHERE execution_id = ? AND task_id = ?", (offset, execution_id, task_id)

@@ -34,7 +34,7 @@ from ..records import (
     Write,
 )
 from ..values import Stored
-from .calls import ON_WORKERS, OUT, add_call, at_time
+from .calls import ON_WORKERS, OUT, add_call, advance, at_time
 from .connection import now
 from .lease import Lease, expiry, is_dead
 
@@ -688,6 +688,14 @@ def lose_worker(db: sqlite3.Connection, execution_id: str, task_id: str, *, node
     (frame,) = db.execute("SELECT max(frame) FROM frames WHERE execution_id = ?", (execution_id,)).fetchone()
     payload = json.dumps({"task_id": task_id, "text": why}, ensure_ascii=False)
     add_event(db, execution_id, frame=frame, kind="worker_lost", node_id=node_id, payload=payload)
+
+
+def add_told_output(
+    db: sqlite3.Connection, execution_id: str, task_id: str, events: Iterable[Event], *, offset: int
+) -> None:
+    """Record what a task printed on a worker, and with it that the rows up to ``offset`` are here."""
+    add_events(db, execution_id, events)
+    advance(db, execution_id, task_id, offset)
 
 
 def note_worker(db: sqlite3.Connection, execution_id: str, task_id: str, *, worker: str, note: str | None) -> None:

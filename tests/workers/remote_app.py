@@ -51,6 +51,7 @@ def slow(seconds: float) -> str:
 
 
 def says(text: str) -> str:
+    """Say something, and return it."""
     print(f"printed {text}")
     return text
 

@@ -142,7 +142,7 @@ def test_tools_that_still_run_are_not_interrupted_when_the_kernel_was_killed(tmp
 
 
 def test_a_row_and_its_offset_are_one_transaction(run_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    before, failed = calls._advance, []
+    before, failed = calls.advance, []
 
     def advance(db: Any, execution_id: str, task_id: str, offset: int) -> None:
         if offset not in failed:
@@ -150,7 +150,7 @@ def test_a_row_and_its_offset_are_one_transaction(run_of: Any, monkeypatch: pyte
             raise sqlite3.OperationalError("disk I/O error")
         before(db, execution_id, task_id, offset)
 
-    monkeypatch.setattr(calls, "_advance", advance)
+    monkeypatch.setattr(calls, "advance", advance)
     runner = Items(ending)
     runner.open = True
     ex = run_of(Claude(id="c", model="haiku")["hi"], runner=runner)

@@ -14,7 +14,7 @@ from smithers_nb import Claude, DbosRunner, Parallel, Task, call_tool, scripted
 from tests.agents.conftest import Background
 from tests.agents.fake_replies import Hang, by_turn, call, say, tokens
 from tests.workers.conftest import PATIENCE_S, ROOT
-from tests.workers.remote_app import fails, look, square
+from tests.workers.remote_app import fails, look, says, square
 from tests.workers.test_far_tasks import until
 
 IMPORT_S = 3.0
@@ -52,22 +52,31 @@ def test_an_execution_on_workers_has_the_rows_of_one_in_this_process(
     assert set(there.df.tasks.worker) == {"w0", "w1"}
 
 
-def test_functions_run_on_workers_and_fail_as_they_do_here(url: str, worker: Any, run_of: Any) -> None:
+def test_functions_run_on_workers_print_and_fail_as_they_do_here(url: str, worker: Any, run_of: Any) -> None:
     def app() -> Any:
         return Parallel()[
             Task(id="ok", run=square, args=[3]),
+            Task(id="says", run=says, args=["x"]),
+            Claude(id="tool", model=scripted(call_tool("says", text="y"), "done"), tools=[says])["hi"],
             Task(id="bad", run=fails, args=["x"], retries=1, on_error=lambda result: None),
         ]
 
     worker("w0")
-    there, here = run_of(app(), runner=DbosRunner(url)), run_of(app())
+    there, here = run_of(app(), runner=DbosRunner(url, send_code=True)), run_of(app())
     for ex in (there, here):
         assert ex.run_sync().status == "finished"
     columns = ["node_id", "status", "attempt", "result", "reason"]
     assert str(there.df.tasks[columns].to_numpy().tolist()) == str(here.df.tasks[columns].to_numpy().tolist())
     ours, theirs = (ex.df.tasks.set_index("node_id").error["bad"].splitlines() for ex in (here, there))
     assert theirs[-1] == ours[-1] == "ValueError: x"
+    assert printed(there) == printed(here)
+    assert printed(there) == [("says", "task says", "printed x\n"), ("tool", "task tool", "printed y\n")]
     assert set(there.df.tasks.worker) == {"w0"}
+
+
+def printed(ex: Any) -> list[tuple[str, str, str]]:
+    events = ex.df.events[ex.df.events.kind == "output"]
+    return sorted((one.node_id, one.payload["where"], one.payload["text"]) for one in events.itertuples())
 
 
 def asked_once(server: Any, ex: Any, turns: int, agents: int) -> None:

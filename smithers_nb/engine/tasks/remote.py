@@ -13,11 +13,13 @@ from ...agents.wire import to_json
 from ...errors import AgentConfigError, ExecutionOwnedError, StoreError
 from ...nodes.runnable import AGENT_TYPES, Task
 from ...nodes.tree import TreeNode
+from ...printing import Stream
 from ...records import ModelCall, Piece, StallReason, ToolCall
 from ...store import calls, writer
 from ...store.requests import base_of
 from ..services import Services
 from ..user_code.call import names_ctx
+from ..user_code.output import Printed
 from .agents import TaskLedger
 from .entry import TaskEntry
 
@@ -76,11 +78,11 @@ def _function_task(services: Services, node: TreeNode, entry: TaskEntry) -> Func
 
 
 async def called_elsewhere(
-    services: Services, node: TreeNode, entry: TaskEntry, moved: Callable[[], None]
+    services: Services, node: TreeNode, entry: TaskEntry, *, printed: Printed, moved: Callable[[], None]
 ) -> AgentReply:
     """Let a worker call the function of a task."""
     entry.out = False
-    ledger = RemoteLedger(services, entry, lambda _: None, moved=moved)
+    ledger = RemoteLedger(services, entry, lambda _: None, printed=printed, moved=moved)
     return await cast(FarRunner, services.runner).call(_function_task(services, node, entry), ledger)
 
 
@@ -88,9 +90,16 @@ class RemoteLedger(TaskLedger):
     """The record of a task that workers run: each row is recorded with its place in their stream."""
 
     def __init__(
-        self, services: Services, entry: TaskEntry, report: Callable[[object], None], *, moved: Callable[[], None]
+        self,
+        services: Services,
+        entry: TaskEntry,
+        report: Callable[[object], None],
+        *,
+        printed: Printed,
+        moved: Callable[[], None],
     ) -> None:
         super().__init__(services, entry, report)
+        self._printed = printed
         self._moved = moved
         """Lets the loop and the observers look at the task again."""
         self._stalled: tuple[StallReason | None, str] = (None, "")
@@ -133,6 +142,14 @@ class RemoteLedger(TaskLedger):
         await self._recorded(calls.add_told_pieces, services.execution_id, entry.task_id, pieces, offset=offset)
         entry.ledger_offset = offset
         services.stream.tell(pieces)
+
+    async def told_output(self, pieces: list[tuple[Stream, str]], offset: int) -> None:
+        """Record what the task printed, and that the rows up to ``offset`` are recorded."""
+        entry, services = self._entry, self._services
+        events = self._printed.from_worker(pieces, entry.scope)
+        await self._recorded(writer.add_told_output, services.execution_id, entry.task_id, events, offset=offset)
+        entry.ledger_offset = offset
+        services.observers.notify()
 
     async def taken(self, worker: str, note: str | None) -> None:
         """Record the worker that has the task, with a note, if there is one."""

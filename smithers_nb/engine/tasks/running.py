@@ -317,7 +317,9 @@ class TaskRunner:
         with entered(self._printed.ctx, entry.scope), heard(self._printed):
             if isinstance(node, Task):
                 if entry.on_workers:
-                    return await called_elsewhere(self._services, started, entry, self._table.changed)
+                    return await called_elsewhere(
+                        self._services, started, entry, printed=self._printed, moved=self._table.changed
+                    )
                 return AgentReply(await call(node, self._printed.ctx))
             if isinstance(node, Smithers):
                 return AgentReply(await self._run_child(entry, node))
@@ -327,7 +329,13 @@ class TaskRunner:
             task = agent_task(self._services, started, entry.task_id, past, leg=entry.leg)
             ledger = TaskLedger(self._services, entry, self._printed.ctx.progress)
             if entry.on_workers:
-                ledger = RemoteLedger(self._services, entry, self._printed.ctx.progress, moved=self._table.changed)
+                ledger = RemoteLedger(
+                    self._services,
+                    entry,
+                    self._printed.ctx.progress,
+                    printed=self._printed,
+                    moved=self._table.changed,
+                )
             timeout_s = getattr(node, "timeout_s", None)
             if task.recorded is not None:
                 timeout_s = None  # A recorded answer was in time when it was recorded.
