@@ -158,17 +158,15 @@ class Reader:
         Raises:
             StoreError: if the SQL is wrong, or writes, or takes longer.
         """
-        until = math.inf
         with mapped(self.name), self._connection() as (connection, guard):
-            guard.denied = False
-            if most_s is not None:
-                until = monotonic() + most_s
-                connection.set_progress_handler(lambda: monotonic() > until, _STEPS)
+            guard.begin(most_s)
             try:
                 cursor = _executed(connection, sql, parameters)
                 return Rows([column[0] for column in cursor.description or ()], cursor.fetchall())
             except sqlite3.Error as error:
-                if monotonic() > until:
+                if guard.was_interrupted(error):
+                    raise KeyboardInterrupt from None
+                if guard.late:
                     raise StoreError(
                         f"the query took longer than {most_s:g} s, and was ended: {sql.strip():.60}"
                     ) from error
@@ -631,23 +629,48 @@ class _Kept(local):
 
 
 class _Guard:
-    """Tells SQLite what a query may do, and remembers that something was denied."""
+    """Tells SQLite what a query may do, and for how long, and remembers what it has refused.
+
+    Python's module for SQLite drops an exception that is raised in here, and takes it for a refusal: Ctrl-C would end
+    the query with "access to tasks.result is prohibited". So a refusal that the guard does not remember was Ctrl-C.
+    """
 
     def __init__(self) -> None:
-        self.denied = False
+        self.begin(None)
 
-    def __call__(self, action: int, name: str | None, argument: str | None, *_: object) -> int:
+    def begin(self, most_s: float | None) -> None:
+        """Begin a query that may take so many seconds; None for any number."""
+        self.denied = False
+        self.late = False
+        self._until = math.inf
+        if most_s is not None:
+            self._until = monotonic() + most_s
+
+    def allows(self, action: int, name: str | None, argument: str | None, *_: object) -> int:
+        """Return the answer to a step of a statement that is compiled."""
         setting = action == sqlite3.SQLITE_PRAGMA and argument is not None and name not in _ASKING
         if setting or action in _DENIED:
             self.denied = True
             return sqlite3.SQLITE_DENY
         return sqlite3.SQLITE_OK
 
+    def is_over(self) -> bool:
+        """Return whether the query has taken too long."""
+        self.late = monotonic() > self._until
+        return self.late
+
+    def was_interrupted(self, error: sqlite3.Error) -> bool:
+        """Return whether a query has failed because of an exception in here."""
+        refused = {"SQLITE_AUTH": self.denied, "SQLITE_INTERRUPT": self.late}
+        return not refused.get(getattr(error, "sqlite_errorname", ""), True)
+
 
 def _guarded(connection: sqlite3.Connection) -> _Guard:
-    # Once for a connection: each time that it is set, SQLite compiles all statements again.
+    # Once for a connection: each time that an authorizer is set, SQLite compiles all statements again.
     guard = _Guard()
-    connection.set_authorizer(guard)
+    connection.set_authorizer(guard.allows)
+    # Without a limit, too: while SQLite works, Ctrl-C is heard only where Python's code is called.
+    connection.set_progress_handler(guard.is_over, _STEPS)
     return guard
 
 
