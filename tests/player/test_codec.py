@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smithers_nb.player.codec import Pool, Tracks, column, runs
+from tests.golden import codec
 
 VALUES: list[Any] = [
     "tick12 in frame 24", "tick13 in frame 26", "007 and 0", "12345678901", "٣ is no digit of ours", "", "\x00",
@@ -52,3 +53,7 @@ def test_a_column_has_numbers_or_places_or_both(cells: list[Any]) -> None:
         values = [None if one is None else (last := last + one) for one in values]
     as_cell = [lambda one: 2 * one, lambda one: 2 * one + 1, lambda one: one][kind]
     assert [None if one is None else as_cell(one) for one in values] == cells
+
+
+def test_the_golden_columns_are_what_is_written_and_the_page_reads_them_back() -> None:
+    assert codec.FILE.read_text(encoding="utf-8") == codec.text(), "run: python -m tests.golden.codec"
