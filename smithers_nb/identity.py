@@ -101,12 +101,14 @@ def iteration_of(loop: str) -> int | None:
     return int(loop.rsplit("@", 1)[1])
 
 
-def prefixes_of(path: str) -> list[str]:
+@lru_cache(maxsize=65536)
+def prefixes_of(path: str) -> tuple[str, ...]:
     """Return the paths around, innermost first: a slash in a quoted key separates nothing."""
     plain = re.sub(r'"(?:[^"\\]|\\.)*"', lambda key: "_" * len(key[0]), path)
-    return [path[: cut.start()] for cut in reversed(list(re.finditer("/", plain))) if cut.start()]
+    return tuple(path[: cut.start()] for cut in reversed(list(re.finditer("/", plain))) if cut.start())
 
 
+@lru_cache(maxsize=65536)
 def component_of(path: str) -> str:
     """Return the name in the last segment of a path; a slash in a quoted key separates nothing.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import is_
 from typing import Any
@@ -133,7 +133,7 @@ class Rendered:
         """Return the first node that a component rendered: not the text before it, which ended where it began."""
         return next((id for id in instance.ids if self.tree.index[id].path.startswith(f"{path}/")), None)
 
-    def component(self, paths: list[str]) -> tuple[str, list[tuple[str, str]]] | None:
+    def component(self, paths: Sequence[str]) -> tuple[str, list[tuple[str, str]]] | None:
         """Return the name of the first component at one of these paths, and the (scope, key) that it reads."""
         for path in paths:
             if (instance := self.instances.get(Path(path))) is not None:

@@ -254,7 +254,7 @@ class Tracks:
         for member in members:
             # To find out that it is the same one, or the next one, takes a hundredth of looking for it in the pool.
             for near in (at, at + 1):
-                if near < len(known) and known[near] == member:
+                if near < len(known) and (known[near] is member or known[near] == member):
                     found.append(places[near])
                     at = near + 1
                     break

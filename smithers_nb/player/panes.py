@@ -37,6 +37,8 @@ PANES: tuple[p.PaneName, ...] = (
     "frame", "plan", "xml", "pending", "handlers", "state", "tasks", "breakpoints", "output", "problems",
 )  # fmt: skip
 """The panes that there is one of at each cursor."""
+ASKED = p.Get(type="get", id="", pane="plan", limit=MANY)
+"""The request that all others are copies of."""
 FIXED: tuple[p.PaneName, ...] = ("branches", "notes", "compare", "gantt")
 """The panes that are the same at every cursor."""
 
@@ -97,7 +99,8 @@ class _Recorder:
             "first": numbers.start if numbers else 0,
             "last": numbers.stop - 1 if numbers else 0,
             "phased": phased,
-            "summary": {**self._view.summary(1, None, None), "read_only": READ_ONLY},
+            # The time of asking is left out: the same run makes the same file.
+            "summary": {**self._view.summary(1, None, None), "read_only": READ_ONLY, "now": 0},
             "fixed": {**self._fixed(), "timeline": self._timeline(numbers.start)},
             "end": self._reasons.end(),
             **self._packed(),
@@ -106,11 +109,11 @@ class _Recorder:
 
     def _ask(self, pane: str, cursor: Cursor | None = None, of: str | None = None, **more: Any) -> Any:
         """Return a pane at a cursor, at the end of the execution without one."""
-        get = p.Get(type="get", id="", pane=cast(p.PaneName, pane), limit=MANY)
-        place: dict[str, Any] = {"of": of, **more}
+        place: dict[str, Any] = {"pane": pane, "of": of, **more}
         if cursor is not None and cursor.frame:
             place |= {"at": cursor.frame, "phase": cursor.phase}
-        return self._view.pane(get.model_copy(update=place))
+        # A copy is not checked again: this asks tens of thousands of times.
+        return self._view.pane(ASKED.model_copy(update=place))
 
     def _cursor(self, cursor: Cursor, *, told: bool) -> None:
         """Record all panes at a cursor; with ``told`` also why all of it is so."""
@@ -118,7 +121,12 @@ class _Recorder:
         changes.move(cursor, self._keys)
         self._reasons.heed(changes)
         self._rename(cursor)
-        same = {"handlers": not changes.calls, "state": not changes.values, "tasks": not changes.listed}
+        same = {
+            "xml": not changes.plan,
+            "handlers": not changes.calls,
+            "state": not changes.values,
+            "tasks": not changes.listed,
+        }
         nodes: list[str] = []
         for pane in PANES:
             if same.get(pane, False) and not self._renamed(pane, ""):
@@ -163,7 +171,7 @@ class _Recorder:
         while self._flushed < flushed:
             self._flushed += 1
             keys |= {write.key for write in self._source.file.writes(self._flushed)}
-        for key in keys | self._changes.written:
+        for key in sorted(keys | self._changes.written):
             self._changed[key] = None
             self._add("last_change", key, cursor, self._ask("last_change", cursor, key))
 

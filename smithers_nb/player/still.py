@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from ..history.cursor import Cursor
+from ..history.cursor import NONE, Cursor
 from ..history.recorded import RecordedSource
 from ..history.source import Head
+from ..nodes.diff import Changes
 from ..nodes.tree import Tree
 from ..records import Breakpoint, CallRecord, LastNode, Phase, TaskRecord
 from ..store.moments import Moments
@@ -180,8 +181,10 @@ class CursorChanges:
         """The tasks whose pane may be different."""
         self.written: set[str] = set()
         """The keys that have another value than at the cursor before."""
-        self.calls = self.values = self.listed = True
-        """True if the panes of handlers, of the state and of all tasks may be."""
+        self.plan = self.calls = self.values = self.listed = True
+        """True if the panes of the plan as XML, of handlers, of the state and of all tasks may be."""
+        self._shown: tuple[int, Changes] = (0, NONE)
+        """The last frame, with the marks of its plan."""
 
     def move(self, cursor: Cursor, keys: Mapping[str, set[str]]) -> None:
         """Compare a cursor with the last one; ``keys`` has by node the keys whose values its pane shows."""
@@ -216,12 +219,14 @@ class CursorChanges:
         about = content | marked | self._marked
         self.tasks = {id for id, task in tasks.items() if fresh or task.node_id in about} | {*changed}
         self.tasks |= source.file.questioned()
+        self.plan = cursor.tree is not self._tree or (cursor.frame, marks) != self._shown
         other = cursor.tree is not self._tree and bool(content)
         # FLUSH finds out that a handler's update fails, and the next frame begins from its outcome.
         self.calls = bool(called or stood or other or fresh) or cursor.phase in (Phase.FLUSH, Phase.SNAPSHOT)
         self.listed = gone or other or fresh
         self.values = bool(written) or flagged or self._flagged or other or fresh or table != self._reads
         self._flagged = flagged
+        self._shown = (cursor.frame, marks)
         self._tree, self._marked, self._standing, self._newest = cursor.tree, marked, standing, newest
         self._tasks, self._fired, self._values, self._reads, self._owner = tasks, fired, values, table, owner
 

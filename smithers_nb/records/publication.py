@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -36,7 +36,7 @@ class Reads(Protocol):
     def read_by(self, scope: str, key: str, most: int) -> list[ReaderRecord]:
         """Return the components that read a key, at most ``most`` of them."""
 
-    def component(self, paths: list[str]) -> tuple[str, list[tuple[str, str]]] | None:
+    def component(self, paths: Sequence[str]) -> tuple[str, list[tuple[str, str]]] | None:
         """Return the name of the first component at one of these paths, and the (scope, key) that it reads."""
 
 

@@ -246,6 +246,7 @@ def _cut(
         db.execute(f"PRAGMA page_size = {connection.PAGE_BYTES}")
         connection.migrate(db, target)
         db.execute("BEGIN IMMEDIATE")
+        _keep_ledger(source, db)
         line = _line(source, reader, execution_id, until)
         found = _Cutting(source, db, masks).copied(line, _with_children(source, line, first))
         if first > 1:
@@ -257,6 +258,12 @@ def _cut(
     found.first = max(found.first, first if found.last else 0)
     found.masked, found.redacted, found.bytes = masks.masked, masks.redacted, os.path.getsize(target)
     return found
+
+
+def _keep_ledger(source: sqlite3.Connection, db: sqlite3.Connection) -> None:
+    """Give a new file the times at which the source was migrated: the same run makes the same file."""
+    db.execute("DELETE FROM schema_migrations")
+    db.executemany("INSERT INTO schema_migrations VALUES (?, ?, ?)", source.execute("SELECT * FROM schema_migrations"))
 
 
 # ---- which executions ------------------------------------------------------------------------------------------

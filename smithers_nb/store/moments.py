@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from ..records import (
@@ -694,8 +695,13 @@ class Moments:
         return of_line(self.line, table, since, until)[0]
 
     def _rows(self, sql: str, **parameters: object) -> list[Row]:
-        _, of_parts = of_line(self.line, "frames")
-        return self.reader.query(sql, {"id": self.execution_id, **of_parts, **parameters}).rows
+        return self.reader.query(sql, {**self._parts, **parameters}).rows
+
+    @cached_property
+    def _parts(self) -> dict[str, object]:
+        """The parameters that name the line, which never changes."""
+        _, parts = of_line(self.line, "frames")
+        return {"id": self.execution_id, **parts}
 
 
 def _last_node(row: Sequence[Any]) -> LastNode:  # Any: SQLite's values

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +95,27 @@ def test_it_says_what_goes_out_before_it_writes(run_of: Any, tmp_path: Path, cap
         "said before the writing failed"
     )
     assert "keys of the state: found, inner" in said and "0 credentials masked" in said
+
+
+def test_the_same_run_gives_the_same_bytes_but_for_the_time(run_of: Any, tmp_path: Path, parts: Any) -> None:
+    ex = run_of(App, name="report", state={key: key for key in "abcdefgh"})
+    ex.run_sync()
+    for key in "hgfedcba":
+        ex.state.set(key, 1)
+    ex.step_sync()
+    ex.step_sync()
+    ex.close()  # Its lease is a time, too.
+    ex.store.open("report").export(tmp_path / "one.html", show=False)
+    code = f"from smithers_nb import Store; Store({ex.store.path!r}).open('report').export('other.html')"
+    # Another process has other hashes, in whose order sets are gone through.
+    for seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True, capture_output=True)
+        one, other = parts(tmp_path / "one.html"), parts(tmp_path / "other.html")
+        for name in ("store", "panes", "page"):
+            assert one[name] == other[name], name
+        headers = [json.loads(found["header"]) for found in (one, other)]
+        assert {name for name, value in headers[0].items() if value != headers[1][name]} == {"exported_at"}
 
 
 def test_what_a_model_wrote_ends_no_block(run_of: Any, tmp_path: Path, parts: Any) -> None:
