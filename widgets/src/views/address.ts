@@ -1,7 +1,8 @@
 import { type Dispatch, type StateUpdater, useEffect, useRef } from "preact/hooks";
 import type { Client } from "../model/client";
-import { linkTo, placeOf } from "../model/place";
-import { nodeShown, opened, selectedNode, type UiState } from "../model/ui";
+import { linkTo, type Place, placeOf } from "../model/place";
+import { nodeShown, opened, questionAsked, selectedNode, type UiState } from "../model/ui";
+import { questionAt } from "../model/why";
 
 /** The part of the page's address that names a place in the execution: `#frame=42&node=draft`. */
 export interface Address {
@@ -53,8 +54,11 @@ export function useAddress(address: Address | undefined, { client, ui, setUi }: 
   }, [address, settled, node, tab]);
 }
 
-function shownAt(ui: UiState, client: Client, { node, tab }: ReturnType<typeof placeOf>): UiState {
+function shownAt(ui: UiState, client: Client, { node, tab }: Place): UiState {
   const nodes = client.state.panes.plan?.data?.nodes ?? [];
   const shown = node === null ? ui : nodeShown(ui, nodes, node);
+  // The tab alone would show what was asked last, which is nothing that the link names.
+  if (node !== null && tab === "Why")
+    return questionAsked(shown, questionAt({ of: node }, client.state.cursor));
   return tab === null ? shown : opened(shown, tab);
 }
