@@ -139,7 +139,7 @@ def needs(
         return Needs(question, (NO_CODE,), frame=frame, state={}, found=False, renders=0, _fork=fork)
     trial = Trial(reader, execution_id, root, frame)
     ghosts = ghosts_of(root)
-    wanted = ghosts.named(target) or [one for one in ghosts.all if target in (one.name, one.type)]
+    wanted = ghosts.named(target) or [one for one in ghosts.all if target == one.name]
     search = _Search(trial, lambda tree: _is_there(target, wanted, tree, trial), _values(trial))
     edit: Edit | None = None
     already = search.first([{}]) is not None

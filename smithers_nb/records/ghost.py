@@ -213,5 +213,6 @@ class Ghosts:
     """The ids that the code tells, and the names of components: for the nearest of a misspelt one."""
 
     def named(self, target: str) -> list[Ghost]:
-        """Return the nodes or calls that a target names."""
-        return [one for one in self.all if one.named(target)]
+        """Return the nodes or calls that a target names; without one of that name, the nodes of that type: ``end``."""
+        named = [one for one in self.all if one.named(target)]
+        return named or [one for one in self.all if one.type == target != "component"]

@@ -32,7 +32,7 @@ from smithers_nb import (
     component,
     scripted,
 )
-from smithers_nb.errors import ComponentError
+from smithers_nb.errors import ComponentError, StoreError
 
 from .programs import fails, save
 
@@ -365,3 +365,30 @@ def test_a_stop_by_hand_and_a_stop_in_the_plan_are_told(run_of: Any) -> None:
     ex.run_sync()
     assert "enough" in ex.why_not("t").text
     assert "enough" in ex.why().text
+
+
+def test_an_end_without_an_id_is_asked_about_by_its_type(run_of: Callable[..., Execution]) -> None:
+    @component
+    def Asks(ctx: Any) -> Any:
+        answer = ctx.state.get("answer")
+        return [
+            Approval(id="ok", prompt="Send it?", on_finished=save("answer")),
+            answer == "approve" and End(value="sent"),
+        ]
+
+    ex = run_of(Asks)
+    ex.run_sync()
+    assert 'answer == "approve" is not true' in ex.why_not("end").text
+    with pytest.raises(StoreError, match="nothing of the name 'end'"):
+        ex.why("end")
+    ex.answer("ok", "approve")
+    ex.run_sync()
+    assert "a person answered approval #ok with approve" in ex.why("end").text
+    assert ex.why_not("end").text.splitlines()[1:] == ex.why("end").text.splitlines()[1:], "nothing is in its way"
+
+
+def test_a_type_of_several_nodes_names_none_of_them(run_of: Callable[..., Execution]) -> None:
+    ex = run_of([Task(id="a", run=int), Task(id="b", run=int)])
+    ex.run_sync()
+    with pytest.raises(StoreError, match="nothing of the name 'task'"):
+        ex.why("task")

@@ -50,7 +50,7 @@ def facts_of(book: Book, asked: Target, frame: int | None) -> list[Matter]:
             number = asked
         refuse_missing(book.reader, book.execution_id, number)
         return [FrameMade(book, number)]
-    found = _named(book, asked, frame) or _in_children(book, asked, frame)
+    found = _named(book, asked, frame) or _in_children(book, asked, frame) or _of_type(book, asked, frame)
     if not found:
         raise StoreError(
             f"execution {book.execution_id} has nothing of the name {asked!r}.{near(book, asked)}"
@@ -125,6 +125,20 @@ def _by_id(book: Book, asked: str) -> list[Matter]:
     if any(one.key == asked for one in book.pending):
         return [ValueAt(book, asked, book.reads)]
     return []
+
+
+def _of_type(book: Book, asked: str, frame: int | None) -> list[Matter]:
+    """Return the facts of the only node of a type, such as ``end``, which seldom has an id."""
+    at = frame or max(book.last, 1)
+    if (id := only_of_type(book, asked, at)) is None:
+        return []
+    return node_facts(book, id, at)
+
+
+def only_of_type(book: Book, type: str, frame: int) -> str | None:
+    """Return the id of the only node of a type in a frame's plan; None if there are none or several."""
+    ids = [node.id for node in book.tree(frame).walk() if node.type == type]
+    return ids[0] if len(ids) == 1 else None
 
 
 def node_facts(book: Book, id: str, frame: int) -> list[Matter]:

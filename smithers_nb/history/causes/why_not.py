@@ -12,10 +12,10 @@ from ..recorded import RecordedSource
 from .absence import not_in_plan
 from .book import About, Book, book_of
 from .explanation import Explanation
-from .facts import ComponentIn, FrameMade, Matter, NotFired, Stands, Told, ValueAt, Written
+from .facts import ComponentIn, FrameMade, Matter, NodeAt, NotFired, Stands, Told, ValueAt, Written
 from .frames import due
 from .idle import leased, not_fired, not_started
-from .targets import Target, child_named, component_path, is_id, near_ids, prop_facts
+from .targets import Target, child_named, component_path, is_id, near_ids, only_of_type, prop_facts
 from .values import REPLACED, maker_of, value_words
 from .why import chain_of, question_of
 from .writers import would_write, writers
@@ -68,6 +68,12 @@ def _reasons(book: Book, asked: Target, frame: int | None, ghosts: Ghosts | None
         yield from _reasons(*inner, None, None)
     elif not _could_be(book, asked, at, ghosts) and _is_key(book, asked):
         yield from _not_written(book, asked, frame)
+    elif (only := only_of_type(book, asked, at)) is not None:
+        # Another node than one with a task has nothing to wait for: it is told why it is there.
+        if asked in RUNNABLE:
+            yield from _reasons(book, only, frame, ghosts)
+        else:
+            yield NodeAt(book, only, at)
     else:
         yield from not_in_plan(book, asked, at, ghosts)
 
