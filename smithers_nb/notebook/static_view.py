@@ -33,6 +33,7 @@ def as_text(view: View) -> str:
     lines = [
         f"<Execution {head.name!r} {head.execution_id}: {head.status}{reason}, frame {head.recorded}>",
         visible(view.sentence(buttons=False)),
+        *(f"problem: {visible(problem)}" for problem in _problems(view)),
         "",
     ]
     if cursor.dry:
@@ -51,6 +52,7 @@ def as_html(view: View) -> str:
         sentence=view.sentence(buttons=False),
         xml=cursor.tree.xml,
         pending=_pending(source),
+        problems=_problems(view),
     )
     if cursor.dry:
         section.note = "Dry render: nothing was executed."
@@ -138,6 +140,11 @@ def _pending(source: Source) -> tuple[Write, ...]:
     return source.publication.pending
 
 
+def _problems(view: View) -> list[str]:
+    """Return the problems of an execution, each with its frame."""
+    return [f"{found['kind']}: {found['message']} (frame {found['frame']})" for found in view.problems()]
+
+
 @dataclass(slots=True)
 class _Section:
     """A frame, or an execution, as HTML that can be folded."""
@@ -148,6 +155,7 @@ class _Section:
     pending: tuple[Write, ...] = ()
     handlers: Sequence[str] = ()
     note: str = ""
+    problems: Sequence[str] = ()
 
     def html(self) -> str:
         """Return the HTML."""
@@ -156,6 +164,8 @@ class _Section:
         parts = [f"<summary><b>{_safe(self.title)}</b></summary>", f"<p>{_safe(self.sentence)}</p>"]
         if self.note:
             parts.append(f"<p><i>{_safe(self.note)}</i></p>")
+        if self.problems:
+            parts.append(f"<p>Problems</p><ul>{_items(self.problems)}</ul>")
         parts.append(f"<pre>{_safe(_cut(self.xml))}</pre>")
         if self.pending:
             parts.append(f"<p>Pending writes</p><ol>{_items([write_line(write) for write in self.pending])}</ol>")

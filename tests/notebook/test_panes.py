@@ -650,6 +650,22 @@ def test_hostile_text_is_data_everywhere_and_static_html_stays_inert_and_bounded
             json.dumps(ask(shown, pane, of=HOSTILE))
 
 
+def test_static_pages_tell_what_went_wrong_in_any_frame(view):
+    @component
+    def Fails(ctx):
+        return [
+            Task(id="a", run=lambda: 1, on_finished=lambda r: 1 / 0),
+            Task(id="b", run=lambda: 2, on_finished=lambda r: ctx.state.set("b", r.output)),
+        ]
+
+    shown = view(Fails)
+    shown.ex.run_sync()
+    problem = "problem: HandlerError: on_finished of a raised ZeroDivisionError"
+    assert as_text(shown).count(problem) == 1 and "(frame 2)" in as_text(shown)
+    assert "<li>HandlerError: on_finished of a raised ZeroDivisionError" in as_html(shown)
+    assert "KeyNeverRead" not in as_text(shown), "a hint is no problem"
+
+
 def hostile(ctx, result):
     ctx.state.set(HOSTILE, result.output * 1000)
     raise ValueError(HOSTILE)

@@ -332,6 +332,12 @@ class View:
         """Return the nodes that the code of now can return; None where there is no code."""
         return None if self._running is None else ghosts_of(self._running.code)
 
+    def problems(self) -> list[p.ProblemRow]:
+        """Return the problems so far, errors first, without hints; when the execution is over, those of lint too."""
+        source = self.source()
+        found = problems_pane(source, source.cursor(), PROBLEMS, self._findings_at(source))["problems"]
+        return [one for one in found if one["severity"] != "hint"]
+
     def _findings_at(self, source: Source) -> list[Problem]:
         if source.publication is None or not source.publication.over:
             return []
