@@ -98,10 +98,7 @@ def follow(reader: Reader, execution_id: str, target: str, frame: int | None) ->
             places.setdefault((one.execution_id, one.table, one.row_id, one.where, str(one.key)), (one, sought))
     found = sorted(places.values(), key=lambda place: place[0].frame)
     if not found:
-        raise StoreError(
-            f"nothing that is recorded of execution {execution_id} holds {short(target, SHOWN)!r}. Follow a text, "
-            "'state:KEY', the id of a node, whose result is meant, or 'NODE.PROP'."
-        )
+        raise StoreError(_nothing_holds(execution_id, target))
     # A text by itself has no frame: it came to be where something from outside held it first.
     since = anchor.frame
     if since is None:
@@ -118,6 +115,14 @@ def follow(reader: Reader, execution_id: str, target: str, frame: int | None) ->
         statements=(*steps["back"], *steps["forward"], *_left_out(found)),
         followed=anchor.sought[0].text,
     )
+
+
+def _nothing_holds(execution_id: str, target: str) -> str:
+    text = f"nothing that is recorded of execution {execution_id} holds {short(target, SHOWN)!r}"
+    if len(target) < SHORTEST:
+        # It may well stand in a longer text, where the reader sees it.
+        text += f" as its whole value, and inside of longer texts only {SHORTEST} characters or more are looked for"
+    return f"{text}. Follow a text, 'state:KEY', the id of a node, whose result is meant, or 'NODE.PROP'."
 
 
 def _is_source(one: Occurrence) -> bool:

@@ -234,8 +234,9 @@ _KEYWORDS_BEFORE_OPERAND = frozenset(
     {"and", "assert", "await", "del", "elif", "else", "from", "if", "in", "is"}
     | {"not", "or", "raise", "return", "while", "with", "yield"}
 )
-_BEFORE_OPERAND = _KEYWORDS_BEFORE_OPERAND | frozenset("([{,:;=+-*/%&|^~<>!@")
+_BEFORE_OPERAND = _KEYWORDS_BEFORE_OPERAND | frozenset("([{,:;=+-*/%&|^~<>!@?")
 """The tokens after which Python expects an operand. Operators count by their last character."""
+# "?" is none of Python's: after it a tag is taken for one, so that Python's error stands at the "?" of JavaScript.
 
 _IPYTHON_ESCAPES = frozenset("%!?,;/")
 """No Python statement begins with one of these, but a line for IPython does."""

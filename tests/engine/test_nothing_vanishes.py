@@ -345,6 +345,7 @@ ATTRIBUTES = {
     "artifact": (assigns("artifact", "x"), "ctx.state.set('x', value)"),
     "delete": (deletes_an_attribute, "ctx.state.delete('x')"),
     "read": (lambda ctx: ctx.state.x, "ctx.state has no attribute 'x'. It has delete, get"),
+    "a key": (lambda ctx: ctx.state.x, "The value of a key is ctx.state.get('x')."),
     "misspelt": (lambda ctx: ctx.stat, "Did you mean 'state'?"),
 }
 

@@ -248,6 +248,10 @@ def test_a_file_that_holds_exactly_the_text_is_found(run_of: Made, tmp_path: Pat
     [
         ("state:nots", r"no key 'nots'\. Did you mean 'notes'\?"),
         ("draft.sytem", r"draft has no prop 'sytem' in frame \d+\. Did you mean 'system'\?"),
+        (
+            "quay",
+            "holds 'quay' as its whole value, and inside of longer texts only 8 characters or more are looked for",
+        ),
         ("never said by anyone", "nothing that is recorded of execution .* holds 'never said by anyone'"),
     ],
 )

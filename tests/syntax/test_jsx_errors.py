@@ -128,6 +128,13 @@ MISTAKES = [
         7,
         "Python has no '? :': write 'one if condition else other'",
     ),
+    (
+        "the JavaScript condition of whole elements",
+        "<A>{n ? <B>b</B> : None}</A>",
+        1,
+        7,
+        "Python has no '? :': write 'one if condition else other'",
+    ),
     ("a JavaScript function", "<A b={x => <B/>}/>", 1, 9, "Python has no '=>': write 'lambda item: …'"),
     ("the JavaScript not", "<A>{!n}</A>", 1, 5, "Python has no '!': write 'not'"),
     ("the JavaScript equality", "<A>{n === 2}</A>", 1, 9, "Python has no '===': write '=='"),

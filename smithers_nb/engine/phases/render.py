@@ -37,6 +37,7 @@ from ...nodes.parts import PromptPart, part_of
 from ...nodes.structure import Text
 from ...nodes.tree import Patch, Tree, TreeNode
 from ...nodes.union import NODES
+from ...records.words import closed
 from ...user_code import raised_by
 from ...values import Stored
 from ..rendered import Captured, Instance, Place, Rendered, inside_of_props, to_call_again, upwards
@@ -92,7 +93,7 @@ def render(app: object, snapshot: Snapshot, ctx: Context, before: Rendered | Non
         # Code of the user's outside of a component: an Each at the root, the == of a Case, the text of a number.
         source = sources.of_traceback(raised_by(error).__traceback__) or renderer.around
         raise ComponentError(
-            f"the plan raised {said(raised_by(error))}. The frame was not committed; the one before stands.",
+            f"the plan raised {closed(said(raised_by(error)))} The frame was not committed; the one before stands.",
             path=str(renderer.deepest),
             frame=snapshot.frame,
             source=source,
@@ -699,8 +700,9 @@ def _failed(error: BaseException, path: Path, scope: RenderScope) -> ComponentEr
         from ...syntax.names import meant_as_text
 
         text = meant_as_text(error)
+    why = closed(said(raised_by(error)))
     return ComponentError(
-        f"{scope.name} raised {said(raised_by(error))}.{text} The frame was not committed; the one before stands.",
+        f"{scope.name} raised {why}{text} The frame was not committed; the one before stands.",
         path=path,
         source=source,
     )

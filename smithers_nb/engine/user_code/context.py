@@ -171,6 +171,9 @@ class StateApi(Sealed):
     def _called(self) -> str:
         return f"ctx.{self._scope}"
 
+    def _read(self, name: str) -> str:
+        return f" The value of a key is {self._called}.get({name!r})."
+
     def _way(self, name: str) -> str:
         called = self._called
         return (
@@ -211,7 +214,7 @@ class StateApi(Sealed):
             KeyError: if it is missing.
         """
         if key not in self:
-            raise KeyError(f"{self._scope} has no key {key!r}")
+            raise KeyError(f"{self._scope} has no key {key!r}; .get({key!r}) is None where nothing is set")
         return self.get(key)
 
     def __contains__(self, key: object) -> bool:

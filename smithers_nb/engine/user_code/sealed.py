@@ -32,7 +32,11 @@ class Sealed:
     def __getattr__(self, name: str) -> NoReturn:
         has = [known for known in dir(type(self)) if not known.startswith("_")]
         near = did_you_mean(name, has) or f" It has {', '.join(has)}."
-        raise AttributeError(f"{self._called} has no attribute {name!r}.{near}")
+        raise AttributeError(f"{self._called} has no attribute {name!r}.{near}{self._read(name)}")
+
+    def _read(self, name: str) -> str:
+        """Return what else a name after the dot may have meant."""
+        return ""
 
     def _has(self, name: str) -> bool:
         # hasattr would come to __getattr__ above, which looks for similar names.
