@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from ..errors import did_you_mean
 from ..execution import Execution
 from ..exercises import marking
 from ..exercises.book import EXERCISES
-from ..exercises.exercise import Exercise
+from ..exercises.exercise import WIDTH, Exercise
 from ..predicting import LEARNER
 from ..recording import Store
 from ..records import ExerciseCheck
@@ -43,7 +44,8 @@ def begin(variables: Variables, text: str) -> str:
     return "\n".join(
         [
             f"Exercise {exercise.name}, seat {seat.number}: {exercise.title}.",
-            seat.task,
+            # Lab breaks long lines of plain text within words.
+            *textwrap.wrap(seat.task, WIDTH),
             "Its cell stands in the place of this line. Run it, step it, mend it, and run it again.",
             "%smithers check says what holds and what does not.",
         ]
