@@ -1,11 +1,14 @@
 """``python -m tests.bench.peer_worker NAME KEYS PATH``: does as many steps as each line of stdin says.
 
+NAME may end with ``:full`` or ``:normal``, SQLite's ``synchronous``; without it each does as it does by default.
+
 It answers each line with one of JSON: milliseconds of each step, bytes written a step with the checkpoint that is due
 after them (where the system tells them), and the size of the file.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -25,7 +28,14 @@ def main() -> None:
     name, keys, path = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     os.environ |= {"BURR_TELEMETRY": "0", "LANGSMITH_TRACING": "false"}
     state = {f"key_{n:06d}": f"value-{n:06d}" for n in range(keys)}
-    WORKERS[name](state, path)
+    name, _, durability = name.partition(":")
+    WORKERS[name](state, path, durability)
+
+
+def _set(connection: sqlite3.Connection, durability: str) -> None:
+    """Let a peer's connection wait for the disk as much as ours does."""
+    if durability:
+        connection.execute(f"PRAGMA synchronous = {durability}")
 
 
 def serve(path: str, steps: Steps) -> None:
@@ -69,7 +79,7 @@ def _checkpointed(path: str) -> int:
 # ---- ours ------------------------------------------------------------------------------------------------------
 
 
-def ours(state: dict[str, str], path: str, durability: str = "normal") -> None:
+def ours(state: dict[str, str], path: str, durability: str) -> None:
     """A frame a step: an effect adds one."""
     from smithers_nb import Execution, Phase, component
     from smithers_nb.bridge import engine
@@ -80,7 +90,7 @@ def ours(state: dict[str, str], path: str, durability: str = "normal") -> None:
         ctx.use_effect("add", [n], lambda: ctx.state.set("counter", n + 1))
         return Phase(name=f"count {n}")
 
-    with Execution(Counter, store=path, state={"counter": 0, **state}, durability=durability) as ex:
+    with Execution(Counter, store=path, state={"counter": 0, **state}, durability=durability or "normal") as ex:
 
         async def steps(count: int) -> list[float]:
             times = []
@@ -93,7 +103,7 @@ def ours(state: dict[str, str], path: str, durability: str = "normal") -> None:
         serve(path, lambda count: engine.call(steps(count)))
 
 
-def ours_task(state: dict[str, str], path: str) -> None:
+def ours_task(state: dict[str, str], path: str, durability: str) -> None:
     """A task a step, in a loop, and its handler writes what it returned: the way of a step with an agent."""
     from smithers_nb import Execution, Ralph, Task, component
     from smithers_nb.bridge import engine
@@ -107,7 +117,7 @@ def ours_task(state: dict[str, str], path: str) -> None:
             Task(id="add", run=add, on_finished=lambda result: ctx.state.set("counter", result.output))
         ]
 
-    with Execution(Counter, store=path, state={"counter": 0, **state}) as ex:
+    with Execution(Counter, store=path, state={"counter": 0, **state}, durability=durability or "normal") as ex:
 
         async def steps(count: int) -> list[float]:
             times = []
@@ -131,12 +141,13 @@ class Counted(TypedDict):
     data: dict[str, str]
 
 
-def langgraph(state: dict[str, str], path: str) -> None:
+def langgraph(state: dict[str, str], path: str, durability: str) -> None:
     from langgraph.checkpoint.sqlite import SqliteSaver
     from langgraph.graph import START, StateGraph
 
     with SqliteSaver.from_conn_string(path) as saver:
         saver.setup()
+        _set(saver.conn, durability)
         graph = StateGraph(Counted)
         graph.add_node("add", lambda state: {"counter": state["counter"] + 1})
         graph.add_edge(START, "add")
@@ -149,7 +160,7 @@ def langgraph(state: dict[str, str], path: str) -> None:
         stream.close()
 
 
-def burr(state: dict[str, str], path: str) -> None:
+def burr(state: dict[str, str], path: str, durability: str) -> None:
     from burr.core import ApplicationBuilder, State, action, default
     from burr.core.persistence import SQLitePersister
 
@@ -159,6 +170,7 @@ def burr(state: dict[str, str], path: str) -> None:
 
     persister = SQLitePersister(db_path=path)
     persister.initialize()
+    _set(persister.connection, durability)
     app = (
         ApplicationBuilder()
         .with_actions(add)
@@ -172,8 +184,12 @@ def burr(state: dict[str, str], path: str) -> None:
     serve(path, _timed(app.step))
 
 
-def dbos(state: dict[str, str], path: str, whole: bool = True) -> None:
+def dbos(state: dict[str, str], path: str, durability: str, *, whole: bool = True) -> None:
     from dbos import DBOS
+    from sqlalchemy import Engine, event
+
+    # It opens its connections itself, and none of its settings says how durable they are.
+    event.listen(Engine, "connect", lambda connection, _: _set(connection, durability))
 
     logging.disable(logging.INFO)
     DBOS(
@@ -208,14 +224,53 @@ def dbos(state: dict[str, str], path: str, whole: bool = True) -> None:
     DBOS.destroy()
 
 
-WORKERS: dict[str, Callable[[dict[str, str], str], None]] = {
+def pydantic_graph(state: dict[str, str], path: str, durability: str) -> None:
+    from pydantic_graph import GraphBuilder, StepContext
+
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("PRAGMA journal_mode = WAL")
+    _set(db, durability)
+    db.execute("CREATE TABLE steps (id INTEGER PRIMARY KEY, state TEXT)")
+    now: dict[str, Any] = {"counter": 0, **state}
+    builder = GraphBuilder(state_type=dict, input_type=int, output_type=int)
+
+    @builder.step
+    async def add(context: StepContext[dict, None, int]) -> int:
+        context.state["counter"] += 1
+        return context.inputs - 1
+
+    more, done = builder.match(int, matches=lambda left: left > 0), builder.match(int)
+    builder.add(
+        builder.edge_from(builder.start_node).to(add),
+        builder.edge_from(add).to(builder.decision().branch(more.to(add)).branch(done.to(builder.end_node))),
+    )
+    graph = builder.build()
+
+    async def run(count: int) -> list[float]:
+        times, at = [], now["counter"]
+        begin = perf_counter()
+        async with graph.iter(state=now, inputs=count) as steps:
+            async for _ in steps:
+                if now["counter"] != at:
+                    at = now["counter"]
+                    db.execute("INSERT INTO steps (state) VALUES (?)", (json.dumps(now),))
+                    times.append((perf_counter() - begin) * 1000)
+                    begin = perf_counter()
+        assert len(times) == count, (len(times), count)
+        return times
+
+    serve(path, lambda count: asyncio.run(run(count)))
+    db.close()
+
+
+WORKERS: dict[str, Callable[[dict[str, str], str, str], None]] = {
     "ours": ours,
-    "ours-full": lambda state, path: ours(state, path, "full"),
     "ours-task": ours_task,
     "langgraph": langgraph,
     "burr": burr,
     "dbos": dbos,
-    "dbos-counter": lambda state, path: dbos(state, path, whole=False),
+    "dbos-counter": lambda state, path, durability: dbos(state, path, durability, whole=False),
+    "pydantic-graph": pydantic_graph,
 }
 
 if __name__ == "__main__":

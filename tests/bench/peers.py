@@ -1,8 +1,11 @@
-"""The cost of a step beside LangGraph, Burr and DBOS, all on SQLite, all in turn.
+"""The cost of a step beside LangGraph, Burr, DBOS and pydantic-graph, all on SQLite, all in turn.
 
 Each runs in a process of its own (``peer_worker.py``), which does so many steps whenever it is told to: one that waits
 costs the others nothing. A step calls one function that adds one to a counter, beside so many other keys of state, and
-makes that durable as the library does by default.
+makes that durable: as each library does by default, which is SQLite's ``synchronous=FULL`` for the peers and NORMAL for
+us; and with 10 keys all of them at FULL, and all of them at NORMAL. A row says both, ours first. A Task with
+``on_finished`` is three frames a step: one starts it, one handles its end, and one finds that its loop is to go round
+again.
 """
 
 from __future__ import annotations
@@ -23,14 +26,19 @@ ROUNDS = 5
 STEPS = {10: 40, 1_000: 40, 10_000: 12, 100_000: 4}
 """Steps a round, by keys of state."""
 
-OURS = {"ours": "", "ours-full": "durability='full'", "ours-task": "a Task with on_finished a step"}
-"""The last two are told, and nothing is asked of them."""
+BY_DEFAULT = "NORMAL beside FULL"
+"""SQLite's ``synchronous`` of ours and theirs, where neither is told another."""
 PEERS = {
     "langgraph": ("LangGraph, durability='sync'", "langgraph.checkpoint.sqlite"),
     "burr": ("Burr, SQLitePersister", "burr"),
     "dbos": ("DBOS, the state returned by each step", "dbos"),
     "dbos-counter": ("DBOS, only the counter returned", "dbos"),
+    "pydantic-graph": ("pydantic-graph, which stores nothing: a row of JSON a step by hand", "pydantic_graph"),
 }
+EQUAL_KEYS = 10
+"""The number of keys at which all are measured at the same durability, too."""
+STEP = {"": "a step", "-task": "a Task with on_finished a step"}
+"""What a step of ours is, by the end of the worker's name."""
 
 
 @dataclass
@@ -50,26 +58,39 @@ def peers() -> Iterator[Row | Missing]:
         if name not in there:
             yield Missing(f"a step beside {title}", "not installed: pip install 'smithers_nb[peers]'")
     for keys in STEPS if there else ():
-        found = _measured([*OURS, *there], keys)
+        found = _measured(["ours", *there], keys)
         for name, title in there.items():
             yield from _rows(keys, found, name, title)
+    if there:
+        for durability in ("full", "normal"):
+            yield from _at_equal_durability(there, durability)
 
 
 def _rows(keys: int, found: dict[str, Found], name: str, title: str) -> Iterator[Row]:
     ours, theirs = found["ours"], found[name]
-    yield Row(f"a step with {keys:,} keys", ours.ms, title, theirs.ms, 1)
-    if name == "langgraph":
-        for other in ("ours-full", "ours-task"):
-            yield Row(f"a step with {keys:,} keys, {OURS[other]}", found[other].ms, title, theirs.ms, None)
+    yield Row(f"a step with {keys:,} keys, {BY_DEFAULT}", ours.ms, title, theirs.ms, 1)
     if ours.written and theirs.written:
         note = f"the files grow by {ours.grown / 1024:,.1f} and {theirs.grown / 1024:,.1f} KB a step"
         yield Row(f"written a step with {keys:,} keys", ours.written, title, theirs.written, 1, "KB", note)
 
 
+def _at_equal_durability(there: dict[str, str], durability: str) -> Iterator[Row]:
+    ours = {f"ours{kind}": what for kind, what in STEP.items()}
+    found = _measured([f"{name}:{durability}" for name in (*ours, *there)], EQUAL_KEYS)
+    for kind, what in ours.items():
+        for name, title in there.items():
+            mine, theirs = found[f"{kind}:{durability}"], found[f"{name}:{durability}"]
+            sides = f"{durability.upper()} beside {durability.upper()}"
+            yield Row(f"{what} with {EQUAL_KEYS} keys, {sides}", mine.ms, title, theirs.ms, 1)
+
+
 def _measured(names: list[str], keys: int) -> dict[str, Found]:
     found = {name: Found() for name in names}
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        workers = {name: stack.enter_context(Worker(name, keys, Path(folder) / f"{name}.db")) for name in names}
+        workers = {
+            name: stack.enter_context(Worker(name, keys, Path(folder) / f"{name.replace(':', '-')}.db"))
+            for name in names
+        }
         for worker in workers.values():
             worker.ask(3)
         sizes = {name: worker.size() for name, worker in workers.items()}
