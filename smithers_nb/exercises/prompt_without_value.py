@@ -114,7 +114,7 @@ def _only_with_page(trial: Trial) -> str | None:
 
 HINT = (
     'prompt_without_value.transcript("$asked") has the prompt as the model got it, and "%smithers why '
-    'prompt_without_value $asked.prompt" tells which keys were read for it.'
+    'prompt_without_value $asked.prompt" tells since when it says what it says, and why.'
 )
 
 PROMPT_WITHOUT_VALUE = Exercise(
