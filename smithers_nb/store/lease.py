@@ -12,6 +12,10 @@ from datetime import UTC, datetime, timedelta
 # executions of a file would share it. The price is the wait for the end of a lease whose owner died on another machine.
 LEASE_S = 30.0
 """The time from the last renewal of a lease to its end."""
+FRESH_S = 29.0
+"""The time for which a lease is to hold: one that ends sooner is renewed by the next transaction. A flood of frames
+writes that row once a second, and not a page of the log in each.
+"""
 
 
 def _this_process() -> str:
@@ -27,9 +31,11 @@ class Lease:
     """``pid 4711 on host (a1b2c3)``; the last part tells two executions of one process apart."""
 
 
-def expiry() -> str:
-    """Return when a lease that is renewed now runs out, as ISO 8601 in UTC."""
-    return (datetime.now(UTC) + timedelta(seconds=LEASE_S)).isoformat(timespec="microseconds")
+def expiry(left_s: float | None = None) -> str:
+    """Return when a lease runs out that holds for so long, as ISO 8601 in UTC; by default one that is renewed now."""
+    if left_s is None:
+        left_s = LEASE_S
+    return (datetime.now(UTC) + timedelta(seconds=left_s)).isoformat(timespec="microseconds")
 
 
 def is_dead(owner: str) -> bool:

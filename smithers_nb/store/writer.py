@@ -36,7 +36,7 @@ from ..records import (
 from ..values import Stored
 from .calls import ON_WORKERS, OUT, add_call, advance, at_time
 from .connection import now
-from .lease import Lease, expiry, is_dead
+from .lease import FRESH_S, Lease, expiry, is_dead
 
 # 16 columns (transitions) make 512 parameters: SQLite before 3.32 takes 999.
 TOGETHER = 32
@@ -188,14 +188,13 @@ def claim_execution(db: sqlite3.Connection, execution_id: str, lease: Lease) -> 
 
 
 def check_owner(db: sqlite3.Connection, execution_id: str, lease: Lease) -> None:
-    """Check that the execution is still ours.
+    """Check that the execution is still ours, and extend our lease, unless that was done in the last second.
 
     Raises:
         ExecutionOwnedError: if another process has taken it over meanwhile.
     """
-    # The owner is the fencing token: each opening of an execution has a new one (Lease.owner), even in
-    # one process. The time is not
-    # compared: an expired lease that no other process has claimed is still ours to renew.
+    # The owner is the fencing token: each opening of an execution has a new one (Lease.owner), even in one process. The
+    # time does not decide: an expired lease that no other process has claimed is still ours to renew.
     row = db.execute(
         "SELECT owner, owned_since, lease_expires_at FROM executions WHERE execution_id = ?", (execution_id,)
     ).fetchone()
@@ -203,6 +202,10 @@ def check_owner(db: sqlite3.Connection, execution_id: str, lease: Lease) -> None
         raise ExecutionOwnedError(f"execution {execution_id} was deleted from the file. Nothing more is written.")
     owner, since, until = row
     if owner == lease.owner:
+        # In every transaction, which costs nothing more: a process that writes never loses its lease. Times are
+        # compared as texts (claim_execution).
+        if until < expiry(FRESH_S):
+            renew_lease(db, execution_id)
         return
     who = "another process, which has closed it since"
     if owner:
@@ -342,8 +345,6 @@ def commit_frame(
     db: sqlite3.Connection, execution_id: str, commit: FrameCommit, *, ms: Mapping[Phase, float], started: float
 ) -> None:
     """Write a COMMIT: the frame's row, the node versions that begin and end with it, the tasks to start."""
-    # In the frame's transaction, which costs nothing more: a process that commits frames never loses its lease.
-    renew_lease(db, execution_id)
     _commit_nodes(db, execution_id, commit)
     _commit_reads(db, execution_id, commit)
     add_tasks(db, execution_id, commit.tasks, commit.frame)

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from smithers_nb.store.connection import now, schema
+from smithers_nb.store.lease import FRESH_S, expiry
 
 COUNTED = ("frames", "nodes", "state", "reads", "transitions", "handlers", "effects", "tasks", "events")
 
@@ -37,8 +38,9 @@ class Hand:
         self.db.execute("BEGIN")
         self.db.execute(
             "INSERT INTO executions (execution_id, name, status, reason, app, code_hash, engine_version, seed,"
-            " created_at, updated_at) VALUES ('0123456789ab', 'hand', 'running', '', 'a', 'c', '0', 0, ?, ?)",
-            (now(), now()),
+            " lease_expires_at, created_at, updated_at)"
+            " VALUES ('0123456789ab', 'hand', 'running', '', 'a', 'c', '0', 0, ?, ?, ?)",
+            (expiry(), now(), now()),
         )
         values = [(f"key{n}", f"{n}") for n in range(keys)]
         self.db.executemany(
@@ -52,8 +54,9 @@ class Hand:
         db = self.db
         db.execute("BEGIN IMMEDIATE")
         db.execute(
-            "UPDATE executions SET lease_expires_at = ?, updated_at = ? WHERE execution_id = '0123456789ab'",
-            (now(), now()),
+            "UPDATE executions SET lease_expires_at = ?, updated_at = ? WHERE execution_id = '0123456789ab'"
+            " AND lease_expires_at < ?",
+            (expiry(), now(), expiry(FRESH_S)),
         )
         if frame > 1:
             db.execute(
