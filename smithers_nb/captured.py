@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain as joined
 from itertools import islice
 from types import CodeType, MethodType, ModuleType
 from typing import Any, cast
@@ -44,11 +45,10 @@ def captured_by(function: Callable[..., Any]) -> list[object]:
     return [*(names.get(name) for name in _names(code)), *(_content(cell) for cell in cells)]
 
 
-def _names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)
+@lru_cache(maxsize=1024)
+def _names(code: CodeType) -> tuple[str, ...]:
+    inner = (_names(constant) for constant in code.co_consts if isinstance(constant, CodeType))
+    return (*code.co_names, *joined.from_iterable(inner))
 
 
 def _content(cell: Any) -> object:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
 import pytest
 
 from smithers_nb import Claude, If, Phase, Step, Task, component, scripted
 from smithers_nb.bridge import engine
+from smithers_nb.engine.user_code.call import ParameterNames
 from smithers_nb.execution import run_behind
 
 
@@ -337,3 +338,29 @@ def test_changing_the_props_of_a_started_task_does_not_restart_it(run_of: Any) -
     assert ex.step_sync().updated == ("t",)
     ex.run_sync()
     assert runs == [1]
+
+
+# ---- parameters -------------------------------------------------------------------------------------------------
+
+SIGNATURES: list[Any] = [
+    lambda: 0,
+    lambda result: 0,
+    lambda result, ctx: 0,
+    lambda result, ctx=None: 0,
+    lambda result, key=1: 0,
+    lambda result, /, other, *, ctx: 0,
+    lambda *ctx: 0,
+    lambda *args, only=1, **ctx: 0,
+    lambda a, b=2, *args, ctx=3, **rest: [inner := a, lambda ctx: inner],
+]
+
+
+@pytest.mark.parametrize("place", range(len(SIGNATURES)))
+def test_the_parameters_of_a_plain_function_are_those_that_inspect_finds(place: int) -> None:
+    plain = SIGNATURES[place]
+
+    @wraps(plain)
+    def wrapped(*args: Any, **named: Any) -> Any:
+        """It has a ``__wrapped__``, and so inspect is asked."""
+
+    assert ParameterNames.of(plain) == ParameterNames.of(wrapped)

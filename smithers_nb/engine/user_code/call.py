@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from time import perf_counter
+from types import FunctionType
 from typing import Any, Literal
 
 from ...errors import traceback_of
@@ -83,30 +84,54 @@ async def call_with_ctx(function: Callable[..., Any], ctx: object) -> None:
         await _finished(function)
 
 
+@dataclass(frozen=True, slots=True)
+class ParameterNames:
+    """The names of a function's parameters."""
+
+    names: frozenset[str]
+    """All of them."""
+    positional: tuple[str, ...]
+    """Those that can be given by place."""
+    needed: int
+    """The number of positional ones without a default."""
+
+    @classmethod
+    def of(cls, function: Callable[..., Any]) -> ParameterNames:
+        """Return those of a function; none for some builtins, which have no signature."""
+        # The signature of a plain function is in its code: one is asked for in every frame, of lambdas that are new
+        # in each, and inspect takes ten times as long. A decorator's __wrapped__ and __signature__ are in __dict__.
+        if type(function) is FunctionType and not function.__dict__:
+            code = function.__code__
+            count = code.co_argcount + code.co_kwonlyargcount
+            count += bool(code.co_flags & inspect.CO_VARARGS) + bool(code.co_flags & inspect.CO_VARKEYWORDS)
+            positional = code.co_varnames[: code.co_argcount]
+            return cls(
+                frozenset(code.co_varnames[:count]), positional, len(positional) - len(function.__defaults__ or ())
+            )
+        try:
+            parameters = inspect.signature(function).parameters.values()
+        except (TypeError, ValueError):
+            return cls(frozenset(), (), 0)
+        by_place = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        needed = sum(p.default is p.empty for p in by_place)
+        return cls(frozenset(p.name for p in parameters), tuple(p.name for p in by_place), needed)
+
+
 def takes_two(function: Callable[..., Any]) -> bool:
     """Return whether a handler takes (result, ctx)."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):  # Some builtins have no signature.
-        return False
-    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    needed = [p for p in positional if p.default is p.empty]
+    found = ParameterNames.of(function)
     # A second parameter with a default is ctx by name only: "lambda result, key=key: …" binds a loop's variable.
-    return len(needed) > 1 or (len(positional) > 1 and positional[1].name == "ctx")
+    return found.needed > 1 or found.positional[1:2] == ("ctx",)
 
 
 def names_ctx(function: Callable[..., Any]) -> bool:
     """Return whether a function's signature names ``ctx``."""
-    try:
-        return "ctx" in inspect.signature(function).parameters
-    except (TypeError, ValueError):  # Some builtins have no signature.
-        return False
+    return "ctx" in ParameterNames.of(function).names
 
 
 def place_of_ctx(function: Callable[..., Any]) -> int | None:
     """Return the place of ``ctx`` among the positional arguments of a function that names it; None if it has none."""
-    parameters = inspect.signature(function).parameters.values()
-    positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    positional = ParameterNames.of(function).positional
     if "ctx" not in positional:
         return None
     return positional.index("ctx")
