@@ -16,7 +16,7 @@ TEES = 8
 
 Stream = Literal["stdout", "stderr"]
 Hearing = Callable[[Stream, str], None]
-"""Takes what is printed; called from any thread."""
+"""Takes printed text; called from any thread."""
 
 # A context variable, and not a stack of listeners: tasks print at the same time, each in a context of its own, and
 # copy_context hands the variable on to the thread of a sync function.

@@ -325,7 +325,7 @@ class Store:
         """Add the executions of a second file, or of an exported run, with their sweeps; return a report.
 
         That file is only read, and this one is made if it is not there. Executions that belong together, such as
-        branches of one, are added in one transaction. What is here already, with the same rows, stays as it is: the
+        branches of one, are added in one transaction. Executions that are here already stay as they are: the
         same call again changes nothing. An execution that is not over and that a process has is left out, with those
         that belong to it.
 

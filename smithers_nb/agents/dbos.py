@@ -239,7 +239,7 @@ class DbosRunner:
             queue = queue_of_executions(queue)
         payload = to_json(task, send_code=self.send_code, strict_code=self.strict_code)
         await called(_load)
-        followed = self._followed[id] = Followed(id, task, ledger, queue, ledger.offset)
+        followed = self._followed[id] = Followed(id, task, ledger, queue, at=ledger.offset)
         self._watch()
         try:
             await self._hand_over(followed, payload)

@@ -52,7 +52,7 @@ class ScopedRunner:
 
 
 class JoiningRunner(ScopedRunner):
-    """A runner for one execution that may begin again elsewhere: its items are named by what they ask.
+    """A runner for one execution that may begin again elsewhere: its items are named by their questions.
 
     The task of a node has the number of its frame in its id, and so has a child execution. Frames follow each other in
     another order where the answers are there already.

@@ -347,7 +347,7 @@ class RowStream:
         self._loop = asyncio.get_running_loop()
         self._pieces: list[Row] = []
         self._prints: list[tuple[Stream, str]] = []
-        """What was printed since the last batch; any thread adds to it."""
+        """Printed text since the last batch; any thread adds to it."""
         self._printed_chars = 0
         self._timer: asyncio.TimerHandle | None = None
         self._flushing: asyncio.Task[None] | None = None

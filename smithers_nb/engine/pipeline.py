@@ -16,7 +16,7 @@ from .phases.reconcile import reconcile
 from .phases.render import render
 from .phases.snapshot import snapshot
 from .state import first_values
-from .user_code.output import heard
+from .user_code.output import keeping
 
 
 async def frame(live: Live, draft: Draft) -> AsyncGenerator[Phase | StoreError]:
@@ -32,7 +32,7 @@ async def frame(live: Live, draft: Draft) -> AsyncGenerator[Phase | StoreError]:
         snapshot(live, draft)
     yield Phase.SNAPSHOT
 
-    with draft.timed(Phase.RENDER), heard(live.printed, draft):
+    with draft.timed(Phase.RENDER), keeping(live.printed, draft):
         rendered = draft.rendered = render(live.app, draft.seen, live.context, live.committed.rendered)
         draft.tree = rendered.tree
         draft.transactions += first_values(

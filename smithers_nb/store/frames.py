@@ -254,7 +254,7 @@ class DataFrames:
     def exercise_checks(self) -> pd.DataFrame:
         """A row per attempt at an exercise: exercise, seat, learner, attempt, solved, held, cell, execution_id, at.
 
-        ``held`` has each statement of the exercise, whether it holds, and what was found instead. Attempt 0 is the
+        ``held`` has each statement of the exercise, whether it holds, and the finding if it does not. Attempt 0 is the
         beginning. The execution is the one that the checked cell has made.
         """
         return self._table("exercise_checks")

@@ -1,6 +1,6 @@
 """Merging: the executions of a second file are added to this one, with all of their rows, and with their sweeps.
 
-Executions that belong together (branches, replays and children with what they came from) are added in one transaction:
+Executions that belong together (branches, replays and children with their origin) are added in one transaction:
 rows of one name rows of another by numbers, which are different ones here.
 """
 
@@ -158,7 +158,7 @@ def _known(db: sqlite3.Connection) -> set[str]:
 
 
 def _families(db: sqlite3.Connection) -> list[list[str]]:
-    """Return the executions of the source by what they came from, the oldest families first, parents before others."""
+    """Return the executions of the source by origin, the oldest families first, parents before others."""
     rows = db.execute("SELECT execution_id, parent_id FROM source.executions ORDER BY created_at, rowid").fetchall()
     parents: dict[str, str | None] = dict(rows)
     found: dict[str, list[str]] = {}

@@ -430,7 +430,7 @@ def _work_again(
 def _ground_again(
     reader: Reader, sweep: SweepRecord, *, app: object, props: Mapping[str, Any], models: Mapping[str, Any]
 ) -> Ground:
-    """Return what the branches of a recorded sweep have in common: as it is recorded, with what was given again."""
+    """Return the parts that the branches of a recorded sweep have in common, with the options that were given again."""
     options = sweep.options
     if options.props is not None:
         props = {**loaded_props(options.props), **props}

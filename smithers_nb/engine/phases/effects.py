@@ -17,7 +17,7 @@ from ..draft import Draft
 from ..live import Live
 from ..state import Transaction
 from ..user_code.call import call_as_transaction, call_with_ctx
-from ..user_code.output import heard
+from ..user_code.output import keeping
 
 HISTORY = 10
 """The number of runs of an effect that are looked at for a loop."""
@@ -113,7 +113,7 @@ async def _call(
         committed=live.committed.cells,
         vol=live.committed.vol,
     )
-    with heard(live.printed, draft):
+    with keeping(live.printed, draft):
         done = await call_as_transaction(live.context, transaction, partial(call_with_ctx, function))
     if done.failure is not None:
         draft.problem(_effect_error(node, kind, done.failure), Phase.EFFECTS)

@@ -21,7 +21,7 @@ from ..tasks.entry import TaskEntry
 from ..tasks.history import check_history
 from ..user_code.call import call_as_transaction, call_handler
 from ..user_code.context import Context
-from ..user_code.output import heard
+from ..user_code.output import keeping
 
 
 async def execute(live: Live, draft: Draft) -> None:
@@ -128,7 +128,7 @@ async def _call(live: Live, draft: Draft, entry: TaskEntry, event: str, *, repor
         committed=live.committed.cells,
         vol=live.committed.vol,
     )
-    with heard(live.printed, draft):
+    with keeping(live.printed, draft):
         done = await call_as_transaction(live.context, transaction, handle)
     if done.failure is not None:
         draft.problem(_handler_error(entry, event, done.failure, len(transaction.queued)), Phase.EXECUTE)

@@ -15,7 +15,7 @@ from ..committed import Committed
 from ..draft import Draft
 from ..live import Live
 from ..state import Cell, Resolved, Transaction, in_order, read_name, resolve
-from ..user_code.output import heard
+from ..user_code.output import keeping
 from ..user_code.purity import KEYS
 
 NAMED_CAUSES = 20
@@ -39,7 +39,7 @@ async def _flush(live: Live, draft: Draft, ms: Mapping[Phase, float] | None) -> 
     arrived, ends = live.inbox.take()
     draft.operated = bool(arrived or ends)
     transactions = in_order([*arrived, *draft.transactions])
-    with heard(live.printed, draft, "an update"):
+    with keeping(live.printed, draft, "an update"):
         resolved = resolve(live.committed.cells, transactions, live.committed.vol)
     _roll_back(draft, transactions, resolved)
     draft.written = tuple(write for write, _, _ in resolved.transitions)

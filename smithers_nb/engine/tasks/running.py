@@ -30,7 +30,7 @@ from ...values import Stored, opened, value_of
 from ..inbox import Inbox
 from ..services import Services
 from ..state import write_again
-from ..user_code.output import Printed, heard
+from ..user_code.output import Printed, keeping
 from ..user_code.scope import entered
 from . import questions
 from .agents import TaskLedger, agent_task, as_started, past_of
@@ -314,7 +314,7 @@ class TaskRunner:
         started = entry.started or entry.node
         node = started.node
         entry.scope.handed_out.clear()
-        with entered(self._printed.ctx, entry.scope), heard(self._printed):
+        with entered(self._printed.ctx, entry.scope), keeping(self._printed):
             if isinstance(node, Task):
                 if entry.on_workers:
                     return await called_elsewhere(

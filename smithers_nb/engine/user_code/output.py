@@ -11,9 +11,8 @@ import json
 from collections.abc import Iterable
 from threading import Lock
 
-from ... import printing
 from ...errors import clean
-from ...printing import Stream
+from ...printing import Stream, heard
 from ...records import Event
 from ..draft import Draft
 from .context import Context
@@ -28,11 +27,9 @@ PIECES = 500
 """Number of pieces of one frame that are kept; further output is shown only."""
 
 
-class heard(printing.heard):  # reads as a statement: with heard(printed): …
+def keeping(printed: Printed, draft: Draft | None = None, where: str = "") -> heard:
     """Keep the output of this context until the block ends; ``where`` names code that has no scope of its own."""
-
-    def __init__(self, printed: Printed, draft: Draft | None = None, where: str = "") -> None:
-        super().__init__(lambda stream, text: printed.take(stream, text, draft, where))
+    return heard(lambda stream, text: printed.take(stream, text, draft, where))
 
 
 class Printed:
