@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -52,6 +52,15 @@ class StillMoments(Moments):
         super().__init__(reader, execution_id)
         self._spans: dict[str, list[tuple[int, int | None, LastNode]]] = {}
         """The versions of the nodes that were asked for."""
+        self._calls: list[CallRecord] | None = None
+        """All handler calls, newest frame first."""
+
+    def handlers(self, until: int, most: int) -> list[CallRecord]:
+        """Return the newest handler calls up to a frame, newest frame first."""
+        if self._calls is None:
+            self._calls = super().handlers(sys.maxsize, sys.maxsize)
+        newest = bisect_left(self._calls, -until, key=lambda one: -one.call.frame)
+        return self._calls[newest : newest + most]
 
     def last_nodes(self, node_ids: Iterable[str], frame: int) -> list[LastNode]:
         """Return each of these nodes as it was in the last frame up to one that had it; not those that never were."""

@@ -229,6 +229,12 @@ def of_now(reader: Reader) -> Iterator[Reader]:
         with reader.moment() as source, closing(connection.bare(path)) as db:
             source.backup(db)
             connection.migrate(db, reader.name)
+            # The time of this copy is none of the file's, and would make each export of it another one.
+            db.execute(
+                "UPDATE schema_migrations SET applied_at = (SELECT max(applied_at) FROM schema_migrations"
+                " WHERE version <= ?1) WHERE version > ?1",
+                (version,),
+            )
         yield Reader(path)
 
 
