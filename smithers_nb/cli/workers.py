@@ -56,7 +56,7 @@ def worker(
             queue,
             places=Places(tasks=concurrency, executions=executions),
             windows=OwnWindows(Path(folder)),
-            executions=WorkerExecutions(DbosRunner(address, queue=queue), shards),
+            executions=WorkerExecutions(lambda code: DbosRunner(address, queue=queue, send_code=code), shards),
         )
     return 0
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def task_of(
-    setup: Setup, row: NewExecution, *, state: dict[str, Stored], until: Until | None, scope: str
+    setup: Setup, row: NewExecution, *, state: dict[str, Stored], until: Until | None, scope: str, send_code: bool
 ) -> ExecutionTask:
     """Return an execution as it is handed over."""
     return ExecutionTask(
@@ -36,6 +36,7 @@ def task_of(
         options={
             "id": row.execution_id,
             "scope": scope,
+            "send_code": send_code,
             "seed": row.seed,
             "durability": row.durability,
             "state": {key: [*value] for key, value in state.items()},
@@ -47,10 +48,10 @@ def task_of(
     )
 
 
-def kept_here(task: ExecutionTask, send_code: bool) -> str | None:
+def kept_here(task: ExecutionTask) -> str | None:
     """Return the reason why an execution can't leave this process; None if it can."""
     try:
-        to_json(task, send_code=send_code)
+        to_json(task, send_code=task.options["send_code"])
     except AgentConfigError as error:
         return str(error).partition(", and its runner")[0]
     return None

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import zlib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,9 @@ class WorkerExecutions:
     One that is moved begins again on another worker, and joins its items: what was paid for is not paid for again.
     """
 
-    def __init__(self, runner: FarRunner, folder: Path) -> None:
-        self._runner = runner
+    def __init__(self, runner: Callable[[bool], FarRunner], folder: Path) -> None:
+        self._runner = cache(runner)
+        """Returns the runner that sends code, or the one that does not: an execution has that of its sweep."""
         self._folder = folder
 
     async def run(self, task: ExecutionTask, leaving: Callable[[], bool]) -> dict[str, Any]:  # Any: JSON
@@ -64,7 +66,7 @@ class WorkerExecutions:
             models=task.models,
             limits=given["limits"],
             max_agents=given["max_agents"],
-            runner=JoiningRunner(self._runner, given["scope"], given["id"]),
+            runner=JoiningRunner(self._runner(given["send_code"]), given["scope"], given["id"]),
             max_frames=given["max_frames"],
             strict_effects=given["strict_effects"],
         )

@@ -196,8 +196,9 @@ class SweepRun:
     def _far_task(self, branch: SweepBranch, runner: FarRunner) -> ExecutionTask | None:
         """Return a branch as it is handed to workers; None if it has to run here, which is said."""
         setup, row, state = self._new(branch)
-        task = task_of(setup, row, state=state, until=self.work.until, scope=self._scope)
-        why = kept_here(task, runner.send_code)
+        until, code = self.work.until, runner.send_code
+        task = task_of(setup, row, state=state, until=until, scope=self._scope, send_code=code)
+        why = kept_here(task)
         if why is None:
             return task
         if not self.progress.note:

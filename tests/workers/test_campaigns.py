@@ -113,8 +113,8 @@ def test_a_kernel_is_killed_and_the_execution_resumed(
         assert Background(ex).ended(120).status == "finished"
         found = told(server, ex)
         figures("kernel and worker" if both else "kernel", round=number, moment=moment, **found)
-        assert both or found["requests"] == AGENTS * TURNS
-        assert set(ex.df.tasks.attempt) == {1}
+        # Without the worker's end nothing is asked again; with it, what was in flight is, as a further attempt.
+        assert both or (found["requests"] == AGENTS * TURNS and set(ex.df.tasks.attempt) == {1})
         ex.close()
 
 
@@ -150,15 +150,19 @@ def test_a_frozen_workers_late_rows_are_not_there(url: str, worker: Any, model: 
         other = worker(f"g{number}", "--concurrency", str(AGENTS))
         assert run.ended(120).status == "finished"
         took = time.monotonic() - began
-        before = ex.df.model_calls.to_dict("records"), ex.df.tool_calls.to_dict("records"), rows_of(url)
+        before = recorded(ex), rows_of(url)
         Event().wait(max(0.0, FREEZE_S - took))
         frozen.signal(signal.SIGCONT)
         gives_up(url, frozen)
-        assert (ex.df.model_calls.to_dict("records"), ex.df.tool_calls.to_dict("records"), rows_of(url)) == before
+        assert (recorded(ex), rows_of(url)) == before
         figures("frozen", round=number, moment=moment, seconds=round(took, 1), **told(server, ex))
         ex.close()
         frozen.kill()
         other.kill()
+
+
+def recorded(ex: Any) -> str:
+    return str(ex.df.model_calls.to_json()) + str(ex.df.tool_calls.to_json())
 
 
 def rows_of(url: str) -> int:
