@@ -57,6 +57,8 @@ LEDGER = "ledger"
 PATIENCE_S = 10.0
 """The time for which the engine may be out of reach before the tasks say so."""
 LEAST_LOST_S = 15.0
+LATE_S = 2 * BEAT_S
+"""The age of a heartbeat from which on the tasks of its worker say so."""
 AGAIN_S = 0.5
 
 _REQUEST = TypeAdapter(ModelCall)
@@ -416,6 +418,7 @@ class DbosRunner:
             alive = [one for one in recent if one.format == FORMAT]
             if lost := [one for one in workers if one.seen_s >= self.lost_after_s]:
                 await self._move(lost)
+            await self._tell_silence(workers)
             await self._tell(alive, workers)
             await asyncio.sleep(BEAT_S if alive else 1.0)
 
@@ -445,26 +448,36 @@ class DbosRunner:
 
     _told_none = False
 
+    def _pending_of(self, workers: list[str]) -> list[Any]:  # Any: DBOS' record of a workflow
+        """Return the items that workers have begun, and that have not ended."""
+        items: list[Any] = []
+        for queue in (self.queue, queue_of_executions(self.queue)):
+            items += self._connect_once().list_workflows(
+                status="PENDING", executor_id=workers, queue_name=queue, load_input=False, load_output=False
+            )
+        return items
+
+    async def _tell_silence(self, workers: list[WorkerRecord]) -> None:
+        """Tell the tasks of workers whose heartbeat is late, and those of workers that are seen again."""
+        late = {one.worker_id: one for one in workers if LATE_S <= one.seen_s < self.lost_after_s}
+        found: dict[str, str] = {}
+        if late:
+            for item in await self._tries(self._pending_of, list(late)):
+                found[item.workflow_id] = f"last seen {late[item.executor_id].seen_s:.0f} s ago"
+        for followed in list(self._followed.values()):
+            await followed.ledger.quiet(found.get(followed.id))
+
     async def _move(self, lost: list[WorkerRecord]) -> None:
         """Put the tasks of lost workers back into the queue: DBOS itself waits until a worker of the same id begins."""
         by_id = {one.worker_id: one for one in lost}
 
         def move() -> list[Any]:  # Any: DBOS' record of a workflow
-            client = self._connect_once()
-            moved: list[Any] = []
-            for queue in (self.queue, queue_of_executions(self.queue)):
-                items: list[Any] = client.list_workflows(
-                    status="PENDING",
-                    executor_id=list(by_id),
-                    queue_name=queue,
-                    load_input=False,
-                    load_output=False,
-                )
-                if items:
-                    # Without the queue's name they would run past its limits.
-                    client.resume_workflows([item.workflow_id for item in items], queue_name=queue)
-                moved += items
-            return moved
+            items = self._pending_of(list(by_id))
+            for queue in {item.queue_name for item in items}:
+                ids = [item.workflow_id for item in items if item.queue_name == queue]
+                # Without the queue's name they would run past its limits.
+                self._connect_once().resume_workflows(ids, queue_name=queue)
+            return items
 
         for item in await self._tries(move):
             if followed := self._followed.get(item.workflow_id):

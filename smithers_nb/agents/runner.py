@@ -403,6 +403,9 @@ class ItemLedger(Protocol):
     async def lost(self, worker: str, why: str) -> None:
         """Record that a worker has gone, and that the task waits for the next one."""
 
+    async def quiet(self, why: str | None) -> None:
+        """Record that the worker of the task was not seen for a while; None once it is seen again."""
+
     async def taken(self, worker: str, note: str | None) -> None:
         """Record the worker that has the task, with a note, if there is one."""
 

@@ -683,6 +683,14 @@ def stall_task(db: sqlite3.Connection, execution_id: str, task_id: str, *, reaso
     )
 
 
+def note_silence(db: sqlite3.Connection, execution_id: str, task_id: str, *, reason: str | None) -> None:
+    """Record when the worker of a running task was seen last, or what else there is to tell of it."""
+    db.execute(
+        "UPDATE tasks SET reason = ? WHERE execution_id = ? AND task_id = ? AND status = 'running' AND worker != ''",
+        (reason, execution_id, task_id),
+    )
+
+
 def lose_worker(db: sqlite3.Connection, execution_id: str, task_id: str, *, node_id: str, why: str) -> None:
     """Record that the worker of a task has gone: no other has the task yet."""
     note_worker(db, execution_id, task_id, worker="", note=why)

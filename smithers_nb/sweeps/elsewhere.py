@@ -71,6 +71,10 @@ class BranchLedger:
         self._progress.workers.add(worker)
         self._progress.note = note or self._progress.note
 
+    async def quiet(self, why: str | None) -> None:
+        """Keep what is told of a worker that was not seen for a while."""
+        self._progress.note = why or self._progress.note
+
     async def lost(self, worker: str, why: str) -> None:
         """Show that a worker has gone."""
         self._progress.workers.discard(worker)

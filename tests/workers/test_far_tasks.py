@@ -16,6 +16,9 @@ import pytest
 
 from smithers_nb import Claude, Parallel, Task, scripted
 from smithers_nb.agents.runner import AgentReply, AgentTask, FarLedger, FunctionTask, RetryLater
+from smithers_nb.bridge import engine
+from smithers_nb.history.panes.tasks import task as task_pane
+from smithers_nb.history.recorded import RecordedSource
 from smithers_nb.records import ModelCall, ToolCall
 from smithers_nb.store import calls
 from tests.agents.conftest import Background
@@ -158,6 +161,29 @@ def test_a_row_and_its_offset_are_one_transaction(run_of: Any, monkeypatch: pyte
     assert failed == [1, 2, 3, 4]
     assert len(ex.df.model_calls) == 1 and len(ex.df.tool_calls) == 1
     assert ex.df.tasks.requests[0] == 1
+
+
+def test_a_task_says_when_its_worker_was_seen_last(run_of: Any) -> None:
+    class Quiet(Items):
+        async def submit(self, task: Any, ledger: FarLedger) -> AgentReply:
+            await ledger.taken("w0", None)
+            self.ledger = ledger
+            return await super().submit(task, ledger)
+
+    runner = Quiet(two_rows)
+    ex = run_of(Claude(id="c", model="haiku")["hi"], runner=runner)
+    run = Background(ex)
+    until(ex, lambda tasks: len(tasks) and tasks.ledger_offset[0] == 3)
+    shown = []
+    for why in ("last seen 12 s ago", None):
+        engine.call(runner.ledger.quiet(why))
+        source = RecordedSource(ex.store.reader, ex.execution_id)
+        pane = task_pane(source, source.cursor(1), "c@1")
+        assert pane is not None
+        shown.append(pane["worker"])
+    assert shown == ["w0: last seen 12 s ago", "w0"]
+    runner.open = True
+    assert run.ended().status == "finished" and ex.df.tasks.reason.isna().all()
 
 
 def test_a_stop_cancels_the_item_and_the_next_leg_is_another(run_of: Any) -> None:

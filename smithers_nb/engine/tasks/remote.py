@@ -103,6 +103,9 @@ class RemoteLedger(TaskLedger):
         self._moved = moved
         """Lets the loop and the observers look at the task again."""
         self._stalled: tuple[StallReason | None, str] = (None, "")
+        self._note: str | None = None
+        """The note of the worker that has the task."""
+        self._quiet: str | None = None
 
     @property
     def offset(self) -> int:
@@ -153,8 +156,19 @@ class RemoteLedger(TaskLedger):
 
     async def taken(self, worker: str, note: str | None) -> None:
         """Record the worker that has the task, with a note, if there is one."""
+        self._note = note
         services = self._services
         await self._recorded(writer.note_worker, services.execution_id, self._entry.task_id, worker=worker, note=note)
+        services.observers.notify()
+
+    async def quiet(self, why: str | None) -> None:
+        """Record that the worker of the task was not seen for a while; None once it is seen again."""
+        if self._quiet == why:
+            return
+        self._quiet = why
+        services = self._services
+        reason = why or self._note
+        await self._recorded(writer.note_silence, services.execution_id, self._entry.task_id, reason=reason)
         services.observers.notify()
 
     async def lost(self, worker: str, why: str) -> None:

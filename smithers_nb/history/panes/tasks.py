@@ -166,6 +166,8 @@ def _worker(task: TaskRecord) -> str | None:
     # What it takes to continue, such as the command that starts a worker, is more than any name.
     if task.reason in get_args(StallReason):
         return task.error
+    if task.worker and task.status == "running" and task.reason:
+        return f"{task.worker}: {task.reason}"  # Its heartbeat is late, or its code differs.
     return task.worker or "none has begun it yet"
 
 
