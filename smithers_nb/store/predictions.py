@@ -1,4 +1,4 @@
-"""Predictions in the file. Each function that writes runs in one transaction, on the connection's thread."""
+"""Predictions in the file. Each function that writes runs in one transaction."""
 
 from __future__ import annotations
 

@@ -108,7 +108,9 @@ class Tasks(TaskTable):
             if isinstance(task := entry.node.node, Task):
                 entry.call = call_of(task)
         here = staying(self._services, ready)
-        ours = await self._services.database.transaction(
+        database = self._services.database
+        write = database.brief if len(ready) <= writer.FEW else database.transaction
+        ours = await write(
             writer.start_tasks,
             self._services.execution_id,
             {id: entry.call for id, entry in ready.items()},
