@@ -162,7 +162,7 @@ def test_a_frozen_workers_late_rows_are_not_there(url: str, worker: Any, model: 
 
 
 def recorded(ex: Any) -> str:
-    return str(ex.df.model_calls.to_json()) + str(ex.df.tool_calls.to_json())
+    return str(ex.df.model_calls.to_csv()) + str(ex.df.tool_calls.to_csv())
 
 
 def rows_of(url: str) -> int:
