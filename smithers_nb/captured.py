@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain as joined
 from itertools import islice
-from types import CodeType, MethodType, ModuleType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, cast
 
 from .errors import whose
@@ -36,13 +36,20 @@ def captured_by(function: Callable[..., Any]) -> list[object]:
 
     The functions inside of it count, too. An object without Python code, such as a builtin, captures nothing.
     """
-    plain = inspect.unwrap(function)
+    plain = _unwrapped(function)
     code = getattr(plain, "__code__", None)
     if code is None:
         return []
     names = getattr(plain, "__globals__", {})
     cells = getattr(plain, "__closure__", None) or ()
     return [*(names.get(name) for name in _names(code)), *(_content(cell) for cell in cells)]
+
+
+def _unwrapped(function: Callable[..., Any]) -> Any:  # Any: a function, or an object that can be called
+    # Most functions have no decorator, and inspect takes its time to find that out.
+    if type(function) is FunctionType and not function.__dict__:
+        return function
+    return inspect.unwrap(function)
 
 
 @lru_cache(maxsize=1024)
@@ -66,10 +73,12 @@ def read_in(code: CodeType) -> frozenset[str]:
     return frozenset(found).union(*inner)
 
 
-def read_by(function: Callable[..., Any]) -> list[int]:
-    """Return the places of those values of ``captured_by`` that can be changed in place and that the function reads."""
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    changing = [place for place, value in enumerate(captured_by(function)) if changes(type(value))]
+def read_by(function: Callable[..., Any], values: list[object]) -> list[int]:
+    """Return the places of those values that can be changed in place and that the function reads; they are the values
+    of ``captured_by``.
+    """
+    code = getattr(_unwrapped(function), "__code__", None)
+    changing = [place for place, value in enumerate(values) if changes(type(value))]
     if code is None or not changing:
         return []
     names = [*_names(code), *code.co_freevars]

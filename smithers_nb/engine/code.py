@@ -163,8 +163,9 @@ def _of_function(value: Any, seen: set[int]) -> Iterator[str]:
         return
     yield _of_code(code)
     yield Inside([plain.__defaults__, plain.__kwdefaults__]).text
-    read = read_by(plain)
-    for place, captured in enumerate(captured_by(plain)):
+    values = captured_by(plain)
+    read = read_by(plain, values)
+    for place, captured in enumerate(values):
         if inspect.isroutine(captured) or isinstance(captured, partial):
             yield from _of_function(captured, seen)
         elif type(captured) in PLAIN or place in read:

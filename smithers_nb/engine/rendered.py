@@ -67,7 +67,7 @@ class Captured:
     def of(cls, component: Component) -> Captured:
         """Return the values as they are now."""
         values = captured_by(component.function)
-        read = read_by(component.function)
+        read = read_by(component.function, values)
         inside = None
         if read:
             inside = Inside([values[place] for place in read])

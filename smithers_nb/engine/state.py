@@ -285,6 +285,8 @@ class Resolved:
     """Index of a transaction that was rolled back because one of its updates raised, with the error and the update."""
 
 
+_Applied = tuple[Write, WriteStatus, Stored | None, Stored | None]
+"""A write with its outcome, and the stored value before and after."""
 RANK: dict[Origin, int] = {"init": 0, "operator": 1, "task": 2, "handler": 3, "effect": 3}
 """The order in which writes of these origins apply."""
 
@@ -300,7 +302,7 @@ def resolve(committed: Mapping[str, Cell], transactions: list[Transaction], vol:
     """Apply the transactions in order to copy-on-write views of the state, which itself is not changed."""
     cells = {"state": committed, "vol": vol}
     overlay: dict[tuple[Scope, str], Stored | None] = {}
-    transitions: list[tuple[Write, Stored | None, Stored | None]] = []
+    transitions: list[_Applied] = []
     failed: dict[int, tuple[BaseException, Queued]] = {}
 
     def current(place: tuple[Scope, str]) -> Stored | None:
@@ -310,17 +312,17 @@ def resolve(committed: Mapping[str, Cell], transactions: list[Transaction], vol:
 
     for index, transaction in enumerate(transactions):
         before = {_place(queued): current(_place(queued)) for queued in transaction.queued}
-        done: list[tuple[Write, Stored | None, Stored | None]] = []
+        done: list[_Applied] = []
         try:
             # One that raised in its handler is listed below, as rolled back.
             for queued in () if transaction.state == "raised" else transaction.queued:
                 old = current(_place(queued))
                 if queued.write.status == "dropped":
-                    done.append((queued.write, old, queued.value))
+                    done.append((queued.write, "dropped", old, queued.value))
                     continue
                 new = transaction.applied(queued, old)
                 overlay[_place(queued)] = new
-                done.append((replace(queued.write, status=_outcome(queued.write, old == new)), old, new))
+                done.append((queued.write, _outcome(queued.write, old == new), old, new))
         except BaseException as error:  # noqa: BLE001  # the user's function; recorded as the transaction's failure
             # To the values before this transaction, not to the committed ones: what came before it stays applied.
             overlay.update(before)
@@ -328,8 +330,7 @@ def resolve(committed: Mapping[str, Cell], transactions: list[Transaction], vol:
             transaction.state = "raised"
         if transaction.state == "raised":
             done = [
-                (replace(queued.write, status="rolled_back"), before[_place(queued)], queued.value)
-                for queued in transaction.queued
+                (queued.write, "rolled_back", before[_place(queued)], queued.value) for queued in transaction.queued
             ]
         transitions.extend(done)
     changed: dict[Scope, dict[str, Stored | None]] = {"state": {}, "vol": {}}
@@ -432,15 +433,12 @@ def _stored(cell: Cell | None) -> Stored | None:
     return cell.stored
 
 
-def _numbered(
-    transitions: list[tuple[Write, Stored | None, Stored | None]],
-) -> list[tuple[Write, Stored | None, Stored | None]]:
+def _numbered(transitions: list[_Applied]) -> list[tuple[Write, Stored | None, Stored | None]]:
     """Give the writes their sequence and their values, and mark those that a later one replaced."""
     replaced: set[tuple[Scope, str]] = set()
     numbered = []
     # Backwards: only a later write can make one overridden.
-    for seq, (write, old, new) in reversed(list(enumerate(transitions, 1))):
-        status: WriteStatus = write.status
+    for seq, (write, status, old, new) in reversed(list(enumerate(transitions, 1))):
         place = (write.scope, write.key)
         if status == "applied" and place in replaced:
             status = "overridden"

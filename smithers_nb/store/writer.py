@@ -347,7 +347,13 @@ def _insert(db: sqlite3.Connection, into: str, rows: Sequence[tuple[object, ...]
         for at in range(0, whole, TOGETHER):
             db.execute(sql, [*shared, *chain.from_iterable(own[at : at + TOGETHER])])
     if rows[whole:]:
-        db.executemany(f"{into} VALUES ({', '.join('?' * len(rows[0]))})", rows[whole:])
+        db.executemany(_alone(into, len(rows[0])), rows[whole:])
+
+
+@lru_cache(maxsize=64)
+def _alone(into: str, columns: int) -> str:
+    """Return the statement that inserts one row."""
+    return f"{into} VALUES ({', '.join('?' * columns)})"
 
 
 @lru_cache(maxsize=64)
@@ -460,6 +466,12 @@ def flush_frame(
     ``ms`` is None for writes that are applied between two frames.
     """
     _flush_state(db, execution_id, flush)
+    transitions = flush.transitions
+    # No write of an open frame has a row before its own FLUSH: only those between two frames come after others.
+    if ms is None:
+        transitions = _numbered_on(db, execution_id, flush)
+    rows = [_transition_row(execution_id, flush.frame, *row) for row in transitions]
+    _insert(db, "INSERT INTO transitions", rows)
     _flush_calls(db, execution_id, flush)
     for artifact in flush.artifacts:
         put_artifact(db, execution_id, artifact)
@@ -472,7 +484,7 @@ def flush_frame(
 
 
 def _flush_state(db: sqlite3.Connection, execution_id: str, flush: FlushResult) -> None:
-    """Write the new versions of values, and every write with its outcome."""
+    """Write the new versions of values."""
     # A frame never reads its own writes: the values that they replace hold for it, too.
     following = flush.frame + 1
     _many(
@@ -486,11 +498,6 @@ def _flush_state(db: sqlite3.Connection, execution_id: str, flush: FlushResult) 
         # A key that is written twice between two frames has one version for the next frame.
         "INSERT OR REPLACE INTO state",
         [(execution_id, key, value.text, value.type, following, None) for key, value in values],
-    )
-    _insert(
-        db,
-        "INSERT INTO transitions",
-        [_transition_row(execution_id, flush.frame, *row) for row in _numbered_on(db, execution_id, flush)],
     )
 
 

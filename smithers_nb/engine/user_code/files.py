@@ -136,6 +136,8 @@ class Watch:
 
     def on(self, looks: Mapping[Look, str | None]) -> None:
         """Watch the files of these looks from now on, and no others."""
+        if not looks and not self._seen:
+            return
         self._seen = dict(looks)
         self._recorded = dict(looks)
         folders = _folders(self._seen)
