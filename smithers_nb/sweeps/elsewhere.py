@@ -58,7 +58,7 @@ def kept_here(task: ExecutionTask) -> str | None:
 
 
 class BranchLedger:
-    """The ledger of a whole execution: its rows are in its file, and what is told meanwhile is shown by the bar."""
+    """The ledger of a whole execution: its rows are in its file, and news about it are shown by the bar."""
 
     offset = 0
     leaving = False
@@ -72,7 +72,7 @@ class BranchLedger:
         self._progress.note = note or self._progress.note
 
     async def quiet(self, why: str | None) -> None:
-        """Keep what is told of a worker that was not seen for a while."""
+        """Keep the news about a worker that was not seen for a while."""
         self._progress.note = why or self._progress.note
 
     async def lost(self, worker: str, why: str) -> None:

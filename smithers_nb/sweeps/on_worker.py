@@ -26,7 +26,7 @@ from ..version import __version__
 class WorkerExecutions:
     """Runs executions whose agents and functions are items of the workers, too.
 
-    One that is moved begins again on another worker, and joins its items: what was paid for is not paid for again.
+    One that is moved begins again on another worker, and joins its items: no answer is paid for twice.
     """
 
     def __init__(self, runner: Callable[[bool], FarRunner], folder: Path) -> None:
@@ -36,7 +36,7 @@ class WorkerExecutions:
 
     async def run(self, task: ExecutionTask, leaving: Callable[[], bool]) -> dict[str, Any]:  # Any: JSON
         """Run an execution to its end or rest, and return that with its file. Cancelling stops it, unless this worker
-        is ``leaving``: then another one continues it.
+        is ``leaving``: then another worker continues it.
         """
         return await engine.wait(self._run(task, leaving))
 

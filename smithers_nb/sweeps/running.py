@@ -76,7 +76,7 @@ class Progress:
     stalled: str = ""
     """The reason why the workers' branches don't continue, in words."""
     note: str = ""
-    """The last thing that was told about workers."""
+    """The last news about workers."""
 
 
 class SweepRun:
