@@ -569,14 +569,17 @@ class Moments:
         """Return by task id the node of each task as the frame that mounted it had it: in a loop, each iteration has
         one of its own.
         """
-        asked = [(task.task_id, task.node_id, task.mounted_at_frame) for task in tasks]
+        return self.nodes_at((task.task_id, task.node_id, task.mounted_at_frame) for task in tasks)
+
+    def nodes_at(self, places: Iterable[tuple[str, str, int]]) -> dict[str, LastNode]:
+        """Return by task id the node of each task as a frame had it, for tasks that are given with node and frame."""
         rows = self._rows(
             "WITH asked AS (SELECT json_extract(value, '$[0]') AS task_id, json_extract(value, '$[1]') AS node,"
             " json_extract(value, '$[2]') AS at FROM json_each(:asked))"
             " SELECT task_id, node_id, path, type, key, explicit_id, parent_id, json_extract(props, '$.name'), at,"
             f" max(from_frame) FROM asked CROSS JOIN nodes ON node_id = node WHERE {self._of('nodes')}"
             " AND from_frame <= at GROUP BY task_id",
-            asked=json.dumps(asked),
+            asked=json.dumps(list(places)),
         )
         return {task_id: _last_node(row) for task_id, *row, _ in rows}
 

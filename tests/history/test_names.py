@@ -9,6 +9,7 @@ import pytest
 
 from smithers_nb import Claude, Parallel, Phase, Ralph, Sequence, Store, Task, component, scripted
 from smithers_nb.history.names import Names
+from smithers_nb.history.panes.handlers import handlers
 from smithers_nb.history.panes.tasks import tasks
 from smithers_nb.history.panes.timeline import gantt
 from smithers_nb.looks import LOOKS
@@ -154,6 +155,14 @@ def test_each_task_of_a_loop_is_named_with_the_iteration_of_its_own(ended: Any) 
         ('claude "tides"', None), ("task", None), ("task (2nd)", None), ("claude #notes", 1), ("task (3rd)", 1),
         ("claude #notes (2nd)", 2), ("task (3rd, iteration 2)", 2), ("task (4th)", None),
     ]  # fmt: skip
+
+
+def test_each_call_of_a_handler_is_named_with_the_iteration_of_its_own(ended: Any) -> None:
+    source = view_of(ended).source()
+    pane = handlers(source, source.cursor())
+    named = [pane["names"][call["task_id"]] for call in reversed(pane["calls"])]
+    assert [name for name in named if "notes" in name] == ["claude #notes", "claude #notes (2nd)"]
+    assert [name for name in named if "3rd" in name] == ["task (3rd)", "task (3rd, iteration 2)"]
 
 
 def test_rest_is_no_pause_and_a_mark_is_no_full_stop() -> None:

@@ -20,6 +20,9 @@ def handlers(source: Source, cursor: Cursor) -> p.HandlersPane:
     found = source.calls(cursor, ROWS)
     names = names_of(source, cursor)
     named = names.all(one.call.node_id for one in found)
+    # In a loop a node has another name in each iteration: that of its call is the one of its frame.
+    places = [(one.call.task_id, one.call.node_id, one.call.frame) for one in found]
+    named |= names.of_tasks(source.file.nodes_at(places))
     calls = [_call(one, names) for one in found]
     fired = {place for place, (_, status) in source.fired(cursor).items() if status != "stale"}
     # Those of this frame are not in the file before its FLUSH, so that counting there misses them.

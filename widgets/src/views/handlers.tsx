@@ -77,9 +77,9 @@ const COLUMNS: readonly Column<CallRow>[] = [
   },
   {
     name: "Node",
-    cell: ({ node_id }) => (
+    cell: ({ node_id, task_id }) => (
       <code>
-        <NodeLink id={node_id} />
+        <NodeLink id={node_id} named={task_id} />
       </code>
     ),
   },

@@ -38,10 +38,10 @@ export function NodeLink({ id, named }: NodeLinkProps) {
   const { actions } = useUi();
   const names = useContext(NamesContext);
   if (id === null) return null;
-  const name = Object.hasOwn(names, named ?? id) ? names[named ?? id] : undefined;
+  const known = [named, id].find((one) => one !== undefined && Object.hasOwn(names, one));
   return (
     <Link go={() => actions.showNode(id)} title={`${visible(id)}: show the node in the plan`}>
-      <Text of={name ?? id} />
+      <Text of={known === undefined ? id : (names[known] ?? id)} />
     </Link>
   );
 }
