@@ -283,10 +283,10 @@ class Live:
         events = self.take_noted()
         if not events and self.recorded_as == (status, reason):
             return
-        database = self.services.database
-        write = database.transaction if events else database.brief
         try:
-            await write(record_standing, self.services.execution_id, status, reason, events=events)
+            await self.services.database.transaction(
+                record_standing, self.services.execution_id, status, reason, events=events
+            )
         except StoreError as error:
             logger.warning("how %s stands could not be recorded yet: %s", self.services.name, error)
             self.noted[:0] = events

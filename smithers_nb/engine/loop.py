@@ -552,7 +552,7 @@ class Loop:
         live = self.live
         if live.recorded_as == (status, reason):
             return
-        await live.services.database.brief(writer.set_status, live.services.execution_id, status, reason)
+        await live.services.database.transaction(writer.set_status, live.services.execution_id, status, reason)
         live.recorded_as = status, reason
         live.services.observers.notify()
 

@@ -13,7 +13,7 @@ from .line import of_line
 from .reader import Reader
 from .writer import add_events
 
-# ---- writing: each runs inside one transaction ------------------------------------------------------------------
+# ---- writing: each runs inside one transaction, on the connection's thread --------------------------------------
 
 
 def put(db: sqlite3.Connection, execution_id: str, point: Breakpoint) -> None:

@@ -1,6 +1,6 @@
 """The audit of agents as rows: requests, tool calls, streamed pieces, and the rate windows of providers.
 
-Like those of ``writer``, each function runs inside one transaction.
+Like those of ``writer``, each function runs inside one transaction, on the connection's thread.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The one writing connection to a file: opened, migrated, and used for one transaction at a time."""
+"""The one writing connection to a file: opened, migrated, and used for one transaction a hop."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import closing
 from ctypes import py_object, pythonapi
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from time import monotonic, sleep, time
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
+from typing import Concatenate, ParamSpec, TypeVar, cast
 
 import aiosqlite
 
@@ -36,13 +36,10 @@ IDLE_S = 1.0
 PAGE_BYTES = 1024
 """The page size of a new file. A transaction writes whole pages into the log: SQLite's own 4,096 made it three times as
 much a step, and values of some KB left more of them empty."""
-LOG_BYTES = 4_000_000
-"""The length of the log from which on its pages are copied into the file, which waits for the disk."""
-SLOW_S = 0.25
-"""The time that a brief transaction may take on the loop's thread. After a longer one, brief ones take a hop for
-``SLOW_FOR_S``: the disk is slow, or far away, and all that runs on the loop must not wait for it.
+LOG_PAGES = 4000
+"""The number of pages that the log may hold before they are copied into the file, which waits for the disk: 4 MB, as
+SQLite's own figures give.
 """
-SLOW_FOR_S = 10.0
 
 
 PAGE = (".html", ".htm")
@@ -101,26 +98,11 @@ def forked(path: str, pid: int) -> StoreError:
     )
 
 
-class Brief(Generic[P, T]):
-    """The work of a transaction that takes less time than waking a thread for it: it writes a few rows.
-
-    It is done on the thread of the loop that asks for it, unless it would have to wait there for the disk, for another
-    process, or for a transaction that is running.
-    """
-
-    def __init__(self, work: Callable[Concatenate[sqlite3.Connection, P], T]) -> None:
-        self._work = work
-        self.__name__ = work.__name__
-
-    def __call__(self, db: sqlite3.Connection, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return self._work(db, *args, **kwargs)
-
-
 class Database:
-    """A file with its one connection, shared by all executions of this process in that file.
+    """A file with its one connection on its one thread, shared by all executions of this process in that file.
 
-    A transaction is one function that runs whole, on the connection's own thread or, if it is ``Brief``, on the loop's:
-    awaiting statement by statement would cost a thread hop each, and let the statements of two tasks mix.
+    A transaction is one function that runs whole on the connection's thread: awaiting statement by statement
+    would cost a thread hop each, and let the statements of two tasks mix.
     """
 
     _open: dict[str, Database] = {}  # noqa: RUF012  # shared on purpose: one writer per file and process
@@ -137,8 +119,6 @@ class Database:
         self._retired = False
         """True if the file has lost its name, and another connection serves that name."""
         self._look_at_log = False
-        self._last_hop: _Uncancellable[Any] | None = None
-        self._slow_until = 0.0
         self._folded_at = 0.0
         """End of the last transaction that is in the file itself."""
         self._idle: asyncio.TimerHandle | None = None
@@ -169,7 +149,7 @@ class Database:
     async def transaction(
         self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run ``work(connection, …)`` in one transaction and return its result.
+        """Run ``work(connection, …)`` in one transaction, on the connection's thread, and return its result.
 
         If it raises, all its changes are rolled back. A cancelled caller still waits for the end, and its cancellation
         takes effect at its next await: the file and the memory must not disagree.
@@ -178,11 +158,13 @@ class Database:
             StoreLostError: if the file was removed, renamed or replaced since it was opened.
         """
 
-        def hop(opened: sqlite3.Connection, *, patient: bool = True) -> T:
+        def hop(opened: sqlite3.Connection) -> T:
             connection = self._present(opened)
 
             def committed(taken: sqlite3.Connection) -> T:
-                _begin(connection, patient)
+                # Not a plain BEGIN: a transaction that reads first and writes later fails at once, whatever
+                # busy_timeout says, if another process has written in between (SQLITE_BUSY_SNAPSHOT).
+                connection.execute("BEGIN IMMEDIATE")
                 try:
                     result = work(taken, *args, **kwargs)
                     connection.execute("COMMIT")
@@ -203,36 +185,7 @@ class Database:
         if self._idle is None:
             self._fold_when_idle()
         with mapped(self.path):
-            if isinstance(work, Brief) and self._at_leisure:
-                try:
-                    result = self._here(partial(hop, patient=False))
-                except sqlite3.OperationalError as error:
-                    # Another process writes: the connection's thread waits for it, and not the loop.
-                    if not _busy(error):
-                        raise
-                else:
-                    await _turn()
-                    return result
             return await _outcome(self._hop(hop))
-
-    @property
-    def _at_leisure(self) -> bool:
-        """True if a brief transaction ends at once: nothing else is to be waited for."""
-        return (
-            self.durability == "normal"
-            and (self._last_hop is None or self._last_hop.done())
-            and self._presence.log_bytes < LOG_BYTES
-            and monotonic() >= self._slow_until
-        )
-
-    def _here(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run ``work`` on this thread while the connection's own is idle."""
-        self._refuse_unusable()
-        began = monotonic()
-        result = work(self._connection._conn)
-        if (ended := monotonic()) - began > SLOW_S:
-            self._slow_until = ended + SLOW_FOR_S
-        return result
 
     async def _make_full(self) -> None:
         with mapped(self.path):
@@ -326,20 +279,16 @@ class Database:
     def _hop(self, work: Callable[[sqlite3.Connection], T]) -> _Uncancellable[T]:
         # aiosqlite's public calls are one hop per statement; this is the same queue with a function of our own.
         # Without a coroutine around it: the event loop would take as long for it as SQLite for the statements.
-        self._refuse_unusable()
         connection = self._connection
-        future: _Uncancellable[T] = _Uncancellable(loop=asyncio.get_running_loop())
-        connection._tx.put_nowait((future, lambda: work(connection._conn)))
-        self._last_hop = future
-        return future
-
-    def _refuse_unusable(self) -> None:
         if self.pid != os.getpid():
             raise forked(self.path, self.pid)
         if self._retired:
             raise self._presence.error()
-        if not self._connection._running:
+        if not connection._running:
             raise closed(self.path)
+        future: _Uncancellable[T] = _Uncancellable(loop=asyncio.get_running_loop())
+        connection._tx.put_nowait((future, lambda: work(connection._conn)))
+        return future
 
     async def close(self) -> None:
         """Close the connection after its last user."""
@@ -394,47 +343,12 @@ async def _outcome(future: _Uncancellable[T]) -> T:
     try:
         return await future
     except asyncio.CancelledError:
-        # The future refuses to be cancelled, and so this was raised on waking up, after the hop had ended.
-        _cancel_again()
+        # The future refuses to be cancelled, and so this was raised on waking up, after the hop had ended. Requesting
+        # the cancellation again raises it at the next await; uncancel() keeps the count of requests at one.
+        if (task := asyncio.current_task()) is not None:
+            task.uncancel()
+            task.cancel()
         return future.result()
-
-
-async def _turn() -> None:
-    """Let others have their turn of the loop, as they have while a hop is waited for."""
-    # Without it a flood of frames would never await anything, and no Stop would come through.
-    try:
-        await asyncio.sleep(0)
-    except asyncio.CancelledError:
-        _cancel_again()
-
-
-def _cancel_again() -> None:
-    """Let a cancellation that was caught take effect at the next await."""
-    # Requesting it again raises it there; uncancel() keeps the count of requests at one.
-    if (task := asyncio.current_task()) is not None:
-        task.uncancel()
-        task.cancel()
-
-
-def _begin(connection: sqlite3.Connection, patient: bool) -> None:
-    """Begin a transaction; a patient one waits for other processes that write."""
-    # Not a plain BEGIN: a transaction that reads first and writes later fails at once, whatever busy_timeout says, if
-    # another process has written in between (SQLITE_BUSY_SNAPSHOT).
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-        return
-    except sqlite3.OperationalError as error:
-        if not patient or not _busy(error):
-            raise
-    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000:.0f}")
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-    finally:
-        connection.execute("PRAGMA busy_timeout = 0")
-
-
-def _busy(error: sqlite3.Error) -> bool:
-    return getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
 
 
 async def uncancelled(work: Awaitable[T]) -> T:
@@ -537,16 +451,11 @@ def _prepared(path: str, durability: Durability) -> sqlite3.Connection:
         # Before the switch to the log: in that mode SQLite ignores the page size.
         connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         _write_ahead(connection)
-        (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
-        connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_BYTES // page_bytes}")
-        # A log that begins again is made short: its length says whether the next transaction copies it into the file.
-        connection.execute("PRAGMA journal_size_limit = 0")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
         # NORMAL waits for the disk at folds only. With a write-ahead log a loss of power then costs the newest
         # transactions, but never damages the file; a killed process loses nothing either way. FULL waits each time.
         connection.execute(f"PRAGMA synchronous = {durability.upper()}")
         migrate(connection, path)
-        # From here on ``_begin`` waits where it may.
-        connection.execute("PRAGMA busy_timeout = 0")
     except BaseException:
         connection.close()
         raise
@@ -564,7 +473,7 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             connection.execute("PRAGMA journal_mode = WAL")
             return
         except sqlite3.OperationalError as error:
-            if not _busy(error) or monotonic() > deadline:
+            if not getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY") or monotonic() > deadline:
                 raise
         sleep(0.01)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
 from . import writer
-from .connection import Brief, Database
+from .connection import Database
 from .lease import Lease
 
 P = ParamSpec("P")
@@ -36,28 +36,14 @@ class OwnedDatabase:
         Raises:
             ExecutionOwnedError: if another process has the execution; nothing is written.
         """
-        return await self.shared.transaction(self._owned(work), *args, **kwargs)
 
-    async def brief(
-        self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """Do what ``transaction`` does, for work that writes a few rows.
-
-        Raises:
-            ExecutionOwnedError: if another process has the execution; nothing is written.
-        """
-        return await self.shared.transaction(Brief(self._owned(work)), *args, **kwargs)
-
-    def _owned(
-        self, work: Callable[Concatenate[sqlite3.Connection, P], T]
-    ) -> Callable[Concatenate[sqlite3.Connection, P], T]:
         def owned(db: sqlite3.Connection, /, *args: P.args, **kwargs: P.kwargs) -> T:
             writer.check_owner(db, self._execution_id, self._lease)
             return work(db, *args, **kwargs)
 
         # Tests and tracers tell transactions apart by the name of their function.
         owned.__name__ = getattr(work, "__name__", owned.__name__)
-        return owned
+        return await self.shared.transaction(owned, *args, **kwargs)
 
     async def release(self) -> None:
         """Give the execution back, if it is still ours."""

@@ -1,4 +1,4 @@
-"""Predictions in the file. Each function that writes runs in one transaction."""
+"""Predictions in the file. Each function that writes runs in one transaction, on the connection's thread."""
 
 from __future__ import annotations
 

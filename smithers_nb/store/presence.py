@@ -53,14 +53,6 @@ class Presence:
         """True if the log no longer has its name."""
         return identity(self.log) != self._log_file
 
-    @property
-    def log_bytes(self) -> int:
-        """The length of the log; 0 if it has none."""
-        try:
-            return os.stat(self.log).st_size
-        except OSError:
-            return 0
-
     def leave(self, connection: sqlite3.Connection) -> None:
         """Fold a lost file's log into that file, which may only have been renamed. Left beside a new file of the old
         name, the log would be read as that one's; if it was written since, it may be that one's already.

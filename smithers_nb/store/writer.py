@@ -1,10 +1,10 @@
-"""The writes of a running execution. Each function runs inside one transaction."""
+"""The writes of a running execution. Each function runs inside one transaction, on the connection's thread."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import chain, compress, count
@@ -41,10 +41,6 @@ from .lease import FRESH_S, Lease, expiry, is_dead
 # 16 columns (transitions) make 512 parameters: SQLite before 3.32 takes 999.
 TOGETHER = 32
 """The number of rows that one statement inserts."""
-FEW = 64
-"""The number of rows that are written in less time than a thread takes to wake up for them."""
-SHORT = 100_000
-"""The length of a text that is, too."""
 Work = Callable[[sqlite3.Connection], None]
 """A transaction: a function of this module with all arguments but the connection bound."""
 
@@ -77,20 +73,6 @@ class FrameCommit:
     status: str | None = None
     """The execution's status from now on; None if the file has it already."""
 
-    @property
-    def brief(self) -> bool:
-        """True if it writes a few rows."""
-        rows: tuple[Sized, ...] = (
-            self.closed,
-            self.opened,
-            self.reads_closed,
-            self.reads_opened,
-            self.tasks,
-            self.loops,
-            self.events,
-        )
-        return sum(map(len, rows)) <= FEW
-
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -119,14 +101,6 @@ class FlushResult:
     artifacts: list[Artifact] = field(default_factory=list)
     """Artifacts in the order in which they were made; a later one of the same id replaces an earlier one."""
     events: list[Event] = field(default_factory=list)
-
-    @property
-    def brief(self) -> bool:
-        """True if it writes a few rows and no long text."""
-        rows: tuple[Sized, ...] = (self.transitions, self.calls, self.effects, self.settled, self.events)
-        if self.artifacts or sum(map(len, rows)) > FEW or not all(map(is_brief, self.ended)):
-            return False
-        return sum(len(change.value.text) for change in self.changes if change.value is not None) <= SHORT
 
 
 # ---- executions and leases -------------------------------------------------------------------------------------
@@ -890,11 +864,6 @@ def next_attempt(db: sqlite3.Connection, execution_id: str, task_id: str, attemp
         f"UPDATE tasks SET attempt = ?, error = ?, {_COMES_BACK} WHERE execution_id = ? AND task_id = ?",
         (attempt, error, execution_id, task_id),
     )
-
-
-def is_brief(end: TaskEnd) -> bool:
-    """Return whether the end of a task is recorded in a few rows without a long text."""
-    return not end.calls and (end.result is None or len(end.result.text) <= SHORT)
 
 
 def end_task(

@@ -27,7 +27,7 @@ from pydantic_ai.messages import ModelResponse, TextPart
 from pydantic_ai.models.function import FunctionModel
 
 from smithers_nb.engine import loop
-from smithers_nb.store.connection import Brief, Database
+from smithers_nb.store.connection import Database
 from tests.crash import branching, workflow
 
 PROGRAMS: dict[str, Callable[[], None]] = {
@@ -80,8 +80,6 @@ def _transactions(at: Callable[[str], None]) -> None:
             at(f"before COMMIT of {name}")
             return result
 
-        if isinstance(work, Brief):
-            counted = Brief(counted)
         result = await original(self, counted, *args, **named)
         at(f"after COMMIT of {name}")
         return result

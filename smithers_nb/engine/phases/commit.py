@@ -30,29 +30,32 @@ async def commit(live: Live, draft: Draft) -> None:
     status = None
     if live.recorded_as != (live.moves_as, ""):
         status = live.moves_as
-    rows = writer.FrameCommit(
-        frame=draft.number,
-        began_at=draft.seen.now,
-        reason=draft.reason,
-        counts=(
-            len(draft.changes.mounted),
-            len(draft.changes.unmounted),
-            len(draft.changes.updated),
-            len(draft.changes.moved),
+    await live.services.database.transaction(
+        writer.commit_frame,
+        live.services.execution_id,
+        writer.FrameCommit(
+            frame=draft.number,
+            began_at=draft.seen.now,
+            reason=draft.reason,
+            counts=(
+                len(draft.changes.mounted),
+                len(draft.changes.unmounted),
+                len(draft.changes.updated),
+                len(draft.changes.moved),
+            ),
+            closed=_closed(live, draft.changes, opened),
+            opened=opened,
+            reads_closed=reads_closed,
+            reads_opened=reads_opened,
+            tasks=[TaskStart(entry.task_id, entry.node.id, entry.max_attempts) for entry in starting],
+            loops=[(id, state) for (_, id), state in draft.schedule.loops.items()],
+            status=status,
+            events=_file_reads(live, draft),
+            loops_gone=[id for id in draft.changes.unmounted if draft.before.index[id].type in LOOPS],
         ),
-        closed=_closed(live, draft.changes, opened),
-        opened=opened,
-        reads_closed=reads_closed,
-        reads_opened=reads_opened,
-        tasks=[TaskStart(entry.task_id, entry.node.id, entry.max_attempts) for entry in starting],
-        loops=[(id, state) for (_, id), state in draft.schedule.loops.items()],
-        status=status,
-        events=_file_reads(live, draft),
-        loops_gone=[id for id in draft.changes.unmounted if draft.before.index[id].type in LOOPS],
+        ms=draft.ms,
+        started=perf_counter(),
     )
-    database = live.services.database
-    write = database.brief if rows.brief else database.transaction
-    await write(writer.commit_frame, live.services.execution_id, rows, ms=draft.ms, started=perf_counter())
     live.recorded_as = live.moves_as, ""
     # Nothing is awaited from here on: a cancellation can't come between the file and memory.
     _remember(live, draft, opened, starting)

@@ -44,11 +44,14 @@ async def _flush(live: Live, draft: Draft, ms: Mapping[Phase, float] | None) -> 
     _roll_back(draft, transactions, resolved)
     draft.written = tuple(write for write, _, _ in resolved.transitions)
     noted = [*draft.problem_events(), *live.take_noted()]
-    rows = _result(live, draft, transactions, resolved, ends=ends, noted=noted)
-    database = live.services.database
-    write = database.brief if rows.brief else database.transaction
     try:
-        await write(writer.flush_frame, live.services.execution_id, rows, ms=ms, started=perf_counter())
+        await live.services.database.transaction(
+            writer.flush_frame,
+            live.services.execution_id,
+            _result(live, draft, transactions, resolved, ends=ends, noted=noted),
+            ms=ms,
+            started=perf_counter(),
+        )
     except BaseException:
         # The file did not take it. The next FLUSH finds the inbox as this one did; the frame's own writes are still in
         # the draft. The events are recorded by whatever transaction comes first, so the draft does not give them again.

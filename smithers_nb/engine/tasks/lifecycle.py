@@ -108,9 +108,7 @@ class Tasks(TaskTable):
             if isinstance(task := entry.node.node, Task):
                 entry.call = call_of(task)
         here = staying(self._services, ready)
-        database = self._services.database
-        write = database.brief if len(ready) <= writer.FEW else database.transaction
-        ours = await write(
+        ours = await self._services.database.transaction(
             writer.start_tasks,
             self._services.execution_id,
             {id: entry.call for id, entry in ready.items()},

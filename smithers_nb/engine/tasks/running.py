@@ -99,9 +99,9 @@ class TaskRunner:
             # No frame will deal with it: its row is settled at once, and says which handler was not called.
             settled = self._table.committed.frame
             stale = entry.stale_call(settled, end.status)
-        database = self._services.database
-        write = database.brief if writer.is_brief(end) else database.transaction
-        await write(writer.end_task, self._services.execution_id, end, stale=stale, settled_at=settled)
+        await self._services.database.transaction(
+            writer.end_task, self._services.execution_id, end, stale=stale, settled_at=settled
+        )
         if entry.unmounted:
             self._table.settle(entry.task_id)
         self._table.ended(end)
