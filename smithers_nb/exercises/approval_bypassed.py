@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .exercise import Check, Exercise, Variant
-from .trial import Trial
+from .trial import CellTrial
 
 # ---- beside the question ---------------------------------------------------------------------------------------
 
@@ -56,7 +56,7 @@ def Mail(ctx):
 """
 
 
-def _decided(trial: Trial, choice: str | None, draft: str = "a draft") -> str | None:
+def _decided(trial: CellTrial, choice: str | None, draft: str = "a draft") -> str | None:
     """Answer the question so, or not at all: the mail goes out after a yes, once, and else not."""
     sent: list[object] = []
     given = {"write_draft": lambda: draft, trial.word("send"): sent.append}
@@ -80,17 +80,17 @@ def _decided(trial: Trial, choice: str | None, draft: str = "a draft") -> str | 
     return f"after the answer {trial.word(choice)!r}, {sent} was sent, and the execution is {result.status}"
 
 
-def _not_before(trial: Trial) -> str | None:
+def _not_before(trial: CellTrial) -> str | None:
     return _decided(trial, None)
 
 
-def _after_yes(trial: Trial) -> str | None:
+def _after_yes(trial: CellTrial) -> str | None:
     # Another text: what is sent is what the person has seen.
     return _decided(trial, "yes") or _decided(trial, "yes", "another draft")
 
 
 # Against any answer as a yes.
-def _not_after_no(trial: Trial) -> str | None:
+def _not_after_no(trial: CellTrial) -> str | None:
     return _decided(trial, "no")
 
 

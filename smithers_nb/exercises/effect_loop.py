@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .exercise import Check, Exercise, Variant
-from .trial import Trial
+from .trial import CellTrial
 
 # ---- deps with its own result ----------------------------------------------------------------------------------
 
@@ -25,7 +25,7 @@ def Stats(ctx):
 """
 
 
-def _stats(trial: Trial, lists: list[list[int]], runs: int) -> str | None:
+def _stats(trial: CellTrial, lists: list[list[int]], runs: int) -> str | None:
     """Run it with one list after the other: the sum is that of the last, counted ``runs`` times."""
     key = trial.word("key")
     with trial.execution(state={key: lists[0]}) as ex:
@@ -44,16 +44,16 @@ def _stats(trial: Trial, lists: list[list[int]], runs: int) -> str | None:
     return None
 
 
-def _comes_to_rest(trial: Trial) -> str | None:
+def _comes_to_rest(trial: CellTrial) -> str | None:
     return _stats(trial, [[1, 2, 3]], 1)
 
 
 # Against deps that never change: the first sum would stay for ever.
-def _counted_again(trial: Trial) -> str | None:
+def _counted_again(trial: CellTrial) -> str | None:
     return _stats(trial, [[1, 2, 3], [1, 2, 3, 10], [7]], 3)
 
 
-def _not_counted_again(trial: Trial) -> str | None:
+def _not_counted_again(trial: CellTrial) -> str | None:
     # Equal lists are the same list for an effect.
     return _stats(trial, [[5, 5], [5, 5], [6]], 2)
 
@@ -75,7 +75,7 @@ def Editor(ctx):
 """
 
 
-def _saved(trial: Trial, texts: list[str]) -> str | None:
+def _saved(trial: CellTrial, texts: list[str]) -> str | None:
     """Write texts, one after the other: each is saved once."""
     key = trial.word("key")
     disk: list[str] = []
@@ -94,12 +94,12 @@ def _saved(trial: Trial, texts: list[str]) -> str | None:
     return None
 
 
-def _saved_once(trial: Trial) -> str | None:
+def _saved_once(trial: CellTrial) -> str | None:
     return _saved(trial, ["a first text"])
 
 
 # A text that comes back is saved again: the disk has another one by then.
-def _saved_again(trial: Trial) -> str | None:
+def _saved_again(trial: CellTrial) -> str | None:
     return _saved(trial, ["one", "two", "one", "three"])
 
 

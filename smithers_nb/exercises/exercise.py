@@ -9,7 +9,7 @@ from string import Template
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .trial import Trial
+    from .trial import CellTrial
 
 WIDTH = 100
 """The width of the task in the cell, in characters."""
@@ -24,7 +24,7 @@ class Check:
 
     says: str
     """The statement, with ``$name`` for the words of the seat."""
-    test: Callable[[Trial], str | None]
+    test: Callable[[CellTrial], str | None]
     """Runs the cell and returns an observation that contradicts the statement, in words; None if it holds."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .exercise import Check, Exercise, Variant
-from .trial import Trial, unless
+from .trial import CellTrial, unless
 
 # ---- a value of the state, changed in place --------------------------------------------------------------------
 
@@ -31,7 +31,7 @@ def Ranking(ctx):
 """
 
 
-def _ranked(trial: Trial, numbers: list[int]) -> tuple[list[object], Any]:  # Any: the learner's value
+def _ranked(trial: CellTrial, numbers: list[int]) -> tuple[list[object], Any]:  # Any: the learner's value
     """Return the lines of the ranking, and the numbers in the state."""
     key = trial.word("key")
     with trial.execution({f"ask_{key}": lambda: list(numbers)}) as ex:
@@ -40,19 +40,19 @@ def _ranked(trial: Trial, numbers: list[int]) -> tuple[list[object], Any]:  # An
         return lines, ex.state.get(key)
 
 
-def _lines(trial: Trial) -> str | None:
+def _lines(trial: CellTrial) -> str | None:
     lines, _ = _ranked(trial, [2, 11, 5])
     wanted = ["1. 11", "2. 5", "3. 2"]
     return unless(lines == wanted, f"for [2, 11, 5] the plan shows {lines}")
 
 
 # Against a handler that sorts them: then the order in which they came is lost.
-def _as_they_came(trial: Trial) -> str | None:
+def _as_they_came(trial: CellTrial) -> str | None:
     _, kept = _ranked(trial, [2, 11, 5])
     return unless(kept == [2, 11, 5], f"for [2, 11, 5] the state has {kept}")
 
 
-def _comes_to_its_end(trial: Trial) -> str | None:
+def _comes_to_its_end(trial: CellTrial) -> str | None:
     with trial.execution() as ex:
         result = ex.run_sync()
     return unless(result.status == "finished", f"the execution is {result.status}: {result.reason}")
@@ -84,7 +84,7 @@ def Report(ctx):
 """
 
 
-def _reports(trial: Trial, lines: list[str]) -> list[str]:
+def _reports(trial: CellTrial, lines: list[str]) -> list[str]:
     """Return the text of the report at the end, and of two further renderings of the same state."""
     key = trial.word("key")
     with trial.execution({f"read_{key}": lambda: list(lines)}) as ex:
@@ -94,23 +94,23 @@ def _reports(trial: Trial, lines: list[str]) -> list[str]:
     return [node.text or "" for tree in trees for node in tree.walk() if node.type == "text"]
 
 
-def _report(trial: Trial, lines: list[str]) -> str | None:
+def _report(trial: CellTrial, lines: list[str]) -> str | None:
     wanted = "; ".join(f"- {line}" for line in lines)
     found = _reports(trial, lines)
     return unless(found[:1] == [wanted], f"for the lines {lines} the report is {found[:1]}")
 
 
-def _report_of_lines(trial: Trial) -> str | None:
+def _report_of_lines(trial: CellTrial) -> str | None:
     return _report(trial, ["a first line", "a second line"])
 
 
-def _equal_lines(trial: Trial) -> str | None:
+def _equal_lines(trial: CellTrial) -> str | None:
     # Against a list that keeps growing, and leaves out what it has already.
     return _report(trial, ["rain", "sun", "rain"])
 
 
 # The plan is a function of the state. A preview writes nothing, and may be made at any time.
-def _rendered_again(trial: Trial) -> str | None:
+def _rendered_again(trial: CellTrial) -> str | None:
     found = _reports(trial, ["one", "two"])
     return unless(len(set(found)) == 1, f"three renderings of the same state show {found}")
 

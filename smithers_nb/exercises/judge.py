@@ -13,10 +13,10 @@ from time import monotonic, process_time, sleep
 from typing import Any
 
 from ..errors import said
-from ..records import Held
+from ..records import CheckedStatement
 from .book import EXERCISES
 from .exercise import Check, Seat
-from .trial import CellError, Trial
+from .trial import CellError, CellTrial
 
 LIMIT = "SMITHERS_CHECK_SECONDS"
 """The environment variable with the seconds that the processor may work for all checks of a cell."""
@@ -28,9 +28,9 @@ SHOWN = 300
 """The most characters of an observation."""
 
 
-def judged(seat: Seat, cell: str) -> Iterator[Held]:
+def judged(seat: Seat, cell: str) -> Iterator[CheckedStatement]:
     """Yield each statement of an exercise, with its truth for a cell."""
-    trial = Trial(seat, cell)
+    trial = CellTrial(seat, cell)
     runs = Check("The cell runs.", lambda trial: _none(trial.names()))
     for check in (runs, *seat.variant.checks):
         held = _checked(seat, check, trial)
@@ -44,7 +44,7 @@ def _none(_names: object) -> None:
     return None
 
 
-def _checked(seat: Seat, check: Check, trial: Trial) -> Held:
+def _checked(seat: Seat, check: Check, trial: CellTrial) -> CheckedStatement:
     try:
         found = check.test(trial)
     except CellError as error:
@@ -53,8 +53,8 @@ def _checked(seat: Seat, check: Check, trial: Trial) -> Held:
         found = f"the cell raises {said(error)}"
     says = seat.told(check.says)
     if found is None:
-        return Held(says, holds=True)
-    return Held(says, holds=False, found=found[:SHOWN])
+        return CheckedStatement(says, holds=True)
+    return CheckedStatement(says, holds=False, found=found[:SHOWN])
 
 
 def main() -> None:
@@ -62,14 +62,14 @@ def main() -> None:
     asked: dict[str, Any] = json.load(sys.stdin)  # Any: JSON
     seat = EXERCISES[asked["exercise"]].seat(asked["seat"])
     target = Path(asked["target"])
-    held: list[Held] = []
+    held: list[CheckedStatement] = []
     # A thread: code that loops for ever on the engine's thread can be left behind only with its process.
     threading.Thread(target=_watch, args=(target, seat, held), daemon=True).start()
     held.extend(judged(seat, asked["cell"]))
     _end(target, held)
 
 
-def _watch(target: Path, seat: Seat, held: list[Held]) -> None:
+def _watch(target: Path, seat: Seat, held: list[CheckedStatement]) -> None:
     """End the process with the findings so far, once it has worked or waited for too long."""
     # The processor's time: on a busy machine an honest cell takes long by the clock.
     limit_s = process_time() + float(os.environ.get(LIMIT, LIMIT_S))
@@ -79,10 +79,13 @@ def _watch(target: Path, seat: Seat, held: list[Held]) -> None:
     says = "The cell runs."
     if held:
         says = seat.told(seat.variant.checks[len(held) - 1].says)
-    _end(target, [*held, Held(says, holds=False, found="the cell does not end: something in it repeats or waits")])
+    _end(
+        target,
+        [*held, CheckedStatement(says, holds=False, found="the cell does not end: something in it repeats or waits")],
+    )
 
 
-def _end(target: Path, held: list[Held]) -> None:
+def _end(target: Path, held: list[CheckedStatement]) -> None:
     # Moved into place: one who reads it finds all of it, whichever of the two threads came first.
     part = target.with_suffix(f".{threading.get_ident()}")
     part.write_text(json.dumps([asdict(one) for one in held]), encoding="utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from .exercise import Check, Exercise, Variant
-from .trial import Trial, unless
+from .trial import CellTrial, unless
 
 # ---- two editors -----------------------------------------------------------------------------------------------
 
@@ -24,7 +24,7 @@ def Review(ctx):
 """
 
 
-def _both_asked(trial: Trial) -> str | None:
+def _both_asked(trial: CellTrial) -> str | None:
     # One question after the other loses nothing either, and is no longer the same workflow.
     with trial.execution() as ex:
         ex.run_sync()
@@ -34,7 +34,7 @@ def _both_asked(trial: Trial) -> str | None:
     return unless(asked == wanted, f"the open questions are {asked}")
 
 
-def _remarks(trial: Trial, answers: dict[str, str], before: list[str]) -> str | None:
+def _remarks(trial: CellTrial, answers: dict[str, str], before: list[str]) -> str | None:
     """Answer both questions before the next frame; the key has the remarks of before and both of these."""
     key = trial.word("key")
     with trial.execution(state={key: before} if before else {}) as ex:
@@ -48,13 +48,13 @@ def _remarks(trial: Trial, answers: dict[str, str], before: list[str]) -> str | 
     return f"{key} is {found!r} after the remarks {[*before, *answers.values()]}"
 
 
-def _both_kept(trial: Trial) -> str | None:
+def _both_kept(trial: CellTrial) -> str | None:
     return _remarks(trial, {"one": "a comma is missing", "two": "tides come twice a day"}, []) or _remarks(
         trial, {"two": "too long", "one": "too long"}, []
     )
 
 
-def _earlier_kept(trial: Trial) -> str | None:
+def _earlier_kept(trial: CellTrial) -> str | None:
     # Against an edit that gives each handler a key of its own, or begins with an empty list.
     return _remarks(trial, {"two": "the year is wrong", "one": "a word is missing"}, ["an earlier remark"])
 
@@ -84,7 +84,7 @@ def Count(ctx):
 """
 
 
-def _together(trial: Trial) -> str | None:
+def _together(trial: CellTrial) -> str | None:
     with trial.execution() as ex:
         ex.step_sync()
         trial.settle(ex)
@@ -94,7 +94,7 @@ def _together(trial: Trial) -> str | None:
 
 
 # Numbers of the check's own: a total that is written into the cell is not one of them.
-def _sum(trial: Trial, first: int, second: int, before: int) -> str | None:
+def _sum(trial: CellTrial, first: int, second: int, before: int) -> str | None:
     key, one, two = (trial.word(name) for name in ("key", "one", "two"))
     given = {f"count_{one}": lambda: first, f"count_{two}": lambda: second}
     with trial.execution(given, state={key: before} if before else {}) as ex:
@@ -108,11 +108,11 @@ def _sum(trial: Trial, first: int, second: int, before: int) -> str | None:
     return f"{key} is {found!r} where {one} counts {first}, {two} counts {second}, and {before} were there before"
 
 
-def _added(trial: Trial) -> str | None:
+def _added(trial: CellTrial) -> str | None:
     return _sum(trial, 7, 20, 0) or _sum(trial, 4, 4, 0)
 
 
-def _added_to_before(trial: Trial) -> str | None:
+def _added_to_before(trial: CellTrial) -> str | None:
     return _sum(trial, 2, 30, 100)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..bridge import engine
-from ..records import ExerciseCheck, Held
+from ..records import CheckedStatement, ExerciseCheck
 from ..store import exercises as stored
 from ..store.connection import Database
 from . import judge
@@ -52,7 +52,7 @@ async def _written(path: str, write: Callable[..., T], check: ExerciseCheck) -> 
         await database.close()
 
 
-def judge_apart(seat: Seat, cell: str) -> tuple[Held, ...]:
+def judge_apart(seat: Seat, cell: str) -> tuple[CheckedStatement, ...]:
     """Return the statements of an exercise, judged in a process of its own: a cell may loop for ever."""
     with tempfile.TemporaryDirectory(prefix="smithers-", ignore_cleanup_errors=True) as folder:
         target = Path(folder) / "held.json"
@@ -69,10 +69,12 @@ def judge_apart(seat: Seat, cell: str) -> tuple[Held, ...]:
                 text=True,
             )
         except subprocess.TimeoutExpired:
-            return (Held("The cell runs.", holds=False, found=f"it does not end within {KILLED_S:.0f} seconds"),)
+            return (
+                CheckedStatement("The cell runs.", holds=False, found=f"it does not end within {KILLED_S:.0f} seconds"),
+            )
         if not target.exists():
-            return (Held("The cell runs.", holds=False, found="the cell ends the process that checks it"),)
-        return tuple(Held(**one) for one in json.loads(target.read_text(encoding="utf-8")))
+            return (CheckedStatement("The cell runs.", holds=False, found="the cell ends the process that checks it"),)
+        return tuple(CheckedStatement(**one) for one in json.loads(target.read_text(encoding="utf-8")))
 
 
 def told(seat: Seat, check: ExerciseCheck) -> str:

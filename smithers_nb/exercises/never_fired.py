@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .exercise import Check, Exercise, Variant
-from .trial import Trial, unless
+from .trial import CellTrial, unless
 
 # ---- an error that is returned ---------------------------------------------------------------------------------
 
@@ -28,7 +28,7 @@ def Download(ctx):
 """
 
 
-def _missing_page(trial: Trial, pages: Mapping[str, str]) -> str | None:
+def _missing_page(trial: CellTrial, pages: Mapping[str, str]) -> str | None:
     """Run it without the page: the task fails, and on_error puts that into the state."""
     with trial.execution({"PAGES": dict(pages)}) as ex:
         ex.run_sync()
@@ -42,11 +42,11 @@ def _missing_page(trial: Trial, pages: Mapping[str, str]) -> str | None:
     return None
 
 
-def _problem_is_known(trial: Trial) -> str | None:
+def _problem_is_known(trial: CellTrial) -> str | None:
     return _missing_page(trial, {trial.word("there"): "a text"}) or _missing_page(trial, {})
 
 
-def _page_is_kept(trial: Trial, text: str) -> str | None:
+def _page_is_kept(trial: CellTrial, text: str) -> str | None:
     with trial.execution({"PAGES": {trial.word("page"): text}}) as ex:
         ex.run_sync()
         found, problem = ex.state.get("text"), ex.state.get("problem")
@@ -55,11 +55,11 @@ def _page_is_kept(trial: Trial, text: str) -> str | None:
     return f"for a page with the text {text!r} the state has the text {found!r} and the problem {problem!r}"
 
 
-def _text_is_kept(trial: Trial) -> str | None:
+def _text_is_kept(trial: CellTrial) -> str | None:
     return _page_is_kept(trial, "another text")
 
 
-def _odd_text_is_kept(trial: Trial) -> str | None:
+def _odd_text_is_kept(trial: CellTrial) -> str | None:
     # Against handlers that guess from the text whether it is one.
     return _page_is_kept(trial, "error: this is how a page on errors begins") or _page_is_kept(trial, "")
 
@@ -96,7 +96,7 @@ def Digest(ctx):
 """
 
 
-def _digest(trial: Trial, wanted: str, broken: str = "") -> str | None:
+def _digest(trial: CellTrial, wanted: str, broken: str = "") -> str | None:
     """Read both sources, of which one may be broken: the digest is the wanted one."""
     asked: list[str] = []
 
@@ -121,17 +121,17 @@ def _digest(trial: Trial, wanted: str, broken: str = "") -> str | None:
     return None
 
 
-def _of_the_rest(trial: Trial) -> str | None:
+def _of_the_rest(trial: CellTrial) -> str | None:
     one, two = trial.word("one"), trial.word("two")
     return _digest(trial, f"news of {one}", broken=two) or _digest(trial, f"news of {two}", broken=one)
 
 
-def _of_both(trial: Trial) -> str | None:
+def _of_both(trial: CellTrial) -> str | None:
     parts = sorted(f"news of {trial.word(name)}" for name in ("one", "two"))
     return _digest(trial, " / ".join(parts))
 
 
-def _in_order(trial: Trial) -> str | None:
+def _in_order(trial: CellTrial) -> str | None:
     with trial.execution() as ex:
         ex.run_sync()
         tasks = ex.df.tasks.drop_duplicates("node_id").set_index("node_id")

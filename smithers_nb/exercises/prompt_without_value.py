@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..agents.scripted import scripted
 from .exercise import Check, Exercise, Variant
-from .trial import Trial, unless
+from .trial import CellTrial, unless
 
 # ---- another key -----------------------------------------------------------------------------------------------
 
@@ -33,7 +33,7 @@ def Write(ctx):
 """
 
 
-def _prompts(trial: Trial, facts: str) -> list[str]:
+def _prompts(trial: CellTrial, facts: str) -> list[str]:
     """Return the prompts that the writer is asked, after a researcher has said facts."""
     writer = scripted("A text.")
     with trial.execution({"researcher": scripted(facts), "writer": writer}) as ex:
@@ -42,7 +42,7 @@ def _prompts(trial: Trial, facts: str) -> list[str]:
 
 
 # Facts of the check's own: those of the cell may be written into the prompt.
-def _has_facts(trial: Trial) -> str | None:
+def _has_facts(trial: CellTrial) -> str | None:
     for facts in ("It is 4,000 years old.", "Nobody knows; see page 12."):
         prompts = _prompts(trial, facts)
         if not any(facts in prompt for prompt in prompts):
@@ -50,12 +50,12 @@ def _has_facts(trial: Trial) -> str | None:
     return None
 
 
-def _asked_once(trial: Trial) -> str | None:
+def _asked_once(trial: CellTrial) -> str | None:
     prompts = _prompts(trial, "It is blue.")
     return unless(len(prompts) == 1, f"the writer is asked {len(prompts)} times")
 
 
-def _kept(trial: Trial) -> str | None:
+def _kept(trial: CellTrial) -> str | None:
     with trial.execution({"researcher": scripted("It hums."), "writer": scripted("The text.")}) as ex:
         ex.run_sync()
         found = (ex.state.get(trial.word("key")), ex.state.get("text"))
@@ -85,7 +85,7 @@ def Answer(ctx):
 """
 
 
-def _asked(trial: Trial, page: str) -> tuple[list[str], object]:
+def _asked(trial: CellTrial, page: str) -> tuple[list[str], object]:
     """Return the prompts of the answerer, and its answer, after a reader has found a page."""
     answerer = scripted(lambda prompt: f"<{prompt}>")
     with trial.execution({"reader": scripted(page), "answerer": answerer}) as ex:
@@ -94,7 +94,7 @@ def _asked(trial: Trial, page: str) -> tuple[list[str], object]:
 
 
 # The last prompt: an agent that is asked twice may have had the page once.
-def _has_page(trial: Trial) -> str | None:
+def _has_page(trial: CellTrial) -> str | None:
     for page in ("Page 7: it is hollow.", "Page 31: it sings at night."):
         prompts, answer = _asked(trial, page)
         if not prompts or page not in prompts[-1] or page not in str(answer):
@@ -103,7 +103,7 @@ def _has_page(trial: Trial) -> str | None:
 
 
 # A question without the page is paid for, and its answer may come last.
-def _only_with_page(trial: Trial) -> str | None:
+def _only_with_page(trial: CellTrial) -> str | None:
     page = "Page 2: it floats."
     prompts, _ = _asked(trial, page)
     without = [prompt for prompt in prompts if page not in prompt]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import Event
 
 from .exercise import Check, Exercise, Variant
-from .trial import WAIT_S, Trial, unless
+from .trial import WAIT_S, CellTrial, unless
 
 # ---- one task needs the other ----------------------------------------------------------------------------------
 
@@ -28,7 +28,7 @@ def Measure(ctx):
 """
 
 
-def _labelled(trial: Trial, value: int, *, slow: bool) -> str | None:
+def _labelled(trial: CellTrial, value: int, *, slow: bool) -> str | None:
     """Measure a value, slowly or not: the label has it."""
     key = trial.word("key")
     opened = Event()
@@ -55,12 +55,12 @@ def _labelled(trial: Trial, value: int, *, slow: bool) -> str | None:
     return f"with the value {value}, the label was made of {asked}, and the state has {found!r}"
 
 
-def _label_of_value(trial: Trial) -> str | None:
+def _label_of_value(trial: CellTrial) -> str | None:
     return _labelled(trial, 41, slow=False) or _labelled(trial, 0, slow=False)
 
 
 # Against a default value, and against a wait of some frames.
-def _label_of_slow_value(trial: Trial) -> str | None:
+def _label_of_slow_value(trial: CellTrial) -> str | None:
     return _labelled(trial, 17, slow=True)
 
 
@@ -87,7 +87,7 @@ def Buy(ctx):
 """
 
 
-def _best(trial: Trial, prices: tuple[int, int], slow: int | None = None) -> str | None:
+def _best(trial: CellTrial, prices: tuple[int, int], slow: int | None = None) -> str | None:
     """Get two offers, of which one may come late: the lower one is the best."""
     names = [trial.word("one"), trial.word("two")]
     opened = Event()
@@ -122,16 +122,16 @@ def _best(trial: Trial, prices: tuple[int, int], slow: int | None = None) -> str
 
 
 # Both orders of the plan: the handlers of one frame are called in its order.
-def _best_together(trial: Trial) -> str | None:
+def _best_together(trial: CellTrial) -> str | None:
     return _best(trial, (5, 9)) or _best(trial, (9, 5))
 
 
-def _best_late(trial: Trial) -> str | None:
+def _best_late(trial: CellTrial) -> str | None:
     # Against an order of the handlers, which helps only where both come in the same frame.
     return _best(trial, (5, 9), slow=1) or _best(trial, (5, 9), slow=0) or _best(trial, (9, 5), slow=0)
 
 
-def _at_once(trial: Trial) -> str | None:
+def _at_once(trial: CellTrial) -> str | None:
     with trial.execution() as ex:
         ex.step_sync()
         trial.settle(ex)

@@ -7,7 +7,7 @@ from threading import Event
 from typing import Any
 
 from .exercise import Check, Exercise, Variant
-from .trial import WAIT_S, Trial
+from .trial import WAIT_S, CellTrial
 
 # ---- a key with a count ----------------------------------------------------------------------------------------
 
@@ -30,7 +30,7 @@ def Translate(ctx):
 """
 
 
-def _translated(trial: Trial, words: list[str], *, slow: str | None = None, later: str | None = None) -> str | None:
+def _translated(trial: CellTrial, words: list[str], *, slow: str | None = None, later: str | None = None) -> str | None:
     """Translate words, one of them slowly, and one more later: each is asked for once, and all are there."""
     asked: list[str] = []
     opened = Event()
@@ -63,16 +63,16 @@ def _translated(trial: Trial, words: list[str], *, slow: str | None = None, late
 
 
 # Calls are counted, and not results: a second one costs as much as the first.
-def _each_once(trial: Trial) -> str | None:
+def _each_once(trial: CellTrial) -> str | None:
     return _translated(trial, ["bread", "milk", "salt"])
 
 
-def _slow_once(trial: Trial) -> str | None:
+def _slow_once(trial: CellTrial) -> str | None:
     return _translated(trial, ["bread", "milk"], slow="milk") or _translated(trial, ["tea", "jam"], slow="tea")
 
 
 # Against a key that still has a count in it, such as the number of the words.
-def _later_once(trial: Trial) -> str | None:
+def _later_once(trial: CellTrial) -> str | None:
     return _translated(trial, ["bread", "milk"], later="honey")
 
 
@@ -103,7 +103,7 @@ def Book(ctx):
 """
 
 
-def _polished(trial: Trial, titles: list[str]) -> str | None:
+def _polished(trial: CellTrial, titles: list[str]) -> str | None:
     """Polish titles: each chapter once, and each gets its own."""
     asked: list[str] = []
 
@@ -124,11 +124,11 @@ def _polished(trial: Trial, titles: list[str]) -> str | None:
     return None
 
 
-def _polished_once(trial: Trial) -> str | None:
+def _polished_once(trial: CellTrial) -> str | None:
     return _polished(trial, ["THE SEA", "THE SHORE", "THE SHIP"])
 
 
-def _same_titles(trial: Trial) -> str | None:
+def _same_titles(trial: CellTrial) -> str | None:
     # Against a key that is made of the title in another way.
     return _polished(trial, ["Notes", "The sea", "Notes"]) or _polished(trial, ["notes", "Notes", "NOTES "])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .exercise import Check, Exercise, Variant
-from .trial import Trial, unless
+from .trial import CellTrial, unless
 
 # ---- a key that every failure changes --------------------------------------------------------------------------
 
@@ -26,7 +26,7 @@ def Call(ctx):
 """
 
 
-def _called(trial: Trial, failures: int) -> tuple[int, str, dict[str, object]]:
+def _called(trial: CellTrial, failures: int) -> tuple[int, str, dict[str, object]]:
     """Call a service that fails so often at first; return its calls, the status, and the state."""
     calls = 0
 
@@ -43,7 +43,7 @@ def _called(trial: Trial, failures: int) -> tuple[int, str, dict[str, object]]:
         return calls, result.status, dict(ex.state)
 
 
-def _three_at_most(trial: Trial) -> str | None:
+def _three_at_most(trial: CellTrial) -> str | None:
     calls, status, state = _called(trial, 1000)
     if calls != 3 or status != "finished":
         return f"a service that always fails is called {calls} times, and the execution is {status}"
@@ -51,14 +51,14 @@ def _three_at_most(trial: Trial) -> str | None:
 
 
 # Against a limit that also ends the tries that would have helped.
-def _two_failures(trial: Trial) -> str | None:
+def _two_failures(trial: CellTrial) -> str | None:
     calls, _, state = _called(trial, 2)
     if calls == 3 and state.get("answer") == "answer 3":
         return None
     return f"a service that fails twice is called {calls} times, and the answer is {state.get('answer')!r}"
 
 
-def _no_failure(trial: Trial) -> str | None:
+def _no_failure(trial: CellTrial) -> str | None:
     calls, _, state = _called(trial, 0)
     if calls == 1 and state.get("answer") == "answer 1":
         return None
@@ -92,7 +92,7 @@ def Orders(ctx):
 """
 
 
-def _ordered(trial: Trial, fails: dict[str, list[Exception]]) -> tuple[dict[str, int], dict[str, object]]:
+def _ordered(trial: CellTrial, fails: dict[str, list[Exception]]) -> tuple[dict[str, int], dict[str, object]]:
     """Read orders that fail with errors, one a call, before they succeed; return the calls by name, and the state."""
     calls = dict.fromkeys(fails, 0)
 
@@ -108,7 +108,7 @@ def _ordered(trial: Trial, fails: dict[str, list[Exception]]) -> tuple[dict[str,
         return calls, dict(ex.state)
 
 
-def _read_once(trial: Trial) -> str | None:
+def _read_once(trial: CellTrial) -> str | None:
     calls, state = _ordered(trial, {"north": [], "south": []})
     if calls == {"north": 1, "south": 1} and state.get("amounts") == {"north": 12, "south": 12}:
         return None
@@ -116,7 +116,7 @@ def _read_once(trial: Trial) -> str | None:
 
 
 # Errors of the check's own: an order that the cell knows to be wrong is not among them.
-def _hopeless_once(trial: Trial) -> str | None:
+def _hopeless_once(trial: CellTrial) -> str | None:
     calls, state = _ordered(trial, {"bad": [ValueError("no number")] * 100, "good": []})
     if calls != {"bad": 1, "good": 1}:
         return f"an order that is no number is read {calls['bad']} times, a good one {calls['good']} times"

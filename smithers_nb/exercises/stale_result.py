@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import Event
 
 from .exercise import Check, Exercise, Variant
-from .trial import WAIT_S, Trial, unless
+from .trial import WAIT_S, CellTrial, unless
 
 # ---- an old result under a new question ------------------------------------------------------------------------
 
@@ -26,7 +26,7 @@ def Search(ctx):
 """
 
 
-def _searched(trial: Trial, queries: list[str], *, slow: str | None = None) -> str | None:
+def _searched(trial: CellTrial, queries: list[str], *, slow: str | None = None) -> str | None:
     """Ask one query after the other, each when the one before is done, or while it runs if it is slow."""
     asked: list[str] = []
     opened = Event()
@@ -57,16 +57,16 @@ def _searched(trial: Trial, queries: list[str], *, slow: str | None = None) -> s
     return unless(hits == f"hits for {queries[-1]}", f"after the queries {queries}, the state has {hits!r}")
 
 
-def _first_hits(trial: Trial) -> str | None:
+def _first_hits(trial: CellTrial) -> str | None:
     return _searched(trial, ["bees"])
 
 
 # Searches are counted: a node in each frame would have the right hits, too, and search without end.
-def _new_hits(trial: Trial) -> str | None:
+def _new_hits(trial: CellTrial) -> str | None:
     return _searched(trial, ["bees", "ants", "wasps"])
 
 
-def _late_hits(trial: Trial) -> str | None:
+def _late_hits(trial: CellTrial) -> str | None:
     return _searched(trial, ["bees", "ants"], slow="bees")
 
 
@@ -101,7 +101,7 @@ def Ask(ctx):
 
 
 # Both are asked before the first answer is handled: one after the other is another workflow.
-def _asked(trial: Trial, slow: str | None) -> str | None:
+def _asked(trial: CellTrial, slow: str | None) -> str | None:
     """Ask both, of whom one may be slow: both opinions are kept, and the first is shown while the second is out."""
     opened = Event()
     names = [trial.word("one"), trial.word("two")]
@@ -132,12 +132,12 @@ def _asked(trial: Trial, slow: str | None) -> str | None:
     return None
 
 
-def _both_fast(trial: Trial) -> str | None:
+def _both_fast(trial: CellTrial) -> str | None:
     return _asked(trial, None)
 
 
 # In both orders: which of the two is the slow one is not known.
-def _one_slow(trial: Trial) -> str | None:
+def _one_slow(trial: CellTrial) -> str | None:
     return _asked(trial, trial.word("two")) or _asked(trial, trial.word("one"))
 
 

@@ -30,7 +30,7 @@ class CellError(Exception):
     """A learner's cell does not have what the exercise needs; the message says so to the learner."""
 
 
-class Trial:
+class CellTrial:
     """A learner's cell. Each run is one of its own: nothing that a run leaves in variables reaches the next one."""
 
     def __init__(self, seat: Seat, cell: str) -> None:

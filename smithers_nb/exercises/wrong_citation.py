@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ..agents.scripted import scripted
 from .exercise import Check, Exercise, Variant
-from .trial import Trial, unless
+from .trial import CellTrial, unless
 
 # ---- counted from one, and from zero ---------------------------------------------------------------------------
 
@@ -52,7 +52,7 @@ def _says(text: str) -> Callable[[str], str]:
     return answer
 
 
-def _cited(trial: Trial, titles: list[str], place: int) -> str | None:
+def _cited(trial: CellTrial, titles: list[str], place: int) -> str | None:
     """Let the model answer with the text of one source: the answer has that text, and that source."""
     sources = [{"title": title, "text": f"The text of {title}."} for title in titles]
     text = sources[place]["text"]
@@ -68,12 +68,12 @@ def _cited(trial: Trial, titles: list[str], place: int) -> str | None:
 
 
 # Every place: an edit that is right for the source of the cell need not be for the others.
-def _cited_each(trial: Trial) -> str | None:
+def _cited_each(trial: CellTrial) -> str | None:
     titles = ["A", "B", "C", "D"]
     return next((found for place in range(4) if (found := _cited(trial, titles, place))), None)
 
 
-def _cited_only_one(trial: Trial) -> str | None:
+def _cited_only_one(trial: CellTrial) -> str | None:
     return _cited(trial, ["The only book"], 0)
 
 
@@ -114,7 +114,7 @@ def Cite(ctx):
 """
 
 
-def _quoted(trial: Trial, order: list[str], quote: str, source: object) -> str | None:
+def _quoted(trial: CellTrial, order: list[str], quote: str, source: object) -> str | None:
     """Let the model quote a text, with hits in some order: the source is the one that says it."""
     sources = {title: f"Said in {title}." for title in ("A", "B", "C")}
     librarian = scripted(quote)
@@ -127,14 +127,14 @@ def _quoted(trial: Trial, order: list[str], quote: str, source: object) -> str |
     return unless(found == (quote, source), f"for {quote!r} and the hits {order}, answer and source are {found}")
 
 
-def _quoted_each(trial: Trial) -> str | None:
+def _quoted_each(trial: CellTrial) -> str | None:
     return next(
         (found for title in "ABC" if (found := _quoted(trial, ["B", "C", "A"], f"Said in {title}.", title))), None
     )
 
 
 # A citation is a claim: where nothing supports it, none is better than a wrong one.
-def _invented(trial: Trial) -> str | None:
+def _invented(trial: CellTrial) -> str | None:
     return _quoted(trial, ["C", "A"], "Said by nobody.", None)
 
 

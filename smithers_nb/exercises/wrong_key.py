@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from .exercise import Check, Exercise, Variant
-from .trial import Trial
+from .trial import CellTrial
 
 # ---- the place in the list -------------------------------------------------------------------------------------
 
@@ -28,7 +28,7 @@ def Post(ctx):
 """
 
 
-def _sent(trial: Trial, lists: list[list[str]]) -> str | None:
+def _sent(trial: CellTrial, lists: list[list[str]]) -> str | None:
     """Run it with one list after the other: each name in one of them gets a card, and only one."""
     asked: list[str] = []
 
@@ -51,16 +51,16 @@ def _sent(trial: Trial, lists: list[list[str]]) -> str | None:
 
 
 # The cell as it is does this: a mended one must do it, too.
-def _first_list(trial: Trial) -> str | None:
+def _first_list(trial: CellTrial) -> str | None:
     return _sent(trial, [["Ada", "Ben", "Cleo"]])
 
 
-def _put_in_front(trial: Trial) -> str | None:
+def _put_in_front(trial: CellTrial) -> str | None:
     return _sent(trial, [["Ada", "Ben"], ["Cleo", "Ada", "Ben"], ["Dora", "Cleo", "Ada", "Ben"]])
 
 
 # Against keys that are new whenever the list is: everyone would get a second card.
-def _moved(trial: Trial) -> str | None:
+def _moved(trial: CellTrial) -> str | None:
     return _sent(trial, [["Ada", "Ben", "Cleo"], ["Cleo", "Ada", "Ben"], ["Ben", "Cleo"]])
 
 
@@ -87,7 +87,7 @@ def Evening(ctx):
 """
 
 
-def _greeted(trial: Trial, evenings: list[dict[int, str]]) -> str | None:
+def _greeted(trial: CellTrial, evenings: list[dict[int, str]]) -> str | None:
     """Run it with guests by place, again and again: each guest is greeted once."""
     asked: list[str] = []
 
@@ -110,16 +110,16 @@ def _greeted(trial: Trial, evenings: list[dict[int, str]]) -> str | None:
     return f"with the guests {evenings}, those who were greeted are {asked}"
 
 
-def _first_guests(trial: Trial) -> str | None:
+def _first_guests(trial: CellTrial) -> str | None:
     return _greeted(trial, [{1: "Ada", 2: "Ben"}])
 
 
-def _followed(trial: Trial) -> str | None:
+def _followed(trial: CellTrial) -> str | None:
     return _greeted(trial, [{1: "Ada", 2: "Ben"}, {1: "Cleo", 2: "Ben"}])
 
 
 # Against keys of place and guest together.
-def _changed_places(trial: Trial) -> str | None:
+def _changed_places(trial: CellTrial) -> str | None:
     return _greeted(trial, [{1: "Ada", 2: "Ben"}, {1: "Ben", 2: "Ada"}, {3: "Ada"}])
 
 

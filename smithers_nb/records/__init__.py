@@ -9,7 +9,7 @@
 ``occurrence``  Occurrence: a place in the record that holds a text
 ``question``    Question: a request to a person
 ``prediction``  Prediction: what a learner expects of a frame, and Offer: what there is to expect
-``exercise``    ExerciseCheck: an attempt at an exercise, and Held: a statement of it
+``exercise``    ExerciseCheck: an attempt at an exercise, and CheckedStatement: a statement of it
 ``breakpoint``  Breakpoint and Hit
 ``statement``   Statement: a sentence of an answer to "why"
 ``execution``   NewExecution, NewBranch, ExecutionRecord, and the iterations of loops
@@ -54,7 +54,7 @@ from .execution import (
     NewExecution,
     Stretch,
 )
-from .exercise import ExerciseCheck, Held
+from .exercise import CheckedStatement, ExerciseCheck
 from .frame import (
     PROBLEMS,
     Event,
@@ -125,6 +125,7 @@ __all__ = [
     "BreakpointKind",
     "CallRecord",
     "CallStatus",
+    "CheckedStatement",
     "Condition",
     "Decision",
     "Deletion",
@@ -147,7 +148,6 @@ __all__ = [
     "Guard",
     "HandlerCall",
     "HandlerOutcome",
-    "Held",
     "Hit",
     "Holding",
     "LastNode",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class CheckedStatement:
     """A statement about a learner's cell, and whether it holds."""
 
     says: str
@@ -25,7 +25,7 @@ class ExerciseCheck:
     """The seat, which chooses the bug and its names."""
     learner: str
     attempt: int
-    held: tuple[Held, ...] = ()
+    held: tuple[CheckedStatement, ...] = ()
     cell: str | None = None
     """The text of the checked cell."""
     execution_id: str | None = None

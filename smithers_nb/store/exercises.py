@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from ..records import ExerciseCheck, Held
+from ..records import CheckedStatement, ExerciseCheck
 from .connection import now
 from .reader import Reader
 
@@ -67,5 +67,5 @@ def in_file(reader: Reader) -> list[ExerciseCheck]:
 
 def _check(row: Sequence[Any]) -> ExerciseCheck:  # Any: SQLite's values
     exercise, seat, learner, attempt, held, cell, execution_id = row
-    found = tuple(Held(**one) for one in json.loads(held))
+    found = tuple(CheckedStatement(**one) for one in json.loads(held))
     return ExerciseCheck(exercise, seat, learner, attempt, held=found, cell=cell, execution_id=execution_id)

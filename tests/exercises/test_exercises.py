@@ -7,7 +7,7 @@ import pytest
 from smithers_nb.exercises.book import EXERCISES
 from smithers_nb.exercises.exercise import Seat
 from smithers_nb.exercises.judge import judged
-from smithers_nb.records import Held
+from smithers_nb.records import CheckedStatement
 from tests.exercises.answers import ANSWERS, Answers, Edit
 
 SEATS = [
@@ -41,7 +41,7 @@ def cell(seat: Seat, edits: tuple[Edit, ...] = ()) -> str:
 def missed(seat: Seat, text: str) -> dict[str, str]:
     """What does not hold for a cell, with what was found instead."""
     held = list(judged(seat, text))
-    assert held[0] == Held("The cell runs.", holds=True), held
+    assert held[0] == CheckedStatement("The cell runs.", holds=True), held
     assert len(held) == 1 + len(seat.variant.checks)
     return {one.says: one.found for one in held if not one.holds}
 

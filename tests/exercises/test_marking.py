@@ -13,7 +13,7 @@ from smithers_nb.exercises.book import EXERCISES
 from smithers_nb.exercises.judge import judged
 from smithers_nb.notebook.line import Line
 from smithers_nb.notebook.options import OptionError
-from smithers_nb.records import Held
+from smithers_nb.records import CheckedStatement
 from tests.exercises.answers import ANSWERS
 from tests.exercises.test_exercises import cell
 from tests.notebook.kernel import run_cells
@@ -157,7 +157,7 @@ def test_a_run_that_is_handed_in_as_a_page_has_its_checks(notebook, tmp_path: Pa
 
 
 def test_files_of_two_learners_without_a_name_are_merged(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(marking, "judge_apart", lambda seat, text: (Held("The cell runs.", holds=True),))
+    monkeypatch.setattr(marking, "judge_apart", lambda seat, text: (CheckedStatement("The cell runs.", holds=True),))
     for name in ("one.db", "two.db"):
         with Execution([], name="lost_write", store=tmp_path / name) as ex:
             ex.run_sync()
