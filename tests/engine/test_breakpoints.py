@@ -207,7 +207,8 @@ def test_hit_count_once_and_log_only(run_of, options, values, hits, enabled):
     assert stops(ex) == values
     (point,) = ex.breakpoints
     assert (point.hits, point.enabled) == (hits, enabled)
-    recorded = [json.dumps(p) for p in ex.df.events["payload"]]
+    # A busy machine records slow phases, too.
+    recorded = [json.dumps(p) for p in ex.df.events.query("kind == 'breakpoint'")["payload"]]
     assert len(recorded) == hits
     assert sum('"stops": true' in payload for payload in recorded) == len(values)
 
