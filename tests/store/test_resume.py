@@ -176,7 +176,7 @@ def test_other_code_is_noticed_and_said_what_it_means(
     ex.run_sync()
     ex.close()
     with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
+        warnings.simplefilter("always", AppChangedWarning)
         resumed(Outer).close()
     assert said == [], "the same code"
     monkeypatch.setitem(globals(), "Inner", other_inner())
