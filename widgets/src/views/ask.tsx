@@ -1,6 +1,7 @@
 /** The question mark beside a thing, and the mark by which Q finds what has the focus. */
 
 import type { Asked } from "../model/why";
+import { useNamed } from "./links";
 import { useUi } from "./ui";
 
 /** As an attribute of the element that a question is about: Q asks about the innermost one around the focus. */
@@ -32,12 +33,13 @@ interface AskButtonProps extends Pick<AskProps, "name" | "inTabOrder"> {
 }
 
 export function AskButton({ ask, name, inTabOrder = false }: AskButtonProps) {
+  const why = `Why ${useNamed()(name)}`;
   return (
     <button
       type="button"
       class="ss-ask"
-      aria-label={`Why ${name}`}
-      title={`Why ${name}? (Q)`}
+      aria-label={why}
+      title={`${why}? (Q)`}
       tabIndex={inTabOrder ? 0 : -1}
       onClick={(event) => {
         event.stopPropagation();

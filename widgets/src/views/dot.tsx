@@ -1,4 +1,5 @@
 import { isSet, type Subject } from "../model/breakpoints";
+import { useNamed } from "./links";
 import { useUi } from "./ui";
 
 interface DotProps {
@@ -11,11 +12,12 @@ interface DotProps {
 export function Dot({ subject, name, inTabOrder = false }: DotProps) {
   const { client, state, actions } = useUi();
   const set = isSet(subject, state.panes.breakpoints?.data?.breakpoints ?? []);
+  const named = useNamed();
   const what = subject.kind === "key" ? "Watch" : "Breakpoint on";
   return (
     <DotButton
       set={set}
-      label={`${what} ${name}`}
+      label={`${what} ${named(name)}`}
       inTabOrder={inTabOrder}
       toggle={client.acts ? () => actions.toggleBreakpoint(subject) : null}
     />

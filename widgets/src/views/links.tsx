@@ -27,6 +27,14 @@ export function Link({ go, title, children }: LinkProps) {
 /** The names of the nodes that a panel tells of, by id. */
 export const NamesContext = createContext<Readonly<Record<string, string>>>({});
 
+const GENERATED = /(?<![0-9A-Za-z])[0-9a-f]{12}(?![0-9A-Za-z])/g;
+
+/** Returns texts with the names of nodes in place of generated ids, which say nothing to a person. */
+export function useNamed(): (text: string) => string {
+  const names = useContext(NamesContext);
+  return (text) => text.replace(GENERATED, (id) => names[id] ?? id);
+}
+
 interface NodeLinkProps {
   readonly id: string | null;
   /** The id in ``names``, where it is not the node's own. */

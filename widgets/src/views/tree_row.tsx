@@ -65,7 +65,7 @@ function drawn({ row, task, now, selected, inTabOrder, actions, toggle }: TreeRo
     >
       <DotButton
         set={node.breakpoints.length > 0}
-        label={`Breakpoint on ${node.id}`}
+        label={`Breakpoint on ${node.explicit_id ? node.id : spoken(node)}`}
         toggle={actions.acts ? () => actions.toggleBreakpoint({ kind: "node", id: node.id }) : null}
       />
       <ChangeMark node={node} />
