@@ -24,6 +24,7 @@ from ..records import Durability
 from ..threads import after_fork
 from .presence import Presence, StoreLostError, fold
 from .recordable import REFUSALS, Recordable
+from .uses import USES
 
 logger = logging.getLogger(__name__)
 
@@ -273,8 +274,8 @@ class Database:
         """
         del self._open[self.path]
         await _outcome(self._hop(self._presence.leave))
+        await self._end()
         self._retired = True
-        await self._connection.close()
 
     def _hop(self, work: Callable[[sqlite3.Connection], T]) -> _Uncancellable[T]:
         # aiosqlite's public calls are one hop per statement; this is the same queue with a function of our own.
@@ -287,7 +288,12 @@ class Database:
         if not connection._running:
             raise closed(self.path)
         future: _Uncancellable[T] = _Uncancellable(loop=asyncio.get_running_loop())
-        connection._tx.put_nowait((future, lambda: work(connection._conn)))
+
+        def use() -> T:
+            with USES:
+                return work(connection._conn)
+
+        connection._tx.put_nowait((future, use))
         return future
 
     async def close(self) -> None:
@@ -298,7 +304,12 @@ class Database:
                 del self._open[self.path]
                 if self._idle is not None:
                     self._idle.cancel()
-                await self._connection.close()
+                await self._end()
+
+    async def _end(self) -> None:
+        # In a hop of ours, as all that locks: aiosqlite's own would not keep a fork waiting.
+        await _outcome(self._hop(lambda connection: connection.close()))
+        await self._connection.close()
 
 
 def disconnect() -> None:
@@ -312,15 +323,21 @@ def disconnect() -> None:
 
 
 def _leave_to_the_parent() -> None:
-    """Begin without connections in the child of a fork; those of its parent are never closed here.
-
-    SQLite would fold the log into the file, and remove it, relying on locks that this process does not have.
+    """Begin without connections in the child of a fork: SQLite would take the locks of its parent's for its own, and
+    lock nothing itself.
     """
     for database in Database._open.values():
-        # A reference in a list of ours would not do: at the end of the process the module is cleared, and the
-        # destructors run. A count that is never taken back keeps them from it.
-        pythonapi.Py_IncRef(py_object(database._connection))
-        pythonapi.Py_IncRef(py_object(database._connection._connection))
+        connection = database._connection
+        if USES.ended:
+            # The parent has the file open, and so this neither folds the log nor removes it.
+            connection._conn.close()
+            connection._connection = None
+            continue
+        # In a transaction of the parent's, closing would undo that in the memory that both have. A reference in a list
+        # of ours would not keep it open either: at the end of the process the module is cleared, and the destructors
+        # run. A count that is never taken back keeps them from it.
+        pythonapi.Py_IncRef(py_object(connection))
+        pythonapi.Py_IncRef(py_object(connection._connection))
     Database._open.clear()
     # The parent may have held it at the fork, and no task of this process would release it.
     Database._opening = asyncio.Lock()
@@ -425,7 +442,8 @@ def now() -> str:
 
 async def _connect(path: str, durability: Durability) -> aiosqlite.Connection:
     def connector() -> sqlite3.Connection:
-        return _prepared(path, durability)
+        with USES:
+            return _prepared(path, durability)
 
     with mapped(path):
         # Not aiosqlite.connect(path): opening, checking and migrating are one hop this way.

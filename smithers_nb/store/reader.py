@@ -42,6 +42,7 @@ from .connection import BUSY_TIMEOUT_S, PAGES, mapped
 from .line import of_line
 from .recordable import recordable
 from .requests import Assembled, Texts, compact, decoded
+from .uses import USES
 
 Parameters = Sequence[object] | Mapping[str, object]
 
@@ -185,7 +186,7 @@ class Reader:
         if self._kept.until is not None:
             yield
             return
-        with ExitStack() as self._kept.until:
+        with USES, ExitStack() as self._kept.until:
             try:
                 yield
             finally:
@@ -195,7 +196,7 @@ class Reader:
     def _connection(self) -> Iterator[tuple[sqlite3.Connection, _Guard]]:
         kept = self._kept
         if kept.until is None:
-            with closing(self._connect()) as connection:
+            with USES, closing(self._connect()) as connection:
                 yield connection, _guarded(connection)
             return
         if kept.guarded is None:
@@ -206,7 +207,7 @@ class Reader:
     @contextmanager
     def moment(self) -> Iterator[sqlite3.Connection]:
         """Read the file as it is at one moment, with as many queries as it takes."""
-        with mapped(self.name), closing(self._connect()) as connection:
+        with mapped(self.name), USES, closing(self._connect()) as connection:
             connection.execute("BEGIN")
             yield connection
 

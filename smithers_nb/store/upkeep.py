@@ -13,6 +13,7 @@ from pathlib import Path
 from ..errors import StoreBusyError, StoreError
 from . import connection
 from .reader import Reader
+from .uses import USES
 
 
 def sizes(reader: Reader) -> list[tuple[str, str | None, int, int]]:
@@ -117,6 +118,7 @@ def writing(path: str) -> Iterator[sqlite3.Connection]:
         raise StoreError(f"there is no file {path}. An Execution makes it; check the name and the folder.")
     with (
         connection.mapped(path),
+        USES,
         # uri=True: of a second file that is attached it can be said that it is only read.
         closing(sqlite3.connect(path, uri=True, timeout=connection.BUSY_TIMEOUT_S, isolation_level=None)) as db,
     ):

@@ -113,6 +113,61 @@ print(ex.run_sync().status, sorted(ex.store.df.executions.name), ex.store.check(
     assert lines(done) == ["('finished', 'finished', ['go'])", "finished ['child', 'parent'] True"]
 
 
+def test_a_fork_waits_for_the_transactions_of_other_threads(python: Any) -> None:
+    done = python(
+        SET_UP
+        + """
+import time
+from smithers_nb.store.upkeep import writing
+ex = Execution(app(), store="x.db", name="parent")
+ex.step_sync()
+begun = threading.Event()
+def writes():
+    with writing(os.path.abspath("x.db")) as db:
+        db.execute("BEGIN IMMEDIATE")
+        begun.set()
+        time.sleep(1)
+        db.execute("COMMIT")
+writer = threading.Thread(target=writes)
+writer.start()
+begun.wait()
+in_child(lambda: Execution(app(), store="x.db", name="child").run_sync().status)
+writer.join()
+print(ex.run_sync().status, ex.store.check().ok)
+"""
+    )
+    assert lines(done) == ["finished", "finished True"]
+
+
+def test_the_log_of_a_child_is_there_after_its_parent_has_closed_the_file(python: Any) -> None:
+    done = python(
+        SET_UP
+        + """
+ex = Execution(app(), store="x.db", name="parent")
+ex.step_sync()
+there, closed = os.pipe(), os.pipe()
+pid = os.fork()
+if not pid:
+    signal.alarm(60)
+    other = Execution(app(), store="x.db", name="child")
+    other.step_sync()
+    os.write(there[1], b".")
+    os.read(closed[0], 1)
+    print(os.path.exists("x.db-wal"), other.run_sync().status, flush=True)
+    other.close()
+    os._exit(0)
+os.read(there[0], 1)
+ex.run_sync()
+ex.close()
+os.write(closed[1], b".")
+os.waitpid(pid, 0)
+print(sorted(Store("x.db").df.executions.status), Store("x.db").check().ok)
+"""
+    )
+    assert lines(done) == ["True finished", "['finished', 'finished'] True"]
+    assert "removed while" not in done.stderr
+
+
 def test_what_was_closed_before_the_fork_is_resumed_in_the_child(python: Any) -> None:
     done = python(
         SET_UP
