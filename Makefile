@@ -56,7 +56,7 @@ test: ## the gate: lint, types, widget, notebooks, browser; everything but the l
 	  printf '== %s: ok (%d s)\n' "$$name" $$((SECONDS - begin)); \
 	done; \
 	printf '\n== pytest (%d s so far)\n' $$SECONDS; \
-	$(PY) -m pytest -m "not long" --numprocesses 2 --dist loadfile $(PYTEST_ARGS)
+	$(PY) -m pytest -m "not long" --numprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-long: system $(DEVELOP) ## the campaigns of many minutes
 	@$(PY) -m pytest -m long $(PYTEST_ARGS)

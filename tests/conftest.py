@@ -27,10 +27,17 @@ from smithers_nb.values import encode
 ROOT = Path(__file__).parents[1]
 PATIENCE_S = 60.0
 """A test that waits longer than this for an event has failed."""
+LONGEST = ("browser", "workers", "crash", "docs", "release")
+"""The folders with the longest tests in a file."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "logs_errors: the test is about something that is logged as an error")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # A file runs whole on one worker. Those that take minutes begin first: at the end, the other worker would be idle.
+    items.sort(key=lambda item: item.path.parent.name not in LONGEST)
 
 
 class _Errors(logging.Handler):
