@@ -275,7 +275,7 @@ async def _started(agent: Agent[Any, Any], task: AgentTask, stack: AsyncExitStac
 def prepare(models: Iterable[str]) -> None:
     """Begin to import what agents with these models need, before one of them mounts."""
     full = (ALIASES.get(name, name) for name in models)
-    imports.begin(["pydantic_ai", *(name.partition(":")[0] for name in full if ":" in name)], load_all)
+    imports.begin(["pydantic_ai", *(name for name in full if ":" in name)], load_all)
 
 
 _loaded = threading.Event()
@@ -285,23 +285,31 @@ _loaded = threading.Event()
 def load() -> None:
     """Import what every agent needs."""
     with imports.alone():
+        import anyio
         import pydantic_ai.models.function  # noqa: F401  # seconds, the first time
+        from pydantic_ai.messages import ModelMessagesTypeAdapter
+        from pydantic_ai.models.test import TestModel
 
         from . import audit, fallback, inner  # noqa: F401
+
+        # Left for later by these, to the first agent: the prices, the schema of messages, and anyio's part for asyncio.
+        TestModel()
+        ModelMessagesTypeAdapter.rebuild()
+        anyio.run(anyio.sleep, 0)
 
     inner.watch_runs()
     _loaded.set()
 
 
 def load_all(names: list[str]) -> None:
-    """Import what every agent needs, and the packages of providers."""
+    """Import what every agent needs, and the packages of providers by the ids of their models."""
     with suppress(Exception):  # What is missing is told by ``check``, where a person looks.
         load()
-        from pydantic_ai.providers import infer_provider_class
+        from pydantic_ai.models import infer_model
 
         for name in names:
             with suppress(Exception), imports.alone():
-                infer_provider_class(name)
+                infer_model(name)  # Made and dropped: that imports all that the step will need.
 
 
 def _inferred(wanted: str, task: AgentTask) -> Model:

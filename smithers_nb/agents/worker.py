@@ -96,7 +96,7 @@ def work(url: str, worker_id: str, queue: str, *, places: Places, windows: Windo
     claim(url, worker_id, queue)
     # Now, on this thread: the first tasks would wait for seconds, and import beside the threads of DBOS.
     providers = [name for name in ("anthropic", "openai") if os.environ.get(f"{name.upper()}_API_KEY")]
-    load_all(providers)
+    load_all([f"{name}:any" for name in providers])
     worker = Worker(worker_id, windows, executions)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

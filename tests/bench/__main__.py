@@ -31,6 +31,7 @@ from tests.bench.table import Missing, Row, Table
 
 MEASURES: dict[str, Callable[[], Iterable[Row | Missing]]] = {
     "import": imports.imports,
+    "first-step": imports.first_step,
     "one-key": frames.one_key,
     "many-keys": frames.many_keys,
     "history": frames.much_history,

@@ -1,7 +1,11 @@
-"""``import smithers_nb`` beside ``import pandas``, each in a fresh interpreter, in turn."""
+"""What is paid once in an interpreter: ``import smithers_nb`` beside ``import pandas``, and the first step beside the tenth.
+
+Each in a fresh interpreter, in turn.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +15,29 @@ from collections.abc import Iterator
 from tests.bench.table import Row
 
 ROUNDS = 9
+
+# Every step starts an agent. A stepper that shows the plan begins the import; a person reads before the first click.
+STEPS = """
+import json, time
+from smithers_nb import Claude, Execution, Stepper, component, scripted
+from smithers_nb.agents.imports import imports
+
+@component
+def App(ctx):
+    n = ctx.state.get("n", 0)
+    return Claude(key=str(n), model=scripted("hi"))[f"Say {n}"]
+
+with Execution(App, store="t.db") as ex:
+    stepper, times = Stepper(ex), []
+    imports.settle()
+    for n in range(10):
+        begin = time.perf_counter()
+        ex.step_sync()
+        times.append((time.perf_counter() - begin) * 1000)
+        time.sleep(0.2)
+        ex.state.set("n", n + 1)
+print(json.dumps(times))
+"""
 
 
 def cpu_ms(command: list[str], environment: dict[str, str]) -> float:
@@ -36,3 +63,14 @@ def imports() -> Iterator[Row]:
     pandas = found["pandas"]
     yield Row("import smithers_nb", found["smithers_nb"], "import pandas", pandas, 0.5)
     yield Row("import smithers_nb, and its Execution", found["smithers_nb.execution"], "import pandas", pandas, 1)
+
+
+def first_step() -> Iterator[Row]:
+    first, tenth = [], []
+    for _ in range(ROUNDS):
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run([sys.executable, "-c", STEPS], cwd=folder, capture_output=True, check=True)
+        times = json.loads(done.stdout.splitlines()[-1])
+        first.append(times[0])
+        tenth.append(times[-1])
+    yield Row("the first step of a kernel, which starts an agent, its packages imported", first, "the tenth", tenth, 3)
