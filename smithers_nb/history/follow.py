@@ -173,22 +173,32 @@ def _anchor(reader: Reader, execution_id: str, target: str, frame: int | None) -
     """Return the value that a target stands for: of a node first, then of a key, else the text itself."""
     at = reader.last_frame(execution_id) if frame is None else frame
     owner = reader.owner(execution_id, max(at, 1))
-    if not target.startswith("state:") and (found := _of_node(reader, owner, target, at)) is not None:
+    if not target.startswith("state:") and (found := _of_node(reader, owner, target, at, frame)) is not None:
         return found
     return _of_key(reader, owner, target, at) or _Anchor(repr(short(target, SHOWN)), _as_typed(target))
 
 
-def _of_node(reader: Reader, owner: str, target: str, at: int) -> _Anchor | None:
+def _of_node(reader: Reader, owner: str, target: str, at: int, frame: int | None) -> _Anchor | None:
     tree, _ = reader.tree(owner, at)
     # From the right: an id may have dots of its own.
     id, _, prop = target.rpartition(".")
     if target not in tree.index:
+        if frame is None and (began := _began(reader, owner, id)) is not None:
+            # Without a frame people mean what was sent, and not what the plan says by now.
+            at = began
+            tree, _ = reader.tree(owner, at)
         return None if id not in tree.index else _of_prop(tree.index[id], prop, at)
     # The newest one: a node in a loop has a task in each iteration.
     ended = [task for task in reader.tasks(owner) if task.node_id == target and task.result is not None]
     if not ended or ended[-1].result is None:
         raise StoreError(f"{target} has no result up to frame {at}. Follow its prompt: {f'{target}.prompt'!r}.")
     return _Anchor(f"the result of {target}", _sought(json.loads(ended[-1].result.text)), ended[-1].settled_at_frame)
+
+
+def _began(reader: Reader, owner: str, node_id: str) -> int | None:
+    """Return the frame in which the newest task of a node began; None if none has."""
+    begun = [task.mounted_at_frame for task in reader.tasks(owner) if task.node_id == node_id and task.started_at]
+    return max(begun, default=None)
 
 
 def _of_prop(node: TreeNode, prop: str, at: int) -> _Anchor:

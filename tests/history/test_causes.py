@@ -393,6 +393,30 @@ def test_a_planted_cause_is_the_root(name: str, run_of: Any) -> None:
         assert Store(ex.store.path).open("one").why(planted.asked) == found
 
 
+@component
+def Reworded(ctx: Any) -> Any:
+    return [
+        Claude(id="draft", model=scripted("A draft."), on_finished=lambda r: ctx.state.set("said", r.output))[
+            "Write. You have said: ", ctx.state.get("said", "so far nothing at all")
+        ],
+        ctx.state.get("said") and Task(id="after", run=lambda: 1),
+    ]
+
+
+def test_a_prompt_is_the_one_that_was_sent_and_then_that_of_the_plan(run_of: Any) -> None:
+    ex = run_of(Reworded(), name="reworded")
+    ex.run_sync()
+    sent, now = (one.text for one in ex.why("draft.prompt").statements if one.depth == 0)
+    assert sent.startswith("the task of claude #draft began in frame 1 with the prompt Write. You have said: so far")
+    assert now == "the prompt of claude #draft is Write. You have said: A draft. since frame 3"
+    asked = [one.text for one in ex.why("draft.prompt", frame=3).statements if one.depth == 0]
+    assert asked == [now, sent]
+    (one,) = (one for one in ex.why("draft.prompt", frame=1).statements if one.depth == 0)
+    assert one.text.startswith("the prompt of claude #draft is Write. You have said: so far nothing")
+    assert "so far nothing at all" in ex.follow("draft.prompt").followed
+    assert "A draft." in ex.follow("draft.prompt", frame=3).followed
+
+
 def test_a_branch_is_followed_along_its_line_to_the_edit_of_the_fork(run_of: Any) -> None:
     ex = run_of(Report(), name="report", state={"topic": "x"})
     ex.run_sync()

@@ -104,11 +104,13 @@ class NodeGone(Matter):
 class PropAt(Matter):
     """A prop, or the text, of a node in the plan of a frame."""
 
-    ABOUT = ("node_id", "prop")
+    ABOUT = ("node_id", "prop", "sent")
 
     node_id: str
     prop: str
     frame: int
+    sent: bool = False
+    """True if the node's task began with it in that frame, and the plan has changed since."""
 
 
 @dataclass(frozen=True, slots=True)

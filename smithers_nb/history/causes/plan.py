@@ -254,8 +254,15 @@ def prop_at(fact: PropAt) -> Told:
         return _not_there(NodeAt(book, id, fact.frame))
     content = _content(book, fact, held)
     shown = short(" ".join(content.text.split()), 80)
+    name = book.name(id, fact.frame)
+    text = f"the {fact.prop} of {name} is {shown or 'empty'} since frame {content.since}"
+    if fact.sent:
+        text = (
+            f"the task of {name} began in frame {fact.frame} with the {fact.prop} {shown or '(empty)'}, which was so "
+            f"since frame {content.since}"
+        )
     statement = book.say(
-        f"the {fact.prop} of {book.name(id, fact.frame)} is {shown or 'empty'} since frame {content.since}",
+        text,
         table="nodes",
         row_id=id,
         frame=content.since,

@@ -104,7 +104,9 @@ def _named(book: Book, asked: str, frame: int | None) -> list[Matter]:
     # From the right: an id may have dots of its own.
     id, dot, prop = asked.rpartition(".")
     if dot and book.rows.last_node(id, at) is not None:
-        return prop_facts(book, id, prop, at)
+        facts = prop_facts(book, id, prop, at)
+        # Without a frame people mean what was sent, and not what the plan says by now.
+        return facts if frame is not None else facts[::-1]
     if (path := component_path(book, asked, at)) is not None:
         return [ComponentIn(book, path, at)]
     if book.rows.value(asked, frame or book.reads) is not None or asked in book.rows.known_keys():
@@ -152,7 +154,8 @@ def node_facts(book: Book, id: str, frame: int) -> list[Matter]:
 
 
 def prop_facts(book: Book, id: str, prop: str, frame: int) -> list[Matter]:
-    """Return the facts of a prop, or of the call of a handler.
+    """Return the facts of a prop in a plan, then of that with which its task began if it was another; or those of the
+    call of a handler.
 
     Raises:
         StoreError: if the node has no such prop, naming the nearest, or the handler was not called.
@@ -160,11 +163,30 @@ def prop_facts(book: Book, id: str, prop: str, frame: int) -> list[Matter]:
     # Events are no props: a handler is asked about for its call.
     if prop not in EVENTS:
         _refuse_unknown(book, id, prop, frame)
-        return [PropAt(book, id, prop, frame)]
+        return [PropAt(book, id, prop, frame), *_begun_with(book, id, prop, frame)]
     task = book.rows.newest_task(id, frame)
     if task is None or (call := book.call_of(task, prop)) is None:
         raise StoreError(f"{prop} of {id} was not called up to frame {frame}: why_not({f'{id}.{prop}'!r}) tells why.")
     return [Called(book, call.call.id)]
+
+
+def _begun_with(book: Book, id: str, prop: str, frame: int) -> list[Matter]:
+    """Return the prop with which a node's task began, if the plan of a later frame has another."""
+    task = book.rows.newest_task(id, frame)
+    if task is None or task.started_at is None or task.mounted_at_frame >= frame:
+        return []
+    # A task keeps what it began with, however the plan changes after that.
+    began = task.mounted_at_frame
+    if _content(book, id, prop, began) == _content(book, id, prop, frame):
+        return []
+    return [PropAt(book, id, prop, began, sent=True)]
+
+
+def _content(book: Book, id: str, prop: str, frame: int) -> object:
+    node = book.tree(frame).index.get(id)
+    if node is None:
+        return None
+    return node.content if prop in TEXT else node.props.get(prop)
 
 
 def _refuse_unknown(book: Book, id: str, prop: str, frame: int) -> None:
