@@ -349,7 +349,7 @@ class Loop:
 
     async def _due(self) -> bool:
         """Wait until a frame is due; return False when none will be, or a pause was asked for."""
-        live, recorded = self.live, False
+        live = self.live
         # Writes come before causes: the next frame is to see what had arrived when it began, and a write that changes
         # nothing causes no frame. Applying them may cause one, so everything is looked at again after each await.
         while live.inbox.writes or live.inbox.ending or not live.inbox.causes:
@@ -368,8 +368,10 @@ class Loop:
                 self.reason = ""
                 if live.tasks.waits:
                     self.reason = self._asleep()
+                elif stalled := live.tasks.stalled:
+                    self.reason = stalled[0].worker
                 self._show("waiting")
-                recorded = await self._sleep(recorded)
+                await self._sleep()
                 self.reason = ""
         return True
 
@@ -396,20 +398,18 @@ class Loop:
         self._show("running")
         return True
 
-    async def _sleep(self, recorded: bool) -> bool:
-        """Wait until there may be something to do; return whether the file has it that this waits.
+    async def _sleep(self) -> None:
+        """Wait until there may be something to do.
 
-        Only a wait that becomes long is recorded: most are for a task that ends in a moment, and a transaction for each
-        would double the cost of its frame.
+        Only a wait that becomes long is recorded, with its reason: most are for a task that ends in a moment, and a
+        transaction for each would double the cost of its frame.
         """
-        recorded = recorded or self.live.recorded_as == self.standing
+        recorded = self.live.recorded_as == self.standing
         try:
             async with asyncio.timeout(None if recorded else LONG_S):
                 await self.live.inbox.sleep()
         except TimeoutError:
-            recorded = True
             await self.live.record_standing(*self.standing)
-        return recorded
 
     def _asleep(self) -> str:
         """Return which task waits until when, and why."""

@@ -84,6 +84,8 @@ def _progress(live: Live, entry: TaskEntry) -> TaskProgress:
         tail=live.services.stream.tails.get(entry.task_id, ""),
         tokens=tokens,
         cost_usd=cost_usd,
+        worker=entry.worker,
+        stalled=entry.stalled,
     )
 
 

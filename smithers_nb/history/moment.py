@@ -43,11 +43,11 @@ class Moment:
         )
         if status == "pending":
             then = replace(then, started_at=None)
+        if self.until is None:
+            return then
         if status != "running" or task.ended_at is not None:
             # The file has the error of the last attempt. Of a running task it belongs to an earlier one, and was known.
             then = replace(then, error=None)
-        if self.until is None:
-            return then
         # The reason and the next attempt are overwritten in the file: of a past moment only a question is known.
         then = replace(then, reason=None, next_retry_at=None)
         if status == "blocked":

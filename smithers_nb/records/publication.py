@@ -61,6 +61,10 @@ class TaskProgress:
     tokens: int | None = None
     """The tokens that an agent has used so far."""
     cost_usd: float | None = None
+    worker: str = ""
+    """The last news of its worker; of a stalled task, why none can continue it."""
+    stalled: bool = False
+    """True if no worker can continue it for now."""
 
 
 @dataclass(frozen=True, slots=True)

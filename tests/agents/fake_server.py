@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -44,6 +44,8 @@ class Entry:
 
     sent: int = 0
     """How many events of a stream were."""
+    pieces_at: list[float] = field(default_factory=list)
+    """When each piece of a stream was sent, in seconds since the epoch."""
 
     def as_json(self) -> str:
         return json.dumps(
@@ -297,6 +299,8 @@ class FakeServer:
                 break
             if takes_time and reply.delay_s:
                 await asyncio.sleep(reply.delay_s)
+            if takes_time:
+                entry.pieces_at.append(time.time())
             writer.write(_chunk(event))
             await writer.drain()
             self._sent(entry, n + 1)

@@ -19,6 +19,8 @@ from smithers_nb.agents.runner import AgentReply, AgentTask, FarLedger, Function
 from smithers_nb.bridge import engine
 from smithers_nb.history.panes.tasks import task as task_pane
 from smithers_nb.history.recorded import RecordedSource
+from smithers_nb.notebook.messages import incoming
+from smithers_nb.notebook.view_of import view_of
 from smithers_nb.records import ModelCall, ToolCall
 from smithers_nb.store import calls
 from tests.agents.conftest import Background
@@ -184,6 +186,50 @@ def test_a_task_says_when_its_worker_was_seen_last(run_of: Any) -> None:
     assert shown == ["w0: last seen 12 s ago", "w0"]
     runner.open = True
     assert run.ended().status == "finished" and ex.df.tasks.reason.isna().all()
+
+
+def test_a_task_that_no_worker_can_continue_says_what_it_takes(run_of: Any) -> None:
+    class Waiting(Items):
+        async def submit(self, task: Any, ledger: FarLedger) -> AgentReply:
+            self.ledger = ledger
+            self.waits = asyncio.Event()
+            await ledger.stalled("no_worker", "no worker is there. Start one: smithers worker URL")
+            await self.waits.wait()
+            await ledger.stalled(None)
+            return await super().submit(task, ledger)
+
+    runner = Waiting(two_rows)
+    ex = run_of(Claude(id="c", model="haiku")["hi"], runner=runner)
+    view, run = view_of(ex), Background(ex)
+    versions = []
+
+    def shown(condition: Any) -> Any:
+        """Return the summary once the record of the execution is so."""
+        until(ex, condition)
+        summary = view.summary(seq=0, busy=None, error=None)
+        versions.append(summary["versions"]["tasks"])
+        [row] = view.pane(incoming.validate_python({"type": "get", "id": "r", "pane": "tasks"}))["tasks"]
+        return summary, row
+
+    # The reason of the execution is recorded for those who only read the file.
+    summary, row = shown(lambda tasks: ex.store.executions().reason[0])
+    why = "no worker is there. Start one: smithers worker URL"
+    assert summary["sentence"] == f"Waiting for 1 task: {why}"
+    assert (row["status"], row["worker"], row["error"], row["can"]) == ("blocked", "none", why, ["cancel"])
+    assert ex.store.executions().reason[0] == why
+    assert why in str(ex.why("c")) and why in str(ex.why())
+
+    engine.loop.call_soon_threadsafe(runner.waits.set)
+    summary, row = shown(lambda tasks: tasks.ledger_offset[0] == 3)
+    assert summary["sentence"] == "Waiting for 1 task. The next frame begins when one has ended."
+    assert (row["status"], row["worker"], row["error"]) == ("running", "w0", None)
+
+    engine.call(runner.ledger.lost("w0", "worker w0 was not seen for 16 s: moved"))
+    summary, row = shown(lambda tasks: tasks.worker[0] == "")
+    assert row["worker"] == "none has it yet: worker w0 was not seen for 16 s: moved"
+    assert len(set(versions)) == 3, "the page asks for the tasks again after each of it"
+    runner.open = True
+    assert run.ended().status == "finished"
 
 
 def test_a_stop_cancels_the_item_and_the_next_leg_is_another(run_of: Any) -> None:

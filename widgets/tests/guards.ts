@@ -132,6 +132,7 @@ const runningTask = object<P.RunningRow>({
   node_id: text,
   status: text,
   reason: nullable(text),
+  worker: nullable(text),
   attempt: whole,
   max_attempts: whole,
   started: nullable(number),
@@ -343,6 +344,7 @@ const taskFields: Fields<P.TaskRow> = {
   max_attempts: whole,
   status: text,
   reason: nullable(text),
+  worker: nullable(text),
   frame: whole,
   settled_frame: nullable(whole),
   started: nullable(number),
@@ -550,7 +552,6 @@ const paneGuards: { readonly [K in P.Pane]: Guard<P.PaneData[K]> } = {
     ...taskFields,
     prompt: nullable(value),
     result: nullable(value),
-    worker: nullable(text),
     trace: nullable(text),
     source: nullable(text),
     asked: list(

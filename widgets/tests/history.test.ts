@@ -364,6 +364,14 @@ describe("time", () => {
       "attempt 3/5, next in 12 s, reason 429",
     ],
     [
+      attemptWords(running({ reason: "last seen 12 s ago", worker: "w0: last seen 12 s ago" }), 0),
+      "worker w0: last seen 12 s ago",
+    ],
+    [
+      attemptWords(running({ reason: "it stays in the kernel: it uses ctx" }), 0),
+      "it stays in the kernel: it uses ctx",
+    ],
+    [
       windowWords({ name: "p:m", refused: 3, opens: 12_000, apart_ms: 220.4 }, 0),
       "p:m refused 3 requests: nobody asks for 12 s, then one each 220 ms",
     ],

@@ -202,6 +202,7 @@ export const taskRow = (change: Partial<TaskRow> = {}): TaskRow => ({
   max_attempts: 3,
   status: "succeeded",
   reason: null,
+  worker: null,
   frame: 1,
   settled_frame: 2,
   started: 1000,
@@ -221,7 +222,6 @@ export const taskRow = (change: Partial<TaskRow> = {}): TaskRow => ({
 export const task = (change: Partial<TaskPane> = {}): TaskPane => ({
   ...taskRow(),
   names: {},
-  worker: null,
   prompt: null,
   result: null,
   trace: null,
@@ -240,6 +240,7 @@ export const running = (change: Partial<RunningRow> = {}): RunningRow => ({
   node: change.node_id ?? "claude #notes",
   status: "running",
   reason: null,
+  worker: null,
   attempt: 1,
   max_attempts: 3,
   started: Date.now() - 5000,

@@ -63,6 +63,8 @@ class TaskEntry:
     """True if this process gives it up, and workers continue it."""
     stalled: bool = False
     """True if it is blocked because no worker or engine is there: that is the workers' wait, and not its own."""
+    worker: str = ""
+    """The last news of its worker: which one has it, when that was seen last, or why none can continue it."""
     leg: int = 0
     """The number of times that it came back without an end."""
     ledger_offset: int = 0

@@ -159,7 +159,7 @@ class RemoteLedger(TaskLedger):
         self._note = note
         services = self._services
         await self._recorded(writer.note_worker, services.execution_id, self._entry.task_id, worker=worker, note=note)
-        services.observers.notify()
+        self._show(f"{worker}: {note}")
 
     async def quiet(self, why: str | None) -> None:
         """Record that the worker of the task was not seen for a while; None once it is seen again."""
@@ -169,7 +169,7 @@ class RemoteLedger(TaskLedger):
         services = self._services
         reason = why or self._note
         await self._recorded(writer.note_silence, services.execution_id, self._entry.task_id, reason=reason)
-        services.observers.notify()
+        self._show(f"{reason}")
 
     async def lost(self, worker: str, why: str) -> None:
         """Record that a worker has gone, and that the task waits for the next one."""
@@ -177,7 +177,7 @@ class RemoteLedger(TaskLedger):
         await self._recorded(
             writer.lose_worker, services.execution_id, self._entry.task_id, node_id=self._entry.node.id, why=why
         )
-        services.observers.notify()
+        self._show(why)
 
     async def stalled(self, reason: StallReason | None, why: str = "") -> None:
         """Record that the task can't continue for now, and why; without a reason, that it can again."""
@@ -188,8 +188,13 @@ class RemoteLedger(TaskLedger):
         await self._recorded(
             writer.stall_task, self._services.execution_id, entry.task_id, reason=reason, why=why or None
         )
-        entry.status, entry.stalled, entry.why = "blocked" if reason else "running", reason is not None, why
+        entry.status, entry.stalled = "blocked" if reason else "running", reason is not None
+        entry.worker = why
         self._moved()
+
+    def _show(self, news: str) -> None:
+        self._entry.worker = news
+        self._services.observers.notify()
 
     async def _recorded(self, work: Callable[..., Any], *args: Any, **named: Any) -> Any:  # Any: as ``work`` has them
         """Write a transaction, again until the file takes it: the rows are kept where they came from."""

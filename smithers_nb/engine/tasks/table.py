@@ -153,6 +153,11 @@ class TaskTable(Mapping[str, TaskEntry]):
         return [entry for entry in self.open if entry.questions and not entry.unmounted]
 
     @property
+    def stalled(self) -> list[TaskEntry]:
+        """Tasks of mounted nodes that no worker can continue for now."""
+        return [entry for entry in self.open if entry.stalled and not entry.unmounted]
+
+    @property
     def sleeping(self) -> list[TaskEntry]:
         """Tasks of mounted nodes that wait until they may try again, those of children too; the next one first."""
         own = [entry for entry in self.open if entry.retry_at is not None and not entry.unmounted]

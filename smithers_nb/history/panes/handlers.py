@@ -56,7 +56,7 @@ def _why_not(node: TreeNode, event: str, standing: Mapping[str, str], tree: Tree
     if status == "running":
         return "its task is running."
     if status == "blocked":
-        return "its task is blocked and waits for a person, or to try again."
+        return "its task is blocked: it waits for a person, for a worker, or to try again."
     if event == "on_progress":
         return f"its task {status} and reported no progress."
     if status == "succeeded" and event == "on_error":

@@ -137,6 +137,8 @@ class RunningRow(TypedDict):
     """running, blocked, pending."""
     reason: str | None
     """rate_limit, approval, retry …"""
+    worker: str | None
+    """The worker that has it, in words, with what there is to tell of it; None for a task of the kernel."""
     attempt: int
     max_attempts: int
     started: float | None
@@ -623,6 +625,8 @@ class TaskRow(TypedDict):
     max_attempts: int
     status: str
     reason: str | None
+    worker: str | None
+    """The worker that has it, in words, with what there is to tell of it; None for a task of the kernel."""
     frame: int
     """The frame in which it was mounted."""
     settled_frame: int | None
@@ -636,7 +640,7 @@ class TaskRow(TypedDict):
     """The number of its tool calls."""
     tail: str
     error: str | None
-    """The message: the last line of the traceback."""
+    """The message: the last line of the traceback; of a blocked task, what it waits for."""
     # The kernel decides, and not the page: a button must not be on for what would be refused.
     can: list[TaskCommand]
     """The commands that apply to it; none in a recorded frame."""
@@ -748,8 +752,6 @@ class ExchangeRow(TypedDict):
 
 
 class TaskPane(TaskRow):
-    worker: str | None
-    """The worker that has it, or why none can continue it; None for a task of the kernel."""
     prompt: Value | None
     result: Value | None
     trace: str | None

@@ -204,6 +204,10 @@ class Standing:
 
     def _waits(self) -> str:
         now = self.now
+        if stalled := [task for task in now.tasks if task.stalled]:
+            waiting = count(now.running + len(stalled), "task")
+            # Not closed with a dot: it may end with the command that starts a worker, which people copy.
+            return f"Waiting for {waiting}: {stalled[0].worker}"
         if now.running:
             return f"Waiting for {count(now.running, 'task')}. The next frame begins when one has ended."
         if not now.names:
@@ -230,8 +234,8 @@ class Standing:
             if starts:
                 because += f", and starts {starts}"
             return f"Step {following}, {because}."
-        if now.running:
-            return f"Step waits for {count(now.running, 'task')} and {following}."
+        if outstanding := now.running + sum(1 for task in now.tasks if task.stalled):
+            return f"Step waits for {count(outstanding, 'task')} and {following}."
         if frame.phase is Phase.FLUSH:
             return f"Step {following}."
         return "Step closes the frame: nothing is left to do."

@@ -82,6 +82,7 @@ def task_row(source: Source, cursor: Cursor, task: TaskRecord, mounted: LastNode
         "max_attempts": task.max_attempts,
         "status": task.status,
         "reason": task.reason,
+        "worker": _worker(task),
         "frame": task.mounted_at_frame,
         "settled_frame": task.settled_at_frame,
         "started": epoch_ms(task.started_at),
@@ -104,6 +105,8 @@ def _can(task: TaskProgress | None, node: TreeNode | None) -> list[p.TaskCommand
         return []
     if task.questions:
         return ["answer", "cancel"]
+    if task.stalled:  # A person can start a worker, and nothing here.
+        return ["cancel"]
     if task.status == "blocked":
         return ["retry", "cancel"]
     if task.status in ("pending", "running"):
@@ -133,7 +136,6 @@ def task(source: Source, cursor: Cursor, task_id: str) -> p.TaskPane | None:
     node = cursor.tree.index.get(found.node_id)
     file = source.file.up_to(cursor.frame)
     more: dict[str, Any] = {  # Any: the fields that a task has more than its row
-        "worker": _worker(found),
         "prompt": None,
         "result": None,
         "trace": None,
@@ -163,12 +165,12 @@ def _worker(task: TaskRecord) -> str | None:
     """Return the worker of a task in words; None for one that the kernel runs."""
     if task.worker is None:
         return None
-    # What it takes to continue, such as the command that starts a worker, is more than any name.
     if task.reason in get_args(StallReason):
-        return task.error
-    if task.worker and task.status == "running" and task.reason:
-        return f"{task.worker}: {task.reason}"  # Its heartbeat is late, or its code differs.
-    return task.worker or "none has begun it yet"
+        return "none"  # The error has what it takes to continue, such as the command that starts a worker.
+    worker = task.worker or "none has it yet"
+    if task.status == "running" and task.reason:
+        return f"{worker}: {task.reason}"  # Its heartbeat is late, it was lost, or its code differs.
+    return worker
 
 
 def _conversation(file: Moments, task: TaskRecord) -> dict[str, Any]:  # Any: two fields of the pane
@@ -277,9 +279,9 @@ def running(source: Source, names: Names) -> list[p.RunningRow]:
     each = min(p.TAIL_CHARS, p.TAILS_CHARS // max(1, len(shown)))
     found: list[p.RunningRow] = []
     for task in shown:
-        reason = started = retry_at = None
+        reason = started = retry_at = worker = None
         if (row := recorded.get(task.task_id)) is not None:
-            reason, started, retry_at = row.reason, row.started_at, row.next_retry_at
+            reason, started, retry_at, worker = row.reason, row.started_at, row.next_retry_at, _worker(row)
         found.append(
             {
                 "task_id": task.task_id,
@@ -287,6 +289,7 @@ def running(source: Source, names: Names) -> list[p.RunningRow]:
                 "node": names.of(task.node_id),
                 "status": task.status,
                 "reason": reason,
+                "worker": worker,
                 "attempt": task.attempt,
                 "max_attempts": task.max_attempts,
                 "started": epoch_ms(started),

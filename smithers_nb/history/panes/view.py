@@ -381,7 +381,7 @@ def _read_only(now: Publication | None) -> str | None:
 
 def _task_signature(task: TaskProgress) -> Hashable:
     asked = tuple(question.approval_id for question in task.questions)
-    return (task.node_id, task.task_id, task.status, task.attempt, task.settled, task.requests, *asked)
+    return (task.node_id, task.task_id, task.status, task.attempt, task.settled, task.requests, task.worker, *asked)
 
 
 def _refusals(source: Source, now: Publication) -> tuple[object, ...]:

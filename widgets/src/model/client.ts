@@ -46,6 +46,8 @@ export const SETTLE_MS = 120;
 
 export interface ClientState {
   readonly summary: Summary | null;
+  /** By how many milliseconds the kernel's clock is ahead of the page's. */
+  readonly ahead: number;
   readonly connected: boolean;
   /** The kernel has not answered for a while: it is busy, or gone. */
   readonly silent: boolean;
@@ -71,6 +73,7 @@ export interface ClientState {
 export class Client implements Receiver {
   state: ClientState = {
     summary: null,
+    ahead: 0,
     connected: true,
     silent: false,
     cursor: LIVE,
@@ -270,6 +273,8 @@ export class Client implements Receiver {
     if (turned) this.turn();
     this.update({
       summary: next,
+      // Now, as it comes: a view that is opened later would take its age for a difference of the clocks.
+      ahead: next.now - Date.now(),
       connected: true,
       alerts: alertsOf(this.state.alerts, last, next),
       note:

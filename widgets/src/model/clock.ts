@@ -12,7 +12,7 @@ export function lasting(ms: number): string {
 
 type Timed = Pick<
   RunningRow,
-  "status" | "started" | "retry_at" | "attempt" | "max_attempts" | "reason"
+  "status" | "started" | "retry_at" | "attempt" | "max_attempts" | "reason" | "worker"
 > & { readonly ended?: number | null };
 
 /** How long a task has run or ran; "" where it did not. */
@@ -22,12 +22,19 @@ export function elapsed({ started, ended }: Timed, now: number): string {
   return ended != null && ms < 10_000 ? `${(ms / 1000).toFixed(1)} s` : lasting(ms);
 }
 
-/** "attempt 3/5, next in 12 s, reason 429"; "" for a first attempt without a reason. */
+/** "attempt 3/5, next in 12 s, reason 429"; "worker w0: last seen 12 s ago"; "" for a first attempt without a reason. */
 export function attemptWords(task: Timed, now: number): string {
-  const { attempt, max_attempts, retry_at, reason } = task;
+  const { attempt, max_attempts, retry_at } = task;
   const next = retry_at !== null ? `next in ${lasting(Math.max(0, retry_at - now + 999))}` : "";
   const tries = attempt > 1 || next !== "" ? `attempt ${attempt}/${max_attempts}` : "";
-  return [tries, next, reason ? `reason ${reason}` : ""].filter(Boolean).join(", ");
+  return [tries, next, reasonWords(task)].filter(Boolean).join(", ");
+}
+
+/** Why a task waits, in a word; of one that runs, what there is to tell of its worker, in a sentence. */
+function reasonWords({ status, reason, worker }: Timed): string {
+  if (!reason) return "";
+  if (status !== "running") return `reason ${reason}`;
+  return worker === null ? reason : `worker ${worker}`;
 }
 
 /** "m refused 3 requests: nobody asks for 12 s, then one each 220 ms". */

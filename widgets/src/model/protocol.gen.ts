@@ -858,6 +858,10 @@ export interface RunningRow {
    * rate_limit, approval, retry …
    */
   readonly reason: string | null;
+  /**
+   * The worker that has it, in words, with what there is to tell of it; None for a task of the kernel.
+   */
+  readonly worker: string | null;
   readonly attempt: number;
   readonly max_attempts: number;
   /**
@@ -1484,6 +1488,10 @@ export interface TaskRow {
   readonly status: string;
   readonly reason: string | null;
   /**
+   * The worker that has it, in words, with what there is to tell of it; None for a task of the kernel.
+   */
+  readonly worker: string | null;
+  /**
    * The frame in which it was mounted.
    */
   readonly frame: number;
@@ -1500,7 +1508,7 @@ export interface TaskRow {
   readonly tools: number;
   readonly tail: string;
   /**
-   * The message: the last line of the traceback.
+   * The message: the last line of the traceback; of a blocked task, what it waits for.
    */
   readonly error: string | null;
   /**
@@ -1845,6 +1853,7 @@ export interface TaskPane {
   readonly max_attempts: number;
   readonly status: string;
   readonly reason: string | null;
+  readonly worker: string | null;
   readonly frame: number;
   readonly settled_frame: number | null;
   readonly started: number | null;
@@ -1858,10 +1867,6 @@ export interface TaskPane {
   readonly error: string | null;
   readonly can: ReadonlyArray<"cancel" | "retry" | "handle_again" | "answer">;
   readonly options: ReadonlyArray<string>;
-  /**
-   * The worker that has it, or why none can continue it; None for a task of the kernel.
-   */
-  readonly worker: string | null;
   readonly prompt: Value | null;
   readonly result: Value | null;
   readonly trace: string | null;

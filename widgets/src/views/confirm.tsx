@@ -23,7 +23,7 @@ interface ConfirmStopProps {
 
 /** Asks before running tasks are interrupted, and says what that costs. Esc, handled at the root, closes it too. */
 export function ConfirmStop({ summary, stop, close }: ConfirmStopProps) {
-  const now = useNow(summary, true);
+  const now = useNow(true);
   const count = summary.counts.running;
   // There may be more than are named.
   const running = summary.running.filter(({ status }) => status === "running");

@@ -1,8 +1,8 @@
 import type { RefObject } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import type { Client, ClientState } from "../model/client";
 import { type Room, roomOf } from "../model/layout";
-import type { Summary } from "../model/protocol";
+import { useUi } from "./ui";
 
 /** The client's state, rendered anew when it changes. */
 export function useClient(client: Client): ClientState {
@@ -49,16 +49,13 @@ export function useConnection(client: Client, element: RefObject<HTMLElement | n
 }
 
 /** The kernel's clock, a second at a time, while something is under way. */
-export function useNow(summary: Summary, runs: boolean): number {
-  const ahead = useRef({ seq: -1, ms: 0 });
-  if (ahead.current.seq !== summary.seq) {
-    ahead.current = { seq: summary.seq, ms: summary.now - Date.now() };
-  }
+export function useNow(runs: boolean): number {
+  const { state } = useUi();
   const [, tick] = useState(0);
   useEffect(() => {
     if (!runs) return;
     const timer = setInterval(() => tick((count) => count + 1), 1000);
     return () => clearInterval(timer);
   }, [runs]);
-  return Date.now() + ahead.current.ms;
+  return Date.now() + state.ahead;
 }

@@ -26,9 +26,11 @@ export function TaskDetail({
   const { state } = useUi();
   const live = state.settled.at === null;
   const news = live ? summary.running.find(({ task_id }) => task_id === task.task_id) : undefined;
-  const now = useNow(summary, live && task.ended === null && task.started !== null);
+  const now = useNow(live && task.ended === null && task.started !== null);
   const latest = { ...task, ...news, tail: news?.tail || task.tail };
-  const attempt = attemptWords(latest, now);
+  // What there is to tell of a worker stands beside it.
+  const told = latest.status === "running" && latest.worker !== null;
+  const attempt = attemptWords(told ? { ...latest, reason: null } : latest, now);
   return (
     <div class="ss-detail">
       {task.asked.map((asked) => (
@@ -45,7 +47,11 @@ export function TaskDetail({
           ["status", <Status key="s" task={task} status={latest.status} />],
           ["time", elapsed({ ...latest, ended: task.ended }, now)],
           ["attempt", attempt || `${latest.attempt}/${task.max_attempts}`],
-          ["worker", task.worker],
+          [
+            "waits",
+            latest.status === "blocked" ? task.error && <Text key="w" of={task.error} /> : null,
+          ],
+          ["worker", latest.worker && <Text key="wo" of={latest.worker} />],
           ["frames", <Frames key="f" task={task} />],
           ["tokens", task.tokens === null ? null : grouped(task.tokens)],
           ["cost", task.cost_usd === null ? null : dollars(task.cost_usd)],

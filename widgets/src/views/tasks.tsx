@@ -20,7 +20,7 @@ export function TasksView({ tasks, summary }: TasksProps) {
   const { state, ui, actions } = useUi();
   const live = state.settled.at === null;
   const rows = live ? tasks.tasks.map((task) => withNews(task, summary)) : tasks.tasks;
-  const now = useNow(summary, live && rows.some(isTimed));
+  const now = useNow(live && rows.some(isTimed));
   return (
     <>
       {tasks.windows.map((window) => (
@@ -50,8 +50,8 @@ const isTimed = ({ started, ended, retry_at }: TaskRow): boolean =>
 function withNews(task: TaskRow, { running }: Summary): TaskRow {
   const news = running.find(({ task_id }) => task_id === task.task_id);
   if (news === undefined) return task;
-  const { status, reason, attempt, started, retry_at, tail } = news;
-  return { ...task, status, reason, attempt, started, retry_at, tail: tail || task.tail };
+  const { status, reason, worker, attempt, started, retry_at, tail } = news;
+  return { ...task, status, reason, worker, attempt, started, retry_at, tail: tail || task.tail };
 }
 
 const columns = (now: number): readonly Column<TaskRow>[] => [
@@ -77,13 +77,19 @@ const columns = (now: number): readonly Column<TaskRow>[] => [
     usual: ({ attempt }) => attempt <= 1,
     cell: ({ attempt, max_attempts }) => `${attempt}/${max_attempts}`,
   },
-  { name: "Time", align: "end", cell: (task) => elapsed(task, now) },
+  { name: "Time", align: "end", rank: 0, cell: (task) => elapsed(task, now) },
   {
     name: "Loop",
     align: "end",
     rank: 1,
     usual: ({ iteration }) => iteration === null,
     cell: ({ iteration }) => iteration !== null && `@${iteration}`,
+  },
+  {
+    name: "Worker",
+    rank: 8,
+    usual: ({ worker }) => worker === null,
+    cell: ({ worker }) => worker !== null && <Text of={worker.split(":", 1)[0] ?? ""} />,
   },
   { name: "Frame", rank: 2, cell: ({ frame }) => <FrameLink frame={frame} /> },
   {
@@ -178,8 +184,9 @@ function below(task: TaskRow, questions: readonly QuestionRow[], now: number) {
         </p>
       )}
       {task.error !== null && (
-        <p data-tone="bad">
-          ✗ <Text of={task.error} />
+        <p data-tone={task.status === "blocked" ? "warn" : "bad"}>
+          {task.status !== "blocked" && "✗ "}
+          <Text of={task.error} />
         </p>
       )}
       {task.tail !== "" && (

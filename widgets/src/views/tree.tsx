@@ -109,7 +109,7 @@ function Tree({ nodes, rows }: TreeProps) {
   const entry = rows[Math.max(0, at)]?.key ?? null;
   const seen = useWindow(scroll, rows.length);
   const running = useRunning(state.settled.at === null ? (state.summary?.running ?? []) : []);
-  const now = useNowOf(running.size > 0);
+  const now = useNow(running.size > 0);
 
   const change = selected === null ? followed(nodes) : null;
   const frame = state.settled.at ?? state.summary?.frame;
@@ -240,10 +240,4 @@ function intoSight(scroll: HTMLElement | null, top: number): void {
 /** The running tasks by node. */
 function useRunning(running: readonly RunningRow[]): ReadonlyMap<string, RunningRow> {
   return useMemo(() => new Map(running.map((task) => [task.node_id, task])), [running]);
-}
-
-function useNowOf(runs: boolean): number {
-  const { state } = useUi();
-  if (state.summary === null) throw new Error("a plan was shown without a summary");
-  return useNow(state.summary, runs);
 }
