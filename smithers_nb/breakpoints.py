@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from . import arguments
 from .arguments import optional, takes
 from .bridge import engine
+from .errors import NamesNearest
 from .history.matching import HANDLERS
 from .records import Breakpoint, BreakpointKind
 from .values import readable
@@ -24,7 +25,7 @@ def _point(name: str, value: Any) -> Any:
     return arguments.text(name, value)
 
 
-class BreakpointsApi:
+class BreakpointsApi(NamesNearest):
     """The breakpoints of an execution: those that are set here and those that are set in the stepper are the same.
 
     They are stored with the execution. A hit ends ``step``, ``run`` and the stepper's commands after the phase in which

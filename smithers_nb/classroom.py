@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .arguments import takes, text
-from .errors import StoreError
+from .errors import NamesNearest, StoreError
 from .history.static import inert, safe
 from .predicting import LEARNER
 from .recording import Store
@@ -88,7 +88,7 @@ class Attempts:
         return [one.says for check in self.checks[-1:] for one in check.held if not one.holds]
 
 
-class Classroom:
+class Classroom(NamesNearest):
     """The predictions and exercises of a class. ``df`` has a row for each prediction, ``plot()`` draws how many
     expected what, frame by item, and ``exercises`` has a row for each learner and exercise.
 

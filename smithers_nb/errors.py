@@ -52,7 +52,7 @@ import sysconfig
 import traceback
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 __all__ = [
     "AgentConfigError",
@@ -571,3 +571,35 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if not near:
         return ""
     return f" Did you mean {near[0]!r}?"
+
+
+LISTED = 16
+"""The most names that are all listed where none is near."""
+
+
+class NamesNearest:
+    """A base of what users hold: for an attribute that it does not have, the error names the nearest one.
+
+    Python's own tracebacks do so, and IPython's do not.
+    """
+
+    __slots__ = ()
+
+    # For a type checker, an object with __getattr__ has every attribute.
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            __tracebackhide__ = True  # IPython's tracebacks end at the line that asked.
+            # A property that raised AttributeError comes here, too: its own error is the one to see.
+            if hasattr(type(self), name):
+                object.__getattribute__(self, name)
+            missing = f"{type(self).__name__!r} object has no attribute {name!r}"
+            # Python and IPython ask for such names to find out what an object can do.
+            if name.startswith("_"):
+                raise AttributeError(missing, name=name, obj=self)
+            has = [known for known in dir(self) if not known.startswith("_")]
+            near = did_you_mean(name, has)
+            if not near and len(has) <= LISTED:
+                near = f" It has {', '.join(has)}."
+            # Without obj=, for which Python's traceback would say it again.
+            raise AttributeError(f"{missing}.{near}", name=name)

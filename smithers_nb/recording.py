@@ -21,6 +21,7 @@ from . import arguments
 from .arguments import optional, takes
 from .artifacts import Artifact
 from .bridge import engine
+from .errors import NamesNearest, did_you_mean
 from .fork import edited_state, root_of
 from .history.notes import notes_of
 from .nodes.diff import Changes, diff
@@ -128,7 +129,7 @@ def _redact(name: str, value: Any) -> Any:
     return wanted
 
 
-class Store:
+class Store(NamesNearest):
     """A SQLite file with its executions. Readers and the writer never wait for each other.
 
     Parameters
@@ -375,6 +376,8 @@ class RecordedState(Mapping[str, Any]):
         self._stored = stored
 
     def __getitem__(self, key: str) -> Any:  # Any: it is what the user stored
+        if key not in self._stored:
+            raise KeyError(f"the state has no key {key!r}.{did_you_mean(key, self._stored)}")
         return value_of(key, self._stored[key])
 
     def __contains__(self, key: object) -> bool:
@@ -391,7 +394,7 @@ class RecordedState(Mapping[str, Any]):
 
 
 @dataclass(frozen=True)
-class FrameView:
+class FrameView(NamesNearest):
     """A recorded frame."""
 
     number: int
@@ -409,7 +412,7 @@ class FrameView:
         return f"<FrameView {self.number}: {len(self.tree)} nodes, {len(self.state)} keys>"
 
 
-class Recording:
+class Recording(NamesNearest):
     """What the file says of an execution: the part that a running one and a recorded one have in common."""
 
     reader: Reader

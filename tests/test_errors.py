@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+import pickle
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -159,3 +162,28 @@ def test_a_run_without_a_reason_shows_none() -> None:
 
     assert repr(RunResult("finished", "", 0, None)) == "<RunResult finished; 0 frames>"
     assert repr(RunResult("waiting", "for a", 0, None)) == "<RunResult waiting: for a; 0 frames>"
+
+
+class Box(errors.NamesNearest):
+    def __init__(self) -> None:
+        self.lid = "shut"
+
+    @property
+    def broken(self) -> str:
+        raise AttributeError("what the property itself says")
+
+
+def test_an_attribute_that_is_not_there_is_answered_with_the_nearest() -> None:
+    box: Any = Box()
+    with pytest.raises(
+        AttributeError, match=r"^'Box' object has no attribute 'lidd'\. Did you mean 'lid'\?$"
+    ) as raised:
+        _ = box.lidd
+    shown = "".join(traceback.format_exception(raised.value))
+    assert shown.count("Did you mean") == 1, "Python's own traceback does not say it again"
+    with pytest.raises(AttributeError, match=r"no attribute 'wheels'\. It has broken, lid\.$"):
+        _ = box.wheels
+    with pytest.raises(AttributeError, match=r"^what the property itself says$"):
+        _ = box.broken
+    assert copy.copy(box).lid == pickle.loads(pickle.dumps(box)).lid == "shut"
+    assert not hasattr(box, "_repr_html_")

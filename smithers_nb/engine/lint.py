@@ -12,7 +12,7 @@ from difflib import SequenceMatcher
 
 from ..nodes.control import LoopNode
 from ..nodes.names import named_in
-from ..nodes.schedule import RUNNABLE, Schedule, name_of
+from ..nodes.schedule import RUNNABLE, Schedule, limit_of, name_of
 from ..nodes.tree import Tree, TreeNode
 from ..records import Problem, Severity
 from ..store.reader import Reader
@@ -50,11 +50,12 @@ def lint(rendered: Rendered, end: Schedule | None, reader: Reader, execution_id:
 
 
 class _History:
-    """The history of the nodes: handlers that were called, and how tasks ended."""
+    """The history of the nodes: handlers that were called, and how tasks and loops ended."""
 
     def __init__(self, reader: Reader, execution_id: str) -> None:
         self.fired = reader.fired(execution_id)
         self.ended = reader.standing(execution_id)
+        self.cut_off = {id for id, loop in reader.loops(execution_id).items() if loop.status == "max_reached"}
 
 
 # ---- nodes -----------------------------------------------------------------------------------------------------
@@ -68,6 +69,8 @@ def _node(node: TreeNode, history: _History) -> Iterator[Problem]:
             "should never reach.",
             node,
         )
+    if node.id in history.cut_off and isinstance(node.node, LoopNode):
+        yield from _cut_off(node, node.node)
     if node.type in ("claude", "agent") and not node.explicit_id and node.key is None:
         yield finding(
             "AgentWithoutId",
@@ -83,6 +86,20 @@ def _node(node: TreeNode, history: _History) -> Iterator[Problem]:
             f"on_progress of {node.id} was never called: its task succeeded and reported no progress.",
             node,
         )
+
+
+def _cut_off(node: TreeNode, loop: LoopNode) -> Iterator[Problem]:
+    """Find a loop that wanted more iterations than it may have."""
+    given = loop.model_fields_set
+    ended = f"{node.type} {node.id} ended at {limit_of(node)}"
+    if "max_iterations" not in given:
+        advice = f"Give it a max_iterations; without one it is {loop.max_iterations}."
+    elif "until" in given or "condition" in given:
+        advice = "Give it a higher max_iterations if it should go further."
+    else:
+        return  # It was to run so often.
+    prop, value = {"while": ("condition", "true")}.get(node.type, ("until", "false"))
+    yield finding("LoopReachedLimit", f"{ended}: its {prop} was still {value}. {advice}", node)
 
 
 def _cut_short(tree: Tree, end: Schedule) -> Iterator[Problem]:

@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from ..errors import ExecutionOwnedError, SmithersError, StalledError, StoreError, said
 from ..nodes.base import NodeBase
 from ..nodes.control import End
-from ..nodes.names import named_in
-from ..nodes.schedule import schedule
+from ..nodes.names import name_of, named_in
+from ..nodes.schedule import limit_of, schedule
 from ..records import Event, Hit, Phase, Problem, Status, Write
 from ..store import writer
 from ..store.presence import StoreLostError
@@ -517,8 +517,16 @@ class Loop:
             why = f"effect {', '.join(looping[:3])} keeps causing itself and was not run"
             await self._enter("stalled", self._named(why))
         else:
-            await self._enter("finished", "nothing is left to do")
+            await self._enter("finished", "; ".join(["nothing is left to do", *self._cut_off()]))
         self.over = True
+
+    def _cut_off(self) -> Iterator[str]:
+        """Yield the loops that wanted more iterations than they may have: else their end looks like any other."""
+        committed = self.live.committed
+        cut = {id for (_, id), state in committed.loops.items() if state.status == "max_reached"}
+        for node in committed.tree.walk():
+            if node.id in cut:
+                yield f"{name_of(node, node.props, committed.tree)} ended at {limit_of(node)}"
 
     # ---- how things stand --------------------------------------------------------------------------------------
 

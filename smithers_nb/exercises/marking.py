@@ -6,16 +6,18 @@ import json
 import subprocess
 import sys
 import tempfile
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 from ..bridge import engine
 from ..records import CheckedStatement, ExerciseCheck
+from ..records.words import closed
 from ..store import exercises as stored
 from ..store.connection import Database
 from . import judge
-from .exercise import Seat
+from .exercise import WIDTH, Seat
 
 T = TypeVar("T")
 
@@ -81,12 +83,19 @@ def told(seat: Seat, check: ExerciseCheck) -> str:
     """Return the result of an attempt in words: what holds and what does not, without the answer."""
     lines = [f"Exercise {seat.exercise.name}, seat {seat.number}, attempt {check.attempt}:"]
     for one in check.held:
-        mark, found = "✓", ""
-        if not one.holds:
-            mark, found = "✗", f"\n    Found: {one.found}."
-        lines.append(f"  {mark} {one.says}{found}")
-    lines.append(_end(seat, check))
+        if one.holds:
+            lines += _wrapped(f"  ✓ {one.says}")
+        else:
+            lines += _wrapped(f"  ✗ {one.says}") + _wrapped(f"    Found: {closed(one.found)}")
+    lines += _wrapped(_end(seat, check), behind="")
     return "\n".join(lines)
+
+
+def _wrapped(text: str, behind: str = "    ") -> list[str]:
+    """Return the lines of a text: Lab breaks longer ones within words."""
+    return [
+        part for line in text.splitlines() for part in textwrap.wrap(line, WIDTH, subsequent_indent=behind) or [line]
+    ]
 
 
 def _end(seat: Seat, check: ExerciseCheck) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from time import sleep
@@ -17,6 +18,13 @@ FRAMES = 100
 """The most frames of a trial. None of the exercises needs half of them."""
 WAIT_S = 60.0
 """The time for which a slow task waits at most until its check lets it end."""
+
+
+_NOTEBOOK_LINE = re.compile(
+    r"^([ \t]*)(?:%%?[A-Za-z]|!(?!=)|\?+[\w.]|[\w.]+\?{1,2}[ \t]*$|[\w, ]+=[ \t]*(?:%[A-Za-z]|!(?!=))).*$", re.MULTILINE
+)
+"""A line of IPython's own: ``%time``, ``!ls``, ``name?``, ``files = !ls``. The trial has no notebook that it could act
+on, and the exercises need none of it."""
 
 
 def unless(holds: bool, found: str) -> str | None:
@@ -48,7 +56,15 @@ class CellTrial:
         exec("from smithers_nb import *", names)
         # As in the notebook, the line of the magic is line 1.
         source = f"\n{self._cell}"
-        executed(parsed(source, cell_filename(self.seat.exercise.variable, source)), names)
+        filename = cell_filename(self.seat.exercise.variable, source)
+        try:
+            cell = parsed(source, filename)
+        except SyntaxError:
+            # Only now: in a cell that is Python, a line with a % at its beginning may continue the one before.
+            if not _NOTEBOOK_LINE.search(source):
+                raise
+            cell = parsed(source, filename, lambda text: _NOTEBOOK_LINE.sub(r"\1pass", text))
+        executed(cell, names)
         return names
 
     @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from ..errors import NamesNearest
 from ..nodes.xml import visible
 
 # They would turn the direction of the text after them.
@@ -17,7 +18,7 @@ LINES = 200
 """The most sentences of an answer."""
 
 
-class Readable:
+class Readable(NamesNearest):
     """A result that is read as text: all of it as ``.text`` and ``str``, its beginning as the repr."""
 
     @property

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..records import LoopKey, LoopState
+from ..records.words import count
 from .control import LOOPS, LoopNode, Ralph, While
 from .diff import Changes
 from .tree import Tree, TreeNode
@@ -64,6 +65,11 @@ def bound_of(loop: TreeNode) -> int:
         node_class = While
     found = loop.props.get("max_iterations", node_class.model_fields["max_iterations"].default)
     return int(str(found))
+
+
+def limit_of(loop: TreeNode) -> str:
+    """Return the limit of a loop in words. It has one where none is given, too."""
+    return f"its limit of {count(bound_of(loop), 'iteration')} (max_iterations)"
 
 
 def still_valid(changes: Changes, before: Tree, after: Tree) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from IPython.core.error import UsageError
@@ -87,8 +89,24 @@ def load(shell: InteractiveShell, names: dict[str, Any]) -> None:
     html.for_type(FrameView, static_view.view_html)
     html.for_type(RunResult, static_view.result_html)
     plain.for_type(Frame, lambda frame, printer, _cycle: printer.text(static_view.frame_text(frame)))
+    plain.for_type(CoroutineType, lambda made, printer, _cycle: printer.text(_with_advice(made, shell.user_ns)))
     formatter.ipython_display_formatter.for_type(Execution, _show)
     formatter.ipython_display_formatter.for_type(Stepper, _show_stepper)
+
+
+def _with_advice(made: CoroutineType[Any, Any, Any], names: Mapping[str, object]) -> str:
+    """Return the repr of a coroutine, and for a method of an execution what to write: as it stands, nothing runs."""
+    frame = made.cr_frame
+    ex = None if frame is None else frame.f_locals.get("self")
+    if frame is None or not isinstance(ex, Execution) or made.cr_running:
+        return repr(made)
+    # By the cell's name, where it is not another variable.
+    name = ex.name if names.get(ex.name) is ex else "ex"
+    method = frame.f_code.co_name
+    return (
+        f"{made!r}\nNothing has run: {name}.{method}() needs an await before it. Write: await {name}.{method}(), "
+        f"or {name}.{method}_sync(), which needs none."
+    )
 
 
 def _settle_imports(cell: Any) -> None:  # Any: IPython's ExecutionInfo

@@ -9,6 +9,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Literal
 
+from ..errors import NamesNearest
 from ..nodes.tree import Tree
 from .call import EffectRun, HandlerCall
 from .write import Write
@@ -92,7 +93,7 @@ class Problem:
 
 # No slots: ``cached_property`` keeps the XML in the instance's dict.
 @dataclass(frozen=True)
-class Frame:
+class Frame(NamesNearest):
     """A turn of the loop, so far."""
 
     number: int
@@ -142,7 +143,7 @@ TOLD = 5
 
 
 @dataclass(frozen=True, slots=True)
-class RunResult:
+class RunResult(NamesNearest):
     """The outcome of a ``run()``."""
 
     status: Status

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from ..errors import NamesNearest
 from ..values import Stored
 from .agent import ModelCall, ToolCall
 
@@ -59,7 +60,7 @@ class TaskEnd:
 
 
 @dataclass(frozen=True, slots=True)
-class TaskResult:
+class TaskResult(NamesNearest):
     """The argument of a handler."""
 
     node_id: str

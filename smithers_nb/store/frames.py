@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..arguments import integer, optional, takes, text
+from ..errors import NamesNearest
 from ..nodes import xml
 from . import plots, timeline
 from .conversations import MESSAGE_COLUMNS, messages
@@ -106,7 +107,7 @@ _COSTS = (
 )
 
 
-class DataFrames:
+class DataFrames(NamesNearest):
     """``ex.df`` and ``store.df``: an attribute per table, read at each access.
 
     Each is a DataFrame with the table's columns. Integers are nullable ``Int64``, times ``datetime64[ns, UTC]``,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from ..arguments import integer, takes, text
 from ..bridge import engine
-from ..errors import SweepError, UnknownExecutionError, did_you_mean
+from ..errors import NamesNearest, SweepError, UnknownExecutionError, did_you_mean
 from ..history.compare import Divergences
 from ..history.rates import rate
 from ..history.static import table
@@ -55,7 +55,7 @@ class Means:
     progress: bool = True
 
 
-class Sweep(Generic[H]):
+class Sweep(NamesNearest, Generic[H]):
     """A set of executions, its branches, that differ in chosen values. ``sweep[3]`` is the History of one.
 
     Everything that is shown of it is read from the file, also while it runs, and of one that another process runs.

@@ -314,6 +314,10 @@ def test_a_loop_without_a_bound_is_bounded_all_the_same(run_of: Any) -> None:
     assert ex.run_sync().status == "finished"
     assert len(ex.df.tasks) == 10
     assert loops_of(ex) == {"r": (10, "max_reached")}
+    assert ex.reason == "nothing is left to do; ralph #r ended at its limit of 10 iterations (max_iterations)"
+    told = ex.df.timeline().text.tolist()
+    assert "frame 31 began, because of: loop r: its limit of 10 iterations (max_iterations)" in told
+    assert "came to its limit of 10 iterations (max_iterations) at the COMMIT of frame 30" in str(ex.why(frame=31))
 
 
 @pytest.mark.parametrize("kind", [While, Ralph])

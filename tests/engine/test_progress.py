@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from smithers_nb import Claude, Effect, Parallel, Phase, Ralph, Task, component, scripted
+from smithers_nb import Claude, Effect, Parallel, Phase, Ralph, Task, While, component, scripted
 from smithers_nb.errors import NotStorableError, RunError
 
 
@@ -109,6 +109,15 @@ LINT: dict[str, tuple[Any, list[tuple[str, str]]]] = {
         lambda ctx: Ralph(id="r", until=True, max_iterations=10**6)[Phase(name="p")],
         [("LoopWithoutBound", "1,000,000")],
     ),
+    "a loop that ends at the limit that no one gave it": (
+        lambda ctx: Ralph(id="r", until=ctx.iteration("r") > 10)[Phase(name="p")],
+        [("LoopReachedLimit", "its until was still false. Give it a max_iterations; without one it is 10.")],
+    ),
+    "a loop that ends at its limit": (
+        lambda ctx: While(id="w", condition=True, max_iterations=2)[Phase(name="p")],
+        [("LoopReachedLimit", "while w ended at its limit of 2 iterations (max_iterations): its condition was still")],
+    ),
+    "a loop that should run three times": (lambda ctx: Ralph(id="r", max_iterations=3)[Phase(name="p")], []),
     "an on_error that was not needed": (
         lambda ctx: Task(id="t", run=lambda: 1, on_finished=lambda r: None, on_error=print),
         [],

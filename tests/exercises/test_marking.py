@@ -13,7 +13,7 @@ from smithers_nb.exercises.book import EXERCISES
 from smithers_nb.exercises.judge import judged
 from smithers_nb.notebook.line import Line
 from smithers_nb.notebook.options import OptionError
-from smithers_nb.records import CheckedStatement
+from smithers_nb.records import CheckedStatement, ExerciseCheck
 from tests.exercises.answers import ANSWERS
 from tests.exercises.test_exercises import cell
 from tests.notebook.kernel import run_cells
@@ -45,6 +45,22 @@ def test_a_broken_cell_is_marked_and_not_raised(text: str, found: str) -> None:
     held = list(judged(SEAT, text))
     assert not all(one.holds for one in held)
     assert any(found in one.found for one in held), held
+
+
+@pytest.mark.parametrize(
+    "line", ["%matplotlib inline", "!ls", "files = !ls", "Review?", "%%timeit", "if 1:\n    %time 1"]
+)
+def test_the_notebooks_own_lines_do_not_keep_a_cell_from_being_checked(line: str) -> None:
+    assert [one for one in judged(SEAT, f"{line}\n{cell(SEAT, FIX)}") if not one.holds] == []
+
+
+def test_a_check_is_told_in_lines_that_lab_need_not_break() -> None:
+    held = CheckedStatement(
+        "Both remarks are kept.", holds=False, found="remarks is ['a remark'] after " + "'a word', " * 30
+    )
+    told = marking.told(SEAT, ExerciseCheck("lost-write", 1, "learner", attempt=3, held=(held,), cell=""))
+    assert all(len(line) <= 100 for line in told.splitlines())
+    assert "\n    Found: remarks is" in told and "\n    'a word'" in told
 
 
 @pytest.mark.parametrize(

@@ -235,6 +235,23 @@ def test_everything_shows_itself(tmp_path):
     assert "Frame 1 after EFFECTS" in out.html(1)
 
 
+def test_a_forgotten_await_is_told_with_what_to_write(tmp_path):
+    out = run_cells(
+        tmp_path,
+        ONE.replace("%%smithers one", "%%smithers one --quiet"),
+        "made = one.run()\nmade",
+        "made.close()\nother = one\none = None\nmade = other.step()\nmade",
+        "made.close()\nasync def plain():\n    pass\nmade = plain()\nmade",
+        "made.close()\nother.status",
+    )
+    assert out.text(1).endswith(
+        "Nothing has run: one.run() needs an await before it. Write: await one.run(), or one.run_sync(), which needs none."
+    )
+    assert out.text(2).endswith("Write: await ex.step(), or ex.step_sync(), which needs none.")
+    assert out.text(3).startswith("<coroutine object plain at") and "Nothing" not in out.text(3)
+    assert out.text(4) == "'ready'"
+
+
 def test_an_execution_is_resumed_by_its_name(tmp_path):
     run_cells(tmp_path, ONE, "one.step_sync()")
     out = run_cells(

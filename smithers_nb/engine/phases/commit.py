@@ -10,7 +10,7 @@ from time import perf_counter
 from ...identity import Path
 from ...nodes.control import LOOPS
 from ...nodes.diff import Changes
-from ...nodes.schedule import Schedule, schedule, still_valid
+from ...nodes.schedule import Schedule, limit_of, schedule, still_valid
 from ...nodes.tree import Tree, TreeNode
 from ...records import Event, TaskStart
 from ...store import writer
@@ -145,7 +145,9 @@ def _remember(live: Live, draft: Draft, opened: list[TreeNode], starting: list[T
     for (loop, id), state in draft.schedule.loops.items():
         committed.loops[loop, id] = state
         changed.add(loop_read(id))
-        if state.status != "running":
+        if state.status == "max_reached":
+            live.inbox.cause(f"loop {id}: {limit_of(draft.tree.index[id])}")
+        elif state.status != "running":
             live.inbox.cause(f"loop {id}: {state.status}")
         elif state.iteration > 1:
             # This frame has rendered the first iteration already; a later one is rendered by the next frame.

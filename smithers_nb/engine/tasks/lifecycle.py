@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 
-from ...errors import RunError
+from ...errors import RunError, did_you_mean
 from ...nodes.runnable import Approval, Task
 from ...nodes.tree import TreeNode
 from ...records import Answer, TaskResult, TaskStart
@@ -192,6 +192,7 @@ class Tasks(TaskTable):
         self._services.refuse_when_closed()
         entry = self._mounted.get(node_id)
         if entry is None or entry.status not in ("pending", "running", "blocked"):
+            self._refuse_unknown(node_id)
             raise RunError(f"node {node_id!r} has no task that runs or waits: nothing to cancel.", node_id=node_id)
         if (handle := entry.handle) is not None and not in_thread(entry.node.node):
             entry.cancelled = True
@@ -218,6 +219,16 @@ class Tasks(TaskTable):
         )
         await self._runner.record_end(entry, entry.end_by_hand(error=CANCELLED))
 
+    def _refuse_unknown(self, node_id: str) -> None:
+        """Refuse the id of a node that is not in the plan.
+
+        Raises:
+            RunError: if there is none of this id.
+        """
+        if node_id not in self.committed.tree.index:
+            near = did_you_mean(node_id, self._mounted) or f" It has tasks of {', '.join(self._mounted) or 'no node'}."
+            raise RunError(f"the plan has no node {node_id!r}.{near}", node_id=node_id)
+
     async def retry(self, node_id: str) -> None:
         """Run the task of a node again, as a new task with the node's present props. One that waits to try again tries
         at once.
@@ -231,6 +242,7 @@ class Tasks(TaskTable):
             entry.hurry.set()
             return
         if entry is None or not entry.settled:
+            self._refuse_unknown(node_id)
             raise RunError(f"node {node_id!r} has no task that has ended: there is nothing to retry.", node_id=node_id)
         node = self.committed.tree.index[node_id]
         again = TaskEntry(f"{node_id}@{self.committed.frame}r{next(self._retries)}", node)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any, TypeVar
 
-from ...errors import PurityError, RunError
+from ...errors import PurityError, RunError, did_you_mean
 from ...nodes.effect import Effect
 from ...records import LoopKey, LoopState, Scope
 from ..state import TaskAuthor, Transaction
@@ -214,7 +214,9 @@ class StateApi(Sealed):
             KeyError: if it is missing.
         """
         if key not in self:
-            raise KeyError(f"{self._scope} has no key {key!r}; .get({key!r}) is None where nothing is set")
+            # Not its keys(): a component would read them all.
+            near = did_you_mean(key, self._host.values(self._scope))
+            raise KeyError(f"{self._scope} has no key {key!r}; .get({key!r}) is None where nothing is set.{near}")
         return self.get(key)
 
     def __contains__(self, key: object) -> bool:
