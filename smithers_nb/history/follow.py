@@ -173,7 +173,7 @@ def _anchor(reader: Reader, execution_id: str, target: str, frame: int | None) -
     """Return the value that a target stands for: of a node first, then of a key, else the text itself."""
     at = reader.last_frame(execution_id) if frame is None else frame
     owner = reader.owner(execution_id, max(at, 1))
-    if not target.startswith("state:") and (found := _of_node(reader, owner, target, at, frame)) is not None:
+    if not target.startswith("state:") and (found := _of_node(reader, owner, target, at=at, frame=frame)) is not None:
         return found
     return _of_key(reader, owner, target, at) or _Anchor(repr(short(target, SHOWN)), _as_typed(target))
 
