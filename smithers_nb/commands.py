@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from . import looks
 from .arguments import choices
 from .engine.tasks.answers import NO_RESULT, given
 from .engine.tasks.entry import ENDED
@@ -95,8 +96,10 @@ COMMANDS: dict[str, Command] = {}
 """All commands by name."""
 
 
-def arguments_of(handler: Callable[..., object]) -> type[BaseModel]:
-    """Return the model of a handler's arguments, without the first one: the run, or what stands for it."""
+def arguments_of(handler: Callable[..., object], like: Callable[..., object] | None = None) -> type[BaseModel]:
+    """Return the model of a handler's arguments, without the first one: the run, or what stands for it. Descriptions
+    are those of ``like``, if it is given.
+    """
     # With extras: descriptions, limits and suggestions stand in Annotated, once for all faces.
     types = get_type_hints(handler, include_extras=True)
     fields: dict[str, Any] = {}  # Any: what create_model takes
@@ -104,12 +107,23 @@ def arguments_of(handler: Callable[..., object]) -> type[BaseModel]:
         default = parameter.default
         if default is parameter.empty:
             default = ...  # pydantic's sign for an argument that is needed
-        fields[parameter.name] = (types[parameter.name], default)
+        declared = types[parameter.name]
+        if like is not None:
+            declared = Annotated[declared, Field(description=_description(like, parameter.name))]
+        fields[parameter.name] = (declared, default)
     return create_model(f"{handler.__name__}_arguments", __base__=_Arguments, **fields)
 
 
-def _command(effect: Effect, word: str | None = None) -> Callable[[Handler], Handler]:
-    """Register a handler under its name, which ends in "_" where it is a word of Python's."""
+def _description(handler: Callable[..., object], argument: str) -> str:
+    """Return the description of an argument: the text in its ``Annotated``."""
+    _, *others = get_args(get_type_hints(handler, include_extras=True)[argument])
+    return next(one for one in others if isinstance(one, str))
+
+
+def _command(
+    effect: Effect, word: str | None = None, like: Callable[..., object] | None = None
+) -> Callable[[Handler], Handler]:
+    """Register a handler under its name, which ends in "_" where it is a word of Python's; ``like`` has its words."""
 
     def register(handler: Handler) -> Handler:
         name = handler.__name__.rstrip("_")
@@ -117,8 +131,8 @@ def _command(effect: Effect, word: str | None = None) -> Callable[[Handler], Han
             name=name,
             word=word or name,
             effect=effect,
-            doc=inspect.getdoc(handler) or "",
-            arguments=arguments_of(handler),
+            doc=inspect.getdoc(like or handler) or "",
+            arguments=arguments_of(handler, like),
             handler=handler,
         )
         return handler
@@ -491,7 +505,8 @@ async def export(
 
 
 # Beside the loop, on a thread of its own each: an answer reads the file, and that of needs renders for up to a second.
-_FRAME = Field(ge=1, description="the frame of which it is asked")
+# Words and arguments are those of ``looks``, where the same is asked of a file.
+AtFrame = Annotated[int | None, Field(ge=1)]
 
 
 def _asked(now: Publication) -> Iterable[str]:
@@ -500,52 +515,28 @@ def _asked(now: Publication) -> Iterable[str]:
     return dict.fromkeys([*(node.id for node in nodes if node.explicit_id), *now.state])
 
 
-Target = Annotated[
-    str,
-    InWords(_asked, rest=True),
-    Field(description="a node, node.prop, node.on_finished, state:KEY, component, frame or id"),
-]
+def _followed(now: Publication) -> Iterable[str]:
+    return dict.fromkeys([*(task.node_id for task in now.tasks), *now.state])
 
 
-@_command("looks")
-async def why(run: Run, target: Target = "", frame: Annotated[int | None, _FRAME] = None) -> object:
-    """Tells why a node, value, handler call, frame or the execution is as it is: its causes, down to the roots."""
-    return await asyncio.to_thread(execution_of(run).why, _target(target), frame)
+Target = Annotated[str, InWords(_asked, rest=True)]
 
 
-@_command("looks", word="why-not")
-async def why_not(run: Run, target: Target = "", frame: Annotated[int | None, _FRAME] = None) -> object:
-    """Tells what keeps a node, task, handler, write or frame from being there, outermost first."""
-    return await asyncio.to_thread(execution_of(run).why_not, _target(target), frame)
+@_command("looks", like=looks.why)
+async def why(run: Run, target: Target = "", frame: AtFrame = None) -> object:
+    return await asyncio.to_thread(execution_of(run).why, looks.as_target(target), frame)
 
 
-@_command("looks")
-async def needs(
-    run: Run,
-    target: Annotated[str, InWords(rest=True), Field(description="the id of a node, or the name of a component")],
-    frame: Annotated[int | None, _FRAME] = None,
-) -> object:
-    """Tells the smallest edit of the state after which a node or component is in the plan."""
+@_command("looks", word="why-not", like=looks.why_not)
+async def why_not(run: Run, target: Target = "", frame: AtFrame = None) -> object:
+    return await asyncio.to_thread(execution_of(run).why_not, looks.as_target(target), frame)
+
+
+@_command("looks", like=looks.needs)
+async def needs(run: Run, target: Annotated[str, InWords(rest=True)], frame: AtFrame = None) -> object:
     return await asyncio.to_thread(execution_of(run).needs, target, frame)
 
 
-@_command("looks")
-async def follow(
-    run: Run,
-    text: Annotated[
-        str,
-        InWords(lambda now: dict.fromkeys([*(task.node_id for task in now.tasks), *now.state]), rest=True),
-        Field(description="a text, the id of a node, or a key of the state"),
-    ],
-    frame: Annotated[int | None, _FRAME] = None,
-) -> object:
-    """Tells where a text or value came from, and all that holds it."""
+@_command("looks", like=looks.follow)
+async def follow(run: Run, text: Annotated[str, InWords(_followed, rest=True)], frame: AtFrame = None) -> object:
     return await asyncio.to_thread(execution_of(run).follow, text, frame)
-
-
-def _target(text: str) -> str | int | None:
-    """Return a target as it is typed: a number is that of a frame, and nothing is the execution."""
-    text = text.strip()
-    if text.isdigit():
-        return int(text)
-    return text or None

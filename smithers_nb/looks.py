@@ -1,6 +1,7 @@
 """The questions that are asked of a recorded execution, each once: name, arguments, docstring and handler.
 
-The words of the shell and the tools of the MCP server are made from them. An argument's description is the text in its
+The words of the shell and the tools of the MCP server are made from them, and the commands that ask the same of a run
+have their words from here. An argument's description is the text in its
 ``Annotated``; one without a default is needed.
 """
 
@@ -99,7 +100,11 @@ def why_not(history: History, target: Target = None, *, frame: AtFrame = None, a
 
 @_look
 def needs(
-    history: History, target: Annotated[str, "a node or a component"], *, frame: AtFrame = None, app: object = None
+    history: History,
+    target: Annotated[str, "the id of a node, or the name of a component"],
+    *,
+    frame: AtFrame = None,
+    app: object = None,
 ) -> LookResult:
     """Tells the smallest edit of the state after which a node or component is in the plan."""
     found = history.needs(target, frame, app=app)
@@ -189,8 +194,9 @@ def tree_at(history: History, frame: Frame) -> LookResult:
 
 
 def as_target(text: str | None) -> str | int | None:
-    """Return a target as it is typed: a number is that of a frame."""
-    # As %smithers why reads it: a node whose id is a number is asked for as node.prop.
-    if text is not None and text.isdigit():
+    """Return a target as it is typed: a number is that of a frame, and nothing is the execution."""
+    # A node whose id is a number is asked for as node.prop.
+    text = (text or "").strip()
+    if text.isdigit():
         return int(text)
     return text or None

@@ -85,8 +85,11 @@ def rows(out: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("word", WORDS)
 def test_each_word_has_a_handler_and_a_parser_with_help(word: str) -> None:
     handler = handler_of(word)
-    text = parser_of(word, handler).format_help()
-    assert handler.__doc__ is not None and " ".join(handler.__doc__.split())[:30] in " ".join(text.split())
+    text = " ".join(parser_of(word, handler).format_help().split())
+    doc = " ".join((handler.__doc__ or "").split())
+    _, line = WORDS[word]
+    assert doc.startswith(line.removesuffix(".")), "the help of all words says what that of the word says"
+    assert doc[:30] in text
     undescribed = [action.dest for action in parser_of(word, handler)._actions if not action.help]
     assert not undescribed
 

@@ -1101,7 +1101,7 @@ export interface Follow {
    */
   readonly text: string;
   /**
-   * the frame of which it is asked
+   * the frame that is asked about, by default the last one
    */
   readonly frame?: number | null;
 }
@@ -1392,7 +1392,7 @@ export interface Needs {
    */
   readonly target: string;
   /**
-   * the frame of which it is asked
+   * the frame that is asked about, by default the last one
    */
   readonly frame?: number | null;
 }
@@ -2114,7 +2114,7 @@ export interface Why {
    */
   readonly target?: string;
   /**
-   * the frame of which it is asked
+   * the frame that is asked about, by default the last one
    */
   readonly frame?: number | null;
 }
@@ -2131,7 +2131,7 @@ export interface WhyNot {
    */
   readonly target?: string;
   /**
-   * the frame of which it is asked
+   * the frame that is asked about, by default the last one
    */
   readonly frame?: number | null;
 }
