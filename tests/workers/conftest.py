@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -18,6 +19,8 @@ from typing import Any
 import pytest
 
 from tests.agents.conftest import provider  # noqa: F401  # the fixture
+from tests.agents.fake_replies import InOrder, say
+from tests.agents.fake_server import KEY, FakeServer
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 120.0
@@ -95,7 +98,7 @@ class Postgres:
         return f"postgresql://smithers@127.0.0.1:{self.port}/{name}"
 
     def stop(self) -> None:
-        self.process.send_signal(signal.SIGINT)
+        self.process.send_signal(signal.SIGQUIT)  # At once, without writing what nobody reads again.
         self.process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -136,13 +139,16 @@ class WorkerProcess:
         return self.log.read_text()
 
 
-@pytest.fixture
-def worker(url: str, tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
-    """Start worker processes; they end with the test."""
+Start = Callable[..., WorkerProcess]
+
+
+@contextmanager
+def workers(url: str, logs: Path) -> Iterator[Start]:
+    """Start worker processes, which end with the block."""
     started: list[WorkerProcess] = []
 
     def start(id: str = "w0", *arguments: str, wait: bool = True, at: str = url, **more: str) -> WorkerProcess:
-        log = tmp_path / f"worker-{id}-{len(started)}.log"
+        log = logs / f"worker-{id}-{len(started)}.log"
         command = [sys.executable, "-m", "smithers_nb", "worker", at, "--id", id, *arguments]
         with log.open("wb") as out:
             process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out, env={**os.environ, **more})
@@ -156,6 +162,47 @@ def worker(url: str, tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
         if one.process.poll() is None:
             one.process.send_signal(signal.SIGCONT)
             one.kill()
+
+
+@pytest.fixture
+def worker(url: str, tmp_path: Path) -> Iterator[Start]:
+    """Start worker processes on the test's own database; they end with the test."""
+    with workers(url, tmp_path) as start:
+        yield start
+
+
+@dataclass
+class Station:
+    """A database with a living worker w0, which has 10 places, and its provider."""
+
+    url: str
+    server: FakeServer
+    start: Start
+    """Starts further workers there. Whoever does ends them."""
+
+    def asks(self, *acts: Any) -> FakeServer:
+        """Return the provider without its former requests; from now on it does this with requests."""
+        self.server.requests.clear()
+        self.server.script = acts[0] if callable(acts[0]) else InOrder(acts)
+        return self.server
+
+
+@pytest.fixture(scope="module")
+def station(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
+    """A worker that the tests of a module share, because its start takes most of their time. No test ends it."""
+    at = postgres.database()
+    with FakeServer(say("hello")) as server, workers(at, tmp_path_factory.mktemp("station")) as start:
+        start("w0", "--concurrency", "10", ANTHROPIC_API_KEY=KEY, ANTHROPIC_BASE_URL=server.anthropic_url)
+        yield Station(at, server, start)
+
+
+def age(url: str, id: str) -> None:
+    """Let a minute pass since the last heartbeat of a worker that is dead."""
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as db:
+        sql = "UPDATE smithers_workers SET seen_at = now() - interval '1 minute' WHERE worker_id = %s"
+        assert db.execute(sql, (id,)).rowcount == 1
 
 
 def until_alive(url: str, id: str, one: WorkerProcess) -> None:

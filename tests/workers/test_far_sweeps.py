@@ -11,7 +11,7 @@ import pytest
 
 from smithers_nb import DbosRunner, End, Store, Task, component, sweep
 from tests.agents.fake_replies import by_turn, call, say
-from tests.workers.conftest import PATIENCE_S
+from tests.workers.conftest import PATIENCE_S, age, until_alive
 from tests.workers.remote_app import Asking, Counting, square
 
 CASES = {"props.n": [*range(6)]}
@@ -66,9 +66,16 @@ def test_executions_run_on_workers_and_come_back_whole(url: str, worker: Any, mo
 
 def test_a_moved_execution_pays_nothing_twice(url: str, worker: Any, model: Any, tmp_path: Path) -> None:
     server = model(acts(0.3))
-    first = worker("w0", "--concurrency", "3", "--executions", "3")
+    first = worker("w0", "--concurrency", "3", "--executions", "3", wait=False)
     worker("w1", "--concurrency", "3", "--executions", "3")
-    killing = Thread(target=lambda: (server.wait_for(lambda seen: len(seen) >= 9, PATIENCE_S), first.kill()))
+    until_alive(url, "w0", first)
+
+    def kill() -> None:
+        server.wait_for(lambda seen: len(seen) >= 9, PATIENCE_S)
+        first.kill()
+        age(url, "w0")
+
+    killing = Thread(target=kill)
     killing.start()
     found = swept(url, tmp_path / "t.db")
     killing.join()

@@ -10,10 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from smithers_nb import Claude, DbosRunner, Parallel, Task, call_tool, scripted
 from tests.agents.conftest import Background
 from tests.agents.fake_replies import Hang, by_turn, call, say, tokens
-from tests.workers.conftest import PATIENCE_S, ROOT
+from tests.agents.fake_server import KEY
+from tests.workers.conftest import PATIENCE_S, ROOT, Station, age, until_alive
 from tests.workers.remote_app import fails, look, says, square
 from tests.workers.test_far_tasks import until
 
@@ -27,16 +30,17 @@ def agents(count: int) -> Any:
     return Parallel()[[Claude(id=f"a{n}", model="haiku", tools=[look])[f"Look up {n}."] for n in range(count)]]
 
 
-def test_an_execution_on_workers_has_the_rows_of_one_in_this_process(
-    url: str, worker: Any, model: Any, run_of: Any
-) -> None:
-    server = model(by_turn(call("look", n=1), call("look", n=2), say("done")))
+def test_an_execution_on_workers_has_the_rows_of_one_in_this_process(station: Station, model: Any, run_of: Any) -> None:
+    acts = by_turn(call("look", n=1), call("look", n=2), say("done"))
+    server = station.asks(acts)
     # Half of them each: with room for all, the first that looks may take all.
-    for id in ("w0", "w1"):
-        worker(id, "--concurrency", "10")
-    there = run_of(agents(20), runner=DbosRunner(url))
+    keys = {"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": server.anthropic_url}
+    second = station.start("w1", "--concurrency", "10", **keys)
+    there = run_of(agents(20), runner=DbosRunner(station.url))
     assert there.run_sync().status == "finished"
     assert len(server.requests) == 60
+    second.kill()
+    model(acts)
     here = run_of(agents(20))
     assert here.run_sync().status == "finished"
 
@@ -52,7 +56,7 @@ def test_an_execution_on_workers_has_the_rows_of_one_in_this_process(
     assert set(there.df.tasks.worker) == {"w0", "w1"}
 
 
-def test_functions_run_on_workers_print_and_fail_as_they_do_here(url: str, worker: Any, run_of: Any) -> None:
+def test_functions_run_on_workers_print_and_fail_as_they_do_here(station: Station, run_of: Any) -> None:
     def app() -> Any:
         return Parallel()[
             Task(id="ok", run=square, args=[3]),
@@ -61,8 +65,7 @@ def test_functions_run_on_workers_print_and_fail_as_they_do_here(url: str, worke
             Task(id="bad", run=fails, args=["x"], retries=1, on_error=lambda result: None),
         ]
 
-    worker("w0")
-    there, here = run_of(app(), runner=DbosRunner(url, send_code=True)), run_of(app())
+    there, here = run_of(app(), runner=DbosRunner(station.url, send_code=True)), run_of(app())
     for ex in (there, here):
         assert ex.run_sync().status == "finished"
     columns = ["node_id", "status", "attempt", "result", "reason"]
@@ -105,29 +108,30 @@ def test_the_tasks_of_a_killed_worker_are_moved_and_no_answer_is_paid_twice(
     url: str, worker: Any, model: Any, run_of: Any
 ) -> None:
     server = model(slow_turns())
-    first = worker("w0")
+    first = worker("w0", wait=False)
     worker("w1")
+    until_alive(url, "w0", first)
     ex = run_of(agents(8), runner=DbosRunner(url, lost_after_s=15))
     run = Background(ex)
     server.wait_for(lambda requests: len(requests) >= 6, PATIENCE_S)
     first.kill()
+    age(url, "w0")
     assert run.ended(90).status == "finished"
     asked_once(server, ex, 3, 8)
     nothing_is_open(ex)
     assert (ex.df.events.kind == "worker_lost").any() or set(ex.df.tasks.worker) == {"w1"}
 
 
-def test_a_killed_kernel_finds_what_the_workers_did_meanwhile(
-    url: str, worker: Any, model: Any, resumed: Any, tmp_path: Path
-) -> None:
-    server = model(slow_turns())
-    worker("w0")
-    kernel = subprocess.Popen([sys.executable, "-m", "tests.workers.kernel", tmp_path / "t.db", url, "6"], cwd=ROOT)
+def test_a_killed_kernel_finds_what_the_workers_did_meanwhile(station: Station, resumed: Any, tmp_path: Path) -> None:
+    server = station.asks(slow_turns())
+    kernel = subprocess.Popen(
+        [sys.executable, "-m", "tests.workers.kernel", tmp_path / "t.db", station.url, "6"], cwd=ROOT
+    )
     server.wait_for(lambda requests: len(requests) >= 4, PATIENCE_S)
     kernel.kill()
     kernel.wait()
     server.wait_for(lambda requests: len(requests) == 18, PATIENCE_S)
-    ex = resumed(agents(6), runner=DbosRunner(url))
+    ex = resumed(agents(6), runner=DbosRunner(station.url))
     assert ex.run_sync().status == "finished"
     asked_once(server, ex, 3, 6)
     assert len(server.requests) == 18 and len(ex.df.model_calls) == 18
@@ -147,10 +151,9 @@ def test_without_a_worker_the_task_says_so_and_one_that_starts_goes_on(url: str,
     assert ex.df.tasks.result[0] == 9 and took < 2 + 3 * IMPORT_S
 
 
-def test_a_cancelled_agent_ends_its_request_and_the_row_says_so(url: str, worker: Any, model: Any, run_of: Any) -> None:
-    server = model(Hang())
-    worker("w0")
-    ex = run_of(Claude(id="c", model="haiku", on_error=lambda result: None)["hi"], runner=DbosRunner(url))
+def test_a_cancelled_agent_ends_its_request_and_the_row_says_so(station: Station, run_of: Any) -> None:
+    server = station.asks(Hang())
+    ex = run_of(Claude(id="c", model="haiku", on_error=lambda result: None)["hi"], runner=DbosRunner(station.url))
     run = Background(ex)
     server.wait_for(lambda requests: len(requests) == 1, PATIENCE_S)
     until(ex, lambda tasks: len(ex.df.model_calls) == 1)
@@ -163,13 +166,10 @@ def test_a_cancelled_agent_ends_its_request_and_the_row_says_so(url: str, worker
     assert took < 2.5, f"the provider saw the client go after {took:.1f} s"
 
 
-def test_a_stop_ends_requests_and_a_run_continues_with_the_next_leg(
-    url: str, worker: Any, model: Any, run_of: Any
-) -> None:
+def test_a_stop_ends_requests_and_a_run_continues_with_the_next_leg(station: Station, run_of: Any) -> None:
     answers = by_turn(call("look", n=1), say("done"))
-    server = model(lambda asked: Hang() if asked.number == 2 else answers(asked))
-    worker("w0")
-    ex = run_of(agents(1), runner=DbosRunner(url))
+    server = station.asks(lambda asked: Hang() if asked.number == 2 else answers(asked))
+    ex = run_of(agents(1), runner=DbosRunner(station.url))
     run = Background(ex)
     server.wait_for(lambda requests: len(requests) == 2, PATIENCE_S)
     until(ex, lambda tasks: len(ex.df.model_calls) == 2)
@@ -181,16 +181,13 @@ def test_a_stop_ends_requests_and_a_run_continues_with_the_next_leg(
     nothing_is_open(ex)
 
 
-def test_a_question_is_answered_after_a_restart_of_the_kernel(
-    url: str, worker: Any, model: Any, run_of: Any, resumed: Any
-) -> None:
-    server = model(by_turn(call("look", n=4), say("done")))
-    worker("w0")
+def test_a_question_is_answered_after_a_restart_of_the_kernel(station: Station, run_of: Any, resumed: Any) -> None:
+    server = station.asks(by_turn(call("look", n=4), say("done")))
     app = Claude(id="c", model="haiku", tools=[look], approve=["look"])["Look."]
-    ex = run_of(app, runner=DbosRunner(url))
+    ex = run_of(app, runner=DbosRunner(station.url))
     assert ex.run_sync().status == "waiting"
     ex.close()
-    ex = resumed(app, runner=DbosRunner(url))
+    ex = resumed(app, runner=DbosRunner(station.url))
     [question] = ex.df.approvals.approval_id
     ex.answer(question, "approve")
     assert ex.run_sync().status == "finished"
@@ -215,9 +212,8 @@ def test_a_worker_that_is_ended_hands_its_tasks_back_at_once(url: str, worker: A
     nothing_is_open(ex)
 
 
-def test_a_living_workers_id_is_refused(url: str, worker: Any) -> None:
-    worker("w0")
-    second = worker("w0", wait=False)
+def test_a_living_workers_id_is_refused(station: Station) -> None:
+    second = station.start("w0", wait=False)
     assert second.process.wait(60) == 2
     assert "a worker 'w0' is alive" in second.said()
 
@@ -231,26 +227,24 @@ def test_a_limit_of_the_execution_ends_agents_on_workers(url: str, worker: Any, 
     assert 4 <= len(server.requests) <= 6, "at most the requests in flight are too many"
 
 
-def test_tokens_and_progress_come_while_an_agent_runs(url: str, worker: Any, model: Any, run_of: Any) -> None:
-    model(tokens(30, delay_s=0.05))
-    worker("w0")
+def test_tokens_and_progress_come_while_an_agent_runs(station: Station, run_of: Any) -> None:
+    station.asks(tokens(30, delay_s=0.05))
     heard: list[str] = []
     node = Claude(id="c", model="haiku", on_progress=lambda result: heard.append(result.text))["hi"]
-    ex = run_of(node, runner=DbosRunner(url))
+    ex = run_of(node, runner=DbosRunner(station.url))
     assert ex.run_sync().status == "finished"
     pieces = ex.df.stream_events[ex.df.stream_events.kind == "token"].payload
     assert "".join(pieces) == "".join(f"w{n} " for n in range(30))
     assert heard and all("".join(pieces).startswith(text) for text in heard)
 
 
-def test_code_of_a_notebook_is_sent_where_it_is_allowed(url: str, worker: Any, run_of: Any) -> None:
+def test_code_of_a_notebook_is_sent_where_it_is_allowed(station: Station, run_of: Any) -> None:
     factor = 3
-    worker("w0")
     app = Parallel()[
         Task(id="t", run=lambda n: n * factor, args=[2]),
         Claude(id="c", model=scripted(call_tool("triple", n=2), "done"), tools=[tripled(factor)])["hi"],
     ]
-    ex = run_of(app, runner=DbosRunner(url, send_code=True))
+    ex = run_of(app, runner=DbosRunner(station.url, send_code=True))
     assert ex.run_sync().status == "finished"
     tasks = ex.df.tasks.set_index("node_id")
     assert tasks.result.to_dict() == {"t": 6, "c": "done"} and set(tasks.worker) == {"w0"}
@@ -266,8 +260,9 @@ def tripled(factor: int) -> Any:
 
 
 def test_an_engine_that_goes_away_is_said_and_waited_for(
-    postgres: Any, url: str, worker: Any, model: Any, run_of: Any
+    postgres: Any, url: str, worker: Any, model: Any, run_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("smithers_nb.agents.dbos.PATIENCE_S", 1.0)
     server = model(slow_turns())
     worker("w0")
     ex = run_of(agents(3), runner=DbosRunner(url))
