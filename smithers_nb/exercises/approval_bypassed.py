@@ -63,9 +63,9 @@ def _decided(trial: CellTrial, choice: str | None, draft: str = "a draft") -> st
     with trial.execution(given) as ex:
         result = ex.run_sync()
         if result.status != "waiting":
-            return f"nobody is asked: the execution is {result.status}, and {sent} was sent"
+            return f"no one is asked: the execution is {result.status}, and {sent} was sent"
         if sent:
-            return f"{sent} was sent before anybody has answered"
+            return f"{sent} was sent before anyone has answered"
         if choice is None:
             return None
         [question] = ex.df.approvals.itertuples()
@@ -111,7 +111,7 @@ APPROVAL_BYPASSED = Exercise(
     variants=(
         Variant(
             app="Mail",
-            task="A draft is written, a person decides, and only then may it go out. It is out before anybody was "
+            task="A draft is written, a person decides, and only then may it go out. It is out before anyone was "
             "asked. Mend the cell.",
             cell=BESIDE,
             hint='"%smithers why approval_bypassed send" tells what made the task start. What do the question and the '

@@ -122,10 +122,10 @@ IMPURE_RENDER = Exercise(
         Variant(
             app="Ranking",
             task='"$key" are asked for, kept in the state in the order in which they came, and shown from the highest '
-            "to the lowest. The second frame can't be rendered. Mend the cell.",
+            "to the lowest. Once they are there, the next frame can't be rendered. Mend the cell.",
             cell=SORTED,
-            hint="The error names the key and the component. A component may be called again at any time: what of the "
-            "state is another one after it was called?",
+            hint="The error names the key and the component. A component may be called again at any time: which "
+            "value of the state is different after it was called?",
             checks=(
                 Check("The execution comes to its end.", _comes_to_its_end),
                 Check("The plan shows them from the highest to the lowest.", _lines),

@@ -82,11 +82,17 @@ def judge_apart(seat: Seat, cell: str) -> tuple[CheckedStatement, ...]:
 def told(seat: Seat, check: ExerciseCheck) -> str:
     """Return the result of an attempt in words: what holds and what does not, without the answer."""
     lines = [f"Exercise {seat.exercise.name}, seat {seat.number}, attempt {check.attempt}:"]
+    before = ""
     for one in check.held:
         if one.holds:
             lines += _wrapped(f"  ✓ {one.says}")
+            continue
+        found = closed(one.found)
+        if found == before:
+            found = "the same."
         else:
-            lines += _wrapped(f"  ✗ {one.says}") + _wrapped(f"    Found: {closed(one.found)}")
+            before = found
+        lines += _wrapped(f"  ✗ {one.says}") + _wrapped(f"    Found: {found}")
     lines += _wrapped(_end(seat, check), behind="")
     return "\n".join(lines)
 

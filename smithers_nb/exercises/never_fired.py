@@ -156,7 +156,7 @@ NEVER_FIRED = Exercise(
             checks=(
                 Check("A missing page calls on_error, which puts a text into problem.", _problem_is_known),
                 Check("The text of a page that is there is put into text.", _text_is_kept),
-                Check("Any text is a text, whatever it says.", _odd_text_is_kept),
+                Check("A page that is there is a text, whatever it says.", _odd_text_is_kept),
             ),
             themes=(
                 {"page": "tides", "there": "wind", "text": "Wind comes and goes."},
@@ -170,8 +170,8 @@ NEVER_FIRED = Exercise(
             'digest should be made of the other one. Today "$two" is closed, and on_finished of the digest is not '
             "called. Mend the cell, also for the day on which the other source is closed.",
             cell=PENDING,
-            hint="Which status has the first phase, and which the second one? never_fired.df.tasks and the stepper "
-            'have both; "%smithers why-not never_fired digest" tells what the digest waits for.',
+            hint="Which status has the first phase, and which the second one? The plan in the stepper has both; "
+            '"%smithers why-not never_fired digest" tells what the digest waits for.',
             checks=(
                 Check("With one source closed, the digest is that of the other one.", _of_the_rest),
                 Check("With both open, the digest is of both.", _of_both),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..agents.scripted import scripted
+from ..records.words import count
 from .exercise import Check, Exercise, Variant
 from .trial import CellTrial, unless
 
@@ -108,7 +109,7 @@ def _only_with_page(trial: CellTrial) -> str | None:
     prompts, _ = _asked(trial, page)
     without = [prompt for prompt in prompts if page not in prompt]
     if without or len(prompts) != 1:
-        return f"of {len(prompts)} prompts of the answerer, {len(without)} are without the page"
+        return f"the answerer has {count(len(prompts), 'prompt')}, {len(without)} of them without the page"
     return None
 
 

@@ -166,8 +166,8 @@ RACE_IN_PARALLEL = Exercise(
             task='Two shops are asked for a price at the same time. "best" should be the offer with the lower price. '
             "It is the one that came last. Mend the cell so that it does not matter which shop is faster.",
             cell=LAST_WINS,
-            hint="Which of the two writes of best has the status overridden in race_in_parallel.df.transitions? Which "
-            "one would it be if the other shop were slow?",
+            hint="Step it, and look at the two writes of best in race_in_parallel.df.transitions. Which of them stands "
+            "in the end, and which one would if the other shop were slow?",
             checks=(
                 Check("Both shops are asked at the same time.", _at_once),
                 Check("The lower price is the best when both come together.", _best_together),

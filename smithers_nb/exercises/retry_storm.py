@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..records.words import count
 from .exercise import Check, Exercise, Variant
 from .trial import CellTrial, unless
 
@@ -119,7 +120,8 @@ def _read_once(trial: CellTrial) -> str | None:
 def _hopeless_once(trial: CellTrial) -> str | None:
     calls, state = _ordered(trial, {"bad": [ValueError("no number")] * 100, "good": []})
     if calls != {"bad": 1, "good": 1}:
-        return f"an order that is no number is read {calls['bad']} times, a good one {calls['good']} times"
+        read = count(calls["bad"], "time"), count(calls["good"], "time")
+        return f"an order that is no number is read {read[0]}, a good one {read[1]}"
     if state.get("refused") != ["bad"] or state.get("amounts") != {"good": 12}:
         return f"refused is {state.get('refused')}, and amounts is {state.get('amounts')}"
     return None

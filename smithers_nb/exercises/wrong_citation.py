@@ -174,7 +174,7 @@ WRONG_CITATION = Exercise(
             task='A model answers from sources, with the number of the one that it has used. "source" should be the '
             "title of that one. It is another one. Mend the cell.",
             cell=COUNTED,
-            hint='"%smithers follow answer" in the notebook leads from the answer to the prompt. Which number has its '
+            hint='"%smithers follow wrong_citation answer" leads from the answer to the prompt. Which number has its '
             "source there, and which one in SOURCES?",
             checks=(
                 Check("The source is the one that says the answer, whichever it is.", _cited_each),

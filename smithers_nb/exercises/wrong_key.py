@@ -141,7 +141,7 @@ WRONG_KEY = Exercise(
             checks=(
                 Check("Everyone in the first list gets a card.", _first_list),
                 Check("A name that is put in front gets a card, and only one.", _put_in_front),
-                Check("Nobody gets a second card because the order changes.", _moved),
+                Check("No one gets a second card because the order changes.", _moved),
             ),
             themes=(
                 {"key": "cities", "one": "Rome", "two": "Oslo"},

@@ -54,6 +54,15 @@ def test_the_notebooks_own_lines_do_not_keep_a_cell_from_being_checked(line: str
     assert [one for one in judged(SEAT, f"{line}\n{cell(SEAT, FIX)}") if not one.holds] == []
 
 
+def test_the_same_observation_is_told_once() -> None:
+    held = tuple(
+        CheckedStatement(says, holds=False, found="the cell raises KeyError: 'x'") for says in ("One.", "Two.")
+    )
+    told = marking.told(SEAT, ExerciseCheck("lost-write", 1, "learner", attempt=1, held=held, cell=""))
+    assert told.count("KeyError") == 1
+    assert "Two.\n    Found: the same." in told
+
+
 def test_a_check_is_told_in_lines_that_lab_need_not_break() -> None:
     held = CheckedStatement(
         "Both remarks are kept.", holds=False, found="remarks is ['a remark'] after " + "'a word', " * 30
