@@ -59,6 +59,7 @@ class TaskEnd:
     """The task whose recorded result it has, as ``EXECUTION_ID/TASK_ID``."""
 
 
+# Near names, because r.result is what many write first for r.output.
 @dataclass(frozen=True, slots=True)
 class TaskResult(NamesNearest):
     """The argument of a handler."""
