@@ -40,8 +40,9 @@ help: ## list the targets
 
 demo: $(RUNTIME) ## open the first notebook in JupyterLab (CHECK=1: run it here and print its frames)
 ifeq ($(CHECK),)
+	@# As the default URL, the notebook is in the address that is printed, too: where no browser opens by itself, people copy that.
 	@flags=(); if [ "$$(id -u)" = 0 ]; then flags+=(--allow-root); fi; \
-	exec $(PY) -m jupyterlab "$${flags[@]}" $(NOTEBOOK)
+	exec $(PY) -m jupyterlab "$${flags[@]}" --LabApp.default_url=/lab/tree/$(NOTEBOOK)
 else
 	@$(PY) tests/run_notebook.py $(NOTEBOOK)
 endif
