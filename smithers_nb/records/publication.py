@@ -61,6 +61,7 @@ class TaskProgress:
     tokens: int | None = None
     """The tokens that an agent has used so far."""
     cost_usd: float | None = None
+    # One text for all of it: that it changes is what makes a page ask again, and the file has the parts.
     worker: str = ""
     """The last news of its worker; of a stalled task, why none can continue it."""
     stalled: bool = False

@@ -17,7 +17,9 @@ SELECT execution_id, name, kind, parent_id, status, reason, owner, created_at, u
        (SELECT group_concat(approval_id, ', ') FROM approvals
          WHERE approvals.execution_id = executions.execution_id AND status = 'waiting') AS asks,
        (SELECT min(next_retry_at) FROM tasks
-         WHERE tasks.execution_id = executions.execution_id AND status = 'blocked') AS tries_at
+         WHERE tasks.execution_id = executions.execution_id AND status = 'blocked') AS tries_at,
+       (SELECT min(tasks.reason) FROM tasks WHERE tasks.execution_id = executions.execution_id
+         AND tasks.status = 'blocked' AND tasks.reason IN ('no_worker', 'engine')) AS stalled
 FROM executions ORDER BY created_at, execution_id
 """
 _TASKS = """
@@ -51,10 +53,12 @@ def executions(reader: Reader) -> list[Row]:
 
 
 def _standing(row: Row) -> Row:
-    asks, tries_at = row.pop("asks"), row.pop("tries_at")
+    asks, tries_at, stalled = row.pop("asks"), row.pop("tries_at"), row.pop("stalled")
     waits = [f"approval {asks}"] if asks else []
     if tries_at:
         waits.append(f"until {tries_at}")
+    if stalled:
+        waits.append(str(stalled))
     row["waits_for"] = "; ".join(waits) or None
     # A process that was killed leaves "running" behind, until another one takes the execution.
     owner = row["owner"]

@@ -22,7 +22,7 @@ from smithers_nb.history.recorded import RecordedSource
 from smithers_nb.notebook.messages import incoming
 from smithers_nb.notebook.view_of import view_of
 from smithers_nb.records import ModelCall, ToolCall
-from smithers_nb.store import calls
+from smithers_nb.store import calls, listed
 from tests.agents.conftest import Background
 from tests.workers.remote_app import Box, square, with_ctx
 
@@ -217,6 +217,7 @@ def test_a_task_that_no_worker_can_continue_says_what_it_takes(run_of: Any) -> N
     assert summary["sentence"] == f"Waiting for 1 task: {why}"
     assert (row["status"], row["worker"], row["error"], row["can"]) == ("blocked", "none", why, ["cancel"])
     assert ex.store.executions().reason[0] == why
+    assert listed.executions(ex.store.reader)[0]["waits_for"] == "no_worker"
     assert why in str(ex.why("c")) and why in str(ex.why())
 
     engine.loop.call_soon_threadsafe(runner.waits.set)
