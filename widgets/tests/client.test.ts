@@ -364,6 +364,17 @@ describe("lost messages", () => {
   });
 });
 
+describe("the kernel's clock", () => {
+  it("is ahead by what its last summary was when it came, and does not fall behind while none comes", () => {
+    const { kernel, client } = started();
+    kernel.push({ now: Date.now() + 7000 });
+    expect(client.state.ahead).toBe(7000);
+    vi.advanceTimersByTime(60_000);
+    client.walk("back");
+    expect(client.state.ahead).toBe(7000);
+  });
+});
+
 describe("the cursor", () => {
   const at = (client: Client) => client.state.cursor.at;
 
