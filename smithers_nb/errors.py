@@ -600,6 +600,6 @@ class NamesNearest:
             has = [known for known in dir(self) if not known.startswith("_")]
             near = did_you_mean(name, has)
             if not near and len(has) <= LISTED:
-                near = f" It has {', '.join(has)}."
+                near = f" It has {', '.join(has)}"
             # Without obj=, for which Python's traceback would say it again.
             raise AttributeError(f"{missing}.{near}", name=name)
