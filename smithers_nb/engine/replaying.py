@@ -303,6 +303,12 @@ class Replaying:
         return found.began_at
 
     async def _frame(self, loop: ReplayedLoop, number: int) -> None:
+        if number == self.recorded.last:
+            # What ended in between here, ended before the frame did: the execution may be over with it, which cancels
+            # all that is left.
+            for _ in range(COMMITTED):
+                await loop.phase()
+            await self._ready(loop.live, number + 0.5)
         await loop.step()
         self._raise()
         await self._by_hand(loop, number, late=False)
@@ -348,8 +354,8 @@ class Replaying:
 
     # ---- waiting -----------------------------------------------------------------------------------------------
 
-    async def _ready(self, live: ReplayedLive, frame: int) -> None:
-        """Let everything happen that frame ``frame`` saw, and wait until it has."""
+    async def _ready(self, live: ReplayedLive, frame: float) -> None:
+        """Let everything happen that frame ``frame`` saw, and wait until it has; a half means after its COMMIT."""
         self.frame = frame
         self._move()
         await self._people(live)

@@ -10,6 +10,7 @@ from functools import lru_cache
 from itertools import chain, compress, count
 from operator import attrgetter
 from time import perf_counter
+from typing import NamedTuple
 
 from pydantic_core import PydanticSerializationError, to_json
 
@@ -43,6 +44,15 @@ TOGETHER = 32
 """The number of rows that one statement inserts."""
 Work = Callable[[sqlite3.Connection], None]
 """A transaction: a function of this module with all arguments but the connection bound."""
+
+
+class Left(NamedTuple):
+    """What settles the task of a node that has left the plan."""
+
+    frame: int
+    """The last frame that was committed."""
+    stale: HandlerCall | None
+    """The call that is not made; None if no handler waited for such an end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +106,8 @@ class FlushResult:
     effects: list[EffectRun]
     settled: list[str]
     """Ids of the tasks that are dealt with: handled, or without a handler to call."""
-    ended: list[TaskEnd] = field(default_factory=list)
-    """Tasks whose end had to wait for their writes."""
+    ended: list[tuple[TaskEnd, Left | None]] = field(default_factory=list)
+    """Tasks whose end had to wait for their writes, with what settles those whose node has left the plan."""
     artifacts: list[Artifact] = field(default_factory=list)
     """Artifacts in the order in which they were made; a later one of the same id replaces an earlier one."""
     events: list[Event] = field(default_factory=list)
@@ -488,8 +498,8 @@ def _flush_calls(db: sqlite3.Connection, execution_id: str, flush: FlushResult) 
 
 
 def _settle_tasks(db: sqlite3.Connection, execution_id: str, flush: FlushResult) -> None:
-    for end in flush.ended:
-        end_task(db, execution_id, end)
+    for end, left in flush.ended:
+        end_task(db, execution_id, end, left)
     _many(
         db,
         "UPDATE tasks SET settled_at_frame = ? WHERE execution_id = ? AND task_id = ?",
@@ -870,12 +880,9 @@ def end_task(
     db: sqlite3.Connection,
     execution_id: str,
     end: TaskEnd,
-    stale: HandlerCall | None = None,
-    settled_at: int | None = None,
+    left: Left | None = None,
 ) -> None:
-    """Record how a task ended and release it. ``stale`` is a handler call that is not made because the node has left
-    the plan, and ``settled_at`` the frame in which such a task is settled at once.
-    """
+    """Record how a task ended and release it; ``left`` is given if its node has left the plan."""
     if end.status != "succeeded":
         withdraw(db, execution_id, [end.task_id])
     for call in end.calls:
@@ -900,13 +907,18 @@ def end_task(
             end.task_id,
         ),
     )
-    if stale is not None:
-        db.execute(_HANDLER, _handler_row(execution_id, stale))
-    if settled_at is not None:
-        db.execute(
-            "UPDATE tasks SET settled_at_frame = ? WHERE execution_id = ? AND task_id = ?",
-            (settled_at, execution_id, end.task_id),
-        )
+    if left is not None:
+        settle_left(db, execution_id, end.task_id, left)
+
+
+def settle_left(db: sqlite3.Connection, execution_id: str, task_id: str, left: Left) -> None:
+    """Settle the task of a node that has left the plan, and record the call that is not made."""
+    if left.stale is not None:
+        db.execute(_HANDLER, _handler_row(execution_id, left.stale))
+    db.execute(
+        "UPDATE tasks SET settled_at_frame = ? WHERE execution_id = ? AND task_id = ?",
+        (left.frame, execution_id, task_id),
+    )
 
 
 def release_tasks(db: sqlite3.Connection, execution_id: str, task_ids: Iterable[str], reason: str) -> None:

@@ -30,8 +30,13 @@ async def execute(live: Live, draft: Draft) -> None:
     await _check_agents(live, draft)
     await live.tasks.start_pending()
     index = draft.tree.index
+    # Of tasks that ended since SNAPSHOT, those whose node has left in this frame are dealt with in it, too: nothing
+    # about them can change after it.
+    known = {entry.task_id for entry in draft.ended}
+    left = [entry for entry in live.tasks.unsettled if entry.unmounted and entry.task_id not in known]
+    ended = [*draft.ended, *left, *live.tasks.reporting]
     # Document order, not the order in which tasks ended: that differs from run to run, and the writes with it.
-    for entry in sorted([*draft.ended, *live.tasks.reporting], key=lambda entry: draft.tree.order(entry.node.id)):
+    for entry in sorted(ended, key=lambda entry: draft.tree.order(entry.node.id)):
         if entry.settled:
             continue
         if entry.status == "running":

@@ -10,6 +10,7 @@ from ...errors import EffectError, HandlerError, RunError, said, traceback_of
 from ...nodes import source as sources
 from ...records import Event, Phase, Scope, TaskEnd
 from ...store import writer
+from ...store.writer import Left
 from ...values import Stored
 from ..committed import Committed
 from ..draft import Draft
@@ -44,11 +45,12 @@ async def _flush(live: Live, draft: Draft, ms: Mapping[Phase, float] | None) -> 
     _roll_back(draft, transactions, resolved)
     draft.written = tuple(write for write, _, _ in resolved.transitions)
     noted = [*draft.problem_events(), *live.take_noted()]
+    ended = [(end, live.tasks.left(end)) for end in ends]
     try:
         await live.services.database.transaction(
             writer.flush_frame,
             live.services.execution_id,
-            _result(live, draft, transactions, resolved, ends=ends, noted=noted),
+            _result(live, draft, transactions, resolved, ended=ended, noted=noted),
             ms=ms,
             started=perf_counter(),
         )
@@ -59,7 +61,7 @@ async def _flush(live: Live, draft: Draft, ms: Mapping[Phase, float] | None) -> 
         live.noted[:0] = noted
         raise
     # Nothing is awaited from here on: a cancellation can't come between the file and memory.
-    _apply(live, draft, resolved, ends)
+    _apply(live, draft, resolved, ended)
 
 
 def _roll_back(draft: Draft, transactions: list[Transaction], resolved: Resolved) -> None:
@@ -88,7 +90,7 @@ def _result(
     transactions: list[Transaction],
     resolved: Resolved,
     *,
-    ends: list[TaskEnd],
+    ended: list[tuple[TaskEnd, Left | None]],
     noted: list[Event],
 ) -> writer.FlushResult:
     return writer.FlushResult(
@@ -101,7 +103,7 @@ def _result(
         calls=draft.calls,
         effects=draft.effects,
         settled=draft.settled,
-        ended=ends,
+        ended=ended,
         artifacts=[made for one in transactions if one.state != "raised" for made in one.artifacts],
         events=[*(event for one in transactions for event in one.events), *noted],
     )
@@ -134,7 +136,7 @@ def _hash(key: str, value: Stored | None) -> int:
     return hash((key, value.text, value.type))
 
 
-def _apply(live: Live, draft: Draft, resolved: Resolved, ends: list[TaskEnd]) -> None:
+def _apply(live: Live, draft: Draft, resolved: Resolved, ended: list[tuple[TaskEnd, Left | None]]) -> None:
     """The file has it; now memory, and the causes of the next frame."""
     committed, signature = live.committed, live.committed.value_signature
     for key, value in resolved.values.items():
@@ -151,13 +153,15 @@ def _apply(live: Live, draft: Draft, resolved: Resolved, ends: list[TaskEnd]) ->
     _name_causes(live, "vol", list(resolved.vol))
     if any(transaction.events for transaction in draft.transactions):
         live.watch.look()
-    for task_id in draft.settled:
-        live.tasks.settle(task_id)
-    if len(draft.settled) == 1:
-        live.inbox.cause(f"{draft.settled[0]} settled")
-    elif draft.settled:
-        live.inbox.cause(f"{len(draft.settled)} tasks settled")
-    for end in ends:
+    # What a node that has left the plan did can let nothing in it begin, and is no cause of another frame.
+    settled = [task_id for task_id in draft.settled if live.tasks.settle(task_id)]
+    if len(settled) == 1:
+        live.inbox.cause(f"{settled[0]} settled")
+    elif settled:
+        live.inbox.cause(f"{len(settled)} tasks settled")
+    for end, left in ended:
+        if left is not None:
+            live.tasks.settle(end.task_id)
         live.tasks.ended(end)
 
 

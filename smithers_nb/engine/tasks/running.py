@@ -94,15 +94,13 @@ class TaskRunner:
         Raises:
             StoreError: if the file does not take it.
         """
-        stale = settled = None
-        if entry.unmounted:
-            # No frame will deal with it: its row is settled at once, and says which handler was not called.
-            settled = self._table.committed.frame
-            stale = entry.stale_call(settled, end.status)
-        await self._services.database.transaction(
-            writer.end_task, self._services.execution_id, end, stale=stale, settled_at=settled
-        )
-        if entry.unmounted:
+        store, id = self._services.database, self._services.execution_id
+        left = self._table.left(end)
+        await store.transaction(writer.end_task, id, end, left)
+        if left is None and (left := self._table.left(end)) is not None:
+            # A frame was committed during the transaction, and its plan is without the node.
+            await store.transaction(writer.settle_left, id, end.task_id, left)
+        if left is not None:
             self._table.settle(entry.task_id)
         self._table.ended(end)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from ...records import Status, TaskEnd
+from ...store.writer import Left
 from ..committed import Committed
 from ..inbox import Inbox
 from ..services import Services
@@ -94,12 +95,15 @@ class TaskTable(Mapping[str, TaskEntry]):
         if entry := self._mounted.pop(node_id, None):
             entry.unmounted = True
 
-    def settle(self, task_id: str) -> None:
-        """Close the entry of a task whose end was dealt with."""
+    def settle(self, task_id: str) -> bool:
+        """Close the entry of a task whose end was dealt with; return whether its node is in the plan."""
         self.version += 1
         self._services.stream.tails.pop(task_id, None)
-        if entry := self._open.pop(task_id, None):
-            entry.settled = True
+        entry = self._open.pop(task_id, None)
+        if entry is None:
+            return False
+        entry.settled = True
+        return not entry.unmounted
 
     def ended(self, end: TaskEnd) -> None:
         """Make a frame due for a task's end that is in the store."""
@@ -109,6 +113,14 @@ class TaskTable(Mapping[str, TaskEntry]):
             entry.status, entry.questions = entry.result.status, {}
             self._inbox.cause(f"{entry.node.id} {end.status}")
         self._services.observers.notify()
+
+    def left(self, end: TaskEnd) -> Left | None:
+        """Return what settles a task that ends after its node has left the plan: no frame deals with it. Else None."""
+        entry = self._open.get(end.task_id)
+        if entry is None or not entry.unmounted:
+            return None
+        frame = self.committed.frame
+        return Left(frame, entry.stale_call(frame, end.status))
 
     def changed(self) -> None:
         """Let the loop and the observers look again: a child, or a task of one, has moved."""
