@@ -57,8 +57,8 @@ class PydanticAiRunner:
         self._models: dict[tuple[str, int], Model] = {}
         """Models made of an id, and of the keys and addresses in the environment: one HTTP client each."""
         self._agents = Agents()
-        self._under_way: dict[tuple[str, str], asyncio.Task[AgentReply]] = {}
-        """The agents that run, by execution and task."""
+        self._under_way: dict[tuple[str, str, str], asyncio.Task[AgentReply]] = {}
+        """The agents that run, by file, execution and task."""
         self._beginning = asyncio.Lock()
         """Many that begin at once would hold up the loop: they begin one after the other."""
         self._same: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -95,7 +95,7 @@ class PydanticAiRunner:
 
     async def submit(self, task: AgentTask, ledger: Ledger) -> AgentReply:
         """Run the agent to its end, or join it if it runs already; cancelling ends the request."""
-        key = (task.execution_id, task.task_id)
+        key = (task.local.file, task.execution_id, task.task_id)
         return await joined(self._under_way, key, self.run(task, ledger), name=f"agent {task.task_id}")
 
     async def run(self, task: AgentTask, ledger: Ledger) -> AgentReply:

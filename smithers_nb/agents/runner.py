@@ -151,6 +151,8 @@ class Local:
     history_limit: int | None = None
     system: Callable[..., Any] | None = None  # Any: its text, or an awaitable of it
     """The function that returns the instructions."""
+    file: str = ""
+    """The file of the execution: two may have one of the same id, as those of a sweep that is run in each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,6 +178,7 @@ def _local(services: Services, agent: Claude | Agent) -> Local:
             system=system,
             history=history,
             history_limit=agent.history_limit,
+            file=services.database.path,
         )
     return Local(
         model=services.models.get(str(_model_name(agent))),
@@ -187,6 +188,7 @@ def _local(services: Services, agent: Claude | Agent) -> Local:
         deps=agent.deps,
         history=history,
         history_limit=agent.history_limit,
+        file=services.database.path,
     )
 
 
