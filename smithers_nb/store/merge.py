@@ -63,12 +63,17 @@ def merge(reader: Reader, path: str) -> Merged:
         _refuse_others(db, there, path, reader.name)
         added = []
         for family in wanted:
-            if new := [id for id in family if id not in known]:
-                with transaction(db):
-                    add(db, new, [id for id in family if id in known])
-                added += new
+            if known.issuperset(family):
+                continue
+            with transaction(db):
+                # Another process may have added them meanwhile: that of the same sweep, from the same file.
+                known = _known(db)
+                new = [id for id in family if id not in known]
+                add(db, new, [id for id in family if id in known])
+            added += new
         with transaction(db):
             _add_sweeps(db)
+    there = [id for family in wanted for id in family if id not in added]
     return Merged(reader.name, tuple(added), tuple(there), skipped)
 
 

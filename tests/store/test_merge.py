@@ -243,3 +243,25 @@ def test_a_merge_that_is_cut_off_has_whole_executions(tmp_path: Path, monkeypatc
     merged = store.merge(tmp_path / "one.db")
     assert (len(merged.executions), len(merged.there)) == (2, 1)
     assert len(store.sweep("Double sweep")) == 3
+
+
+def test_two_processes_that_merge_the_same_file_at_once_add_it_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = Store(tmp_path / "source.db"), Store(tmp_path / "target.db")
+    for store in (source, target):
+        with Execution(Inner, store=store.path) as ex:
+            ex.run_sync()
+    refuse, others = merging._refuse_others, []
+
+    def meanwhile(*args: Any) -> None:
+        refuse(*args)
+        if not others:  # The other process is faster.
+            others.append(None)
+            others[0] = target.merge(source.path)
+
+    monkeypatch.setattr(merging, "_refuse_others", meanwhile)
+    found = target.merge(source.path)
+    [other] = others
+    assert found.executions == () and found.there == other.executions and len(found.there) == 1
+    assert len(target.executions()) == 2 and target.check().ok
