@@ -670,6 +670,7 @@ class Execution(Recording):
         reuse=optional(check.choices(*get_args(Reusable))),
         name=optional(check.full_text),
         progress=check.flag,
+        runner=OPTIONS["runner"],
     )
     def sweep(
         self,
@@ -684,6 +685,7 @@ class Execution(Recording):
         reuse: Iterable[Reusable] | None = None,
         name: str | None = None,
         progress: bool = True,
+        runner: Runner | None = None,
     ) -> Sweep[History]:
         """Run many branches of this execution that differ in chosen values, and return them: a ``Sweep``.
 
@@ -720,6 +722,9 @@ class Execution(Recording):
             The name of the sweep. A different one makes a second sweep of the same call.
         progress : bool
             Draw a bar with the finished branches, the failed ones and the cost.
+        runner : Runner, optional
+            The runner for the agents of the branches. Defaults to that of this execution. One of workers is refused:
+            ``smithers_nb.sweep`` takes it.
 
         Raises
         ------
@@ -744,7 +749,8 @@ class Execution(Recording):
             progress=progress,
         )
         self._run.refuse_in_a_fork()
-        return over_run(self._run, asked, frame, lambda id: History(self.store.reader, id)).resume()
+        history = lambda id: History(self.store.reader, id)  # noqa: E731
+        return over_run(self._run, asked, frame=frame, runner=runner, history=history).resume()
 
     @takes(props=optional(check.named), frames=optional(recorded_frames))
     def rerender(

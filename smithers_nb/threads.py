@@ -157,6 +157,18 @@ async def called(function: Callable[..., T], *args: Any) -> T:
     return await asyncio.get_running_loop().run_in_executor(CALLS, function, *args)
 
 
+async def called_out(function: Callable[..., T], *args: Any) -> T:
+    """Call a function in a thread of ``CALLS``; a cancellation waits for its end, and does not take it back."""
+    call = asyncio.ensure_future(called(function, *args))
+    try:
+        return await asyncio.shield(call)
+    except asyncio.CancelledError:
+        await asyncio.wait({call})
+        if not call.cancelled():
+            call.exception()  # Looked at: asyncio would log it.
+        raise
+
+
 def unlimited_anyio() -> None:
     """Let anyio have as many threads on the running loop as it asks for: 40 that never end would stop all others."""
     from anyio.to_thread import current_default_thread_limiter  # Only here: importing it takes its time.

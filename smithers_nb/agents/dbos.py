@@ -23,10 +23,9 @@ from pydantic import TypeAdapter
 from .. import errors
 from ..errors import AgentConfigError, AgentError, BudgetExceededError, said
 from ..records import ModelCall, ToolCall
-from ..threads import CALLS, called
+from ..threads import CALLS, called, called_out
 from ..values import Stored, opened
 from .imports import imports
-from .joined import joined
 from .limits import Limits
 from .pydantic_ai import PydanticAiRunner
 from .runner import (
@@ -44,7 +43,7 @@ from .runner import (
     WorkerFailure,
 )
 from .wire import FORMAT, to_json
-from .workers import BEAT_S, WorkerRecord, checked_url, needs_extra, place_of, workers_of
+from .workers import BEAT_S, WorkerRecord, cause_of, checked_url, needs_extra, place_of, workers_of
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +53,8 @@ WORKFLOW = "smithers_task"
 """The name under which workers know how to run a task."""
 LEDGER = "ledger"
 """The stream of a task's rows."""
+OPEN = ("ENQUEUED", "PENDING", "DELAYED")
+"""The states of items that have not ended."""
 PATIENCE_S = 10.0
 """The time for which the engine may be out of reach before the tasks say so."""
 LEAST_LOST_S = 15.0
@@ -71,9 +72,9 @@ def queue_of_executions(queue: str) -> str:
     return f"{queue}.executions"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Followed:
-    """An item whose rows this process records."""
+    """An item whose rows this process records: two executions of one id may follow it, each with a file of its own."""
 
     id: str
     task: FarTask
@@ -140,13 +141,15 @@ class DbosRunner:
         """Answers the agents of branches from the record."""
         self._client: Any = None  # Any: DBOSClient, which must not be imported before it is needed
         self._connecting = Lock()
-        self._followed: dict[str, Followed] = {}
-        self._under_way: dict[str, asyncio.Task[AgentReply]] = {}
+        self._followed: set[Followed] = set()
         self._watching: asyncio.Task[None] | None = None
-        self._present: asyncio.Event | None = None
-        """Set while a worker is alive."""
+        self._present: dict[str, asyncio.Event] = {}
+        """For each queue an event that is set while a worker that takes its items is alive."""
         self._away_since: float | None = None
         """The time since which the engine is out of reach."""
+        self._told_away = False
+        self._told_none: dict[str, str] = {}
+        """For each queue whose items no worker takes, the reason that was logged."""
         self._closed_until: dict[str, float] = {}
         """The ends of the pauses of models that have refused a request."""
 
@@ -165,7 +168,8 @@ class DbosRunner:
 
     async def submit(self, task: AgentTask, ledger: Any) -> AgentReply:
         """Run an agent on a worker to its end, or join it if it runs already; cancelling ends its request."""
-        if ledger.reuses or task.recorded is not None:
+        if not hasattr(ledger, "offset"):
+            # It stays here: a branch and a replay take answers from the file.
             return await self._here.submit(task, ledger)
         limits = Limits(task, ledger, Spent())
         limits.check_execution(tool=False)
@@ -173,7 +177,7 @@ class DbosRunner:
         limit = asyncio.timeout(ledger.remaining_s())
         try:
             async with limit:
-                return await self._joined(task, ledger, limits)
+                return await self._item(task, ledger, limits)
         except TimeoutError as error:
             if not limit.expired():
                 raise
@@ -181,14 +185,11 @@ class DbosRunner:
 
     async def call(self, task: FunctionTask, ledger: FarLedger) -> AgentReply:
         """Call a function on a worker to its end."""
-        return await self._joined(task, ledger, None)
+        return await self._item(task, ledger, None)
 
     async def execute(self, task: ExecutionTask, ledger: ItemLedger) -> dict[str, Any]:  # Any: JSON
         """Run a whole execution on a worker to its end or rest, and return that with its file."""
-        # One that was cancelled stays so: the next one begins beside it.
-        while await self._tries(self._status, _id_of(task)) == "CANCELLED":
-            task = replace(task, leg=task.leg + 1)
-        end: dict[str, Any] = (await self._joined(task, ledger, None)).output
+        end: dict[str, Any] = (await self._item(task, ledger, None)).output
         return end
 
     def rest(self) -> None:
@@ -231,17 +232,14 @@ class DbosRunner:
 
     # ---- an item from its start to its end ---------------------------------------------------------------------
 
-    async def _joined(self, task: FarTask, ledger: ItemLedger, limits: Limits | None) -> AgentReply:
-        id = _id_of(task)
-        return await joined(self._under_way, id, self._item(id, task, ledger, limits=limits), name=f"item {id}")
-
-    async def _item(self, id: str, task: FarTask, ledger: ItemLedger, *, limits: Limits | None) -> AgentReply:
+    async def _item(self, task: FarTask, ledger: ItemLedger, limits: Limits | None) -> AgentReply:
         queue = self.queue
         if isinstance(task, ExecutionTask):
             queue = queue_of_executions(queue)
         payload = to_json(task, send_code=self.send_code, strict_code=self.strict_code)
         await called(_load)
-        followed = self._followed[id] = Followed(id, task, ledger, queue, at=ledger.offset)
+        followed = Followed(_id_of(task), task, ledger, queue, at=ledger.offset)
+        self._followed.add(followed)
         self._watch()
         try:
             await self._hand_over(followed, payload)
@@ -251,12 +249,16 @@ class DbosRunner:
                 await self._break_off(followed)
             raise
         finally:
-            del self._followed[id]
+            self._followed.remove(followed)
 
     async def _hand_over(self, followed: Followed, payload: str) -> None:
         """Put an item into the queue, once a worker is there; one that is there already stays as it is."""
-        assert self._present is not None  # for the type checker: the watch has begun
-        await self._present.wait()
+        await self._present[followed.queue].wait()
+        if isinstance(followed.task, ExecutionTask):
+            # One that was cancelled, or could not be run, stays so: the next one begins beside it.
+            while await self._tries(self._is_lost, followed.id):
+                followed.task = replace(followed.task, leg=followed.task.leg + 1)
+                followed.id = _id_of(followed.task)
         if followed.at and not await self._tries(self._status, followed.id):
             raise WorkerFailure(
                 f"the item of {followed.task.node_id} is no longer at {place_of(self._url)}: it was deleted there "
@@ -282,7 +284,7 @@ class DbosRunner:
                     await self._take(followed, kind, body, limits=limits)
             # It has ended without an end of ours: it was cancelled, or DBOS gave it up.
             status = await self._tries(self._status, followed.id)
-            if status in ("ENQUEUED", "PENDING", "DELAYED"):
+            if status in OPEN:
                 continue
             if status == "CANCELLED":
                 raise RetryLater("retry", time(), "its item was cancelled")
@@ -299,7 +301,7 @@ class DbosRunner:
                 async with aclosing(client.read_stream_async(followed.id, LEDGER, offset=followed.at)) as texts:
                     async for text in texts:
                         followed.at += 1
-                        self._away_since = None
+                        self._away_since, self._told_away = None, False
                         _, kind, body = json.loads(text)
                         yield kind, body
                 return
@@ -383,15 +385,24 @@ class DbosRunner:
         found = self._connect_once().list_workflows(workflow_ids=[id], load_input=False, load_output=False)
         return found[0].status if found else None
 
+    def _is_lost(self, id: str) -> bool:
+        """Return whether the item of a whole execution has ended without its file."""
+        found = self._connect_once().list_workflows(workflow_ids=[id], load_input=False)
+        if not found or found[0].status in OPEN:
+            return False
+        return bool(found[0].status != "SUCCESS" or json.loads(found[0].output)["end"] != "execution")
+
     async def _tries(self, work: Callable[..., T], *args: Any) -> T:  # Any: as ``work`` has them
-        """Call something in a thread, again until the engine can be reached."""
+        """Call something in a thread, again until the engine can be reached. A cancellation waits for the call: an item
+        that came into the queue after it was cancelled would run for nobody.
+        """
         while True:
             try:
-                found = await called(work, *args)
+                found = await called_out(work, *args)
             except _trouble() as error:
                 await self._away(error)
             else:
-                self._away_since = None
+                self._away_since, self._told_away = None, False
                 return found
 
     async def _away(self, error: BaseException) -> None:
@@ -399,15 +410,18 @@ class DbosRunner:
         now = monotonic()
         self._away_since = self._away_since or now
         if now - self._away_since > PATIENCE_S:
-            why = f"the engine at {place_of(self._url)} can't be reached: it is tried again"
-            for followed in list(self._followed.values()):
+            why = f"the engine at {place_of(self._url)} can't be reached, and is tried again: {cause_of(error)}"
+            if not self._told_away:
+                logger.warning(why)
+            self._told_away = True
+            for followed in list(self._followed):
                 await followed.ledger.stalled("engine", why)
         logger.info("the engine can't be reached: %s", said(error))
         await asyncio.sleep(AGAIN_S)
 
     def _watch(self) -> None:
         if self._watching is None or self._watching.done():
-            self._present = asyncio.Event()
+            self._present = {queue: asyncio.Event() for queue in (self.queue, queue_of_executions(self.queue))}
             self._watching = asyncio.get_running_loop().create_task(self._look_after(), name="smithers workers")
 
     async def _look_after(self) -> None:
@@ -419,34 +433,47 @@ class DbosRunner:
             if lost := [one for one in workers if one.seen_s >= self.lost_after_s]:
                 await self._move(lost)
             await self._tell_silence(workers)
-            await self._tell(alive, workers)
-            await asyncio.sleep(BEAT_S if alive else 1.0)
+            waits = [queue for queue in self._present if not await self._tell(queue, alive, workers=workers)]
+            await asyncio.sleep(1.0 if waits else BEAT_S)
 
-    async def _tell(self, alive: list[WorkerRecord], workers: list[WorkerRecord]) -> None:
-        assert self._present is not None  # for the type checker: the watch has begun
+    async def _tell(self, queue: str, alive: list[WorkerRecord], *, workers: list[WorkerRecord]) -> bool:
+        """Tell the items of a queue whether a worker takes them, and return that."""
+        present, followed = self._present[queue], [one for one in self._followed if one.queue == queue]
+        if any(one.tasks if queue == self.queue else one.executions for one in alive):
+            present.set()
+            self._told_none.pop(queue, None)
+            for one in followed:
+                await one.ledger.stalled(None)
+            return True
+        present.clear()
+        if followed:
+            why = self._silence(queue, alive, workers=workers)
+            if why != self._told_none.get(queue):
+                logger.warning(why)
+            self._told_none[queue] = why
+            for one in followed:
+                await one.ledger.stalled("no_worker", why)
+        return False
+
+    def _silence(self, queue: str, alive: list[WorkerRecord], *, workers: list[WorkerRecord]) -> str:
+        """Return why no worker takes the items of a queue, and what to do."""
         if alive:
-            self._present.set()
-            for followed in list(self._followed.values()):
-                await followed.ledger.stalled(None)
-            return
-        why = (
-            f"no worker listens to queue {self.queue!r} of {place_of(self._url)}. Start one where the same code is: "
-            f"python -m smithers_nb worker URL --id w0 --queue {self.queue}"
-        )
+            what, option = "tasks of agents and functions", "--concurrency"
+            if queue != self.queue:
+                what, option = "whole executions", "--executions"
+            return (
+                f"no worker of queue {self.queue!r} of {place_of(self._url)} takes {what}: start one without {option} 0"
+            )
         others = sorted({one.format for one in workers if one.seen_s < self.lost_after_s})
         if others:
-            why = (
+            return (
                 f"the workers of queue {self.queue!r} understand format {', '.join(map(str, others))} of tasks, and "
                 f"this process writes format {FORMAT}: use the same release of smithers_nb on both sides"
             )
-        if self._present.is_set() or not self._told_none:
-            logger.warning(why)
-        self._told_none = True
-        self._present.clear()
-        for followed in list(self._followed.values()):
-            await followed.ledger.stalled("no_worker", why)
-
-    _told_none = False
+        return (
+            f"no worker listens to queue {self.queue!r} of {place_of(self._url)}. Start one where the same code is: "
+            f"python -m smithers_nb worker URL --id w0 --queue {self.queue}"
+        )
 
     def _pending_of(self, workers: list[str]) -> list[Any]:  # Any: DBOS' record of a workflow
         """Return the items that workers have begun, and that have not ended."""
@@ -464,7 +491,7 @@ class DbosRunner:
         if late:
             for item in await self._tries(self._pending_of, list(late)):
                 found[item.workflow_id] = f"last seen {late[item.executor_id].seen_s:.0f} s ago"
-        for followed in list(self._followed.values()):
+        for followed in list(self._followed):
             await followed.ledger.quiet(found.get(followed.id))
 
     async def _move(self, lost: list[WorkerRecord]) -> None:
@@ -479,9 +506,9 @@ class DbosRunner:
                 self._connect_once().resume_workflows(ids, queue_name=queue)
             return items
 
-        for item in await self._tries(move):
-            if followed := self._followed.get(item.workflow_id):
-                worker = by_id[item.executor_id]
+        moved = {item.workflow_id: by_id[item.executor_id] for item in await self._tries(move)}
+        for followed in list(self._followed):
+            if worker := moved.get(followed.id):
                 await followed.ledger.lost(
                     worker.worker_id, f"worker {worker.worker_id} was not seen for {worker.seen_s:.0f} s: moved"
                 )
@@ -500,6 +527,12 @@ def _load() -> None:
         import dbos  # noqa: F401
         import psycopg  # noqa: F401
         import sqlalchemy.exc  # noqa: F401
+    # It logs a lost connection at each try, twice a second; this is said here, once.
+    logging.getLogger("dbos").addFilter(_is_no_lost_connection)
+
+
+def _is_no_lost_connection(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith(("Error connecting to the DBOS", "Notification listener error"))
 
 
 def _trouble() -> tuple[type[BaseException], ...]:

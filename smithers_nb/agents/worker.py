@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext, suppress
 from contextvars import copy_context
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from itertools import groupby
 from time import time
@@ -39,7 +39,7 @@ from .pydantic_ai import PydanticAiRunner, load_all
 from .runner import AgentTask, ApprovalRequired, ExecutionTask, FunctionTask, Past, RetryLater
 from .scripted import Scripted
 from .wire import FORMAT, PYTHON, from_json
-from .workers import BEAT_S, beat, claim, connected, leave
+from .workers import BEAT_S, Places, beat, claim, connected, leave
 
 logger = logging.getLogger(__name__)
 
@@ -79,21 +79,13 @@ class Executions(Protocol):
         """
 
 
-@dataclass(frozen=True, kw_only=True)
-class Places:
-    """The most items that a worker runs at a time."""
-
-    tasks: int
-    executions: int
-
-
 def work(url: str, worker_id: str, queue: str, *, places: Places, windows: Windows, executions: Executions) -> None:
     """Take tasks from the queue and run them, until SIGTERM or SIGINT.
 
     Raises:
         RunError: if a living worker has this id.
     """
-    claim(url, worker_id, queue)
+    claim(url, worker_id, queue, places)
     # Now, on this thread: the first tasks would wait for seconds, and import beside the threads of DBOS.
     providers = [name for name in ("anthropic", "openai") if os.environ.get(f"{name.upper()}_API_KEY")]
     load_all([f"{name}:any" for name in providers])

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..credentials import masked
 from ..errors import AgentConfigError, RunError
 from ..version import __version__
 from .wire import FORMAT, PYTHON
@@ -24,8 +27,18 @@ CREATE TABLE IF NOT EXISTS smithers_workers (
   worker_id TEXT PRIMARY KEY, queue TEXT NOT NULL, host TEXT NOT NULL, pid INTEGER NOT NULL, version TEXT NOT NULL,
   format INTEGER NOT NULL, python TEXT NOT NULL, started_at TIMESTAMPTZ NOT NULL, seen_at TIMESTAMPTZ NOT NULL,
   running INTEGER NOT NULL
-)
+);
+ALTER TABLE smithers_workers ADD COLUMN IF NOT EXISTS tasks INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE smithers_workers ADD COLUMN IF NOT EXISTS executions INTEGER NOT NULL DEFAULT 1;
 """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """The most items that a worker runs at a time."""
+
+    tasks: int
+    executions: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +57,10 @@ class WorkerRecord:
     """The age of its last heartbeat, by the clock of the database."""
     running: int
     """The number of tasks that it runs; -1 while it begins."""
+    tasks: int
+    """The most tasks of agents and functions that it runs at a time."""
+    executions: int
+    """The most whole executions that it runs at a time."""
 
 
 def checked_url(url: str | None) -> str:
@@ -84,6 +101,26 @@ def needs_extra() -> None:
         )
 
 
+def cause_of(error: BaseException) -> str:
+    """Return what the database or its driver says, in a line."""
+    return masked(str(getattr(error, "orig", None) or error).strip().partition("\n")[0])
+
+
+@contextmanager
+def reached(url: str) -> Iterator[None]:
+    """Name the engine in the error of a command that does not reach it.
+
+    Raises:
+        RunError: instead of the error of the driver.
+    """
+    import psycopg
+
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        raise RunError(f"the engine at {place_of(url)} can't be reached: {cause_of(error)}") from error
+
+
 def connected(url: str) -> Any:  # Any: psycopg's connection, of an extra
     """Return a connection to the database."""
     import psycopg
@@ -99,7 +136,7 @@ def workers_of(url: str, queue: str | None = None) -> list[WorkerRecord]:
         try:
             rows = db.execute(
                 "SELECT worker_id, queue, host, pid, version, format, python,"
-                " extract(epoch FROM now() - seen_at)::float8, running FROM smithers_workers"
+                " extract(epoch FROM now() - seen_at)::float8, running, tasks, executions FROM smithers_workers"
                 " WHERE %(queue)s::text IS NULL OR queue = %(queue)s ORDER BY worker_id",
                 {"queue": queue},
             ).fetchall()
@@ -108,7 +145,7 @@ def workers_of(url: str, queue: str | None = None) -> list[WorkerRecord]:
     return [WorkerRecord(*row) for row in rows]
 
 
-def claim(url: str, worker_id: str, queue: str) -> None:
+def claim(url: str, worker_id: str, queue: str, places: Places) -> None:
     """Enter a worker into the table.
 
     Raises:
@@ -129,11 +166,11 @@ def claim(url: str, worker_id: str, queue: str) -> None:
             )
         db.execute("DELETE FROM smithers_workers WHERE seen_at < now() - interval '1 day'")
         db.execute(
-            "INSERT INTO smithers_workers VALUES (%s, %s, %s, %s, %s, %s, %s, now(), now(), -1) ON CONFLICT (worker_id)"
-            " DO UPDATE SET queue = excluded.queue, host = excluded.host, pid = excluded.pid, running = -1,"
-            " version = excluded.version, format = excluded.format, python = excluded.python, started_at = now(),"
-            " seen_at = now()",
-            (worker_id, queue, host, pid, __version__, FORMAT, PYTHON),
+            "INSERT INTO smithers_workers VALUES (%s, %s, %s, %s, %s, %s, %s, now(), now(), -1, %s, %s)"
+            " ON CONFLICT (worker_id) DO UPDATE SET queue = excluded.queue, host = excluded.host, pid = excluded.pid,"
+            " running = -1, version = excluded.version, format = excluded.format, python = excluded.python,"
+            " started_at = now(), seen_at = now(), tasks = excluded.tasks, executions = excluded.executions",
+            (worker_id, queue, host, pid, __version__, FORMAT, PYTHON, places.tasks, places.executions),
         )
 
 

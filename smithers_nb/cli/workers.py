@@ -14,7 +14,7 @@ from pathlib import Path
 from time import time
 from typing import Annotated
 
-from ..agents.workers import GONE_S, checked_url, needs_extra, workers_of
+from ..agents.workers import GONE_S, Places, checked_url, needs_extra, reached, workers_of
 from ..engine.tasks import windows
 from ..store import calls
 from ..store.connection import Database
@@ -42,12 +42,12 @@ def worker(
     for module in import_:
         import_module(module)
     from ..agents.dbos import DbosRunner
-    from ..agents.worker import Places, work
+    from ..agents.worker import work
     from ..sweeps.on_worker import WorkerExecutions
 
     name = id or os.environ.get("SMITHERS_WORKER") or f"{socket.gethostname()}-{os.getpid()}"
     print_text(f"worker {name} takes tasks of queue {queue!r}; SIGTERM ends it", error=True)
-    with tempfile.TemporaryDirectory(prefix="smithers-worker-") as folder:
+    with reached(address), tempfile.TemporaryDirectory(prefix="smithers-worker-") as folder:
         shards = Path(dir or folder)
         shards.mkdir(parents=True, exist_ok=True)
         work(
@@ -64,7 +64,9 @@ def worker(
 def workers(url: Url = None, *, json: AsJson = False) -> int:
     """Lists the workers: where each is, the number of its tasks, and when it was last seen."""
     needs_extra()
-    found = workers_of(checked_url(url))
+    address = checked_url(url)
+    with reached(address):
+        found = workers_of(address)
     columns = ("worker_id", "queue", "host", "pid", "version", "python", "running", "seen_s", "status")
     rows = [
         {name: getattr(one, name, None) for name in columns}

@@ -38,8 +38,10 @@ _OUTCOMES = (
 # ---- writes, each in one transaction -----------------------------------------------------------------------------
 
 
-def add_sweep(db: sqlite3.Connection, sweep: SweepRecord, branches: Iterable[SweepBranch]) -> None:
-    """Add a sweep with all of its branches, none of which has begun."""
+def add_sweep(db: sqlite3.Connection, sweep: SweepRecord, branches: Iterable[SweepBranch]) -> bool:
+    """Add a sweep with all of its branches, none of which has begun; return whether its name was free."""
+    if db.execute("SELECT 1 FROM sweeps WHERE name = ?", (sweep.name,)).fetchone():
+        return False
     given = (sweep.name, sweep.parent_id, sweep.frame, sweep.app, sweep.code_hash, sweep.definition)
     db.execute(
         f"INSERT INTO sweeps ({_SWEEP}, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -52,6 +54,7 @@ def add_sweep(db: sqlite3.Connection, sweep: SweepRecord, branches: Iterable[Swe
             for one in branches
         ],
     )
+    return True
 
 
 def end_branch(db: sqlite3.Connection, sweep: str, number: int, *, end: tuple[str, str] | None, seconds: float) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ class WorkerExecutions:
         self._runner = cache(runner)
         """Returns the runner that sends code, or the one that does not: an execution has that of its sweep."""
         self._folder = folder
+        self._running: set[Path] = set()
+        """The files of the executions that run, until each is closed."""
 
     async def run(self, task: ExecutionTask, leaving: Callable[[], bool]) -> dict[str, Any]:  # Any: JSON
         """Run an execution to its end or rest, and return that with its file. Cancelling stops it, unless this worker
@@ -41,10 +44,25 @@ class WorkerExecutions:
         return await engine.wait(self._run(task, leaving))
 
     async def _run(self, task: ExecutionTask, leaving: Callable[[], bool]) -> dict[str, Any]:  # Any: JSON
-        path = self._folder / f"{task.options['id']}.db"
-        for left in self._folder.glob(f"{path.name}*"):  # By this worker before it was started again.
-            left.unlink()
-        run = await Run.create(self._setup(task, str(path)), _row(task), _state(task))
+        # The ids of a sweep are the same in every file that has it, and a run that was stopped may not be closed yet.
+        path = next(path for path in self._paths(task) if path not in self._running)
+        self._running.add(path)
+        try:
+            for left in self._folder.glob(f"{path.name}*"):  # By this worker before it was started again.
+                left.unlink()
+            return await self._file_of(task, str(path), leaving)
+        finally:
+            self._running.remove(path)
+
+    def _paths(self, task: ExecutionTask) -> Iterator[Path]:
+        yield self._folder / f"{task.execution_id}.db"
+        for number in count(2):
+            yield self._folder / f"{task.execution_id}~{number}.db"
+
+    async def _file_of(
+        self, task: ExecutionTask, path: str, leaving: Callable[[], bool]
+    ) -> dict[str, Any]:  # Any: JSON
+        run = await Run.create(self._setup(task, path), _row(task), _state(task))
         try:
             status, reason, ended = await _advanced(run, task)
         except asyncio.CancelledError:
@@ -53,7 +71,7 @@ class WorkerExecutions:
             raise
         finally:
             await run.close()
-        with Reader(str(path)).moment() as db:
+        with Reader(path).moment() as db:
             data = db.serialize()
         file = base64.b64encode(zlib.compress(data)).decode()
         return {"end": "execution", "status": status, "reason": reason, "ended": ended, "file": file}

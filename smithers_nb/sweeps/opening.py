@@ -29,6 +29,7 @@ from .scores import Scorable, scorer_of, wrong_score
 from .sweep import Means, Sweep
 
 H = TypeVar("H", bound=Scorable)
+T = TypeVar("T")
 Histories = Callable[[str], H]
 
 
@@ -103,25 +104,31 @@ def begin(asked: SweepCall, ground: Ground, known: KnownNames, history: Historie
     # Only now: a call that is refused leaves no file behind.
     engine.call(bring_up(path))
     reader = Reader(path)
-    found = sweeps.find_sweep(reader, name=asked.name, definition=sweep.definition, code_hash=sweep.code_hash)
-    if found is None:
+    while True:
+        found = sweeps.find_sweep(reader, name=asked.name, definition=sweep.definition, code_hash=sweep.code_hash)
+        if found is not None:
+            sweep = _taken_up(path, found, sweep)
+            break
         sweep = replace(sweep, name=asked.name or _free(reader, f"{ground.title} sweep"))
-        engine.call(_written(path, sweeps.add_sweep, sweep, [*_branches(sweep, cases, repeat)]))
-    else:
-        sweep = _taken_up(path, found, sweep)
+        if engine.call(_written(path, sweeps.add_sweep, sweep, [*_branches(sweep, cases, repeat)])):
+            break
+        # Another process has taken the name meanwhile, perhaps for the same call.
     work = _work(sweep, ground, cases, until=asked.until, max_parallel=asked.max_parallel)
     return Sweep(reader, sweep.name, Means(work=work, score=asked.score, progress=asked.progress), history)
 
 
-def over_run(run: Run, asked: SweepCall, frame: int | None, history: Histories[H]) -> Sweep[H]:
-    """Return a sweep over branches of a run; see ``Execution.sweep``."""
+def over_run(
+    run: Run, asked: SweepCall, *, frame: int | None, runner: Runner | None, history: Histories[H]
+) -> Sweep[H]:
+    """Return a sweep over branches of a run, with its runner or another; see ``Execution.sweep``."""
+    _refuse_workers(runner)
     reader = Reader(run.setup.path)
     point = fork_point(reader, run.execution_id, frame)
     keys, models = sweeps.known_names(reader, run.execution_id)
     app, props = run.setup.app, None
     if isinstance(app, Element):
         props = app.props
-    setup = run.setup
+    setup = replace(run.setup, runner=runner or run.setup.runner)
     # As in fork: limits= replaces those of the parent.
     if asked.limits is not None:
         setup = replace(setup, limits={})
@@ -157,9 +164,25 @@ def recorded(
     found = sweeps.sweep_of(reader, name)
     work = None
     if app is not None:
+        if found.parent_id is not None:
+            _refuse_workers(runner)
         work = _work_again(reader, found, app=app, props=props, models=models, asked=asked)
         work = replace(work, setup=replace(work.setup, runner=runner))
     return Sweep(reader, name, Means(work=work, score=asked.score, progress=asked.progress), history)
+
+
+def _refuse_workers(runner: Runner | None) -> None:
+    """Refuse a runner on workers for branches.
+
+    Raises:
+        SweepError: with the call that takes it.
+    """
+    if getattr(runner, "outlives", False):
+        raise SweepError(
+            f"runner={runner!r} can't run branches of an execution: they take answers and results of tools from its "
+            "file, which workers can't read. Leave it out, or let smithers_nb.sweep(App, …, runner=…) make executions "
+            "of their own, which workers run whole."
+        )
 
 
 # ---- checks ------------------------------------------------------------------------------------------------------
@@ -356,10 +379,10 @@ def _tell_changes(found: SweepRecord, code: str) -> None:
         )
 
 
-async def _written(path: str, work: Callable[..., None], *given: Any) -> None:
+async def _written(path: str, work: Callable[..., T], *given: Any) -> T:
     database = await Database.open(path)
     try:
-        await database.transaction(work, *given)
+        return await database.transaction(work, *given)
     finally:
         await database.close()
 

@@ -216,7 +216,8 @@ class SweepRun:
             return None  # Somebody has cancelled its item.
         except (SmithersError, WorkerFailure) as error:
             return "failed", said(error)
-        await take(end, self.work.setup.path, self._merging)
+        if self._recorded(one.branch) is None:  # Another process may run the same sweep, and go on with what it took.
+            await take(end, self.work.setup.path, self._merging)
         self.progress.cost_usd += self.reader.usage(one.branch.execution_id).cost_usd or 0.0
         # One that waits for a person continues here, with its agents on workers.
         return (end["status"], end["reason"]) if end["ended"] else None

@@ -12,9 +12,13 @@ from typing import Any
 import pytest
 
 from smithers_nb import Approval, Claude, End, Execution, If, Phase, Step, Store, Task, component, scripted, sweep
+from smithers_nb.agents.pydantic_ai import PydanticAiRunner
 from smithers_nb.bridge import engine
 from smithers_nb.errors import AppChangedWarning, SweepError, UnknownExecutionError
 from smithers_nb.execution import run_behind
+from smithers_nb.sweeps import opening
+from tests.agents.conftest import model_at, provider  # noqa: F401  # the fixture
+from tests.agents.fake_replies import say
 
 Made = Callable[..., Execution]
 
@@ -651,3 +655,55 @@ def test_nothing_of_a_sweep_stays_open(ex: Execution) -> None:
     assert len(engine._closers) == before
     owners: Mapping[str, Any] = ex.store.executions().owner.isna().value_counts().to_dict()
     assert owners == {False: 1, True: 3}
+
+
+def test_the_same_sweep_of_two_files_side_by_side_asks_in_each(provider: Any, tmp_path: Path) -> None:  # noqa: F811
+    server = provider(say("done", delay_s=1.0))
+    found: dict[str, Any] = {}
+
+    def run(file: str) -> None:
+        given: dict[str, Any] = {"store": tmp_path / file, "models": {"sonnet": model_at(server)}, "progress": False}
+        found[file] = sweep(App, {"props.n": [1, 2]}, state={"topic": "bees"}, **given)
+
+    running = [Thread(target=run, args=(file,)) for file in ("one.db", "two.db")]
+    for one in running:
+        one.start()
+    for one in running:
+        one.join()
+    for made in found.values():
+        assert [calls.status.tolist() for calls in (one.df.model_calls for one in made)] == [["ok"], ["ok"]]
+    assert len(server.requests) == 4
+
+
+def test_a_call_that_is_made_twice_at_once_takes_the_same_sweep_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find, made = opening.sweeps.find_sweep, []
+
+    def call() -> Any:
+        models = {"sonnet": words()}
+        return sweep(App, {"props.n": [1, 2]}, store=tmp_path / "s.db", name="s", models=models, progress=False)
+
+    def find_sweep(*args: Any, **named: Any) -> Any:
+        found = find(*args, **named)
+        if not made:  # Another process makes it between this look and the row.
+            made.append(None)
+            made[0] = call()
+        return found
+
+    monkeypatch.setattr(opening.sweeps, "find_sweep", find_sweep)
+    again = call()
+    assert again.df.execution_id.tolist() == made[0].df.execution_id.tolist()
+    assert again.df.status.tolist() == ["finished"] * 2 and len(Store(tmp_path / "s.db").executions()) == 2
+
+
+def test_a_runner_is_that_of_the_branches(ex: Execution) -> None:
+    class Counting(PydanticAiRunner):
+        asked = 0
+
+        async def submit(self, task: Any, ledger: Any) -> Any:
+            Counting.asked += 1
+            return await super().submit(task, ledger)
+
+    found = ex.sweep({"state.topic": ["ants", "wasps"]}, frame=0, runner=Counting(), progress=False)
+    assert found.df.status.tolist() == ["finished"] * 2 and Counting.asked == 2

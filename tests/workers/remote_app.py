@@ -93,3 +93,11 @@ def Counting(ctx: Any, n: int, needs: str = "") -> Any:
     if (done := ctx.state.get("done")) is not None:
         return End(value=done)
     return Task(id="t", run=needing, args=[n, needs], on_finished=lambda r: ctx.state.set("done", r.output))
+
+
+@component
+def Saying(text: str) -> Any:
+    """Ends with a text."""
+    if text == "raise":
+        raise ValueError(text)
+    return End(value=text)

@@ -275,3 +275,15 @@ def test_an_engine_that_goes_away_is_said_and_waited_for(
     assert run.ended(90).status == "finished"
     asked_once(server, ex, 3, 3)
     nothing_is_open(ex)
+
+
+def test_an_engine_that_is_not_there_is_named_by_the_commands(url: str) -> None:
+    nowhere = url.replace("smithers@", "smithers:secret@") + "x"
+    for command in (["worker", nowhere, "--id", "w0"], ["workers", nowhere]):
+        ended = subprocess.run(
+            [sys.executable, "-m", "smithers_nb", *command], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        said = ended.stderr.splitlines()[-1]
+        assert ended.returncode == 2 and "Traceback" not in ended.stderr
+        assert said.startswith("smithers: the engine at 127.0.0.1:") and "does not exist" in said
+        assert "secret" not in ended.stderr
