@@ -15,7 +15,8 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from time import monotonic, sleep, time
-from typing import Concatenate, ParamSpec, TypeVar, cast
+from typing import ClassVar, Concatenate, ParamSpec, TypeVar, cast
+from weakref import WeakValueDictionary
 
 import aiosqlite
 
@@ -107,7 +108,8 @@ class Database:
     """
 
     _open: dict[str, Database] = {}  # noqa: RUF012  # shared on purpose: one writer per file and process
-    _opening = asyncio.Lock()
+    _opening: ClassVar[WeakValueDictionary[str, asyncio.Lock]] = WeakValueDictionary()
+    """A lock a file: a worker opens its files on two loops, and a lock that both wait for fails."""
 
     def __init__(self, path: str, connection: aiosqlite.Connection, durability: Durability) -> None:
         self.path = path
@@ -134,7 +136,7 @@ class Database:
             SchemaVersionError: if a newer release wrote it.
             StoreError: if it can't be opened or written.
         """
-        async with cls._opening:
+        async with cls._alone(path):
             database = cls._open.get(path)
             if database is not None and database._presence.lost:
                 await database._retire()
@@ -296,9 +298,13 @@ class Database:
         connection._tx.put_nowait((future, use))
         return future
 
+    @classmethod
+    def _alone(cls, path: str) -> asyncio.Lock:
+        return cls._opening.setdefault(path, asyncio.Lock())
+
     async def close(self) -> None:
         """Close the connection after its last user."""
-        async with self._opening:
+        async with self._alone(self.path):
             self._users -= 1
             if self._users == 0 and not self._retired:
                 del self._open[self.path]
@@ -339,8 +345,8 @@ def _leave_to_the_parent() -> None:
         pythonapi.Py_IncRef(py_object(connection))
         pythonapi.Py_IncRef(py_object(connection._connection))
     Database._open.clear()
-    # The parent may have held it at the fork, and no task of this process would release it.
-    Database._opening = asyncio.Lock()
+    # The parent may have held one at the fork, and no task of this process would release it.
+    Database._opening.clear()
 
 
 after_fork(_leave_to_the_parent)
