@@ -69,7 +69,7 @@ PROGRAMS = [
 @pytest.mark.parametrize("app", PROGRAMS, ids=lambda app: app.name)
 def test_a_fork_at_any_frame_ends_as_its_parent_did(app: Any, run_of: Made, branch_of: Any) -> None:
     ex = run_of(app)
-    outcome = ex.run_sync()
+    outcome = programs.ran(ex)
     before = rows(ex.store.path, ex.execution_id)
     for frame in range(ex.recorded + 1):
         branch = branch_of(ex, frame)

@@ -46,7 +46,7 @@ def told(run_of: Made, app: Any = None, **options: Any) -> Execution:
 )
 def test_the_same_code_renders_what_was_recorded(app: Any, run_of: Made) -> None:
     ex = run_of(app)
-    ex.run_sync(max_frames=20)
+    programs.ran(ex)
     before = rows(ex.store.path, ex.execution_id)
     again = ex.rerender()
     assert again.first is None and all(frame.same for frame in again.frames), again

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,10 +14,12 @@ from smithers_nb import (
     Each,
     Effect,
     End,
+    Execution,
     If,
     Parallel,
     Phase,
     Ralph,
+    RunResult,
     Sequence,
     Smithers,
     Step,
@@ -27,6 +30,7 @@ from smithers_nb import (
     component,
     scripted,
 )
+from tests.conftest import PATIENCE_S
 
 HOSTILE = "<img onerror=x> </script> \ud800 \x00 & \u202e ]]>"
 
@@ -76,12 +80,16 @@ def Loops(ctx: Any) -> Any:
 
 @component
 def Items(ctx: Any) -> Any:
-    items = ["x", "y"] if ctx.state.get("n") is None else ["z", "x"]
+    # The same value whichever ends last: programs end alike in every order.
+    first = ctx.state.get("n") is None
+    items = ["x", "y"] if first else ["z", "x"]
     return [
         Each(
             items=items,
             key=str,
-            render=lambda item: Task(run=lambda: item, on_finished=lambda r: ctx.state.set("n", item)),
+            render=lambda item: Task(
+                run=lambda: item, on_finished=lambda r: ctx.state.set("n", "xy" if first else "zx")
+            ),
         ),
         Phase(name=str(ctx.state.get("n")))["text", str(items)],
     ]
@@ -184,7 +192,7 @@ def Values(ctx: Any) -> Any:
         Task(id="b", run=lambda: HOSTILE, on_finished=lambda r: ctx.state.set(f"k{HOSTILE}", r.output)),
         Phase(name="x" * 3000)[ctx.state.get("long", "short") * 2, HOSTILE],
         Effect(id="e", deps=[ctx.state.get("long")], run=lambda: print("out" * 2000, HOSTILE)),
-        Task(id="err", run=lambda: fails(HOSTILE), on_error=lambda r: ctx.state.set("long", r.error)),
+        Task(id="err", run=lambda: fails(HOSTILE), on_error=lambda r: ctx.state.set("error", r.error)),
     ]
 
 
@@ -261,3 +269,13 @@ PROGRAMS: dict[str, Any] = {
         Stops,
     )
 }
+
+
+def ran(ex: Execution) -> RunResult:
+    """Run a program until no task runs: the thread of one whose node has left may end after the execution."""
+    outcome = ex.run_sync(max_frames=20)
+    until = time.monotonic() + PATIENCE_S
+    while ex.df.tasks.status.eq("running").any():
+        assert time.monotonic() < until, "a task does not end"
+        time.sleep(0.005)
+    return outcome

@@ -219,7 +219,7 @@ def test_a_living_workers_id_is_refused(station: Station) -> None:
 
 
 def test_a_limit_of_the_execution_ends_agents_on_workers(url: str, worker: Any, model: Any, run_of: Any) -> None:
-    server = model(by_turn(*[replace(call("look", n=n), delay_s=1) for n in range(9)]))
+    server = model(by_turn(*[replace(call("look", n=n), delay_s=2) for n in range(9)]))
     worker("w0")
     ex = run_of(agents(2), runner=DbosRunner(url), limits={"turns": 4})
     assert ex.run_sync().status == "failed"
