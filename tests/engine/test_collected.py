@@ -27,6 +27,17 @@ def small_heap():
     gc.unfreeze()
 
 
+@pytest.fixture(autouse=True)
+def others() -> None:
+    """Leave the executions of other tests out of the count."""
+    BEFORE.clear()
+    BEFORE.update(engine.call(hearts()))
+
+
+BEFORE: set[asyncio.Task[Any]] = set()
+"""The heartbeats of executions that other tests have left."""
+
+
 def made(tmp_path: Path, app: object, **options: Any) -> Execution:
     return Execution(app, store=tmp_path / "t.db", name="x", **options)
 
@@ -35,12 +46,12 @@ def given_back(tmp_path: Path) -> bool:
     gc.collect()
     path = str(tmp_path / "t.db")
     beats = engine.call(hearts())
-    return not beats and path not in Database._open and list(Store(path).df.executions.owner.dropna()) == []
+    return beats <= BEFORE and path not in Database._open and list(Store(path).df.executions.owner.dropna()) == []
 
 
-async def hearts() -> int:
+async def hearts() -> set[asyncio.Task[Any]]:
     await asyncio.sleep(0)
-    return sum(task.get_name() == "smithers heartbeat" for task in asyncio.all_tasks())
+    return {task for task in asyncio.all_tasks() if task.get_name() == "smithers heartbeat"}
 
 
 def not_stepped(tmp_path: Path) -> None:

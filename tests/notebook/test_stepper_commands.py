@@ -106,9 +106,9 @@ def test_a_breakpoint_that_is_set_in_the_widget_is_the_one_of_python_and_ends_co
         ({"name": "edit_pending", "write": "9w9", "value": "1"}, "no write '9w9' is pending"),
         ({"name": "edit_pending", "write": "9w9", "value": "one"}, "is no JSON"),
         ({"name": "drop_pending", "write": "9w9"}, "no write '9w9' is pending"),
-        ({"name": "cancel", "node": "x"}, "node 'x' has no task that runs or waits"),
-        ({"name": "retry", "node": "x"}, "no task that has ended"),
-        ({"name": "handle_again", "node": "x"}, "no task that has ended and was handled"),
+        ({"name": "cancel", "node": "x"}, "the plan has no node 'x'"),
+        ({"name": "retry", "node": "x"}, "the plan has no node 'x'"),
+        ({"name": "handle_again", "node": "x"}, "the plan has no node 'x'"),
         ({"name": "answer", "approval": "x", "choice": "approve"}, "no approval 'x'"),
     ],
 )

@@ -226,7 +226,9 @@ class Tasks(TaskTable):
             RunError: if there is none of this id.
         """
         if node_id not in self.committed.tree.index:
-            near = did_you_mean(node_id, self._mounted) or f" It has tasks of {', '.join(self._mounted) or 'no node'}."
+            near = did_you_mean(node_id, self._mounted)
+            if not near and self._mounted:
+                near = f" It has tasks of {', '.join(self._mounted)}."
             raise RunError(f"the plan has no node {node_id!r}.{near}", node_id=node_id)
 
     async def retry(self, node_id: str) -> None:
@@ -263,6 +265,7 @@ class Tasks(TaskTable):
         self._services.refuse_when_closed()
         entry = self._mounted.get(node_id)
         if entry is None or not entry.settled or entry.result is None:
+            self._refuse_unknown(node_id)
             raise RunError(
                 f"node {node_id!r} has no task that has ended and was handled: there is nothing to handle again.",
                 node_id=node_id,
