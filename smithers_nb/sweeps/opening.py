@@ -105,11 +105,13 @@ def begin(asked: SweepCall, ground: Ground, known: KnownNames, history: Historie
     engine.call(bring_up(path))
     reader = Reader(path)
     while True:
+        # The name first: who has taken one before it was looked for is found below.
+        name = asked.name or _free(reader, f"{ground.title} sweep")
         found = sweeps.find_sweep(reader, name=asked.name, definition=sweep.definition, code_hash=sweep.code_hash)
         if found is not None:
             sweep = _taken_up(path, found, sweep)
             break
-        sweep = replace(sweep, name=asked.name or _free(reader, f"{ground.title} sweep"))
+        sweep = replace(sweep, name=name)
         if engine.call(_written(path, sweeps.add_sweep, sweep, [*_branches(sweep, cases, repeat)])):
             break
         # Another process has taken the name meanwhile, perhaps for the same call.

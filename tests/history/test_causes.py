@@ -28,7 +28,7 @@ from smithers_nb import (
 from smithers_nb.errors import AppChangedWarning, SmithersError, StoreError
 from smithers_nb.identity import Path, generated_id
 
-from .programs import HOSTILE, Effects, Handlers, Loops, Retries, Stops, Unmounts, fails, save
+from .programs import HOSTILE, Effects, Handlers, Loops, Retries, Stops, Unmounts, fails, ran, save
 
 KEYED_B = generated_id(Path('/Keyed[0]/task["b"]'))
 
@@ -346,7 +346,7 @@ PLANTED: dict[str, Planted] = {
     "a task that was tried again": Planted(Retries, "a", "task #a is in the plan", ("tasks", "its function returned 1")),
     "a task that a person ran again": Planted(Failing, "bad", "task #bad is in the plan", ("tasks", "task #bad was run again by a person"), retried),
     "a handler call": Planted(Report, "draft.on_finished", "on_finished of claude #draft was called in frame 4", ("model_calls", "A draft.")),
-    "a handler call that is stale": Planted(lambda: Stale(left=Event()), "slow.on_finished", "its node had left the plan", ("tasks", "its function returned true")),
+    "a handler call that is stale": Planted(lambda: Stale(left=Event()), "slow.on_finished", "its node had left the plan", ("tasks", "its function returned true"), ran),
     "a handler that raised": Planted(Handlers, "a.on_finished", "and raised RuntimeError: in a handler", ("tasks", "its function returned 1")),
     "a write that was overridden": Planted(Handlers, "state:n", "n is 3", ("tasks", "its function")),
     "an effect run": Planted(Effects, "2e2", "effect #count ran in frame 2, because its deps changed", ("frames", "first frame")),

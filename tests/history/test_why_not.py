@@ -34,6 +34,7 @@ from smithers_nb import (
 )
 from smithers_nb.errors import ComponentError, StoreError
 
+from . import programs
 from .programs import fails, save
 
 
@@ -297,8 +298,8 @@ SCENARIOS: dict[str, Case_] = {
     "the execution is over": Case_(Ended, "ask", "did start", "first frame"),
     "over before its phase": Case_(Ending, "later", 'execution "one" is finished: done', "its function returned 0"),
     "inside of a child": Case_(Outer, "child/later", 'phase "two" waits for phase "one"', "the code of Outer put it into the first frame"),
-    "a handler that came too late": Case_(Stale, "slow.on_finished", ": its node had left the plan", "its function returned 1", options={"props": {"left": Event()}}),
-    "a key of a handler that came too late": Case_(Stale, "state:late", "nothing has written late.", "its function returned 1", options={"props": {"left": Event()}}),
+    "a handler that came too late": Case_(Stale, "slow.on_finished", ": its node had left the plan", "its function returned 1", options={"props": {"left": Event()}}, act=programs.ran),
+    "a key of a handler that came too late": Case_(Stale, "state:late", "nothing has written late.", "its function returned 1", options={"props": {"left": Event()}}, act=programs.ran),
     "a condition on a key that nothing wrote": Case_(Grows, "u", "== 0 is not true", "put it into the first frame", True, one_step),
     "its task has not ended": Case_(Ordered, "later.on_finished", "its task has not ended", "put it into the first frame"),
     "it ended the other way": Case_(Handlers, "fails.on_finished", "ended the other way: it failed, and on_error is for that", "no luck"),
