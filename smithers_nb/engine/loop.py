@@ -340,6 +340,8 @@ class Loop:
         if self.live.breakpoints and draft is not None:
             self.hit = await self.live.breakpoints.look(draft)
         if done is Phase.FLUSH:
+            # Dropped without its end, a generator costs a task: asyncio closes it behind the scenes.
+            await self._phases.aclose()
             self._phases = None
             await self._after_flush()
         if draft is not None:
