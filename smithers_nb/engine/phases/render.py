@@ -7,6 +7,7 @@ they are. The outcome is remembered in a ``Rendered``, which is never changed: t
 from __future__ import annotations
 
 import inspect
+from collections import defaultdict
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -146,6 +147,8 @@ class _Renderer:
         self.instances: dict[Path, Instance] = {}
         self.below: dict[Path, tuple[Path, ...]] = {}
         self.readers: dict[str, frozenset[Path]] = {}
+        self.turned: defaultdict[str, set[Path]] = defaultdict(set)
+        """The components that begin or end to read a key. Most are forgotten and read it again: no copy is made."""
         self.always: set[Path] = set()
         self.given: set[Path] = set()
         self.touched: set[Path] | None = None
@@ -176,7 +179,7 @@ class _Renderer:
         self.index = before.tree.index.copy()
         self.instances = before.instances.copy()
         self.below = before.below.copy()
-        self.readers = before.readers.copy()
+        self.readers = before.readers
         self.always = set(before.always)
         self.given = set(before.given)
         self.touched = set()
@@ -225,7 +228,7 @@ class _Renderer:
             del self.instances[path]
             self.touch(path)
             for key in instance.reads:
-                self.readers[key] = self.readers[key] - {path}
+                self.turned[key] ^= {path}
             self.always.discard(path)
             self.given.discard(path)
             paths.extend(self.below.pop(path, ()))
@@ -281,12 +284,15 @@ class _Renderer:
             seen.update(self.before.globals)
         for component in self.called:
             seen[component] = Captured.of(component)
+        readers = self.readers
+        if turned := {key: readers.get(key, frozenset()) ^ paths for key, paths in self.turned.items() if paths}:
+            readers = readers | turned
         return Rendered(
             tree=Tree(roots, self.index, patch),
             inits=self.inits,
             instances=self.instances,
             below=self.below,
-            readers=self.readers,
+            readers=readers,
             always=frozenset(self.always),
             given=frozenset(self.given),
             touched=touched,
@@ -322,8 +328,11 @@ class _Renderer:
     def place(self, item: Any, base: Path, slot: str, siblings: _Siblings) -> None:
         """Place one child, whatever it is."""
         kind = type(item)
-        # Whether it is a pydantic model takes Python code to say; one of ours says it by its type.
-        if kind in NODES or isinstance(item, NodeBase):
+        # Whether it is a pydantic model takes Python code to say; an element, or a node of ours, says it by its type.
+        if kind is Element:
+            self.claim_key(item.key, item.source, base, siblings)
+            self.expand(item, child_path(base, item.component.name, slot, item.key), siblings)
+        elif kind in NODES or isinstance(item, NodeBase):
             if kind is Text:
                 self.claim_key(item.key, item.source, base, siblings)
                 self.add_text(item.text, base, slot, siblings)
@@ -333,9 +342,6 @@ class _Renderer:
             return
         elif isinstance(item, TEXTUAL):
             self.add_text(str(item), base, slot, siblings)
-        elif isinstance(item, Element):
-            self.claim_key(item.key, item.source, base, siblings)
-            self.expand(item, child_path(base, item.component.name, slot, item.key), siblings)
         elif isinstance(item, Fragment):
             self.claim_key(item.key, item.source, base, siblings)
             self.level(item.children, base, slot if item.key is None else quoted(item.key), siblings)
@@ -544,7 +550,7 @@ class _Renderer:
         self.touch(path)
         self.instances[path] = instance
         for key in instance.reads:
-            self.readers[key] = self.readers.get(key, frozenset()) | {path}
+            self.turned[key] ^= {path}
         if instance.always:
             self.always.add(path)
         if instance.seen is not None and instance.inside is None:
@@ -649,7 +655,8 @@ def _plain(old: Element, new: Element) -> bool:
 
     Most props are, and for them the comparison of types replaces two calls of ``repr``, which take longer.
     """
-    return all(type(value) in EXACT and type(value) is type(new.props[name]) for name, value in old.props.items())
+    types = list(map(type, old.props.values()))
+    return EXACT.issuperset(types) and types == [type(new.props[name]) for name in old.props]
 
 
 def _returned(returned: Any, component: Component, path: Path) -> Any:  # Any: checked by place()
