@@ -320,13 +320,12 @@ class Loop:
             return False
         if self._phases is None and not await self._due():
             return False
-        if self._phases is None:
-            self._begin()
+        phases = self._phases or self._begin()
         self.over = False
         self._show("running")
         draft = self.draft
         try:
-            done = await anext(self._phases)  # type: ignore[arg-type]  # _begin set it
+            done = await anext(phases)
         except BaseException as error:
             # A generator that has raised is spent, so the frame can't be resumed. A later one does its work again.
             await self.abandon()
@@ -341,7 +340,7 @@ class Loop:
             self.hit = await self.live.breakpoints.look(draft)
         if done is Phase.FLUSH:
             # Dropped without its end, a generator costs a task: asyncio closes it behind the scenes.
-            await self._phases.aclose()
+            await phases.aclose()
             self._phases = None
             await self._after_flush()
         if draft is not None:
@@ -426,7 +425,7 @@ class Loop:
         """Return a text with the names of nodes in place of generated ids."""
         return named_in(text, self.live.committed.tree)
 
-    def _begin(self) -> None:
+    def _begin(self) -> AsyncGenerator[Phase | StoreError]:
         live = self.live
         self._before = self.draft
         self.draft = Draft(
@@ -439,6 +438,7 @@ class Loop:
         # Cleared here, before SNAPSHOT: a cause that comes while the frame runs is one of the next frame.
         live.inbox.causes.clear()
         self._phases = frame(live, self.draft)
+        return self._phases
 
     def due_anyway(self, why: str) -> None:
         """Make a frame due that nothing here calls for: it is no repetition."""
