@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from ..errors import StoreDamagedError
 from ..identity import loop_of
 from .connection import migrations, now
 from .lease import is_dead
+from .line import of_line
 from .prune import oldest_frame
 from .reader import Reader
 
@@ -296,18 +298,26 @@ def _state(reader: Reader, id: str) -> Iterator[Finding]:
 
 def _replayed(reader: Reader, id: str) -> dict[str, list[Version]]:
     """Return the versions of each key that its transitions make; in a branch, after those of its fork."""
-    found: dict[str, list[Version]] = defaultdict(list)
-    execution = reader.execution(id)
-    if execution.kind == "branch" and execution.parent_id is not None:
-        forked = execution.forked_at_frame or 0
-        for key, (stored, since) in reader.state(execution.parent_id, forked + 1).items():
-            found[key].append((since, None, stored.text))
+    # Along the line, and not the parent's values at the fork: the parent may have written to the same frame since, in
+    # place of the values that the branch has copied.
+    where, given = of_line(reader.line(id), "transitions")
     rows = reader.query(
-        "SELECT key, frame, new FROM transitions WHERE execution_id = ? AND scope = 'state'"
-        " AND status IN ('applied', 'noop', 'overridden', 'edited') ORDER BY frame, seq",
-        (id,),
+        f"SELECT execution_id = :id, key, frame, new FROM transitions WHERE {where} AND scope = 'state'"
+        " AND status IN ('applied', 'noop', 'overridden', 'edited') ORDER BY 1, frame, seq",
+        {**given, "id": id},
     ).rows
-    for key, frame, new in rows:
+    before = {
+        key: _merged(versions, 1) for key, versions in _applied({}, (write for own, *write in rows if not own)).items()
+    }
+    # A fork copies what holds then.
+    held = {key: versions[-1:] for key, versions in before.items() if versions and versions[-1][1] is None}
+    return _applied(held, (write for own, *write in rows if own))
+
+
+def _applied(held: Mapping[str, list[Version]], writes: Iterable[list[Any]]) -> dict[str, list[Version]]:
+    """Return the versions of each key after writes, each (key, frame, new value as JSON), to those that it has."""
+    found: dict[str, list[Version]] = defaultdict(list, held)
+    for key, frame, new in writes:
         versions = found[key]
         if versions and versions[-1][1] is None:
             since, _, value = versions.pop()

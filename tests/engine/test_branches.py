@@ -98,6 +98,22 @@ def test_edits_are_writes_of_an_operator_that_the_first_frame_reads(run_of: Made
     assert branch.df.why("n").text.tolist()[1] == "the fork set n to 3 after frame 2"
 
 
+def test_a_parent_that_writes_to_the_frame_of_its_fork_leaves_the_branch_whole(run_of: Made, branch_of: Any) -> None:
+    ex = run_of(Steps(), state={"k": "y", "gone": 1})
+    for frame in (0, 3):
+        while ex.recorded < frame:
+            ex.step_phase_sync()
+        while frame and ex.frame is not None and ex.frame.phase != "FLUSH":
+            ex.step_phase_sync()
+        branch = branch_of(ex)
+        ex.state.set("k", f"after {frame}")
+        if frame:
+            ex.state.delete("gone")
+        ex.step_sync()
+        assert ex.store.check().ok, ex.store.check()
+        assert branch.state["gone"] == 1 and branch.state["k"] == ("after 0" if frame else "y")
+
+
 def test_the_value_before_an_edit_stays_on_the_line(run_of: Made, branch_of: Any) -> None:
     ex = run_of(Steps(), state={"kept": (1, 2), "n": 0})
     ex.run_sync()
