@@ -160,6 +160,9 @@ class Loop:
         with self._gone_already(ExecutionOwnedError, StoreLostError):
             await live.tasks.interrupt(leaving=True)
         await self.abandon()
+        with self._gone_already(ExecutionOwnedError, StoreLostError):
+            # What people have written since the last frame is in memory only.
+            await self.apply_waiting()
         self._heart.cancel()
         live.services.closed = True
         await live.watch.stopped()
@@ -365,6 +368,8 @@ class Loop:
                 return False
             elif live.tasks.waits and (not self._sleeps or (live.tasks.waits_for_people and not self.patient)):
                 return False  # ``standing`` says for what.
+            elif live.services.replay is not None and live.services.replay.stuck(live):
+                return False
             else:
                 self.reason = ""
                 if live.tasks.waits:
@@ -380,6 +385,8 @@ class Loop:
         """Apply the writes that have come, where no frame is open: for one who ends here, and does not move it."""
         if self._phases is None and (self.live.inbox.writes or self.live.inbox.ending):
             await self._flush_between()
+            if self.status == "ready" and self.live.committed.frame:
+                self.status = "paused"  # Resumed, it stood as the file said: but now a frame is due.
 
     async def _flush_between(self) -> bool:
         """Apply writes that came between two frames; return whether a breakpoint stops at them."""

@@ -317,6 +317,44 @@ def test_what_is_done_to_a_closed_execution_is_refused(act: Any, run_of: Any, re
     assert dict(again.state) == {"n": 1}
 
 
+# ---- before it is closed ---------------------------------------------------------------------------------------
+
+MOVES: dict[str, Callable[[Any], object]] = {
+    "new": lambda ex: None,
+    "at rest": lambda ex: ex.step_sync(),
+    "within a frame": lambda ex: ex.step_phase_sync(),
+    "finished": lambda ex: ex.run_sync(),
+    "stopped": lambda ex: (ex.step_sync(), ex.stop()),
+}
+
+
+@pytest.mark.parametrize("moves", MOVES.values(), ids=MOVES)
+def test_what_a_person_wrote_is_in_the_file_when_it_is_closed(moves: Any, run_of: Any, resumed: Any) -> None:
+    @component
+    def App(ctx: Any) -> Any:
+        return Effect(id="e", run=lambda: ctx.state.set("n", 1))
+
+    ex = run_of(App())
+    moves(ex)
+    ex.state.set("k", 5)
+    ex.close()
+    again = resumed(App())
+    assert again.state["k"] == 5
+    assert again.df.transitions.query("key == 'k'").status.tolist() == ["applied"]
+    again.run_sync()
+    assert dict(again.state) == {"k": 5, "n": 1} and again.store.check().ok
+
+
+def test_a_write_after_the_end_leaves_it_paused(run_of: Any, resumed: Any) -> None:
+    ex = run_of(Step())
+    ex.run_sync()
+    for value in (1, 2):
+        ex.state.set("k", value)
+        ex.close()
+        assert ex.store.executions().status.tolist() == ["paused"]
+        ex = resumed(Step())
+
+
 # ---- attributes that nothing would read ------------------------------------------------------------------------
 
 
