@@ -345,6 +345,9 @@ class Run:
         from .replay import replay
 
         refuse_while_rendering("replay() was called")
+        if not self.closed:
+            # The end of the replay is held against the recorded one: people may have written or retried since.
+            await self.loop.beat()
         root = self.setup.app
         if app is not None:
             root = root_with(app, props)

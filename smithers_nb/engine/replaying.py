@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from math import inf
 from typing import Never, Protocol
@@ -23,6 +24,7 @@ from ..records.frame import CONCLUDED
 from ..store.recorded import OutsideWrite, Recorded
 from ..values import decode, opened, value_of
 from .draft import Draft
+from .inbox import Inbox
 from .state import TaskAuthor, write_again
 from .tasks.attempt import CANCELLED
 from .tasks.entry import ENDED, TaskEntry
@@ -57,6 +59,10 @@ class ReplayedTasks(Protocol):
 
 class ReplayedLive(Host, Protocol):
     """The execution that follows a recording."""
+
+    @property
+    def inbox(self) -> Inbox:
+        """What waits for its next frame."""
 
     @property
     def tasks(self) -> ReplayedTasks:
@@ -98,6 +104,9 @@ class ReplayedLoop(Protocol):
     async def abandon(self) -> None:
         """Give the frame up."""
 
+    async def apply_waiting(self) -> None:
+        """Apply the writes that have come, where no frame is open."""
+
     def due_anyway(self, why: str) -> None:
         """Make a frame due."""
 
@@ -128,6 +137,8 @@ class Replaying:
         """Set when a task has come to rest."""
         self._moved = asyncio.Event()
         """Set when the next frame may be made. Each frame has an event of its own: see ``_move``."""
+        self._inbox: Inbox | None = None
+        """The inbox of the replay, whose loop asks ``stuck`` again when it wakes."""
 
     # ---- the tasks ---------------------------------------------------------------------------------------------
 
@@ -247,11 +258,13 @@ class Replaying:
         """Return the frame that is to deal with a task's end."""
         if record is None:
             return 0
+        due: float = inf
         if record.settled_at_frame is not None:
-            return record.settled_at_frame
-        if record.ended_at is not None:
-            return self.recorded.last + 1
-        return inf
+            due = record.settled_at_frame
+        elif record.ended_at is not None:
+            due = self.recorded.last + 1
+        # A frame without a FLUSH has settled nothing, but was planned with what had ended before it.
+        return min(due, self.recorded.planned_with(record))
 
     async def _rest(self, entry: TaskEntry) -> Never:
         """Wait until it is cancelled."""
@@ -262,6 +275,8 @@ class Replaying:
         """Wait for the next frame."""
         self._at_rest.add(entry.task_id)
         self._news.set()
+        if self._inbox is not None:
+            self._inbox.wake()
         await self._moved.wait()
 
     # ---- the frames --------------------------------------------------------------------------------------------
@@ -285,15 +300,27 @@ class Replaying:
             if frame.status == "done":
                 await self._frame(loop, number)
             else:
-                await self._half(loop)
+                await self._half(loop, to_rest=recorded.rested(number))
+            if number == recorded.last:
+                await self._conclude(loop, max_frames)
             await self._by_hand(loop, number, late=True)
             await self._again(live, number)
-        await self._ready(live, recorded.last + 1)
-        if recorded.execution.status in CONCLUDED:
+        self._raise()
+
+    async def _conclude(self, loop: ReplayedLoop, max_frames: int) -> None:
+        """Let it come to its own end, if it had. What people did after that has made no frame."""
+        await self._ready(loop.live, self.recorded.last + 1)
+        if self.recorded.execution.status in CONCLUDED:
             self.frame = inf
+            self._inbox = loop.live.inbox
             self._move()
             await loop.run(max_frames)
-        self._raise()
+            self._raise()
+
+    def stuck(self, live: ReplayedLive) -> bool:
+        """Return whether all that runs ends in no frame: another app may start tasks that were not recorded."""
+        running = [entry.task_id for entry in live.tasks.open if entry.handle and not entry.handle.done()]
+        return self.frame == inf and bool(running) and self._at_rest.issuperset(running)
 
     def began(self, frame: int) -> float | None:
         """Return when a frame began, in seconds since the epoch; None for one that was not recorded."""
@@ -315,10 +342,15 @@ class Replaying:
         if loop.draft is not None and loop.draft.phase is not Phase.FLUSH:
             await loop.phase()
 
-    async def _half(self, loop: ReplayedLoop) -> None:
-        """Make a frame up to COMMIT, and give it up: its process had ended within it, or it was abandoned."""
-        for _ in range(COMMITTED):
-            await loop.phase()
+    async def _half(self, loop: ReplayedLoop, to_rest: bool) -> None:
+        """Make a frame up to COMMIT, or to its rest, and give it up: it is at rest in the recording, was abandoned, or
+        its process had ended within it.
+        """
+        if to_rest:
+            await loop.step()
+        else:
+            for _ in range(COMMITTED):
+                await loop.phase()
         await loop.abandon()
         self._raise()
         await self._by_hand(loop, loop.live.frame, late=False)
@@ -332,19 +364,29 @@ class Replaying:
 
     async def _by_hand(self, loop: ReplayedLoop, frame: int, late: bool) -> None:
         """Repeat the writes of people, and of tasks whose functions are not called, and the edits of pending writes."""
+        applied: set[tuple[str, str]] = set()
         for write in self.recorded.writes.get(frame, ()):
             if write.late != late or write.status == "rolled_back":
                 continue
+            if (write.scope, write.key) in applied:
+                # It came later: together, it would have overridden the other.
+                await loop.apply_waiting()
+            if write.status == "applied":
+                applied.add((write.scope, write.key))
             if write.scope == "vol":
                 self.notes.append(f"{write.key} of vol was written by hand: it can't be read back, and was left out")
             elif write.pending:
                 await self._tried(_changed(loop, write), f"the pending write of {write.key} was {write.status}")
-            elif write.status != "dropped" and (write.origin == "operator" or not self.live_tasks):
+            elif write.node_id is None or not self.live_tasks:
                 author = None
-                if write.origin != "operator":
+                if write.node_id is not None:
                     author = TaskAuthor(write.task_id, write.node_id, write.tool_call_id)
                 again = partial(write_again, key=write.key, op=write.op, value=_value(write))
-                loop.live.outside(again, author)
+                queued = loop.live.outside(again, author).writes
+                if write.status in ("edited", "dropped") and queued:
+                    await _changed(loop, replace(write, id=queued[-1].id))
+            elif write.status in ("edited", "dropped"):
+                self.notes.append(f"the pending write of {write.key} was {write.status}; now its task made it anew")
 
     async def _tried(self, work: Awaitable[None], what: str) -> None:
         try:

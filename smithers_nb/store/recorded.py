@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 from typing import Any
 
 from ..errors import StoreError
@@ -37,10 +38,11 @@ class OutsideWrite:
     origin: str
     """``operator`` or ``task``."""
     task_id: str | None
+    """The task that wrote it, also if a person has changed it since."""
     node_id: str | None
     tool_call_id: str | None
     pending: bool
-    """True if a handler, effect or task wrote it, and a person changed or dropped it."""
+    """True if a handler or an effect wrote it, and a person changed or dropped it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +79,10 @@ class Recorded:
                 f"execution {execution_id} begins with frame {frames[0][0]}: it can't be run again from 1."
             )
         self.frames: dict[int, RecordedFrame] = {
-            frame: RecordedFrame(status, datetime.fromisoformat(began).timestamp()) for frame, status, began in frames
+            frame: RecordedFrame(status, _seconds(began)) for frame, status, began in frames
         }
         """The frames by their numbers, in order."""
+        self._open = [(frame, found.began_at) for frame, found in self.frames.items() if found.status != "done"]
         self.tasks = reader.tasks(execution_id)
         self.writes: dict[int, list[OutsideWrite]] = {}
         """The writes of each frame."""
@@ -99,6 +102,19 @@ class Recorded:
     def last(self) -> int:
         """Number of the last frame; 0 if there is none."""
         return max(self.frames, default=0)
+
+    def rested(self, frame: int) -> bool:
+        """Return whether a frame without a FLUSH has started tasks, and so came to its rest."""
+        began, *following = (found.began_at for number, found in self.frames.items() if number >= frame)
+        ended = min(following, default=inf)
+        return any(task.started_at is not None and began < _seconds(task.started_at) < ended for task in self.tasks)
+
+    def planned_with(self, task: TaskRecord) -> float:
+        """Return the first frame without a FLUSH that began after a task had ended; infinity if there is none."""
+        if task.ended_at is None:
+            return inf
+        ended_at = _seconds(task.ended_at)
+        return next((frame for frame, began_at in self._open if began_at > ended_at), inf)
 
     def first_state(self) -> dict[str, Stored]:
         """Return the state that the execution was made with."""
@@ -136,28 +152,29 @@ class Recorded:
             "SELECT id, frame, seq, scope, key, op, status, new, origin, origin_id, node_id, handler, tool_call_id"
             " FROM transitions WHERE execution_id = ? ORDER BY frame, seq"
         )
-        firm: dict[int, int] = {}
+        firm = {frame: seq for _, frame, seq, *_, handler, _ in reversed(rows) if handler is not None}
         """The place of the first write of a handler or effect, by frame."""
+        # Where there is none, the order does not say. Had the FLUSH of the last frame applied a write, another frame
+        # would have followed.
+        firm = {0: 0, self.last: 0} | firm
         found = []
         for id, frame, seq, scope, key, op, status, new, origin, *author in rows:
             origin_id, node_id, handler, tool_call_id = author
-            # A write that a person changed keeps the handler and the node that made it, with a person as its origin.
-            pending = origin == "operator" and (handler is not None or node_id is not None)
+            # A write that a person changed keeps what made it, with a person as its origin.
+            pending = origin == "operator" and handler is not None
             reported = handler == "on_progress"
-            if pending or origin in ("handler", "effect"):
-                firm.setdefault(frame, seq)
             if (frame == 0 and origin == "init") or not (pending or reported or origin in ("operator", "task")):
                 continue
             value = task_id = None
             if new is not None and op != "delete":
                 value = stored_as(self.reader, self.execution_id, key, frame=frame, text=new)
-            if origin == "task":
+            if origin == "task" or (origin == "operator" and not pending):
                 task_id = origin_id
             found.append(
                 OutsideWrite(
                     id=id,
                     frame=frame,
-                    late=frame == 0 or (seq > firm.get(frame, seq) and not pending and not reported),
+                    late=not (pending or reported) and seq > firm.get(frame, seq),
                     scope=scope,
                     key=key,
                     op=op,
@@ -171,6 +188,10 @@ class Recorded:
                 )
             )
         return found
+
+
+def _seconds(at: str) -> float:
+    return datetime.fromisoformat(at).timestamp()
 
 
 def replay_of(reader: Reader, execution_id: str) -> str | None:

@@ -527,6 +527,99 @@ def test_a_run_is_replayed_as_it_was(app: Any, drive: Any, status: str, run_of: 
     assert ex.store.check().ok
 
 
+def retries(ex: Any) -> None:
+    ex.run_sync()
+    ex.retry("t")
+
+
+def handles_again(ex: Any) -> None:
+    ex.run_sync()
+    ex.handle_again("t")
+
+
+def writes(ex: Any) -> None:
+    ex.run_sync()
+    ex.state.set("k", 5)
+    ex.close()
+
+
+def edits(ex: Any) -> None:
+    ex.state.set("k", 1)
+    ex.state.set("n", 7)
+    ex.state.set("m", 1)
+    ex.edit_pending(ex.pending[0].id, "edited")
+    ex.drop_pending(ex.pending[1].id)
+    ex.run_sync()
+
+
+def rests(ex: Any) -> None:
+    ex.step_sync()
+    while ex.running:
+        time.sleep(0.01)
+
+
+def rests_later(ex: Any) -> None:
+    rests(ex)
+    rests(ex)
+    ex.stop()
+    rests(ex)
+
+
+BY_PEOPLE = {one.__name__: one for one in (retries, handles_again, writes, edits, rests, rests_later)}
+
+
+@pytest.mark.parametrize("drive", BY_PEOPLE.values(), ids=BY_PEOPLE)
+def test_what_people_did_is_replayed_wherever_they_left_it(drive: Any, run_of: Any) -> None:
+    @component
+    def App(ctx: Any) -> Any:
+        n = ctx.state.get("n", 0)
+        return [
+            Effect(id="e", deps=[n], run=lambda: ctx.state.set("n", min(n + 1, 3))),
+            Task(id="t", run=lambda: 1, on_finished=lambda r: ctx.state.set("t", r.output)),
+            n and Task(id="u", run=lambda: 2),
+        ]
+
+    ex = run_of(App(), state={"k": 0})
+    drive(ex)
+    frames = len(ex.df.frames)
+    replay = ex.replay()
+    assert replay.same, replay
+    assert replay.frames == frames and replay.notes == ()
+    assert ex.store.check().ok
+
+
+BEYOND: dict[str, tuple[Any, str]] = {
+    "task": (lambda: Task(id="late", run=lambda: 1), "task late starts"),
+    "agent": (lambda: Claude(id="late", model=scripted("x"))["hi"], "claude late starts"),
+    "child": (lambda: Smithers(id="late", component=Smallest), "smithers late starts"),
+    "approval": (lambda: Approval(id="late", prompt="?"), ""),
+}
+
+
+@component
+def Smallest(ctx: Any) -> Any:
+    return Task(id="inner", run=lambda: 1)
+
+
+@pytest.mark.parametrize(("late", "words"), BEYOND.values(), ids=BEYOND)
+def test_an_app_that_goes_on_after_the_recording_is_not_waited_for(late: Any, words: str, run_of: Any) -> None:
+    def app(last: int) -> Any:
+        @component
+        def App(ctx: Any) -> Any:
+            n = ctx.state.get("n", 0)
+            return [Effect(id="e", deps=[n], run=lambda: ctx.state.set("n", min(n + 1, last))), n > 6 and late()]
+
+        return App()
+
+    ex = run_of(app(2))
+    ex.run_sync()
+    if words:
+        with pytest.raises(ReplayMismatchError, match=words):
+            ex.replay(app=app(8))
+    else:
+        assert not ex.replay(app=app(8)).same
+
+
 def test_nothing_that_happens_outside_is_waited_for(run_of: Any, provider: Any) -> None:
     """Neither a wait between attempts, nor a rate window, nor a model that takes its time."""
     server = provider(Status(503, retry_after="1"), Status(429, retry_after="1"), say("slow ", "words", delay_s=0.5))

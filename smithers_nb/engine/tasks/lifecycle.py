@@ -325,7 +325,9 @@ class Tasks(TaskTable):
                 entry.handle.cancel()
         # Those that were cancelled because their node is gone end with a record, too; a thread can't be waited for.
         await self.cancel_leaving()
-        unmounted = [one for one in self._open.values() if one.unmounted and not in_thread(one.node.node)]
+        replay = self._services.replay
+        called = replay is None or replay.live_tasks
+        unmounted = [one for one in self._open.values() if one.unmounted and not (called and in_thread(one.node.node))]
         ending = [entry.handle for entry in [*halted, *unmounted] if entry.handle]
         await asyncio.gather(*ending, return_exceptions=True)
         if halted:
