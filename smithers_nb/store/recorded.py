@@ -42,7 +42,7 @@ class OutsideWrite:
     node_id: str | None
     tool_call_id: str | None
     pending: bool
-    """True if a handler or an effect wrote it, and a person changed or dropped it."""
+    """True if a handler, an effect or a component wrote it, and a person changed or dropped it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +160,10 @@ class Recorded:
         found = []
         for id, frame, seq, scope, key, op, status, new, origin, *author in rows:
             origin_id, node_id, handler, tool_call_id = author
-            # A write that a person changed keeps what made it, with a person as its origin.
-            pending = origin == "operator" and handler is not None
+            # A write that a person changed keeps what made it, with a person as its origin: a handler, an effect, or a
+            # component, whose first values have no node.
+            frames_own = handler is not None or (origin_id is not None and node_id is None)
+            pending = origin == "operator" and frames_own
             reported = handler == "on_progress"
             if (frame == 0 and origin == "init") or not (pending or reported or origin in ("operator", "task")):
                 continue

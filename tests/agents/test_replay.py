@@ -552,6 +552,13 @@ def edits(ex: Any) -> None:
     ex.run_sync()
 
 
+def drops(ex: Any) -> None:
+    ex.step_sync()
+    for write in ex.pending:
+        ex.drop_pending(write.id)
+    ex.run_sync()
+
+
 def rests(ex: Any) -> None:
     ex.step_sync()
     while ex.running:
@@ -565,7 +572,7 @@ def rests_later(ex: Any) -> None:
     rests(ex)
 
 
-BY_PEOPLE = {one.__name__: one for one in (retries, handles_again, writes, edits, rests, rests_later)}
+BY_PEOPLE = {one.__name__: one for one in (retries, handles_again, writes, edits, drops, rests, rests_later)}
 
 
 @pytest.mark.parametrize("drive", BY_PEOPLE.values(), ids=BY_PEOPLE)
@@ -573,6 +580,7 @@ def test_what_people_did_is_replayed_wherever_they_left_it(drive: Any, run_of: A
     @component
     def App(ctx: Any) -> Any:
         n = ctx.state.get("n", 0)
+        ctx.state.init("first", [1])
         return [
             Effect(id="e", deps=[n], run=lambda: ctx.state.set("n", min(n + 1, 3))),
             Task(id="t", run=lambda: 1, on_finished=lambda r: ctx.state.set("t", r.output)),
