@@ -339,6 +339,9 @@ class Replaying:
         await loop.step()
         self._raise()
         await self._by_hand(loop, number, late=False)
+        if loop.draft is not None and loop.draft.ending is not None:
+            # Its FLUSH cancels what runs. What the next frame has dealt with had ended before.
+            await self._ready(loop.live, number + 1)
         if loop.draft is not None and loop.draft.phase is not Phase.FLUSH:
             await loop.phase()
 

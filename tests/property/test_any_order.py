@@ -156,8 +156,9 @@ class Person:
         ex = self.ex
         told = f"{self.program}: {self.done}"
         waits = [write for write in ex.pending if write.origin == "operator" and write.handler is None]
-        # Values of vol are gone after a restart, and not in a replay; and a restart within a frame leaves no record of it.
-        restarted = "resume" in self.done and (self.program == "Effects" or "phase" in self.done)
+        # Gone after a restart, and not in a replay: values of vol, and that a Stop has dealt with what had ended. And a
+        # restart within a frame leaves no record of it.
+        restarted = "resume" in self.done and (self.program in ("Effects", "Stops", "Ends") or "phase" in self.done)
         if not waits and not restarted:
             until = time.monotonic() + PATIENCE_S
             while ex.running and time.monotonic() < until:
