@@ -156,10 +156,11 @@ class Person:
         ex = self.ex
         told = f"{self.program}: {self.done}"
         waits = [write for write in ex.pending if write.origin == "operator" and write.handler is None]
-        # Gone after a restart, and not in a replay: values of vol, and that a Stop has dealt with what had ended. And a
-        # restart within a frame leaves no record of it.
-        restarted = "resume" in self.done and (self.program in ("Effects", "Stops", "Ends") or "phase" in self.done)
-        if not waits and not restarted:
+        # Gone after a restart, and not in a replay: values of vol. A restart within a frame leaves no record of it. And it
+        # is not recorded whether a task was run again before the Stop of a frame, or after it.
+        restarted = "resume" in self.done and (self.program == "Effects" or "phase" in self.done)
+        ended = self.program in ("Stops", "Ends") and not {"resume", "retry"}.isdisjoint(self.done)
+        if not waits and not restarted and not ended:
             until = time.monotonic() + PATIENCE_S
             while ex.running and time.monotonic() < until:
                 time.sleep(0.01)

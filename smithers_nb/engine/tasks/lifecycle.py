@@ -323,12 +323,18 @@ class Tasks(TaskTable):
             entry.scope.closed = True
             if entry.handle is not None:
                 entry.handle.cancel()
-        # Those that were cancelled because their node is gone end with a record, too; a thread can't be waited for.
+        # Those that were cancelled because their node is gone end with a record, too.
         await self.cancel_leaving()
+        ending = [entry.handle for entry in halted if entry.handle]
         replay = self._services.replay
-        called = replay is None or replay.live_tasks
-        unmounted = [one for one in self._open.values() if one.unmounted and not (called and in_thread(one.node.node))]
-        ending = [entry.handle for entry in [*halted, *unmounted] if entry.handle]
+        for entry in self._open.values():
+            if not entry.unmounted or entry.handle is None:
+                continue
+            if in_thread(entry.node.node):
+                if replay is None or replay.live_tasks:
+                    continue  # A thread can't be waited for.
+                entry.handle.cancel()
+            ending.append(entry.handle)
         await asyncio.gather(*ending, return_exceptions=True)
         if halted:
             ids = [entry.task_id for entry in halted]
