@@ -14,9 +14,10 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import count
 from threading import Lock
 from time import monotonic, time
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 from pydantic import TypeAdapter
 
@@ -61,6 +62,7 @@ LEAST_LOST_S = 15.0
 LATE_S = 2 * BEAT_S
 """The age of a heartbeat from which on the tasks of its worker say so."""
 AGAIN_S = 0.5
+SHOWN_WORKERS = 3
 
 _REQUEST = TypeAdapter(ModelCall)
 _CALL = TypeAdapter(ToolCall)
@@ -82,6 +84,8 @@ class Followed:
     queue: str
     at: int
     """The number of rows that have come."""
+    held_up: str = ""
+    """The reason why tasks of a whole execution wait for workers, as the worker that runs it has it."""
     open: dict[tuple[object, ...], ModelCall | ToolCall] = field(default_factory=dict)
     """The requests and tool calls that have no end yet."""
 
@@ -148,6 +152,8 @@ class DbosRunner:
         self._away_since: float | None = None
         """The time since which the engine is out of reach."""
         self._told_away = False
+        self._reached = False
+        """True once the engine was there."""
         self._told_none: dict[str, str] = {}
         """For each queue whose items no worker takes, the reason that was logged."""
         self._closed_until: dict[str, float] = {}
@@ -260,10 +266,7 @@ class DbosRunner:
                 followed.task = replace(followed.task, leg=followed.task.leg + 1)
                 followed.id = _id_of(followed.task)
         if followed.at and not await self._tries(self._status, followed.id):
-            raise WorkerFailure(
-                f"the item of {followed.task.node_id} is no longer at {place_of(self._url)}: it was deleted there "
-                f"before its end had come. ex.retry({followed.task.node_id!r}) runs it again from the beginning."
-            )
+            raise self._deleted(followed)
         options = {
             "workflow_name": WORKFLOW,
             "queue_name": followed.queue,
@@ -273,6 +276,15 @@ class DbosRunner:
         }
         await self._tries(lambda: self._connect_once().enqueue(options, payload))
         await followed.ledger.stalled(None)
+
+    def _deleted(self, followed: Followed) -> WorkerFailure:
+        node_id, place = followed.task.node_id, place_of(self._url)
+        again = f"ex.retry({node_id!r}) runs it again from the beginning"
+        if isinstance(followed.task, ExecutionTask):
+            again = "resume() of the sweep runs it again"
+        return WorkerFailure(
+            f"the item of {node_id} is no longer at {place}: it was deleted there before its end had come. {again}."
+        )
 
     async def _follow(self, followed: Followed, limits: Limits | None) -> AgentReply:
         """Record the rows of an item as they come, and return its end."""
@@ -286,8 +298,12 @@ class DbosRunner:
             status = await self._tries(self._status, followed.id)
             if status in OPEN:
                 continue
+            # No worker will tell their ends.
+            await self._end_calls(followed, "interrupted", "its item was ended before the answer came")
             if status == "CANCELLED":
                 raise RetryLater("retry", time(), "its item was cancelled")
+            if status is None:
+                raise self._deleted(followed)
             raise WorkerFailure(
                 f"the item of {followed.task.node_id} ended as {status} on worker level: its worker's log says why",
                 abandoned=status == "MAX_RECOVERY_ATTEMPTS_EXCEEDED",
@@ -301,10 +317,12 @@ class DbosRunner:
                 async with aclosing(client.read_stream_async(followed.id, LEDGER, offset=followed.at)) as texts:
                     async for text in texts:
                         followed.at += 1
-                        self._away_since, self._told_away = None, False
+                        self._is_there()
                         _, kind, body = json.loads(text)
                         yield kind, body
                 return
+            except _missing():
+                return  # Its status says so.
             except _trouble() as error:
                 await self._away(error)
 
@@ -314,6 +332,10 @@ class DbosRunner:
         call: ModelCall | ToolCall
         if kind == "alive":
             await followed.ledger.taken(body["worker"], body["note"])
+            await self._hold_up(followed, "")
+            return
+        if kind == "stalled":
+            await self._hold_up(followed, body["why"])
             return
         ledger = cast(FarLedger, followed.ledger)  # Only agents and functions have other rows.
         if kind == "asked":
@@ -341,6 +363,16 @@ class DbosRunner:
             self._closed_until[followed.task.model] = time() + body["wait_s"]
             await ledger.refused(body["window"], body["wait_s"])
 
+    async def _hold_up(self, followed: Followed, why: str) -> None:
+        """Tell why the tasks of a whole execution wait for workers: only the worker that runs it knows of them."""
+        if followed.held_up == why:
+            return
+        followed.held_up = why
+        if why and why not in self._told_none.values():
+            logger.warning("%s: %s", followed.task.node_id, why)
+        self._told_none[f"tasks of {followed.queue}"] = why
+        await followed.ledger.stalled("no_worker" if why else None, why)
+
     async def _break_off(self, followed: Followed) -> None:
         """Cancel an item, and record that its open calls were cancelled."""
         try:
@@ -355,11 +387,14 @@ class DbosRunner:
                         await self._take(followed, kind, body, limits=None)
         except _trouble() as error:
             logger.warning("%s could not be cancelled at %s: %s", followed.id, place_of(self._url), said(error))
+        await self._end_calls(followed, "cancelled", "it was cancelled")
+
+    async def _end_calls(self, followed: Followed, status: Literal["interrupted", "cancelled"], why: str) -> None:
+        """Record an end for the requests and tool calls that have none."""
         for call in list(followed.open.values()):
             ended: ModelCall | ToolCall = replace(call, status="interrupted")
             if isinstance(call, ModelCall):
-                ms = (time() - call.started_at) * 1000
-                ended = replace(call, status="cancelled", error="it was cancelled", ms=ms)
+                ended = replace(call, status=status, error=why, ms=(time() - call.started_at) * 1000)
             await cast(FarLedger, followed.ledger).told(ended, followed.at)
 
     # ---- the engine --------------------------------------------------------------------------------------------
@@ -402,14 +437,18 @@ class DbosRunner:
             except _trouble() as error:
                 await self._away(error)
             else:
-                self._away_since, self._told_away = None, False
+                self._is_there()
                 return found
+
+    def _is_there(self) -> None:
+        self._away_since, self._told_away, self._reached = None, False, True
 
     async def _away(self, error: BaseException) -> None:
         """Wait a little because the engine is out of reach; after a while the tasks say so."""
         now = monotonic()
         self._away_since = self._away_since or now
-        if now - self._away_since > PATIENCE_S:
+        # It may have gone for a moment. An address under which it never was is more likely to be wrong.
+        if not self._reached or now - self._away_since > PATIENCE_S:
             why = f"the engine at {place_of(self._url)} can't be reached, and is tried again: {cause_of(error)}"
             if not self._told_away:
                 logger.warning(why)
@@ -426,8 +465,18 @@ class DbosRunner:
 
     async def _look_after(self) -> None:
         """Look at the workers while tasks are out: give away the tasks of a lost one, and say where none is."""
+        looked = time()
+        slack_s = slack_until = 0.0
         while self._followed:
             workers = await self._tries(workers_of, self._url, self.queue)
+            now = time()
+            # While the database was away, or this machine slept, nobody could record a heartbeat. Those that live are
+            # given the time for one, or all that they run would be moved, and paid for again.
+            if now - looked > LATE_S:
+                slack_s, slack_until = now - looked, now + LATE_S
+            if now < slack_until:
+                workers = [replace(one, seen_s=max(0.0, one.seen_s - slack_s)) for one in workers]
+            looked = now
             recent = [one for one in workers if one.seen_s < self.lost_after_s and one.running >= 0]
             alive = [one for one in recent if one.format == FORMAT]
             if lost := [one for one in workers if one.seen_s >= self.lost_after_s]:
@@ -443,7 +492,7 @@ class DbosRunner:
             present.set()
             self._told_none.pop(queue, None)
             for one in followed:
-                await one.ledger.stalled(None)
+                await one.ledger.stalled("no_worker" if one.held_up else None, one.held_up)
             return True
         present.clear()
         if followed:
@@ -457,12 +506,20 @@ class DbosRunner:
 
     def _silence(self, queue: str, alive: list[WorkerRecord], *, workers: list[WorkerRecord]) -> str:
         """Return why no worker takes the items of a queue, and what to do."""
+        start = f"Start one where the same code is: python -m smithers_nb worker URL --id w0 --queue {self.queue}"
         if alive:
             what, option = "tasks of agents and functions", "--concurrency"
             if queue != self.queue:
                 what, option = "whole executions", "--executions"
+            there = ", ".join(one.worker_id for one in alive[:SHOWN_WORKERS])
+            if len(alive) > SHOWN_WORKERS:
+                there += ", …"
+            # Another id: two workers of one id would take each other's tasks.
+            start = start.replace("--id w0", f"--id {_free_id(alive)}")
+            run = "runs" if len(alive) == 1 else "run"
             return (
-                f"no worker of queue {self.queue!r} of {place_of(self._url)} takes {what}: start one without {option} 0"
+                f"no worker of queue {self.queue!r} of {place_of(self._url)} takes {what}: {there} {run} with "
+                f"{option} 0. {start}"
             )
         others = sorted({one.format for one in workers if one.seen_s < self.lost_after_s})
         if others:
@@ -470,10 +527,7 @@ class DbosRunner:
                 f"the workers of queue {self.queue!r} understand format {', '.join(map(str, others))} of tasks, and "
                 f"this process writes format {FORMAT}: use the same release of smithers_nb on both sides"
             )
-        return (
-            f"no worker listens to queue {self.queue!r} of {place_of(self._url)}. Start one where the same code is: "
-            f"python -m smithers_nb worker URL --id w0 --queue {self.queue}"
-        )
+        return f"no worker listens to queue {self.queue!r} of {place_of(self._url)}. {start}"
 
     def _pending_of(self, workers: list[str]) -> list[Any]:  # Any: DBOS' record of a workflow
         """Return the items that workers have begun, and that have not ended."""
@@ -514,6 +568,11 @@ class DbosRunner:
                 )
 
 
+def _free_id(workers: list[WorkerRecord]) -> str:
+    taken = {one.worker_id for one in workers}
+    return next(name for number in count() if (name := f"w{number}") not in taken)
+
+
 def _note(followed: Followed, key: tuple[object, ...], call: ModelCall | ToolCall) -> None:
     if call.status == "running":
         followed.open[key] = call
@@ -541,6 +600,14 @@ def _trouble() -> tuple[type[BaseException], ...]:
     from sqlalchemy.exc import SQLAlchemyError
 
     return SQLAlchemyError, psycopg.Error, OSError
+
+
+def _missing() -> type[BaseException]:
+    """Return the error for an item that is not there."""
+    from dbos import error
+
+    found: type[BaseException] = error.DBOSNonExistentWorkflowError
+    return found
 
 
 def _id_of(task: FarTask) -> str:

@@ -27,6 +27,10 @@ class PartialAnswer:
         self._given: dict[str, Any] = {}
         """Arguments that came as an object, and not as a text."""
 
+    def again(self) -> PartialAnswer:
+        """Return an empty one for the same answer."""
+        return PartialAnswer(self._outputs, self._structured)
+
     def begin(self, index: int, tool: str | None, first: Any) -> None:  # Any: text, or arguments as an object
         """Begin a part: text, or the arguments of a tool; those of a tool that is no output are left out."""
         if tool is None:

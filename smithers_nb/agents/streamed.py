@@ -23,6 +23,8 @@ class Streamed:
         self._tools = tools
         self._partial: PartialAnswer | None = None
         """The output that streams, for a node that listens to it."""
+        self._attempt = 0
+        """The attempt that it is of."""
 
     def begin(self, outputs: list[str], structured: bool) -> None:
         """Begin a turn. The model gives its output by these tools; with ``structured`` as JSON in its text."""
@@ -35,13 +37,13 @@ class Streamed:
         if kind == "part_delta":
             delta = event.delta
             self._said(delta.part_delta_kind, getattr(delta, "content_delta", None))
-            if self._partial is not None:
-                self._extend(self._partial, event)
+            if (partial := self._of_this_attempt()) is not None:
+                self._extend(partial, event)
         elif kind == "part_start":
             part = event.part
             self._said(part.part_kind, getattr(part, "content", None))
-            if self._partial is not None:
-                self._begin(self._partial, event)
+            if (partial := self._of_this_attempt()) is not None:
+                self._begin(partial, event)
         elif kind == "function_tool_call" and event.part.tool_call_id not in self._tools.begun:
             part = event.part
             self._piece("tool_start", {"id": part.tool_call_id, "tool": part.tool_name, "input": part.args})
@@ -56,6 +58,12 @@ class Streamed:
 
     def _piece(self, kind: str, payload: object) -> None:
         self._ledger.piece(self._turns.now, max(1, self._log.attempt), kind, payload)
+
+    def _of_this_attempt(self) -> PartialAnswer | None:
+        """Return what has come of the output, without the parts of an attempt that was cut off."""
+        if self._partial is not None and self._attempt != self._log.attempt:
+            self._partial, self._attempt = self._partial.again(), self._log.attempt
+        return self._partial
 
     def _extend(self, answer: PartialAnswer, event: Any) -> None:
         if self._turns.repeating:

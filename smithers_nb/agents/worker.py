@@ -39,7 +39,7 @@ from .pydantic_ai import PydanticAiRunner, load_all
 from .runner import AgentTask, ApprovalRequired, ExecutionTask, FunctionTask, Past, RetryLater
 from .scripted import Scripted
 from .wire import FORMAT, PYTHON, from_json
-from .workers import BEAT_S, Places, beat, claim, connected, leave
+from .workers import BEAT_S, Places, beat, claim, connected, leave, owners_of
 
 logger = logging.getLogger(__name__)
 
@@ -73,9 +73,13 @@ class Windows(Protocol):
 class Executions(Protocol):
     """Runs whole executions in this process."""
 
-    async def run(self, task: ExecutionTask, leaving: Callable[[], bool]) -> dict[str, Any]:  # Any: JSON
+    async def run(
+        self, task: ExecutionTask, leaving: Callable[[], bool], stalled: Callable[[str], None]
+    ) -> dict[str, Any]:  # Any: JSON
         """Run one to its end or rest, and return that with its file. Cancelling stops it, unless it is ``leaving``:
         then another worker continues it.
+
+        ``stalled`` is called with the reason why no worker can continue its tasks, and with "" once one can.
         """
 
 
@@ -148,6 +152,7 @@ def _beats(url: str, worker: Worker, stop: threading.Event) -> None:
         try:
             db = db or connected(url)
             beat(db, worker.id, worker.running)
+            worker.drop_moved(owners_of(db, worker.ids))
         except Exception as error:  # noqa: BLE001  # psycopg's: the next beat connects again
             logger.warning("the heartbeat could not be recorded: %s", said(error))
             db = None
@@ -159,17 +164,44 @@ def _hand_back(dbos: Any, url: str, worker: Worker, queue: str) -> None:  # Any:
 
     # No row leaves this worker from here on: the next one marks what is open as interrupted.
     worker.stopping = True
-    dbos.destroy(workflow_completion_timeout_sec=0)
-    client = DBOSClient(system_database_url=url, application_name="smithers_nb")
-    mine = client.list_workflows(status="PENDING", executor_id=worker.id, load_input=False, load_output=False)
-    for name in (queue, queue_of_executions(queue)):
-        if ids := [item.workflow_id for item in mine if item.queue_name == name]:
-            client.resume_workflows(ids, queue_name=name)
-    with suppress(Exception), connected(url) as db:  # Its heartbeat ends by itself, too.
-        leave(db, worker.id)
-    logger.info("worker %s ends, %d tasks go to others", worker.id, len(mine))
-    # Threads of tools may never end, and the interpreter would wait for them.
-    os._exit(0)
+    try:
+        with connected(url):  # What follows would wait for a database that is away, and this process for ever.
+            pass
+        dbos.destroy(workflow_completion_timeout_sec=0)
+        client = DBOSClient(system_database_url=url, application_name="smithers_nb", retry_connection_errors=False)
+        mine = client.list_workflows(status="PENDING", executor_id=worker.id, load_input=False, load_output=False)
+        for name in (queue, queue_of_executions(queue)):
+            if ids := [item.workflow_id for item in mine if item.queue_name == name]:
+                client.resume_workflows(ids, queue_name=name)
+        with connected(url) as db:
+            leave(db, worker.id)
+        logger.info("worker %s ends, %d tasks go to others", worker.id, len(mine))
+    except Exception as error:  # noqa: BLE001  # whatever the driver raises: this process ends all the same
+        logger.warning(
+            "worker %s ends, and its tasks go to others once its heartbeat is old: %s", worker.id, said(error)
+        )
+    finally:
+        # Threads of tools may never end, and the interpreter would wait for them.
+        os._exit(0)
+
+
+class TakenItem:
+    """An item that this process has taken."""
+
+    def __init__(self, id: str, owner: str | None) -> None:
+        self.id = id
+        self.owner = owner
+        """The token that DBOS gave this process for it; another one is given with it to whoever takes it next."""
+        self.moved = False
+        """True once another worker has it, or may take it."""
+        self._task = asyncio.current_task()
+        self._loop = asyncio.get_running_loop()
+
+    def drop(self) -> None:
+        """End what runs for it here; from any thread."""
+        self.moved = True
+        if self._task is not None:
+            self._loop.call_soon_threadsafe(self._task.cancel)
 
 
 class Worker:
@@ -179,29 +211,62 @@ class Worker:
         self.id = id
         self.windows = windows
         self._executions = executions
-        self.running = 0
-        """The number of tasks that run."""
+        self._items: set[TakenItem] = set()
+        """The items that run. One id may be there twice: it was moved, and came back."""
         self.stopping = False
         """True once nothing more is to be recorded."""
         self._runner = PydanticAiRunner()
 
+    @property
+    def running(self) -> int:
+        """The number of tasks that run."""
+        return len(self._items)
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the items that run; from any thread."""
+        return [item.id for item in list(self._items)]
+
+    def drop_moved(self, owners: dict[str, str | None]) -> None:
+        """End what runs here for items that others own by now; from any thread.
+
+        DBOS refuses their rows. But a whole execution writes none until its end, and calls its own functions meanwhile.
+        """
+        for item in list(self._items):
+            if item.owner is not None and item.id in owners and owners[item.id] != item.owner and not item.moved:
+                logger.warning("%s was moved while this worker was not seen: it is given up here", item.id)
+                item.drop()
+
     async def run(self, payload: str, dbos: Any) -> str:  # Any: DBOS
         """Run a task to its end and return that as JSON; within the step of a workflow."""
+        from dbos import error
+        from dbos._context import current_owner_xid
+
+        item = TakenItem(dbos.workflow_id, current_owner_xid(dbos.workflow_id))
+        self._items.add(item)
+        try:
+            return await self._run(payload, dbos, item)
+        except asyncio.CancelledError:
+            if item.moved:
+                raise error.DBOSWorkflowConflictIDError(item.id) from None
+            raise
+        finally:
+            self._items.remove(item)
+
+    async def _run(self, payload: str, dbos: Any, taken: TakenItem) -> str:  # Any: DBOS
         rows = await _rows(dbos)
         if rows and rows[-1][1] == "end":  # The worker before has ended just after it.
             return json.dumps(rows[-1][2])
-        self.running += 1
-        try:
-            stream = RowStream(self, dbos, len(rows))
-            end = await self._ended(payload, rows, stream)
-            await stream.flush()
-            await stream.say("end", end)
-            # The stream has the file of an execution; once is enough.
-            return json.dumps({name: value for name, value in end.items() if name != "file"})
-        finally:
-            self.running -= 1
+        stream = RowStream(self, dbos, len(rows))
+        end = await self._ended(payload, rows, stream, taken=taken)
+        await stream.flush()
+        await stream.say("end", end)
+        # The stream has the file of an execution; once is enough.
+        return json.dumps({name: value for name, value in end.items() if name != "file"})
 
-    async def _ended(self, payload: str, rows: list[Row], stream: RowStream) -> dict[str, Any]:  # Any: JSON
+    async def _ended(
+        self, payload: str, rows: list[Row], stream: RowStream, *, taken: TakenItem
+    ) -> dict[str, Any]:  # Any: JSON
         try:
             item = await called(from_json, payload)
             note = None
@@ -212,7 +277,7 @@ class Worker:
             if starts >= STARTS:
                 return _failed("abandoned", "AgentError", f"{starts} workers began it and ended before it did", None)
             if isinstance(item.task, ExecutionTask):
-                return await self._executions.run(item.task, lambda: self.stopping)
+                return await self._executions.run(item.task, lambda: self.stopping or taken.moved, stream.stalled)
             with heard(stream.printed):
                 if isinstance(item.task, FunctionTask):
                     return _reply(await _called(item.task))
@@ -343,6 +408,7 @@ class RowStream:
         self._printed_chars = 0
         self._timer: asyncio.TimerHandle | None = None
         self._flushing: asyncio.Task[None] | None = None
+        self._telling: set[asyncio.Task[int]] = set()
 
     async def say(self, kind: str, body: Any) -> int:  # Any: JSON
         """Write a row and return its number."""
@@ -352,6 +418,17 @@ class RowStream:
             self._count += 1
             await self._dbos.write_stream_async(LEDGER, json.dumps([self._count, kind, body]))
             return self._count
+
+    def stalled(self, why: str) -> None:
+        """Write why no worker can continue the tasks of an execution; "" once one can."""
+        telling = self._loop.create_task(self.say("stalled", {"why": why}))
+        self._telling.add(telling)
+        telling.add_done_callback(self._told)
+
+    def _told(self, telling: asyncio.Task[int]) -> None:
+        self._telling.remove(telling)
+        if not telling.cancelled() and (error := telling.exception()) is not None:
+            logger.info("news of an execution could not be written: %s", error)
 
     def piece(self, piece: Row) -> None:
         """Write a streamed piece with the next batch."""

@@ -194,6 +194,14 @@ def beat(db: Any, worker_id: str, running: int) -> None:  # Any: psycopg's conne
     db.execute("UPDATE smithers_workers SET seen_at = now(), running = %s WHERE worker_id = %s", (running, worker_id))
 
 
+def owners_of(db: Any, ids: list[str]) -> dict[str, str | None]:  # Any: psycopg's connection
+    """Return the tokens of the owners of items, as DBOS has them; None for one that waits in the queue."""
+    if not ids:
+        return {}
+    sql = "SELECT workflow_uuid, owner_xid FROM dbos.workflow_status WHERE workflow_uuid = ANY(%s)"
+    return dict(db.execute(sql, (ids,)).fetchall())
+
+
 def leave(db: Any, worker_id: str) -> None:  # Any: psycopg's connection
     """Remove a worker from the table."""
     db.execute("DELETE FROM smithers_workers WHERE worker_id = %s", (worker_id,))

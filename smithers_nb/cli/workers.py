@@ -67,7 +67,10 @@ def workers(url: Url = None, *, json: AsJson = False) -> int:
     address = checked_url(url)
     with reached(address):
         found = workers_of(address)
-    columns = ("worker_id", "queue", "host", "pid", "version", "python", "running", "seen_s", "status")
+    columns = (
+        *("worker_id", "queue", "host", "pid", "version", "python", "running", "tasks", "executions", "seen_s"),
+        "status",
+    )
     rows = [
         {name: getattr(one, name, None) for name in columns}
         | {"seen_s": round(one.seen_s, 1), "status": "alive" if one.seen_s < GONE_S else "gone"}

@@ -111,6 +111,8 @@ class Publication:
     tasks: tuple[TaskProgress, ...] = ()
     running: int = 0
     """The number of running tasks."""
+    stalled: str = ""
+    """The reason why no worker can continue a task, here or in a child; "" if none is held up so."""
     asked: tuple[Question, ...] = ()
     """The questions that wait for people, those of children included."""
     names: tuple[str, ...] = ()

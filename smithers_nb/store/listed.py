@@ -48,8 +48,17 @@ ORDER BY 1
 
 
 def executions(reader: Reader) -> list[Row]:
-    """Return the executions, the oldest first; ``waits_for`` says what each waits for, also where no process has it."""
-    return [_standing(row) for row in answer(reader, _EXECUTIONS)[1]]
+    """Return the executions, the oldest first; ``waits_for`` says what each waits for, its children too, also where no
+    process has it.
+    """
+    rows = [_standing(row) for row in answer(reader, _EXECUTIONS)[1]]
+    by_id = {row["execution_id"]: row for row in rows}
+    waiting = [(row, f"{row['name']}: {row['waits_for']}") for row in rows if row["waits_for"]]
+    for row, waits in waiting:
+        while row["kind"] == "child" and row["parent_id"] in by_id:
+            row = by_id[row["parent_id"]]
+            row["waits_for"] = f"{row['waits_for']}; {waits}" if row["waits_for"] else waits
+    return rows
 
 
 def _standing(row: Row) -> Row:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 import tempfile
 import zlib
 from pathlib import Path
@@ -18,6 +19,8 @@ from ..store.merge import merge
 from ..store.reader import Reader
 from ..threads import called
 from ..values import Stored
+
+logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from .running import Progress
@@ -63,8 +66,9 @@ class BranchLedger:
     offset = 0
     leaving = False
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, name: str) -> None:
         self._progress = progress
+        self._name = name
 
     async def taken(self, worker: str, note: str | None) -> None:
         """Count a worker, and show a note of it."""
@@ -78,11 +82,16 @@ class BranchLedger:
     async def lost(self, worker: str, why: str) -> None:
         """Show that a worker has gone."""
         self._progress.workers.discard(worker)
+        if why != self._progress.note:  # The first of its executions.
+            logger.warning(why)
         self._progress.note = why
 
     async def stalled(self, reason: StallReason | None, why: str = "") -> None:
         """Show why nothing continues; without a reason, that it does again."""
-        self._progress.stalled = why if reason else ""
+        if reason:
+            self._progress.stalls[self._name] = why
+        else:
+            self._progress.stalls.pop(self._name, None)
 
 
 async def take(end: dict[str, Any], path: str, merging: asyncio.Lock) -> None:  # Any: JSON

@@ -37,20 +37,31 @@ class WorkerExecutions:
         self._running: set[Path] = set()
         """The files of the executions that run, until each is closed."""
 
-    async def run(self, task: ExecutionTask, leaving: Callable[[], bool]) -> dict[str, Any]:  # Any: JSON
+    async def run(
+        self, task: ExecutionTask, leaving: Callable[[], bool], stalled: Callable[[str], None]
+    ) -> dict[str, Any]:  # Any: JSON
         """Run an execution to its end or rest, and return that with its file. Cancelling stops it, unless this worker
         is ``leaving``: then another worker continues it.
-        """
-        return await engine.wait(self._run(task, leaving))
 
-    async def _run(self, task: ExecutionTask, leaving: Callable[[], bool]) -> dict[str, Any]:  # Any: JSON
+        ``stalled`` is called on this loop with the reason why no worker can continue its tasks, "" once one can.
+        """
+        loop = asyncio.get_running_loop()
+
+        def tell(why: str) -> None:
+            loop.call_soon_threadsafe(stalled, why)
+
+        return await engine.wait(self._run(task, leaving, tell))
+
+    async def _run(
+        self, task: ExecutionTask, leaving: Callable[[], bool], stalled: Callable[[str], object]
+    ) -> dict[str, Any]:  # Any: JSON
         # The ids of a sweep are the same in every file that has it, and a run that was stopped may not be closed yet.
         path = next(path for path in self._paths(task) if path not in self._running)
         self._running.add(path)
         try:
             for left in self._folder.glob(f"{path.name}*"):  # By this worker before it was started again.
                 left.unlink()
-            return await self._file_of(task, str(path), leaving)
+            return await self._file_of(task, str(path), leaving=leaving, stalled=stalled)
         finally:
             self._running.remove(path)
 
@@ -60,9 +71,10 @@ class WorkerExecutions:
             yield self._folder / f"{task.execution_id}~{number}.db"
 
     async def _file_of(
-        self, task: ExecutionTask, path: str, leaving: Callable[[], bool]
+        self, task: ExecutionTask, path: str, *, leaving: Callable[[], bool], stalled: Callable[[str], object]
     ) -> dict[str, Any]:  # Any: JSON
         run = await Run.create(self._setup(task, path), _row(task), _state(task))
+        run.live.services.observers.add(_Stalls(run, stalled).look)
         try:
             status, reason, ended = await _advanced(run, task)
         except asyncio.CancelledError:
@@ -88,6 +100,22 @@ class WorkerExecutions:
             max_frames=given["max_frames"],
             strict_effects=given["strict_effects"],
         )
+
+
+class _Stalls:
+    """Tells whoever follows an execution why its tasks wait for workers."""
+
+    def __init__(self, run: Run, tell: Callable[[str], object]) -> None:
+        self._run = run
+        self._tell = tell
+        self._told = ""
+
+    def look(self) -> None:
+        """Tell what has changed."""
+        why = next((entry.worker for entry in self._run.live.tasks.stalled), "")
+        if why != self._told:
+            self._told = why
+            self._tell(why)
 
 
 async def _advanced(run: Run, task: ExecutionTask) -> tuple[str, str, bool]:

@@ -27,6 +27,8 @@ class Bar:
             shown["workers"] = len(progress.workers)
         if progress.stalled:
             shown["waits"] = progress.stalled
+        elif progress.note:
+            shown["note"] = progress.note
         self._bar.set_postfix(shown, refresh=False)
         self._bar.update(progress.done - self._bar.n)
 

@@ -73,10 +73,15 @@ class Progress:
     """The numbers of the branches that have ended, in that order."""
     workers: set[str] = field(default_factory=set)
     """The workers that have run whole branches."""
-    stalled: str = ""
-    """The reason why the workers' branches don't continue, in words."""
+    stalls: dict[str, str] = field(default_factory=dict)
+    """The reasons why branches don't continue on workers, in words, by the names of the branches."""
     note: str = ""
     """The last news about workers."""
+
+    @property
+    def stalled(self) -> str:
+        """The reason why branches don't continue, in words; "" if all do."""
+        return next(iter(list(self.stalls.values())), "")
 
 
 class SweepRun:
@@ -210,12 +215,15 @@ class SweepRun:
 
     async def _elsewhere(self, task: ExecutionTask, one: BranchOutcome, runner: FarRunner) -> END | None:
         """Let a worker run a branch, and add it to the file when it rests."""
+        ledger = BranchLedger(self.progress, task.node_id)
         try:
-            end = await runner.execute(task, BranchLedger(self.progress))
+            end = await runner.execute(task, ledger)
         except RetryLater:
             return None  # Somebody has cancelled its item.
         except (SmithersError, WorkerFailure) as error:
             return "failed", said(error)
+        finally:
+            await ledger.stalled(None)
         if self._recorded(one.branch) is None:  # Another process may run the same sweep, and go on with what it took.
             await take(end, self.work.setup.path, self._merging)
         self.progress.cost_usd += self.reader.usage(one.branch.execution_id).cost_usd or 0.0

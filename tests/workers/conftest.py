@@ -205,6 +205,18 @@ def age(url: str, id: str) -> None:
         assert db.execute(sql, (id,)).rowcount == 1
 
 
+def until_it_gave_up(url: str, frozen: WorkerProcess) -> None:
+    """Wait until a worker that came back is seen, and runs nothing any longer."""
+    from smithers_nb.agents.workers import workers_of
+
+    for _ in range(int(PATIENCE_S / 0.1)):
+        [found] = [one for one in workers_of(url) if one.worker_id == frozen.id]
+        if found.seen_s < 5 and found.running == 0:
+            return
+        Event().wait(0.1)
+    raise AssertionError(frozen.said())
+
+
 def until_alive(url: str, id: str, one: WorkerProcess) -> None:
     import psycopg
 

@@ -101,3 +101,27 @@ def Saying(text: str) -> Any:
     if text == "raise":
         raise ValueError(text)
     return End(value=text)
+
+
+async def pauses(ctx: Any, seconds: float) -> None:
+    """Take a while, where the execution runs: it uses ctx."""
+    await asyncio.sleep(seconds)
+
+
+def notes(ctx: Any, file: str) -> str:
+    """Leave a mark outside of the execution, where that runs."""
+    with Path(file).open("a") as marks:
+        marks.write("x")
+    return "noted"
+
+
+@component
+def Noting(ctx: Any, n: int, file: str) -> Any:
+    """Asks an agent; then calls functions that can't leave the process of the execution."""
+    if ctx.state.get("noted"):
+        return End(value=ctx.state.get("asked"))
+    if ctx.state.get("paused"):
+        return Task(id="notes", run=notes, args=[file], on_finished=lambda r: ctx.state.set("noted", True))
+    if ctx.state.get("asked"):
+        return Task(id="pauses", run=pauses, args=[2], on_finished=lambda r: ctx.state.set("paused", True))
+    return Claude(id="asks", model="haiku", on_finished=lambda r: ctx.state.set("asked", r.output))["hi"]

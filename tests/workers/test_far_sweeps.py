@@ -15,8 +15,8 @@ from smithers_nb import DbosRunner, End, Execution, Store, Task, component, swee
 from smithers_nb.errors import StoreError, SweepError
 from smithers_nb.sweeps.progress import Bar
 from tests.agents.fake_replies import Hang, by_turn, call, say
-from tests.workers.conftest import PATIENCE_S, age, until_alive
-from tests.workers.remote_app import Asking, Counting, Saying, square
+from tests.workers.conftest import PATIENCE_S, age, until_alive, until_it_gave_up
+from tests.workers.remote_app import Asking, Counting, Noting, Saying, square
 
 CASES = {"props.n": [*range(6)]}
 """Six executions with two agents of two turns each: 24 requests."""
@@ -208,6 +208,63 @@ def test_an_execution_that_is_moved_joins_its_agents(
     assert Store(tmp_path / "t.db").check().ok
 
 
+def test_a_thawed_worker_gives_its_executions_up_before_it_calls_their_functions(
+    url: str, worker: Any, model: Any, tmp_path: Path
+) -> None:
+    marks = tmp_path / "marks"
+    server = model(say("done", delay_s=4.0))
+    frozen = worker("w0", "--concurrency", "0")
+    worker("agents", "--executions", "0")
+    found: list[Any] = []
+    given: dict[str, Any] = {"store": tmp_path / "t.db", "progress": False, "runner": DbosRunner(url, lost_after_s=15)}
+    cases = {"props.n": [1], "props.file": [str(marks)]}
+    sweeping = Thread(target=lambda: found.append(sweep(Noting, cases, **given)))
+    sweeping.start()
+    server.wait_for(lambda seen: len(seen) == 1, PATIENCE_S)
+    frozen.signal(signal.SIGSTOP)
+    worker("w1", "--concurrency", "0")
+    age(url, "w0")
+    sweeping.join(PATIENCE_S)
+    assert found[0].df.result.tolist() == ["done"] and marks.read_text() == "x"
+    frozen.signal(signal.SIGCONT)
+    until_it_gave_up(url, frozen)
+    assert marks.read_text() == "x", "it did not continue what another worker has done"
+    assert "given up here" in frozen.said() and len(server.requests) == 1
+
+
+def test_a_sweep_says_at_once_that_no_worker_takes_the_tasks_of_its_executions(
+    url: str, worker: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[str] = []
+
+    class Seen(Bar):
+        """A bar, and the person who looks at it."""
+
+        def show(self) -> None:
+            if self._progress.stalled not in shown[-1:]:
+                shown.append(self._progress.stalled)
+
+    monkeypatch.setattr("smithers_nb.sweeps.sweep.Bar", Seen)
+    worker("w0", "--concurrency", "0")
+    found: list[Any] = []
+    given: dict[str, Any] = {"store": tmp_path / "t.db", "name": "s", "runner": DbosRunner(url, lost_after_s=15)}
+    sweeping = Thread(target=lambda: found.append(sweep(Counting, {"props.n": [2, 3]}, **given)))
+    sweeping.start()
+    why = (
+        f"no worker of queue 'agents' of {url.partition('@')[2]} takes tasks of agents and functions: w0 runs with "
+        "--concurrency 0. Start one where the same code is: python -m smithers_nb worker URL --id w1 --queue agents"
+    )
+    for _ in range(int(PATIENCE_S / 0.1)):
+        if why in shown and why in caplog.text:
+            break
+        Event().wait(0.1)
+    assert why in shown and why in caplog.text
+    worker("w1", "--executions", "0")
+    sweeping.join(PATIENCE_S)
+    assert found[0].df.result.tolist() == [4, 9]
+    assert shown[-1] == "", "it is no longer shown once a worker is there"
+
+
 def test_a_recorded_sweep_is_taken_up_by_workers(url: str, worker: Any, model: Any, tmp_path: Path) -> None:
     server, file = model(acts()), tmp_path / "t.db"
     # Nothing has begun: the limit was reached before.
@@ -303,7 +360,7 @@ def test_a_sweep_says_at_once_that_no_worker_is_there_or_the_engine_is_not(
     says("does not exist")
     assert "secret" not in caplog.text and caplog.text.count("does not exist") == 1
     worker("w0", "--executions", "0")
-    says("takes whole executions")
+    says("takes whole executions: w0 runs with --executions 0. Start one where the same code is: ")
     worker("w1", "--concurrency", "1")
     waits.join(PATIENCE_S)
     assert found[0].df.result.tolist() == [4, 9]

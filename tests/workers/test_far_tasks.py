@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import sqlite3
 import subprocess
@@ -14,11 +15,12 @@ from typing import Any
 
 import pytest
 
-from smithers_nb import Claude, Parallel, Task, scripted
+from smithers_nb import Claude, Parallel, Smithers, Task, component, scripted
 from smithers_nb.agents.runner import AgentReply, AgentTask, FarLedger, FunctionTask, RetryLater
 from smithers_nb.bridge import engine
 from smithers_nb.history.panes.tasks import task as task_pane
 from smithers_nb.history.recorded import RecordedSource
+from smithers_nb.looks import show
 from smithers_nb.notebook.messages import incoming
 from smithers_nb.notebook.view_of import view_of
 from smithers_nb.records import ModelCall, ToolCall
@@ -231,6 +233,81 @@ def test_a_task_that_no_worker_can_continue_says_what_it_takes(run_of: Any) -> N
     assert len(set(versions)) == 3, "the page asks for the tasks again after each of it"
     runner.open = True
     assert run.ended().status == "finished"
+
+
+def test_the_parents_of_a_child_that_no_worker_can_continue_say_why(run_of: Any) -> None:
+    why = "no worker is there. Start one: smithers worker URL"
+
+    class Waiting(Items):
+        async def submit(self, task: Any, ledger: FarLedger) -> AgentReply:
+            self.waits = asyncio.Event()
+            await ledger.stalled("no_worker", why)
+            await self.waits.wait()
+            await ledger.stalled(None)
+            return await super().submit(task, ledger)
+
+    @component
+    def Asks() -> Any:
+        return Claude(id="c", model="haiku")["hi"]
+
+    @component
+    def Between() -> Any:
+        return Smithers(id="kid", component=Asks)
+
+    runner = Waiting(two_rows)
+    ex = run_of(Smithers(id="kid", component=Between), runner=runner)
+    view, run = view_of(ex), Background(ex)
+    # The reason is recorded for those who only read the file, of each that waits.
+    until(ex, lambda tasks: ex.store.executions().reason.tolist() == [why] * 3)
+    summary = view.summary(seq=0, busy=None, error=None)
+    assert (summary["sentence"], summary["reason"]) == (f"Waiting for 1 task: {why}", why)
+    assert f"reason: {why}" in str(show(ex.store.open(ex.execution_id)).text)
+    listed_as = {row["kind"]: row["waits_for"] for row in listed.executions(ex.store.reader)}
+    assert [listed_as["run"], listed_as["child"]] == ["execution/kid/kid: no_worker", "no_worker"]
+
+    engine.loop.call_soon_threadsafe(runner.waits.set)
+    until(ex, lambda tasks: (ex.store.df.tasks.ledger_offset == 3).any())
+    sentence = view.summary(seq=0, busy=None, error=None)["sentence"]
+    assert sentence == "Waiting for 1 task. The next frame begins when one has ended."
+    runner.open = True
+    assert run.ended().status == "finished"
+
+
+def test_the_text_of_a_task_begins_again_with_the_attempt_of_another_worker(run_of: Any) -> None:
+    def piece(task: Any, attempt: int, text: Any, turn: int = 1) -> Any:
+        return (task.task_id, turn, attempt, "token", json.dumps(text), time())
+
+    class Moved(Items):
+        async def submit(self, task: Any, ledger: FarLedger) -> AgentReply:
+            await ledger.taken("w0", None)
+            await ledger.told_pieces([piece(task, 1, "First, "), piece(task, 1, "let us ")], 1)
+            self.at = asyncio.Event()
+            await self.at.wait()
+            await ledger.lost("w0", "worker w0 was not seen for 16 s: moved")
+            await ledger.told_pieces([piece(task, 2, "First, "), piece(task, 2, "let us look. ")], 2)
+            await ledger.told_pieces([piece(task, 1, "Done.", turn=2)], 3)
+            return await super().submit(task, ledger)
+
+    runner = Moved(lambda task: [])
+    ex = run_of(Claude(id="c", model="haiku")["hi"], runner=runner)
+    view, run = view_of(ex), Background(ex)
+
+    def tails() -> list[str]:
+        summary = view.summary(seq=0, busy=None, error=None)
+        [row] = view.pane(incoming.validate_python({"type": "get", "id": "r", "pane": "tasks"}))["tasks"]
+        return [row["tail"], *(one["tail"] for one in summary["running"])]
+
+    until(ex, lambda tasks: len(tasks) and tasks.ledger_offset[0] == 1)
+    assert tails() == ["First, let us "] * 2
+    engine.loop.call_soon_threadsafe(runner.at.set)
+    until(ex, lambda tasks: tasks.ledger_offset[0] == 3)
+    assert tails() == ["First, let us look. Done."] * 2
+    runner.open = True
+    assert run.ended().status == "finished"
+    pieces = ex.df.stream_events
+    assert pieces.groupby(["turn", "attempt"]).payload.apply("".join).tolist() == [
+        "First, let us ", "First, let us look. ", "Done.",
+    ]  # fmt: skip
 
 
 def test_a_stop_cancels_the_item_and_the_next_leg_is_another(run_of: Any) -> None:

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 import psutil
+import psycopg
 import pytest
 
 from smithers_nb import Store
 from tests.agents.fake_replies import say
-from tests.workers.conftest import PATIENCE_S, ROOT, WorkerProcess
+from tests.workers.conftest import PATIENCE_S, ROOT, WorkerProcess, age, until_it_gave_up
 from tests.workers.sweeping import LOST_S
 from tests.workers.test_far_sweeps import open_items
 
@@ -117,6 +120,56 @@ def test_a_worker_of_a_sweep_is_killed_at_the_half(
     first = ended(process)
     found = whole(server, file, cases, 1)
     figures("on workers, one of two killed", **found, **first, lost_after_s=LOST_S)
+
+
+@pytest.mark.parametrize("thawed", ["while it runs", "after its end"])
+@pytest.mark.parametrize("cases", [16, pytest.param(1000, marks=pytest.mark.long)])
+def test_a_worker_of_a_sweep_is_frozen_at_the_half_and_comes_back(
+    url: str, worker: Any, model: Any, tmp_path: Path, cases: int, thawed: str
+) -> None:
+    server, file = model(say("done", delay_s=0.3)), tmp_path / "s.db"
+    frozen = worker("w0")
+    worker("w1")
+    process = kernel("sweep", file, cases, url)
+    half(server, cases)
+    frozen.signal(signal.SIGSTOP)
+    if cases < 100:
+        age(url, "w0")
+    took = []
+    if thawed == "while it runs":
+        until_moved(url, "w0")
+        frozen.signal(signal.SIGCONT)
+        took.append(ended(process))
+    else:
+        took.append(ended(process))
+        frozen.signal(signal.SIGCONT)
+    before = rows_of(file)
+    until_it_gave_up(url, frozen)
+    assert rows_of(file) == before
+    found = whole(server, file, cases, 1)
+    requests = len(server.requests)
+    took.append(ended(kernel("sweep", file, cases, url)))
+    assert rows_of(file) == before and len(server.requests) == requests + WARM, "the same call again finds all of it"
+    assert open_items(url) == []
+    figures(f"on workers, one of two frozen and back {thawed}", **found, seconds=took[0]["seconds"])
+
+
+def until_moved(url: str, id: str) -> None:
+    """Wait until a worker owns no item any longer."""
+    for _ in range(int(PATIENCE_S / 0.1)):
+        with psycopg.connect(url) as db:
+            sql = "SELECT count(*) FROM dbos.workflow_status WHERE status = 'PENDING' AND executor_id = %s"
+            [(left,)] = db.execute(sql, (id,)).fetchall()
+        if left == 0:
+            return
+        Event().wait(0.1)
+    raise AssertionError(f"{left} items of {id} were not moved")
+
+
+def rows_of(file: Path) -> dict[str, int]:
+    tables = ("executions", "frames", "tasks", "model_calls", "tool_calls", "transitions", "sweep_branches")
+    with closing(sqlite3.connect(file)) as db:
+        return {name: db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables}
 
 
 @pytest.mark.long

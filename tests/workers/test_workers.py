@@ -10,9 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from smithers_nb import Claude, DbosRunner, Parallel, Task, call_tool, scripted
+from smithers_nb.agents.workers import workers_of
+from smithers_nb.looks import show
+from smithers_nb.notebook.view_of import view_of
+from smithers_nb.store import listed
 from tests.agents.conftest import Background
 from tests.agents.fake_replies import Hang, by_turn, call, say, tokens
 from tests.agents.fake_server import KEY
@@ -149,6 +154,85 @@ def test_without_a_worker_the_task_says_so_and_one_that_starts_goes_on(url: str,
     worker("w0")
     assert run.ended(30).status == "finished"
     assert ex.df.tasks.result[0] == 9 and took < 2 + 3 * IMPORT_S
+
+
+def test_workers_that_take_no_single_tasks_are_said_like_none(url: str, worker: Any, run_of: Any) -> None:
+    worker("w0", "--concurrency", "0")
+    ex = run_of(Task(id="t", run=square, args=[3]), runner=DbosRunner(url))
+    view, run = view_of(ex), Background(ex)
+    until(ex, lambda tasks: ex.store.executions().reason[0])
+    start = "Start one where the same code is: python -m smithers_nb worker URL --id w1 --queue agents"
+    why = ex.store.executions().reason[0]
+    assert "takes tasks of agents and functions: w0 runs with --concurrency 0" in why and why.endswith(start)
+    assert ex.df.tasks[["status", "reason", "error"]].to_numpy().tolist() == [["blocked", "no_worker", why]]
+    assert view.summary(seq=0, busy=None, error=None)["sentence"] == f"Waiting for 1 task: {why}"
+    assert f"reason: {why}" in str(show(ex.store.open(ex.execution_id)).text)
+    assert [row["waits_for"] for row in listed.executions(ex.store.reader)] == ["no_worker"]
+    worker("w1")
+    assert run.ended().status == "finished" and ex.df.tasks.worker[0] == "w1"
+
+
+def test_workers_that_could_not_be_seen_while_the_engine_was_away_keep_their_tasks(
+    station: Station, run_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = station.asks(say("done", delay_s=4))
+    monkeypatch.setattr("smithers_nb.agents.dbos.BEAT_S", 0.05)
+    monkeypatch.setattr("smithers_nb.agents.dbos.LATE_S", 0.5)
+    gone: list[float] = []
+    looks: list[float] = []
+
+    def seen(url: str, queue: str) -> Any:
+        found = workers_of(url, queue)
+        if not server.requests or len(looks) >= 3:
+            return found
+        gone.append(time.monotonic())
+        if gone[-1] - gone[0] < 1:
+            raise psycopg.OperationalError("the database is away")
+        # It is back, and no worker has had the time to say that it lives.
+        looks.append(gone[-1])
+        return [replace(one, seen_s=one.seen_s + 60) for one in found]
+
+    # An hour passes: that the database is away for a minute is no more than a second here.
+    monkeypatch.setattr("smithers_nb.agents.dbos.time", lambda: time.time() + 3600 * bool(looks))
+    monkeypatch.setattr("smithers_nb.agents.dbos.workers_of", seen)
+    ex = run_of(Claude(id="c", model="haiku")["hi"], runner=DbosRunner(station.url, lost_after_s=15))
+    assert ex.run_sync().status == "finished"
+    assert len(looks) == 3 and len(server.requests) == 1
+    assert "worker_lost" not in set(ex.df.events.kind) and ex.df.model_calls.status.tolist() == ["ok"]
+
+
+def test_an_item_that_is_deleted_while_it_runs_is_said(station: Station, run_of: Any) -> None:
+    server = station.asks(Hang())
+    ex = run_of(Claude(id="c", model="haiku", on_error=lambda result: None)["hi"], runner=DbosRunner(station.url))
+    run = Background(ex)
+    server.wait_for(lambda requests: len(requests) == 1, PATIENCE_S)
+    until(ex, lambda tasks: len(ex.df.model_calls) == 1)
+    with psycopg.connect(station.url, autocommit=True) as db:
+        db.execute("DELETE FROM dbos.workflow_status WHERE workflow_uuid LIKE %s", (f"{ex.execution_id}%",))
+    assert run.ended().status == "finished"
+    assert "was deleted there before its end had come. ex.retry('c')" in ex.df.tasks.error[0]
+    assert "running" not in set(ex.df.model_calls.status)
+
+
+def test_a_worker_ends_when_it_is_told_to_and_the_engine_is_away(postgres: Any, url: str, worker: Any) -> None:
+    one = worker("w0")
+    postgres.kill()
+    one.signal(signal.SIGTERM)
+    assert one.process.wait(PATIENCE_S) == 0
+    postgres.start()
+    assert "its tasks go to others once its heartbeat is old" in one.said()
+
+
+def test_an_address_that_was_never_right_is_said_at_once(
+    url: str, run_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smithers_nb.agents.dbos.PATIENCE_S", 3600.0)
+    ex = run_of(Task(id="t", run=square, args=[3]), runner=DbosRunner(f"{url}x"))
+    run = Background(ex)
+    until(ex, lambda tasks: len(tasks) and tasks.reason[0] == "engine")
+    assert "does not exist" in ex.df.tasks.error[0]
+    ex.stop()
+    run.ended()
 
 
 def test_a_cancelled_agent_ends_its_request_and_the_row_says_so(station: Station, run_of: Any) -> None:

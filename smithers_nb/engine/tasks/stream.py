@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections import defaultdict
 from time import time
 
 from ...errors import ExecutionOwnedError, NotStorableError, StoreError
@@ -28,6 +29,27 @@ TAIL = 2048
 _encoded = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 
+class Tail:
+    """The newest text of an agent: of its turns one after the other, and of each turn its last attempt."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self._before = ""
+        """The text of the turns before."""
+        self._turn = self._attempt = 0
+
+    def add(self, turn: int, attempt: int, payload: object) -> None:
+        """Add a piece; one that is no text shows only that an attempt has begun."""
+        if turn != self._turn:
+            self._before = self.text
+        elif attempt != self._attempt:
+            # The attempt before was cut off, here or with its worker, and its answer is given from the beginning.
+            self.text = self._before
+        self._turn, self._attempt = turn, attempt
+        if isinstance(payload, str):
+            self.text = (self.text + payload)[-TAIL:]
+
+
 class Stream:
     """The pieces of all agents of an execution."""
 
@@ -38,14 +60,13 @@ class Stream:
         self._waiting: list[Piece] = []
         self._writing: asyncio.Task[bool] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self.tails: dict[str, str] = {}
+        self.tails: dict[str, Tail] = defaultdict(Tail)
         """The newest text of each agent, by task id, until its task is dealt with."""
 
     def add(self, task_id: str, turn: int, attempt: int, *, kind: str, payload: object) -> None:
         """Keep a piece, a text or an object; on the engine's loop."""
         self._waiting.append((task_id, turn, attempt, kind, _encoded(payload), time()))
-        if isinstance(payload, str):
-            self.tails[task_id] = (self.tails.get(task_id, "") + payload)[-TAIL:]
+        self.tails[task_id].add(turn, attempt, payload)
         if len(self._waiting) >= BATCH:
             self._write()
         elif self._timer is None:
@@ -53,10 +74,14 @@ class Stream:
 
     def tell(self, pieces: list[Piece]) -> None:
         """Show the newest text of pieces that are recorded already."""
-        for task_id, *_, payload, _at in pieces:
-            if payload.startswith('"'):
-                self.tails[task_id] = (self.tails.get(task_id, "") + json.loads(payload))[-TAIL:]
+        for task_id, turn, attempt, _kind, payload, _at in pieces:
+            self.tails[task_id].add(turn, attempt, json.loads(payload))
         self._observers.notify()
+
+    def tail(self, task_id: str) -> str:
+        """Return the newest text of an agent; from any thread."""
+        found = self.tails.get(task_id)
+        return found.text if found is not None else ""
 
     async def written(self) -> None:
         """Wait until all pieces that have come are in the store, or until the file refuses them."""

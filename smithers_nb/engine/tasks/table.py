@@ -38,6 +38,10 @@ class ChildTasks(questions.Asking, Protocol):
     """The tasks of a child execution, as its parent's tasks see them."""
 
     @property
+    def stalled(self) -> list[TaskEntry]:
+        """Tasks that no worker can continue for now."""
+
+    @property
     def sleeping(self) -> list[TaskEntry]:
         """Tasks that wait until they may try again."""
 
@@ -166,8 +170,10 @@ class TaskTable(Mapping[str, TaskEntry]):
 
     @property
     def stalled(self) -> list[TaskEntry]:
-        """Tasks of mounted nodes that no worker can continue for now."""
-        return [entry for entry in self.open if entry.stalled and not entry.unmounted]
+        """Tasks of mounted nodes that no worker can continue for now; then those of children."""
+        own = [entry for entry in self.open if entry.stalled and not entry.unmounted]
+        inner = [entry for child in list(self.children.values()) for entry in child.live.tasks.stalled]
+        return [*own, *inner]
 
     @property
     def sleeping(self) -> list[TaskEntry]:

@@ -204,10 +204,12 @@ class Standing:
 
     def _waits(self) -> str:
         now = self.now
-        if stalled := [task for task in now.tasks if task.stalled]:
-            waiting = count(now.running + len(stalled), "task")
+        outstanding = now.running + sum(1 for task in now.tasks if task.stalled)
+        if now.stalled:
             # Not closed with a dot: it may end with the command that starts a worker, which people copy.
-            return f"Waiting for {waiting}: {stalled[0].worker}"
+            return f"Waiting for {count(outstanding, 'task')}: {now.stalled}"
+        if now.running and now.reason:  # A child's: it waits for a person, or for a time to try again.
+            return closed(f"Waiting for {count(now.running, 'task')}: {self.names.in_text(now.reason)}")
         if now.running:
             return f"Waiting for {count(now.running, 'task')}. The next frame begins when one has ended."
         if not now.names:
