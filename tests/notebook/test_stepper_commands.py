@@ -427,7 +427,7 @@ def test_the_tail_of_a_running_task_is_shown_and_bounded(browse, gate):
     page.do("step_frame")
     held.reached()
     for entry in run_behind(ex).live.tasks.running:
-        run_behind(ex).live.services.stream.tails[entry.task_id] = "x" * 10_000 + "end"
+        run_behind(ex).live.services.stream.tails[entry.task_id].add(1, 1, "x" * 10_000 + "end")
     tails = [task["tail"] for task in page.stepper._summary()["running"]]
     assert len(tails) == 10
     assert sum(map(len, tails)) <= 8192
