@@ -60,7 +60,7 @@ def steer(path: str, id_or_name: str, command: Command, given: Mapping[str, obje
 async def _steered(run: Run, command: Command, arguments: BaseModel) -> None:
     """Execute a command, and record how the execution stands after it: nothing moves it before it is resumed."""
     await command.run(run, arguments)
-    # In memory only, a write would be gone when the execution is given back.
+    # Here and not only when it is closed: how it stands is recorded after its writes.
     await run.loop.apply_waiting()
     if asked := run.live.tasks.questions:
         await run.live.record_standing("waiting", f"approval {', '.join(asked)} waits for an answer")

@@ -63,6 +63,7 @@ LATE_S = 2 * BEAT_S
 """The age of a heartbeat from which on the tasks of its worker say so."""
 AGAIN_S = 0.5
 SHOWN_WORKERS = 3
+"""The number of workers that a message names."""
 
 _REQUEST = TypeAdapter(ModelCall)
 _CALL = TypeAdapter(ToolCall)
